@@ -1,0 +1,3 @@
+//! The `portshim` command.
+
+fn main() {}

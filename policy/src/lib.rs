@@ -1,0 +1,36 @@
+//! Which port a program gets.
+//!
+//! This crate decides and does nothing else: it has no I/O, no clock, no environment and no
+//! threads. Entropy and the outcome of the last try are arguments. What it decides is carried
+//! out by the shim (inside the program) and explained by the `portshim` command.
+//!
+//! The way through it: a policy is written as text ([`spec`], and with the feature `text` whole
+//! files), resolved into [`Effective`] rules, laid down in a [`Region`] that every process of a
+//! session maps, and then driven, one request at a time, by a [`Plan`].
+
+#![deny(unsafe_code)]
+
+mod effective;
+mod entropy;
+mod fault;
+mod order;
+mod plan;
+mod port;
+pub mod privileged;
+mod region;
+mod scope;
+mod set;
+pub mod spec;
+mod view;
+pub mod wire;
+
+pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
+pub use entropy::{Entropy, mix};
+pub use fault::{Fault, exhausted};
+pub use order::Order;
+pub use plan::{Call, Outcome, Plan, Request, Step, peer_hash};
+pub use port::{PortRange, RangeError};
+pub use region::{Header, LiveScope, MAX_GLOB, MAX_RULES, Region, RegionError, Rules, SharedScope, SharedSet};
+pub use scope::{Scope, ScopeSet, Transport};
+pub use set::PortSet;
+pub use view::View;

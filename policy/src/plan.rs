@@ -1,0 +1,218 @@
+//! The plan: the state machine that serves one request. It proposes, is told the outcome, and
+//! proposes again, until a port is found or every one has been tried.
+
+use crate::order::Walk;
+use crate::view::View;
+use crate::{Entropy, Fault, LiveScope, Order, PortRange, Rules, Scope, Sharing, Transport, exhausted};
+
+/// The call that needs a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Call {
+    /// `bind` to port 0.
+    Bind = 0,
+    /// A connect of an unbound socket, TCP Fast Open included.
+    Connect = 1,
+    /// `listen` on an unbound socket.
+    Listen = 2,
+    /// A datagram sent from an unbound socket.
+    Send = 3,
+}
+
+/// What is known of a request before the first try.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The call.
+    pub call: Call,
+    /// Whose ports it draws from.
+    pub scope: Scope,
+    /// Whether the socket takes its port in the other address family too.
+    pub dual: bool,
+    /// Whether the socket has SO_REUSEADDR, which changes Linux's own order for `bind`.
+    pub reuse: bool,
+    /// The range that the program set on the socket itself; [`PortRange::ALL`] where it set none.
+    pub limit: PortRange,
+    /// A keyed hash of local address, peer address and peer port (RFC 6056's F); 0 without a peer.
+    pub peer: u64,
+}
+
+/// What the mechanism shall try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Make the kernel choose inside this range.
+    Steer(PortRange),
+    /// Bind this port, which must be wholly free.
+    Pin(u16),
+    /// Bind this port although other connections use it, provided that none has the same 4-tuple.
+    Share(u16),
+    /// No port is left.
+    GiveUp(Fault),
+}
+
+/// What came of the last step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing has been tried yet.
+    Start,
+    /// The port, or every port of the run, is taken.
+    Taken,
+    /// This system does not let the range be set, or ignores it.
+    Unsteerable,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Runs inside the steerable range, whole.
+    Runs,
+    /// Ports one by one; the flag leaves out those that `Runs` covers.
+    Ports { unsteerable: bool },
+    /// Ports outside the steerable range, shared by 4-tuple.
+    Share,
+}
+
+/// Serves one request. Pure: it touches no socket, and what it knows of the world it is told.
+pub struct Plan<'a> {
+    rules: &'a Rules,
+    request: Request,
+    steerable: Option<PortRange>,
+    stages: [Option<Stage>; 3],
+    stage: usize,
+    walk: Option<Walk>,
+    runs: Option<Runs>,
+}
+
+/// A tour of the runs of a view, from one in its midst and around.
+#[derive(Clone, Copy)]
+struct Runs {
+    start: u16,
+    at: u16,
+    wrapped: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// A plan for `request` under `rules`, where the kernel can be made to choose inside `steerable`.
+    #[must_use]
+    pub fn new(rules: &'a Rules, request: Request, steerable: Option<PortRange>) -> Self {
+        Self { rules, request, steerable, stages: [None; 3], stage: 0, walk: None, runs: None }
+    }
+
+    /// What the request may get, all stages together.
+    #[must_use]
+    pub fn view(&self) -> View<'a> {
+        View::new(self.rules, self.request.scope, self.request.dual, self.request.limit)
+    }
+
+    /// The next thing to try, after `outcome`.
+    pub fn next(&mut self, outcome: Outcome, entropy: &mut dyn Entropy) -> Step {
+        match outcome {
+            Outcome::Start => self.stage(entropy),
+            Outcome::Taken => {}
+            Outcome::Unsteerable => {
+                self.steerable = None;
+                (self.stage, self.walk, self.runs) = (0, None, None);
+                self.stage(entropy);
+            }
+        }
+        while let Some(Some(stage)) = self.stages.get(self.stage).copied() {
+            let step = match stage {
+                Stage::Runs => self.next_run(entropy).map(Step::Steer),
+                Stage::Ports { unsteerable } => self.next_port(unsteerable, entropy),
+                Stage::Share => self.next_walked(self.outside(), entropy).map(Step::Share),
+            };
+            if let Some(step) = step {
+                return step;
+            }
+            self.stage += 1;
+            (self.walk, self.runs) = (None, None);
+        }
+        Step::GiveUp(exhausted(self.request.call, self.request.scope.transport()))
+    }
+
+    /// Lays out the stages. Where some ports can be steered to and others not, which come first is
+    /// drawn in proportion, so that the kernel's choice and ours together stay even.
+    fn stage(&mut self, entropy: &mut dyn Entropy) {
+        let kernel_chooses = self.rules.order() == Order::Native && self.rules.seed().is_none();
+        let tcp_connect = self.request.call == Call::Connect && self.request.scope.transport() == Transport::Tcp;
+        let share = tcp_connect && self.rules.sharing() == Sharing::Tuple;
+        let outside = self.outside().count();
+        let inside = self.steerable.map_or(0, |range| self.view().within(range).count());
+        let (first, second) = match (kernel_chooses, inside, outside) {
+            (false, ..) => (Some(Stage::Ports { unsteerable: false }), None),
+            (true, 0, _) => (Some(Stage::Ports { unsteerable: true }), None),
+            (true, _, 0) => (Some(Stage::Runs), None),
+            (true, ..) => {
+                let (runs, ports) = (Some(Stage::Runs), Some(Stage::Ports { unsteerable: true }));
+                if entropy.below(inside + outside) < inside { (runs, ports) } else { (ports, runs) }
+            }
+        };
+        self.stages = [first, second, (share && outside > 0).then_some(Stage::Share)];
+        if second.is_none() {
+            self.stages = [first, self.stages[2], None];
+        }
+    }
+
+    /// The ports that cannot be steered to.
+    fn outside(&self) -> View<'a> {
+        match self.steerable {
+            Some(range) => self.view().without(range),
+            None => self.view(),
+        }
+    }
+
+    fn live(&self) -> &'a LiveScope {
+        self.rules.live(self.request.scope)
+    }
+
+    fn next_port(&mut self, unsteerable: bool, entropy: &mut dyn Entropy) -> Option<Step> {
+        let view = if unsteerable { self.outside() } else { self.view() };
+        let port = self.next_walked(view, entropy)?;
+        Some(match self.steerable {
+            Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),
+            _ => Step::Pin(port),
+        })
+    }
+
+    fn next_walked(&mut self, view: View<'a>, entropy: &mut dyn Entropy) -> Option<u16> {
+        let live = self.live();
+        let walk = self.walk.get_or_insert_with(|| Walk::new(self.rules.order(), &self.request, &view, live, entropy));
+        walk.next(&view, live, entropy)
+    }
+
+    fn next_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
+        let view = self.view().within(self.steerable?);
+        let Some(runs) = self.runs else {
+            let count = view.count();
+            let run = view.run_around(view.ranked(entropy.below(count))?);
+            self.runs = Some(match run.last().checked_add(1) {
+                Some(at) => Runs { start: run.first(), at, wrapped: false },
+                None => Runs { start: run.first(), at: 0, wrapped: true },
+            });
+            return Some(run);
+        };
+        let ahead = if runs.wrapped { None } else { view.at_or_above(runs.at) };
+        let (port, wrapped) = match ahead {
+            Some(port) => (port, false),
+            None => (view.at_or_above(if runs.wrapped { runs.at } else { 0 })?, true),
+        };
+        if wrapped && port >= runs.start {
+            return None;
+        }
+        let run = view.run_around(port);
+        self.runs = Some(match run.last().checked_add(1) {
+            Some(at) => Runs { at, wrapped, ..runs },
+            None => Runs { at: 0, wrapped: true, ..runs },
+        });
+        Some(run)
+    }
+}
+
+/// Mixes a peer into the hash that [`Request::peer`] takes. `key` is the session's secret: RFC 6056
+/// §3.3.3 wants F to be unpredictable from outside.
+#[must_use]
+pub fn peer_hash(key: u64, local: &[u8], peer: &[u8], port: u16) -> u64 {
+    let mut hash = crate::mix(key ^ u64::from(port));
+    for byte in local.iter().chain(peer) {
+        hash = crate::mix(hash ^ u64::from(*byte));
+    }
+    hash
+}

@@ -1,0 +1,89 @@
+//! Ports and contiguous ranges of them.
+
+use core::fmt;
+
+/// A contiguous, inclusive, never empty range of ports, 0 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+/// Why two numbers are not a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeError {
+    /// The first port as given.
+    pub first: u16,
+    /// The last port as given, smaller than `first`.
+    pub last: u16,
+}
+
+impl fmt::Display for RangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the range {}-{} is reversed", self.first, self.last)
+    }
+}
+
+impl core::error::Error for RangeError {}
+
+impl PortRange {
+    /// Every number that the port field of a packet can hold (RFC 6335 §6 keeps 0 out of use).
+    pub const ALL: Self = Self { first: 0, last: u16::MAX };
+
+    /// The range from `first` to `last`, both included.
+    ///
+    /// # Errors
+    /// [`RangeError`] where `first` is greater than `last`.
+    pub const fn new(first: u16, last: u16) -> Result<Self, RangeError> {
+        if first > last { Err(RangeError { first, last }) } else { Ok(Self { first, last }) }
+    }
+
+    /// The range that holds `port` alone.
+    #[must_use]
+    pub const fn single(port: u16) -> Self {
+        Self { first: port, last: port }
+    }
+
+    /// The lowest port.
+    #[must_use]
+    pub const fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    #[must_use]
+    pub const fn last(self) -> u16 {
+        self.last
+    }
+
+    /// How many ports it holds, 1 to 65536.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a range is never empty")]
+    pub const fn len(self) -> u32 {
+        self.last as u32 - self.first as u32 + 1
+    }
+
+    /// Whether `port` lies inside.
+    #[must_use]
+    pub const fn contains(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+
+    /// Whether all of `other` lies inside.
+    #[must_use]
+    pub const fn encloses(self, other: Self) -> bool {
+        self.first <= other.first && other.last <= self.last
+    }
+
+    /// What both ranges hold, or `None` where they do not meet.
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Option<Self> {
+        Self::new(self.first.max(other.first), self.last.min(other.last)).ok()
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}

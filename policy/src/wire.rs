@@ -1,0 +1,198 @@
+//! The environment form of a policy: one line of text that the shim reads without allocating.
+//!
+//! `1:follow=1:order=native:sharing=tuple:dynamic.tcp=4000-4999:reserve.all=4007` — a version, then
+//! fields; `/` begins the rules for another program. It says what the session's region says, so that
+//! a policy holds where the region cannot be reached, and where there never was one.
+
+use crate::{Effective, MAX_GLOB, MAX_RULES, Order, PortRange, PortSet, Region, Scope, ScopeSet, Sharing};
+use core::fmt;
+
+/// The version that [`encode`] writes and [`decode`] reads.
+const VERSION: &[u8] = b"1";
+
+/// Why a line is not a policy. Carries the number of the field, counted from 0 over all rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireError {
+    /// The field that cannot be read.
+    pub field: usize,
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "field {} of PORTSHIM_POLICY cannot be read", self.field)
+    }
+}
+
+impl core::error::Error for WireError {}
+
+/// What stands beside the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether the shim follows into children whose environment the program rebuilt.
+    pub follow: bool,
+}
+
+/// Writes rules, the last of which is for everything that none before it matched.
+#[must_use]
+pub fn encode(rules: &[Effective], options: Options) -> String {
+    let mut text = format!("1:follow={}", u8::from(options.follow));
+    for (n, effective) in rules.iter().enumerate() {
+        if n > 0 {
+            text.push('/');
+        } else {
+            text.push(':');
+        }
+        let mut fields = Vec::new();
+        if let Some(glob) = &effective.matches {
+            fields.push(format!("match={glob}"));
+        }
+        fields.push(format!("order={}", effective.order.name()));
+        fields.push(format!("sharing={}", effective.sharing.name()));
+        if let Some(seed) = effective.seed {
+            fields.push(format!("seed={seed}"));
+        }
+        let kinds: [(&str, fn(&Effective, Scope) -> &PortSet); 3] = [
+            ("dynamic", |e, s| &e.scope(s).dynamic),
+            ("reserve", |e, s| &e.scope(s).reserved),
+            ("block", |e, s| &e.scope(s).blocked),
+        ];
+        for (kind, set_of) in kinds {
+            let mut done = [false; 4];
+            for (name, scopes) in ScopeSet::NAMES {
+                let Some(first) = scopes.iter().next() else { continue };
+                let set = set_of(effective, first);
+                if scopes.iter().all(|s| !done[s.index()] && set_of(effective, s) == set) {
+                    scopes.iter().for_each(|s| done[s.index()] = true);
+                    if !set.is_empty() {
+                        fields.push(format!("{kind}.{name}={set}"));
+                    }
+                }
+            }
+        }
+        text.push_str(&fields.join(":"));
+    }
+    text
+}
+
+/// Reads a line into a region that is all zeroes, and seals it.
+///
+/// # Errors
+/// [`WireError`] at the first field that cannot be read; the region is then not sealed.
+pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
+    let mut options = Options { follow: true };
+    let mut count = 0;
+    let mut field = 0;
+    for (n, part) in line.split(|b| *b == b'/').enumerate() {
+        let rules = region.slot(n).ok_or(WireError { field })?;
+        for text in part.split(|b| *b == b':') {
+            let bad = WireError { field };
+            if field == 0 {
+                if text != VERSION {
+                    return Err(bad);
+                }
+                field += 1;
+                continue;
+            }
+            field += 1;
+            let eq = text.iter().position(|b| *b == b'=').ok_or(bad)?;
+            let (key, value) = (&text[..eq], &text[eq + 1..]);
+            match key {
+                b"follow" => options.follow = value != b"0",
+                b"match" if (1..=MAX_GLOB).contains(&value.len()) => rules.set_glob(value),
+                b"order" => rules.set_order(named(value, Order::ALL, Order::name).ok_or(bad)?),
+                b"sharing" => rules.set_sharing(named(value, Sharing::ALL, Sharing::name).ok_or(bad)?),
+                b"seed" => rules.set_seed(number(value).ok_or(bad)?),
+                _ => {
+                    let dot = key.iter().position(|b| *b == b'.').ok_or(bad)?;
+                    let scopes = named(&key[dot + 1..], ScopeSet::NAMES, |s| s.0).ok_or(bad)?.1;
+                    for range in value.split(|b| *b == b',') {
+                        let range = self::range(range).ok_or(bad)?;
+                        for scope in scopes.iter() {
+                            let shared = rules.scope(scope);
+                            match &key[..dot] {
+                                b"dynamic" => shared.dynamic.insert(range),
+                                b"reserve" => shared.reserved.insert(range),
+                                b"block" => shared.blocked.insert(range),
+                                _ => return Err(bad),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        count = n + 1;
+    }
+    debug_assert!(count <= MAX_RULES);
+    region.seal(count);
+    region.header.follow.store(u32::from(options.follow), core::sync::atomic::Ordering::Relaxed);
+    Ok(options)
+}
+
+fn named<T: Copy, const N: usize>(text: &[u8], all: [T; N], name: impl Fn(T) -> &'static str) -> Option<T> {
+    all.into_iter().find(|item| name(*item).as_bytes() == text)
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |n, b| {
+        let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+fn range(text: &[u8]) -> Option<PortRange> {
+    let port = |text| number(text).and_then(|n| u16::try_from(n).ok());
+    match text.iter().position(|b| *b == b'-') {
+        Some(dash) => PortRange::new(port(&text[..dash])?, port(&text[dash + 1..])?).ok(),
+        None => port(text).map(PortRange::single),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ScopeRules;
+
+    fn effective() -> Effective {
+        let set = |text: &str| crate::spec::ports(text, 0).unwrap().into_iter().collect::<PortSet>();
+        let tcp = ScopeRules { dynamic: set("4000-4999,5005"), reserved: set("4007"), blocked: set("1,65535") };
+        let udp6 = ScopeRules { dynamic: set("1025-5000"), ..ScopeRules::default() };
+        Effective {
+            matches: Some("java*".into()),
+            order: Order::RandomIncrement,
+            sharing: Sharing::Exclusive,
+            seed: Some(u64::MAX),
+            scopes: [tcp.clone(), tcp.clone(), tcp, udp6],
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let rules = [effective(), Effective { matches: None, seed: None, ..effective() }];
+        let line = encode(&rules, Options { follow: false });
+        let region = Region::boxed(&[]);
+        assert_eq!(decode(line.as_bytes(), &region), Ok(Options { follow: false }), "{line}");
+        assert_eq!(region.into_bytes(), Region::boxed(&rules).into_bytes(), "{line}");
+    }
+
+    #[test]
+    fn nonsense_is_refused_at_its_field() {
+        for (line, field) in [
+            ("", 0),
+            ("2:order=native", 0),
+            ("1:order=natural", 1),
+            ("1:dynamic.tcp=1-2:dynamic.tcp=", 2),
+            ("1:dynamic.tcp=5-2", 1),
+            ("1:dynamic.tcp=65536", 1),
+            ("1:dynamic.icmp=1", 1),
+            ("1:seed=-1", 1),
+            ("1:seed=99999999999999999999", 1),
+            ("1:flavour.tcp=1", 1),
+            ("1:match=", 1),
+        ] {
+            assert_eq!(decode(line.as_bytes(), &Region::boxed(&[])), Err(WireError { field }), "{line}");
+        }
+    }
+}

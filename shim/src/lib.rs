@@ -1,0 +1,1 @@
+//! The library that portshim loads into a program.

@@ -1,0 +1,50 @@
+//! What the whole-program tests share: where the built command is, and how it is run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The folder of the whole project.
+#[must_use]
+pub fn project() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The `portshim` binary under test: `PORTSHIM_BIN`, else the one built beside this test.
+///
+/// # Panics
+/// Where there is none: `make build` makes it.
+#[must_use]
+pub fn portshim_path() -> PathBuf {
+    if let Some(path) = std::env::var_os("PORTSHIM_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let profile = test.parent().and_then(Path::parent).expect("cargo puts tests into PROFILE/deps");
+    let path = profile.join("portshim");
+    assert!(path.is_file(), "{} is missing: run `make build` first", path.display());
+    path
+}
+
+/// The `portshim` command with these arguments, with no standard input and no setting inherited
+/// from the caller's environment.
+pub fn portshim<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(args: I) -> Command {
+    let mut command = Command::new(portshim_path());
+    command.args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PORTSHIM_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// What a finished command said, for messages of failed tests.
+#[must_use]
+pub fn said(output: &Output) -> String {
+    format!(
+        "{}\n--- stdout\n{}--- stderr\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
