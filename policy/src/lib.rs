@@ -13,6 +13,7 @@
 mod effective;
 mod entropy;
 mod fault;
+mod mechanism;
 mod order;
 mod plan;
 mod port;
@@ -27,6 +28,7 @@ pub mod wire;
 pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
 pub use entropy::{Entropy, mix};
 pub use fault::{Fault, exhausted};
+pub use mechanism::{Mechanism, Try};
 pub use order::Order;
 pub use plan::{Call, Outcome, Plan, Request, Step, peer_hash};
 pub use port::{PortRange, RangeError};
