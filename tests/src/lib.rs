@@ -1,5 +1,7 @@
 //! What the whole-program tests share: where the built command is, and how it is run.
 
+pub mod programs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
