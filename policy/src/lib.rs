@@ -17,11 +17,14 @@ mod mechanism;
 mod order;
 mod plan;
 mod port;
+mod preset;
 pub mod privileged;
 mod region;
 mod scope;
 mod set;
 pub mod spec;
+#[cfg(feature = "text")]
+pub mod text;
 mod view;
 pub mod wire;
 
@@ -32,6 +35,7 @@ pub use mechanism::{Mechanism, Try};
 pub use order::Order;
 pub use plan::{Call, Outcome, Plan, Request, Step, peer_hash};
 pub use port::{PortRange, RangeError};
+pub use preset::{BlockRule, DynamicLimits, Preset};
 pub use region::{Header, LiveScope, MAX_GLOB, MAX_RULES, Region, RegionError, Rules, SharedScope, SharedSet};
 pub use scope::{Scope, ScopeSet, Transport};
 pub use set::PortSet;

@@ -1,0 +1,123 @@
+//! What would happen to one port, and who says so.
+
+use super::{Origin, Resolved};
+use crate::{PortSet, Scope};
+use core::fmt;
+use serde::Serialize;
+
+/// How a policy sees a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A wildcard bind may get it.
+    Dynamic,
+    /// It is not in the dynamic range.
+    Outside,
+    /// It is never handed out; a specific bind succeeds.
+    Reserved,
+    /// It may not be bound at all.
+    Blocked,
+}
+
+/// What would happen to a port in one scope. Displayed in one line:
+/// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The port.
+    pub port: u16,
+    /// `tcp4`, `tcp6`, `udp4` or `udp6`.
+    pub scope: &'static str,
+    /// The glob of the `[[process]]` that this holds for; `null` for all other programs.
+    #[serde(rename = "match")]
+    pub matches: Option<String>,
+    /// How the policy sees the port; where several things hold, the strongest: blocked, reserved, …
+    pub class: Class,
+    /// What a wildcard bind does.
+    pub wildcard: String,
+    /// What a specific bind does.
+    pub specific: String,
+    /// Who says so: all that reserve or block the port, or the dynamic range that it is in or outside of.
+    pub reasons: Vec<Reason>,
+}
+
+/// One part of a policy that decides about a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// What the part does to the ports it names.
+    pub class: Class,
+    /// The ports it names: `4000-4010,8080`.
+    pub ports: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}: ", self.port, self.scope)?;
+        let mut said: Vec<String> = Vec::new();
+        for reason in &self.reasons {
+            let (ports, origin) = (&reason.ports, &reason.origin);
+            said.push(match reason.class {
+                Class::Dynamic => format!("in the dynamic range {ports} of {origin}"),
+                Class::Outside => format!("outside the dynamic range {ports} of {origin}"),
+                Class::Reserved => format!("reserved by {origin}"),
+                Class::Blocked => format!("blocked by {origin}"),
+            });
+        }
+        write!(f, "{}: {}; {}", said.join(" and "), self.wildcard, self.specific)
+    }
+}
+
+impl Resolved {
+    /// What would happen to `port` in `scope`, for programs that no `[[process]]` matches.
+    #[must_use]
+    pub fn explain(&self, port: u16, scope: Scope) -> Explanation {
+        self.explain_under(self.rules.len() - 1, port, scope)
+    }
+
+    /// As [`Resolved::explain`], under the rules of [`Resolved::rules`] with this index; one past the
+    /// end counts as the last.
+    #[must_use]
+    pub fn explain_under(&self, index: usize, port: u16, scope: Scope) -> Explanation {
+        let index = index.min(self.rules.len() - 1);
+        let (rules, trace) = (self.rules[index].scope(scope), &self.traces[index]);
+        let class = if rules.blocked.contains(port) {
+            Class::Blocked
+        } else if rules.reserved.contains(port) {
+            Class::Reserved
+        } else if rules.dynamic.contains(port) && port != 0 {
+            Class::Dynamic
+        } else {
+            Class::Outside
+        };
+        let names = |p: &&super::layer::Ports| p.value.ports.iter().any(|range| range.contains(port));
+        let parts: Vec<_> = match class {
+            Class::Blocked => trace.blocked(scope).filter(names).collect(),
+            Class::Reserved => trace.reserved(scope).filter(names).collect(),
+            Class::Dynamic => trace.dynamic[scope.index()].iter().filter(names).collect(),
+            Class::Outside => trace.dynamic[scope.index()].iter().collect(),
+        };
+        let reasons = parts.into_iter().map(|part| Reason {
+            class,
+            ports: part.value.ports.iter().copied().collect::<PortSet>().to_string(),
+            origin: part.origin.clone(),
+        });
+        let wildcard = if class == Class::Dynamic { "a wildcard bind may get it" } else { "a wildcard bind skips it" };
+        let specific = if class == Class::Blocked {
+            "a specific bind is refused (EACCES)".to_owned()
+        } else if port < self.unprivileged_start {
+            format!("a specific bind needs privilege, as for every port below {}", self.unprivileged_start)
+        } else {
+            "a specific bind succeeds".to_owned()
+        };
+        Explanation {
+            port,
+            scope: scope.name(),
+            matches: trace.matches.as_ref().map(|m| m.value.clone()),
+            class,
+            wildcard: wildcard.to_owned(),
+            specific,
+            reasons: reasons.collect(),
+        }
+    }
+}

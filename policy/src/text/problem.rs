@@ -1,0 +1,81 @@
+//! What is wrong with a policy, and how it is shown.
+
+use super::Origin;
+use core::fmt;
+use serde::Serialize;
+
+/// Whether a policy can be run all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It can, but not as it was written.
+    Warning,
+    /// It cannot.
+    Error,
+}
+
+/// Something wrong with a policy: the place, what is wrong there, and what to do about it.
+///
+/// Displayed in lines, the last of which has no line end:
+/// ```text
+/// error: policy.toml:7:13: `70000`: a port is at most 65535
+///   |
+/// 7 | tcp = "4000-70000"
+///   |             ^^^^^
+/// help:  write a number from 1 to 65535
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Whether a policy can be run all the same.
+    pub severity: Severity,
+    /// The place, where it has one.
+    pub origin: Option<Origin>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Problem {
+    pub(super) fn error(origin: &Origin, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, origin: Some(origin.clone()), message: message.into(), help: help.into() }
+    }
+
+    pub(super) fn warning(origin: &Origin, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(origin, message, help) }
+    }
+
+    /// Whether it keeps the policy from being run.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl core::error::Error for Problem {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.severity {
+            Severity::Warning => "warning: ",
+            Severity::Error => "error: ",
+        })?;
+        match &self.origin {
+            Some(Origin::File { file, line, column, .. }) => write!(f, "{file}:{line}:{column}: ")?,
+            Some(origin) => write!(f, "{origin}: ")?,
+            None => {}
+        }
+        f.write_str(&self.message)?;
+        if let Some(Origin::File { line, column, width, source, .. }) = &self.origin {
+            let number = line.to_string();
+            let gutter = " ".repeat(number.len());
+            // Tabs stay tabs, so that the mark stands under what it marks.
+            let indent: String = source.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            let room = source.chars().count().saturating_sub(column - 1);
+            let mark = "^".repeat((*width).min(room).max(1));
+            write!(f, "\n{gutter} |\n{number} | {source}\n{gutter} | {indent}{mark}")?;
+        }
+        let pad = if self.is_error() { "  " } else { "    " };
+        write!(f, "\nhelp:{pad}{}", self.help)
+    }
+}
