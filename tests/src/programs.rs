@@ -5,6 +5,7 @@
 //! of its own. Whatever has a port there is the program under test, or one of our [`Peer`]s.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -80,6 +81,12 @@ impl Ports {
     /// The same, kept by the kernel.
     pub const NATIVE: Self = Self { keeper: Keeper::Kernel, ..Self::INSIDE };
 
+    /// How many ports that is.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        (0..=u16::MAX).filter(|port| self.allow(*port)).count()
+    }
+
     /// Whether a program that asked for any port may have got this one.
     #[must_use]
     pub fn allow(&self, port: u16) -> bool {
@@ -90,12 +97,22 @@ impl Ports {
     ///
     /// # Panics
     /// Where the kernel is the keeper and its settings cannot be written.
-    pub fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.command_with(&[], program)
+    }
+
+    /// As [`Ports::command`], with further options for `portshim run`.
+    ///
+    /// # Panics
+    /// As [`Ports::command`].
+    pub fn command_with(&self, options: &[&str], program: impl AsRef<OsStr>) -> Command {
         let (range, hole) = (self.range, self.hole);
         let mut command = match self.keeper {
             Keeper::Portshim => {
                 let (range, hole) = (format!("{}-{}", range.0, range.1), format!("{}-{}", hole.0, hole.1));
-                portshim(["run", "--range", &range, "--reserve", &hole, "--", program])
+                let mut command = portshim(["run", "--range", &range, "--reserve", &hole]);
+                command.args(options).arg("--").arg(program);
+                command
             }
             Keeper::Kernel => {
                 set_sysctl("ip_local_port_range", &format!("{} {}", range.0, range.1));
@@ -116,6 +133,23 @@ impl Ports {
         let strays: Vec<_> = seen.iter().filter(|port| !self.allow(**port)).collect();
         assert!(strays.is_empty(), "{who}: {strays:?} are outside {self:?}; seen: {seen:?}");
     }
+}
+
+/// Makes three tests of each function that takes [`Ports`]: with ports outside the host's range, inside it,
+/// and kept by the kernel, each in a [`private`] network.
+#[macro_export]
+macro_rules! each_keeper {
+    ($($name:ident),+ $(,)?) => {
+        mod outside { $(#[test] fn $name() {
+            $crate::programs::private(|| super::$name(&$crate::programs::Ports::OUTSIDE));
+        })+ }
+        mod inside { $(#[test] fn $name() {
+            $crate::programs::private(|| super::$name(&$crate::programs::Ports::INSIDE));
+        })+ }
+        mod native { $(#[test] fn $name() {
+            $crate::programs::private(|| super::$name(&$crate::programs::Ports::NATIVE));
+        })+ }
+    };
 }
 
 /// Writes one of `net.ipv4`'s settings in this network.
@@ -329,6 +363,12 @@ pub fn must(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("a program's output is text")
 }
 
+/// The ports in a program's output, one for each line that says `port N`.
+#[must_use]
+pub fn told(said: &str) -> Vec<u16> {
+    said.lines().filter_map(|line| line.strip_prefix("port ")?.parse().ok()).collect()
+}
+
 /// The path of a source below `tests/tests`.
 #[must_use]
 pub fn source(name: &str) -> PathBuf {
@@ -341,8 +381,15 @@ pub fn source(name: &str) -> PathBuf {
 /// Where it cannot be made.
 #[must_use]
 pub fn scratch(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("portshim-test-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&path);
-    std::fs::create_dir_all(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    path
+    // Process numbers tell tests in namespaces of their own apart no more than names do.
+    let taken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::AlreadyExists;
+    for n in 0.. {
+        let path = std::env::temp_dir().join(format!("portshim-test-{name}-{n}"));
+        match std::fs::create_dir(&path) {
+            Ok(()) => return path,
+            Err(e) if taken(&e) => {}
+            Err(e) => panic!("{}: {e}", path.display()),
+        }
+    }
+    unreachable!("names do not run out")
 }

@@ -6,7 +6,7 @@
 //! kernel gives.
 
 use portshim_tests::portshim;
-use portshim_tests::programs::{Peer, Ports, Service, Watch, local_ports, must, private, scratch, source, until};
+use portshim_tests::programs::{Peer, Ports, Service, Watch, local_ports, must, private, scratch, source, told, until};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,23 +16,14 @@ const HTTP: u16 = 7001;
 const UDP: u16 = 7002;
 const SERVICES: [u16; 2] = [7003, 7004];
 
-macro_rules! each {
-    ($($program:ident),+ $(,)?) => {
-        mod outside { $(#[test] fn $program() { super::private(|| super::$program(&super::Ports::OUTSIDE)); })+ }
-        mod inside { $(#[test] fn $program() { super::private(|| super::$program(&super::Ports::INSIDE)); })+ }
-        mod native { $(#[test] fn $program() { super::private(|| super::$program(&super::Ports::NATIVE)); })+ }
-    };
-}
-
-each!(curl, java, java_ipv4, nc, nginx, node, perl, python, python_http_server, redis);
+portshim_tests::each_keeper!(curl, java, java_ipv4, nc, nginx, node, perl, python, python_http_server, redis);
 
 /// Runs a program that prints `port N` for each port it got and visits both peers.
 fn tells_its_ports(ports: &Ports, program: &str, args: &[&str]) {
     let (http, udp) = (Peer::http(HTTP), Peer::echo(UDP));
     let watch = Watch::begin(&[HTTP, UDP]);
     let said = must(ports.command(program).args(args).args([HTTP.to_string(), UDP.to_string()]));
-    let told = said.lines().filter_map(|line| line.strip_prefix("port ")?.parse().ok()).collect();
-    ports.judge("what it sees itself", &told);
+    ports.judge("what it sees itself", &told(&said).into_iter().collect());
     ports.judge("what the HTTP peer saw", &http.visitors());
     ports.judge("what the UDP peer saw", &udp.visitors());
     ports.judge("what the kernel lists", &watch.end());
