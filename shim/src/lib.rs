@@ -1,1 +1,8 @@
-//! The library that portshim loads into a program.
+//! The library that `portshim` loads into a program: a guest in someone else's process.
+//!
+//! After its constructor it does not allocate, lock, print, open files, read the environment or
+//! look up symbols, and it leaves `errno` as the program's own call left it. What it decides, it
+//! asks [`portshim_policy`]; what it does is a short loop around the program's own call.
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod linux;

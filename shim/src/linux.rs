@@ -1,0 +1,24 @@
+//! The guest on Linux, loaded by LD_PRELOAD.
+//!
+//! A hook ([`hooks`]) decodes its call into a [`socket::Socket`] and an [`address::Address`], lets
+//! [`drive`] carry out the plan, and returns what the program's own call returned. Requests that
+//! need no port go straight through.
+
+mod address;
+mod diag;
+mod drive;
+mod environment;
+mod errno;
+mod hooks;
+mod host;
+mod options;
+mod route;
+mod session;
+mod settled;
+mod socket;
+mod sys;
+
+#[ctor::ctor(unsafe)]
+fn start() {
+    session::start();
+}

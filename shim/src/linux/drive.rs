@@ -1,0 +1,259 @@
+//! Serves one request on Linux: carries a plan's steps out on the program's socket.
+
+use super::address::Address;
+use super::diag::Diag;
+use super::options::{Lifted, NonBlocking, RangeOption, share};
+use super::session::Session;
+use super::socket::Socket;
+use super::{errno, hooks, host, route, sys};
+use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::{
+    Call, Mechanism, Outcome, Plan, PortRange, Request, Sharing, Transport, Try, exhausted, peer_hash,
+};
+
+/// A request for a port, and the program's own call that needs it.
+pub(crate) struct Wish<'a> {
+    pub(crate) session: Session,
+    pub(crate) socket: Socket,
+    pub(crate) call: Call,
+    /// The socket's own address, or the one that it is about to be bound to.
+    pub(crate) local: Address,
+    pub(crate) peer: Option<Address>,
+    /// Whether the call is well formed, so that the kernel would come to choose a port for it.
+    pub(crate) binds: bool,
+    /// The program's own call, through the next library; it sets `errno`.
+    pub(crate) own: &'a dyn Fn() -> isize,
+}
+
+/// Serves a wish: what the program's call returns. `errno` is set as that call would set it.
+pub(crate) fn serve(wish: &Wish<'_>) -> isize {
+    let before = errno::get();
+    let rules = wish.session.rules;
+    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let secret = wish.session.region.header.secret.load(Relaxed);
+    let range = RangeOption::of(wish.socket.fd);
+    let request = Request {
+        call: wish.call,
+        scope,
+        dual,
+        reuse: matches!(wish.call, Call::Bind | Call::Listen) && wish.socket.reuses_address(),
+        limit: range.limit(),
+        peer: wish
+            .peer
+            .map_or(0, |peer| peer_hash(rules.seed().unwrap_or(secret), &wish.local.ip(), &peer.ip(), peer.port())),
+    };
+    let tcp_connect = wish.call == Call::Connect && wish.socket.transport == Transport::Tcp;
+    let mut attempt = Attempt {
+        wish,
+        range,
+        exclusive: tcp_connect && rules.sharing() == Sharing::Exclusive,
+        shared: tcp_connect && rules.sharing() == Sharing::Tuple,
+        exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
+        beside: None,
+    };
+    let live = rules.live(scope);
+    let answer = Plan::new(rules, request, host::steerable())
+        .drive(&mut attempt, &mut rules.entropy(scope, secret))
+        .unwrap_or_else(|fault| {
+            live.exhausted.fetch_add(1, Relaxed);
+            // On TCP the kernel looks for a route before it looks for a port.
+            let routed = match (tcp_connect, &wish.peer) {
+                (true, Some(peer)) => route::source(&wish.socket, &wish.local, peer).map(drop),
+                _ => Ok(()),
+            };
+            fail(routed.err().unwrap_or(errno::of(fault)))
+        });
+    drop(attempt);
+    if answer >= 0 {
+        live.served.fetch_add(1, Relaxed);
+        errno::set(before);
+    }
+    answer
+}
+
+fn fail(number: i32) -> isize {
+    errno::set(number);
+    -1
+}
+
+/// The steps of a plan, on one socket.
+struct Attempt<'a> {
+    wish: &'a Wish<'a>,
+    range: RangeOption,
+    /// The connection shall have its port to itself.
+    exclusive: bool,
+    /// The connection's port may serve other peers as well.
+    shared: bool,
+    /// What the kernel says when no port is left.
+    exhausted: i32,
+    /// What sharing needs, looked up at the first shared try.
+    beside: Option<Beside>,
+}
+
+/// What it takes to use a port beside other connections: our own address towards the peer, and the
+/// kernel's answer about a 4-tuple.
+struct Beside {
+    source: Address,
+    diag: Diag,
+}
+
+impl Mechanism for Attempt<'_> {
+    type Answer = isize;
+
+    fn steer(&mut self, run: PortRange) -> Try<isize> {
+        match self.range.steer(run) {
+            Ok(()) => {}
+            Err(libc::ENOPROTOOPT) => {
+                host::cannot_steer();
+                return Try::Again(Outcome::Unsteerable);
+            }
+            Err(_) => return Try::Done((self.wish.own)()),
+        }
+        if self.exclusive && self.wish.binds {
+            let any = self.wish.local.with_port(0);
+            match sys::bind(self.wish.socket.fd, any.storage(), any.len()) {
+                Err(libc::EADDRINUSE) => return Try::Again(Outcome::Taken),
+                Ok(()) if self.missed(run) => return Try::Again(Outcome::Unsteerable),
+                _ => return Try::Done((self.wish.own)()),
+            }
+        }
+        let answer = (self.wish.own)();
+        if answer < 0 && errno::get() == self.exhausted && !self.is_bound_datagram() {
+            return Try::Again(Outcome::Taken);
+        }
+        if answer >= 0 && self.wish.local.port() == 0 && self.missed(run) {
+            return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
+                Try::Again(Outcome::Unsteerable)
+            } else {
+                Try::Done(answer)
+            };
+        }
+        Try::Done(answer)
+    }
+
+    fn pin(&mut self, port: u16) -> Try<isize> {
+        let wish = self.wish;
+        if !wish.binds {
+            return Try::Done((wish.own)());
+        }
+        let candidate = wish.local.with_port(port);
+        let lifted = Lifted::on(wish.socket.fd);
+        if wish.call == Call::Bind {
+            return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
+        }
+        match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
+            Ok(()) if self.shared => lifted.restore_shared(),
+            Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: the socket has a port already
+            Err(error) => return self.answered(port, Err(error)),
+        }
+        Try::Done((wish.own)())
+    }
+
+    fn share(&mut self, port: u16) -> Try<isize> {
+        let wish = self.wish;
+        let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
+        if self.beside.is_none() {
+            let source = match route::source(&wish.socket, &wish.local, peer) {
+                Ok(source) => source,
+                Err(error) => return Try::Done(fail(error)),
+            };
+            let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
+            self.beside = Some(Beside { source, diag });
+        }
+        let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
+        let source = beside.source.with_port(port);
+        // From asking to connecting, nobody else of the session may be about to take the same tuple.
+        let Some(claim) = Claim::on(wish.session.region.header.claim(port)) else {
+            return Try::Again(Outcome::Taken);
+        };
+        if !beside.diag.is_free(&source, peer) {
+            return Try::Again(Outcome::Taken);
+        }
+        let candidate = wish.local.with_port(port);
+        let reuse = wish.socket.reuses_address();
+        share(wish.socket.fd);
+        if let Err(error) = sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
+            if !reuse {
+                let _ = sys::setsockopt::<i32>(wish.socket.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 0);
+            }
+            return match error {
+                libc::EINVAL => Try::Done((wish.own)()),
+                error => self.answered(port, Err(error)),
+            };
+        }
+        let quick = NonBlocking::on(wish.socket.fd);
+        let answer = (wish.own)();
+        drop(claim); // the kernel holds the tuple from here on
+        let waits = quick.was_blocking() && answer < 0 && errno::get() == libc::EINPROGRESS;
+        drop(quick);
+        Try::Done(if waits { (wish.own)() } else { answer })
+    }
+}
+
+impl Attempt<'_> {
+    /// What came of binding `port`.
+    fn answered(&self, port: u16, result: sys::Result<()>) -> Try<isize> {
+        match result {
+            Ok(()) => Try::Done(0),
+            Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
+            // A privileged port and no privilege: not a port that this program can get.
+            Err(libc::EACCES) if port < 1024 => Try::Again(Outcome::Taken),
+            Err(error) => Try::Done(fail(error)),
+        }
+    }
+
+    /// Whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full buffer.
+    fn is_bound_datagram(&self) -> bool {
+        self.wish.socket.transport == Transport::Udp
+            && self.wish.call != Call::Bind
+            && Address::local(self.wish.socket.fd).is_ok_and(|local| local.port() != 0)
+    }
+
+    /// Whether the kernel chose outside `run`: the host's range has changed since we looked. A socket
+    /// that was bound so is unbound again, where it can be.
+    fn missed(&self, run: PortRange) -> bool {
+        let fd = self.wish.socket.fd;
+        let port = Address::local(fd).map_or(0, |local| local.port());
+        if port == 0 || run.contains(port) {
+            return false;
+        }
+        host::look();
+        if self.wish.call == Call::Bind || self.wish.call == Call::Listen || self.exclusive {
+            if self.wish.socket.transport == Transport::Tcp {
+                let _ = sys::listen(fd, 0);
+            }
+            let nowhere = Address::unspecified();
+            let _ = sys::connect(fd, nowhere.storage(), nowhere.len());
+        }
+        true
+    }
+}
+
+/// A port that this thread alone, in the whole session, may be gambling on.
+struct Claim<'a>(&'a AtomicU32);
+
+impl<'a> Claim<'a> {
+    /// `None` where another thread holds on to it for long.
+    fn on(slot: &'a AtomicU32) -> Option<Self> {
+        const PATIENCE: u32 = 10_000;
+        let own = sys::process();
+        for _ in 0..PATIENCE {
+            match slot.compare_exchange(0, own, Acquire, Relaxed) {
+                Ok(_) => return Some(Self(slot)),
+                Err(other) if other != own && !sys::is_alive(other) => {
+                    if slot.compare_exchange(other, own, Acquire, Relaxed).is_ok() {
+                        return Some(Self(slot));
+                    }
+                }
+                Err(_) => sys::pause(),
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Release);
+    }
+}

@@ -1,0 +1,108 @@
+//! The table of hooks: every function that the shim interposes, and who answers for it.
+
+mod binding;
+mod connecting;
+mod descriptors;
+mod executing;
+mod privileged;
+mod sending;
+mod variadic;
+
+use super::address::Address;
+use super::{errno, sys};
+use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
+use libc::{mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t};
+
+/// Interposes each function with its handler. `NAME::next` calls the next library's.
+macro_rules! hooks {
+    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $kind:ty),*) -> $ret:ty => $family:ident::$handler:ident;)*) => {
+        $(
+            #[doc = concat!("The hook of `", stringify!($name), "`.")]
+            pub(crate) mod $name {
+                use super::*;
+                redhook::hook! {
+                    unsafe fn $name($($arg: $kind),*) -> $ret => hooked {
+                        // SAFETY: the program made this call; its arguments are passed on as they came.
+                        unsafe { super::$family::$handler($($arg),*) }
+                    }
+                }
+
+                /// Calls the next library's function.
+                ///
+                /// # Safety
+                /// As for the function itself.
+                #[inline]
+                #[expect(clippy::allow_attributes, reason = "not every hook calls on")]
+                #[allow(dead_code)]
+                pub(crate) unsafe fn next($($arg: $kind),*) -> $ret {
+                    // SAFETY: as the caller promises.
+                    unsafe { redhook::real!($name)($($arg),*) }
+                }
+
+                pub(super) fn resolve() {
+                    redhook::real!($name);
+                }
+            }
+        )*
+
+        /// Looks every function up in the libraries after ours, so that no hook has to.
+        pub(crate) fn resolve() {
+            $($name::resolve();)*
+            variadic::resolve();
+        }
+    };
+}
+
+hooks! {
+    fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => binding::bind;
+    fn listen(fd: c_int, backlog: c_int) -> c_int => binding::listen;
+
+    fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => connecting::connect;
+    fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => connecting::__connect;
+
+    fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize => sending::send;
+    fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize => sending::__send;
+    fn sendto(fd: c_int, bytes: *const c_void, len: usize, flags: c_int, address: *const sockaddr, size: socklen_t)
+        -> isize => sending::sendto;
+    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize => sending::sendmsg;
+    fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int => sending::sendmmsg;
+
+    fn rresvport(port: *mut c_int) -> c_int => privileged::rresvport;
+    fn rresvport_af(port: *mut c_int, family: libc::sa_family_t) -> c_int => privileged::rresvport_af;
+    fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int => privileged::bindresvport;
+
+    fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int => descriptors::socket;
+    fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int => descriptors::accept;
+    fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => descriptors::accept4;
+    fn close(fd: c_int) -> c_int => descriptors::close;
+    fn dup(fd: c_int) -> c_int => descriptors::dup;
+    fn dup2(from: c_int, to: c_int) -> c_int => descriptors::dup2;
+    fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => descriptors::dup3;
+    fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl;
+    fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl64;
+    fn setns(fd: c_int, kind: c_int) -> c_int => descriptors::setns;
+    fn unshare(flags: c_int) -> c_int => descriptors::unshare;
+
+    fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::execve;
+    fn execvpe(file: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::execvpe;
+    fn fexecve(fd: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::fexecve;
+    fn execv(path: *const c_char, argv: *const *const c_char) -> c_int => executing::execv;
+    fn execvp(file: *const c_char, argv: *const *const c_char) -> c_int => executing::execvp;
+    fn posix_spawn(
+        pid: *mut pid_t, path: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
+        attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
+    ) -> c_int => executing::posix_spawn;
+    fn posix_spawnp(
+        pid: *mut pid_t, file: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
+        attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
+    ) -> c_int => executing::posix_spawnp;
+    fn system(command: *const c_char) -> c_int => executing::system;
+    fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE => executing::popen;
+}
+
+/// The next library's `bind`, to an address of ours.
+pub(crate) fn next_bind(fd: c_int, address: &Address) -> sys::Result<()> {
+    // SAFETY: `storage` is readable for `len` bytes.
+    let result = unsafe { bind::next(fd, (&raw const *address.storage()).cast(), address.len() as socklen_t) };
+    if result == 0 { Ok(()) } else { Err(errno::get()) }
+}

@@ -1,0 +1,58 @@
+//! `bind` and `listen`.
+
+use crate::linux::address::Address;
+use crate::linux::drive::{Wish, serve};
+use crate::linux::session::{self, Session};
+use crate::linux::socket::Socket;
+use crate::linux::{errno, hooks};
+use core::ffi::c_int;
+use core::sync::atomic::Ordering::Relaxed;
+use libc::{sockaddr, socklen_t};
+use portshim_policy::{Call, Fault};
+
+/// # Safety
+/// As for bind(2).
+pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::bind::next(fd, address, len) } as isize;
+    let Some(session) = session::get() else { return own() as c_int };
+    let Some(socket) = Socket::served(fd) else { return own() as c_int };
+    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() as c_int };
+    if local.port() != 0 {
+        return if is_blocked(session, &socket, &local) { refuse() } else { own() as c_int };
+    }
+    if socket.binds_address_only() {
+        return own() as c_int;
+    }
+    serve(&Wish { session, socket, call: Call::Bind, local, peer: None, binds: true, own: &own }) as c_int
+}
+
+/// Whether the policy refuses a specific bind to this address.
+fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
+    let (scope, dual) = socket.scope(local, None);
+    let port = local.port();
+    let blocked = session.rules.scope(scope).blocked.contains(port)
+        || dual && session.rules.scope(scope.other_family()).blocked.contains(port);
+    if blocked {
+        session.rules.live(scope).refused.fetch_add(1, Relaxed);
+    }
+    blocked
+}
+
+fn refuse() -> c_int {
+    errno::set(errno::of(Fault::Blocked));
+    -1
+}
+
+/// # Safety
+/// As for listen(2).
+pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
+    let Some(session) = session::get() else { return own() as c_int };
+    let Some(socket) = Socket::served(fd).filter(|s| s.transport == portshim_policy::Transport::Tcp) else {
+        return own() as c_int;
+    };
+    let Ok(local) = Address::local(fd) else { return own() as c_int };
+    serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, own: &own }) as c_int
+}

@@ -1,0 +1,54 @@
+//! `connect`, and what TCP Fast Open makes of a send.
+
+use crate::linux::address::Address;
+use crate::linux::drive::{Wish, serve};
+use crate::linux::session::{self, Session};
+use crate::linux::socket::Socket;
+use crate::linux::{hooks, settled};
+use core::ffi::c_int;
+use libc::{sockaddr, socklen_t};
+use portshim_policy::{Call, Transport};
+
+/// # Safety
+/// As for connect(2).
+pub(crate) unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    through(fd, address, len, &|| unsafe { hooks::connect::next(fd, address, len) } as isize) as c_int
+}
+
+/// # Safety
+/// As for connect(2).
+pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    through(fd, address, len, &|| unsafe { hooks::__connect::next(fd, address, len) } as isize) as c_int
+}
+
+/// Connects by `own`, which is the program's call.
+pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: &dyn Fn() -> isize) -> isize {
+    let Some(session) = session::get() else { return own() };
+    let Some(socket) = Socket::served(fd) else { return own() };
+    let Some(peer) = Address::read(address, len) else { return own() };
+    if peer.family() == libc::AF_UNSPEC {
+        let answer = own();
+        settled::unsettle();
+        return answer;
+    }
+    match socket.transport {
+        Transport::Tcp => tcp(session, socket, peer, own),
+        Transport::Udp => {
+            let Ok(local) = Address::local(fd) else { return own() };
+            if local.port() != 0 {
+                return own();
+            }
+            // The kernel binds a datagram socket before it looks at the peer's address at all.
+            serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds: true, own })
+        }
+    }
+}
+
+/// Connects a TCP socket to `peer`.
+pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, own: &dyn Fn() -> isize) -> isize {
+    let Ok(local) = Address::local(socket.fd) else { return own() };
+    let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
+    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, own })
+}

@@ -1,0 +1,112 @@
+//! Calls that give a descriptor another meaning, or the process another network: what is known of
+//! the old one is forgotten.
+
+use crate::linux::{hooks, host, session, settled};
+use core::ffi::{c_int, c_long};
+use libc::{sockaddr, socklen_t};
+
+/// Forgets what `fd` was, if it is one.
+#[inline]
+fn fresh(fd: c_int) -> c_int {
+    settled::forget(fd);
+    fd
+}
+
+/// # Safety
+/// As for socket(2).
+#[inline]
+pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    fresh(unsafe { hooks::socket::next(family, kind, protocol) })
+}
+
+/// # Safety
+/// As for accept(2).
+#[inline]
+pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    fresh(unsafe { hooks::accept::next(fd, address, len) })
+}
+
+/// # Safety
+/// As for accept4(2).
+#[inline]
+pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    fresh(unsafe { hooks::accept4::next(fd, address, len, flags) })
+}
+
+/// # Safety
+/// As for close(2).
+#[inline]
+pub(crate) unsafe fn close(fd: c_int) -> c_int {
+    settled::forget(fd);
+    // SAFETY: the program's own call, as it came.
+    unsafe { hooks::close::next(fd) }
+}
+
+/// # Safety
+/// As for dup(2).
+#[inline]
+pub(crate) unsafe fn dup(fd: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    fresh(unsafe { hooks::dup::next(fd) })
+}
+
+/// # Safety
+/// As for dup2(2).
+#[inline]
+pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    fresh(unsafe { hooks::dup2::next(from, to) })
+}
+
+/// # Safety
+/// As for dup3(2).
+#[inline]
+pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    fresh(unsafe { hooks::dup3::next(from, to, flags) })
+}
+
+/// # Safety
+/// As for fcntl(2). Every command takes at most one argument, which is passed on as a whole register.
+#[inline]
+pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    duplicated(command, unsafe { hooks::fcntl::next(fd, command, argument) })
+}
+
+/// # Safety
+/// As for fcntl(2).
+#[inline]
+pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    duplicated(command, unsafe { hooks::fcntl64::next(fd, command, argument) })
+}
+
+fn duplicated(command: c_int, answer: c_int) -> c_int {
+    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { fresh(answer) } else { answer }
+}
+
+/// # Safety
+/// As for setns(2).
+pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    elsewhere(unsafe { hooks::setns::next(fd, kind) })
+}
+
+/// # Safety
+/// As for unshare(2).
+pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    elsewhere(unsafe { hooks::unshare::next(flags) })
+}
+
+/// The process may be in another network namespace, which has a port range of its own.
+fn elsewhere(answer: c_int) -> c_int {
+    if answer == 0 && session::get().is_some() {
+        host::look();
+    }
+    answer
+}

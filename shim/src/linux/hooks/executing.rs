@@ -1,0 +1,121 @@
+//! exec, spawn, `system` and `popen`: the shim follows into the child.
+
+use crate::linux::{environment, hooks};
+use core::ffi::{c_char, c_int};
+use libc::{pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+
+type Strings = *const *const c_char;
+
+/// # Safety
+/// As for execve(2).
+pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(envp, |envp| hooks::execve::next(path, argv, envp)) }
+}
+
+/// # Safety
+/// As for execvpe(3).
+pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(envp, |envp| hooks::execvpe::next(file, argv, envp)) }
+}
+
+/// # Safety
+/// As for fexecve(3).
+pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(envp, |envp| hooks::fexecve::next(fd, argv, envp)) }
+}
+
+/// # Safety
+/// As for execv(3), which is execve with the process's own environment.
+pub(crate) unsafe fn execv(path: *const c_char, argv: Strings) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(environment::own(), |envp| hooks::execve::next(path, argv, envp)) }
+}
+
+/// # Safety
+/// As for execvp(3), which is execvpe with the process's own environment.
+pub(crate) unsafe fn execvp(file: *const c_char, argv: Strings) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(environment::own(), |envp| hooks::execvpe::next(file, argv, envp)) }
+}
+
+/// # Safety
+/// As for posix_spawn(3).
+pub(crate) unsafe fn posix_spawn(
+    pid: *mut pid_t,
+    path: *const c_char,
+    actions: *const posix_spawn_file_actions_t,
+    attributes: *const posix_spawnattr_t,
+    argv: Strings,
+    envp: Strings,
+) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(envp, |envp| hooks::posix_spawn::next(pid, path, actions, attributes, argv, envp)) }
+}
+
+/// # Safety
+/// As for posix_spawnp(3).
+pub(crate) unsafe fn posix_spawnp(
+    pid: *mut pid_t,
+    file: *const c_char,
+    actions: *const posix_spawn_file_actions_t,
+    attributes: *const posix_spawnattr_t,
+    argv: Strings,
+    envp: Strings,
+) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { environment::followed(envp, |envp| hooks::posix_spawnp::next(pid, file, actions, attributes, argv, envp)) }
+}
+
+/// # Safety
+/// As for system(3).
+pub(crate) unsafe fn system(command: *const c_char) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { in_own_environment(|| hooks::system::next(command)) }
+}
+
+/// # Safety
+/// As for popen(3).
+pub(crate) unsafe fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE {
+    // SAFETY: the program's own call, with the environment completed.
+    unsafe { in_own_environment(|| hooks::popen::next(command, mode)) }
+}
+
+/// Runs a call that takes the child's environment from this process's own.
+///
+/// # Safety
+/// The process's environment is sound.
+unsafe fn in_own_environment<T>(call: impl FnOnce() -> T) -> T {
+    let own = environment::own();
+    // SAFETY: as the caller promises.
+    unsafe { environment::followed(own, |envp| if envp == own { call() } else { environment::with_own(envp, call) }) }
+}
+
+/// # Safety
+/// `argv` is the list that execl(3) and execlp(3) were called with, laid out as an array.
+pub(super) unsafe extern "C" fn listed(path: *const c_char, argv: Strings) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { execv(path, argv) }
+}
+
+/// # Safety
+/// As for [`listed`].
+pub(super) unsafe extern "C" fn listed_in_path(file: *const c_char, argv: Strings) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { execvp(file, argv) }
+}
+
+/// # Safety
+/// As for [`listed`]; the environment follows the list's null pointer, as in execle(3).
+pub(super) unsafe extern "C" fn listed_with_environment(path: *const c_char, argv: Strings) -> c_int {
+    let mut at = argv;
+    // SAFETY: execle's list ends in a null pointer, after which the environment stands.
+    unsafe {
+        while !(*at).is_null() {
+            at = at.add(1);
+        }
+        execve(path, argv, *at.add(1).cast::<Strings>())
+    }
+}

@@ -1,0 +1,133 @@
+//! rresvport(3), rresvport_af(3) and bindresvport(3). libc's own call no interposable `bind`, so they
+//! are served here whole, from the policy's privileged order.
+
+use crate::linux::address::Address;
+use crate::linux::session::{self, Session};
+use crate::linux::socket::Socket;
+use crate::linux::{errno, hooks, sys};
+use core::ffi::c_int;
+use core::mem::size_of;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use portshim_policy::privileged;
+
+/// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
+static ROVER: AtomicU32 = AtomicU32::new(0);
+
+/// # Safety
+/// As for rresvport(3).
+pub(crate) unsafe fn rresvport(port: *mut c_int) -> c_int {
+    match session::get() {
+        // SAFETY: as the caller promises.
+        Some(session) => unsafe { reserved_socket(session, port, AF_INET) },
+        // SAFETY: the program's own call, as it came.
+        None => unsafe { hooks::rresvport::next(port) },
+    }
+}
+
+/// # Safety
+/// As for rresvport_af(3).
+pub(crate) unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
+    match session::get() {
+        Some(session) if [AF_INET, AF_INET6].contains(&c_int::from(family)) => {
+            // SAFETY: as the caller promises.
+            unsafe { reserved_socket(session, port, c_int::from(family)) }
+        }
+        // SAFETY: the program's own call, as it came.
+        _ => unsafe { hooks::rresvport_af::next(port, family) },
+    }
+}
+
+/// A new socket bound to a privileged port, tried downwards from `*port`. EAGAIN when all are taken.
+unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> c_int {
+    // SAFETY: no memory is passed.
+    let fd = unsafe { hooks::socket::next(family, libc::SOCK_STREAM, 0) };
+    if fd < 0 {
+        return -1;
+    }
+    // SAFETY: rresvport(3)'s caller passes a port to start from and to be told.
+    let from = unsafe { *port };
+    match first_free(session, fd, &any(family), privileged::rresvport(from)) {
+        Ok(found) => {
+            // SAFETY: as above.
+            unsafe { *port = c_int::from(found) };
+            fd
+        }
+        Err(error) => {
+            sys::close(fd);
+            errno::set(if error == libc::EADDRINUSE { libc::EAGAIN } else { error });
+            -1
+        }
+    }
+}
+
+/// # Safety
+/// As for bindresvport(3).
+pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
+    let served = session::get().filter(|_| Socket::served(fd).is_some());
+    let local = if address.is_null() {
+        Some(any(AF_INET))
+    } else {
+        Address::read(address.cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t)
+            .filter(|a| a.family() == AF_INET)
+    };
+    let (Some(session), Some(local)) = (served, local) else {
+        // SAFETY: the program's own call, as it came.
+        return unsafe { hooks::bindresvport::next(fd, address) };
+    };
+    let offset = match ROVER.load(Relaxed) {
+        0 => sys::process(),
+        next => next,
+    };
+    match first_free(session, fd, &local, privileged::bindresvport(offset)) {
+        Ok(found) => {
+            ROVER.store(
+                u32::from(found.max(privileged::BINDRESVPORT_FIRST) - privileged::BINDRESVPORT_FIRST) + 1,
+                Relaxed,
+            );
+            if !address.is_null() {
+                // SAFETY: bindresvport(3)'s caller passes an address to be completed.
+                unsafe { (*address).sin_port = found.to_be() };
+            }
+            0
+        }
+        Err(error) => {
+            errno::set(error);
+            -1
+        }
+    }
+}
+
+/// Binds the first of `ports` that the policy hands out and the kernel gives. Any error but
+/// EADDRINUSE ends the search, as in libc.
+fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator<Item = u16>) -> sys::Result<u16> {
+    let Some(socket) = Socket::served(fd) else { return Err(libc::EAFNOSUPPORT) };
+    let (scope, dual) = socket.scope(local, None);
+    let denied = |port: u16| {
+        let denies = |scope| {
+            let ports = session.rules.scope(scope);
+            ports.reserved.contains(port) || ports.blocked.contains(port)
+        };
+        denies(scope) || dual && denies(scope.other_family())
+    };
+    let before = errno::get();
+    for port in ports.filter(|port| !denied(*port)) {
+        match hooks::next_bind(fd, &local.with_port(port)) {
+            Ok(()) => {
+                session.rules.live(scope).served.fetch_add(1, Relaxed);
+                errno::set(before);
+                return Ok(port);
+            }
+            Err(libc::EADDRINUSE) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    session.rules.live(scope).exhausted.fetch_add(1, Relaxed);
+    Err(libc::EADDRINUSE)
+}
+
+/// 0.0.0.0 or `::`.
+fn any(family: c_int) -> Address {
+    let len = if family == AF_INET6 { size_of::<sockaddr_in6>() } else { size_of::<sockaddr_in>() };
+    Address::wildcard(family, len)
+}

@@ -1,0 +1,146 @@
+//! The send family. A datagram socket that has no port gets one at the first send, even at one that
+//! fails; a TCP socket only with MSG_FASTOPEN.
+
+use super::connecting;
+use crate::linux::address::Address;
+use crate::linux::drive::{Wish, serve};
+use crate::linux::session;
+use crate::linux::socket::{Kind, Socket};
+use crate::linux::{hooks, settled, sys};
+use core::ffi::{c_int, c_uint, c_void};
+use core::mem::size_of;
+use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
+use portshim_policy::{Call, Transport};
+
+/// Whether the call needs no look at all.
+#[inline]
+fn is_settled(fd: c_int, flags: c_int) -> bool {
+    flags & MSG_FASTOPEN == 0 && settled::holds(fd)
+}
+
+/// # Safety
+/// As for send(2).
+pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::send::next(fd, bytes, len, flags) };
+    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::None, &own) }
+}
+
+/// # Safety
+/// As for send(2).
+pub(crate) unsafe fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::__send::next(fd, bytes, len, flags) };
+    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::None, &own) }
+}
+
+/// # Safety
+/// As for sendto(2).
+pub(crate) unsafe fn sendto(
+    fd: c_int,
+    bytes: *const c_void,
+    len: usize,
+    flags: c_int,
+    address: *const sockaddr,
+    size: socklen_t,
+) -> isize {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::sendto::next(fd, bytes, len, flags, address, size) };
+    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::of(address, size), &own) }
+}
+
+/// # Safety
+/// As for sendmsg(2).
+pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::sendmsg::next(fd, message, flags) };
+    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::in_message(message), &own) }
+}
+
+/// # Safety
+/// As for sendmmsg(2).
+pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::sendmmsg::next(fd, messages, count, flags) } as isize;
+    if count == 0 || is_settled(fd, flags) {
+        return own() as c_int;
+    }
+    // `msg_hdr` is the first field of a mmsghdr.
+    first(fd, flags, Destination::in_message(messages.cast::<msghdr>()), &own) as c_int
+}
+
+/// Where a send goes.
+enum Destination {
+    /// Wherever the socket is connected to.
+    None,
+    Peer(Address),
+    /// The kernel will not be able to read it, and fail before it needs a port.
+    Bad,
+}
+
+impl Destination {
+    fn of(address: *const sockaddr, len: socklen_t) -> Self {
+        if address.is_null() || len == 0 {
+            return Self::None;
+        }
+        match Address::read(address, len) {
+            Some(peer) => Self::Peer(peer),
+            // One byte: too short to read a family from, long enough for the kernel to bind.
+            None if len == 1 && sys::is_readable(address.cast(), 1) => Self::None,
+            None => Self::Bad,
+        }
+    }
+
+    /// The address in a message header, as `___sys_sendmsg` comes by it.
+    fn in_message(message: *const msghdr) -> Self {
+        const MOST_VECTORS: usize = 1024; // UIO_MAXIOV
+        if !sys::is_readable(message.cast(), size_of::<msghdr>()) {
+            return Self::Bad;
+        }
+        // SAFETY: the kernel has just been seen to read these bytes; no alignment is assumed.
+        let header = unsafe { message.read_unaligned() };
+        if header.msg_iovlen > MOST_VECTORS || header.msg_namelen as c_int <= -1 {
+            return Self::Bad;
+        }
+        // The kernel cuts a long name to the longest address.
+        let len = header.msg_namelen.min(size_of::<libc::sockaddr_storage>() as socklen_t);
+        Self::of(header.msg_name.cast::<sockaddr>(), len)
+    }
+}
+
+/// A send on a descriptor that is not known to be settled.
+#[cold]
+fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
+    let Some(session) = session::get() else { return own() };
+    let epoch = settled::epoch();
+    let socket = match Socket::of(fd) {
+        Kind::Served(socket) => socket,
+        Kind::Other => {
+            settled::settle(fd, epoch);
+            return own();
+        }
+        Kind::None => return own(),
+    };
+    match (socket.transport, to) {
+        (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
+            connecting::tcp(session, socket, peer, own)
+        }
+        (Transport::Tcp, _) => {
+            settled::settle(fd, epoch);
+            own()
+        }
+        (Transport::Udp, to) => {
+            let Ok(local) = Address::local(fd) else { return own() };
+            if local.port() != 0 {
+                settled::settle(fd, epoch);
+                return own();
+            }
+            let (peer, binds) = match to {
+                Destination::Peer(peer) => (Some(peer), true),
+                Destination::None => (None, true),
+                Destination::Bad => (None, false),
+            };
+            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, own })
+        }
+    }
+}

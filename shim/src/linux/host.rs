@@ -1,0 +1,43 @@
+//! The host's own port range, inside which the kernel can be steered.
+
+use super::sys;
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use portshim_policy::PortRange;
+
+/// The range as first | last << 16; 0 where it is not known.
+static RANGE: AtomicU32 = AtomicU32::new(0);
+/// Whether this kernel has IP_LOCAL_PORT_RANGE (Linux 6.3): 0 perhaps, 1 no.
+static UNSUPPORTED: AtomicU8 = AtomicU8::new(0);
+
+/// The ports to which the kernel can be steered: net.ipv4.ip_local_port_range, which serves IPv4 and
+/// IPv6 alike. An end outside it would be ignored silently.
+pub(crate) fn steerable() -> Option<PortRange> {
+    let packed = RANGE.load(Relaxed);
+    if packed == 0 || UNSUPPORTED.load(Relaxed) != 0 {
+        return None;
+    }
+    PortRange::new(packed as u16, (packed >> 16) as u16).ok()
+}
+
+/// Remembers that this kernel cannot be steered.
+pub(crate) fn cannot_steer() {
+    UNSUPPORTED.store(1, Relaxed);
+}
+
+/// Reads the range, which differs from one network namespace to the next.
+pub(crate) fn look() {
+    RANGE.store(read().unwrap_or(0), Relaxed);
+}
+
+fn read() -> Option<u32> {
+    let fd = sys::open(c"/proc/sys/net/ipv4/ip_local_port_range", libc::O_RDONLY).ok()?;
+    let mut text = [0; 32];
+    let read = sys::read(fd, &mut text);
+    sys::close(fd);
+    let mut numbers = text[..read.ok()?]
+        .split(|b| !b.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| digits.iter().fold(0u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d - b'0'))));
+    let (first, last) = (numbers.next()?, numbers.next()?);
+    (first <= last && last <= 65535).then_some(first | last << 16)
+}

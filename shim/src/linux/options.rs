@@ -1,0 +1,127 @@
+//! Socket options that portshim changes for the length of one attempt and puts back after it.
+
+use super::{host, sys};
+use core::ffi::c_int;
+use portshim_policy::PortRange;
+
+/// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
+/// end. It is an option of SOL_IP on IPv6 sockets, too.
+const IP_LOCAL_PORT_RANGE: c_int = 51;
+
+/// The range option of one socket.
+pub(crate) struct RangeOption {
+    fd: c_int,
+    own: Option<u32>,
+    changed: bool,
+}
+
+impl RangeOption {
+    /// Looks what the program set itself; 0 is nothing. `None` where the kernel has no such option.
+    pub(crate) fn of(fd: c_int) -> Self {
+        let own = sys::getsockopt::<u32>(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE);
+        if own == Err(libc::ENOPROTOOPT) {
+            host::cannot_steer();
+        }
+        Self { fd, own: own.ok(), changed: false }
+    }
+
+    /// The range that the program limited itself to. As the kernel has it, each end counts only
+    /// where it lies inside the host's range.
+    pub(crate) fn limit(&self) -> PortRange {
+        let (Some(own @ 1..), Some(host)) = (self.own, host::steerable()) else { return PortRange::ALL };
+        let (low, high) = (own as u16, (own >> 16) as u16);
+        if !host.contains(low) && !host.contains(high) {
+            return PortRange::ALL;
+        }
+        let first = if host.contains(low) { low } else { host.first() };
+        let last = if host.contains(high) { high } else { host.last() };
+        PortRange::new(first, last).unwrap_or(PortRange::ALL)
+    }
+
+    /// Makes the kernel choose inside `run`.
+    pub(crate) fn steer(&mut self, run: PortRange) -> sys::Result<()> {
+        let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
+        sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed)?;
+        self.changed = true;
+        Ok(())
+    }
+}
+
+impl Drop for RangeOption {
+    fn drop(&mut self) {
+        if self.changed {
+            let _ = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, self.own.unwrap_or(0));
+        }
+    }
+}
+
+/// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks free.
+pub(crate) struct Lifted {
+    fd: c_int,
+    /// What was set before, in the order of [`REUSE`].
+    before: [c_int; 2],
+}
+
+const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
+
+impl Lifted {
+    pub(crate) fn on(fd: c_int) -> Self {
+        let before = REUSE.map(|name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name).unwrap_or(0));
+        for (name, value) in REUSE.into_iter().zip(before) {
+            if value != 0 {
+                let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, name, 0);
+            }
+        }
+        Self { fd, before }
+    }
+
+    /// Puts the options back, and lets others share the port later: the kernel reads the flag live.
+    pub(crate) fn restore_shared(mut self) {
+        share(self.fd);
+        self.before[0] = 0;
+    }
+}
+
+impl Drop for Lifted {
+    fn drop(&mut self) {
+        for (name, value) in REUSE.into_iter().zip(self.before) {
+            if value != 0 {
+                let _ = sys::setsockopt(self.fd, libc::SOL_SOCKET, name, value);
+            }
+        }
+    }
+}
+
+/// Sets SO_REUSEADDR, so that connections to other peers may use the same port.
+pub(crate) fn share(fd: c_int) {
+    let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1);
+}
+
+/// A socket made non-blocking for the length of a connect.
+pub(crate) struct NonBlocking {
+    fd: c_int,
+    flags: Option<usize>,
+}
+
+impl NonBlocking {
+    pub(crate) fn on(fd: c_int) -> Self {
+        let flags = sys::status_flags(fd).ok().filter(|flags| flags & libc::O_NONBLOCK as usize == 0);
+        if let Some(flags) = flags {
+            let _ = sys::set_status_flags(fd, flags | libc::O_NONBLOCK as usize);
+        }
+        Self { fd, flags }
+    }
+
+    /// Whether the program expects its connect to block.
+    pub(crate) fn was_blocking(&self) -> bool {
+        self.flags.is_some()
+    }
+}
+
+impl Drop for NonBlocking {
+    fn drop(&mut self) {
+        if let Some(flags) = self.flags {
+            let _ = sys::set_status_flags(self.fd, flags);
+        }
+    }
+}

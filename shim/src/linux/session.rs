@@ -1,0 +1,137 @@
+//! The session as this process sees it: the region it maps and the rules that are for it.
+
+use super::{environment, hooks, host, sys};
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::{Region, Rules, mix, wire};
+
+/// Everything a hook needs, by reference to memory that is never unmapped.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    pub(crate) region: &'static Region,
+    pub(crate) rules: &'static Rules,
+}
+
+const FRESH: u8 = 0;
+const STARTING: u8 = 1;
+const ON: u8 = 2;
+const OFF: u8 = 3;
+
+static STATE: AtomicU8 = AtomicU8::new(FRESH);
+static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());
+static RULES: AtomicPtr<Rules> = AtomicPtr::new(core::ptr::null_mut());
+
+/// The session, or `None` where the shim is off or not yet up: then every call goes through.
+#[inline]
+pub(crate) fn get() -> Option<Session> {
+    if STATE.load(Acquire) != ON && !wake() {
+        return None;
+    }
+    // SAFETY: both pointers were stored from `&'static` references before `STATE` became `ON`.
+    unsafe { Some(Session { region: &*REGION.load(Relaxed), rules: &*RULES.load(Relaxed) }) }
+}
+
+/// The session's epoch, without starting anything.
+#[inline]
+pub(crate) fn epoch() -> Option<u32> {
+    let region = REGION.load(Relaxed);
+    // SAFETY: as in `get`; the pointer is null until the region is mapped.
+    unsafe { region.as_ref() }.map(|region| region.header.epoch.load(Relaxed))
+}
+
+/// A hook runs before our constructor did: another library's constructor came first.
+#[cold]
+fn wake() -> bool {
+    start();
+    // The other side of a race, or a signal handler inside `start`: wait a little, then let the call through.
+    for _ in 0..1000 {
+        match STATE.load(Acquire) {
+            ON => return true,
+            OFF => return false,
+            _ => sys::pause(),
+        }
+    }
+    false
+}
+
+/// Reads the environment, maps the region and resolves every hook, once.
+pub(crate) fn start() {
+    if STATE.compare_exchange(FRESH, STARTING, Acquire, Relaxed).is_err() {
+        return;
+    }
+    hooks::resolve();
+    let on = environment::read().and_then(|found| {
+        let region = open(found.session).or_else(|| private(found.policy))?;
+        let rules = rules_for_this_program(region)?;
+        host::look();
+        REGION.store(core::ptr::from_ref(region).cast_mut(), Relaxed);
+        RULES.store(core::ptr::from_ref(rules).cast_mut(), Relaxed);
+        Some(())
+    });
+    STATE.store(if on.is_some() { ON } else { OFF }, Release);
+}
+
+/// Maps the session's file, if it is ours and a region of this version.
+fn open(path: Option<&CStr>) -> Option<&'static Region> {
+    let fd = sys::open(path?, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK).ok()?;
+    let sound = sys::size_and_owner(fd)
+        .is_ok_and(|(size, owner)| size == Region::SIZE as u64 && owner == sys::effective_user());
+    let mapped = if sound { sys::map_shared(Some(fd), Region::SIZE).ok() } else { None };
+    sys::close(fd);
+    let at = mapped?;
+    // SAFETY: `SIZE` bytes were just mapped for reading and writing.
+    match unsafe { Region::at(at) } {
+        Ok(region) => Some(region),
+        Err(_) => {
+            // SAFETY: the mapping was refused, so nothing refers to it.
+            unsafe { sys::unmap(at, Region::SIZE) };
+            None
+        }
+    }
+}
+
+/// Lays down a region of this process and its children alone, from the environment's policy.
+fn private(policy: Option<&CStr>) -> Option<&'static Region> {
+    let policy = policy?;
+    let at = sys::map_shared(None, Region::SIZE).ok()?;
+    // SAFETY: `SIZE` bytes of zeroes were just mapped.
+    let region = unsafe { Region::at_unsealed(at) }?;
+    if wire::decode(policy.to_bytes(), region).is_err() {
+        // SAFETY: the region goes out of use here.
+        unsafe { sys::unmap(at, Region::SIZE) };
+        return None;
+    }
+    region.header.secret.store(random(), Relaxed);
+    Some(region)
+}
+
+/// 64 of the random bits that the kernel gives each new program (getauxval(3), AT_RANDOM).
+fn random() -> u64 {
+    // SAFETY: getauxval reads what the kernel left on the stack at exec.
+    let at = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const u64;
+    if at.is_null() {
+        return u64::from(sys::process());
+    }
+    // SAFETY: AT_RANDOM points to 16 random bytes for the program's whole life. Mixed, so that what
+    // shows in ports does not show what the same bits protect elsewhere.
+    mix(unsafe { at.read_unaligned() })
+}
+
+/// The rules whose glob matches the executable's name: the file's, or the one it was called by.
+fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
+    let mut buffer = [0; 1024];
+    let file = sys::readlink(c"/proc/self/exe", &mut buffer).map_or(&[][..], |len| &buffer[..len]);
+    // SAFETY: as for AT_RANDOM.
+    let called = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    let called = if called.is_null() {
+        &[][..]
+    } else {
+        // SAFETY: the kernel leaves a NUL-terminated path there for the program's whole life.
+        unsafe { CStr::from_ptr(called) }.to_bytes()
+    };
+    region.rules_for(&[base_name(file), base_name(called)])
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|b| *b == b'/').next().unwrap_or(path)
+}

@@ -1,0 +1,58 @@
+//! Settled descriptors: those from which a send cannot bind. A cache and no more: "unknown" always
+//! leads to the slow path, which asks the kernel.
+
+use super::session;
+use core::ffi::c_int;
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+
+const DESCRIPTORS: usize = 65536;
+const SETTLED: u8 = 1;
+
+static STATE: [AtomicU8; DESCRIPTORS] = [const { AtomicU8::new(0) }; DESCRIPTORS];
+/// The session's epoch for which `STATE` holds.
+static EPOCH: AtomicU32 = AtomicU32::new(0);
+
+/// Whether a send on `fd` is known to bind nothing.
+#[inline]
+pub(crate) fn holds(fd: c_int) -> bool {
+    (fd as usize) < DESCRIPTORS
+        && STATE[fd as usize].load(Relaxed) == SETTLED
+        && session::epoch().is_some_and(|epoch| epoch == EPOCH.load(Relaxed))
+}
+
+/// What has to be known before asking the kernel, for [`settle`] to be right afterwards.
+pub(crate) fn epoch() -> u32 {
+    let epoch = session::epoch().unwrap_or(0);
+    if EPOCH.swap(epoch, Relaxed) != epoch {
+        for state in &STATE {
+            // Only what is set is written: most of the table's pages are never touched.
+            if state.load(Relaxed) != 0 {
+                state.store(0, Relaxed);
+            }
+        }
+    }
+    epoch
+}
+
+/// Remembers that `fd` is settled, unless a socket has lost its port since `epoch`.
+pub(crate) fn settle(fd: c_int, epoch: u32) {
+    if (fd as usize) < DESCRIPTORS && session::epoch() == Some(epoch) {
+        STATE[fd as usize].store(SETTLED, Relaxed);
+    }
+}
+
+/// The descriptor means something else now.
+#[inline]
+pub(crate) fn forget(fd: c_int) {
+    if (fd as usize) < DESCRIPTORS {
+        STATE[fd as usize].store(0, Relaxed);
+    }
+}
+
+/// Some socket has lost its port while open. Other descriptors, in other processes even, may be the same
+/// socket: nothing is settled any more, session-wide.
+pub(crate) fn unsettle() {
+    if let Some(session) = session::get() {
+        session.region.header.epoch.fetch_add(1, Relaxed);
+    }
+}

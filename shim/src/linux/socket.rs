@@ -1,0 +1,87 @@
+//! What a descriptor is: asked of the kernel each time, because a descriptor's number says nothing.
+
+use super::address::Address;
+use super::sys;
+use core::ffi::c_int;
+use portshim_policy::{Scope, Transport};
+
+/// IPPROTO_MPTCP, linux/in.h.
+const MPTCP: c_int = 262;
+
+/// A socket whose ports portshim serves.
+#[derive(Clone, Copy)]
+pub(crate) struct Socket {
+    pub(crate) fd: c_int,
+    pub(crate) transport: Transport,
+    /// AF_INET or AF_INET6.
+    pub(crate) family: c_int,
+}
+
+/// What a descriptor turned out to be.
+pub(crate) enum Kind {
+    /// TCP, MPTCP, UDP or UDP-Lite.
+    Served(Socket),
+    /// Some other socket.
+    Other,
+    /// No socket, or no descriptor at all.
+    None,
+}
+
+impl Socket {
+    /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but another
+    /// type or protocol, and go through.
+    pub(crate) fn of(fd: c_int) -> Kind {
+        let option = |name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name);
+        let Ok(family) = option(libc::SO_DOMAIN) else { return Kind::None };
+        if family != libc::AF_INET && family != libc::AF_INET6 {
+            return Kind::Other;
+        }
+        let transport = match (option(libc::SO_TYPE), option(libc::SO_PROTOCOL)) {
+            (Ok(libc::SOCK_STREAM), Ok(libc::IPPROTO_TCP | MPTCP)) => Transport::Tcp,
+            (Ok(libc::SOCK_DGRAM), Ok(libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE)) => Transport::Udp,
+            _ => return Kind::Other,
+        };
+        Kind::Served(Self { fd, transport, family })
+    }
+
+    /// As [`Socket::of`], for calls to which every other descriptor is the same.
+    pub(crate) fn served(fd: c_int) -> Option<Self> {
+        match Self::of(fd) {
+            Kind::Served(socket) => Some(socket),
+            Kind::Other | Kind::None => None,
+        }
+    }
+
+    /// The scope of a port at `local`, and whether the socket takes it in the other family too. A
+    /// mapped address, or a mapped peer of an unbound socket, speaks IPv4 and draws from its ports.
+    pub(crate) fn scope(&self, local: &Address, peer: Option<&Address>) -> (Scope, bool) {
+        let (v4, v6) = match self.transport {
+            Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
+            Transport::Udp => (Scope::Udp4, Scope::Udp6),
+        };
+        if self.family == libc::AF_INET || local.is_mapped() {
+            return (v4, false);
+        }
+        if !local.is_wildcard() || self.is_v6_only() {
+            return (v6, false);
+        }
+        // Dual-stack. A UDP socket keeps `::` and is reached over both families whoever its peer is.
+        let to_v4 = peer.is_some_and(|p| p.is_mapped() || p.family() == libc::AF_INET);
+        (if to_v4 { v4 } else { v6 }, true)
+    }
+
+    /// Whether the socket speaks IPv6 alone.
+    pub(crate) fn is_v6_only(&self) -> bool {
+        sys::getsockopt::<c_int>(self.fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) == Ok(1)
+    }
+
+    /// Whether `bind` only records the address (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
+    pub(crate) fn binds_address_only(&self) -> bool {
+        sys::getsockopt::<c_int>(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).is_ok_and(|v| v != 0)
+    }
+
+    /// Whether SO_REUSEADDR is set.
+    pub(crate) fn reuses_address(&self) -> bool {
+        sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR).is_ok_and(|v| v != 0)
+    }
+}

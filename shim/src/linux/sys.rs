@@ -1,0 +1,188 @@
+//! The shim's own system calls. They go straight to the kernel: no other hook sees them, and
+//! `errno` stays as it is. An error is the kernel's number.
+
+use core::ffi::{CStr, c_int, c_void};
+use core::mem::{MaybeUninit, size_of};
+use syscalls::{Errno, Sysno};
+
+/// A result of the kernel's: a value, or its error number.
+pub(crate) type Result<T> = core::result::Result<T, c_int>;
+
+fn number(result: core::result::Result<usize, Errno>) -> Result<usize> {
+    result.map_err(Errno::into_raw)
+}
+
+/// Calls the kernel with up to six arguments.
+macro_rules! call {
+    ($name:ident $(, $arg:expr)*) => {
+        number(syscalls::syscall!(Sysno::$name $(, $arg as usize)*))
+    };
+}
+
+/// getsockopt(2) for an option that is one machine word of type `T`.
+pub(crate) fn getsockopt<T: Copy>(fd: c_int, level: c_int, name: c_int) -> Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes to `value` and the length to `len`.
+    unsafe { call!(getsockopt, fd, level, name, value.as_mut_ptr(), &raw mut len)? };
+    // SAFETY: `T` is a plain integer for every option we ask for; all zeroes is one, too.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// setsockopt(2) for an option that is one machine word.
+pub(crate) fn setsockopt<T: Copy>(fd: c_int, level: c_int, name: c_int, value: T) -> Result<()> {
+    // SAFETY: the kernel reads `size_of::<T>()` bytes of a value that lives here.
+    unsafe { call!(setsockopt, fd, level, name, &raw const value, size_of::<T>()).map(drop) }
+}
+
+/// getsockname(2) into a buffer; the length the kernel gave.
+pub(crate) fn getsockname(fd: c_int, address: &mut libc::sockaddr_storage) -> Result<usize> {
+    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes to `address` and the length to `len`.
+    unsafe { call!(getsockname, fd, address as *mut libc::sockaddr_storage, &raw mut len)? };
+    Ok(len as usize)
+}
+
+/// bind(2) to an address of ours.
+pub(crate) fn bind(fd: c_int, address: &libc::sockaddr_storage, len: usize) -> Result<()> {
+    debug_assert!(len <= size_of::<libc::sockaddr_storage>());
+    // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
+    unsafe { call!(bind, fd, address as *const libc::sockaddr_storage, len).map(drop) }
+}
+
+/// connect(2) to an address of ours.
+pub(crate) fn connect(fd: c_int, address: &libc::sockaddr_storage, len: usize) -> Result<()> {
+    debug_assert!(len <= size_of::<libc::sockaddr_storage>());
+    // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
+    unsafe { call!(connect, fd, address as *const libc::sockaddr_storage, len).map(drop) }
+}
+
+/// listen(2).
+pub(crate) fn listen(fd: c_int, backlog: c_int) -> Result<()> {
+    // SAFETY: no memory is passed.
+    unsafe { call!(listen, fd, backlog).map(drop) }
+}
+
+/// socket(2), closed on exec.
+pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
+    // SAFETY: no memory is passed.
+    unsafe { call!(socket, family, kind | libc::SOCK_CLOEXEC, protocol).map(|fd| fd as c_int) }
+}
+
+/// close(2) of a descriptor of ours.
+pub(crate) fn close(fd: c_int) {
+    // SAFETY: no memory is passed; every caller closes what it opened itself.
+    let _ = unsafe { call!(close, fd) };
+}
+
+/// sendto(2) without an address.
+pub(crate) fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads `bytes.len()` bytes.
+    unsafe { call!(sendto, fd, bytes.as_ptr(), bytes.len(), 0, 0, 0) }
+}
+
+/// recvfrom(2) without an address.
+pub(crate) fn recv(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most `bytes.len()` bytes.
+    unsafe { call!(recvfrom, fd, bytes.as_mut_ptr(), bytes.len(), 0, 0, 0) }
+}
+
+/// open(2) of an existing file, closed on exec.
+pub(crate) fn open(path: &CStr, flags: c_int) -> Result<c_int> {
+    // SAFETY: the path ends in a NUL.
+    unsafe { call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, 0).map(|fd| fd as c_int) }
+}
+
+/// read(2).
+pub(crate) fn read(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most `bytes.len()` bytes.
+    unsafe { call!(read, fd, bytes.as_mut_ptr(), bytes.len()) }
+}
+
+/// readlink(2).
+pub(crate) fn readlink(path: &CStr, bytes: &mut [u8]) -> Result<usize> {
+    // SAFETY: the path ends in a NUL; the kernel writes at most `bytes.len()` bytes.
+    unsafe { call!(readlinkat, libc::AT_FDCWD, path.as_ptr(), bytes.as_mut_ptr(), bytes.len()) }
+}
+
+/// Size and owner of an open file, by fstat(2).
+pub(crate) fn size_and_owner(fd: c_int) -> Result<(u64, u32)> {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the kernel writes one `struct stat`, which is all integers.
+    let stat = unsafe {
+        call!(fstat, fd, stat.as_mut_ptr())?;
+        stat.assume_init()
+    };
+    Ok((stat.st_size as u64, stat.st_uid))
+}
+
+/// The effective user.
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: no memory is passed.
+    unsafe { call!(geteuid) }.unwrap_or(0) as u32
+}
+
+/// The process's number.
+pub(crate) fn process() -> u32 {
+    // SAFETY: no memory is passed.
+    unsafe { call!(getpid) }.unwrap_or(0) as u32
+}
+
+/// Whether a process of that number exists, or cannot be asked about.
+pub(crate) fn is_alive(process: u32) -> bool {
+    // SAFETY: signal 0 delivers nothing.
+    !matches!(unsafe { call!(kill, process as c_int, 0) }, Err(libc::ESRCH))
+}
+
+/// Lets others run.
+pub(crate) fn pause() {
+    // SAFETY: no memory is passed.
+    let _ = unsafe { call!(sched_yield) };
+}
+
+/// Maps `len` bytes, readable, writable and shared with children: of `fd`, or zeroes where there is none.
+pub(crate) fn map_shared(fd: Option<c_int>, len: usize) -> Result<*mut u8> {
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+    unsafe { call!(mmap, 0, len, protection, flags, fd.unwrap_or(-1) as isize, 0).map(|at| at as *mut u8) }
+}
+
+/// Undoes [`map_shared`].
+///
+/// # Safety
+/// Nothing may refer to the mapping any more.
+pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
+    // SAFETY: as the caller promises.
+    let _ = unsafe { call!(munmap, at, len) };
+}
+
+/// Whether the kernel could read `len` bytes at `at`, asked without touching them.
+///
+/// rt_sigprocmask(2) copies its eight-byte set before it looks at an impossible `how`, so EINVAL
+/// says readable and EFAULT says not. At most two pages are asked about: `len` is at most 4096.
+pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
+    const PAGE: usize = 4096;
+    let readable = |address: usize| {
+        // SAFETY: the kernel copies the set itself, and an impossible `how` changes no mask.
+        let result = unsafe { call!(rt_sigprocmask, c_int::MAX, address, 0, 8) };
+        result == Err(libc::EINVAL)
+    };
+    let (first, last) = (at as usize, (at as usize).wrapping_add(len.max(1) - 1));
+    if first < PAGE || last < first {
+        return false;
+    }
+    readable(first & !7) && (first / PAGE == last / PAGE || readable(last & !7))
+}
+
+/// fcntl(2), F_GETFL.
+pub(crate) fn status_flags(fd: c_int) -> Result<usize> {
+    // SAFETY: no memory is passed.
+    unsafe { call!(fcntl, fd, libc::F_GETFL, 0) }
+}
+
+/// fcntl(2), F_SETFL.
+pub(crate) fn set_status_flags(fd: c_int, flags: usize) -> Result<()> {
+    // SAFETY: no memory is passed.
+    unsafe { call!(fcntl, fd, libc::F_SETFL, flags).map(drop) }
+}
