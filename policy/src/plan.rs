@@ -134,8 +134,7 @@ impl<'a> Plan<'a> {
         let kernel_chooses = self.rules.order() == Order::Native && self.rules.seed().is_none();
         let tcp_connect = self.request.call == Call::Connect && self.request.scope.transport() == Transport::Tcp;
         let share = tcp_connect && self.rules.sharing() == Sharing::Tuple;
-        let outside = self.outside().count();
-        let inside = self.steerable.map_or(0, |range| self.view().within(range).count());
+        let (inside, outside) = self.reach();
         let (first, second) = match (kernel_chooses, inside, outside) {
             (false, ..) => (Some(Stage::Ports { unsteerable: false }), None),
             (true, 0, _) => (Some(Stage::Ports { unsteerable: true }), None),
@@ -148,6 +147,19 @@ impl<'a> Plan<'a> {
         self.stages = [first, second, (share && outside > 0).then_some(Stage::Share)];
         if second.is_none() {
             self.stages = [first, self.stages[2], None];
+        }
+    }
+
+    /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.
+    fn reach(&self) -> (u32, u32) {
+        let hull = self.rules.scope(self.request.scope).hull();
+        let (Some(hull), Some(range)) = (hull, self.steerable) else { return (0, 1) };
+        if range.encloses(hull) {
+            (1, 0)
+        } else if range.intersect(hull).is_none() {
+            (0, 1)
+        } else {
+            (self.view().within(range).count(), self.outside().count())
         }
     }
 

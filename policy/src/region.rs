@@ -88,6 +88,59 @@ pub struct SharedScope {
     pub reserved: SharedSet,
     /// Ports that may not be bound at all.
     pub blocked: SharedSet,
+    /// The lowest and highest dynamic port, first | last << 16; 0 where there is none.
+    hull: AtomicU32,
+    /// [`SOLID`] and [`SOLID_DUAL`].
+    solid: AtomicU32,
+}
+
+/// Every port from the lowest to the highest may be handed out.
+const SOLID: u32 = 1;
+/// The same, to sockets that take their port in the other family, too.
+const SOLID_DUAL: u32 = 2;
+
+impl SharedScope {
+    /// From the lowest to the highest dynamic port, `None` where there is none.
+    #[must_use]
+    pub fn hull(&self) -> Option<PortRange> {
+        match self.hull.load(Relaxed) {
+            0 => None,
+            packed => PortRange::new(packed as u16, (packed >> 16) as u16).ok(),
+        }
+    }
+
+    /// Whether every port of the hull may be handed out.
+    pub(crate) fn is_solid(&self, dual: bool) -> bool {
+        self.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
+    }
+
+    /// Notes hull and solidity, which spare each request a look at every port.
+    fn summarise(&self, other: &Self) {
+        let index_of = |index: Option<usize>| index.unwrap_or(0);
+        let used = |index: &usize| self.dynamic.word(*index) & if *index == 0 { !1 } else { u64::MAX } != 0;
+        let (low, high) = (index_of((0..WORDS).find(used)), index_of((0..WORDS).rev().find(used)));
+        let (low_word, high_word) =
+            (self.dynamic.word(low) & if low == 0 { !1 } else { u64::MAX }, self.dynamic.word(high));
+        if low_word == 0 {
+            return;
+        }
+        let first = (low * 64) as u32 + low_word.trailing_zeros();
+        let last = (high * 64) as u32 + 63 - high_word.leading_zeros();
+        self.hull.store(first | last << 16, Relaxed);
+        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
+        let mut solid = SOLID | SOLID_DUAL;
+        for index in low..=high {
+            let whole = crate::set::mask(hull, index);
+            let denied = self.reserved.word(index) | self.blocked.word(index);
+            let denied_there = other.reserved.word(index) | other.blocked.word(index);
+            if self.dynamic.word(index) & !denied & whole != whole {
+                solid = 0;
+            } else if denied_there & whole != 0 {
+                solid &= !SOLID_DUAL;
+            }
+        }
+        self.solid.store(solid, Relaxed);
+    }
 }
 
 /// What serving requests leaves behind, for one scope under one set of rules.
@@ -297,6 +350,11 @@ impl Region {
 
     /// Declares the region complete, with `count` sets of rules.
     pub fn seal(&self, count: usize) {
+        for rules in self.rules.iter().take(count) {
+            for scope in Scope::ALL {
+                rules.scope(scope).summarise(rules.scope(scope.other_family()));
+            }
+        }
         self.header.count.store(count.min(MAX_RULES) as u32, Relaxed);
         self.header.version.store(VERSION, Relaxed);
         self.header.magic.store(MAGIC, Release);
@@ -317,7 +375,7 @@ impl Region {
     /// How many bytes from the start hold anything; the rest of the region is zero.
     #[must_use]
     pub fn used(&self) -> usize {
-        offset_of!(Self, rules) + self.all_rules().len() * size_of::<Rules>()
+        offset_of!(Self, rules) + size_of_val(self.all_rules())
     }
 
     fn verify(&self) -> Result<&Self, RegionError> {
@@ -397,6 +455,8 @@ impl Region {
 const _: () = {
     assert!(size_of::<Region>() == size_of::<Header>() + MAX_RULES * size_of::<Rules>());
     assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 32);
-    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 24 + 12 * size_of::<SharedSet>() + 4 * size_of::<LiveScope>());
+    assert!(
+        size_of::<Rules>() == MAX_GLOB + 1 + 24 + 4 * (3 * size_of::<SharedSet>() + 8) + 4 * size_of::<LiveScope>()
+    );
     assert!(size_of::<Header>() == 48 + 4 * CLAIMS);
 };

@@ -12,7 +12,7 @@ pub(crate) enum Parity {
 
 impl Parity {
     pub(crate) const fn of(port: u16) -> Self {
-        if port % 2 == 0 { Self::Even } else { Self::Odd }
+        if port.is_multiple_of(2) { Self::Even } else { Self::Odd }
     }
 
     pub(crate) const fn other(self) -> Self {
@@ -49,7 +49,12 @@ impl<'a> View<'a> {
     /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
     #[must_use]
     pub fn new(rules: &'a Rules, scope: Scope, dual: bool, limit: PortRange) -> Self {
-        Self { rules, scope, dual, limit, without: None, parity: Parity::Any }
+        let mut view = Self { rules, scope, dual, limit, without: None, parity: Parity::Any };
+        match rules.scope(scope).hull() {
+            Some(hull) => view = view.within(hull),
+            None => view.without = Some(PortRange::ALL),
+        }
+        view
     }
 
     pub(crate) fn within(mut self, range: PortRange) -> Self {
@@ -68,6 +73,12 @@ impl<'a> View<'a> {
     pub(crate) fn of_parity(mut self, parity: Parity) -> Self {
         self.parity = parity;
         self
+    }
+
+    /// Every port of the view as one range, where it is known to have no holes.
+    pub(crate) fn as_range(&self) -> Option<PortRange> {
+        let solid = self.without.is_none() && self.parity == Parity::Any;
+        (solid && self.rules.scope(self.scope).is_solid(self.dual)).then_some(self.limit)
     }
 
     fn word(&self, index: usize) -> u64 {
@@ -97,6 +108,9 @@ impl<'a> View<'a> {
     /// How many ports it holds.
     #[must_use]
     pub fn count(&self) -> u32 {
+        if let Some(range) = self.as_range() {
+            return range.len();
+        }
         self.words().map(|i| self.word(i).count_ones()).sum()
     }
 
@@ -145,6 +159,9 @@ impl<'a> View<'a> {
     /// The port with `rank` smaller ones, or the lowest where there are not so many any more.
     #[must_use]
     pub fn ranked(&self, rank: u32) -> Option<u16> {
+        if let Some(range) = self.as_range() {
+            return Some(range.first() + if rank < range.len() { rank as u16 } else { 0 });
+        }
         let mut left = rank;
         for index in self.words() {
             let mut word = self.word(index);
@@ -164,6 +181,9 @@ impl<'a> View<'a> {
     /// The run that holds `port`, or `port` alone where it has just been taken away.
     #[must_use]
     pub fn run_around(&self, port: u16) -> PortRange {
+        if let Some(range) = self.as_range() {
+            return range;
+        }
         let (mut first, mut last) = (port, port);
         while first > self.limit.first() {
             let below = first - 1;
