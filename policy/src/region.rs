@@ -9,6 +9,7 @@ use crate::{Entropy, Order, PortRange, PortSet, Scope, mix};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 
 /// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
@@ -392,8 +393,15 @@ impl Region {
 #[expect(unsafe_code, reason = "the only place where bytes become a region and back")]
 impl Region {
     fn zeroed() -> Box<Self> {
-        // SAFETY: every field is an atomic integer or an array of them, for which zeroes are valid.
-        unsafe { Box::<Self>::new_zeroed().assume_init() }
+        let layout = Layout::new::<Self>();
+        // SAFETY: a region is not of size zero.
+        let bytes = unsafe { alloc_zeroed(layout) };
+        if bytes.is_null() {
+            handle_alloc_error(layout);
+        }
+        // SAFETY: the global allocator gave out the bytes for this very layout, nobody else has them, and
+        // every field is an atomic integer or an array of them, for which zeroes are valid.
+        unsafe { Box::from_raw(bytes.cast::<Self>()) }
     }
 
     /// The bytes that a file of this session starts with; the rest, up to [`Region::SIZE`], is zero.

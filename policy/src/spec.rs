@@ -27,7 +27,10 @@ pub struct SpecError {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.part, self.problem)
+        if !self.part.is_empty() {
+            write!(f, "`{}`: ", self.part)?;
+        }
+        f.write_str(&self.problem)
     }
 }
 

@@ -9,12 +9,14 @@
 mod explain;
 mod file;
 mod layer;
+mod limits;
 mod origin;
 mod problem;
 mod registry;
 mod resolve;
 mod resolved;
 mod show;
+mod source;
 mod sysctl;
 mod words;
 

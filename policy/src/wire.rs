@@ -10,6 +10,16 @@ use core::fmt;
 /// The version that [`encode`] writes and [`decode`] reads.
 const VERSION: &[u8] = b"1";
 
+/// One of the sets that rules have for each scope.
+type SetOf = fn(&Effective, Scope) -> &PortSet;
+
+/// The sets, by the name of their fields.
+const KINDS: [(&str, SetOf); 3] = [
+    ("dynamic", |e, s| &e.scope(s).dynamic),
+    ("reserve", |e, s| &e.scope(s).reserved),
+    ("block", |e, s| &e.scope(s).blocked),
+];
+
 /// Why a line is not a policy. Carries the number of the field, counted from 0 over all rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireError {
@@ -51,12 +61,7 @@ pub fn encode(rules: &[Effective], options: Options) -> String {
         if let Some(seed) = effective.seed {
             fields.push(format!("seed={seed}"));
         }
-        let kinds: [(&str, fn(&Effective, Scope) -> &PortSet); 3] = [
-            ("dynamic", |e, s| &e.scope(s).dynamic),
-            ("reserve", |e, s| &e.scope(s).reserved),
-            ("block", |e, s| &e.scope(s).blocked),
-        ];
-        for (kind, set_of) in kinds {
+        for (kind, set_of) in KINDS {
             let mut done = [false; 4];
             for (name, scopes) in ScopeSet::NAMES {
                 let Some(first) = scopes.iter().next() else { continue };

@@ -1,7 +1,8 @@
 //! What would happen to one port, and who says so.
 
-use super::{Origin, Resolved};
-use crate::{PortSet, Scope};
+use super::layer::Ports;
+use super::{Origin, Resolved, words};
+use crate::{PortSet, Scope, ScopeSet};
 use core::fmt;
 use serde::Serialize;
 
@@ -19,14 +20,15 @@ pub enum Class {
     Blocked,
 }
 
-/// What would happen to a port in one scope. Displayed in one line:
-/// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`.
+/// What would happen to a port in one scope or more. Displayed in one line:
+/// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`,
+/// without the scope where it is `all`, and with the program's name before the port where it has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The port.
     pub port: u16,
-    /// `tcp4`, `tcp6`, `udp4` or `udp6`.
-    pub scope: &'static str,
+    /// The scopes by name, such as `tcp4`; `tcp` and the like where it holds for several.
+    pub scope: String,
     /// The glob of the `[[process]]` that this holds for; `null` for all other programs.
     #[serde(rename = "match")]
     pub matches: Option<String>,
@@ -40,11 +42,9 @@ pub struct Explanation {
     pub reasons: Vec<Reason>,
 }
 
-/// One part of a policy that decides about a port.
+/// One part of a policy that decides about a port, and puts it into the explanation's class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// What the part does to the ports it names.
-    pub class: Class,
     /// The ports it names: `4000-4010,8080`.
     pub ports: String,
     /// Where it came from.
@@ -53,18 +53,24 @@ pub struct Reason {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}: ", self.port, self.scope)?;
-        let mut said: Vec<String> = Vec::new();
-        for reason in &self.reasons {
-            let (ports, origin) = (&reason.ports, &reason.origin);
-            said.push(match reason.class {
-                Class::Dynamic => format!("in the dynamic range {ports} of {origin}"),
-                Class::Outside => format!("outside the dynamic range {ports} of {origin}"),
-                Class::Reserved => format!("reserved by {origin}"),
-                Class::Blocked => format!("blocked by {origin}"),
-            });
+        if let Some(glob) = &self.matches {
+            write!(f, "{glob}: ")?;
         }
-        write!(f, "{}: {}; {}", said.join(" and "), self.wildcard, self.specific)
+        match self.scope.as_str() {
+            "all" => write!(f, "{}: ", self.port)?,
+            scope => write!(f, "{}/{scope}: ", self.port)?,
+        }
+        let what = match self.class {
+            Class::Dynamic => "dynamic: in ",
+            Class::Outside => "not dynamic: outside ",
+            Class::Reserved => "reserved by ",
+            Class::Blocked => "blocked by ",
+        };
+        let ranged = matches!(self.class, Class::Dynamic | Class::Outside);
+        let said: Vec<_> = (self.reasons.iter())
+            .map(|Reason { ports, origin }| if ranged { format!("{ports} of {origin}") } else { origin.to_string() })
+            .collect();
+        write!(f, "{what}{}: {}; {}", words::all_of(&said), self.wildcard, self.specific)
     }
 }
 
@@ -73,6 +79,38 @@ impl Resolved {
     #[must_use]
     pub fn explain(&self, port: u16, scope: Scope) -> Explanation {
         self.explain_under(self.rules.len() - 1, port, scope)
+    }
+
+    /// What would happen to `port` in some scopes: those that agree together, and first what is
+    /// different for programs that a `[[process]]` matches.
+    #[must_use]
+    pub fn explain_all(&self, port: u16, scopes: ScopeSet) -> Vec<Explanation> {
+        let last = self.rules.len() - 1;
+        let mut said = self.together(last, port, scopes);
+        for index in (0..last).rev() {
+            let own = self.together(index, port, scopes);
+            let general = |e: &Explanation| said.contains(&Explanation { matches: None, ..e.clone() });
+            if !own.iter().all(general) {
+                said.splice(0..0, own);
+            }
+        }
+        said
+    }
+
+    fn together(&self, index: usize, port: u16, scopes: ScopeSet) -> Vec<Explanation> {
+        let mut groups: Vec<(Vec<Scope>, Explanation)> = Vec::new();
+        for scope in scopes.iter() {
+            let explanation = Explanation { scope: String::new(), ..self.explain_under(index, port, scope) };
+            match groups.iter_mut().find(|(_, e)| *e == explanation) {
+                Some((members, _)) => members.push(scope),
+                None => groups.push((vec![scope], explanation)),
+            }
+        }
+        let named = |(members, e): (Vec<Scope>, Explanation)| Explanation {
+            scope: members.into_iter().collect::<ScopeSet>().to_string(),
+            ..e
+        };
+        groups.into_iter().map(named).collect()
     }
 
     /// As [`Resolved::explain`], under the rules of [`Resolved::rules`] with this index; one past the
@@ -90,7 +128,7 @@ impl Resolved {
         } else {
             Class::Outside
         };
-        let names = |p: &&super::layer::Ports| p.value.ports.iter().any(|range| range.contains(port));
+        let names = |p: &&Ports| p.value.ports.iter().any(|range| range.contains(port));
         let parts: Vec<_> = match class {
             Class::Blocked => trace.blocked(scope).filter(names).collect(),
             Class::Reserved => trace.reserved(scope).filter(names).collect(),
@@ -98,7 +136,6 @@ impl Resolved {
             Class::Outside => trace.dynamic[scope.index()].iter().collect(),
         };
         let reasons = parts.into_iter().map(|part| Reason {
-            class,
             ports: part.value.ports.iter().copied().collect::<PortSet>().to_string(),
             origin: part.origin.clone(),
         });
@@ -112,7 +149,7 @@ impl Resolved {
         };
         Explanation {
             port,
-            scope: scope.name(),
+            scope: scope.name().to_owned(),
             matches: trace.matches.as_ref().map(|m| m.value.clone()),
             class,
             wildcard: wildcard.to_owned(),

@@ -29,7 +29,7 @@ pub struct Problem {
     /// Whether a policy can be run all the same.
     pub severity: Severity,
     /// The place, where it has one.
-    pub origin: Option<Origin>,
+    pub origin: Option<Box<Origin>>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -38,7 +38,12 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn error(origin: &Origin, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, origin: Some(origin.clone()), message: message.into(), help: help.into() }
+        Self {
+            severity: Severity::Error,
+            origin: Some(Box::new(origin.clone())),
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
     pub(super) fn warning(origin: &Origin, message: impl Into<String>, help: impl Into<String>) -> Self {
@@ -60,13 +65,13 @@ impl fmt::Display for Problem {
             Severity::Warning => "warning: ",
             Severity::Error => "error: ",
         })?;
-        match &self.origin {
+        match self.origin.as_deref() {
             Some(Origin::File { file, line, column, .. }) => write!(f, "{file}:{line}:{column}: ")?,
             Some(origin) => write!(f, "{origin}: ")?,
             None => {}
         }
         f.write_str(&self.message)?;
-        if let Some(Origin::File { line, column, width, source, .. }) = &self.origin {
+        if let Some(Origin::File { line, column, width, source, .. }) = self.origin.as_deref() {
             let number = line.to_string();
             let gutter = " ".repeat(number.len());
             // Tabs stay tabs, so that the mark stands under what it marks.

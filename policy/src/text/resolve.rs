@@ -1,10 +1,10 @@
 //! Layers over a preset: who is heard first, and what it all comes to.
 
-use super::layer::{Ports, Wishes};
+use super::layer::{Ports, Process, Wishes};
 use super::resolved::Trace;
-use super::{HostSetting, Layer, Origin, Problem, Resolved, Sourced};
+use super::{HostSetting, Layer, Origin, Problem, Resolved, Sourced, limits, words};
 use crate::spec::Spec;
-use crate::{Effective, Order, PortRange, PortSet, Preset, Scope, ScopeRules, ScopeSet};
+use crate::{Effective, MAX_RULES, Order, PortRange, PortSet, Preset, Scope, ScopeRules, ScopeSet};
 
 /// The settings of the host that a policy depends on, read by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +30,11 @@ impl Default for HostSettings {
 
 /// What `layers` come to, the one with the highest precedence first: options, environment, file.
 ///
-/// A dynamic range of a higher layer replaces those below it for the scopes it names; inside a layer
-/// the narrower scope wins, and ranges for the same scopes add up. Reserved and blocked ports of all
-/// layers add up. A `[[process]]` overrides the general rules of its own layer and those below it.
+/// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a layer
+/// the narrower scope wins, ranges for the same scopes add up, and `max-user-port` or
+/// `ip_local_port_range` count as a range for all scopes that any other range overrides. Reserved and
+/// blocked ports of all layers add up. A `[[process]]` overrides the general rules of its own layer
+/// and of those below it.
 ///
 /// # Errors
 /// Every [`Problem`] found: at least one error, and the warnings.
@@ -41,54 +43,169 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
         .iter()
         .find_map(|layer| layer.preset.clone())
         .unwrap_or_else(|| Sourced::new(Preset::host(), Origin::Default));
-    let model = preset.value;
-    let own = Origin::Preset { name: model.name, source: model.source };
-    let (range, origin) = match model.range {
-        Some(range) => (range, own.clone()),
-        None => (host.port_range, Origin::Host { setting: HostSetting::PortRange }),
-    };
-    let base = Sourced::new(Spec { ports: vec![range], scopes: ScopeSet::ALL }, origin);
-    let mut trace = Trace {
-        matches: None,
-        order: Sourced::new(model.native, own.clone()),
-        sharing: Sourced::new(model.sharing, own),
-        seed: Sourced::new(None, Origin::Default),
-        dynamic: core::array::from_fn(|_| vec![base.clone()]),
-        reserved: Vec::new(),
-        blocked: Vec::new(),
-    };
-    for layer in layers.iter().rev() {
-        lay(&mut trace, &layer.wishes, model);
+    let mut problems = Vec::new();
+    let stack = Stack { layers, host, preset: preset.value };
+    stack.sections_of_other_models(&mut problems);
+    let max_user_port = stack.max_user_port(&mut problems);
+
+    let mut traces = Vec::new();
+    for (depth, layer) in layers.iter().enumerate() {
+        traces.extend(layer.processes.iter().map(|process| stack.trace(Some((depth, process)))));
     }
-    let rules = vec![effective(&trace)];
-    Ok(Resolved {
-        preset,
-        rules,
-        warnings: Vec::new(),
-        traces: vec![trace],
-        unprivileged_start: host.unprivileged_start,
-    })
+    if let Some(trace) = traces.get(MAX_RULES - 1) {
+        let origin = trace.matches.as_ref().map_or(&Origin::Default, |m| &m.origin);
+        problems.push(words::too_many_processes(origin));
+    }
+    traces.push(stack.trace(None));
+
+    let rules: Vec<_> = traces.iter().map(effective).collect();
+    for (trace, rules) in traces.iter().zip(&rules) {
+        limits::check(trace, rules, preset.value, max_user_port, host.unprivileged_start, &mut problems);
+    }
+    if problems.iter().any(Problem::is_error) {
+        return Err(problems);
+    }
+    Ok(Resolved { preset, rules, warnings: problems, traces, unprivileged_start: host.unprivileged_start })
 }
 
-/// Lays what one source asks for over what was there.
-fn lay(trace: &mut Trace, wishes: &Wishes, preset: &Preset) {
-    if let Some(select) = &wishes.select {
-        trace.order = select.map(|order| if *order == Order::Native { preset.native } else { *order });
+/// All that is heard, over the preset.
+struct Stack<'a> {
+    layers: &'a [Layer],
+    host: &'a HostSettings,
+    preset: &'static Preset,
+}
+
+impl Stack<'_> {
+    /// What the preset and the host say before any layer is heard.
+    fn base(&self) -> Trace {
+        let preset = self.preset;
+        let own = Origin::Preset { name: preset.name, source: preset.source };
+        let mut reserved = Vec::new();
+        let (range, origin) = match preset.range {
+            Some(range) => (range, own.clone()),
+            None => {
+                if !self.host.reserved.is_empty() {
+                    let ports = self.host.reserved.runs().collect();
+                    reserved.push(everywhere(ports, Origin::Host { setting: HostSetting::Reserved }));
+                }
+                (self.host.port_range, Origin::Host { setting: HostSetting::PortRange })
+            }
+        };
+        Trace {
+            matches: None,
+            order: Sourced::new(preset.native, own.clone()),
+            sharing: Sourced::new(preset.sharing, own),
+            seed: Sourced::new(None, Origin::Default),
+            dynamic: core::array::from_fn(|_| vec![everywhere(vec![range], origin.clone())]),
+            reserved,
+            blocked: Vec::new(),
+        }
     }
-    if let Some(sharing) = &wishes.sharing {
-        trace.sharing = sharing.clone();
+
+    /// The rules for all programs, or those for a process of the layer at a depth.
+    fn trace(&self, process: Option<(usize, &Process)>) -> Trace {
+        let mut trace = self.base();
+        for (depth, layer) in self.layers.iter().enumerate().rev() {
+            self.lay_sections(&mut trace, layer);
+            self.lay(&mut trace, &layer.wishes);
+            if let Some((home, process)) = process
+                && home == depth
+            {
+                trace.matches = Some(process.glob.clone());
+                self.lay(&mut trace, &process.wishes);
+            }
+        }
+        trace
     }
-    if let Some(seed) = &wishes.seed {
-        trace.seed = seed.map(|seed| Some(*seed));
+
+    fn lay_sections(&self, trace: &mut Trace, layer: &Layer) {
+        if let (Some(valid), Some(port)) = (self.preset.max_user_port, &layer.max_user_port)
+            && let Some(range) = self.preset.range
+            && let Ok(range) = PortRange::new(range.first(), clamp(port.value, valid))
+        {
+            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], port.origin.clone())]);
+        }
+        if self.preset.max_user_port.is_some() {
+            trace.reserved.extend(layer.registry_reserved.iter().cloned());
+        }
+        if self.preset.sysctls {
+            if let Some(range) = &layer.sysctl_range {
+                trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range.value], range.origin.clone())]);
+            }
+            trace.reserved.extend(layer.sysctl_reserved.iter().cloned());
+        }
     }
-    for scope in Scope::ALL {
-        let narrowest = wishes.dynamic.iter().filter(|p| p.value.scopes.contains(scope));
-        let Some(width) = narrowest.map(|p| p.value.scopes.iter().count()).min() else { continue };
-        let heard = |p: &&Ports| p.value.scopes.contains(scope) && p.value.scopes.iter().count() == width;
-        trace.dynamic[scope.index()] = wishes.dynamic.iter().filter(heard).cloned().collect();
+
+    fn lay(&self, trace: &mut Trace, wishes: &Wishes) {
+        if let Some(select) = &wishes.select {
+            trace.order = select.map(|order| if *order == Order::Native { self.preset.native } else { *order });
+        }
+        if let Some(sharing) = &wishes.sharing {
+            trace.sharing = sharing.clone();
+        }
+        if let Some(seed) = &wishes.seed {
+            trace.seed = seed.map(|seed| Some(*seed));
+        }
+        for scope in Scope::ALL {
+            let width = |ports: &Ports| ports.value.scopes.iter().count();
+            let heard = wishes.dynamic.iter().filter(|p| p.value.scopes.contains(scope));
+            if let Some(narrowest) = heard.clone().map(width).min() {
+                trace.dynamic[scope.index()] = heard.filter(|p| width(p) == narrowest).cloned().collect();
+            }
+        }
+        trace.reserved.extend(wishes.reserve.iter().cloned());
+        trace.blocked.extend(wishes.block.iter().cloned());
     }
-    trace.reserved.extend(wishes.reserve.iter().cloned());
-    trace.blocked.extend(wishes.block.iter().cloned());
+
+    /// Says which parts are about another model than the preset's: a mistake on the command line,
+    /// worth knowing in a file, which may be made for several.
+    fn sections_of_other_models(&self, problems: &mut Vec<Problem>) {
+        for layer in self.layers {
+            let mut windows = Vec::new();
+            if self.preset.max_user_port.is_none() {
+                windows.extend(layer.max_user_port.as_ref().map(|p| &p.origin));
+                windows.extend(layer.registry_reserved.first().map(|p| &p.origin));
+            }
+            let mut linux = Vec::new();
+            if !self.preset.sysctls {
+                linux.extend(layer.sysctl_range.as_ref().map(|p| &p.origin));
+                linux.extend(layer.sysctl_reserved.first().map(|p| &p.origin));
+            }
+            for (origins, about_windows) in [(windows, true), (linux, false)] {
+                let fits = |p: &&Preset| if about_windows { p.max_user_port.is_some() } else { p.sysctls };
+                let fitting: Vec<_> = Preset::ALL.iter().filter(fits).map(|p| p.name).collect();
+                for origin in origins {
+                    let (message, help) = words::other_model(origin, self.preset, &fitting);
+                    problems.push(match origin {
+                        Origin::File { .. } => Problem::warning(origin, message, help),
+                        _ => Problem::error(origin, message, help),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The last port of the model's range where that is a setting, and a word where it was clamped.
+    fn max_user_port(&self, problems: &mut Vec<Problem>) -> Option<u16> {
+        let valid = self.preset.max_user_port?;
+        let Some(asked) = self.layers.iter().find_map(|layer| layer.max_user_port.as_ref()) else {
+            return self.preset.range.map(PortRange::last);
+        };
+        let taken = clamp(asked.value, valid);
+        if u64::from(taken) != asked.value {
+            problems.push(words::clamped(&asked.origin, asked.value, valid, taken));
+        }
+        Some(taken)
+    }
+}
+
+fn everywhere(ports: Vec<PortRange>, origin: Origin) -> Ports {
+    Sourced::new(Spec { ports, scopes: ScopeSet::ALL }, origin)
+}
+
+/// The nearest valid value, as Windows takes it (KB 196271).
+fn clamp(port: u64, valid: PortRange) -> u16 {
+    u16::try_from(port).unwrap_or(u16::MAX).clamp(valid.first(), valid.last())
 }
 
 fn effective(trace: &Trace) -> Effective {

@@ -1,7 +1,9 @@
-//! The wording of every problem with a policy. What is wrong with a SPEC is worded where SPECs are read.
+//! The wording of every problem with a policy. What is wrong inside a SPEC, a sysctl's value or a
+//! registry's is worded where those are read.
 
 use super::{Origin, Problem};
 use crate::spec::SpecError;
+use crate::{BlockRule, DynamicLimits, MAX_GLOB, MAX_RULES, PortRange, Preset, ScopeSet};
 
 /// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
@@ -15,6 +17,15 @@ fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
 
 fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(super) fn all_of(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
 }
 
 /// A name that is none; `candidates` are all that there are, `listed` the ones that help names.
@@ -32,8 +43,10 @@ pub(super) fn unknown<'a>(
     Problem::error(origin, format!("`{name}`: there is no such {what}"), help)
 }
 
-pub(super) fn spec(origin: &Origin, e: &SpecError) -> Problem {
-    Problem::error(&origin.narrowed(e.at, e.part.chars().count()), e.to_string(), e.remedy.clone())
+/// `text` is what was being read; the error's place counts from its start.
+pub(super) fn spec(origin: &Origin, text: &str, e: &SpecError) -> Problem {
+    let at = text.get(..e.at).map_or(0, |before| before.chars().count());
+    Problem::error(&origin.narrowed(at, e.part.chars().count()), e.to_string(), e.remedy.clone())
 }
 
 pub(super) fn seed(origin: &Origin, text: &str) -> Problem {
@@ -42,4 +55,165 @@ pub(super) fn seed(origin: &Origin, text: &str) -> Problem {
 
 pub(super) fn max_user_port(origin: &Origin, text: &str) -> Problem {
     Problem::error(origin, format!("`{text}`: this is not a port number"), "write a number from 5000 to 65534")
+}
+
+pub(super) fn port(origin: &Origin, text: &str) -> Problem {
+    Problem::error(origin, format!("`{text}`: this is not a port number"), "write a number from 1 to 65535")
+}
+
+pub(super) fn syntax(origin: &Origin, message: &str) -> Problem {
+    let help = match message {
+        "duplicate key" => "keep one of the two",
+        _ => "write the file as TOML, https://toml.io; text is quoted: preset = \"linux\"",
+    };
+    Problem::error(origin, message, help)
+}
+
+/// A key that the table `home` does not know. `home` is empty for the top of the file.
+pub(super) fn unknown_key(origin: &Origin, key: &str, home: &str, keys: &[&str]) -> Problem {
+    let elsewhere = match key {
+        "max-user-port" | "reserved-ports" => Some("it belongs under [windows]"),
+        "ip_local_port_range" | "ip_local_reserved_ports" => Some("it belongs under [linux]"),
+        "range" => Some("write [dynamic] and below it all = \"FIRST-LAST\""),
+        "match" => Some("it belongs under [[process]]"),
+        "ports" | "scope" => Some("it belongs under [[reserve]] or [[block]]"),
+        _ => None,
+    };
+    let help = match (elsewhere, nearest(key, keys)) {
+        (Some(elsewhere), None) => elsewhere.to_owned(),
+        (_, Some(candidate)) => format!("did you mean `{candidate}`?"),
+        (None, None) => format!("the keys here are {}", list(keys.iter().copied())),
+    };
+    let place = if home.is_empty() { String::new() } else { format!(" under {home}") };
+    Problem::error(origin, format!("`{key}`: there is no such key{place}"), help)
+}
+
+/// A value of the wrong type; `example` is a line of a file that is right.
+pub(super) fn wrong_type(origin: &Origin, key: &str, wanted: &str, found: &str, example: &str) -> Problem {
+    let article = if matches!(found, "integer" | "array") { "an" } else { "a" };
+    Problem::error(origin, format!("`{key}` takes {wanted}, not {article} {found}"), format!("write {example}"))
+}
+
+pub(super) fn missing(origin: &Origin, key: &str, home: &str, example: &str) -> Problem {
+    Problem::error(origin, format!("{home} has no `{key}`"), format!("add {example}"))
+}
+
+pub(super) fn scope_in_ports(origin: &Origin, ports: &str, scope: &str) -> Problem {
+    Problem::error(
+        origin,
+        format!("`{ports}/{scope}`: here the scope is a key of its own"),
+        format!("write ports = \"{ports}\" and scope = \"{scope}\""),
+    )
+}
+
+pub(super) fn scope_is_the_key(origin: &Origin, ports: &str, scope: &str) -> Problem {
+    Problem::error(
+        origin,
+        format!("`{ports}/{scope}`: here the key names the scope"),
+        format!("write {scope} = \"{ports}\""),
+    )
+}
+
+pub(super) fn empty_glob(origin: &Origin) -> Problem {
+    Problem::error(origin, "an empty `match` matches nothing", "write a program's name, such as \"java*\"")
+}
+
+pub(super) fn long_glob(origin: &Origin, len: usize) -> Problem {
+    Problem::error(
+        origin,
+        format!("this is {len} bytes long, and `match` takes at most {MAX_GLOB}"),
+        "shorten it with `*`, which stands for any characters",
+    )
+}
+
+pub(super) fn glob_with(origin: &Origin, found: char, glob: &str) -> Problem {
+    let name = glob.rsplit('/').next().filter(|n| !n.is_empty() && !n.contains([':', '\0'])).unwrap_or("java*");
+    let help = match found {
+        '/' => format!("write the file's name alone: \"{name}\""),
+        _ => "write `?`, which stands for any one character".to_owned(),
+    };
+    let shown = found.escape_debug();
+    Problem::error(origin, format!("`{shown}`: `match` is compared with a program's name, which has none"), help)
+}
+
+pub(super) fn too_many_processes(origin: &Origin) -> Problem {
+    let most = MAX_RULES - 1;
+    Problem::error(
+        origin,
+        format!("there are more than {most} [[process]] rules"),
+        "join some of them: `*` stands for any characters, `?` for one",
+    )
+}
+
+/// A section or option that is about another model than the preset's.
+pub(super) fn other_model(origin: &Origin, preset: &Preset, wanted: &[&str]) -> (String, String) {
+    let what = match origin {
+        Origin::File { key, .. } => format!("`{key}` has no effect"),
+        _ => "this has no effect".to_owned(),
+    };
+    let message = format!("{what} under preset {}", preset.name);
+    (message, format!("choose one of the presets {}, or leave it out", list(wanted.iter().copied())))
+}
+
+pub(super) fn clamped(origin: &Origin, asked: u64, valid: PortRange, taken: u16) -> Problem {
+    let (first, last) = (valid.first(), valid.last());
+    Problem::warning(
+        origin,
+        format!("MaxUserPort {asked} is outside {first}-{last}, so it counts as {taken}, as on Windows (KB 196271)"),
+        format!("write {taken}"),
+    )
+}
+
+pub(super) fn starts_low(origin: &Origin, range: PortRange, preset: &Preset, limits: &DynamicLimits) -> Problem {
+    let DynamicLimits { first, source, .. } = limits;
+    Problem::error(
+        origin,
+        format!("{range}: the dynamic range of {} begins at {first} or above ({source})", preset.name),
+        format!("begin at {first}, or choose a preset that takes any range, such as linux"),
+    )
+}
+
+pub(super) fn too_small(origin: &Origin, found: u32, preset: &Preset, limits: &DynamicLimits) -> Problem {
+    let DynamicLimits { count, source, .. } = limits;
+    let ports = if found == 1 { "port" } else { "ports" };
+    Problem::error(
+        origin,
+        format!("{found} {ports}: the dynamic range of {} has at least {count} ({source})", preset.name),
+        format!("name {count} ports or more, or choose a preset that takes any range, such as linux"),
+    )
+}
+
+pub(super) fn not_blockable(origin: &Origin, range: PortRange, preset: &Preset, end: u16, rule: &BlockRule) -> Problem {
+    let BlockRule { last, source } = rule;
+    let name = preset.name;
+    let (legal, help) = match PortRange::new(end.saturating_add(1), *last) {
+        Ok(legal) => (
+            format!("{name} blocks only ports above MaxUserPort ({end}), up to {last} ({source})"),
+            format!("block ports inside {legal}, or reserve these"),
+        ),
+        Err(_) => (
+            format!("with MaxUserPort {end}, {name} can block no port at all ({source})"),
+            "lower MaxUserPort, or choose windows-2003-sp1".to_owned(),
+        ),
+    };
+    Problem::error(origin, format!("{range}: {legal}"), help)
+}
+
+pub(super) fn privileged(origin: &Origin, range: PortRange, start: u16) -> Problem {
+    Problem::warning(
+        origin,
+        format!("{range}: on this host a program needs privilege to bind a port below {start}"),
+        format!("begin at {start} or above"),
+    )
+}
+
+/// `origin` is that of the dynamic range, `takers` are all that took ports out of it.
+pub(super) fn nothing_left(origin: &Origin, glob: Option<&str>, scopes: ScopeSet, takers: &[String]) -> Problem {
+    let scopes = if scopes == ScopeSet::ALL { String::new() } else { format!(" for {scopes}") };
+    let program = glob.map(|glob| format!(" in programs called {glob}")).unwrap_or_default();
+    Problem::error(
+        origin,
+        format!("no port of this range is left{scopes}{program}: all are {}", all_of(takers)),
+        "reserve and block less of it, or widen the range",
+    )
 }

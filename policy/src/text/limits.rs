@@ -1,0 +1,82 @@
+//! What a preset, the host and common sense forbid.
+
+use super::layer::Ports;
+use super::resolved::Trace;
+use super::{Origin, Problem, words};
+use crate::{Effective, Preset, Scope, ScopeSet};
+
+/// Checks the rules for one program and adds what is wrong, once for each cause.
+pub(super) fn check(
+    trace: &Trace,
+    rules: &Effective,
+    preset: &Preset,
+    max_user_port: Option<u16>,
+    unprivileged_start: u16,
+    problems: &mut Vec<Problem>,
+) {
+    let mut add = |problem| {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    };
+    if let (Some(rule), Some(end)) = (&preset.block, max_user_port) {
+        for part in &trace.blocked {
+            for range in part.value.ports.iter().filter(|r| r.first() <= end || r.last() > rule.last) {
+                add(words::not_blockable(&part.origin, *range, preset, end, rule));
+            }
+        }
+    }
+    for scope in Scope::ALL {
+        let parts = &trace.dynamic[scope.index()];
+        let ranges = || parts.iter().flat_map(|part| part.value.ports.iter().map(move |range| (part, *range)));
+        if let Some(limits) = &preset.dynamic {
+            for (part, range) in ranges().filter(|(_, range)| range.first() < limits.first) {
+                add(words::starts_low(&part.origin, range, preset, limits));
+            }
+            let count = rules.scope(scope).dynamic.len();
+            if count < limits.count
+                && let Some(part) = parts.first()
+            {
+                add(words::too_small(&part.origin, count, preset, limits));
+            }
+        }
+        for (part, range) in ranges().filter(|(_, range)| range.first() < unprivileged_start) {
+            add(words::privileged(&part.origin, range, unprivileged_start));
+        }
+    }
+    for problem in empty(trace, rules) {
+        add(problem);
+    }
+}
+
+/// The scopes in which nothing is left to hand out, one problem for each cause.
+fn empty(trace: &Trace, rules: &Effective) -> Vec<Problem> {
+    let mut causes: Vec<(Option<Origin>, Vec<String>, Vec<Scope>)> = Vec::new();
+    for scope in Scope::ALL {
+        if !rules.scope(scope).allowed().is_empty() {
+            continue;
+        }
+        let dynamic = &trace.dynamic[scope.index()];
+        let meets = |part: &&Ports| {
+            let ranges = dynamic.iter().flat_map(|d| d.value.ports.iter());
+            ranges.into_iter().any(|range| part.value.ports.iter().any(|r| r.intersect(*range).is_some()))
+        };
+        let takers: Vec<_> = trace
+            .reserved(scope)
+            .filter(meets)
+            .map(|part| format!("reserved by {}", part.origin))
+            .chain(trace.blocked(scope).filter(meets).map(|part| format!("blocked by {}", part.origin)))
+            .collect();
+        let origin = dynamic.first().map(|part| part.origin.clone());
+        match causes.iter_mut().find(|(o, t, _)| *o == origin && *t == takers) {
+            Some((_, _, scopes)) => scopes.push(scope),
+            None => causes.push((origin, takers, vec![scope])),
+        }
+    }
+    let glob = trace.matches.as_ref().map(|m| m.value.as_str());
+    let cause = |(origin, takers, scopes): (Option<Origin>, Vec<String>, Vec<Scope>)| {
+        let scopes: ScopeSet = scopes.into_iter().collect();
+        words::nothing_left(&origin.unwrap_or(Origin::Default), glob, scopes, &takers)
+    };
+    causes.into_iter().map(cause).collect()
+}
