@@ -5,7 +5,7 @@
 
 use crate::effective::{Effective, Sharing, glob_matches};
 use crate::set::WORDS;
-use crate::{Entropy, Order, PortRange, PortSet, Scope, mix};
+use crate::{Entropy, Order, PortRange, PortSet, Ring, Scope, mix};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
@@ -307,7 +307,8 @@ pub struct Header {
     /// Goes up whenever a socket of the session loses its port while open, so that no process keeps
     /// taking it for settled.
     pub epoch: AtomicU32,
-    _reserved: AtomicU32,
+    /// Not 0 when events shall be recorded.
+    pub log: AtomicU32,
     claims: [AtomicU32; CLAIMS],
 }
 
@@ -325,6 +326,8 @@ pub struct Region {
     /// Who made it, and what all processes share.
     pub header: Header,
     rules: [Rules; MAX_RULES],
+    /// What has happened, where the header's `log` asks for it.
+    pub events: Ring,
 }
 
 impl Region {
@@ -461,7 +464,7 @@ impl Region {
 }
 
 const _: () = {
-    assert!(size_of::<Region>() == size_of::<Header>() + MAX_RULES * size_of::<Rules>());
+    assert!(size_of::<Region>() == size_of::<Header>() + MAX_RULES * size_of::<Rules>() + size_of::<Ring>());
     assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 32);
     assert!(
         size_of::<Rules>() == MAX_GLOB + 1 + 24 + 4 * (3 * size_of::<SharedSet>() + 8) + 4 * size_of::<LiveScope>()

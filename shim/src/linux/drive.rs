@@ -8,7 +8,7 @@ use super::socket::Socket;
 use super::{errno, hooks, host, route, sys};
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{
-    Call, Mechanism, Outcome, Plan, PortRange, Request, Sharing, Transport, Try, exhausted, peer_hash,
+    Call, Mechanism, Outcome, Plan, PortRange, Request, Sharing, Transport, Try, Verdict, exhausted, peer_hash,
 };
 
 /// A request for a port, and the program's own call that needs it.
@@ -50,12 +50,14 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         shared: tcp_connect && rules.sharing() == Sharing::Tuple,
         exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
         beside: None,
+        how: Verdict::Steered,
     };
-    let live = rules.live(scope);
+    let mut given_up = false;
     let answer = Plan::new(rules, request, host::steerable())
         .drive(&mut attempt, &mut rules.entropy(scope, secret))
         .unwrap_or_else(|fault| {
-            live.exhausted.fetch_add(1, Relaxed);
+            wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
+            given_up = true;
             // On TCP the kernel looks for a route before it looks for a port.
             let routed = match (tcp_connect, &wish.peer) {
                 (true, Some(peer)) => route::source(&wish.socket, &wish.local, peer).map(drop),
@@ -63,11 +65,17 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
             };
             fail(routed.err().unwrap_or(errno::of(fault)))
         });
-    drop(attempt);
-    if answer >= 0 {
-        live.served.fetch_add(1, Relaxed);
-        errno::set(before);
+    let after = errno::get();
+    if !given_up && wish.local.port() == 0 {
+        // Many a call that fails has taken a port all the same.
+        let logged = wish.session.logs() || (answer < 0 && after != libc::EINPROGRESS);
+        let port = if logged { Address::local(wish.socket.fd).map_or(0, |local| local.port()) } else { 0 };
+        if !logged || port != 0 {
+            wish.session.note(wish.call, scope, attempt.how, port);
+        }
     }
+    drop(attempt);
+    errno::set(if answer >= 0 { before } else { after });
     answer
 }
 
@@ -88,6 +96,8 @@ struct Attempt<'a> {
     exhausted: i32,
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
+    /// How the port was come by.
+    how: Verdict,
 }
 
 /// What it takes to use a port beside other connections: our own address towards the peer, and the
@@ -101,6 +111,7 @@ impl Mechanism for Attempt<'_> {
     type Answer = isize;
 
     fn steer(&mut self, run: PortRange) -> Try<isize> {
+        self.how = Verdict::Steered;
         match self.range.steer(run) {
             Ok(()) => {}
             Err(libc::ENOPROTOOPT) => {
@@ -132,6 +143,7 @@ impl Mechanism for Attempt<'_> {
     }
 
     fn pin(&mut self, port: u16) -> Try<isize> {
+        self.how = Verdict::Pinned;
         let wish = self.wish;
         if !wish.binds {
             return Try::Done((wish.own)());
@@ -150,6 +162,7 @@ impl Mechanism for Attempt<'_> {
     }
 
     fn share(&mut self, port: u16) -> Try<isize> {
+        self.how = Verdict::Shared;
         let wish = self.wish;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
         if self.beside.is_none() {

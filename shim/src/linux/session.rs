@@ -3,13 +3,35 @@
 use super::{environment, hooks, host, sys};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Region, Rules, mix, wire};
+use portshim_policy::{Call, Event, Region, Rules, Scope, Verdict, mix, wire};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     pub(crate) region: &'static Region,
     pub(crate) rules: &'static Rules,
+}
+
+impl Session {
+    /// Whether events are recorded.
+    pub(crate) fn logs(self) -> bool {
+        self.region.header.log.load(Relaxed) != 0
+    }
+
+    /// Counts what became of a request, and records it where that is asked for.
+    pub(crate) fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        let live = self.rules.live(scope);
+        let counter = match verdict {
+            Verdict::Steered | Verdict::Pinned | Verdict::Shared => &live.served,
+            Verdict::Exhausted => &live.exhausted,
+            Verdict::Refused => &live.refused,
+        };
+        counter.fetch_add(1, Relaxed);
+        if self.logs() {
+            let (time, process) = (sys::now(), sys::process());
+            self.region.events.push(Event { time, process, call, scope, verdict, port });
+        }
+    }
 }
 
 const FRESH: u8 = 0;

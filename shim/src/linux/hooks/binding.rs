@@ -6,9 +6,8 @@ use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks};
 use core::ffi::c_int;
-use core::sync::atomic::Ordering::Relaxed;
 use libc::{sockaddr, socklen_t};
-use portshim_policy::{Call, Fault};
+use portshim_policy::{Call, Fault, Verdict};
 
 /// # Safety
 /// As for bind(2).
@@ -34,7 +33,7 @@ fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     let blocked = session.rules.scope(scope).blocked.contains(port)
         || dual && session.rules.scope(scope.other_family()).blocked.contains(port);
     if blocked {
-        session.rules.live(scope).refused.fetch_add(1, Relaxed);
+        session.note(Call::Bind, scope, Verdict::Refused, port);
     }
     blocked
 }

@@ -9,7 +9,7 @@ use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use portshim_policy::privileged;
+use portshim_policy::{Call, Verdict, privileged};
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
 static ROVER: AtomicU32 = AtomicU32::new(0);
@@ -114,7 +114,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     for port in ports.filter(|port| !denied(*port)) {
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
-                session.rules.live(scope).served.fetch_add(1, Relaxed);
+                session.note(Call::Bind, scope, Verdict::Pinned, port);
                 errno::set(before);
                 return Ok(port);
             }
@@ -122,7 +122,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
             Err(error) => return Err(error),
         }
     }
-    session.rules.live(scope).exhausted.fetch_add(1, Relaxed);
+    session.note(Call::Bind, scope, Verdict::Exhausted, 0);
     Err(libc::EADDRINUSE)
 }
 

@@ -1,0 +1,166 @@
+//! The ring of events: who got which port, how, and who got none. Written by hooks without waiting,
+//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost.
+
+use crate::{Call, Scope};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// How many events the ring holds.
+pub const EVENTS: usize = 4096;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// The system chose the port inside a run of the policy.
+    Steered = 0,
+    /// The port was bound by number.
+    Pinned = 1,
+    /// The port was bound beside other connections to other peers.
+    Shared = 2,
+    /// The policy had no port left.
+    Exhausted = 3,
+    /// A specific bind to a blocked port was refused.
+    Refused = 4,
+}
+
+impl Verdict {
+    const ALL: [Self; 5] = [Self::Steered, Self::Pinned, Self::Shared, Self::Exhausted, Self::Refused];
+
+    /// The word that a log uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Steered => "steered",
+            Self::Pinned => "pinned",
+            Self::Shared => "shared",
+            Self::Exhausted => "exhausted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// One served, exhausted or refused request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When, in nanoseconds since 1970 (UTC).
+    pub time: u64,
+    /// The process.
+    pub process: u32,
+    /// The call that needed a port.
+    pub call: Call,
+    /// Whose ports it drew from.
+    pub scope: Scope,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The port; 0 where there is none.
+    pub port: u16,
+}
+
+/// One place of the ring.
+#[repr(C)]
+struct Slot {
+    /// The event's number plus one; 0 while it is being written.
+    ticket: AtomicU64,
+    time: AtomicU64,
+    process: AtomicU32,
+    what: AtomicU32,
+}
+
+/// The ring itself, all zeroes when empty.
+#[repr(C)]
+pub struct Ring {
+    next: AtomicU64,
+    slots: [Slot; EVENTS],
+}
+
+impl Ring {
+    /// Adds an event. Never waits.
+    pub fn push(&self, event: Event) {
+        let ticket = self.next.fetch_add(1, Relaxed);
+        let slot = &self.slots[ticket as usize % EVENTS];
+        slot.ticket.store(0, Release);
+        slot.time.store(event.time, Relaxed);
+        slot.process.store(event.process, Relaxed);
+        let kind = event.call as u32 | (event.scope as u32) << 4 | (event.verdict as u32) << 8;
+        slot.what.store(kind | u32::from(event.port) << 16, Relaxed);
+        slot.ticket.store(ticket.wrapping_add(1), Release);
+    }
+
+    /// Hands the events from number `from` on to `each`, oldest first. Returns the number to go on from,
+    /// and how many were overwritten before they could be read.
+    pub fn read(&self, from: u64, mut each: impl FnMut(Event)) -> (u64, u64) {
+        let end = self.next.load(Acquire);
+        // A `next` that has been scribbled over must not keep us busy: at most one ring full is read.
+        let start = from.max(end.saturating_sub(EVENTS as u64));
+        let mut lost = start.saturating_sub(from);
+        for number in start..end {
+            let slot = &self.slots[number as usize % EVENTS];
+            if slot.ticket.load(Acquire) != number.wrapping_add(1) {
+                if end - number < 64 {
+                    return (number, lost); // still being written: next time
+                }
+                lost += 1;
+                continue;
+            }
+            let (time, process, what) = (slot.time.load(Relaxed), slot.process.load(Relaxed), slot.what.load(Relaxed));
+            if slot.ticket.load(Acquire) != number.wrapping_add(1) {
+                lost += 1;
+                continue;
+            }
+            if let Some(event) = decode(time, process, what) {
+                each(event);
+            }
+        }
+        (end, lost)
+    }
+}
+
+fn decode(time: u64, process: u32, what: u32) -> Option<Event> {
+    let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send].into_iter().find(|c| *c as u32 == what & 0xf)?;
+    let scope = Scope::ALL.into_iter().find(|s| *s as u32 == what >> 4 & 0xf)?;
+    let verdict = Verdict::ALL.into_iter().find(|v| *v as u32 == what >> 8 & 0xff)?;
+    Some(Event { time, process, call, scope, verdict, port: (what >> 16) as u16 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Region;
+
+    fn event(port: u16) -> Event {
+        Event { time: 5, process: 7, call: Call::Send, scope: Scope::Udp6, verdict: Verdict::Refused, port }
+    }
+
+    #[test]
+    fn events_come_out_as_they_went_in_and_only_once() {
+        let region = Region::boxed(&[]);
+        for port in 1..=3 {
+            region.events.push(event(port));
+        }
+        let mut seen = Vec::new();
+        let (next, lost) = region.events.read(0, |e| seen.push(e));
+        assert_eq!((next, lost), (3, 0));
+        assert_eq!(seen, [event(1), event(2), event(3)]);
+        assert_eq!(region.events.read(next, |_| panic!("read twice")), (3, 0));
+    }
+
+    #[test]
+    fn a_slow_reader_learns_how_much_it_missed() {
+        let region = Region::boxed(&[]);
+        for n in 0..EVENTS + 10 {
+            region.events.push(event(n as u16));
+        }
+        let mut first = None;
+        let (next, lost) = region.events.read(0, |e| first = first.or(Some(e.port)));
+        assert_eq!((next, lost, first), ((EVENTS + 10) as u64, 10, Some(10)));
+    }
+
+    #[test]
+    fn scribbles_end() {
+        let region = Region::boxed(&[]);
+        region.events.next.store(u64::MAX, Relaxed);
+        region.events.read(0, |_| {});
+        region.events.push(event(1));
+        region.events.read(u64::MAX, |_| {});
+    }
+}
