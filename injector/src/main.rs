@@ -1,3 +1,34 @@
-//! The `portshim` command.
+//! The `portshim` command: reads what the user wants, says what it comes to, and starts programs under it.
 
-fn main() {}
+// Linux begins in `platform/linux/entry.rs`.
+#![cfg_attr(all(target_os = "linux", not(test)), no_main)]
+
+mod cli;
+mod commands;
+mod coverage;
+mod failure;
+mod output;
+mod platform;
+mod policy;
+mod wording;
+
+use failure::Failure;
+use std::ffi::OsString;
+
+/// Runs the command with these arguments, the first of which is its own name, and gives its exit status.
+fn portshim(args: Vec<OsString>) -> u8 {
+    let done = match cli::parse(args) {
+        Ok(cli::Parsed::Command(command)) => commands::carry_out(command),
+        Ok(cli::Parsed::Text(text)) => output::print(&text).map(|()| 0),
+        Err(failure) => Err(failure),
+    };
+    done.unwrap_or_else(|failure: Failure| {
+        output::complain(&failure.to_string());
+        failure.status
+    })
+}
+
+#[cfg(any(test, not(target_os = "linux")))]
+fn main() -> std::process::ExitCode {
+    portshim(std::env::args_os().collect()).into()
+}

@@ -266,12 +266,19 @@ impl Rules {
     /// Whether these rules are for an executable called `name`. No name set means any.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
+        let (glob, len) = self.glob();
+        len == 0 || glob_matches(&glob[..len], name)
+    }
+
+    /// Which executables these rules are for: the bytes of the name and how many there are, none for any.
+    #[must_use]
+    pub fn glob(&self) -> ([u8; MAX_GLOB + 1], usize) {
         let mut glob = [0u8; MAX_GLOB + 1];
         for (byte, slot) in glob.iter_mut().zip(&self.glob) {
             *byte = slot.load(Relaxed);
         }
         let len = glob.iter().position(|b| *b == 0).unwrap_or(MAX_GLOB);
-        len == 0 || glob_matches(&glob[..len], name)
+        (glob, len)
     }
 
     fn fill(&self, effective: &Effective) {

@@ -13,7 +13,6 @@ mod hooks;
 mod host;
 mod options;
 mod route;
-mod sanitizer;
 mod session;
 mod settled;
 mod socket;

@@ -17,9 +17,7 @@ fn fresh(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let fd = unsafe { hooks::socket::next(family, kind, protocol) };
-    settled::begin(fd, family, kind);
-    fd
+    fresh(unsafe { hooks::socket::next(family, kind, protocol) })
 }
 
 /// # Safety
@@ -52,7 +50,7 @@ pub(crate) unsafe fn close(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(fd, unsafe { hooks::dup::next(fd) })
+    fresh(unsafe { hooks::dup::next(fd) })
 }
 
 /// # Safety
@@ -60,7 +58,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(from, unsafe { hooks::dup2::next(from, to) })
+    fresh(unsafe { hooks::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -68,7 +66,7 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(from, unsafe { hooks::dup3::next(from, to, flags) })
+    fresh(unsafe { hooks::dup3::next(from, to, flags) })
 }
 
 /// # Safety
@@ -76,7 +74,7 @@ pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::fcntl::next(fd, command, argument) })
+    duplicated(command, unsafe { hooks::fcntl::next(fd, command, argument) })
 }
 
 /// # Safety
@@ -84,20 +82,11 @@ pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::fcntl64::next(fd, command, argument) })
+    duplicated(command, unsafe { hooks::fcntl64::next(fd, command, argument) })
 }
 
-fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
-    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(from, answer) } else { answer }
-}
-
-/// `to` is a copy of `from`.
-#[inline]
-fn copied(from: c_int, to: c_int) -> c_int {
-    if from != to {
-        settled::copy(from, to);
-    }
-    to
+fn duplicated(command: c_int, answer: c_int) -> c_int {
+    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { fresh(answer) } else { answer }
 }
 
 /// # Safety

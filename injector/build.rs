@@ -1,0 +1,49 @@
+//! Builds the shim and hands it to the command, which carries it inside itself.
+
+use sha2::{Digest, Sha256};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for input in ["shim", "policy", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", project.join(input).display());
+    }
+    let shim = build_shim(&project);
+    let bytes = std::fs::read(&shim).unwrap_or_else(|e| panic!("{}: {e}", shim.display()));
+    let digest = Sha256::digest(&bytes);
+    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let (stem, extension) = (shim.file_stem(), shim.extension());
+    let (stem, extension) = (stem.expect("a name").to_string_lossy(), extension.expect("a kind").to_string_lossy());
+    println!("cargo::rustc-env=PORTSHIM_EMBEDDED={}", shim.display());
+    println!("cargo::rustc-env=PORTSHIM_EMBEDDED_NAME={stem}-{hash}.{extension}");
+}
+
+/// Builds the shim, always as a release: it is a guest in other people's processes.
+fn build_shim(project: &Path) -> PathBuf {
+    let setting = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
+    let (host, target) = (setting("HOST"), setting("TARGET"));
+    let out = PathBuf::from(setting("OUT_DIR")).join("shim");
+    let mut cargo = Command::new(setting("CARGO"));
+    cargo.current_dir(project).args(["build", "--release", "--package", "portshim-shim"]);
+    // By now the outer cargo has written the lock file or was forbidden to.
+    cargo.arg("--locked").arg("--target-dir").arg(&out);
+    if host != target {
+        cargo.args(["--target", &target]);
+    }
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        // What the outer cargo says of this package and profile; `cargo clippy` puts itself in as a wrapper.
+        let outer =
+            name.starts_with("CARGO_CFG_") || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_FEATURE_");
+        if outer || ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS"].contains(&&*name) {
+            cargo.env_remove(&*name);
+        }
+    }
+    let status = cargo.status().unwrap_or_else(|e| panic!("cargo cannot be run: {e}"));
+    assert!(status.success(), "the shim does not build: see above");
+    let file = if setting("CARGO_CFG_TARGET_OS") == "windows" { "portshim.dll" } else { "libportshim.so" };
+    let profile = if host == target { out } else { out.join(target) };
+    profile.join("release").join(file)
+}

@@ -1,0 +1,209 @@
+//! The command line: one table of commands and options, from which help, man pages and completions
+//! are made too.
+
+mod complaint;
+mod examples;
+mod options;
+
+pub(crate) use options::{FILE_VARIABLE, PolicyOptions};
+
+use crate::failure::Failure;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Run any program with its ports under a policy
+///
+/// portshim runs an unmodified program so that every port that the program did not choose itself
+/// comes from your policy: ports that may be handed out, ports that never are, ports that may not
+/// be bound at all. No root, no kernel change, the host's own network.
+#[derive(Parser)]
+#[command(name = "portshim", version, max_term_width = 100, after_help = examples::PORTSHIM)]
+#[command(subcommand_required = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What portshim can do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a program under a policy
+    ///
+    /// portshim becomes the program: same process, same signals, same terminal, same exit status, and
+    /// not a word on standard output or standard error. Exit status 125: portshim itself failed and
+    /// nothing was launched; 126: the program cannot be executed; 127: it was not found.
+    #[command(after_help = examples::RUN)]
+    Run(Run),
+    /// Show what a policy comes to, scope by scope, and where each part came from
+    #[command(after_help = examples::SHOW)]
+    Show(Show),
+    /// Check a policy file: every error with its place and a remedy
+    #[command(after_help = examples::CHECK)]
+    Check(Check),
+    /// Tell what would happen to one port, and which rule says so
+    #[command(after_help = examples::EXPLAIN)]
+    Explain(Explain),
+    /// Print the variables that load the policy without portshim
+    ///
+    /// For a unit file, a Dockerfile, a pod's description or a shell: with these two variables set, a
+    /// program is under the policy although nobody calls portshim.
+    #[command(after_help = examples::ENV)]
+    Env(Env),
+    /// Print this host's own port settings as a policy file
+    #[command(after_help = examples::CAPTURE)]
+    Capture,
+    /// Tell whether a program can be covered, and how; what to do if not
+    ///
+    /// Exit status 0: the program is covered in full; 1: in part or not at all.
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Doctor),
+    /// Print a script that completes portshim's commands and options in a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(Completions),
+    /// Print a manual page
+    #[command(after_help = examples::MAN)]
+    Man(Man),
+}
+
+/// `portshim run`.
+#[derive(Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// Stay, wait for the program, and report what the policy did: a table on standard error, or
+    /// into FILE, as JSON where its name ends in .json
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) report: Option<PathBuf>,
+    /// Do not follow into children whose environment the program made from scratch
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+    /// Launch a program even if the policy does not reach all of it
+    #[arg(long)]
+    pub(crate) allow_uncovered: bool,
+    /// Say on standard error what is done before the program starts
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Keep warnings back
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// The program and its arguments
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, num_args = 1..)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `portshim show`.
+#[derive(Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// For programs to read
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portshim check`.
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The policy file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// `portshim explain`.
+#[derive(Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// For programs to read
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The port, in all scopes or in one: 8080, 53/udp, 5000/tcp4
+    #[arg(value_name = "PORT[/SCOPE]")]
+    pub(crate) port: String,
+}
+
+/// `portshim env`.
+#[derive(Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// How to write the variables
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Shell)]
+    pub(crate) format: Format,
+    /// Where the program will find the library, if not where portshim keeps it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) library: Option<String>,
+    /// Do not follow into children whose environment the program made from scratch
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+}
+
+/// How `portshim env` writes variables.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// For a POSIX shell to eval
+    Shell,
+    /// A line for the [Service] section of a unit file
+    Systemd,
+    /// Instructions for a Dockerfile
+    Docker,
+    /// The env list of a container in a pod's description
+    Kubernetes,
+    /// One JSON object
+    Json,
+}
+
+/// `portshim doctor`.
+#[derive(Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// For programs to read
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The program; arguments after it do not matter
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, num_args = 1..)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `portshim completions`.
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `portshim man`.
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The command that the page is about; without it, portshim as a whole
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
+/// The whole table, for what is made from it.
+pub(crate) fn table() -> clap::Command {
+    Cli::command()
+}
+
+/// What the arguments come to.
+pub(crate) enum Parsed {
+    /// A command to carry out.
+    Command(Command),
+    /// A text to print: help or the version.
+    Text(String),
+}
+
+/// Reads the arguments, the first of which is the command's own name.
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
+    match table().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => Ok(Parsed::Command(cli.command)),
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Parsed::Text(e.render().to_string()))
+        }
+        Err(e) => Err(complaint::failure(&e)),
+    }
+}

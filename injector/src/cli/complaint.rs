@@ -1,0 +1,49 @@
+//! What is said of a command line that cannot be understood.
+
+use crate::failure::Failure;
+use clap::Error;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// The parser's error in our words.
+pub(super) fn failure(e: &Error) -> Failure {
+    let context = |kind| e.get(kind).map(text).unwrap_or_default();
+    let (argument, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
+    // `--range <SPEC>`, as help writes it: the name alone is what the user knows.
+    let name = argument.split(' ').next().unwrap_or_default();
+    let problem = match e.kind() {
+        ErrorKind::UnknownArgument => format!("there is no option `{argument}`"),
+        ErrorKind::InvalidSubcommand => format!("there is no command `{}`", context(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "a command is missing".into()
+        }
+        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::ArgumentConflict => format!("`{name}` is given more than once"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("`{name}` needs a value"),
+        ErrorKind::InvalidValue => {
+            format!("`{value}`: there is no such {}", name.trim_matches(['<', '>']).to_lowercase())
+        }
+        ErrorKind::NoEquals => format!("`{name}` takes its value after `=`"),
+        ErrorKind::TooManyValues => format!("`{name}` takes no value `{value}`"),
+        ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".into(),
+        _ => e.render().to_string().trim_start_matches("error: ").lines().next().unwrap_or_default().into(),
+    };
+    let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(|kind| e.get(kind).map(text));
+    let valid = context(ContextKind::ValidValue);
+    let help = match suggested {
+        Some(suggestion) => format!("did you mean `{suggestion}`?"),
+        None if !valid.is_empty() => format!("write one of {valid}"),
+        None => "`portshim --help` and `portshim COMMAND --help` explain by example".into(),
+    };
+    Failure::new(problem, help)
+}
+
+fn text(value: &ContextValue) -> String {
+    match value {
+        ContextValue::String(text) => text.clone(),
+        ContextValue::Strings(texts) => texts.join(", "),
+        ContextValue::StyledStr(text) => text.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,106 @@
+//! The worked examples at the end of each help text.
+
+pub(super) const PORTSHIM: &str = "\
+Examples:
+  Ten ports, and no more, for a program:
+    portshim run --range 20000-20009 -- python3 client.py
+  The ports of a Windows Server 2003, on this machine:
+    portshim run --preset windows-2003 -- java -jar app.jar
+  Keep outgoing connections off the ports that services need:
+    portshim run --reserve 8005,8080,8443 -- nginx -g 'daemon off;'
+  Will it work with this program?
+    portshim doctor ./server
+
+SPEC is PORTS[/SCOPE]: 8080 · 4000-4999 · 80,443,8000-8100 · 10000-10999/udp · 5000/tcp4
+SCOPE is tcp, udp, 4, 6, tcp4, tcp6, udp4 or udp6; without it, a SPEC means all.
+An option beats its environment variable, that beats the policy file, and that the preset.";
+
+pub(super) const RUN: &str = "\
+Examples:
+  Ten ports for everything the program does not choose itself; an eleventh socket is refused as the
+  kernel would refuse it:
+    portshim run --range 20000-20009 -- python3 client.py
+  TCP from one range, UDP from another:
+    portshim run --range 20000-20999/tcp --range 30000-30999/udp -- ./server
+  Never hand out 8080 and 8443; and let nobody bind 9000 at all:
+    portshim run --reserve 8080,8443 --block 9000 -- make test
+  The same ports in the same order each time:
+    portshim run --range 20000-20099 --select random --seed 7 -- ./flaky-test
+  What did the policy do?
+    portshim run --range 20000-20009 --report -- curl http://127.0.0.1:8000/
+  A policy that is kept in a file (see `portshim check`):
+    portshim run -c staging.toml -- ./server --listen 0
+
+A program that a preloaded library cannot reach (statically linked, set-user-ID, Go) is refused;
+--allow-uncovered launches it all the same. A policy is no security boundary.";
+
+pub(super) const SHOW: &str = "\
+Examples:
+  What holds here, without any option:
+    portshim show
+  What a preset means:
+    portshim show --preset windows-vista
+  What is left of a range once something is reserved in it:
+    portshim show --range 20000-20009 --reserve 20003-20005/tcp
+  How many ports TCP over IPv4 may use:
+    portshim show --json | jq '.rules[-1].scopes[0].allowed'";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  Check a file before it is used:
+    portshim check policy.toml
+  A file to begin with: what this host does by itself
+    portshim capture > policy.toml
+    portshim check policy.toml
+
+Exit status 0: the file is a policy; 125: it is not, and every error has been named.";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  May a program be handed port 40000 here?
+    portshim explain 40000
+  What about port 5353 for UDP, under this policy?
+    portshim explain --range 5000-5999 --reserve 5353 5353/udp";
+
+pub(super) const ENV: &str = "\
+Examples:
+  This shell and everything started from it:
+    eval \"$(portshim env --range 20000-20099)\"
+  A systemd service (put the line into its [Service] section):
+    portshim env --range 20000-20099 --format systemd
+  A container: instructions for its Dockerfile
+    portshim env --range 20000-20099 --format docker
+  A pod, whose image holds the library at this path:
+    portshim env --range 20000-20099 --format kubernetes --library /opt/libportshim.so";
+
+pub(super) const CAPTURE: &str = "\
+Examples:
+  Take a production host's port settings to a laptop:
+    ssh production portshim capture > production.toml
+    portshim run -c production.toml -- ./server";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  Can this program be covered?
+    portshim doctor ./server
+  And which of these ports are left to the kernel, which are bound by number?
+    portshim doctor --range 20000-20999 ./server
+  In a script:
+    portshim doctor --json ./server | jq -r .coverage";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  For bash:
+    portshim completions bash > ~/.local/share/bash-completion/completions/portshim
+  For zsh, in a directory of its $fpath:
+    portshim completions zsh > ~/.zfunc/_portshim
+  For fish:
+    portshim completions fish > ~/.config/fish/completions/portshim.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  Read the page:
+    portshim man | man -l -
+  Install the pages:
+    portshim man > /usr/local/share/man/man1/portshim.1
+    portshim man run > /usr/local/share/man/man1/portshim-run.1";

@@ -1,0 +1,99 @@
+//! The options that make a policy, the same for every command that takes one.
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use portshim_policy::text::Setting;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The heading of these options in help.
+const HEADING: &str = "Policy";
+/// Names the policy file where `-c` does not. `PORTSHIM_POLICY` is what the library reads.
+pub(crate) const FILE_VARIABLE: &str = "PORTSHIM_POLICY_FILE";
+const FILE: &str = "policy";
+
+/// What the user asked for, as written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PolicyOptions {
+    /// The policy file.
+    pub(crate) file: Option<PathBuf>,
+    /// Each option with its values.
+    pub(crate) settings: Vec<(Setting, OsString)>,
+}
+
+/// The word for an option's value, and what help says of it.
+fn described(setting: Setting) -> (&'static str, &'static str) {
+    match setting {
+        Setting::Preset => (
+            "NAME",
+            "Start from a system's port model: host (the default), linux, windows-xp, windows-2003,\n\
+             windows-2003-sp1, windows-vista, bsd, freebsd, iana",
+        ),
+        Setting::Range => ("SPEC", "Hand out these ports, and no others"),
+        Setting::Reserve => ("SPEC", "Never hand these ports out; binding one by its number still succeeds"),
+        Setting::Block => ("SPEC", "Never hand these ports out, and refuse to bind one by its number"),
+        Setting::Select => (
+            "ORDER",
+            "Try ports in this order: native, sequential, descending, random-start, random, hash,\n\
+             double-hash, random-increment",
+        ),
+        Setting::Sharing => (
+            "HOW",
+            "Let connections to different peers share a port (tuple), or give every connection a port\n\
+             of its own (exclusive)",
+        ),
+        Setting::Seed => ("N", "Make every choice repeatable"),
+        Setting::MaxUserPort => ("N", "Set the last port of the range of the Windows models up to 2003"),
+    }
+}
+
+fn name(setting: Setting) -> &'static str {
+    setting.option().trim_start_matches('-')
+}
+
+fn policy_arguments() -> impl Iterator<Item = Arg> {
+    let file = Arg::new(FILE)
+        .short('c')
+        .long(FILE)
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help(format!(
+            "Take the policy from this file, instead of ./portshim.toml, the user's or the system's\n[env: {FILE_VARIABLE}]"
+        ));
+    let settings = Setting::ALL.into_iter().map(|setting| {
+        let (value, help) = described(setting);
+        let repeatable = if setting.repeatable() { "; may be repeated" } else { "" };
+        Arg::new(name(setting))
+            .long(name(setting))
+            .value_name(value)
+            .value_parser(value_parser!(OsString))
+            .action(if setting.repeatable() { ArgAction::Append } else { ArgAction::Set })
+            .allow_hyphen_values(true)
+            .help(format!("{help}{repeatable}\n[env: {}]", setting.variable()))
+    });
+    std::iter::once(file).chain(settings).map(|arg| arg.help_heading(HEADING))
+}
+
+impl clap::Args for PolicyOptions {
+    fn augment_args(command: Command) -> Command {
+        command.args(policy_arguments())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for PolicyOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let values = |setting| matches.get_many::<OsString>(name(setting)).into_iter().flatten();
+        Ok(Self {
+            file: matches.get_one::<PathBuf>(FILE).cloned(),
+            settings: Setting::ALL.into_iter().flat_map(|s| values(s).map(move |v| (s, v.clone()))).collect(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

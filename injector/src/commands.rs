@@ -1,0 +1,33 @@
+//! What each command does.
+
+mod capture;
+mod check;
+mod doctor;
+mod env;
+mod explain;
+mod pages;
+mod report;
+mod run;
+mod show;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use crate::platform;
+
+/// Carries out a command, and gives the exit status.
+pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
+    if !matches!(command, Command::Run(_)) {
+        platform::sweep();
+    }
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Show(args) => show::show(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Env(args) => env::env(&args),
+        Command::Capture => capture::capture(),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Completions(args) => pages::completions(&args),
+        Command::Man(args) => pages::man(&args),
+    }
+}

@@ -1,0 +1,20 @@
+//! `portshim check`: a policy file, with every error.
+
+use crate::cli::Check;
+use crate::failure::Failure;
+use crate::{output, platform, policy};
+use portshim_policy::text::resolve;
+
+pub(super) fn check(args: &Check) -> Result<u8, Failure> {
+    let layer = policy::read(&args.file)??;
+    let resolved = resolve(&[layer], &platform::host())?;
+    for warning in &resolved.warnings {
+        output::complain(&warning.to_string());
+    }
+    let empty = policy::empty_scopes(&resolved);
+    if !empty.is_empty() {
+        output::complain(&crate::wording::empty(&empty));
+    }
+    output::print(&format!("{}: a policy\n", args.file.display()))?;
+    Ok(0)
+}

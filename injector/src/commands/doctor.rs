@@ -1,0 +1,156 @@
+//! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
+
+use super::run::find;
+use crate::cli::Doctor;
+use crate::coverage::{Adjustment, Obstacle, Program, Step};
+use crate::failure::Failure;
+use crate::platform::{self, Steering};
+use crate::{output, policy, wording};
+use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches};
+use serde::Serialize;
+
+/// The program is not covered in full.
+const NOT_COVERED: u8 = 1;
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    program: String,
+    /// The file, its interpreter, and that one's.
+    steps: &'a [Step],
+    /// `full`, `partial` or `none`.
+    coverage: &'static str,
+    /// What is in the way, in one word; `null` where nothing is.
+    obstacle: Option<&'static str>,
+    /// The same in a sentence.
+    why: Option<String>,
+    /// What to do about it.
+    help: Option<&'static str>,
+    /// What `run` adds to the environment.
+    adjustments: &'a [Adjustment],
+    /// The file to preload.
+    library: String,
+    kernel: String,
+    /// Whether the kernel can be made to choose inside a range.
+    steerable: bool,
+    /// The range inside which it can.
+    host_range: String,
+    /// Why no port is steered although some could be; `null` where that is not so.
+    pinned_because: Option<String>,
+    scopes: Vec<Means>,
+}
+
+/// How a scope's ports are served.
+#[derive(Serialize)]
+struct Means {
+    scope: &'static str,
+    /// The kernel chooses among these.
+    steered: String,
+    /// These are bound by number.
+    pinned: String,
+}
+
+pub(super) fn doctor(args: &Doctor) -> Result<u8, Failure> {
+    let resolved = policy::resolved(&args.policy)?;
+    let [command, ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
+    let program = find(command)?;
+    let steering = platform::steering();
+    let host = platform::host().port_range;
+    let rules = rules_for(&resolved.rules, &program);
+    let pinned_because = rules.and_then(chooses_itself);
+    let steerable = (steering.possible && pinned_because.is_none()).then_some(host);
+    let obstacle = program.coverage.obstacle();
+    let finding = Finding {
+        program: program.path.display().to_string(),
+        steps: &program.steps,
+        coverage: program.coverage.word(),
+        obstacle: obstacle.map(Obstacle::name),
+        why: obstacle.map(|o| format!("{} {}", wording::culprit(&program), wording::obstacle(o))),
+        help: obstacle.map(wording::remedy),
+        adjustments: &program.adjustments,
+        library: platform::library()?.display().to_string(),
+        kernel: steering.kernel.clone(),
+        steerable: steering.possible,
+        host_range: host.to_string(),
+        pinned_because,
+        scopes: rules.map(|rules| means(rules, steerable)).unwrap_or_default(),
+    };
+    output::print(&if args.json { output::json(&finding) } else { finding.text(&steering) })?;
+    Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
+}
+
+/// The rules that the program will be under.
+fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option<&'a Effective> {
+    let names: Vec<_> = program.steps.iter().filter_map(|step| step.path.file_name()).collect();
+    let matches = |rules: &&Effective| match &rules.matches {
+        Some(glob) => names.iter().any(|name| glob_matches(glob.as_bytes(), name.as_encoded_bytes())),
+        None => true,
+    };
+    rules.iter().find(matches)
+}
+
+/// Why the choice is not left to the kernel.
+fn chooses_itself(rules: &Effective) -> Option<String> {
+    if rules.order != Order::Native {
+        Some(format!("the order of choice is {}", rules.order.name()))
+    } else {
+        rules.seed.map(|_| "a seed makes every choice repeatable".to_owned())
+    }
+}
+
+fn means(rules: &Effective, steerable: Option<PortRange>) -> Vec<Means> {
+    let scope = |scope: Scope| {
+        let mut pinned = rules.scope(scope).allowed();
+        let steered: PortSet = pinned.runs().filter_map(|run| run.intersect(steerable?)).collect();
+        pinned.subtract(&steered);
+        Means { scope: scope.name(), steered: steered.to_string(), pinned: pinned.to_string() }
+    };
+    Scope::ALL.into_iter().map(scope).collect()
+}
+
+impl Finding<'_> {
+    fn text(&self, steering: &Steering) -> String {
+        let mut text = String::new();
+        let mut say =
+            |word: &str, value: &str| text.push_str(&format!("{word:<11} {}\n", value.replace('\n', "\n            ")));
+        for (n, step) in self.steps.iter().enumerate() {
+            say(if n == 0 { "program" } else { "run by" }, &format!("{}: {}", step.path.display(), step.kind));
+        }
+        match &self.why {
+            Some(why) => say("coverage", &format!("{}: {why}", self.coverage)),
+            None => say("coverage", self.coverage),
+        }
+        if let Some(help) = self.help {
+            say("help", help);
+        }
+        if self.obstacle.is_none() {
+            say(
+                "beyond it",
+                "system calls made past the C library, such as io_uring, and those of the resolver inside it",
+            );
+        }
+        for Adjustment { variable, value, reason, .. } in self.adjustments {
+            say("addition", &format!("{variable} gets {value}: {reason}"));
+        }
+        say("library", &self.library);
+        let can = if steering.possible {
+            format!("{}: chooses inside any part of {}, its own range", self.kernel, self.host_range)
+        } else {
+            format!("{}: before Linux 6.3 the choice cannot be narrowed", self.kernel)
+        };
+        say("kernel", &can);
+        if let Some(why) = &self.pinned_because {
+            say("", &format!("not asked to, because {why}"));
+        }
+        let mut rest: Vec<&Means> = self.scopes.iter().collect();
+        while let Some(first) = rest.first().copied() {
+            let same = |means: &&Means| (&means.steered, &means.pinned) == (&first.steered, &first.pinned);
+            let (together, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
+            let names: Vec<_> = together.iter().map(|means| means.scope).collect();
+            say("ports", &names.join(" "));
+            say("  steered", &format!("{} (the kernel chooses)", first.steered));
+            say("  pinned", &format!("{} (bound by number)", first.pinned));
+            rest = others;
+        }
+        text
+    }
+}

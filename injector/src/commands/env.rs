@@ -1,0 +1,95 @@
+//! `portshim env`: the variables that load the policy where nobody calls portshim.
+
+use crate::cli::{Env, Format};
+use crate::failure::Failure;
+use crate::{output, platform, policy, wording};
+use portshim_policy::wire;
+use std::path::Path;
+
+/// Where an image is told to keep the library, unless the user says otherwise.
+const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
+
+pub(super) fn env(args: &Env) -> Result<u8, Failure> {
+    let resolved = policy::resolved(&args.policy)?;
+    for warning in &resolved.warnings {
+        output::complain(&warning.to_string());
+    }
+    let text = wire::encode(&resolved.rules, wire::Options { follow: !args.no_follow });
+    if text.len() > platform::Environment::ROOM {
+        return Err(wording::policy_too_long_to_print(text.len()));
+    }
+    let own = platform::library()?;
+    let own = own.to_str().ok_or_else(|| wording::library_not_utf8(&own))?;
+    let there = match (&args.library, args.format) {
+        (Some(path), _) => path.as_str(),
+        (None, Format::Docker | Format::Kubernetes) => IN_AN_IMAGE,
+        (None, _) => own,
+    };
+    platform::nameable(Path::new(there))
+        .map_err(|why| wording::no_such_library("--library", Path::new(there), &why))?;
+    output::print(&written(args.format, own, there, &text)).map(|()| 0)
+}
+
+/// The two variables in the words of whoever reads them.
+fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
+    match format {
+        // Whatever the shell preloads already stays behind the library.
+        Format::Shell => format!(
+            "export LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY={}\n",
+            shell(there),
+            shell(policy)
+        ),
+        Format::Systemd => format!(
+            "Environment={} {}\n",
+            systemd(&format!("LD_PRELOAD={there}")),
+            systemd(&format!("PORTSHIM_POLICY={policy}"))
+        ),
+        Format::Docker => format!(
+            "# Beside the Dockerfile: cp {} libportshim.so\nCOPY libportshim.so {}\nENV LD_PRELOAD={} \\\n    PORTSHIM_POLICY={}\n",
+            shell(own),
+            there,
+            docker(there),
+            docker(policy)
+        ),
+        Format::Kubernetes => format!(
+            "# The image must hold the library at this path: a copy of {own}\nenv:\n  - name: LD_PRELOAD\n    value: {}\n  - name: PORTSHIM_POLICY\n    value: {}\n",
+            yaml(there),
+            yaml(policy)
+        ),
+        Format::Json => output::json(&serde_json::json!({ "LD_PRELOAD": there, "PORTSHIM_POLICY": policy })),
+    }
+}
+
+/// Quoted for sh(1): between single quotes nothing is special but the quote itself.
+fn shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Quoted for systemd.exec(5): C escapes between double quotes, and `%` begins a specifier.
+fn systemd(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%"))
+}
+
+/// Quoted for a Dockerfile, which replaces variables between double quotes.
+fn docker(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"").replace('$', r"\$"))
+}
+
+/// Quoted for YAML, of which JSON is a part; Kubernetes replaces `$(NAME)`, and `$$` stands for `$`.
+fn yaml(text: &str) -> String {
+    serde_json::Value::from(text.replace('$', "$$")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reader_gets_back_what_was_meant() {
+        let text = r#"a'b"c\d%e$f"#;
+        assert_eq!(shell(text), r#"'a'\''b"c\d%e$f'"#);
+        assert_eq!(systemd(text), r#""a'b\"c\\d%%e$f""#);
+        assert_eq!(docker(text), r#""a'b\"c\\d%e\$f""#);
+        assert_eq!(yaml(text), r#""a'b\"c\\d%e$$f""#);
+    }
+}

@@ -1,0 +1,126 @@
+//! What a policy did while a program ran, from the counters of its session.
+
+use crate::coverage::Program;
+use crate::failure::Failure;
+use crate::output;
+use crate::platform::Ended;
+use crate::wording;
+use portshim_policy::{Region, Scope};
+use serde::Serialize;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Where a report goes.
+pub(super) enum Target {
+    /// To standard error, as a table.
+    Screen,
+    /// Into a file, as JSON or as a table.
+    File { path: PathBuf, file: File, json: bool },
+}
+
+#[derive(Serialize)]
+struct Report {
+    program: String,
+    /// The exit status; `null` where a signal ended the program.
+    status: Option<u8>,
+    /// The signal's name; `null` where the program ended by itself.
+    signal: Option<&'static str>,
+    rules: Vec<Rules>,
+}
+
+#[derive(Serialize)]
+struct Rules {
+    /// The glob over the executable's name; `null` for all others.
+    #[serde(rename = "match")]
+    matches: Option<String>,
+    scopes: Vec<Counts>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    scope: &'static str,
+    /// Requests that got a port.
+    served: u64,
+    /// Requests that got none.
+    exhausted: u64,
+    /// Specific binds refused because the port is blocked.
+    refused: u64,
+}
+
+impl Target {
+    /// Opens the file before anything is launched, so that a report is not lost at the end.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Screen);
+        }
+        let file = File::create(path).map_err(|e| wording::report_unwritable(path, &e))?;
+        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        Ok(Self::File { path: path.to_owned(), file, json })
+    }
+
+    /// Writes the report.
+    pub(super) fn write(
+        self,
+        program: &Program,
+        ended: Ended,
+        region: Result<Box<Region>, String>,
+    ) -> Result<(), Failure> {
+        let region = region.map_err(|why| wording::nothing_to_report(&why))?;
+        let report = Report::new(program, ended, &region);
+        match self {
+            Self::Screen => output::complain(report.table().trim_end()),
+            Self::File { path, mut file, json } => {
+                let text = if json { output::json(&report) } else { report.table() };
+                file.write_all(text.as_bytes()).map_err(|e| wording::report_unwritable(&path, &e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn new(program: &Program, ended: Ended, region: &Region) -> Self {
+        let (status, signal) = match ended {
+            Ended::Exited(status) => (Some(status), None),
+            Ended::Killed(_, signal) => (None, Some(signal)),
+        };
+        let rules = region.all_rules().iter().map(|rules| Rules {
+            matches: match rules.glob() {
+                (_, 0) => None,
+                (glob, len) => Some(String::from_utf8_lossy(&glob[..len]).into_owned()),
+            },
+            scopes: Scope::ALL
+                .into_iter()
+                .map(|scope| {
+                    let live = rules.live(scope);
+                    Counts {
+                        scope: scope.name(),
+                        served: live.served.load(Relaxed),
+                        exhausted: live.exhausted.load(Relaxed),
+                        refused: live.refused.load(Relaxed),
+                    }
+                })
+                .collect(),
+        });
+        Self { program: program.path.display().to_string(), status, signal, rules: rules.collect() }
+    }
+
+    fn table(&self) -> String {
+        let end = match (self.status, self.signal) {
+            (_, Some(signal)) => format!("ended by {signal}"),
+            (status, None) => format!("exit status {}", status.unwrap_or(0)),
+        };
+        let mut text = format!("portshim: {}: {end}\n", self.program);
+        for rules in &self.rules {
+            let whom = rules.matches.as_deref().unwrap_or(if self.rules.len() > 1 { "others" } else { "scope" });
+            text.push_str(&format!("  {whom:<12} {:>10} {:>10} {:>10}\n", "served", "exhausted", "refused"));
+            for counts in &rules.scopes {
+                let Counts { scope, served, exhausted, refused } = counts;
+                text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10}\n"));
+            }
+        }
+        text
+    }
+}

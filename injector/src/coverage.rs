@@ -1,0 +1,106 @@
+//! What a preloaded library reaches of a program, and what keeps it from reaching the rest.
+
+use serde::Serialize;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// How much of a program's networking is served from the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// All that goes through its C library.
+    Full,
+    /// Some of it.
+    Partial(Obstacle),
+    /// Nothing.
+    None(Obstacle),
+}
+
+impl Coverage {
+    /// The word for it.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial(_) => "partial",
+            Self::None(_) => "none",
+        }
+    }
+
+    /// What is in the way.
+    pub(crate) fn obstacle(&self) -> Option<&Obstacle> {
+        match self {
+            Self::Full => None,
+            Self::Partial(obstacle) | Self::None(obstacle) => Some(obstacle),
+        }
+    }
+}
+
+/// Why a preloaded library does not reach a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// No loader runs, so nothing can be loaded into it.
+    Static,
+    /// Go makes its system calls itself; C code in the program (cgo) is reached.
+    Go,
+    /// It runs as another user or group than the one who starts it.
+    SetId,
+    /// It has file capabilities.
+    Capabilities,
+    /// Its loader belongs to another C library.
+    Loader(String),
+    /// It is for another machine or word size.
+    Machine(String),
+}
+
+impl Obstacle {
+    /// A name for programs to read.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Go => "go",
+            Self::SetId => "set-id",
+            Self::Capabilities => "capabilities",
+            Self::Loader(_) => "foreign-libc",
+            Self::Machine(_) => "foreign-machine",
+        }
+    }
+}
+
+/// A program about to be launched.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// What the user typed.
+    pub(crate) typed: OsString,
+    /// The file it names.
+    pub(crate) path: PathBuf,
+    /// What executes it, first the file itself, then its interpreter, then that one's.
+    pub(crate) steps: Vec<Step>,
+    /// Whether the file has neither a format nor a `#!` line, so that the shell runs it.
+    pub(crate) by_shell: bool,
+    /// How far a preload reaches.
+    pub(crate) coverage: Coverage,
+    /// What has to be added to the environment for the preload to be tolerated.
+    pub(crate) adjustments: Vec<Adjustment>,
+}
+
+/// One file in the chain from a script to the program that interprets it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// What it is.
+    pub(crate) kind: String,
+}
+
+/// An addition to an environment variable that holds a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Adjustment {
+    /// The variable.
+    pub(crate) variable: &'static str,
+    /// What is appended to it.
+    pub(crate) value: &'static str,
+    /// Between what was there before and the addition.
+    #[serde(skip)]
+    pub(crate) separator: &'static str,
+    /// Why.
+    pub(crate) reason: &'static str,
+}

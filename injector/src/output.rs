@@ -1,0 +1,53 @@
+//! Writing to the user: to standard output what was asked for, to standard error everything else.
+
+use crate::failure::Failure;
+use std::io::{ErrorKind, Write};
+
+/// Writes to standard output. A reader that has gone away is not an error: it has seen enough.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("standard output cannot be written: {e}"), ""))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error, if anybody is there to read it.
+pub(crate) fn complain(line: &str) {
+    // Nobody is left to tell that nobody listens.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// How much is said while a program is started.
+#[derive(Clone, Copy)]
+pub(crate) struct Voice {
+    /// Say what is done.
+    pub(crate) verbose: bool,
+    /// Keep warnings back.
+    pub(crate) quiet: bool,
+}
+
+impl Voice {
+    /// Says what is done, with `-v`.
+    pub(crate) fn note(self, text: impl FnOnce() -> String) {
+        if self.verbose {
+            complain(&format!("portshim: {}", text()));
+        }
+    }
+
+    /// Warns, but not with `-q`.
+    pub(crate) fn warn(self, warning: impl FnOnce() -> String) {
+        if !self.quiet {
+            complain(&warning());
+        }
+    }
+}
+
+/// A value as JSON for people and programs alike, with a line end.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}

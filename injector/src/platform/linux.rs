@@ -1,0 +1,25 @@
+//! Linux: programs are ELF files, and their loader is asked to preload the shim.
+
+mod elf;
+#[cfg(not(test))]
+mod entry;
+mod environment;
+mod find;
+mod host;
+mod inspect;
+mod launch;
+mod library;
+mod private;
+mod session;
+mod sweep;
+mod watch;
+
+pub(crate) use environment::{Environment, is_switched_off};
+pub(crate) use find::Find;
+pub(crate) use host::{Steering, host, host_name, policy_files, steering};
+pub(crate) use inspect::find;
+pub(crate) use launch::become_program;
+pub(crate) use library::{library, nameable};
+pub(crate) use session::Session;
+pub(crate) use sweep::{sweep, sweep_if_crowded};
+pub(crate) use watch::{Ended, watch_program};

@@ -1,0 +1,68 @@
+//! This host's own port settings, and how far its kernel lets itself be steered.
+
+use super::private;
+use nix::libc;
+use portshim_policy::text::{HostSettings, local_port_range, reserved_ports};
+use std::fs;
+use std::path::PathBuf;
+
+const SETTINGS: &str = "/proc/sys/net/ipv4";
+/// The policy that an administrator lays down for everybody.
+const SYSTEM_POLICY: &str = "/etc/portshim/policy.toml";
+/// ip(7), since Linux 6.3.
+const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+
+/// The settings, each as the kernel has it; where there is no telling, as it comes.
+pub(crate) fn host() -> HostSettings {
+    let read = |name: &str| fs::read_to_string(format!("{SETTINGS}/{name}")).ok();
+    let mut settings = HostSettings::default();
+    if let Some(range) = read("ip_local_port_range").and_then(|text| local_port_range(text.trim()).ok()) {
+        settings.port_range = range;
+    }
+    if let Some(ports) = read("ip_local_reserved_ports").and_then(|text| reserved_ports(text.trim()).ok()) {
+        settings.reserved = ports.into_iter().collect();
+    }
+    if let Some(start) = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok()) {
+        settings.unprivileged_start = start;
+    }
+    settings
+}
+
+/// The usual places for a policy file, the user's before the system's.
+pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
+    let base = private::variable("XDG_CONFIG_HOME").or_else(|| private::variable("HOME").map(|h| h.join(".config")));
+    base.map(|base| base.join("portshim/policy.toml")).into_iter().chain([SYSTEM_POLICY.into()])
+}
+
+/// Whether the kernel can be made to choose inside a range.
+#[derive(Debug)]
+pub(crate) struct Steering {
+    /// The kernel's name and release.
+    pub(crate) kernel: String,
+    /// Whether it knows IP_LOCAL_PORT_RANGE.
+    pub(crate) possible: bool,
+}
+
+/// What this host is called.
+pub(crate) fn host_name() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "this host".into(), |name| name.trim().to_owned())
+}
+
+/// Asks the running kernel.
+pub(crate) fn steering() -> Steering {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    Steering { kernel: format!("Linux {}", release.trim()), possible: takes_a_range() }
+}
+
+fn takes_a_range() -> bool {
+    // SAFETY: none of the three calls touches memory but the four bytes of `none`, which live through it.
+    unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        // No range at all: it takes an option that exists, and changes nothing.
+        let none: u32 = 0;
+        let size = size_of_val(&none) as libc::socklen_t;
+        let taken = libc::setsockopt(socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, (&raw const none).cast(), size);
+        libc::close(socket);
+        taken == 0
+    }
+}

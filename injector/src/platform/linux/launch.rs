@@ -1,0 +1,46 @@
+//! Starts a program: becomes it, or begins a child.
+
+use super::environment::Environment;
+use super::inspect::SHELL;
+use crate::coverage::Program;
+use crate::failure::Failure;
+use crate::wording;
+use nix::errno::Errno;
+use nix::unistd::execv;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Becomes the program: same process, same signals, same terminal. Returns only if that fails.
+pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
+    environment.assume();
+    let (path, argv) = call(program, arguments);
+    let Err(errno) = execv(&path, &argv);
+    failure(program, errno)
+}
+
+/// What execve(2) is asked for.
+pub(super) fn call(program: &Program, arguments: &[OsString]) -> (CString, Vec<CString>) {
+    let mut argv = Vec::with_capacity(arguments.len() + 2);
+    if program.by_shell {
+        argv.extend([string(SHELL.as_bytes()), string(program.path.as_os_str().as_bytes())]);
+    } else {
+        argv.push(string(program.typed.as_bytes()));
+    }
+    argv.extend(arguments.iter().map(|argument| string(argument.as_bytes())));
+    let path = if program.by_shell { Path::new(SHELL) } else { &program.path };
+    (string(path.as_os_str().as_bytes()), argv)
+}
+
+/// Our own arguments were strings to begin with, so no NUL is lost.
+fn string(bytes: &[u8]) -> CString {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).unwrap_or_default()
+}
+
+pub(super) fn failure(program: &Program, errno: Errno) -> Failure {
+    match errno {
+        Errno::ENOENT => wording::not_found(&program.typed),
+        errno => wording::cannot_execute(&program.path, &wording::plain(&errno.into())),
+    }
+}

@@ -1,0 +1,102 @@
+//! The library to preload: laid down from the copy inside this command, or another one that the user named.
+
+use super::private;
+use crate::failure::Failure;
+use crate::wording::{self, plain};
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, Uid, faccessat};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The library, as the build made it.
+static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
+/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
+const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
+/// Names another library.
+const OTHER: &str = "PORTSHIM_LIB";
+
+/// The library that a program is to preload.
+pub(crate) fn library() -> Result<PathBuf, Failure> {
+    if let Some(path) = std::env::var_os(OTHER).filter(|path| !path.is_empty()) {
+        let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
+        return match named(&path) {
+            Ok(()) => Ok(path),
+            Err(why) => Err(wording::no_such_library(OTHER, &path, &why)),
+        };
+    }
+    let mut reasons = Vec::new();
+    for directory in [private::cache, private::runtime] {
+        match directory().and_then(|directory| laid_down(&directory)) {
+            Ok(path) => return Ok(path),
+            Err(why) => reasons.push(why),
+        }
+    }
+    Err(wording::no_place_for_library(&reasons))
+}
+
+fn named(path: &Path) -> Result<(), String> {
+    nameable(path)?;
+    let metadata = fs::metadata(path).map_err(|e| plain(&e))?;
+    if !metadata.is_file() {
+        return Err("it is not a file".into());
+    }
+    faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS).map_err(|_| "it may not be read".into())
+}
+
+/// LD_PRELOAD is a list without a way to quote (ld.so(8)).
+pub(crate) fn nameable(path: &Path) -> Result<(), String> {
+    match path.as_os_str().as_bytes().iter().find(|b| b" :$".contains(b)) {
+        Some(byte) => Err(format!("{}: LD_PRELOAD cannot hold a path with `{}`", path.display(), char::from(*byte))),
+        None => Ok(()),
+    }
+}
+
+/// The library in this private directory, put there if need be.
+///
+/// The content is not read again each time. Nobody but this user can write to the directory, a file
+/// gets this name only once it is complete, and the name holds the content's hash: a file of ours
+/// under this name, of the right size, is that library.
+fn laid_down(directory: &Path) -> Result<PathBuf, String> {
+    let path = directory.join(NAME);
+    nameable(&path)?;
+    if !trusted(&path) {
+        write(directory, &path).map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
+    }
+    match statvfs(directory) {
+        Ok(fs) if fs.flags().contains(FsFlags::ST_NOEXEC) => {
+            Err(format!("{}: its file system forbids execution", directory.display()))
+        }
+        _ => Ok(path),
+    }
+}
+
+fn trusted(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| {
+        metadata.is_file()
+            && metadata.uid() == Uid::effective().as_raw()
+            && metadata.mode() & 0o022 == 0
+            && metadata.len() == EMBEDDED.len() as u64
+    })
+}
+
+/// Writes the library under a name of its own and gives it its own name at once, so that no other
+/// process ever loads half of it.
+fn write(directory: &Path, path: &Path) -> std::io::Result<()> {
+    let mut bits = [0; 8];
+    getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
+    let temporary = directory.join(format!(".{NAME}.{:016x}", u64::from_ne_bytes(bits)));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
+        file.write_all(EMBEDDED)?;
+        // A crash after the rename must not leave the name with other content.
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}

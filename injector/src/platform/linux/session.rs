@@ -1,0 +1,98 @@
+//! A session's region: the file that every process of the session maps.
+
+use super::private;
+use crate::wording::plain;
+use nix::unistd::Pid;
+use portshim_policy::{Effective, Region};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The names of session files begin so; the number of the process that made one follows.
+pub(super) const PREFIX: &str = "session-";
+
+/// A session that this process laid down.
+pub(crate) struct Session {
+    /// The region's file.
+    pub(crate) path: PathBuf,
+    file: File,
+}
+
+impl Session {
+    /// Lays down a region with these rules. Says why, where there is no place for it.
+    pub(crate) fn create(rules: &[Effective], follow: bool) -> Result<Self, String> {
+        let directory = private::runtime()?;
+        let random = random()?;
+        let region = Region::boxed(rules);
+        region.header.follow.store(u32::from(follow), Relaxed);
+        region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
+        region.header.creator_started.store(started(Pid::this()).unwrap_or(0), Relaxed);
+        region.header.secret.store(random[0], Relaxed);
+        let path = directory.join(format!("{PREFIX}{}-{:016x}", Pid::this(), random[1]));
+        write(&path, &region.into_bytes())
+            .map(|file| Self { path: path.clone(), file })
+            .map_err(|e| format!("{}: {}", path.display(), plain(&e)))
+    }
+
+    /// The region as it is now.
+    pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
+        let mut bytes = vec![0; Region::SIZE];
+        let mut filled = 0;
+        // The file may have been cut short by a process of the session; what is missing is zero.
+        while let Ok(count @ 1..) = self.file.read_at(&mut bytes[filled..], filled as u64) {
+            filled += count;
+        }
+        Region::from_bytes(&bytes[..filled]).map_err(|e| format!("{}: {e}", self.path.display()))
+    }
+
+    /// Takes the file away, when no process was started after all.
+    pub(crate) fn discard(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes).and_then(|()| file.set_len(Region::SIZE as u64)).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })?;
+    Ok(file)
+}
+
+fn random() -> Result<[u64; 2], String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
+    let bits = u128::from_ne_bytes(bytes);
+    Ok([bits as u64, (bits >> 64) as u64])
+}
+
+/// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
+pub(super) fn started(pid: Pid) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
+    // counts that as the third.
+    let end = stat.iter().rposition(|b| *b == b')')?;
+    let mut fields = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(22 - 4)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_started_before_its_children() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let (ours, its) = (started(Pid::this()).unwrap(), started(pid).unwrap());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(0 < ours && ours <= its, "{ours} {its}");
+        assert_eq!(started(pid), None);
+    }
+}

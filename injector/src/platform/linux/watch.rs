@@ -1,0 +1,162 @@
+//! Stays with a program until it ends, and passes signals on to it.
+
+use super::environment::Environment;
+use super::launch::{call, failure};
+use super::session::Session;
+use super::sweep::is_mapped;
+use crate::coverage::Program;
+use crate::failure::Failure;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::ffi::{CString, OsString, c_char};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By itself, with this status.
+    Exited(u8),
+    /// By the signal of this number and name.
+    Killed(u8, &'static str),
+}
+
+impl Ended {
+    /// The status to exit with: a shell's convention is 128 and the signal's number.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Exited(status) => status,
+            Self::Killed(signal, _) => 128 + signal,
+        }
+    }
+}
+
+/// The signals that are meant for the program.
+const PASSED_ON: [Signal; 10] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+    Signal::SIGCONT,
+    Signal::SIGTSTP,
+    Signal::SIGALRM,
+];
+
+/// Starts the program and waits for its end. The session's file goes with it, unless a child that it
+/// left behind is still using it.
+pub(crate) fn watch_program(
+    program: &Program,
+    arguments: &[OsString],
+    environment: &Environment,
+    session: &Session,
+) -> Result<(Ended, Result<Box<portshim_policy::Region>, String>), Failure> {
+    environment.assume();
+    let mut waited: SigSet = PASSED_ON.into_iter().collect();
+    waited.add(Signal::SIGCHLD);
+    let mut before = SigSet::empty();
+    let watched = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&waited), Some(&mut before))
+        .and_then(|()| SignalFd::with_flags(&waited, SfdFlags::SFD_CLOEXEC))
+        .and_then(|signals| {
+            reap_children()?;
+            let child = spawn(program, arguments, &before)?;
+            wait(child, &signals)
+        });
+    let ended = watched.map_err(|errno| {
+        session.discard();
+        failure(program, errno)
+    })?;
+    let region = session.snapshot();
+    if !is_mapped(&session.path) {
+        session.discard();
+    }
+    Ok((ended, region))
+}
+
+/// Where SIGCHLD was ignored, no exit status could be had.
+fn reap_children() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed, so nothing runs that could disturb anything.
+    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
+}
+
+/// Begins the program in a child, with the signal mask that this process was started with.
+fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet) -> nix::Result<Pid> {
+    let (path, argv) = call(program, arguments);
+    let mut argv: Vec<*mut c_char> = argv.iter().map(|a: &CString| a.as_ptr().cast_mut()).collect::<Vec<_>>();
+    argv.push(ptr::null_mut());
+    let mut attributes = MaybeUninit::uninit();
+    let mut pid = 0;
+    // SAFETY: `environ` belongs to the C library and is only changed by this one thread; the attributes
+    // are initialised before use and destroyed after it; path and argv end in NUL and NULL, and their
+    // strings outlive the call.
+    let error = unsafe {
+        libc::posix_spawnattr_init(attributes.as_mut_ptr());
+        libc::posix_spawnattr_setsigmask(attributes.as_mut_ptr(), mask.as_ref());
+        libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), libc::POSIX_SPAWN_SETSIGMASK as _);
+        let error = libc::posix_spawn(
+            &mut pid,
+            path.as_ptr(),
+            ptr::null(),
+            attributes.as_ptr(),
+            argv.as_ptr(),
+            environ.cast_const(),
+        );
+        libc::posix_spawnattr_destroy(attributes.as_mut_ptr());
+        error
+    };
+    if error == 0 { Ok(Pid::from_raw(pid)) } else { Err(Errno::from_raw(error)) }
+}
+
+unsafe extern "C" {
+    static environ: *mut *mut c_char;
+}
+
+fn wait(child: Pid, signals: &SignalFd) -> nix::Result<Ended> {
+    loop {
+        let info = match signals.read_signal() {
+            Ok(Some(info)) => info,
+            Ok(None) | Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno),
+        };
+        if info.ssi_signo == libc::SIGCHLD.cast_unsigned() {
+            if let Some(ended) = reap(child)? {
+                return Ok(ended);
+            }
+            continue;
+        }
+        // What the kernel sends, the terminal asked for, and the program, in the same group, got it too.
+        let from_terminal = info.ssi_code == libc::SI_KERNEL;
+        if !from_terminal && let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) {
+            // The program may be gone already; its end is what comes next then.
+            let _ = kill(child, signal);
+        }
+    }
+}
+
+/// Takes notice of whatever became of the program.
+fn reap(child: Pid) -> nix::Result<Option<Ended>> {
+    loop {
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
+        match waitpid(child, Some(flags)) {
+            Ok(WaitStatus::Exited(_, status)) => return Ok(Some(Ended::Exited(status as u8))),
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                return Ok(Some(Ended::Killed(signal as u8, signal.as_str())));
+            }
+            // The shell is told, as it would be of the program itself; and whoever wakes us wakes the program.
+            Ok(WaitStatus::Stopped(..)) => {
+                kill(Pid::this(), Signal::SIGSTOP)?;
+                kill(child, Signal::SIGCONT)?;
+            }
+            Ok(_) => return Ok(None),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

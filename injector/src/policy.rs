@@ -1,0 +1,76 @@
+//! Gathers what the options, the environment and the policy file ask for, and resolves it.
+
+use crate::cli::{FILE_VARIABLE, PolicyOptions};
+use crate::failure::Failure;
+use crate::{platform, wording};
+use portshim_policy::PortSet;
+use portshim_policy::text::{Layer, Problem, Resolved, Setting, resolve};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The policy file of a project: in the folder where the command is given.
+const HERE: &str = "./portshim.toml";
+
+/// The policy that holds under these options, here and now.
+pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
+    let mut problems = Vec::new();
+    let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
+    match resolve(&layers, &platform::host()) {
+        Ok(resolved) if problems.is_empty() => Ok(resolved),
+        Ok(_) => Err(problems.into()),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems.into())
+        }
+    }
+}
+
+/// Reads one policy file.
+pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| wording::unreadable_policy(path, &e))?;
+    let text = String::from_utf8(bytes).map_err(|_| wording::policy_not_text(path))?;
+    Ok(Layer::from_toml(&text, &path.display().to_string()))
+}
+
+fn asked(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Layer {
+    let mut layer = Layer::new();
+    for (setting, value) in &options.settings {
+        // What is not UTF-8 is no value of any setting: the problem shows it as well as it can be shown.
+        problems.extend(layer.option(*setting, &value.to_string_lossy()).err());
+    }
+    layer
+}
+
+fn environment(problems: &mut Vec<Problem>) -> Layer {
+    let mut layer = Layer::new();
+    for setting in Setting::ALL {
+        if let Some(value) = std::env::var_os(setting.variable()) {
+            problems.extend(layer.variable(setting, &value.to_string_lossy()).err().into_iter().flatten());
+        }
+    }
+    layer
+}
+
+/// The first policy file that there is. One that was named must be there.
+fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<Layer, Failure> {
+    let variable = std::env::var_os(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let named = options.file.clone().or(variable);
+    let usual = || std::iter::once(PathBuf::from(HERE)).chain(platform::policy_files());
+    let Some(path) = named.or_else(|| usual().find(|path| exists(path))) else { return Ok(Layer::new()) };
+    Ok(read(&path)?.unwrap_or_else(|found| {
+        problems.extend(found);
+        Layer::new()
+    }))
+}
+
+/// Whether there is a file, be it one that cannot be read: that is for the user to know.
+fn exists(path: &Path) -> bool {
+    !matches!(path.metadata(), Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
+}
+
+/// The scopes in which a policy leaves no port to hand out, for programs that match no `[[process]]`.
+pub(crate) fn empty_scopes(resolved: &Resolved) -> Vec<portshim_policy::Scope> {
+    let Some(rules) = resolved.rules.last() else { return Vec::new() };
+    let empty = |scope: &portshim_policy::Scope| rules.scope(*scope).allowed() == PortSet::new();
+    portshim_policy::Scope::ALL.into_iter().filter(empty).collect()
+}

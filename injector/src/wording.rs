@@ -1,0 +1,179 @@
+//! The wording of every error and warning that is not about the text of a policy.
+
+use crate::coverage::{Coverage, Obstacle, Program};
+use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
+use portshim_policy::Scope;
+use portshim_policy::spec::SpecError;
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+pub(crate) fn unreadable_policy(path: &Path, e: &io::Error) -> Failure {
+    let help = match e.kind() {
+        io::ErrorKind::NotFound => "name a policy file that exists, or begin one with `portshim capture`",
+        io::ErrorKind::IsADirectory => "name a file",
+        _ => "",
+    };
+    Failure::new(format!("the policy file `{}` cannot be read: {}", path.display(), plain(e)), help)
+}
+
+pub(crate) fn policy_not_text(path: &Path) -> Failure {
+    Failure::new(format!("the policy file `{}` is not text in UTF-8", path.display()), "save it as UTF-8")
+}
+
+pub(crate) fn not_found(name: &OsStr) -> Failure {
+    let name = name.to_string_lossy();
+    let (problem, help) = match (name.is_empty(), name.contains(std::path::is_separator)) {
+        (true, _) => ("the program's name is empty".into(), "write `portshim run [POLICY] -- CMD [ARG…]`".to_owned()),
+        (_, true) => (format!("`{name}` does not exist"), String::new()),
+        _ => (format!("`{name}` was not found in PATH"), format!("give its path, such as ./{name}")),
+    };
+    Failure::new(problem, help).with_status(NOT_FOUND)
+}
+
+pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
+    let help = match why {
+        "it is not executable" => format!("chmod +x {}", path.display()),
+        _ => String::new(),
+    };
+    Failure::new(format!("`{}` cannot be executed: {why}", path.display()), help).with_status(CANNOT_EXECUTE)
+}
+
+/// What keeps a preloaded library from a program, in one sentence.
+pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::Static => "is statically linked, so a preloaded library cannot reach it".into(),
+        Obstacle::Go => "is a Go program, which makes its system calls itself, past every preloaded library".into(),
+        Obstacle::SetId => "runs as another user or group, so the loader ignores a preloaded library".into(),
+        Obstacle::Capabilities => "has file capabilities, so the loader ignores a preloaded library".into(),
+        Obstacle::Loader(loader) => {
+            format!("is loaded by `{loader}`: it uses another C library than the one portshim's library is made for")
+        }
+        Obstacle::Machine(machine) => {
+            format!("is a {machine} program; portshim's library is {}-bit {}", usize::BITS, std::env::consts::ARCH)
+        }
+    }
+}
+
+/// What to do about it.
+pub(crate) fn remedy(obstacle: &Obstacle) -> &'static str {
+    const NAMESPACE: &str = "give it a network of its own, with the kernel's own settings:\n\
+                             unshare -rn sh -c 'sysctl -w net.ipv4.ip_local_port_range=\"20000 20009\"; exec CMD'";
+    match obstacle {
+        Obstacle::Static => "link it dynamically, or run it in a network namespace with the range set by sysctl",
+        Obstacle::Go => NAMESPACE,
+        Obstacle::SetId => "run a copy without the set-user-ID and set-group-ID bits, as the user it would become",
+        Obstacle::Capabilities => "run a copy of it, which has no capabilities, or run it as root",
+        Obstacle::Loader(_) => {
+            "use the program's glibc build, or run it in a network namespace with the range set by sysctl"
+        }
+        Obstacle::Machine(_) => "use the program's build for this machine, or run it in a network namespace",
+    }
+}
+
+/// The program, and where it leads, if that is not where the trouble is: `./a.sh`, executed by `/bin/x`,
+pub(crate) fn culprit(program: &Program) -> String {
+    let typed = program.typed.to_string_lossy();
+    match program.steps.last() {
+        Some(step) if program.steps.len() > 1 => format!("`{typed}` is executed by `{}`, which", step.path.display()),
+        _ => format!("`{typed}`"),
+    }
+}
+
+pub(crate) fn uncovered(program: &Program, what: &Obstacle) -> Failure {
+    let reach = match program.coverage {
+        Coverage::Partial(_) => "--allow-uncovered launches it all the same, partly outside the policy",
+        _ => "--allow-uncovered launches it all the same, outside the policy",
+    };
+    Failure::new(format!("{} {}", culprit(program), obstacle(what)), format!("{}\n{reach}", remedy(what)))
+}
+
+pub(crate) fn launched_uncovered(program: &Program, what: &Obstacle) -> String {
+    message("warning", &format!("{} {}", culprit(program), obstacle(what)), "")
+}
+
+pub(crate) fn empty(scopes: &[Scope]) -> String {
+    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+    let problem = if scopes.len() == Scope::ALL.len() {
+        "the policy leaves no port to hand out: every wildcard bind will fail".into()
+    } else {
+        format!("the policy leaves no port to hand out for {}: every wildcard bind there will fail", names.join(", "))
+    };
+    message("warning", &problem, "`portshim show` with the same options tells what takes the ports away")
+}
+
+pub(crate) fn no_place_for_library(reasons: &[String]) -> Failure {
+    Failure::new(
+        format!("there is no place to lay down the library\n{}", reasons.join("\n")),
+        "set XDG_CACHE_HOME to a private directory on a file system that allows execution, or name the\n\
+         library with PORTSHIM_LIB",
+    )
+}
+
+pub(crate) fn no_such_library(who: &str, path: &Path, why: &str) -> Failure {
+    Failure::new(
+        format!("{who} names `{}`, which cannot be preloaded: {why}", path.display()),
+        format!("name portshim's library, or leave {who} out: portshim carries its own"),
+    )
+}
+
+pub(crate) fn library_not_utf8(path: &Path) -> Failure {
+    Failure::new(
+        format!("the library's path `{}` is not UTF-8, and cannot be written", path.display()),
+        "set XDG_CACHE_HOME to a directory whose path is",
+    )
+}
+
+pub(crate) fn no_session_to_report(why: &str) -> Failure {
+    Failure::new(
+        format!("there is no place for a session, so nothing could be reported: {why}"),
+        "set XDG_RUNTIME_DIR to a private directory, or leave --report out",
+    )
+}
+
+pub(crate) fn report_unwritable(path: &Path, e: &io::Error) -> Failure {
+    Failure::new(format!("the report `{}` cannot be written: {}", path.display(), plain(e)), "")
+}
+
+pub(crate) fn nothing_to_report(why: &str) -> Failure {
+    Failure::new(format!("the session cannot be read, so nothing can be reported: {why}"), "")
+}
+
+pub(crate) fn no_such_command(name: &str) -> Failure {
+    Failure::new(format!("there is no command `{name}`"), "`portshim --help` lists them")
+}
+
+pub(crate) fn not_a_port(e: &SpecError) -> Failure {
+    Failure::new(e.to_string(), &e.remedy)
+}
+
+pub(crate) fn more_than_one_port(text: &str) -> Failure {
+    Failure::new(
+        format!("`{text}`: this is more than one port"),
+        "write one, such as 8080 or 53/udp; `portshim show` tells of all",
+    )
+}
+
+pub(crate) fn policy_too_long_to_print(length: usize) -> Failure {
+    Failure::new(
+        format!("the policy takes {length} bytes, too many for an environment variable"),
+        "use `portshim run`, or ranges with fewer holes",
+    )
+}
+
+pub(crate) fn policy_too_long(length: usize, why: &str) -> Failure {
+    Failure::new(
+        format!(
+            "the policy takes {length} bytes, too many for an environment variable, and there is no session to hold it: {why}"
+        ),
+        "set XDG_RUNTIME_DIR to a private directory",
+    )
+}
+
+/// An error of the system, without the capital and the number.
+pub(crate) fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
