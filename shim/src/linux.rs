@@ -13,6 +13,7 @@ mod hooks;
 mod host;
 mod options;
 mod route;
+mod sanitizer;
 mod session;
 mod settled;
 mod socket;

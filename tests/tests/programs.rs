@@ -192,6 +192,7 @@ fn without_a_policy_the_watch_objects() {
         let watch = Watch::begin(&[HTTP]);
         let url = format!("http://127.0.0.1:{HTTP}/");
         must(std::process::Command::new("curl").args(["--silent", "--fail"]).args(vec![&url; 20]));
+        let _ours = std::net::UdpSocket::bind("127.0.0.1:0").expect("there are ports");
         let strays = |seen: BTreeSet<u16>| seen.iter().any(|port| !Ports::INSIDE.allow(*port));
         assert!(strays(peer.visitors()), "the peer saw no stray port");
         assert!(strays(watch.end()), "the kernel listed no stray port");
@@ -203,6 +204,7 @@ fn without_a_policy_the_watch_objects() {
 #[test]
 fn a_services_port_is_safe_from_outgoing_connections() {
     private(|| {
+        let mut peer_ports = HTTP..;
         for first in [20000, 41000] {
             for (reserved, expected) in [(true, "99 and the service starts"), (false, "100 and the service fails")] {
                 let (range, service) = (format!("{first}-{}", first + 99), (first + 50).to_string());
@@ -210,7 +212,7 @@ fn a_services_port_is_safe_from_outgoing_connections() {
                 if reserved {
                     policy.extend(["--reserve", &service]);
                 }
-                let peer = Peer::http(HTTP + u16::from(reserved));
+                let peer = Peer::http(peer_ports.next().expect("there are more"));
                 let script = source("programs/crowd.py");
                 let program = ["--", "python3", path(&script), &peer.port.to_string(), &service];
                 let said = must(&mut portshim(policy.iter().copied().chain(program)));

@@ -14,6 +14,9 @@ const DISABLE: &[u8] = b"PORTSHIM_DISABLE=";
 
 unsafe extern "C" {
     static mut environ: *const *const c_char;
+    /// What the kernel left on the stack at exec: the number of arguments, their pointers, a null
+    /// pointer, and those of the environment.
+    static __libc_stack_end: *const *const c_char;
 }
 
 /// What the environment asks for.
@@ -40,7 +43,10 @@ static STORE: Store = Store(UnsafeCell::new([0; ROOM]));
 /// PORTSHIM_DISABLE=1 switches it off.
 pub(crate) fn read() -> Option<Found> {
     // SAFETY: libc's own pointer; nobody else runs yet.
-    let environment = unsafe { environ };
+    let environment = match unsafe { environ } {
+        own if own.is_null() => from_stack(),
+        own => own,
+    };
     // SAFETY: it is an array of strings that ends in a null pointer.
     let (policy, session) = unsafe {
         if find(environment, DISABLE).is_some_and(|v| v.to_bytes() == b"1") {
@@ -53,6 +59,17 @@ pub(crate) fn read() -> Option<Found> {
     }
     keep(policy, session);
     Some(Found { session, policy })
+}
+
+/// The environment that the program was started with, for one that binds before even libc's own
+/// constructor has looked for it, in DT_PREINIT_ARRAY.
+fn from_stack() -> *const *const c_char {
+    // SAFETY: the dynamic linker sets the pointer before it runs anyone's code, and exec lays the
+    // stack out in this way.
+    unsafe {
+        let count = *__libc_stack_end.cast::<usize>();
+        __libc_stack_end.add(1 + count + 1)
+    }
 }
 
 /// The value of the variable that `prefix` begins.

@@ -7,11 +7,12 @@ mod executing;
 mod privileged;
 mod sending;
 mod variadic;
+mod writing;
 
 use super::address::Address;
 use super::{errno, sys};
 use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
-use libc::{mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t};
+use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t};
 
 /// Interposes each function with its handler. `NAME::next` calls the next library's.
 macro_rules! hooks {
@@ -66,6 +67,10 @@ hooks! {
         -> isize => sending::sendto;
     fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize => sending::sendmsg;
     fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int => sending::sendmmsg;
+
+    fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::write;
+    fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::__write;
+    fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize => writing::writev;
 
     fn rresvport(port: *mut c_int) -> c_int => privileged::rresvport;
     fn rresvport_af(port: *mut c_int, family: libc::sa_family_t) -> c_int => privileged::rresvport_af;

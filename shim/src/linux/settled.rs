@@ -1,5 +1,6 @@
-//! Settled descriptors: those from which a send cannot bind. A cache and no more: "unknown" always
-//! leads to the slow path, which asks the kernel.
+//! What is known of descriptors without asking the kernel: settled ones, from which a send cannot bind,
+//! and fresh datagram sockets, which even a failing write binds. A cache and no more: for a send,
+//! "unknown" always leads to the slow path, which asks the kernel.
 
 use super::session;
 use core::ffi::c_int;
@@ -7,6 +8,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 const DESCRIPTORS: usize = 65536;
 const SETTLED: u8 = 1;
+const FRESH_DATAGRAM: u8 = 2;
 
 static STATE: [AtomicU8; DESCRIPTORS] = [const { AtomicU8::new(0) }; DESCRIPTORS];
 /// The session's epoch for which `STATE` holds.
@@ -38,6 +40,31 @@ pub(crate) fn epoch() -> u32 {
 pub(crate) fn settle(fd: c_int, epoch: u32) {
     if (fd as usize) < DESCRIPTORS && session::epoch() == Some(epoch) {
         STATE[fd as usize].store(SETTLED, Relaxed);
+    }
+}
+
+/// Whether `fd` was last seen as a new datagram socket. Most writes are to files and connections, so for
+/// a write "unknown" leads straight through.
+#[inline]
+pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
+    (fd as usize) < DESCRIPTORS && STATE[fd as usize].load(Relaxed) == FRESH_DATAGRAM
+}
+
+/// `fd` is a new socket.
+#[inline]
+pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int) {
+    if (fd as usize) < DESCRIPTORS {
+        let datagram = (family == libc::AF_INET || family == libc::AF_INET6)
+            && kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == libc::SOCK_DGRAM;
+        STATE[fd as usize].store(if datagram { FRESH_DATAGRAM } else { 0 }, Relaxed);
+    }
+}
+
+/// `to` is the same as `from`, which must still be open.
+#[inline]
+pub(crate) fn copy(from: c_int, to: c_int) {
+    if (to as usize) < DESCRIPTORS {
+        STATE[to as usize].store(if is_fresh_datagram(from) { FRESH_DATAGRAM } else { 0 }, Relaxed);
     }
 }
 

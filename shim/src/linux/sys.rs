@@ -1,7 +1,7 @@
 //! The shim's own system calls. They go straight to the kernel: no other hook sees them, and
 //! `errno` stays as it is. An error is the kernel's number.
 
-use core::ffi::{CStr, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::{MaybeUninit, size_of};
 use syscalls::{Errno, Sysno};
 
@@ -55,6 +55,24 @@ pub(crate) fn connect(fd: c_int, address: &libc::sockaddr_storage, len: usize) -
     debug_assert!(len <= size_of::<libc::sockaddr_storage>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
     unsafe { call!(connect, fd, address as *const libc::sockaddr_storage, len).map(drop) }
+}
+
+/// execveat(2), which only comes back with an error.
+///
+/// # Safety
+/// As for execveat(2).
+pub(crate) unsafe fn execveat(
+    fd: c_int,
+    path: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    match unsafe { call!(execveat, fd, path, argv, envp, flags) } {
+        Err(error) => error,
+        Ok(_) => 0,
+    }
 }
 
 /// listen(2).

@@ -17,7 +17,9 @@ fn fresh(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::socket::next(family, kind, protocol) })
+    let fd = unsafe { hooks::socket::next(family, kind, protocol) };
+    settled::begin(fd, family, kind);
+    fd
 }
 
 /// # Safety
@@ -50,7 +52,7 @@ pub(crate) unsafe fn close(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::dup::next(fd) })
+    copied(fd, unsafe { hooks::dup::next(fd) })
 }
 
 /// # Safety
@@ -58,7 +60,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::dup2::next(from, to) })
+    copied(from, unsafe { hooks::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -66,7 +68,7 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::dup3::next(from, to, flags) })
+    copied(from, unsafe { hooks::dup3::next(from, to, flags) })
 }
 
 /// # Safety
@@ -74,7 +76,7 @@ pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(command, unsafe { hooks::fcntl::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { hooks::fcntl::next(fd, command, argument) })
 }
 
 /// # Safety
@@ -82,11 +84,20 @@ pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(command, unsafe { hooks::fcntl64::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { hooks::fcntl64::next(fd, command, argument) })
 }
 
-fn duplicated(command: c_int, answer: c_int) -> c_int {
-    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { fresh(answer) } else { answer }
+fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
+    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(from, answer) } else { answer }
+}
+
+/// `to` is a copy of `from`.
+#[inline]
+fn copied(from: c_int, to: c_int) -> c_int {
+    if from != to {
+        settled::copy(from, to);
+    }
+    to
 }
 
 /// # Safety

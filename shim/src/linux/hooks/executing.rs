@@ -1,6 +1,6 @@
 //! exec, spawn, `system` and `popen`: the shim follows into the child.
 
-use crate::linux::{environment, hooks};
+use crate::linux::{environment, errno, hooks, sys};
 use core::ffi::{c_char, c_int};
 use libc::{pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 
@@ -25,6 +25,18 @@ pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) 
 pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
     unsafe { environment::followed(envp, |envp| hooks::fexecve::next(fd, argv, envp)) }
+}
+
+/// The hook of `execveat`. It stands outside the table because glibc has only had it since 2.34.
+///
+/// # Safety
+/// As for execveat(2).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
+    // SAFETY: the program's own call, with the environment completed.
+    let error = unsafe { environment::followed(envp, |envp| sys::execveat(fd, path, argv, envp, flags)) };
+    errno::set(error);
+    -1
 }
 
 /// # Safety

@@ -70,7 +70,7 @@ pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, 
 }
 
 /// Where a send goes.
-enum Destination {
+pub(super) enum Destination {
     /// Wherever the socket is connected to.
     None,
     Peer(Address),
@@ -110,7 +110,7 @@ impl Destination {
 
 /// A send on a descriptor that is not known to be settled.
 #[cold]
-fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
+pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
     let epoch = settled::epoch();
     let socket = match Socket::of(fd) {

@@ -3,7 +3,7 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::{binding, connecting, descriptors, executing, sending};
+use super::{binding, connecting, descriptors, executing, sending, writing};
 use crate::linux::errno;
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
@@ -61,6 +61,10 @@ pub(super) unsafe extern "C" fn syscall() {
     naked_asm!(
         "cmp rdi, {close}",
         "je {handle}",
+        "cmp rdi, {write}",
+        "je {handle}",
+        "cmp rdi, {writev}",
+        "je {handle}",
         "lea rax, [rdi - {dup}]",
         "cmp rax, {dup2} - {dup}",
         "jbe {handle}",
@@ -76,6 +80,8 @@ pub(super) unsafe extern "C" fn syscall() {
         "mov rax, [rip + {next}]",
         "jmp rax",
         close = const libc::SYS_close,
+        write = const libc::SYS_write,
+        writev = const libc::SYS_writev,
         dup = const libc::SYS_dup,
         dup2 = const libc::SYS_dup2,
         socket = const libc::SYS_socket,
@@ -111,6 +117,8 @@ unsafe extern "C" fn handle(
             }
             libc::SYS_sendmsg => sending::sendmsg(fd, b as *const _, c as c_int) as c_long,
             libc::SYS_sendmmsg => sending::sendmmsg(fd, b as *mut _, c as c_uint, d as c_int).into(),
+            libc::SYS_write => writing::write(fd, b as *const _, c as usize) as c_long,
+            libc::SYS_writev => writing::writev(fd, b as *const _, c as c_int) as c_long,
             libc::SYS_socket => descriptors::socket(fd, b as c_int, c as c_int).into(),
             libc::SYS_accept => descriptors::accept(fd, b as *mut _, c as *mut _).into(),
             libc::SYS_accept4 => descriptors::accept4(fd, b as *mut _, c as *mut _, d as c_int).into(),

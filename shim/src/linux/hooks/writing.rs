@@ -1,0 +1,39 @@
+//! `write` and `writev`. On a datagram socket that is not connected they fail, and yet leave it bound.
+
+use super::sending::{Destination, first};
+use crate::linux::{hooks, settled, sys};
+use core::ffi::{c_int, c_void};
+use core::mem::size_of;
+use libc::iovec;
+
+/// # Safety
+/// As for write(2).
+#[inline]
+pub(crate) unsafe fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize {
+    // SAFETY: the program's own call, as it came.
+    through(fd, || unsafe { hooks::write::next(fd, bytes, len) })
+}
+
+/// # Safety
+/// As for write(2).
+#[inline]
+pub(crate) unsafe fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize {
+    // SAFETY: the program's own call, as it came.
+    through(fd, || unsafe { hooks::__write::next(fd, bytes, len) })
+}
+
+/// # Safety
+/// As for writev(2).
+#[inline]
+pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize {
+    // SAFETY: the program's own call, as it came.
+    let own = || unsafe { hooks::writev::next(fd, vectors, count) };
+    // A list of vectors that cannot be read fails before the socket hears of it.
+    let sound = || count == 0 || sys::is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
+    if settled::is_fresh_datagram(fd) && !sound() { own() } else { through(fd, own) }
+}
+
+#[inline]
+fn through(fd: c_int, own: impl Fn() -> isize) -> isize {
+    if settled::is_fresh_datagram(fd) { first(fd, 0, Destination::None, &own) } else { own() }
+}
