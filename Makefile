@@ -1,13 +1,14 @@
 # Every habit of this project, one word each.
 
 PREFIX ?= /usr/local
-DESTDIR ?=
 CARGO ?= cargo
 PORTSHIM = target/release/portshim
 TOOLS = target/tools
+TO = $(DESTDIR)$(PREFIX)
+COMMANDS = run show check explain env capture doctor completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check fmt clippy deny doc install uninstall
+.PHONY: help build run test check fmt clippy deny doc install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +38,16 @@ doc: ## the reference of the crates, with every warning an error
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
 install: build ## the command, its man pages and completions, under PREFIX=/usr/local
-	PREFIX='$(DESTDIR)$(PREFIX)' PORTSHIM=$(PORTSHIM) docs/install
+	install -D -m 755 $(PORTSHIM) $(TO)/bin/portshim
+	install -d $(TO)/share/man/man1 $(TO)/share/bash-completion/completions \
+		$(TO)/share/fish/vendor_completions.d $(TO)/share/zsh/site-functions
+	$(PORTSHIM) man >$(TO)/share/man/man1/portshim.1
+	for command in $(COMMANDS); do \
+		$(PORTSHIM) man $$command >$(TO)/share/man/man1/portshim-$$command.1 || exit; \
+	done
+	$(PORTSHIM) completions bash >$(TO)/share/bash-completion/completions/portshim
+	$(PORTSHIM) completions fish >$(TO)/share/fish/vendor_completions.d/portshim.fish
+	$(PORTSHIM) completions zsh >$(TO)/share/zsh/site-functions/_portshim
 
 # Prebuilt: compiling it would take longer than all other checks together.
 $(TOOLS)/bin/cargo-deny: Makefile

@@ -140,3 +140,29 @@ fn the_demonstration_ends_by_itself() {
         assert!(said.contains("the next bind: EADDRINUSE\n7 ports: 20000 20001 20002 20006 "), "{said}");
     });
 }
+
+/// What `make install` lays down: the command, a page for each of its commands, completions.
+#[test]
+fn installing_brings_pages_and_completions() {
+    let to = portshim_tests::programs::scratch("install");
+    let variables = [format!("DESTDIR={}", to.display()), format!("PORTSHIM={}", portshim_path().display())];
+    must(Command::new("make").args(["--old-file=build", "install"]).args(variables).current_dir(project()));
+    let installed = to.join("usr/local");
+    let help = must(Command::new(installed.join("bin/portshim")).arg("--help"));
+    let (_, commands) = help.split_once("Commands:\n").expect("help lists the commands");
+    let commands = commands.lines().take_while(|line| line.starts_with("  "));
+    let commands: Vec<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"run"), "{help}");
+    let pages = commands.iter().map(|name| format!("share/man/man1/portshim-{name}.1"));
+    let others = [
+        "share/man/man1/portshim.1",
+        "share/bash-completion/completions/portshim",
+        "share/fish/vendor_completions.d/portshim.fish",
+        "share/zsh/site-functions/_portshim",
+    ];
+    for file in pages.chain(others.map(String::from)) {
+        let text = std::fs::read_to_string(installed.join(&file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert!(text.contains("portshim"), "{file}");
+    }
+    std::fs::remove_dir_all(to).expect("the folder is ours");
+}
