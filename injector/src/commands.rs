@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod env;
 mod explain;
+mod log;
 mod pages;
 mod report;
 mod run;

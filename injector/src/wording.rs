@@ -124,15 +124,19 @@ pub(crate) fn library_not_utf8(path: &Path) -> Failure {
     )
 }
 
-pub(crate) fn no_session_to_report(why: &str) -> Failure {
+pub(crate) fn no_session_to_watch(why: &str) -> Failure {
     Failure::new(
-        format!("there is no place for a session, so nothing could be reported: {why}"),
-        "set XDG_RUNTIME_DIR to a private directory, or leave --report out",
+        format!("there is no place for a session, so nothing can be logged or reported: {why}"),
+        "set XDG_RUNTIME_DIR to a private directory, or leave --log and --report out",
     )
 }
 
 pub(crate) fn report_unwritable(path: &Path, e: &io::Error) -> Failure {
     Failure::new(format!("the report `{}` cannot be written: {}", path.display(), plain(e)), "")
+}
+
+pub(crate) fn log_unwritable(path: &Path, e: &io::Error) -> Failure {
+    Failure::new(format!("the log `{}` cannot be written: {}", path.display(), plain(e)), "")
 }
 
 pub(crate) fn nothing_to_report(why: &str) -> Failure {
@@ -161,12 +165,10 @@ pub(crate) fn policy_too_long_to_print(length: usize) -> Failure {
     )
 }
 
-pub(crate) fn policy_too_long(length: usize, why: &str) -> Failure {
+pub(crate) fn policy_too_long(why: &str) -> Failure {
     Failure::new(
-        format!(
-            "the policy takes {length} bytes, too many for an environment variable, and there is no session to hold it: {why}"
-        ),
-        "set XDG_RUNTIME_DIR to a private directory",
+        format!("the policy is too long for an environment variable, and there is no place for a session: {why}"),
+        "set XDG_RUNTIME_DIR to a private directory, or use ranges with fewer holes",
     )
 }
 

@@ -1,5 +1,6 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
+use super::log::Log;
 use super::report;
 use crate::cli::Run;
 use crate::coverage::{Coverage, Program};
@@ -8,7 +9,7 @@ use crate::output::Voice;
 use crate::platform::{self, Environment, Find, Session};
 use crate::{policy, wording};
 use portshim_policy::wire;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     let voice = Voice { verbose: args.verbose, quiet: args.quiet };
@@ -29,36 +30,61 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
         voice.warn(|| wording::empty(&empty));
     }
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
+    let log = args.log.as_deref().map(Log::open).transpose()?;
 
     platform::sweep_if_crowded();
     let library = platform::library()?;
     let follow = !args.no_follow;
-    let session = Session::create(&resolved.rules, follow);
+    let session = Session::create(&resolved.rules, follow, log.is_some());
     let text = wire::encode(&resolved.rules, wire::Options { follow });
     let fits = text.len() <= Environment::ROOM;
     describe(voice, &program, &library, &session, fits);
-    let session = match (session, fits, &report) {
-        (Ok(session), ..) => Some(session),
-        (Err(why), _, Some(_)) => return Err(wording::no_session_to_report(&why)),
-        (Err(why), false, None) => return Err(wording::policy_too_long(text.len(), &why)),
-        (Err(_), true, None) => None,
-    };
     let environment = Environment {
         library,
         policy: fits.then_some(text),
-        session: session.as_ref().map(|session| session.path.clone()),
+        session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),
     };
-    if let (Some(target), Some(session)) = (report, &session) {
-        let (ended, region) = platform::watch_program(&program, arguments, &environment, session)?;
-        target.write(&program, ended, region)?;
-        return Ok(ended.status());
+    let session = match session {
+        Err(why) if report.is_some() || log.is_some() => return Err(wording::no_session_to_watch(&why)),
+        Err(why) if !fits => return Err(wording::policy_too_long(&why)),
+        Err(_) => return Err(platform::become_program(&program, arguments, &environment)),
+        Ok(session) => session,
+    };
+    let ended = if report.is_some() || log.is_some() {
+        watch(&program, arguments, &environment, &session, report, log)
+    } else {
+        Err(platform::become_program(&program, arguments, &environment))
+    };
+    session.end();
+    ended
+}
+
+/// Stays with the program until it ends.
+fn watch(
+    program: &Program,
+    arguments: &[OsString],
+    environment: &Environment,
+    session: &Session,
+    report: Option<report::Target>,
+    mut log: Option<Log>,
+) -> Result<u8, Failure> {
+    let logs = log.is_some();
+    // A full disk is no reason to end somebody's program; it is told of in the end.
+    let mut written = Ok(());
+    let mut write = || {
+        if let (Some(log), Ok(())) = (&mut log, &written) {
+            written = log.write(session);
+        }
+    };
+    let meanwhile: Option<&mut dyn FnMut()> = if logs { Some(&mut write) } else { None };
+    let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
+    write();
+    written?;
+    if let Some(target) = report {
+        target.write(program, ended, session.snapshot())?;
     }
-    let failure = platform::become_program(&program, arguments, &environment);
-    if let Some(session) = session {
-        session.discard();
-    }
-    Err(failure)
+    Ok(ended.status())
 }
 
 /// The program that the user means, or why there is none to be launched.

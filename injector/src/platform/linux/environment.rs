@@ -12,12 +12,12 @@ const SESSION: &str = "PORTSHIM_SESSION";
 /// What the file names of our libraries have in common: `libportshim.so`, `libportshim-0123456789abcdef.so`.
 const OURS: &[u8] = b"libportshim";
 
-/// Set to anything but nothing or 0, it switches the shim off.
+/// Set to 1, it switches the shim off.
 const DISABLE: &str = "PORTSHIM_DISABLE";
 
 /// Whether the user has switched the shim off.
 pub(crate) fn is_switched_off() -> bool {
-    env::var_os(DISABLE).is_some_and(|value| !value.is_empty() && value != "0")
+    env::var_os(DISABLE).is_some_and(|value| value == "1")
 }
 
 /// What a program's environment holds for the shim.

@@ -1,6 +1,7 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::private;
+use super::sweep::is_mapped;
 use crate::wording::plain;
 use nix::unistd::Pid;
 use portshim_policy::{Effective, Region};
@@ -22,11 +23,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Lays down a region with these rules. Says why, where there is no place for it.
-    pub(crate) fn create(rules: &[Effective], follow: bool) -> Result<Self, String> {
+    pub(crate) fn create(rules: &[Effective], follow: bool, log: bool) -> Result<Self, String> {
         let directory = private::runtime()?;
         let random = random()?;
         let region = Region::boxed(rules);
         region.header.follow.store(u32::from(follow), Relaxed);
+        region.header.log.store(u32::from(log), Relaxed);
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
         region.header.creator_started.store(started(Pid::this()).unwrap_or(0), Relaxed);
         region.header.secret.store(random[0], Relaxed);
@@ -47,9 +49,11 @@ impl Session {
         Region::from_bytes(&bytes[..filled]).map_err(|e| format!("{}: {e}", self.path.display()))
     }
 
-    /// Takes the file away, when no process was started after all.
-    pub(crate) fn discard(&self) {
-        let _ = fs::remove_file(&self.path);
+    /// Takes the file away, unless a process that the program left behind still uses it.
+    pub(crate) fn end(&self) {
+        if !is_mapped(&self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

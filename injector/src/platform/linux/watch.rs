@@ -2,18 +2,18 @@
 
 use super::environment::Environment;
 use super::launch::{call, failure};
-use super::session::Session;
-use super::sweep::is_mapped;
 use crate::coverage::Program;
 use crate::failure::Failure;
 use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::{CString, OsString, c_char};
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::ptr;
 
 /// How a program ended.
@@ -35,6 +35,10 @@ impl Ended {
     }
 }
 
+/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
+/// should not fill up in between.
+const INTERVAL: u8 = 20;
+
 /// The signals that are meant for the program.
 const PASSED_ON: [Signal; 10] = [
     Signal::SIGTERM,
@@ -49,34 +53,25 @@ const PASSED_ON: [Signal; 10] = [
     Signal::SIGALRM,
 ];
 
-/// Starts the program and waits for its end. The session's file goes with it, unless a child that it
-/// left behind is still using it.
+/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and then.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: &Environment,
-    session: &Session,
-) -> Result<(Ended, Result<Box<portshim_policy::Region>, String>), Failure> {
+    meanwhile: Option<&mut dyn FnMut()>,
+) -> Result<Ended, Failure> {
     environment.assume();
     let mut waited: SigSet = PASSED_ON.into_iter().collect();
     waited.add(Signal::SIGCHLD);
     let mut before = SigSet::empty();
-    let watched = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&waited), Some(&mut before))
-        .and_then(|()| SignalFd::with_flags(&waited, SfdFlags::SFD_CLOEXEC))
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&waited), Some(&mut before))
+        .and_then(|()| SignalFd::with_flags(&waited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
         .and_then(|signals| {
             reap_children()?;
             let child = spawn(program, arguments, &before)?;
-            wait(child, &signals)
-        });
-    let ended = watched.map_err(|errno| {
-        session.discard();
-        failure(program, errno)
-    })?;
-    let region = session.snapshot();
-    if !is_mapped(&session.path) {
-        session.discard();
-    }
-    Ok((ended, region))
+            wait(child, &signals, meanwhile)
+        })
+        .map_err(|errno| failure(program, errno))
 }
 
 /// Where SIGCHLD was ignored, no exit status could be had.
@@ -118,11 +113,21 @@ unsafe extern "C" {
     static environ: *mut *mut c_char;
 }
 
-fn wait(child: Pid, signals: &SignalFd) -> nix::Result<Ended> {
+fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut()>) -> nix::Result<Ended> {
+    let pause = if meanwhile.is_some() { PollTimeout::from(INTERVAL) } else { PollTimeout::NONE };
     loop {
         let info = match signals.read_signal() {
             Ok(Some(info)) => info,
-            Ok(None) | Err(Errno::EINTR) => continue,
+            Ok(None) => {
+                if let Some(meanwhile) = &mut meanwhile {
+                    meanwhile();
+                }
+                match poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], pause) {
+                    Ok(_) | Err(Errno::EINTR) => continue,
+                    Err(errno) => return Err(errno),
+                }
+            }
+            Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno),
         };
         if info.ssi_signo == libc::SIGCHLD.cast_unsigned() {
