@@ -60,17 +60,23 @@ fn port(text: &str, at: usize) -> Result<u16, SpecError> {
     }
 }
 
+/// How many bytes of white space `text` begins with.
+fn indent(text: &str) -> usize {
+    text.len() - text.trim_start().len()
+}
+
 /// Reads `PORT` or `FIRST-LAST`; `offset` is where the text stands in what the user wrote.
 ///
 /// # Errors
 /// [`SpecError`] for anything else.
 pub fn range(text: &str, offset: usize) -> Result<PortRange, SpecError> {
     let trimmed = text.trim();
-    let at = offset + (text.len() - text.trim_start().len());
+    let at = offset + indent(text);
     let Some((first, last)) = trimmed.split_once('-') else {
         return port(trimmed, at).map(PortRange::single);
     };
-    let (low, high) = (port(first.trim_end(), at)?, port(last.trim_start(), at + first.len() + 1)?);
+    let last_at = at + first.len() + 1 + indent(last);
+    let (low, high) = (port(first.trim_end(), at)?, port(last.trim_start(), last_at)?);
     PortRange::new(low, high).map_err(|e| error(trimmed, at, e.to_string(), format!("write {}-{}", e.last, e.first)))
 }
 
@@ -96,7 +102,7 @@ pub fn ports(text: &str, offset: usize) -> Result<Vec<PortRange>, SpecError> {
 pub fn scope(text: &str, at: usize) -> Result<ScopeSet, SpecError> {
     ScopeSet::named(text.trim()).ok_or_else(|| {
         let names: Vec<_> = ScopeSet::NAMES.iter().map(|(name, _)| *name).collect();
-        error(text.trim(), at, "there is no such scope", format!("write one of {}", names.join(", ")))
+        error(text.trim(), at + indent(text), "there is no such scope", format!("write one of {}", names.join(", ")))
     })
 }
 
@@ -151,6 +157,8 @@ mod tests {
             ("-80", "", 0),
             ("80/tpc", "tpc", 3),
             ("80/", "", 3),
+            ("80/ tpc ", "tpc", 4),
+            ("80 -  x", "x", 6),
             ("http", "http", 0),
             ("+80", "+80", 0),
             ("٣", "٣", 0),

@@ -7,7 +7,7 @@ use crate::spec::{Spec, SpecError};
 use crate::{MAX_GLOB, PortRange, ScopeSet};
 use core::ops::Range;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -65,7 +65,7 @@ impl Reader<'_> {
         const KEYS: &[&str] =
             &["preset", "select", "sharing", "seed", "windows", "linux", "dynamic", "reserve", "block", "process"];
         let mut layer = Layer::new();
-        for (key, value) in table {
+        for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "preset" => layer.preset = self.string(value, "preset", layer::preset),
                 "windows" => self.section(value, "windows", |r, t| r.windows(t, &mut layer)),
@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 
     fn windows(&mut self, table: &DeTable<'_>, layer: &mut Layer) {
-        for (key, value) in table {
+        for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "max-user-port" => {
                     layer.max_user_port = self.number(value, "windows.max-user-port", words::max_user_port);
@@ -110,7 +110,7 @@ impl Reader<'_> {
 
     fn linux(&mut self, table: &DeTable<'_>, layer: &mut Layer) {
         const KEYS: &[&str] = &["ip_local_port_range", "ip_local_reserved_ports"];
-        for (key, value) in table {
+        for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "ip_local_port_range" => {
                     layer.sysctl_range = self.string(value, "linux.ip_local_port_range", |text, origin| {
@@ -139,7 +139,7 @@ impl Reader<'_> {
             };
             let mut glob = None;
             let mut wishes = Wishes::default();
-            for (key, value) in table {
+            for (key, value) in in_order(table) {
                 match &**key.get_ref() {
                     "match" => glob = self.string(value, "process.match", self::glob),
                     name => {
@@ -177,7 +177,7 @@ impl Reader<'_> {
         let DeValue::Table(table) = value.get_ref() else {
             return self.wrong(value, path, "a table", &format!("{path}.all = \"4000-4999\""));
         };
-        for (key, value) in table {
+        for (key, value) in in_order(table) {
             let name = &**key.get_ref();
             match ScopeSet::named(name) {
                 Some(scopes) => {
@@ -210,7 +210,7 @@ impl Reader<'_> {
     fn ports_and_scope(&mut self, item: &Value<'_>, table: &DeTable<'_>, path: &str) -> Option<Ports> {
         let home = format!("[[{path}]]");
         let mut scopes = Some(ScopeSet::ALL);
-        for (key, value) in table {
+        for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "ports" => {}
                 "scope" => scopes = self.string(value, &format!("{path}.scope"), scope),
@@ -329,6 +329,13 @@ impl Reader<'_> {
         let problem = words::wrong_type(&origin, path, wanted, value.get_ref().type_str(), example);
         self.problems.push(problem);
     }
+}
+
+/// The entries of a table as they stand in the text.
+fn in_order<'t, 'a>(table: &'t DeTable<'a>) -> Vec<(&'t Spanned<DeString<'a>>, &'t Value<'a>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
 }
 
 fn scope(text: &str, origin: &Origin) -> Result<ScopeSet, Problem> {

@@ -1,0 +1,330 @@
+//! What holds for every order of choice, whatever the ports, the call and the kernel's range.
+
+use portshim_policy::{
+    Call, Effective, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules, Sharing,
+    Step, Transport, exhausted,
+};
+use proptest::prelude::*;
+
+const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
+const SECRET: u64 = 0x5EED;
+
+/// One case: the rules, a request, and what the kernel can be steered to.
+#[derive(Clone, Debug)]
+struct Case {
+    rules: Effective,
+    request: Request,
+    steerable: Option<PortRange>,
+}
+
+impl Case {
+    fn region(&self) -> Box<Region> {
+        Region::boxed(std::slice::from_ref(&self.rules))
+    }
+
+    /// The ports that this request may get, computed from the rules alone.
+    fn allowed(&self) -> PortSet {
+        let own = self.rules.scope(self.request.scope);
+        let mut ports = own.allowed();
+        if self.request.dual {
+            let other = self.rules.scope(self.request.scope.other_family());
+            ports.subtract(&other.reserved);
+            ports.subtract(&other.blocked);
+        }
+        let mut outside = PortSet::from(PortRange::ALL);
+        outside.remove(self.request.limit);
+        ports.subtract(&outside);
+        ports.remove(PortRange::single(0));
+        ports
+    }
+
+    /// Those of them that the kernel cannot be steered to.
+    fn unsteerable(&self) -> PortSet {
+        let mut ports = self.allowed();
+        if let Some(range) = self.steerable {
+            ports.remove(range);
+        }
+        ports
+    }
+
+    fn shares(&self) -> bool {
+        self.request.call == Call::Connect
+            && self.request.scope.transport() == Transport::Tcp
+            && self.rules.sharing == Sharing::Tuple
+    }
+
+    fn kernel_chooses(&self) -> bool {
+        self.rules.order == Order::Native && self.rules.seed.is_none()
+    }
+}
+
+fn ranges() -> impl Strategy<Value = Vec<PortRange>> {
+    let first = prop_oneof![Just(0u16), 1u16..200, 1000u16..1400, 32700u16..32900, 65300u16..=65535];
+    let range = (first, 0u16..150).prop_map(|(first, len)| PortRange::new(first, first.saturating_add(len)).unwrap());
+    prop::collection::vec(range, 0..5)
+}
+
+fn scope_rules() -> impl Strategy<Value = ScopeRules> {
+    (ranges(), ranges(), ranges()).prop_map(|(dynamic, reserved, blocked)| ScopeRules {
+        dynamic: dynamic.into_iter().collect(),
+        reserved: reserved.into_iter().collect(),
+        blocked: blocked.into_iter().collect(),
+    })
+}
+
+fn effective() -> impl Strategy<Value = Effective> {
+    (
+        prop::sample::select(&Order::ALL[..]),
+        prop::sample::select(&Sharing::ALL[..]),
+        prop::option::of(any::<u64>()),
+        prop::array::uniform4(scope_rules()),
+    )
+        .prop_map(|(order, sharing, seed, scopes)| Effective { matches: None, order, sharing, seed, scopes })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let limit = prop_oneof![3 => Just(PortRange::ALL), 1 => (0u16..2000, 2000u16..).prop_map(|(a, b)| PortRange::new(a, b).unwrap())];
+    (
+        prop::sample::select(&CALLS[..]),
+        prop::sample::select(&Scope::ALL[..]),
+        any::<bool>(),
+        any::<bool>(),
+        limit,
+        any::<u64>(),
+    )
+        .prop_map(|(call, scope, dual, reuse, limit, peer)| Request { call, scope, dual, reuse, limit, peer })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let steerable = prop_oneof![
+        Just(None),
+        Just(Some(PortRange::ALL)),
+        Just(PortRange::new(32768, 60999).ok()),
+        (1u16..1500, 1u16..).prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).ok()),
+    ];
+    (effective(), request(), steerable).prop_map(|(rules, request, steerable)| Case { rules, request, steerable })
+}
+
+/// Every step of one request that never gets a port, up to the one that gives up. After `steered`
+/// steers, the kernel turns out not to let itself be steered.
+fn exhaust(case: &Case, rules: &Rules, steered: Option<usize>) -> Vec<Step> {
+    let mut entropy = rules.entropy(case.request.scope, SECRET);
+    let mut plan = Plan::new(rules, case.request, case.steerable);
+    // Random draws double the tries, a second pass looks for ports to share, and Unsteerable starts afresh.
+    let most = 8 * case.allowed().len() as usize + 8;
+    let mut steps = vec![plan.next(Outcome::Start, &mut entropy)];
+    let mut steers = 0;
+    while !matches!(steps.last(), Some(Step::GiveUp(_))) {
+        assert!(steps.len() <= most, "no end after {most} tries");
+        let mut outcome = Outcome::Taken;
+        if let Some(Step::Steer(_)) = steps.last() {
+            steers += 1;
+            if Some(steers) == steered {
+                outcome = Outcome::Unsteerable;
+            }
+        }
+        steps.push(plan.next(outcome, &mut entropy));
+    }
+    steps
+}
+
+fn covered(steps: &[Step]) -> PortSet {
+    let mut ports = PortSet::new();
+    for step in steps {
+        match step {
+            Step::Steer(range) => ports.insert(*range),
+            Step::Pin(port) => ports.insert(PortRange::single(*port)),
+            Step::Share(_) | Step::GiveUp(_) => {}
+        }
+    }
+    ports
+}
+
+fn is_within(range: PortRange, ports: &PortSet) -> bool {
+    (range.first()..=range.last()).all(|port| ports.contains(port))
+}
+
+proptest! {
+    #[test]
+    fn only_what_is_allowed_is_proposed_and_all_of_it(case in case()) {
+        let region = case.region();
+        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let allowed = case.allowed();
+        for step in &steps {
+            match *step {
+                Step::Steer(range) => {
+                    prop_assert!(is_within(range, &allowed), "{range} is steered to");
+                    prop_assert!(case.steerable.is_some_and(|s| s.encloses(range)), "{range} cannot be steered to");
+                }
+                Step::Pin(port) => {
+                    prop_assert!(allowed.contains(port), "{port} is pinned");
+                    prop_assert!(case.unsteerable().contains(port), "{port} is pinned where steering is possible");
+                }
+                Step::Share(port) => {
+                    prop_assert!(case.shares());
+                    prop_assert!(case.unsteerable().contains(port), "{port} is shared");
+                }
+                Step::GiveUp(fault) => {
+                    prop_assert_eq!(fault, exhausted(case.request.call, case.request.scope.transport()));
+                }
+            }
+        }
+        prop_assert_eq!(covered(&steps), allowed);
+    }
+
+    #[test]
+    fn no_port_is_tried_twice_where_the_order_is_a_sweep(case in case()) {
+        prop_assume!(!matches!(case.rules.order, Order::Random | Order::RandomIncrement));
+        let region = case.region();
+        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let (mut seen, mut shared) = (PortSet::new(), PortSet::new());
+        for step in steps {
+            let (set, range) = match step {
+                Step::Steer(range) => (&mut seen, range),
+                Step::Pin(port) => (&mut seen, PortRange::single(port)),
+                Step::Share(port) => (&mut shared, PortRange::single(port)),
+                Step::GiveUp(_) => continue,
+            };
+            prop_assert!((range.first()..=range.last()).all(|p| !set.contains(p)), "{range} comes twice");
+            set.insert(range);
+        }
+    }
+
+    #[test]
+    fn ports_are_shared_only_after_all_free_ones_were_tried(case in case()) {
+        let region = case.region();
+        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let free = steps.iter().position(|s| matches!(s, Step::Share(_))).unwrap_or(steps.len() - 1);
+        prop_assert!(steps[free..].iter().all(|s| matches!(s, Step::Share(_) | Step::GiveUp(_))));
+        let shared: PortSet = (steps[free..].iter())
+            .filter_map(|s| if let Step::Share(port) = s { Some(PortRange::single(*port)) } else { None })
+            .collect();
+        prop_assert_eq!(shared, if case.shares() { case.unsteerable() } else { PortSet::new() });
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_be_steered_costs_no_port(case in case(), steered in 1usize..4) {
+        let region = case.region();
+        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), Some(steered));
+        let steers = steps.iter().filter(|s| matches!(s, Step::Steer(_))).count();
+        if steers >= steered {
+            let last = steps.iter().rposition(|s| matches!(s, Step::Steer(_))).unwrap();
+            prop_assert_eq!(steers, steered, "it is not steered again");
+            prop_assert_eq!(covered(&steps[last + 1..]), case.allowed());
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_ports(case in case(), seed in any::<u64>(), peers in prop::collection::vec(any::<u64>(), 1..5)) {
+        let rules = Effective { seed: Some(seed), ..case.rules.clone() };
+        let runs: Vec<Vec<_>> = (0..2)
+            .map(|_| {
+                let region = Region::boxed(std::slice::from_ref(&rules));
+                let rules = region.rules_for(&[b"any"]).unwrap();
+                let steps = peers.iter().map(|peer| {
+                    let request = Request { peer: *peer, ..case.request };
+                    exhaust(&Case { request, ..case.clone() }, rules, None)
+                });
+                steps.collect()
+            })
+            .collect();
+        prop_assert_eq!(&runs[0], &runs[1]);
+    }
+
+    #[test]
+    fn what_is_not_the_kernels_own_order_is_steered_port_by_port(case in case()) {
+        prop_assume!(!case.kernel_chooses());
+        let region = case.region();
+        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        prop_assert!(steps.iter().all(|s| !matches!(s, Step::Steer(range) if range.len() > 1)));
+    }
+}
+
+/// Rules with the same ports in all scopes.
+fn with_ports(order: Order, seed: Option<u64>, ports: &str) -> Effective {
+    let dynamic: PortSet = portshim_policy::spec::ports(ports, 0).unwrap().into_iter().collect();
+    let scope = ScopeRules { dynamic, ..ScopeRules::default() };
+    Effective { matches: None, order, sharing: Sharing::Tuple, seed, scopes: std::array::from_fn(|_| scope.clone()) }
+}
+
+fn bind(scope: Scope) -> Request {
+    Request { call: Call::Bind, scope, dual: false, reuse: false, limit: PortRange::ALL, peer: 0 }
+}
+
+/// The first port that each of `count` requests is offered.
+fn first_ports(rules: &Rules, request: Request, count: usize) -> Vec<u16> {
+    let mut entropy = rules.entropy(request.scope, SECRET);
+    let mut first = || match Plan::new(rules, request, None).next(Outcome::Start, &mut entropy) {
+        Step::Pin(port) => port,
+        other => panic!("{other:?}"),
+    };
+    (0..count).map(|_| first()).collect()
+}
+
+#[test]
+fn rovers_go_on_where_they_were_and_wrap() {
+    let ports = "1,4000-4002,65534-65535";
+    let region = Region::boxed(&[with_ports(Order::Sequential, None, ports)]);
+    let up = first_ports(region.rules_for(&[b""]).unwrap(), bind(Scope::Tcp4), 8);
+    assert_eq!(up, [1, 4000, 4001, 4002, 65534, 65535, 1, 4000]);
+    let region = Region::boxed(&[with_ports(Order::Descending, None, ports)]);
+    let down = first_ports(region.rules_for(&[b""]).unwrap(), bind(Scope::Udp6), 8);
+    assert_eq!(down, [65535, 65534, 4002, 4001, 4000, 1, 65535, 65534]);
+}
+
+#[test]
+fn every_order_finds_the_only_port() {
+    for order in Order::ALL {
+        for port in ["1", "1024", "65535"] {
+            for call in CALLS {
+                let region = Region::boxed(&[with_ports(order, Some(1), port)]);
+                let request = Request { call, ..bind(Scope::Tcp6) };
+                let found = first_ports(region.rules_for(&[b""]).unwrap(), request, 3);
+                assert_eq!(found, [port.parse::<u16>().unwrap(); 3], "{order:?} {call:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_order_covers_all_65535_ports() {
+    for order in Order::ALL {
+        let rules = with_ports(order, Some(7), "1-65535");
+        for call in [Call::Bind, Call::Connect] {
+            let request = Request { call, peer: 99, ..bind(Scope::Tcp4) };
+            let case = Case { rules: rules.clone(), request, steerable: None };
+            let region = case.region();
+            let steps = exhaust(&case, region.rules_for(&[b""]).unwrap(), None);
+            assert_eq!(covered(&steps).to_string(), "1-65535", "{order:?} {call:?}");
+        }
+    }
+}
+
+/// Linux gives `bind` the ports of the parity opposite to the range's first, and `connect` the others.
+#[test]
+fn a_replay_of_the_kernel_keeps_its_parities() {
+    let region = Region::boxed(&[with_ports(Order::Native, Some(3), "32768-60999")]);
+    let rules = region.rules_for(&[b""]).unwrap();
+    let bound = first_ports(rules, bind(Scope::Tcp4), 200);
+    assert!(bound.iter().all(|p| p % 2 == 1), "{bound:?}");
+    let connect = Request { call: Call::Connect, peer: 1 << 40, ..bind(Scope::Tcp4) };
+    let connected = first_ports(rules, connect, 200);
+    assert!(connected.iter().all(|p| p % 2 == 0), "{connected:?}");
+    // inet_csk_find_open_port: with SO_REUSEADDR the lower half, up to 46883 here, comes first.
+    let reused = first_ports(rules, Request { reuse: true, ..bind(Scope::Tcp4) }, 200);
+    assert!(reused.iter().all(|p| p % 2 == 1 && *p <= 46883), "{reused:?}");
+}
+
+/// RFC 6056 §3.3.3: towards one peer, algorithm 3 counts; towards another it starts elsewhere.
+#[test]
+fn hashing_counts_per_peer() {
+    for order in [Order::Hash, Order::DoubleHash] {
+        let region = Region::boxed(&[with_ports(order, Some(3), "20000-29999")]);
+        let rules = region.rules_for(&[b""]).unwrap();
+        let to = |peer| Request { call: Call::Connect, peer, ..bind(Scope::Tcp4) };
+        let ports = first_ports(rules, to(1234), 5);
+        assert!(ports.windows(2).all(|p| p[1] == p[0] + 1), "{order:?} {ports:?}");
+        let elsewhere = first_ports(rules, to(0xFFFF_1234_5678), 1)[0];
+        assert!(!ports.contains(&elsewhere), "{order:?} {elsewhere}");
+    }
+}
