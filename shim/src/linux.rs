@@ -11,6 +11,7 @@ mod environment;
 mod errno;
 mod hooks;
 mod host;
+mod memory;
 mod options;
 mod route;
 mod sanitizer;

@@ -1,5 +1,6 @@
 //! The sockaddr codec: reads a program's address without faulting, and builds ours.
 
+use super::memory::is_readable;
 use super::sys;
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
@@ -22,7 +23,7 @@ impl Address {
     /// program's call must go through untouched, for the kernel's own error.
     pub(crate) fn read(at: *const sockaddr, len: socklen_t) -> Option<Self> {
         let len = usize::try_from(len).ok()?;
-        if !(2..=LONGEST).contains(&len) || !sys::is_readable(at.cast::<c_void>(), len) {
+        if !(2..=LONGEST).contains(&len) || !is_readable(at.cast::<c_void>(), len) {
             return None;
         }
         let mut address = Self::none();

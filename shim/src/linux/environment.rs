@@ -1,6 +1,7 @@
 //! The variables that load the shim: read once at the start, and put back into a child's environment
 //! where the program left them out.
 
+use super::memory::Memory;
 use super::{session, sys};
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char, c_void};
@@ -158,15 +159,11 @@ pub(crate) fn with_own<T>(other: *const *const c_char, call: impl FnOnce() -> T)
 
 /// Calls `then` with an environment in which the shim is loaded: `given`, or a copy on the stack with
 /// the missing variables put back. Nothing is allocated, for this also runs between vfork and exec.
-///
-/// # Safety
-/// `given` is null, or an array of strings that ends in a null pointer.
-pub(crate) unsafe fn followed<T>(given: *const *const c_char, then: impl FnOnce(*const *const c_char) -> T) -> T {
+pub(crate) fn followed<T>(given: *const *const c_char, then: impl FnOnce(*const *const c_char) -> T) -> T {
     let follows = session::get().is_some_and(|session| session.region.header.follow.load(Relaxed) != 0);
-    // SAFETY: as the caller promises.
-    match if follows { unsafe { Missing::of(given) } } else { None } {
+    match if follows { Missing::of(given) } else { None } {
         None => then(given),
-        // SAFETY: as the caller promises.
+        // SAFETY: `missing` has just walked `given`, to its end.
         Some(missing) => unsafe {
             match missing.entries {
                 0..50 => missing.fill::<64, T>(given, then),
@@ -190,11 +187,9 @@ struct Missing {
 }
 
 impl Missing {
-    /// `None` where nothing is missing, or the program switched the shim off for the child.
-    ///
-    /// # Safety
-    /// As for [`followed`].
-    unsafe fn of(given: *const *const c_char) -> Option<Self> {
+    /// `None` where nothing is missing, where the program switched the shim off for the child, and where
+    /// the environment cannot be read: then the kernel shall say so.
+    fn of(given: *const *const c_char) -> Option<Self> {
         let library = LIBRARY.load(Relaxed);
         if library.is_null() {
             return None;
@@ -202,25 +197,41 @@ impl Missing {
         // SAFETY: `LIBRARY` holds a string for the library's whole life.
         let library = unsafe { CStr::from_ptr(library) };
         let mut missing = Self { entries: 0, library, preload: None, needs_preload: true, needs_policy: true };
-        // SAFETY: as the caller promises.
-        for entry in unsafe { entries(given) } {
-            let bytes = entry.to_bytes();
-            if bytes.starts_with(DISABLE) {
-                return None;
-            } else if bytes.starts_with(POLICY) || bytes.starts_with(SESSION) {
-                missing.needs_policy = false;
-            } else if let Some(list) = bytes.strip_prefix(PRELOAD) {
-                let ours = list.split(|b| *b == b':' || *b == b' ').any(|path| path == library.to_bytes());
-                missing.needs_preload = !ours;
-                missing.preload = (!ours).then_some((missing.entries, entry));
+        let mut memory = Memory::default();
+        if !given.is_null() {
+            loop {
+                let entry = memory.word(given.wrapping_add(missing.entries) as usize)? as *const c_char;
+                if entry.is_null() {
+                    break;
+                }
+                missing.look_at(entry, &mut memory)?;
+                missing.entries += 1;
             }
-            missing.entries += 1;
         }
         (missing.needs_preload || missing.needs_policy).then_some(missing)
     }
 
+    /// Takes one entry in; `None` where it cannot be read, or switches the shim off.
+    fn look_at(&mut self, entry: *const c_char, memory: &mut Memory) -> Option<()> {
+        let starts = |memory: &mut Memory, prefix: &[u8]| memory.starts_with(entry as usize, prefix);
+        if starts(memory, DISABLE)? {
+            return None;
+        } else if starts(memory, POLICY)? || starts(memory, SESSION)? {
+            self.needs_policy = false;
+        } else if starts(memory, PRELOAD)? {
+            memory.end_of_string(entry as usize)?;
+            // SAFETY: all of the string has just been seen to be readable.
+            let entry = unsafe { CStr::from_ptr(entry) };
+            let list = &entry.to_bytes()[PRELOAD.len()..];
+            let ours = list.split(|b| *b == b':' || *b == b' ').any(|path| path == self.library.to_bytes());
+            self.needs_preload = !ours;
+            self.preload = (!ours).then_some((self.entries, entry));
+        }
+        Some(())
+    }
+
     /// # Safety
-    /// As for [`followed`], with room for `N` - 8 entries.
+    /// `given` has `self.entries` entries, fewer than `N` - 8.
     #[inline(never)]
     unsafe fn fill<const N: usize, T>(
         &self,

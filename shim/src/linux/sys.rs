@@ -1,7 +1,7 @@
 //! The shim's own system calls. They go straight to the kernel: no other hook sees them, and
 //! `errno` stays as it is. An error is the kernel's number.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int};
 use core::mem::{MaybeUninit, size_of};
 use syscalls::{Errno, Sysno};
 
@@ -183,22 +183,14 @@ pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
     let _ = unsafe { call!(munmap, at, len) };
 }
 
-/// Whether the kernel could read `len` bytes at `at`, asked without touching them.
+/// Whether the kernel can copy eight bytes from `at`, a multiple of eight.
 ///
 /// rt_sigprocmask(2) copies its eight-byte set before it looks at an impossible `how`, so EINVAL
-/// says readable and EFAULT says not. At most two pages are asked about: `len` is at most 4096.
-pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
-    const PAGE: usize = 4096;
-    let readable = |address: usize| {
-        // SAFETY: the kernel copies the set itself, and an impossible `how` changes no mask.
-        let result = unsafe { call!(rt_sigprocmask, c_int::MAX, address, 0, 8) };
-        result == Err(libc::EINVAL)
-    };
-    let (first, last) = (at as usize, (at as usize).wrapping_add(len.max(1) - 1));
-    if first < PAGE || last < first {
-        return false;
-    }
-    readable(first & !7) && (first / PAGE == last / PAGE || readable(last & !7))
+/// says yes and EFAULT says no.
+pub(crate) fn can_copy_from(at: usize) -> bool {
+    // SAFETY: the kernel copies the set itself, and an impossible `how` changes no mask.
+    let result = unsafe { call!(rt_sigprocmask, c_int::MAX, at, 0, 8) };
+    result == Err(libc::EINVAL)
 }
 
 /// fcntl(2), F_GETFL.

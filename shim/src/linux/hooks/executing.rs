@@ -10,21 +10,21 @@ type Strings = *const *const c_char;
 /// As for execve(2).
 pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(envp, |envp| hooks::execve::next(path, argv, envp)) }
+    environment::followed(envp, |envp| unsafe { hooks::execve::next(path, argv, envp) })
 }
 
 /// # Safety
 /// As for execvpe(3).
 pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(envp, |envp| hooks::execvpe::next(file, argv, envp)) }
+    environment::followed(envp, |envp| unsafe { hooks::execvpe::next(file, argv, envp) })
 }
 
 /// # Safety
 /// As for fexecve(3).
 pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(envp, |envp| hooks::fexecve::next(fd, argv, envp)) }
+    environment::followed(envp, |envp| unsafe { hooks::fexecve::next(fd, argv, envp) })
 }
 
 /// The hook of `execveat`. It stands outside the table because glibc has only had it since 2.34.
@@ -34,7 +34,7 @@ pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    let error = unsafe { environment::followed(envp, |envp| sys::execveat(fd, path, argv, envp, flags)) };
+    let error = environment::followed(envp, |envp| unsafe { sys::execveat(fd, path, argv, envp, flags) });
     errno::set(error);
     -1
 }
@@ -43,14 +43,14 @@ unsafe extern "C" fn execveat(fd: c_int, path: *const c_char, argv: Strings, env
 /// As for execv(3), which is execve with the process's own environment.
 pub(crate) unsafe fn execv(path: *const c_char, argv: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(environment::own(), |envp| hooks::execve::next(path, argv, envp)) }
+    environment::followed(environment::own(), |envp| unsafe { hooks::execve::next(path, argv, envp) })
 }
 
 /// # Safety
 /// As for execvp(3), which is execvpe with the process's own environment.
 pub(crate) unsafe fn execvp(file: *const c_char, argv: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(environment::own(), |envp| hooks::execvpe::next(file, argv, envp)) }
+    environment::followed(environment::own(), |envp| unsafe { hooks::execvpe::next(file, argv, envp) })
 }
 
 /// # Safety
@@ -64,7 +64,7 @@ pub(crate) unsafe fn posix_spawn(
     envp: Strings,
 ) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(envp, |envp| hooks::posix_spawn::next(pid, path, actions, attributes, argv, envp)) }
+    environment::followed(envp, |envp| unsafe { hooks::posix_spawn::next(pid, path, actions, attributes, argv, envp) })
 }
 
 /// # Safety
@@ -78,31 +78,27 @@ pub(crate) unsafe fn posix_spawnp(
     envp: Strings,
 ) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { environment::followed(envp, |envp| hooks::posix_spawnp::next(pid, file, actions, attributes, argv, envp)) }
+    environment::followed(envp, |envp| unsafe { hooks::posix_spawnp::next(pid, file, actions, attributes, argv, envp) })
 }
 
 /// # Safety
 /// As for system(3).
 pub(crate) unsafe fn system(command: *const c_char) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { in_own_environment(|| hooks::system::next(command)) }
+    in_own_environment(|| unsafe { hooks::system::next(command) })
 }
 
 /// # Safety
 /// As for popen(3).
 pub(crate) unsafe fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE {
     // SAFETY: the program's own call, with the environment completed.
-    unsafe { in_own_environment(|| hooks::popen::next(command, mode)) }
+    in_own_environment(|| unsafe { hooks::popen::next(command, mode) })
 }
 
 /// Runs a call that takes the child's environment from this process's own.
-///
-/// # Safety
-/// The process's environment is sound.
-unsafe fn in_own_environment<T>(call: impl FnOnce() -> T) -> T {
+fn in_own_environment<T>(call: impl FnOnce() -> T) -> T {
     let own = environment::own();
-    // SAFETY: as the caller promises.
-    unsafe { environment::followed(own, |envp| if envp == own { call() } else { environment::with_own(envp, call) }) }
+    environment::followed(own, |envp| if envp == own { call() } else { environment::with_own(envp, call) })
 }
 
 /// # Safety

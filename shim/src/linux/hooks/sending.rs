@@ -4,9 +4,10 @@
 use super::connecting;
 use crate::linux::address::Address;
 use crate::linux::drive::{Wish, serve};
+use crate::linux::memory::is_readable;
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
-use crate::linux::{hooks, settled, sys};
+use crate::linux::{hooks, settled};
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -86,7 +87,7 @@ impl Destination {
         match Address::read(address, len) {
             Some(peer) => Self::Peer(peer),
             // One byte: too short to read a family from, long enough for the kernel to bind.
-            None if len == 1 && sys::is_readable(address.cast(), 1) => Self::None,
+            None if len == 1 && is_readable(address.cast(), 1) => Self::None,
             None => Self::Bad,
         }
     }
@@ -94,7 +95,7 @@ impl Destination {
     /// The address in a message header, as `___sys_sendmsg` comes by it.
     fn in_message(message: *const msghdr) -> Self {
         const MOST_VECTORS: usize = 1024; // UIO_MAXIOV
-        if !sys::is_readable(message.cast(), size_of::<msghdr>()) {
+        if !is_readable(message.cast(), size_of::<msghdr>()) {
             return Self::Bad;
         }
         // SAFETY: the kernel has just been seen to read these bytes; no alignment is assumed.

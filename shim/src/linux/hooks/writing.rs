@@ -1,7 +1,8 @@
 //! `write` and `writev`. On a datagram socket that is not connected they fail, and yet leave it bound.
 
 use super::sending::{Destination, first};
-use crate::linux::{hooks, settled, sys};
+use crate::linux::memory::is_readable;
+use crate::linux::{hooks, settled};
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use libc::iovec;
@@ -29,7 +30,7 @@ pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> i
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::writev::next(fd, vectors, count) };
     // A list of vectors that cannot be read fails before the socket hears of it.
-    let sound = || count == 0 || sys::is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
+    let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
     if settled::is_fresh_datagram(fd) && !sound() { own() } else { through(fd, own) }
 }
 

@@ -1,0 +1,68 @@
+//! The program's memory, read without faulting: what the kernel could not read, neither do we.
+
+use super::sys;
+use core::ffi::c_void;
+
+const PAGE: usize = 4096;
+
+/// Reads the program's memory. Asks the kernel about each page once in a row.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The page that was last seen to be readable.
+    page: usize,
+}
+
+impl Memory {
+    /// Whether a byte can be read.
+    fn reaches(&mut self, at: usize) -> bool {
+        if at / PAGE == self.page && self.page != 0 {
+            return true;
+        }
+        let readable = is_readable(at as *const c_void, 1);
+        if readable {
+            self.page = at / PAGE;
+        }
+        readable
+    }
+
+    /// The byte at `at`.
+    fn byte(&mut self, at: usize) -> Option<u8> {
+        // SAFETY: the kernel has just been seen to read this page.
+        self.reaches(at).then(|| unsafe { (at as *const u8).read() })
+    }
+
+    /// The machine word at `at`, aligned or not.
+    pub(crate) fn word(&mut self, at: usize) -> Option<usize> {
+        let last = at.checked_add(size_of::<usize>() - 1)?;
+        // SAFETY: as above; a word reaches into two pages at most.
+        (self.reaches(at) && self.reaches(last)).then(|| unsafe { (at as *const usize).read_unaligned() })
+    }
+
+    /// Whether the string at `at` starts with `prefix`, or `None` where it cannot be read so far.
+    pub(crate) fn starts_with(&mut self, at: usize, prefix: &[u8]) -> Option<bool> {
+        for (n, expected) in prefix.iter().enumerate() {
+            if self.byte(at.checked_add(n)?)? != *expected {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
+    /// Where the string at `at` ends, or `None` where it cannot be read as far as that.
+    pub(crate) fn end_of_string(&mut self, at: usize) -> Option<usize> {
+        (at..).find_map(|at| match self.byte(at) {
+            Some(0) => Some(Some(at)),
+            Some(_) => None,
+            None => Some(None),
+        })?
+    }
+}
+
+/// Whether the kernel could read `len` bytes at `at`, at most 4096, asked without touching them.
+pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
+    let (first, last) = (at as usize, (at as usize).wrapping_add(len.max(1) - 1));
+    if first < PAGE || last < first {
+        return false;
+    }
+    sys::can_copy_from(first & !7) && (first / PAGE == last / PAGE || sys::can_copy_from(last & !7))
+}
