@@ -21,7 +21,7 @@ run: build ## watch a real server and its clients take their ports from a policy
 
 test: build ## install what the tests need, then run them all
 	@tests/setup
-	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) $(CARGO) test --locked --workspace
+	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tests/run
 
 check: fmt clippy deny doc test ## everything that CI runs
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -36,6 +37,9 @@ pub fn private<F: Fn()>(body: F) {
     let name = std::any::type_name::<F>();
     let name = name.split_once("::").and_then(|(_, rest)| rest.strip_suffix("::{{closure}}"));
     let name = name.expect("the body is a closure that stands in the test itself");
+    // Sessions whose processes are numbered differently are kept apart.
+    let sessions = scratch("sessions");
+    std::fs::set_permissions(&sessions, PermissionsExt::from_mode(0o700)).expect("the folder is ours");
     // SAFETY: geteuid(2) has no conditions.
     let root = unsafe { libc::geteuid() } == 0;
     let output = Command::new("timeout")
@@ -46,11 +50,15 @@ pub fn private<F: Fn()>(body: F) {
         .arg(std::env::current_exe().expect("a test knows its own path"))
         .arg(name)
         .env(PRIVATE, "1")
+        .env("XDG_RUNTIME_DIR", &sessions)
         .stdin(Stdio::null())
         .output()
         .expect("timeout(1) runs");
     let passed = String::from_utf8_lossy(&output.stdout).contains("test result: ok. 1 passed");
-    assert!(output.status.success() && passed, "{name} in a private network: {}", said(&output));
+    std::fs::remove_dir_all(sessions).expect("the folder is ours");
+    // Indented, so that no reader of this run's output takes the inner run's lines for its own.
+    let report = || said(&output).replace('\n', "\n  | ");
+    assert!(output.status.success() && passed, "{name} in a private network: {}", report());
 }
 
 /// Who holds a program to the ports.

@@ -116,7 +116,7 @@ fn each_process_has_the_range_of_the_first_rule_that_matches() {
         assert!(python.iter().all(|port| (21000..=21999).contains(port)), "{python:?}");
         let program = r#"
             use IO::Socket::INET;
-            for (1 .. 20) { print "port ", IO::Socket::INET->new(Proto => "udp", LocalPort => 0)->sockport, "\n" }
+            for (1 .. 20) { print "port ", IO::Socket::INET->new(Listen => 1, LocalPort => 0)->sockport, "\n" }
         "#;
         let perl = portshim(["run", "-c", "examples/per-process.toml", "--", "perl", "-e", program]);
         let perl: BTreeSet<u16> = told(&must({ perl }.current_dir(project()))).into_iter().collect();

@@ -45,6 +45,9 @@ static void use(void)
             CHECK(fd >= 0);
             connect(fd, (struct sockaddr *)&peer, sizeof peer);
             send(fd, "x", 1, MSG_NOSIGNAL);
+            /* Without TIME_WAIT, so that other sessions find ports as well. */
+            struct linger reset = { 1, 0 };
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
             close(fd);
         }
         int fd = socket(AF_INET, SOCK_DGRAM, 0);
