@@ -7,7 +7,7 @@ use portshim_policy::{
 use proptest::prelude::*;
 
 const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
-const SECRET: u64 = 0x5EED;
+const SECRET: u64 = 0x5EC2E7;
 
 /// One case: the rules, a request, and what the kernel can be steered to.
 #[derive(Clone, Debug)]
@@ -108,7 +108,11 @@ fn case() -> impl Strategy<Value = Case> {
 /// Every step of one request that never gets a port, up to the one that gives up. After `steered`
 /// steers, the kernel turns out not to let itself be steered.
 fn exhaust(case: &Case, rules: &Rules, steered: Option<usize>) -> Vec<Step> {
-    let mut entropy = rules.entropy(case.request.scope, SECRET);
+    exhaust_with(case, rules, steered, SECRET)
+}
+
+fn exhaust_with(case: &Case, rules: &Rules, steered: Option<usize>, secret: u64) -> Vec<Step> {
+    let mut entropy = rules.entropy(case.request.scope, secret);
     let mut plan = Plan::new(rules, case.request, case.steerable);
     // Random draws double the tries, a second pass looks for ports to share, and Unsteerable starts afresh.
     let most = 8 * case.allowed().len() as usize + 8;
@@ -217,13 +221,13 @@ proptest! {
     #[test]
     fn the_same_seed_gives_the_same_ports(case in case(), seed in any::<u64>(), peers in prop::collection::vec(any::<u64>(), 1..5)) {
         let rules = Effective { seed: Some(seed), ..case.rules.clone() };
-        let runs: Vec<Vec<_>> = (0..2)
-            .map(|_| {
+        let runs: Vec<Vec<_>> = (0..2u64)
+            .map(|secret| {
                 let region = Region::boxed(std::slice::from_ref(&rules));
                 let rules = region.rules_for(&[b"any"]).unwrap();
                 let steps = peers.iter().map(|peer| {
                     let request = Request { peer: *peer, ..case.request };
-                    exhaust(&Case { request, ..case.clone() }, rules, None)
+                    exhaust_with(&Case { request, ..case.clone() }, rules, None, secret)
                 });
                 steps.collect()
             })
@@ -270,6 +274,17 @@ fn rovers_go_on_where_they_were_and_wrap() {
     let region = Region::boxed(&[with_ports(Order::Descending, None, ports)]);
     let down = first_ports(region.rules_for(&[b""]).unwrap(), bind(Scope::Udp6), 8);
     assert_eq!(down, [65535, 65534, 4002, 4001, 4000, 1, 65535, 65534]);
+}
+
+#[test]
+fn another_seed_gives_other_ports_where_chance_decides() {
+    for order in [Order::Native, Order::RandomStart, Order::Random, Order::RandomIncrement] {
+        let ports = |seed| {
+            let region = Region::boxed(&[with_ports(order, Some(seed), "20000-29999")]);
+            first_ports(region.rules_for(&[b""]).unwrap(), bind(Scope::Udp4), 4)
+        };
+        assert_ne!(ports(1), ports(2), "{order:?}");
+    }
 }
 
 #[test]

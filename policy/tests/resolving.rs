@@ -246,7 +246,10 @@ fn explanations() {
         resolved(&[options(&[(Setting::Block, "10007/udp"), (Setting::Preset, "windows-xp")]), file(EXAMPLE)]);
     let said = |port, scopes: &str| -> Vec<String> {
         let scopes = ScopeSet::named(scopes).unwrap();
-        resolved.explain_all(port, scopes).iter().map(ToString::to_string).collect()
+        let all = resolved.explain_all(port, scopes);
+        all.iter()
+            .map(|e| format!("{}{e}", e.matches.as_ref().map_or(String::new(), |glob| format!("{glob}: "))))
+            .collect()
     };
     assert_eq!(
         said(4000, "all"),

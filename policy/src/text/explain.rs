@@ -22,7 +22,7 @@ pub enum Class {
 
 /// What would happen to a port in one scope or more. Displayed in one line:
 /// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`,
-/// without the scope where it is `all`, and with the program's name before the port where it has one.
+/// without the scope where it is `all`. Whose rules they are, [`Explanation::matches`], is not displayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The port.
@@ -53,9 +53,6 @@ pub struct Reason {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(glob) = &self.matches {
-            write!(f, "{glob}: ")?;
-        }
         match self.scope.as_str() {
             "all" => write!(f, "{}: ", self.port)?,
             scope => write!(f, "{}/{scope}: ", self.port)?,
