@@ -11,12 +11,12 @@ mod environment;
 mod errno;
 mod hooks;
 mod host;
+mod known;
 mod memory;
 mod options;
 mod route;
 mod sanitizer;
 mod session;
-mod settled;
 mod socket;
 mod sys;
 

@@ -16,7 +16,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) session: Session,
     pub(crate) socket: Socket,
     pub(crate) call: Call,
-    /// The socket's own address, or the one that it is about to be bound to.
+    /// The socket's own address, or the one that it is about to be bound to. It has no port.
     pub(crate) local: Address,
     pub(crate) peer: Option<Address>,
     /// Whether the call is well formed, so that the kernel would come to choose a port for it.
@@ -66,7 +66,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
             fail(routed.err().unwrap_or(errno::of(fault)))
         });
     let after = errno::get();
-    if !given_up && wish.local.port() == 0 {
+    if !given_up {
         // Many a call that fails has taken a port all the same.
         let logged = wish.session.logs() || (answer < 0 && after != libc::EINPROGRESS);
         let port = if logged { Address::local(wish.socket.fd).map_or(0, |local| local.port()) } else { 0 };
@@ -132,7 +132,7 @@ impl Mechanism for Attempt<'_> {
         if answer < 0 && errno::get() == self.exhausted && !self.is_bound_datagram() {
             return Try::Again(Outcome::Taken);
         }
-        if answer >= 0 && self.wish.local.port() == 0 && self.missed(run) {
+        if answer >= 0 && self.missed(run) {
             return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
                 Try::Again(Outcome::Unsteerable)
             } else {

@@ -1,7 +1,7 @@
 //! What a descriptor is: asked of the kernel each time, because a descriptor's number says nothing.
 
 use super::address::Address;
-use super::sys;
+use super::{known, sys};
 use core::ffi::c_int;
 use portshim_policy::{Scope, Transport};
 
@@ -68,6 +68,38 @@ impl Socket {
         // Dual-stack. A UDP socket keeps `::` and is reached over both families whoever its peer is.
         let to_v4 = peer.is_some_and(|p| p.is_mapped() || p.family() == libc::AF_INET);
         (if to_v4 { v4 } else { v6 }, true)
+    }
+
+    /// Whether the socket, whose address is `local`, has a port. A TCP socket whose connection was refused
+    /// or undone still shows the port that it has lost.
+    pub(crate) fn has_port(&self, local: &Address) -> bool {
+        if local.port() == 0 || self.transport == Transport::Udp {
+            return local.port() != 0;
+        }
+        known::is_bound(self.fd) || self.is_open() || self.refuses_bind(local)
+    }
+
+    /// Whether a TCP socket listens, is connected, or is about to be.
+    fn is_open(&self) -> bool {
+        const TCP_CLOSE: u8 = 7;
+        // The state is the first byte of `struct tcp_info`.
+        sys::getsockopt::<[u8; 4]>(self.fd, libc::SOL_TCP, libc::TCP_INFO).is_ok_and(|info| info[0] != TCP_CLOSE)
+    }
+
+    /// Whether the kernel takes the socket for bound, seen from what it refuses.
+    fn refuses_bind(&self, local: &Address) -> bool {
+        if self.family == libc::AF_INET6 {
+            // IPV6_V6ONLY cannot be set any more, not even to what it is.
+            let only = c_int::from(self.is_v6_only());
+            return sys::setsockopt(self.fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, only) == Err(libc::EINVAL);
+        }
+        // EINVAL for a bound socket comes before EADDRINUSE for a port that a socket of ours holds.
+        let Ok(holder) = sys::socket(self.family, libc::SOCK_STREAM, 0) else { return true };
+        let any = local.with_port(0);
+        let taken = sys::bind(holder, any.storage(), any.len()).and_then(|()| Address::local(holder));
+        let refused = taken.and_then(|taken| sys::bind(self.fd, taken.storage(), taken.len()));
+        sys::close(holder);
+        refused != Err(libc::EADDRINUSE)
     }
 
     /// Whether the socket speaks IPv6 alone.

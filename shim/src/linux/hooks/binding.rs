@@ -4,10 +4,10 @@ use crate::linux::address::Address;
 use crate::linux::drive::{Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{errno, hooks};
+use crate::linux::{errno, hooks, known};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
-use portshim_policy::{Call, Fault, Verdict};
+use portshim_policy::{Call, Fault, Transport, Verdict};
 
 /// # Safety
 /// As for bind(2).
@@ -17,13 +17,21 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     let Some(session) = session::get() else { return own() as c_int };
     let Some(socket) = Socket::served(fd) else { return own() as c_int };
     let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() as c_int };
-    if local.port() != 0 {
-        return if is_blocked(session, &socket, &local) { refuse() } else { own() as c_int };
-    }
-    if socket.binds_address_only() {
+    let epoch = known::epoch();
+    let answer = if local.port() != 0 {
+        if is_blocked(session, &socket, &local) { refuse() } else { own() }
+    } else if socket.binds_address_only() {
         return own() as c_int;
+    } else {
+        serve(&Wish { session, socket, call: Call::Bind, local, peer: None, binds: true, own: &own })
+    };
+    if answer == 0 {
+        match socket.transport {
+            Transport::Tcp => known::bind(fd, epoch),
+            Transport::Udp => known::settle(fd, epoch),
+        }
     }
-    serve(&Wish { session, socket, call: Call::Bind, local, peer: None, binds: true, own: &own }) as c_int
+    answer as c_int
 }
 
 /// Whether the policy refuses a specific bind to this address.
@@ -38,7 +46,7 @@ fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     blocked
 }
 
-fn refuse() -> c_int {
+fn refuse() -> isize {
     errno::set(errno::of(Fault::Blocked));
     -1
 }
@@ -49,9 +57,12 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
     let Some(session) = session::get() else { return own() as c_int };
-    let Some(socket) = Socket::served(fd).filter(|s| s.transport == portshim_policy::Transport::Tcp) else {
-        return own() as c_int;
-    };
+    let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() as c_int };
     let Ok(local) = Address::local(fd) else { return own() as c_int };
+    if socket.has_port(&local) {
+        known::forget(fd);
+        return own() as c_int;
+    }
+    let local = local.with_port(0);
     serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, own: &own }) as c_int
 }

@@ -4,7 +4,7 @@ use crate::linux::address::Address;
 use crate::linux::drive::{Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{hooks, settled};
+use crate::linux::{hooks, known};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_policy::{Call, Transport};
@@ -30,14 +30,14 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
     let Some(peer) = Address::read(address, len) else { return own() };
     if peer.family() == libc::AF_UNSPEC {
         let answer = own();
-        settled::unsettle();
+        known::unsettle();
         return answer;
     }
     match socket.transport {
         Transport::Tcp => tcp(session, socket, peer, own),
         Transport::Udp => {
             let Ok(local) = Address::local(fd) else { return own() };
-            if local.port() != 0 {
+            if socket.has_port(&local) {
                 return own();
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
@@ -49,6 +49,11 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
 /// Connects a TCP socket to `peer`.
 pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, own: &dyn Fn() -> isize) -> isize {
     let Ok(local) = Address::local(socket.fd) else { return own() };
+    if socket.has_port(&local) {
+        known::forget(socket.fd); // should the connection fail, the port may be lost
+        return own();
+    }
+    let local = local.with_port(0);
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
     serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, own })
 }

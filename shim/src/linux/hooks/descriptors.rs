@@ -1,14 +1,14 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{hooks, host, session, settled};
+use crate::linux::{hooks, host, known, session};
 use core::ffi::{c_int, c_long};
 use libc::{sockaddr, socklen_t};
 
 /// Forgets what `fd` was, if it is one.
 #[inline]
 fn fresh(fd: c_int) -> c_int {
-    settled::forget(fd);
+    known::forget(fd);
     fd
 }
 
@@ -18,7 +18,7 @@ fn fresh(fd: c_int) -> c_int {
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
     let fd = unsafe { hooks::socket::next(family, kind, protocol) };
-    settled::begin(fd, family, kind);
+    known::begin(fd, family, kind);
     fd
 }
 
@@ -42,7 +42,7 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 /// As for close(2).
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
-    settled::forget(fd);
+    known::forget(fd);
     // SAFETY: the program's own call, as it came.
     unsafe { hooks::close::next(fd) }
 }
@@ -95,7 +95,7 @@ fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
 #[inline]
 fn copied(from: c_int, to: c_int) -> c_int {
     if from != to {
-        settled::copy(from, to);
+        known::copy(from, to);
     }
     to
 }

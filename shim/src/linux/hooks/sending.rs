@@ -7,7 +7,7 @@ use crate::linux::drive::{Wish, serve};
 use crate::linux::memory::is_readable;
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
-use crate::linux::{hooks, settled};
+use crate::linux::{hooks, known};
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -16,7 +16,7 @@ use portshim_policy::{Call, Transport};
 /// Whether the call needs no look at all.
 #[inline]
 fn is_settled(fd: c_int, flags: c_int) -> bool {
-    flags & MSG_FASTOPEN == 0 && settled::holds(fd)
+    flags & MSG_FASTOPEN == 0 && known::is_settled(fd)
 }
 
 /// # Safety
@@ -113,11 +113,11 @@ impl Destination {
 #[cold]
 pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
-    let epoch = settled::epoch();
+    let epoch = known::epoch();
     let socket = match Socket::of(fd) {
         Kind::Served(socket) => socket,
         Kind::Other => {
-            settled::settle(fd, epoch);
+            known::settle(fd, epoch);
             return own();
         }
         Kind::None => return own(),
@@ -127,13 +127,13 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
             connecting::tcp(session, socket, peer, own)
         }
         (Transport::Tcp, _) => {
-            settled::settle(fd, epoch);
+            known::settle(fd, epoch);
             own()
         }
         (Transport::Udp, to) => {
             let Ok(local) = Address::local(fd) else { return own() };
-            if local.port() != 0 {
-                settled::settle(fd, epoch);
+            if socket.has_port(&local) {
+                known::settle(fd, epoch);
                 return own();
             }
             let (peer, binds) = match to {

@@ -2,7 +2,7 @@
 
 use super::sending::{Destination, first};
 use crate::linux::memory::is_readable;
-use crate::linux::{hooks, settled};
+use crate::linux::{hooks, known};
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use libc::iovec;
@@ -31,10 +31,10 @@ pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> i
     let own = || unsafe { hooks::writev::next(fd, vectors, count) };
     // A list of vectors that cannot be read fails before the socket hears of it.
     let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
-    if settled::is_fresh_datagram(fd) && !sound() { own() } else { through(fd, own) }
+    if known::is_fresh_datagram(fd) && !sound() { own() } else { through(fd, own) }
 }
 
 #[inline]
 fn through(fd: c_int, own: impl Fn() -> isize) -> isize {
-    if settled::is_fresh_datagram(fd) { first(fd, 0, Destination::None, &own) } else { own() }
+    if known::is_fresh_datagram(fd) { first(fd, 0, Destination::None, &own) } else { own() }
 }

@@ -1,6 +1,6 @@
-//! What is known of descriptors without asking the kernel: settled ones, from which a send cannot bind,
-//! and fresh datagram sockets, which even a failing write binds. A cache and no more: for a send,
-//! "unknown" always leads to the slow path, which asks the kernel.
+//! What is known of descriptors without asking the kernel: settled ones, from which a send cannot bind;
+//! fresh datagram sockets, which even a failing write binds; sockets that have just been bound. A cache
+//! and no more: "unknown" leads to the slow path, which asks the kernel.
 
 use super::session;
 use core::ffi::c_int;
@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 const DESCRIPTORS: usize = 65536;
 const SETTLED: u8 = 1;
 const FRESH_DATAGRAM: u8 = 2;
+const BOUND: u8 = 3;
 
 static STATE: [AtomicU8; DESCRIPTORS] = [const { AtomicU8::new(0) }; DESCRIPTORS];
 /// The session's epoch for which `STATE` holds.
@@ -16,13 +17,26 @@ static EPOCH: AtomicU32 = AtomicU32::new(0);
 
 /// Whether a send on `fd` is known to bind nothing.
 #[inline]
-pub(crate) fn holds(fd: c_int) -> bool {
-    (fd as usize) < DESCRIPTORS
-        && STATE[fd as usize].load(Relaxed) == SETTLED
-        && session::epoch().is_some_and(|epoch| epoch == EPOCH.load(Relaxed))
+pub(crate) fn is_settled(fd: c_int) -> bool {
+    is(fd, SETTLED) && is_current()
 }
 
-/// What has to be known before asking the kernel, for [`settle`] to be right afterwards.
+/// Whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have taken it from.
+pub(crate) fn is_bound(fd: c_int) -> bool {
+    is(fd, BOUND) && is_current()
+}
+
+#[inline]
+fn is(fd: c_int, state: u8) -> bool {
+    (fd as usize) < DESCRIPTORS && STATE[fd as usize].load(Relaxed) == state
+}
+
+#[inline]
+fn is_current() -> bool {
+    session::epoch().is_some_and(|epoch| epoch == EPOCH.load(Relaxed))
+}
+
+/// What has to be known before asking the kernel, for [`settle`] and [`bind`] to be right afterwards.
 pub(crate) fn epoch() -> u32 {
     let epoch = session::epoch().unwrap_or(0);
     if EPOCH.swap(epoch, Relaxed) != epoch {
@@ -38,8 +52,17 @@ pub(crate) fn epoch() -> u32 {
 
 /// Remembers that `fd` is settled, unless a socket has lost its port since `epoch`.
 pub(crate) fn settle(fd: c_int, epoch: u32) {
+    learn(fd, epoch, SETTLED);
+}
+
+/// Remembers that `fd`, a TCP socket, has just been bound.
+pub(crate) fn bind(fd: c_int, epoch: u32) {
+    learn(fd, epoch, BOUND);
+}
+
+fn learn(fd: c_int, epoch: u32, state: u8) {
     if (fd as usize) < DESCRIPTORS && session::epoch() == Some(epoch) {
-        STATE[fd as usize].store(SETTLED, Relaxed);
+        STATE[fd as usize].store(state, Relaxed);
     }
 }
 
@@ -47,7 +70,7 @@ pub(crate) fn settle(fd: c_int, epoch: u32) {
 /// a write "unknown" leads straight through.
 #[inline]
 pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
-    (fd as usize) < DESCRIPTORS && STATE[fd as usize].load(Relaxed) == FRESH_DATAGRAM
+    is(fd, FRESH_DATAGRAM)
 }
 
 /// `fd` is a new socket.
@@ -60,11 +83,14 @@ pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int) {
     }
 }
 
-/// `to` is the same as `from`, which must still be open.
+/// `to` is the same as `from` from now on. What one of them does, the other does not see.
 #[inline]
 pub(crate) fn copy(from: c_int, to: c_int) {
     if (to as usize) < DESCRIPTORS {
         STATE[to as usize].store(if is_fresh_datagram(from) { FRESH_DATAGRAM } else { 0 }, Relaxed);
+    }
+    if is(from, BOUND) {
+        forget(from);
     }
 }
 
