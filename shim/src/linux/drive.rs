@@ -21,8 +21,18 @@ pub(crate) struct Wish<'a> {
     pub(crate) peer: Option<Address>,
     /// Whether the call is well formed, so that the kernel would come to choose a port for it.
     pub(crate) binds: bool,
+    pub(crate) waits: Waits,
     /// The program's own call, through the next library; it sets `errno`.
     pub(crate) own: &'a dyn Fn() -> isize,
+}
+
+/// How a blocking call can be made to wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// A connect under way may be called again, to wait for its end (connect(2)).
+    Repeated,
+    /// The call must be made once.
+    Once,
 }
 
 /// Serves a wish: what the program's call returns. `errno` is set as that call would set it.
@@ -194,12 +204,16 @@ impl Mechanism for Attempt<'_> {
                 error => self.answered(port, Err(error)),
             };
         }
+        if wish.waits == Waits::Once {
+            return Try::Done((wish.own)());
+        }
+        // The claim must not be held for as long as the peer takes to answer.
         let quick = NonBlocking::on(wish.socket.fd);
         let answer = (wish.own)();
         drop(claim); // the kernel holds the tuple from here on
-        let waits = quick.was_blocking() && answer < 0 && errno::get() == libc::EINPROGRESS;
+        let under_way = quick.was_blocking() && answer < 0 && errno::get() == libc::EINPROGRESS;
         drop(quick);
-        Try::Done(if waits { (wish.own)() } else { answer })
+        Try::Done(if under_way { (wish.own)() } else { answer })
     }
 }
 

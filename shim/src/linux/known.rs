@@ -42,7 +42,7 @@ pub(crate) fn epoch() -> u32 {
     if EPOCH.swap(epoch, Relaxed) != epoch {
         for state in &STATE {
             // Only what is set is written: most of the table's pages are never touched.
-            if state.load(Relaxed) != 0 {
+            if matches!(state.load(Relaxed), SETTLED | BOUND) {
                 state.store(0, Relaxed);
             }
         }
@@ -99,6 +99,13 @@ pub(crate) fn copy(from: c_int, to: c_int) {
 pub(crate) fn forget(fd: c_int) {
     if (fd as usize) < DESCRIPTORS {
         STATE[fd as usize].store(0, Relaxed);
+    }
+}
+
+/// `fd`, a datagram socket, has no port any more.
+pub(crate) fn lose_port(fd: c_int) {
+    if (fd as usize) < DESCRIPTORS {
+        STATE[fd as usize].store(FRESH_DATAGRAM, Relaxed);
     }
 }
 

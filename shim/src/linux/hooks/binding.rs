@@ -1,7 +1,7 @@
 //! `bind` and `listen`.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Wish, serve};
+use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known};
@@ -23,7 +23,16 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     } else if socket.binds_address_only() {
         return own() as c_int;
     } else {
-        serve(&Wish { session, socket, call: Call::Bind, local, peer: None, binds: true, own: &own })
+        serve(&Wish {
+            session,
+            socket,
+            call: Call::Bind,
+            local,
+            peer: None,
+            binds: true,
+            waits: Waits::Once,
+            own: &own,
+        })
     };
     if answer == 0 {
         match socket.transport {
@@ -64,5 +73,6 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
         return own() as c_int;
     }
     let local = local.with_port(0);
-    serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, own: &own }) as c_int
+    serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, waits: Waits::Once, own: &own })
+        as c_int
 }

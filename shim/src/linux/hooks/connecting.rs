@@ -1,7 +1,7 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Wish, serve};
+use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{hooks, known};
@@ -31,23 +31,35 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
     if peer.family() == libc::AF_UNSPEC {
         let answer = own();
         known::unsettle();
+        if socket.transport == Transport::Udp {
+            known::lose_port(fd);
+        }
         return answer;
     }
     match socket.transport {
-        Transport::Tcp => tcp(session, socket, peer, own),
+        Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
         Transport::Udp => {
             let Ok(local) = Address::local(fd) else { return own() };
             if socket.has_port(&local) {
                 return own();
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
-            serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds: true, own })
+            serve(&Wish {
+                session,
+                socket,
+                call: Call::Connect,
+                local,
+                peer: Some(peer),
+                binds: true,
+                waits: Waits::Once,
+                own,
+            })
         }
     }
 }
 
 /// Connects a TCP socket to `peer`.
-pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, own: &dyn Fn() -> isize) -> isize {
+pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, waits: Waits, own: &dyn Fn() -> isize) -> isize {
     let Ok(local) = Address::local(socket.fd) else { return own() };
     if socket.has_port(&local) {
         known::forget(socket.fd); // should the connection fail, the port may be lost
@@ -55,5 +67,5 @@ pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, own: &dyn Fn(
     }
     let local = local.with_port(0);
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
-    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, own })
+    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, waits, own })
 }

@@ -3,7 +3,7 @@
 
 use super::connecting;
 use crate::linux::address::Address;
-use crate::linux::drive::{Wish, serve};
+use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::memory::is_readable;
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
@@ -124,7 +124,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
     };
     match (socket.transport, to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connecting::tcp(session, socket, peer, own)
+            connecting::tcp(session, socket, peer, Waits::Once, own)
         }
         (Transport::Tcp, _) => {
             known::settle(fd, epoch);
@@ -141,7 +141,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
                 Destination::None => (None, true),
                 Destination::Bad => (None, false),
             };
-            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, own })
+            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, waits: Waits::Once, own })
         }
     }
 }
