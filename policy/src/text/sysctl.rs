@@ -33,7 +33,7 @@ fn range(first: u16, last: u16, part: &str, at: usize, remedy: impl Into<String>
 ///
 /// The kernel also takes one number, which leaves the old end in place, and looks at no third one.
 /// Neither has a meaning in a policy, so both are refused. That the range must not begin below
-/// `ip_unprivileged_port_start` depends on the host; [`crate::text::resolve`] warns of it.
+/// `ip_unprivileged_port_start` depends on the host; [`crate::text::resolve()`] warns of it.
 ///
 /// # Errors
 /// [`SpecError`] for anything else.
