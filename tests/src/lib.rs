@@ -1,5 +1,9 @@
 //! What the whole-program tests share: where the built command is, and how it is run.
 
+#[cfg(target_os = "linux")]
+pub mod oracle;
+#[cfg(target_os = "linux")]
+pub mod probe;
 pub mod programs;
 
 use std::path::{Path, PathBuf};
@@ -21,10 +25,13 @@ pub fn portshim_path() -> PathBuf {
         return path.into();
     }
     let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.parent().and_then(Path::parent).expect("cargo puts tests into PROFILE/deps");
-    let path = profile.join("portshim");
-    assert!(path.is_file(), "{} is missing: run `make build` first", path.display());
-    path
+    beside(&test, "portshim")
+}
+
+/// A program built beside this one: cargo puts programs into PROFILE, tests into PROFILE/deps.
+fn beside(me: &Path, name: &str) -> PathBuf {
+    let found = me.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is missing beside {}: run `make build` first", me.display()))
 }
 
 /// The `portshim` command with these arguments, with no standard input and no setting inherited

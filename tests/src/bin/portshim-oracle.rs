@@ -1,0 +1,92 @@
+//! Compares portshim with the bare kernel, sequence by sequence.
+
+use clap::Parser;
+use portshim_tests::oracle::{CASES, Campaign, Case, Side, campaign, case, play, sequence};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// Compares what programs see under portshim with what the bare kernel shows them.
+#[derive(Parser)]
+#[command(version, after_help = "A failure names its seed and its case: give both with `--sequences 1`.")]
+struct Arguments {
+    /// How many random sequences of calls.
+    #[arg(long, default_value_t = 2000)]
+    sequences: usize,
+    /// The number of the first sequence.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Under this policy alone.
+    #[arg(long, value_parser = named_case)]
+    case: Option<&'static Case>,
+    /// How many batches run at a time.
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+    jobs: usize,
+    /// Compares the kernel with itself, which shows whether a sequence leaves anything to chance.
+    #[arg(long)]
+    self_check: bool,
+    /// Plays the script of this file under `--case`, and prints both transcripts.
+    #[arg(long, requires = "case")]
+    script: Option<std::path::PathBuf>,
+    /// Prints the script of `--seed` under `--case`.
+    #[arg(long, requires = "case")]
+    print: bool,
+}
+
+fn named_case(name: &str) -> Result<&'static Case, String> {
+    let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+    case(name).ok_or_else(|| format!("no such case; there are {}", names.join(", ")))
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool, String> {
+    if let (Some(case), true) = (arguments.case, arguments.print) {
+        println!("{}", sequence(case, arguments.seed).join("\n"));
+        return Ok(true);
+    }
+    if let (Some(case), Some(path)) = (arguments.case, &arguments.script) {
+        let lines = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
+        let text = format!("== {}\n{lines}\n", path.display());
+        let (native, portshim) = (play(case, Side::Native, &text)?, play(case, Side::Portshim, &text)?);
+        for (left, right) in native.lines().zip(portshim.lines()) {
+            if left == right { println!("  {left}") } else { println!("- {left}\n+ {right}") }
+        }
+        return Ok(native == portshim);
+    }
+    let live = std::io::stderr().is_terminal();
+    let told = std::sync::atomic::AtomicUsize::new(0);
+    let verdict = campaign(
+        &Campaign {
+            sequences: arguments.sequences,
+            seed: arguments.seed,
+            case: arguments.case,
+            jobs: arguments.jobs,
+            self_check: arguments.self_check,
+        },
+        &|so_far| {
+            let done = so_far.agreed + so_far.failures.len();
+            let step = if live { 50 } else { 5000 };
+            if done / step > told.swap(done, std::sync::atomic::Ordering::Relaxed) / step {
+                let end = if live { '\r' } else { '\n' };
+                eprint!("{done} of {} sequences, {} diverged{end}", arguments.sequences, so_far.failures.len());
+            }
+        },
+    )?;
+    for failure in &verdict.failures {
+        println!("{failure}");
+    }
+    println!("{} sequences of {} calls agree, {} diverge", verdict.agreed, verdict.calls, verdict.failures.len());
+    for (name, count) in &verdict.allowed {
+        println!("  {count} differences are {name}, see docs/fidelity.md");
+    }
+    Ok(verdict.failures.is_empty())
+}

@@ -1,0 +1,21 @@
+//! The kernel as oracle: the same calls, once bare in a network namespace whose settings are the
+//! policy, and once under portshim in a namespace with the default settings. All that a program can
+//! tell must agree, but for the differences that `docs/fidelity.md` lists.
+
+mod allowance;
+mod campaign;
+mod case;
+mod compare;
+mod directed;
+mod generate;
+mod run;
+mod shrink;
+
+pub use allowance::{ALLOWANCES, Allowance};
+pub use campaign::{Campaign, Verdict, batch_of, campaign};
+pub use case::{CASES, Case, Reach, case};
+pub use compare::{Divergence, compare};
+pub use directed::{DIRECTED, Directed};
+pub use generate::sequence;
+pub use run::{Side, bad_calls, play};
+pub use shrink::shrink;

@@ -1,0 +1,50 @@
+//! Compares two transcripts of one script.
+
+use super::{ALLOWANCES, Case};
+use std::fmt;
+
+/// Where two transcripts part.
+#[derive(Clone, Debug)]
+pub struct Divergence {
+    /// The line of the script, or where a transcript ended early.
+    pub call: String,
+    /// What it came to on the bare kernel.
+    pub native: String,
+    /// What it came to under portshim.
+    pub portshim: String,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "    {}", self.call)?;
+        writeln!(f, "      the kernel: {}", self.native)?;
+        write!(f, "      portshim:   {}", self.portshim)
+    }
+}
+
+/// The first divergence that no allowance covers; `used` is told the names of those that covered one.
+///
+/// # Errors
+/// That divergence.
+pub fn compare(
+    case: &Case,
+    native: &str,
+    portshim: &str,
+    mut used: impl FnMut(&'static str),
+) -> Result<(), Divergence> {
+    let (mut left, mut right) = (native.lines(), portshim.lines());
+    loop {
+        let (native, portshim) = match (left.next(), right.next()) {
+            (None, None) => return Ok(()),
+            (native, portshim) => (native.unwrap_or("(ended)"), portshim.unwrap_or("(ended)")),
+        };
+        if native == portshim {
+            continue;
+        }
+        let (call, native) = native.split_once(" => ").unwrap_or((native, ""));
+        let (other, portshim) = portshim.split_once(" => ").unwrap_or((portshim, ""));
+        let divergence = Divergence { call: call.into(), native: native.into(), portshim: portshim.into() };
+        let allowance = ALLOWANCES.iter().find(|a| call == other && (a.covers)(case, &divergence));
+        used(allowance.ok_or(divergence)?.name);
+    }
+}

@@ -1,0 +1,75 @@
+//! Runs the probe on either side of the comparison.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::Case;
+use crate::{portshim_path, said};
+
+/// A side of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The bare kernel, with the policy in its settings.
+    Native,
+    /// Under portshim, with the kernel's settings at their defaults.
+    Portshim,
+}
+
+/// Plays scripts, in a namespace of their own, and returns the transcript.
+///
+/// # Errors
+/// Where the probe, or portshim, fails: what they said.
+pub fn play(case: &Case, side: Side, scripts: &str) -> Result<String, String> {
+    probe(case, side, "play", scripts)
+}
+
+/// Makes the calls that no sound program makes, and returns the transcript.
+///
+/// # Errors
+/// As [`play`].
+pub fn bad_calls(case: &Case, side: Side) -> Result<String, String> {
+    probe(case, side, "bad-calls", "")
+}
+
+fn probe(case: &Case, side: Side, mode: &str, input: &str) -> Result<String, String> {
+    let probe = probe_path();
+    let mut command = Command::new(&probe);
+    command.arg("arena");
+    let policy = policy("--range", "--reserved", case);
+    match side {
+        Side::Native => command.args(&policy).arg("--"),
+        Side::Portshim => {
+            command.arg("--").arg(portshim_path()).arg("run").args(self::policy("--range", "--reserve", case)).arg("--")
+        }
+    };
+    command.arg(&probe).arg(mode).args(&policy);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PORTSHIM_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", probe.display()))?;
+    // The probe reads all of its input before it says anything, so neither side waits for the other.
+    let written = child.stdin.take().expect("piped above").write_all(input.as_bytes());
+    let output = child.wait_with_output().map_err(|e| format!("cannot wait for the probe: {e}"))?;
+    if !output.status.success() || !output.stderr.is_empty() {
+        return Err(format!("{command:?}: {}", said(&output)));
+    }
+    written.map_err(|e| format!("cannot write to the probe: {e}"))?;
+    String::from_utf8(output.stdout).map_err(|e| format!("the probe's words are not text: {e}"))
+}
+
+fn policy(range: &str, reserved: &str, case: &Case) -> Vec<String> {
+    let mut words = vec![range.to_owned(), case.range_text()];
+    if !case.reserved.is_empty() {
+        words.extend([reserved.to_owned(), case.reserved.to_owned()]);
+    }
+    words
+}
+
+/// The probe stands where portshim stands.
+fn probe_path() -> PathBuf {
+    crate::beside(&std::env::current_exe().expect("a program knows its own path"), "portshim-probe")
+}
