@@ -12,4 +12,41 @@ pub struct Allowance {
 }
 
 /// Every one of them.
-pub const ALLOWANCES: [Allowance; 0] = [];
+pub const ALLOWANCES: [Allowance; 3] = [
+    Allowance {
+        name: "pinned-keeps-port-after-unspec",
+        covers: |case, d| case.pins() && d.is("unspec") && d.same_answer() && d.kept_port(),
+    },
+    Allowance {
+        name: "pinned-takes-port-without-route",
+        covers: |case, d| case.pins() && d.is("connect") && d.answers("ENETUNREACH") && d.kept_port(),
+    },
+    Allowance {
+        name: "pinned-shows-reuseaddr",
+        covers: |case, d| {
+            case.pins() && d.is("get") && d.call.ends_with(" reuseaddr") && (&*d.native, &*d.portshim) == ("=0", "=1")
+        },
+    },
+];
+
+impl Divergence {
+    /// Whether the call is one of that name, whichever way it is made.
+    fn is(&self, call: &str) -> bool {
+        self.call.split([' ', '/']).next() == Some(call)
+    }
+
+    fn same_answer(&self) -> bool {
+        self.native.split(' ').next() == self.portshim.split(' ').next()
+    }
+
+    /// Whether both sides answer this.
+    fn answers(&self, answer: &str) -> bool {
+        self.same_answer() && self.native.split(' ').next() == Some(answer)
+    }
+
+    /// Whether all that differs is that the socket has no port on the bare kernel, and one of the policy
+    /// under portshim.
+    fn kept_port(&self) -> bool {
+        self.native.strip_suffix(":-").is_some_and(|name| self.portshim.strip_suffix(":P") == Some(name))
+    }
+}
