@@ -13,7 +13,7 @@ mod shrink;
 
 pub use allowance::{ALLOWANCES, Allowance};
 pub use campaign::{Campaign, Verdict, batch_of, campaign};
-pub use case::{CASES, Case, Reach, case};
+pub use case::{CASES, Case, ODD, Reach, case};
 pub use compare::{Divergence, compare};
 pub use directed::{DIRECTED, Directed};
 pub use generate::sequence;

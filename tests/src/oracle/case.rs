@@ -24,13 +24,13 @@ pub struct Case {
     pub reach: Reach,
 }
 
-/// Every policy. With one port in it nothing is left to chance, so that sequences need no bounds.
+/// The policies of random sequences. With one port in it nothing is left to chance, so that sequences need no bounds.
 pub const CASES: [Case; 14] = [
     case_of("steer-one", (40000, 40000), "", Reach::Steer),
     case_of("pin-one", (20000, 20000), "", Reach::Pin),
     case_of("steer-one-holes", (40000, 40009), "40000-40004,40006-40009", Reach::Steer),
     case_of("pin-one-holes", (1025, 1040), "1025-1030,1032-1040", Reach::Pin),
-    case_of("steer-three", (40000, 40002), "", Reach::Steer),
+    case_of("steer-two", (40000, 40001), "", Reach::Steer),
     case_of("pin-two", (20000, 20001), "", Reach::Pin),
     case_of("steer", (40000, 40009), "", Reach::Steer),
     case_of("pin", (20000, 20009), "", Reach::Pin),
@@ -41,6 +41,10 @@ pub const CASES: [Case; 14] = [
     case_of("steer-end", (60990, 60999), "60992,60994-60996", Reach::Steer),
     case_of("pin-end", (65530, 65535), "65532", Reach::Pin),
 ];
+
+/// A range of an odd number of ports, of which the bare kernel leaves one out, mostly by chance; with
+/// three, it is always the last.
+pub const ODD: Case = case_of("odd", (40000, 40002), "", Reach::Steer);
 
 const fn case_of(name: &'static str, range: (u16, u16), reserved: &'static str, reach: Reach) -> Case {
     Case { name, range, reserved, reach }

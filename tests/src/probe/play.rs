@@ -317,10 +317,25 @@ impl Player {
         for fd in slots.into_iter().chain(self.pool.drain(..)).chain(self.peers.drain(..)) {
             let _ = calls::close(fd, Via::Name);
         }
+        let free = if self.ports.allowed().all(is_free) { "" } else { " (a port is still taken)" };
         let lowest = calls::dup(1);
         if let Ok(fd) = lowest {
             let _ = calls::close(fd as i32, Via::Name);
         }
-        format!("end => descriptors={}", show(lowest))
+        format!("end => descriptors={}{free}", show(lowest))
     }
+}
+
+/// Waits until nothing of the last script holds the TCP port: MPTCP closes behind the scenes.
+fn is_free(port: u16) -> bool {
+    let any = address::encode(std::net::Ipv6Addr::UNSPECIFIED.into(), port);
+    (0..200).any(|attempt| {
+        if attempt > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let Ok(fd) = calls::socket(libc::AF_INET6, libc::SOCK_STREAM, 0, Via::Name) else { return false };
+        let bound = calls::bind(fd as i32, &any, Via::Name);
+        let _ = calls::close(fd as i32, Via::Name);
+        bound.is_ok()
+    })
 }

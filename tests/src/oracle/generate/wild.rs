@@ -23,8 +23,9 @@ const SENDS: [&str; 11] = [
 struct Wild<'a> {
     draw: &'a mut Draw,
     pins: bool,
-    /// Where ports are bound by number: whether this script shares them, or connects from them. To do both
-    /// shows a difference that has an allowance, and directed scripts of its own.
+    /// Where ports are bound by number: whether TCP sockets of this script may set SO_REUSEADDR and the like,
+    /// or connect. To do both, or to set it on a datagram socket, shows a difference that has an allowance,
+    /// and directed scripts of its own.
     shares: bool,
     slots: [Option<Kind>; SLOTS],
     groups: usize,
@@ -159,7 +160,7 @@ impl Wild<'_> {
             8 => self.draw.pick(&["range first", "range 0-0", "range 0-first", "range 15000-15010", "range 1-65535"]),
             _ => self.draw.pick(&["tfoconnect 1", "nonblock 1", "nonblock 0", "broadcast 1"]),
         };
-        if self.pins && !self.shares && line.starts_with("reuse") && kind.stream() {
+        if self.pins && line.starts_with("reuse") && !(self.shares && kind.stream()) {
             line = "nonblock 1";
         }
         self.say(format!("set {slot} {line}"));
