@@ -19,7 +19,7 @@ pub const ALLOWANCES: [Allowance; 3] = [
     },
     Allowance {
         name: "pinned-takes-port-without-route",
-        covers: |case, d| case.pins() && d.is("connect") && d.answers("ENETUNREACH") && d.kept_port(),
+        covers: |case, d| case.pins() && d.connects() && d.answers("ENETUNREACH") && d.kept_port(),
     },
     Allowance {
         name: "pinned-shows-reuseaddr",
@@ -33,6 +33,11 @@ impl Divergence {
     /// Whether the call is one of that name, whichever way it is made.
     fn is(&self, call: &str) -> bool {
         self.call.split([' ', '/']).next() == Some(call)
+    }
+
+    /// Whether the call connects, with TCP Fast Open or without.
+    fn connects(&self) -> bool {
+        ["connect", "sendto-fast", "sendmsg-fast", "sendmmsg-fast"].into_iter().any(|call| self.is(call))
     }
 
     fn same_answer(&self) -> bool {

@@ -9,6 +9,9 @@ use super::{CASES, Case, Divergence, Side, compare, play, sequence, shrink};
 /// How many sequences share one process on either side.
 const BATCH: usize = 50;
 
+/// How many failures of one batch are told: most have one cause.
+const ENOUGH: usize = 3;
+
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Campaign {
@@ -115,7 +118,13 @@ fn compare_all(sequences: &[Sequence], self_check: bool) -> Result<Verdict, Stri
                 verdict.agreed += 1;
                 allowed.into_iter().for_each(|(n, c)| *verdict.allowed.entry(n).or_default() += c);
             }
-            Err(divergence) => verdict.failures.push(report(sequence, &divergence, self_check)?),
+            Err(divergence) => {
+                let batch = (first.seed, sequences.len());
+                verdict.failures.push(report(sequence, batch, &divergence, self_check)?);
+                if verdict.failures.len() >= ENOUGH {
+                    break;
+                }
+            }
         }
     }
     Ok(verdict)
@@ -137,21 +146,31 @@ fn apart(transcript: &str) -> Vec<&str> {
 }
 
 /// What parted, the command that shows it again, and the shortest script that still does.
-fn report(sequence: &Sequence, divergence: &Divergence, self_check: bool) -> Result<String, String> {
+fn report(
+    sequence: &Sequence,
+    batch: (u64, usize),
+    divergence: &Divergence,
+    self_check: bool,
+) -> Result<String, String> {
     let case = sequence.case;
     let both = |lines: &[String]| -> Result<(String, String), String> {
         let text = format!("== {}\n{}\n", sequence.seed, lines.join("\n"));
         Ok((play(case, Side::Native, &text)?, play(case, other(self_check), &text)?))
     };
-    let parts =
-        |lines: &[String]| both(lines).map(|(native, portshim)| compare(case, &native, &portshim, |_| ()).is_err());
-    let command = format!(
-        "cargo run -p portshim-tests --bin portshim-oracle -- --case {} --seed {} --sequences 1",
-        case.name, sequence.seed
+    let parts = |lines: &[String]| -> Result<bool, String> {
+        let (native, portshim) = both(lines)?;
+        Ok(compare(case, &native, &portshim, |_| ()).is_err_and(|other| other.is_like(divergence)))
+    };
+    let alone = parts(&sequence.lines)?;
+    let (seed, count) = if alone { (sequence.seed, 1) } else { batch };
+    let mut text = format!(
+        "case {name}, seed {own}\n{divergence}\n  again: cargo run -p portshim-tests --bin portshim-oracle -- \
+         --case {name} --seed {seed} --sequences {count}\n",
+        name = case.name,
+        own = sequence.seed
     );
-    let mut text = format!("case {}, seed {}\n{divergence}\n  again: {command}\n", case.name, sequence.seed);
-    if !parts(&sequence.lines)? {
-        text += "  alone it agrees: what went before it in its batch matters\n";
+    if !alone {
+        text += "  alone it agrees: what went before it matters\n";
         return Ok(text);
     }
     let short = shrink(sequence.lines.clone(), parts)?;

@@ -40,7 +40,9 @@ pub(super) fn script(draw: &mut Draw, case: &Case) -> Vec<String> {
             if draw.one_in(10) {
                 // Free now; by the next wildcard bind, chance might have put another socket there.
                 let any = family.any[usize::from(name.ends_with('6'))];
-                lines.extend([format!("set {slot} range free"), format!("bind {slot} {any} 0")]);
+                lines.push(format!("set {slot} range free"));
+                lines.push(format!("bind {slot} {any} 0"));
+                lines.push(format!("set {slot} range 0-0"));
             }
             continue;
         };
@@ -63,6 +65,11 @@ pub(super) fn script(draw: &mut Draw, case: &Case) -> Vec<String> {
                 let form = draw.pick(&["sendto-fast", "sendmsg-fast", "send", "sendto", "sendmmsg-fast"]);
                 let to = if form == "send" { String::new() } else { format!(" {near} srv1") };
                 lines.push(format!("{form} {slot}{to}"));
+                if kind.name.starts_with("mptcp") && form.ends_with("-fast") {
+                    // On a listener of MPTCP it fails, and takes the port away.
+                    lines.push(format!("close {slot}"));
+                    open[slot] = None;
+                }
             }
             4..7 => {
                 let port = draw.pick(&["srv1", "srv2", "srv3", "refused", "0"]);

@@ -94,7 +94,15 @@ impl Wild<'_> {
             0..8 => self.open(slot),
             8..20 => self.option(slot, kind),
             20..36 => {
-                let (call, address, port) = (self.draw.name("bind"), self.address(kind, true), self.local_port());
+                let (call, mut address, port) = (self.draw.name("bind"), self.address(kind, true), self.local_port());
+                if self.pins && !self.shares && kind.stream() {
+                    // Sockets on addresses that do not overlap have an allowance, too.
+                    address = if address.contains('4') || address.starts_with("lo") && address != "lo6" {
+                        "any4"
+                    } else {
+                        "any6"
+                    };
+                }
                 self.say(format!("{call} {slot} {address} {port}"));
             }
             36..42 => {
@@ -130,6 +138,9 @@ impl Wild<'_> {
                     "shut-wr" => format!("shut {slot} wr"),
                     line => format!("{line} {slot}"),
                 });
+                if line == "shut-rd" {
+                    self.part(kind); // what stops a listener takes its port away
+                }
             }
             _ => self.privileged(slot),
         }
@@ -155,9 +166,9 @@ impl Wild<'_> {
             0..4 => "reuseaddr 1",
             4 => "reuseaddr 0",
             5 => "reuseport 1",
-            6 => self.draw.pick(&["v6only 1", "v6only 0"]),
-            7 => self.draw.pick(&["noport 1", "noport 1", "noport 0"]),
-            8 => self.draw.pick(&["range first", "range 0-0", "range 0-first", "range 15000-15010", "range 1-65535"]),
+            6 if !self.pins || self.shares => self.draw.pick(&["v6only 1", "v6only 0"]),
+            6 | 7 => self.draw.pick(&["noport 1", "noport 1", "noport 0"]),
+            8 => self.draw.pick(&["range first", "range 0-0", "range first-0", "range 15000-15010", "range 1-65535"]),
             _ => self.draw.pick(&["tfoconnect 1", "nonblock 1", "nonblock 0", "broadcast 1"]),
         };
         if self.pins && line.starts_with("reuse") && !(self.shares && kind.stream()) {
@@ -204,7 +215,8 @@ impl Wild<'_> {
         }
         let (call, address, port) = (self.draw.name(form), self.address(kind, false), self.peer_port());
         self.say(format!("{call} {slot} {address} {port}"));
-        if kind.stream() && !port.starts_with("srv") {
+        let sure = port.starts_with("srv") && !address.contains("far") && !address.starts_with("any");
+        if kind.stream() && form.ends_with("-fast") && (!sure || kind.name.starts_with("mptcp")) {
             self.part(kind);
         }
     }
