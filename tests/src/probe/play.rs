@@ -283,7 +283,10 @@ impl Player {
         let mut ports: Vec<u16> = names.iter().flatten().filter_map(|b| address::decode(b).map(|(_, p)| p)).collect();
         let mut labels: Vec<String> = names.into_iter().map(|n| self.label(n)).collect();
         let taken = ports.len();
-        (ports.sort_unstable(), ports.dedup(), labels.sort(), labels.dedup());
+        ports.sort_unstable();
+        ports.dedup();
+        labels.sort();
+        labels.dedup();
         Ok(format!("{taken} distinct={} {last} {}", ports.len(), labels.join(",")))
     }
 
