@@ -79,6 +79,8 @@ pub struct Plan<'a> {
     stage: usize,
     walk: Option<Walk>,
     runs: Option<Runs>,
+    /// Parts of the last run that are still to be tried, the next one at the end.
+    parts: [Option<PortRange>; 2],
 }
 
 /// A tour of the runs of a view, from one in its midst and around.
@@ -93,7 +95,7 @@ impl<'a> Plan<'a> {
     /// A plan for `request` under `rules`, where the kernel can be made to choose inside `steerable`.
     #[must_use]
     pub fn new(rules: &'a Rules, request: Request, steerable: Option<PortRange>) -> Self {
-        Self { rules, request, steerable, stages: [None; 3], stage: 0, walk: None, runs: None }
+        Self { rules, request, steerable, stages: [None; 3], stage: 0, walk: None, runs: None, parts: [None; 2] }
     }
 
     /// What the request may get, all stages together.
@@ -109,7 +111,7 @@ impl<'a> Plan<'a> {
             Outcome::Taken => {}
             Outcome::Unsteerable => {
                 self.steerable = None;
-                (self.stage, self.walk, self.runs) = (0, None, None);
+                (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 2]);
                 self.stage(entropy);
             }
         }
@@ -191,6 +193,23 @@ impl<'a> Plan<'a> {
     }
 
     fn next_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
+        for part in self.parts.iter_mut().rev() {
+            if let Some(part) = part.take() {
+                return Some(part);
+            }
+        }
+        let run = self.next_whole_run(entropy)?;
+        let tcp = self.request.scope.transport() == Transport::Tcp;
+        if tcp && matches!(self.request.call, Call::Bind | Call::Listen) && run.len() % 2 == 1 && run.len() > 1 {
+            // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port), so
+            // one port of an odd run is not looked at: before the run is given up, its parts are.
+            let even = PortRange::new(run.first(), run.last() - 1).ok();
+            self.parts = [Some(PortRange::single(run.last())), even];
+        }
+        Some(run)
+    }
+
+    fn next_whole_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
         let view = self.view().within(self.steerable?);
         let Some(runs) = self.runs else {
             let count = view.count();

@@ -14,6 +14,7 @@ mod host;
 mod known;
 mod memory;
 mod options;
+mod probe;
 mod route;
 mod sanitizer;
 mod session;

@@ -2,7 +2,8 @@
 
 use super::address::Address;
 use super::diag::Diag;
-use super::options::{Lifted, NonBlocking, RangeOption, share};
+use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address, share, unshare};
+use super::probe::{LARGEST, Probe};
 use super::session::Session;
 use super::socket::Socket;
 use super::{errno, hooks, host, route, sys};
@@ -60,6 +61,9 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         shared: tcp_connect && rules.sharing() == Sharing::Tuple,
         exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
         beside: None,
+        probe: None,
+        missed_before: false,
+        pinned: false,
         how: Verdict::Steered,
     };
     let mut given_up = false;
@@ -73,9 +77,13 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
                 (true, Some(peer)) => route::source(&wish.socket, &wish.local, peer).map(drop),
                 _ => Ok(()),
             };
-            fail(routed.err().unwrap_or(errno::of(fault)))
+            let unreachable = routed.err().filter(|error| route::is_unreachable(*error));
+            fail(unreachable.unwrap_or(errno::of(fault)))
         });
     let after = errno::get();
+    if given_up && attempt.pinned && wish.call != Call::Bind {
+        record_address(wish.socket.fd, &wish.local);
+    }
     if !given_up {
         // Many a call that fails has taken a port all the same.
         let logged = wish.session.logs() || (answer < 0 && after != libc::EINPROGRESS);
@@ -106,6 +114,12 @@ struct Attempt<'a> {
     exhausted: i32,
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
+    /// The socket that asks for free ports, while it has found none.
+    probe: Option<Probe>,
+    /// A run was found to be taken.
+    missed_before: bool,
+    /// A bind to a number has failed, and made the kernel forget the socket's own address.
+    pinned: bool,
     /// How the port was come by.
     how: Verdict,
 }
@@ -122,6 +136,9 @@ impl Mechanism for Attempt<'_> {
 
     fn steer(&mut self, run: PortRange) -> Try<isize> {
         self.how = Verdict::Steered;
+        if self.is_known_taken(run) {
+            return Try::Again(Outcome::Taken);
+        }
         match self.range.steer(run) {
             Ok(()) => {}
             Err(libc::ENOPROTOOPT) => {
@@ -132,6 +149,7 @@ impl Mechanism for Attempt<'_> {
         }
         if self.exclusive && self.wish.binds {
             let any = self.wish.local.with_port(0);
+            let _whole = AddressOnly::set(self.wish.socket.fd, false);
             match sys::bind(self.wish.socket.fd, any.storage(), any.len()) {
                 Err(libc::EADDRINUSE) => return Try::Again(Outcome::Taken),
                 Ok(()) if self.missed(run) => return Try::Again(Outcome::Unsteerable),
@@ -140,9 +158,10 @@ impl Mechanism for Attempt<'_> {
         }
         let answer = (self.wish.own)();
         if answer < 0 && errno::get() == self.exhausted && !self.is_bound_datagram() {
+            self.missed_before = true;
             return Try::Again(Outcome::Taken);
         }
-        if answer >= 0 && self.missed(run) {
+        if (answer >= 0 || errno::get() == libc::EINPROGRESS) && self.missed(run) {
             return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
                 Try::Again(Outcome::Unsteerable)
             } else {
@@ -166,7 +185,10 @@ impl Mechanism for Attempt<'_> {
         match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
             Ok(()) if self.shared => lifted.restore_shared(),
             Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: the socket has a port already
-            Err(error) => return self.answered(port, Err(error)),
+            Err(error) => {
+                self.pinned = true;
+                return self.answered(port, Err(error));
+            }
         }
         Try::Done((wish.own)())
     }
@@ -178,7 +200,8 @@ impl Mechanism for Attempt<'_> {
         if self.beside.is_none() {
             let source = match route::source(&wish.socket, &wish.local, peer) {
                 Ok(source) => source,
-                Err(error) => return Try::Done(fail(error)),
+                Err(error) if route::is_unreachable(error) => return Try::Done(fail(error)),
+                Err(_) => return Try::Again(Outcome::Taken),
             };
             let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
             self.beside = Some(Beside { source, diag });
@@ -193,16 +216,21 @@ impl Mechanism for Attempt<'_> {
             return Try::Again(Outcome::Taken);
         }
         let candidate = wish.local.with_port(port);
-        let reuse = wish.socket.reuses_address();
+        // SO_REUSEPORT stays lifted: with it, even a port that others listen on would look free.
+        let lifted = Lifted::on(wish.socket.fd);
         share(wish.socket.fd);
-        if let Err(error) = sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
-            if !reuse {
-                let _ = sys::setsockopt::<i32>(wish.socket.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 0);
+        match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
+            Ok(()) => lifted.restore_shared(),
+            Err(libc::EINVAL) => {
+                unshare(wish.socket.fd);
+                drop(lifted);
+                return Try::Done((wish.own)());
             }
-            return match error {
-                libc::EINVAL => Try::Done((wish.own)()),
-                error => self.answered(port, Err(error)),
-            };
+            Err(error) => {
+                unshare(wish.socket.fd);
+                self.pinned = true;
+                return self.answered(port, Err(error));
+            }
         }
         if wish.waits == Waits::Once {
             return Try::Done((wish.own)());
@@ -227,6 +255,22 @@ impl Attempt<'_> {
             Err(libc::EACCES) if port < 1024 => Try::Again(Outcome::Taken),
             Err(error) => Try::Done(fail(error)),
         }
+    }
+
+    /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
+    fn is_known_taken(&mut self, run: PortRange) -> bool {
+        let worthwhile = run.len() == 1 || (self.missed_before && run.len() <= LARGEST);
+        if self.wish.socket.transport == Transport::Tcp || !worthwhile {
+            return false;
+        }
+        if self.probe.is_none() {
+            self.probe = Probe::like(&self.wish.socket);
+        }
+        let taken = self.probe.as_ref().is_some_and(|probe| !probe.finds_free(&self.wish.local, run));
+        if !taken {
+            self.probe = None; // it may hold the free port
+        }
+        taken
     }
 
     /// Whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full buffer.

@@ -13,8 +13,11 @@ const POLICY: &[u8] = b"PORTSHIM_POLICY=";
 const SESSION: &[u8] = b"PORTSHIM_SESSION=";
 const DISABLE: &[u8] = b"PORTSHIM_DISABLE=";
 
+/// An array of strings that ends in a null pointer.
+pub(crate) type Strings = *const *const c_char;
+
 unsafe extern "C" {
-    static mut environ: *const *const c_char;
+    static mut environ: Strings;
     /// What the kernel left on the stack at exec: the number of arguments, their pointers, a null
     /// pointer, and those of the environment.
     static __libc_stack_end: *const *const c_char;
@@ -64,7 +67,7 @@ pub(crate) fn read() -> Option<Found> {
 
 /// The environment that the program was started with, for one that binds before even libc's own
 /// constructor has looked for it, in DT_PREINIT_ARRAY.
-fn from_stack() -> *const *const c_char {
+fn from_stack() -> Strings {
     // SAFETY: the dynamic linker sets the pointer before it runs anyone's code, and exec lays the
     // stack out in this way.
     unsafe {
@@ -138,41 +141,38 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
 }
 
 /// This process's own environment.
-pub(crate) fn own() -> *const *const c_char {
+pub(crate) fn own() -> Strings {
     // SAFETY: reads libc's pointer, as every exec function does.
     unsafe { environ }
 }
 
-/// Runs `call` with this process's environment replaced by `other`.
-pub(crate) fn with_own<T>(other: *const *const c_char, call: impl FnOnce() -> T) -> T {
-    // SAFETY: system(3) and popen(3) read libc's pointer while they start the child; it is put back
-    // right after. Programs that change their environment from several threads at once are on
-    // their own with libc, too (setenv(3) is not thread-safe).
-    unsafe {
-        let before = environ;
-        environ = other;
-        let result = call();
-        environ = before;
-        result
+/// Calls `then` with an environment in which the shim is loaded: `given`, or a copy on the stack with
+/// the missing variables put back. Nothing is allocated, for this also runs between vfork and exec.
+pub(crate) fn followed<T>(given: Strings, then: impl Fn(Strings) -> T) -> T {
+    let Some(missing) = Missing::of(given) else { return then(given) };
+    let mut result = None;
+    missing.complete(given, &mut |envp| result = Some(then(envp)));
+    match result {
+        Some(result) => result,
+        None => then(given), // more variables than there is room for
     }
 }
 
-/// Calls `then` with an environment in which the shim is loaded: `given`, or a copy on the stack with
-/// the missing variables put back. Nothing is allocated, for this also runs between vfork and exec.
-pub(crate) fn followed<T>(given: *const *const c_char, then: impl FnOnce(*const *const c_char) -> T) -> T {
-    let follows = session::get().is_some_and(|session| session.region.header.follow.load(Relaxed) != 0);
-    match if follows { Missing::of(given) } else { None } {
-        None => then(given),
-        // SAFETY: `missing` has just walked `given`, to its end.
-        Some(missing) => unsafe {
-            match missing.entries {
-                0..50 => missing.fill::<64, T>(given, then),
-                50..500 => missing.fill::<512, T>(given, then),
-                500..4000 => missing.fill::<4096, T>(given, then),
-                4000..32000 => missing.fill::<32768, T>(given, then),
-                _ => then(given),
-            }
-        },
+/// Calls `then` with a shell command before which the variables are put back that this process's own
+/// environment lacks: `command` itself where it lacks none. The environment is not touched: another
+/// thread may be changing it.
+pub(crate) fn prefixed<T>(command: *const c_char, then: impl FnOnce(*const c_char) -> T) -> T {
+    let complete = || {
+        let missing = Missing::of(own())?;
+        let mut memory = Memory::default();
+        let length = memory.end_of_string(command as usize)? - command as usize;
+        // SAFETY: all of the string has just been seen to be readable.
+        let command = unsafe { core::slice::from_raw_parts(command.cast::<u8>(), length) };
+        ShellCommand::new(&missing, command)
+    };
+    match complete() {
+        Some(shell) => then(shell.text()),
+        None => then(command),
     }
 }
 
@@ -187,9 +187,12 @@ struct Missing {
 }
 
 impl Missing {
-    /// `None` where nothing is missing, where the program switched the shim off for the child, and where
+    /// `None` where nothing is missing, where children are not followed, where the program switched the shim off for the child, and where
     /// the environment cannot be read: then the kernel shall say so.
-    fn of(given: *const *const c_char) -> Option<Self> {
+    fn of(given: Strings) -> Option<Self> {
+        if session::get().is_none_or(|session| session.region.header.follow.load(Relaxed) == 0) {
+            return None;
+        }
         let library = LIBRARY.load(Relaxed);
         if library.is_null() {
             return None;
@@ -230,47 +233,135 @@ impl Missing {
         Some(())
     }
 
-    /// # Safety
-    /// `given` has `self.entries` entries, fewer than `N` - 8.
+    /// LD_PRELOAD with us in front, in parts.
+    fn preload_parts(&self) -> [&[u8]; 3] {
+        let others = self.preload.map_or(&[][..], |(_, entry)| &entry.to_bytes()[PRELOAD.len()..]);
+        [self.library.to_bytes(), if others.is_empty() { b"" } else { b":" }, others]
+    }
+
+    /// Calls `then` with the completed environment, in as little of the stack as will hold it: some
+    /// programs exec from stacks of a few kilobytes.
+    fn complete(&self, given: Strings, then: &mut dyn FnMut(Strings)) {
+        let length = PRELOAD.len() + self.preload_parts().iter().map(|part| part.len()).sum::<usize>() + 1;
+        match length {
+            0..=256 => self.with_preload::<256>(given, then),
+            257..=1024 => self.with_preload::<1024>(given, then),
+            1025..=8192 => self.with_preload::<8192>(given, then),
+            _ => {}
+        }
+    }
+
     #[inline(never)]
-    unsafe fn fill<const N: usize, T>(
-        &self,
-        given: *const *const c_char,
-        then: impl FnOnce(*const *const c_char) -> T,
-    ) -> T {
-        const LONGEST: usize = 8192;
+    fn with_preload<const N: usize>(&self, given: Strings, then: &mut dyn FnMut(Strings)) {
+        let mut text = [0u8; N];
+        let mut end = 0;
+        for part in [PRELOAD].into_iter().chain(self.preload_parts()) {
+            text[end..end + part.len()].copy_from_slice(part);
+            end += part.len();
+        }
+        let preload = text.as_ptr().cast::<c_char>();
+        match self.entries + ADDED {
+            0..=24 => self.with_entries::<24>(given, preload, then),
+            25..=64 => self.with_entries::<64>(given, preload, then),
+            65..=256 => self.with_entries::<256>(given, preload, then),
+            257..=2048 => self.with_entries::<2048>(given, preload, then),
+            2049..=32768 => self.with_entries::<32768>(given, preload, then),
+            _ => {}
+        }
+    }
+
+    #[inline(never)]
+    fn with_entries<const N: usize>(&self, given: Strings, preload: *const c_char, then: &mut dyn FnMut(Strings)) {
         let mut array = [null::<c_char>(); N];
-        let mut preload = [0u8; LONGEST];
         for (n, slot) in array.iter_mut().enumerate().take(self.entries) {
-            // SAFETY: `given` has that many entries.
+            // SAFETY: `given` has been walked as far as this, and no entry was null.
             *slot = unsafe { *given.add(n) };
         }
         let mut end = self.entries;
-        if self.needs_preload {
-            let others = self.preload.map_or(&[][..], |(_, entry)| &entry.to_bytes()[PRELOAD.len()..]);
-            let parts: [&[u8]; 4] =
-                [PRELOAD, self.library.to_bytes(), if others.is_empty() { b"" } else { b":" }, others];
-            if parts.iter().map(|p| p.len()).sum::<usize>() >= LONGEST {
-                return then(given);
-            }
-            let mut at = 0;
-            for part in parts {
-                preload[at..at + part.len()].copy_from_slice(part);
-                at += part.len();
-            }
-            let slot = self.preload.map_or(end, |(n, _)| n);
-            array[slot] = preload.as_ptr().cast::<c_char>();
-            end = end.max(slot + 1);
-        }
+        let mut add = |entry| {
+            array[end] = entry;
+            end += 1;
+        };
         if self.needs_policy {
             for kept in [&KEPT_POLICY, &KEPT_SESSION] {
                 let entry = kept.load(Relaxed);
                 if !entry.is_null() {
-                    array[end] = entry;
-                    end += 1;
+                    add(entry.cast_const());
                 }
             }
         }
-        then(array.as_ptr())
+        match self.preload {
+            Some((n, _)) => array[n] = preload,
+            None if self.needs_preload => add(preload),
+            None => {}
+        }
+        then(array.as_ptr());
+    }
+}
+
+/// The most entries that are added: LD_PRELOAD, the policy, the session, and the null pointer at the end.
+const ADDED: usize = 4;
+
+/// A shell command that exports variables before it runs what the program asked for.
+struct ShellCommand {
+    at: *mut u8,
+    size: usize,
+}
+
+impl ShellCommand {
+    /// In memory of its own, for system(3) and popen(3) take commands of any length.
+    fn new(missing: &Missing, command: &[u8]) -> Option<Self> {
+        let mut entries: [&[u8]; 3] = [b"", b"", b""];
+        if missing.needs_policy {
+            for (entry, kept) in entries.iter_mut().zip([&KEPT_POLICY, &KEPT_SESSION]) {
+                let kept = kept.load(Relaxed);
+                if !kept.is_null() {
+                    // SAFETY: `keep` left a string there for the program's whole life.
+                    *entry = unsafe { CStr::from_ptr(kept) }.to_bytes();
+                }
+            }
+        }
+        let preload = missing.preload_parts();
+        // A quote becomes four characters; `export =''` and the final NUL add some more.
+        let most = |bytes: &[u8]| 4 * bytes.len() + 16;
+        let size = entries.iter().chain(&preload).map(|bytes| most(bytes)).sum::<usize>() + command.len() + 64;
+        let shell = Self { at: sys::map_shared(None, size).ok()?, size };
+        // SAFETY: `size` bytes of zeroes were just mapped, for us alone.
+        let mut room = unsafe { core::slice::from_raw_parts_mut(shell.at, size) }.iter_mut();
+        let mut put = |bytes: &[u8]| {
+            for (byte, slot) in bytes.iter().zip(room.by_ref()) {
+                *slot = *byte;
+            }
+        };
+        let export = |put: &mut dyn FnMut(&[u8]), name: &[u8], parts: &[&[u8]]| {
+            put(b"export ");
+            put(name);
+            put(b"'");
+            for byte in parts.iter().copied().flatten() {
+                if *byte == b'\'' { put(b"'\\''") } else { put(core::slice::from_ref(byte)) }
+            }
+            put(b"'; ");
+        };
+        for (entry, prefix) in entries.into_iter().zip([POLICY, SESSION]) {
+            if let Some(value) = entry.strip_prefix(prefix) {
+                export(&mut put, prefix, &[value]);
+            }
+        }
+        if missing.needs_preload {
+            export(&mut put, PRELOAD, &preload);
+        }
+        put(command);
+        Some(shell)
+    }
+
+    fn text(&self) -> *const c_char {
+        self.at.cast_const().cast::<c_char>()
+    }
+}
+
+impl Drop for ShellCommand {
+    fn drop(&mut self) {
+        // SAFETY: the child has its own copy by now, and nobody else was given the address.
+        unsafe { sys::unmap(self.at, self.size) };
     }
 }

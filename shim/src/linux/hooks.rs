@@ -80,6 +80,7 @@ hooks! {
     fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int => descriptors::accept;
     fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => descriptors::accept4;
     fn close(fd: c_int) -> c_int => descriptors::close;
+    fn fclose(file: *mut libc::FILE) -> c_int => descriptors::fclose;
     fn dup(fd: c_int) -> c_int => descriptors::dup;
     fn dup2(from: c_int, to: c_int) -> c_int => descriptors::dup2;
     fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => descriptors::dup3;

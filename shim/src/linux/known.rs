@@ -102,6 +102,15 @@ pub(crate) fn forget(fd: c_int) {
     }
 }
 
+/// The descriptors from `first` to `last` are closed.
+pub(crate) fn forget_all(first: u32, last: u32) {
+    for state in STATE.iter().take((last as usize).saturating_add(1)).skip(first as usize) {
+        if state.load(Relaxed) != 0 {
+            state.store(0, Relaxed);
+        }
+    }
+}
+
 /// `fd`, a datagram socket, has no port any more.
 pub(crate) fn lose_port(fd: c_int) {
     if (fd as usize) < DESCRIPTORS {

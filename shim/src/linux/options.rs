@@ -1,5 +1,6 @@
 //! Socket options that portshim changes for the length of one attempt and puts back after it.
 
+use super::address::Address;
 use super::{host, sys};
 use core::ffi::c_int;
 use portshim_policy::PortRange;
@@ -92,9 +93,47 @@ impl Drop for Lifted {
     }
 }
 
+/// IP_BIND_ADDRESS_NO_PORT (Linux 4.2) of one socket: whether `bind` to port 0 only records the address.
+pub(crate) struct AddressOnly {
+    fd: c_int,
+    before: c_int,
+    changed: bool,
+}
+
+impl AddressOnly {
+    pub(crate) fn set(fd: c_int, value: bool) -> Self {
+        let before = sys::getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).unwrap_or(0);
+        let changed = (before != 0) != value
+            && sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok();
+        Self { fd, before, changed }
+    }
+}
+
+impl Drop for AddressOnly {
+    fn drop(&mut self) {
+        if self.changed {
+            let _ = sys::setsockopt(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, self.before);
+        }
+    }
+}
+
+/// Records a socket's own address again: the kernel forgets it when a `bind` to a number fails.
+pub(crate) fn record_address(fd: c_int, local: &Address) {
+    if !local.is_wildcard() {
+        let _only = AddressOnly::set(fd, true);
+        let any = local.with_port(0);
+        let _ = sys::bind(fd, any.storage(), any.len());
+    }
+}
+
 /// Sets SO_REUSEADDR, so that connections to other peers may use the same port.
 pub(crate) fn share(fd: c_int) {
     let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1);
+}
+
+/// Undoes [`share`].
+pub(crate) fn unshare(fd: c_int) {
+    let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 0);
 }
 
 /// A socket made non-blocking for the length of a connect.

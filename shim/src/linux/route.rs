@@ -24,3 +24,8 @@ fn ask(fd: i32, local: &Address, peer: &Address) -> sys::Result<Address> {
     sys::connect(fd, peer.storage(), peer.len())?;
     Address::local(fd)
 }
+
+/// Whether an error of [`source`] says that there is no way to the peer, rather than no way to ask.
+pub(crate) fn is_unreachable(error: i32) -> bool {
+    matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH)
+}

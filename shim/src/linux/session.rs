@@ -83,8 +83,9 @@ pub(crate) fn start() {
     }
     hooks::resolve();
     let on = environment::read().and_then(|found| {
-        let region = open(found.session).or_else(|| private(found.policy))?;
-        let rules = rules_for_this_program(region)?;
+        let with_rules = |region| Some((region, rules_for_this_program(region)?));
+        let (region, rules) =
+            open(found.session).and_then(with_rules).or_else(|| private(found.policy).and_then(with_rules))?;
         host::look();
         REGION.store(core::ptr::from_ref(region).cast_mut(), Relaxed);
         RULES.store(core::ptr::from_ref(rules).cast_mut(), Relaxed);

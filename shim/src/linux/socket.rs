@@ -1,6 +1,7 @@
 //! What a descriptor is: asked of the kernel each time, because a descriptor's number says nothing.
 
 use super::address::Address;
+use super::options::record_address;
 use super::{known, sys};
 use core::ffi::c_int;
 use portshim_policy::{Scope, Transport};
@@ -15,6 +16,8 @@ pub(crate) struct Socket {
     pub(crate) transport: Transport,
     /// AF_INET or AF_INET6.
     pub(crate) family: c_int,
+    /// IPPROTO_TCP, IPPROTO_MPTCP, IPPROTO_UDP or IPPROTO_UDPLITE.
+    pub(crate) protocol: c_int,
 }
 
 /// What a descriptor turned out to be.
@@ -36,12 +39,13 @@ impl Socket {
         if family != libc::AF_INET && family != libc::AF_INET6 {
             return Kind::Other;
         }
-        let transport = match (option(libc::SO_TYPE), option(libc::SO_PROTOCOL)) {
-            (Ok(libc::SOCK_STREAM), Ok(libc::IPPROTO_TCP | MPTCP)) => Transport::Tcp,
-            (Ok(libc::SOCK_DGRAM), Ok(libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE)) => Transport::Udp,
+        let Ok(protocol) = option(libc::SO_PROTOCOL) else { return Kind::Other };
+        let transport = match (option(libc::SO_TYPE), protocol) {
+            (Ok(libc::SOCK_STREAM), libc::IPPROTO_TCP | MPTCP) => Transport::Tcp,
+            (Ok(libc::SOCK_DGRAM), libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE) => Transport::Udp,
             _ => return Kind::Other,
         };
-        Kind::Served(Self { fd, transport, family })
+        Kind::Served(Self { fd, transport, family, protocol })
     }
 
     /// As [`Socket::of`], for calls to which every other descriptor is the same.
@@ -99,7 +103,11 @@ impl Socket {
         let taken = sys::bind(holder, any.storage(), any.len()).and_then(|()| Address::local(holder));
         let refused = taken.and_then(|taken| sys::bind(self.fd, taken.storage(), taken.len()));
         sys::close(holder);
-        refused != Err(libc::EADDRINUSE)
+        let bound = refused != Err(libc::EADDRINUSE);
+        if !bound {
+            record_address(self.fd, local);
+        }
+        bound
     }
 
     /// Whether the socket speaks IPv6 alone.

@@ -93,6 +93,12 @@ pub(crate) fn close(fd: c_int) {
     let _ = unsafe { call!(close, fd) };
 }
 
+/// close_range(2).
+pub(crate) fn close_range(first: u32, last: u32, flags: c_int) -> Result<()> {
+    // SAFETY: no memory is passed.
+    unsafe { call!(close_range, first, last, flags).map(drop) }
+}
+
 /// sendto(2) without an address.
 pub(crate) fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads `bytes.len()` bytes.

@@ -1,8 +1,8 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{hooks, host, known, session};
-use core::ffi::{c_int, c_long};
+use crate::linux::{errno, hooks, host, known, session, sys};
+use core::ffi::{c_int, c_long, c_uint};
 use libc::{sockaddr, socklen_t};
 
 /// Forgets what `fd` was, if it is one.
@@ -45,6 +45,50 @@ pub(crate) unsafe fn close(fd: c_int) -> c_int {
     known::forget(fd);
     // SAFETY: the program's own call, as it came.
     unsafe { hooks::close::next(fd) }
+}
+
+/// # Safety
+/// As for fclose(3).
+#[inline]
+pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
+    // SAFETY: the program's own call, as it came; `fileno` only looks.
+    unsafe {
+        known::forget(libc::fileno(file));
+        hooks::fclose::next(file)
+    }
+}
+
+/// The hook of `close_range`. Like that of `closefrom`, it stands outside the table because glibc has
+/// only had it since 2.34.
+///
+/// # Safety
+/// As for close_range(2).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    known::forget_all(first, last);
+    match sys::close_range(first, last, flags) {
+        Ok(()) => 0,
+        Err(error) => {
+            errno::set(error);
+            -1
+        }
+    }
+}
+
+/// The hook of `closefrom`.
+///
+/// # Safety
+/// As for closefrom(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn closefrom(first: c_int) {
+    let first = first.max(0) as c_uint;
+    known::forget_all(first, c_uint::MAX);
+    if sys::close_range(first, c_uint::MAX, 0).is_err() {
+        // A kernel before 5.9: one by one, as far as descriptors can go.
+        // SAFETY: sysconf takes no memory.
+        let end = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
+        (first as c_int..end as c_int).for_each(sys::close);
+    }
 }
 
 /// # Safety

@@ -1,10 +1,9 @@
 //! exec, spawn, `system` and `popen`: the shim follows into the child.
 
+use crate::linux::environment::Strings;
 use crate::linux::{environment, errno, hooks, sys};
 use core::ffi::{c_char, c_int};
 use libc::{pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
-
-type Strings = *const *const c_char;
 
 /// # Safety
 /// As for execve(2).
@@ -85,20 +84,14 @@ pub(crate) unsafe fn posix_spawnp(
 /// As for system(3).
 pub(crate) unsafe fn system(command: *const c_char) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    in_own_environment(|| unsafe { hooks::system::next(command) })
+    environment::prefixed(command, |command| unsafe { hooks::system::next(command) })
 }
 
 /// # Safety
 /// As for popen(3).
 pub(crate) unsafe fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE {
     // SAFETY: the program's own call, with the environment completed.
-    in_own_environment(|| unsafe { hooks::popen::next(command, mode) })
-}
-
-/// Runs a call that takes the child's environment from this process's own.
-fn in_own_environment<T>(call: impl FnOnce() -> T) -> T {
-    let own = environment::own();
-    environment::followed(own, |envp| if envp == own { call() } else { environment::with_own(envp, call) })
+    environment::prefixed(command, |command| unsafe { hooks::popen::next(command, mode) })
 }
 
 /// # Safety
