@@ -8,7 +8,6 @@
 use portshim_tests::portshim;
 use portshim_tests::programs::{Peer, Ports, Service, Watch, local_ports, must, private, scratch, source, told, until};
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Bound by number, by us or by the programs' own settings.
@@ -127,8 +126,6 @@ fn nginx(ports: &Ports) {
     let upstream = Peer::http(HTTP);
     let watch = Watch::begin(&[HTTP, SERVICES[0]]);
     let folder = scratch("nginx");
-    // The workers are another user than the one that made the folder.
-    std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o777)).expect("the folder is ours");
     let settings = folder.join("nginx.conf");
     let text = std::fs::read_to_string(source("programs/nginx.conf")).expect("it is a source");
     let text = text
