@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::diag::Diag;
-use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address, share, unshare};
+use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address};
 use super::probe::{LARGEST, Probe};
 use super::session::Session;
 use super::socket::Socket;
@@ -63,7 +63,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         beside: None,
         probe: None,
         missed_before: false,
-        pinned: false,
+        lifted: None,
         how: Verdict::Steered,
     };
     let mut given_up = false;
@@ -81,7 +81,8 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
             fail(unreachable.unwrap_or(errno::of(fault)))
         });
     let after = errno::get();
-    if given_up && attempt.pinned && wish.call != Call::Bind {
+    // Failed binds by number have made the kernel forget the address that the program had bound.
+    if given_up && attempt.lifted.is_some() && wish.call != Call::Bind {
         record_address(wish.socket.fd, &wish.local);
     }
     if !given_up {
@@ -118,8 +119,8 @@ struct Attempt<'a> {
     probe: Option<Probe>,
     /// A run was found to be taken.
     missed_before: bool,
-    /// A bind to a number has failed, and made the kernel forget the socket's own address.
-    pinned: bool,
+    /// The options that a bind by number must not have, from the first such bind on.
+    lifted: Option<Lifted>,
     /// How the port was come by.
     how: Verdict,
 }
@@ -178,15 +179,16 @@ impl Mechanism for Attempt<'_> {
             return Try::Done((wish.own)());
         }
         let candidate = wish.local.with_port(port);
-        let lifted = Lifted::on(wish.socket.fd);
+        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
         if wish.call == Call::Bind {
+            self.lifted = Some(lifted);
             return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
         }
         match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
-            Ok(()) if self.shared => lifted.restore_shared(),
-            Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: the socket has a port already
+            Ok(()) if self.shared => lifted.keep_shared(),
+            Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
             Err(error) => {
-                self.pinned = true;
+                self.lifted = Some(lifted);
                 return self.answered(port, Err(error));
             }
         }
@@ -216,19 +218,16 @@ impl Mechanism for Attempt<'_> {
             return Try::Again(Outcome::Taken);
         }
         let candidate = wish.local.with_port(port);
-        // SO_REUSEPORT stays lifted: with it, even a port that others listen on would look free.
-        let lifted = Lifted::on(wish.socket.fd);
-        share(wish.socket.fd);
+        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        lifted.share();
         match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
-            Ok(()) => lifted.restore_shared(),
+            Ok(()) => lifted.keep_shared(),
             Err(libc::EINVAL) => {
-                unshare(wish.socket.fd);
                 drop(lifted);
                 return Try::Done((wish.own)());
             }
             Err(error) => {
-                unshare(wish.socket.fd);
-                self.pinned = true;
+                self.lifted = Some(lifted);
                 return self.answered(port, Err(error));
             }
         }

@@ -61,6 +61,8 @@ pub(crate) struct Lifted {
     fd: c_int,
     /// What was set before, in the order of [`REUSE`].
     before: [c_int; 2],
+    /// SO_REUSEADDR is set, and not by the program.
+    sharing: bool,
 }
 
 const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
@@ -68,26 +70,44 @@ const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
 impl Lifted {
     pub(crate) fn on(fd: c_int) -> Self {
         let before = REUSE.map(|name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name).unwrap_or(0));
+        let lifted = Self { fd, before, sharing: false };
         for (name, value) in REUSE.into_iter().zip(before) {
             if value != 0 {
-                let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, name, 0);
+                lifted.set(name, 0);
             }
         }
-        Self { fd, before }
+        lifted
     }
 
-    /// Puts the options back, and lets others share the port later: the kernel reads the flag live.
-    pub(crate) fn restore_shared(mut self) {
-        share(self.fd);
+    fn set(&self, name: c_int, value: c_int) {
+        let _ = sys::setsockopt(self.fd, libc::SOL_SOCKET, name, value);
+    }
+
+    /// Lets the next bind take a port beside connections that share theirs. SO_REUSEPORT stays lifted: with it,
+    /// even a port that others listen on would look free.
+    pub(crate) fn share(&mut self) {
+        if !self.sharing {
+            self.set(libc::SO_REUSEADDR, 1);
+            self.sharing = true;
+        }
+    }
+
+    /// The socket has its port. Others may share it later: the kernel reads the flag live.
+    pub(crate) fn keep_shared(mut self) {
+        self.share();
+        self.sharing = false;
         self.before[0] = 0;
     }
 }
 
 impl Drop for Lifted {
     fn drop(&mut self) {
+        if self.sharing && self.before[0] == 0 {
+            self.set(libc::SO_REUSEADDR, 0);
+        }
         for (name, value) in REUSE.into_iter().zip(self.before) {
             if value != 0 {
-                let _ = sys::setsockopt(self.fd, libc::SOL_SOCKET, name, value);
+                self.set(name, value);
             }
         }
     }
@@ -124,16 +144,6 @@ pub(crate) fn record_address(fd: c_int, local: &Address) {
         let any = local.with_port(0);
         let _ = sys::bind(fd, any.storage(), any.len());
     }
-}
-
-/// Sets SO_REUSEADDR, so that connections to other peers may use the same port.
-pub(crate) fn share(fd: c_int) {
-    let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1);
-}
-
-/// Undoes [`share`].
-pub(crate) fn unshare(fd: c_int) {
-    let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 0);
 }
 
 /// A socket made non-blocking for the length of a connect.
