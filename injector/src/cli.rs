@@ -13,13 +13,18 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// The command that is in a hurry.
+const RUN: &str = "run";
+/// How wide help may become, in characters.
+const WIDTH: usize = 100;
+
 /// Run any program with its ports under a policy
 ///
 /// portshim runs an unmodified program so that every port that the program did not choose itself
 /// comes from your policy: ports that may be handed out, ports that never are, ports that may not
 /// be bound at all. No root, no kernel change, the host's own network.
 #[derive(Parser)]
-#[command(name = "portshim", version, max_term_width = 100, after_help = examples::PORTSHIM)]
+#[command(name = "portshim", version, max_term_width = WIDTH, after_help = examples::PORTSHIM)]
 #[command(subcommand_required = true, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
@@ -29,12 +34,6 @@ struct Cli {
 /// What portshim can do.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run a program under a policy
-    ///
-    /// portshim becomes the program: same process, same signals, same terminal, same exit status, and
-    /// not a word on standard output or standard error. Exit status 125: portshim itself failed and
-    /// nothing was launched; 126: the program cannot be executed; 127: it was not found.
-    #[command(after_help = examples::RUN)]
     Run(Run),
     /// Show what a policy comes to, scope by scope, and where each part came from
     #[command(after_help = examples::SHOW)]
@@ -67,8 +66,13 @@ pub(crate) enum Command {
     Man(Man),
 }
 
-/// `portshim run`.
+/// Run a program under a policy
+///
+/// portshim becomes the program: same process, same signals, same terminal, same exit status, and
+/// not a word on standard output or standard error. Exit status 125: portshim itself failed and
+/// nothing was launched; 126: the program cannot be executed; 127: it was not found.
 #[derive(Args)]
+#[command(after_help = examples::RUN, override_usage = "portshim run [OPTIONS] -- CMD [ARG]...", max_term_width = WIDTH)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
@@ -203,8 +207,19 @@ pub(crate) enum Parsed {
 
 /// Reads the arguments, the first of which is the command's own name.
 pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
-    match table().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => Ok(Parsed::Command(cli.command)),
+    // A program is waiting to be started: the tables of the other commands are not even made for it.
+    if args.get(1).is_some_and(|name| name == RUN) {
+        let command = Run::augment_args(clap::Command::new(RUN).bin_name(format!("portshim {RUN}")));
+        let matches = command.try_get_matches_from(&args[1..]);
+        return parsed(matches.and_then(|matches| Run::from_arg_matches(&matches)).map(Command::Run));
+    }
+    let matches = table().try_get_matches_from(args);
+    parsed(matches.and_then(|matches| Cli::from_arg_matches(&matches)).map(|cli| cli.command))
+}
+
+fn parsed(result: Result<Command, clap::Error>) -> Result<Parsed, Failure> {
+    match result {
+        Ok(command) => Ok(Parsed::Command(command)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Parsed::Text(e.render().to_string()))
         }

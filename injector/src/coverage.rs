@@ -48,7 +48,12 @@ pub(crate) enum Obstacle {
     /// Its loader belongs to another C library.
     Loader(String),
     /// It is for another machine or word size.
-    Machine(String),
+    Machine {
+        /// Which: `32-bit x86`.
+        theirs: String,
+        /// The one that the library is for.
+        ours: String,
+    },
 }
 
 impl Obstacle {
@@ -60,7 +65,7 @@ impl Obstacle {
             Self::SetId => "set-id",
             Self::Capabilities => "capabilities",
             Self::Loader(_) => "foreign-libc",
-            Self::Machine(_) => "foreign-machine",
+            Self::Machine { .. } => "foreign-machine",
         }
     }
 }

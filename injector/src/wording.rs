@@ -49,9 +49,7 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::Loader(loader) => {
             format!("is loaded by `{loader}`: it uses another C library than the one portshim's library is made for")
         }
-        Obstacle::Machine(machine) => {
-            format!("is a {machine} program; portshim's library is {}-bit {}", usize::BITS, std::env::consts::ARCH)
-        }
+        Obstacle::Machine { theirs, ours } => format!("is a {theirs} program; portshim's library is {ours}"),
     }
 }
 
@@ -67,7 +65,7 @@ pub(crate) fn remedy(obstacle: &Obstacle) -> &'static str {
         Obstacle::Loader(_) => {
             "use the program's glibc build, or run it in a network namespace with the range set by sysctl"
         }
-        Obstacle::Machine(_) => "use the program's build for this machine, or run it in a network namespace",
+        Obstacle::Machine { .. } => "use the program's build for this machine, or run it in a network namespace",
     }
 }
 

@@ -73,8 +73,10 @@ impl SharedSet {
         }
     }
 
-    fn store(&self, set: &PortSet) {
-        for (word, bits) in self.words.iter().zip(set.words()) {
+    /// Fills a set that is still empty. Words without a port are left alone: most of a region's pages
+    /// are then never touched.
+    fn fill(&self, set: &PortSet) {
+        for (word, bits) in self.words.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
             word.store(*bits, Relaxed);
         }
     }
@@ -290,9 +292,9 @@ impl Rules {
         }
         for scope in Scope::ALL {
             let (shared, from) = (self.scope(scope), effective.scope(scope));
-            shared.dynamic.store(&from.dynamic);
-            shared.reserved.store(&from.reserved);
-            shared.blocked.store(&from.blocked);
+            shared.dynamic.fill(&from.dynamic);
+            shared.reserved.fill(&from.reserved);
+            shared.blocked.fill(&from.blocked);
         }
     }
 }
@@ -307,8 +309,9 @@ pub struct Header {
     pub follow: AtomicU32,
     /// The process that laid the region down.
     pub creator: AtomicU32,
-    /// When that process started, in clock ticks since boot (proc(5), field 22): tells a reused number.
-    pub creator_started: AtomicU64,
+    /// When that was, in clock ticks since boot: a process of that number that started later (proc(5),
+    /// field 22) is another.
+    pub created: AtomicU64,
     /// Unpredictable bits: the key of the hashes, the base of unseeded choices.
     pub secret: AtomicU64,
     /// Goes up whenever a socket of the session loses its port while open, so that no process keeps
@@ -415,13 +418,13 @@ impl Region {
     }
 
     /// The bytes that a file of this session starts with; the rest, up to [`Region::SIZE`], is zero.
-    /// Takes the box so that nobody else can be writing.
+    /// Borrows the region for itself alone, so that nobody else can be writing.
     #[must_use]
-    pub fn into_bytes(self: Box<Self>) -> Vec<u8> {
+    pub fn as_bytes(&mut self) -> &[u8] {
         let used = self.used();
-        // SAFETY: we own all `SIZE` bytes, `used` is not more, and the layout has no padding: every
-        // field is a multiple of its successor's alignment (asserted below).
-        unsafe { core::slice::from_raw_parts(core::ptr::from_ref(&*self).cast::<u8>(), used) }.to_vec()
+        // SAFETY: all `SIZE` bytes are borrowed by us alone, `used` is not more, and the layout has no
+        // padding: every field is a multiple of its successor's alignment (asserted below).
+        unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), used) }
     }
 
     /// A snapshot from bytes that were read from a session's file.

@@ -177,9 +177,9 @@ mod tests {
     fn what_is_encoded_is_decoded() {
         let rules = [effective(), Effective { matches: None, seed: None, ..effective() }];
         let line = encode(&rules, Options { follow: false });
-        let region = Region::boxed(&[]);
+        let mut region = Region::boxed(&[]);
         assert_eq!(decode(line.as_bytes(), &region), Ok(Options { follow: false }), "{line}");
-        assert_eq!(region.into_bytes(), Region::boxed(&rules).into_bytes(), "{line}");
+        assert_eq!(region.as_bytes(), Region::boxed(&rules).as_bytes(), "{line}");
     }
 
     #[test]

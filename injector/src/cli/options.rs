@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use portshim_policy::text::Setting;
+use portshim_policy::{Order, Preset};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -21,29 +22,27 @@ pub(crate) struct PolicyOptions {
 }
 
 /// The word for an option's value, and what help says of it.
-fn described(setting: Setting) -> (&'static str, &'static str) {
-    match setting {
-        Setting::Preset => (
-            "NAME",
-            "Start from a system's port model: host (the default), linux, windows-xp, windows-2003,\n\
-             windows-2003-sp1, windows-vista, bsd, freebsd, iana",
-        ),
+fn described(setting: Setting) -> (&'static str, String) {
+    let (value, help) = match setting {
+        Setting::Preset => {
+            let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
+            return ("NAME", format!("Start from a system's port model: {}", names.join(", ")));
+        }
+        Setting::Select => {
+            let names = Order::ALL.map(Order::name);
+            return ("ORDER", format!("Try ports in this order: {}", names.join(", ")));
+        }
         Setting::Range => ("SPEC", "Hand out these ports, and no others"),
         Setting::Reserve => ("SPEC", "Never hand these ports out; binding one by its number still succeeds"),
         Setting::Block => ("SPEC", "Never hand these ports out, and refuse to bind one by its number"),
-        Setting::Select => (
-            "ORDER",
-            "Try ports in this order: native, sequential, descending, random-start, random, hash,\n\
-             double-hash, random-increment",
-        ),
         Setting::Sharing => (
             "HOW",
-            "Let connections to different peers share a port (tuple), or give every connection a port\n\
-             of its own (exclusive)",
+            "Let connections to different peers share a port (tuple), or give each one a port of its own (exclusive)",
         ),
         Setting::Seed => ("N", "Make every choice repeatable"),
         Setting::MaxUserPort => ("N", "Set the last port of the range of the Windows models up to 2003"),
-    }
+    };
+    (value, help.into())
 }
 
 fn name(setting: Setting) -> &'static str {

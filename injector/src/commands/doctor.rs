@@ -9,6 +9,8 @@ use crate::{output, policy, wording};
 use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches};
 use serde::Serialize;
 
+/// What a set without ports is written as.
+const NONE: &str = "none";
 /// The program is not covered in full.
 const NOT_COVERED: u8 = 1;
 
@@ -147,8 +149,16 @@ impl Finding<'_> {
             let (together, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
             let names: Vec<_> = together.iter().map(|means| means.scope).collect();
             say("ports", &names.join(" "));
-            say("  steered", &format!("{} (the kernel chooses)", first.steered));
-            say("  pinned", &format!("{} (bound by number)", first.pinned));
+            for (word, ports, how) in
+                [("  steered", &first.steered, "the kernel chooses"), ("  pinned", &first.pinned, "bound by number")]
+            {
+                if ports != NONE {
+                    say(word, &format!("{ports} ({how})"));
+                }
+            }
+            if (first.steered.as_str(), first.pinned.as_str()) == (NONE, NONE) {
+                say("", "none to hand out");
+            }
             rest = others;
         }
         text

@@ -5,7 +5,9 @@ use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _};
 use object::read::{ReadCache, ReadCacheOps, ReadRef, StringTable};
 use object::{Endianness, FileKind};
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 /// The parts of an ELF file that decide whether a library can be preloaded.
@@ -25,9 +27,60 @@ pub(super) struct Elf {
     pub(super) go: bool,
 }
 
+/// A file, read by the page: what decides stands close together in few places.
+struct Pages<'a> {
+    file: &'a File,
+    at: u64,
+    page: Vec<u8>,
+    /// Where in the file the page begins.
+    begin: u64,
+}
+
+const PAGE: u64 = 4096;
+
+impl ReadCacheOps for Pages<'_> {
+    fn len(&mut self) -> Result<u64, ()> {
+        self.file.metadata().map(|metadata| metadata.len()).map_err(drop)
+    }
+
+    fn seek(&mut self, position: u64) -> Result<u64, ()> {
+        self.at = position;
+        Ok(position)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ()> {
+        let offset = self.at.checked_sub(self.begin).filter(|offset| *offset < self.page.len() as u64);
+        let offset = match offset {
+            Some(offset) => offset,
+            None => {
+                self.begin = self.at / PAGE * PAGE;
+                self.page.resize(PAGE as usize, 0);
+                let read = self.file.read_at(&mut self.page, self.begin).map_err(drop)?;
+                self.page.truncate(read);
+                self.at - self.begin
+            }
+        };
+        let rest = self.page.get(offset as usize..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.at += count as u64;
+        Ok(count)
+    }
+
+    fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<(), ()> {
+        while !buffer.is_empty() {
+            match self.read(buffer)? {
+                0 => return Err(()),
+                count => buffer = &mut buffer[count..],
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Reads an ELF file; `None` where it is none, or too broken for the kernel.
-pub(super) fn read<R: ReadCacheOps>(file: R) -> Option<Elf> {
-    let cache = ReadCache::new(file);
+pub(super) fn read(file: &File) -> Option<Elf> {
+    let cache = ReadCache::new(Pages { file, at: 0, page: Vec::new(), begin: 0 });
     match FileKind::parse(&cache).ok()? {
         FileKind::Elf32 => parse::<object::elf::FileHeader32<Endianness>, _>(32, &cache),
         FileKind::Elf64 => parse::<object::elf::FileHeader64<Endianness>, _>(64, &cache),

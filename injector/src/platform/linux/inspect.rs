@@ -81,7 +81,7 @@ fn follow(program: &mut Program, path: &Path) -> Result<Option<PathBuf>, Find> {
         program.by_shell = true;
         return Ok(Some(SHELL.into()));
     }
-    let Some(elf) = elf::read(file.try_clone().map_err(|e| Find::Denied(path.to_owned(), plain(&e)))?) else {
+    let Some(elf) = elf::read(&file) else {
         return Err(Find::Denied(path.to_owned(), "it is a damaged ELF file".into()));
     };
     step(format!("a {}-bit ELF program", elf.bits));
@@ -140,7 +140,8 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     let (bits, machine) = (usize::BITS, own_machine());
     if (elf.bits, elf.machine) != (bits, machine) {
         let name = machine_name(elf.machine);
-        return Coverage::None(Obstacle::Machine(format!("{}-bit {name}", elf.bits)));
+        let ours = format!("{bits}-bit {}", machine_name(machine));
+        return Coverage::None(Obstacle::Machine { theirs: format!("{}-bit {name}", elf.bits), ours });
     }
     let Some(loader) = &elf.loader else {
         // The loader itself, started by hand, names none either.

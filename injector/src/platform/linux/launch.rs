@@ -40,7 +40,8 @@ fn string(bytes: &[u8]) -> CString {
 
 pub(super) fn failure(program: &Program, errno: Errno) -> Failure {
     match errno {
-        Errno::ENOENT => wording::not_found(&program.typed),
+        Errno::ENOENT if !program.path.exists() => wording::not_found(&program.typed),
+        Errno::ENOENT => wording::cannot_execute(&program.path, "its interpreter or loader does not exist"),
         errno => wording::cannot_execute(&program.path, &wording::plain(&errno.into())),
     }
 }

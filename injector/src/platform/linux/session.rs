@@ -3,16 +3,21 @@
 use super::private;
 use super::sweep::is_mapped;
 use crate::wording::plain;
-use nix::unistd::Pid;
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use portshim_policy::{Effective, Region};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// The names of session files begin so; the number of the process that made one follows.
 pub(super) const PREFIX: &str = "session-";
+
+/// Pages without anything in them are left out of the file: a region is mostly empty.
+const PAGE: usize = 4096;
 
 /// A session that this process laid down.
 pub(crate) struct Session {
@@ -26,14 +31,14 @@ impl Session {
     pub(crate) fn create(rules: &[Effective], follow: bool, log: bool) -> Result<Self, String> {
         let directory = private::runtime()?;
         let random = random()?;
-        let region = Region::boxed(rules);
+        let mut region = Region::boxed(rules);
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
-        region.header.creator_started.store(started(Pid::this()).unwrap_or(0), Relaxed);
+        region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
         let path = directory.join(format!("{PREFIX}{}-{:016x}", Pid::this(), random[1]));
-        write(&path, &region.into_bytes())
+        write(&path, region.as_bytes())
             .map(|file| Self { path: path.clone(), file })
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))
     }
@@ -58,11 +63,22 @@ impl Session {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<File> {
-    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes).and_then(|()| file.set_len(Region::SIZE as u64)).inspect_err(|_| {
-        let _ = fs::remove_file(path);
-    })?;
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    let mut pages = bytes.chunks(PAGE).enumerate().filter(|(_, page)| **page != [0; PAGE][..page.len()]);
+    pages
+        .try_for_each(|(n, page)| file.write_all_at(page, (n * PAGE) as u64))
+        .and_then(|()| file.set_len(Region::SIZE as u64))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(path);
+        })?;
     Ok(file)
+}
+
+/// Now, as proc(5) counts the time at which a process started.
+fn ticks() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
+    let second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    (Duration::from(now).as_micros() * second.unsigned_abs() as u128 / 1_000_000) as u64
 }
 
 fn random() -> Result<[u64; 2], String> {
@@ -90,13 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_started_before_its_children() {
+    fn a_process_started_after_its_parent_and_before_now() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());
         let (ours, its) = (started(Pid::this()).unwrap(), started(pid).unwrap());
+        let now = ticks();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(0 < ours && ours <= its, "{ours} {its}");
+        assert!(0 < ours && ours <= its && its <= now, "{ours} {its} {now}");
         assert_eq!(started(pid), None);
     }
 }

@@ -60,10 +60,10 @@ fn is_orphan(directory: &Path, name: &OsStr) -> bool {
     let Some(start) = pid.and_then(|pid| started(Pid::from_raw(pid))) else { return true };
     let mut header = Vec::new();
     let read = File::open(directory.join(name)).and_then(|file| file.take(HEADER).read_to_end(&mut header));
-    // A process of that number lives. Where the region does not say when its creator started, because
-    // it is being written or was scribbled over, it has the benefit of the doubt.
+    // A process of that number lives; it is another where it started after the region was made. A region
+    // that does not say when, because it is being written or was scribbled over, has the benefit of the doubt.
     match read.ok().and_then(|_| Region::from_bytes(&header).ok()) {
-        Some(region) => region.header.creator_started.load(Relaxed) != start,
+        Some(region) => region.header.created.load(Relaxed) < start,
         None => false,
     }
 }
