@@ -234,6 +234,14 @@ impl Rules {
         &self.live[scope.index()]
     }
 
+    /// Whether every choice in `scope` is left to the system, which can be steered to the ports of
+    /// `steerable`.
+    #[must_use]
+    pub fn leaves_choice(&self, scope: Scope, steerable: Option<PortRange>) -> bool {
+        let inside = |hull| steerable.is_some_and(|range| range.encloses(hull));
+        self.order() == Order::Native && self.seed().is_none() && self.scope(scope).hull().is_some_and(inside)
+    }
+
     /// Randomness for one request. A seed makes it a function of how many were drawn before in this
     /// scope; without one, `secret` makes it unpredictable.
     pub fn entropy(&self, scope: Scope, secret: u64) -> impl Entropy + '_ {

@@ -17,7 +17,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) session: Session,
     pub(crate) socket: Socket,
     pub(crate) call: Call,
-    /// The socket's own address, or the one that it is about to be bound to. It has no port.
+    /// The socket's own address, or the one that it is about to be bound to. A port in
+    /// it may be one that the socket has lost.
     pub(crate) local: Address,
     pub(crate) peer: Option<Address>,
     /// Whether the call is well formed, so that the kernel would come to choose a port for it.
@@ -41,13 +42,22 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let before = errno::get();
     let rules = wish.session.rules;
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let steerable = host::steerable();
+    let left_to_kernel = rules.leaves_choice(scope, steerable);
+    let mut unsure = wish.local.port() != 0;
+    if unsure && !left_to_kernel {
+        if wish.socket.refuses_bind(&wish.local) {
+            return (wish.own)();
+        }
+        unsure = false;
+    }
     let secret = wish.session.region.header.secret.load(Relaxed);
     let range = RangeOption::of(wish.socket.fd);
     let request = Request {
         call: wish.call,
         scope,
         dual,
-        reuse: matches!(wish.call, Call::Bind | Call::Listen) && wish.socket.reuses_address(),
+        reuse: !left_to_kernel && matches!(wish.call, Call::Bind | Call::Listen) && wish.socket.reuses_address(),
         limit: range.limit(),
         peer: wish
             .peer
@@ -62,14 +72,18 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
         beside: None,
         probe: None,
+        unsure,
         missed_before: false,
         lifted: None,
         how: Verdict::Steered,
     };
     let mut given_up = false;
-    let answer = Plan::new(rules, request, host::steerable())
+    let answer = Plan::new(rules, request, steerable)
         .drive(&mut attempt, &mut rules.entropy(scope, secret))
         .unwrap_or_else(|fault| {
+            if unsure && wish.socket.refuses_bind(&wish.local) {
+                return (wish.own)();
+            }
             wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
             given_up = true;
             // On TCP the kernel looks for a route before it looks for a port.
@@ -87,9 +101,9 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     }
     if !given_up {
         // Many a call that fails has taken a port all the same.
-        let logged = wish.session.logs() || (answer < 0 && after != libc::EINPROGRESS);
+        let logged = unsure || wish.session.logs() || (answer < 0 && after != libc::EINPROGRESS);
         let port = if logged { Address::local(wish.socket.fd).map_or(0, |local| local.port()) } else { 0 };
-        if !logged || port != 0 {
+        if (!logged || port != 0) && !(unsure && port == wish.local.port()) {
             wish.session.note(wish.call, scope, attempt.how, port);
         }
     }
@@ -117,6 +131,8 @@ struct Attempt<'a> {
     beside: Option<Beside>,
     /// The socket that asks for free ports, while it has found none.
     probe: Option<Probe>,
+    /// The socket may have had a port all along.
+    unsure: bool,
     /// A run was found to be taken.
     missed_before: bool,
     /// The options that a bind by number must not have, from the first such bind on.
@@ -162,7 +178,7 @@ impl Mechanism for Attempt<'_> {
             self.missed_before = true;
             return Try::Again(Outcome::Taken);
         }
-        if (answer >= 0 || errno::get() == libc::EINPROGRESS) && self.missed(run) {
+        if (answer >= 0 || errno::get() == libc::EINPROGRESS) && !self.unsure && self.missed(run) {
             return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
                 Try::Again(Outcome::Unsteerable)
             } else {

@@ -74,13 +74,10 @@ impl Socket {
         (if to_v4 { v4 } else { v6 }, true)
     }
 
-    /// Whether the socket, whose address is `local`, has a port. A TCP socket whose connection was refused
-    /// or undone still shows the port that it has lost.
-    pub(crate) fn has_port(&self, local: &Address) -> bool {
-        if local.port() == 0 || self.transport == Transport::Udp {
-            return local.port() != 0;
-        }
-        known::is_bound(self.fd) || self.is_open() || self.refuses_bind(local)
+    /// Whether the socket, whose address is `local`, surely has a port. A TCP socket whose connection was
+    /// refused or undone still shows the port that it has lost: of it, nothing is sure.
+    pub(crate) fn surely_has_port(&self, local: &Address) -> bool {
+        local.port() != 0 && (self.transport == Transport::Udp || known::is_bound(self.fd) || self.is_open())
     }
 
     /// Whether a TCP socket listens, is connected, or is about to be.
@@ -90,8 +87,9 @@ impl Socket {
         sys::getsockopt::<[u8; 4]>(self.fd, libc::SOL_TCP, libc::TCP_INFO).is_ok_and(|info| info[0] != TCP_CLOSE)
     }
 
-    /// Whether the kernel takes the socket for bound, seen from what it refuses.
-    fn refuses_bind(&self, local: &Address) -> bool {
+    /// Whether the kernel takes a closed TCP socket for bound, seen from what it refuses. Where it does not, the
+    /// socket keeps its address, and shows no port any more.
+    pub(crate) fn refuses_bind(&self, local: &Address) -> bool {
         if self.family == libc::AF_INET6 {
             // IPV6_V6ONLY cannot be set any more, not even to what it is.
             let only = c_int::from(self.is_v6_only());

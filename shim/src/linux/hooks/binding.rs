@@ -68,11 +68,10 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     let Some(session) = session::get() else { return own() as c_int };
     let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() as c_int };
     let Ok(local) = Address::local(fd) else { return own() as c_int };
-    if socket.has_port(&local) {
+    if socket.surely_has_port(&local) {
         known::forget(fd);
         return own() as c_int;
     }
-    let local = local.with_port(0);
     serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, waits: Waits::Once, own: &own })
         as c_int
 }

@@ -40,7 +40,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
         Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
         Transport::Udp => {
             let Ok(local) = Address::local(fd) else { return own() };
-            if socket.has_port(&local) {
+            if socket.surely_has_port(&local) {
                 return own();
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
@@ -61,11 +61,10 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
 /// Connects a TCP socket to `peer`.
 pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, waits: Waits, own: &dyn Fn() -> isize) -> isize {
     let Ok(local) = Address::local(socket.fd) else { return own() };
-    if socket.has_port(&local) {
+    if socket.surely_has_port(&local) {
         known::forget(socket.fd); // should the connection fail, the port may be lost
         return own();
     }
-    let local = local.with_port(0);
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
     serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, waits, own })
 }

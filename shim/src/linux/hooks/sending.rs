@@ -132,7 +132,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
         }
         (Transport::Udp, to) => {
             let Ok(local) = Address::local(fd) else { return own() };
-            if socket.has_port(&local) {
+            if socket.surely_has_port(&local) {
                 known::settle(fd, epoch);
                 return own();
             }
