@@ -231,6 +231,8 @@ impl<'a> Plan<'a> {
         let run = view.run_around(port);
         self.runs = Some(match run.last().checked_add(1) {
             Some(at) => Runs { at, wrapped, ..runs },
+            // The end of all ports. From here the tour goes on at 0, but once only: sets may change meanwhile.
+            None if wrapped => Runs { at: runs.start, wrapped, ..runs },
             None => Runs { at: 0, wrapped: true, ..runs },
         });
         Some(run)

@@ -31,9 +31,9 @@ impl Diag {
 
     /// Whether a TCP connect from `local` to `peer` would find its 4-tuple free. Where the kernel
     /// gives no answer, it is not: a socket bound by number could never be moved again.
-    pub(crate) fn is_free(&self, local: &Address, peer: &Address) -> bool {
+    pub(crate) fn is_free(&self, local: &Address, peer: &Address, interface: i32) -> bool {
         let mut reply = [0u8; 512];
-        if sys::send(self.fd, &request(local, peer)).is_err() {
+        if sys::send(self.fd, &request(local, peer, interface)).is_err() {
             return false;
         }
         let Ok(len) = sys::recv(self.fd, &mut reply) else { return false };
@@ -65,7 +65,7 @@ impl Drop for Diag {
 }
 
 /// `struct nlmsghdr` and `struct inet_diag_req_v2`, as bytes.
-fn request(local: &Address, peer: &Address) -> [u8; REQUEST] {
+fn request(local: &Address, peer: &Address, interface: i32) -> [u8; REQUEST] {
     let v4 = local.family() == libc::AF_INET || local.is_mapped() || peer.is_mapped();
     let bytes = |address: &Address| {
         let ip = address.ip();
@@ -93,7 +93,8 @@ fn request(local: &Address, peer: &Address) -> [u8; REQUEST] {
     put(&peer.port().to_be_bytes());
     put(&bytes(local));
     put(&bytes(peer));
-    put(&if v4 { 0 } else { peer.interface() }.to_ne_bytes());
+    // A link-local peer names its interface; else it is the one that the socket is confined to.
+    put(&if interface == 0 && !v4 { peer.interface() as i32 } else { interface }.to_ne_bytes());
     put(&[0xff; 8]); // no cookie is known
     message
 }

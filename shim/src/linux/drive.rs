@@ -46,7 +46,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let left_to_kernel = rules.leaves_choice(scope, steerable);
     let mut unsure = wish.local.port() != 0;
     if unsure && !left_to_kernel {
-        if wish.socket.refuses_bind(&wish.local) {
+        if wish.socket.refuses_address(&wish.local) {
             return (wish.own)();
         }
         unsure = false;
@@ -75,13 +75,14 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         unsure,
         missed_before: false,
         lifted: None,
+        patience: 10_000,
         how: Verdict::Steered,
     };
     let mut given_up = false;
     let answer = Plan::new(rules, request, steerable)
         .drive(&mut attempt, &mut rules.entropy(scope, secret))
         .unwrap_or_else(|fault| {
-            if unsure && wish.socket.refuses_bind(&wish.local) {
+            if unsure && wish.socket.refuses_address(&wish.local) {
                 return (wish.own)();
             }
             wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
@@ -96,8 +97,8 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         });
     let after = errno::get();
     // Failed binds by number have made the kernel forget the address that the program had bound.
-    if given_up && attempt.lifted.is_some() && wish.call != Call::Bind {
-        record_address(wish.socket.fd, &wish.local);
+    if given_up && attempt.lifted.is_some() && wish.call != Call::Bind && !wish.local.is_wildcard() {
+        let _ = record_address(wish.socket.fd, &wish.local);
     }
     if !given_up {
         // Many a call that fails has taken a port all the same.
@@ -137,6 +138,8 @@ struct Attempt<'a> {
     missed_before: bool,
     /// The options that a bind by number must not have, from the first such bind on.
     lifted: Option<Lifted>,
+    /// How many times more this request will wait for another thread's claim.
+    patience: u32,
     /// How the port was come by.
     how: Verdict,
 }
@@ -146,6 +149,7 @@ struct Attempt<'a> {
 struct Beside {
     source: Address,
     diag: Diag,
+    interface: i32,
 }
 
 impl Mechanism for Attempt<'_> {
@@ -162,7 +166,9 @@ impl Mechanism for Attempt<'_> {
                 host::cannot_steer();
                 return Try::Again(Outcome::Unsteerable);
             }
-            Err(_) => return Try::Done((self.wish.own)()),
+            Err(libc::EBADF | libc::ENOTSOCK) => return Try::Done((self.wish.own)()),
+            // A seccomp filter, perhaps.
+            Err(_) => return Try::Again(Outcome::Unsteerable),
         }
         if self.exclusive && self.wish.binds {
             let any = self.wish.local.with_port(0);
@@ -198,14 +204,14 @@ impl Mechanism for Attempt<'_> {
         let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
         if wish.call == Call::Bind {
             self.lifted = Some(lifted);
-            return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
+            return self.answered(hooks::next_bind(wish.socket.fd, &candidate));
         }
         match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
             Ok(()) if self.shared => lifted.keep_shared(),
             Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
             Err(error) => {
                 self.lifted = Some(lifted);
-                return self.answered(port, Err(error));
+                return self.answered(Err(error));
             }
         }
         Try::Done((wish.own)())
@@ -222,15 +228,15 @@ impl Mechanism for Attempt<'_> {
                 Err(_) => return Try::Again(Outcome::Taken),
             };
             let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
-            self.beside = Some(Beside { source, diag });
+            self.beside = Some(Beside { source, diag, interface: wish.socket.interface() });
         }
         let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
         let source = beside.source.with_port(port);
         // From asking to connecting, nobody else of the session may be about to take the same tuple.
-        let Some(claim) = Claim::on(wish.session.region.header.claim(port)) else {
+        let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
             return Try::Again(Outcome::Taken);
         };
-        if !beside.diag.is_free(&source, peer) {
+        if !beside.diag.is_free(&source, peer, beside.interface) {
             return Try::Again(Outcome::Taken);
         }
         let candidate = wish.local.with_port(port);
@@ -244,30 +250,35 @@ impl Mechanism for Attempt<'_> {
             }
             Err(error) => {
                 self.lifted = Some(lifted);
-                return self.answered(port, Err(error));
+                return self.answered(Err(error));
             }
         }
         if wish.waits == Waits::Once {
             return Try::Done((wish.own)());
         }
-        // The claim must not be held for as long as the peer takes to answer.
+        // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
+        // cancelled: so a call of ours starts the connection, and the program's own waits for it.
         let quick = NonBlocking::on(wish.socket.fd);
-        let answer = (wish.own)();
+        let started = sys::connect(wish.socket.fd, peer.storage(), peer.len());
         drop(claim); // the kernel holds the tuple from here on
-        let under_way = quick.was_blocking() && answer < 0 && errno::get() == libc::EINPROGRESS;
+        let waits = quick.was_blocking() && started == Err(libc::EINPROGRESS);
         drop(quick);
-        Try::Done(if under_way { (wish.own)() } else { answer })
+        Try::Done(match started {
+            _ if waits => (wish.own)(),
+            Ok(()) => 0,
+            Err(error) => fail(error),
+        })
     }
 }
 
 impl Attempt<'_> {
     /// What came of binding `port`.
-    fn answered(&self, port: u16, result: sys::Result<()>) -> Try<isize> {
+    fn answered(&self, result: sys::Result<()>) -> Try<isize> {
         match result {
             Ok(()) => Try::Done(0),
             Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
-            // A privileged port and no privilege: not a port that this program can get.
-            Err(libc::EACCES) if port < 1024 => Try::Again(Outcome::Taken),
+            // A privileged port (ip_unprivileged_port_start) and no privilege: not one for this program.
+            Err(libc::EACCES) => Try::Again(Outcome::Taken),
             Err(error) => Try::Done(fail(error)),
         }
     }
@@ -316,30 +327,33 @@ impl Attempt<'_> {
 }
 
 /// A port that this thread alone, in the whole session, may be gambling on.
-struct Claim<'a>(&'a AtomicU32);
+struct Claim<'a> {
+    slot: &'a AtomicU32,
+    owner: u32,
+}
 
 impl<'a> Claim<'a> {
-    /// `None` where another thread holds on to it for long.
-    fn on(slot: &'a AtomicU32) -> Option<Self> {
-        const PATIENCE: u32 = 10_000;
-        let own = sys::process();
-        for _ in 0..PATIENCE {
-            match slot.compare_exchange(0, own, Acquire, Relaxed) {
-                Ok(_) => return Some(Self(slot)),
-                Err(other) if other != own && !sys::is_alive(other) => {
-                    if slot.compare_exchange(other, own, Acquire, Relaxed).is_ok() {
-                        return Some(Self(slot));
+    /// `None` where another thread holds on to it for longer than `patience` lasts.
+    fn on(slot: &'a AtomicU32, patience: &mut u32) -> Option<Self> {
+        let owner = sys::process();
+        loop {
+            match slot.compare_exchange(0, owner, Acquire, Relaxed) {
+                Ok(_) => return Some(Self { slot, owner }),
+                Err(other) if other != owner && !sys::is_alive(other) => {
+                    if slot.compare_exchange(other, owner, Acquire, Relaxed).is_ok() {
+                        return Some(Self { slot, owner });
                     }
                 }
                 Err(_) => sys::pause(),
             }
+            *patience = patience.checked_sub(1)?;
         }
-        None
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.0.store(0, Release);
+        // Not where another has taken it over, having taken us for dead.
+        let _ = self.slot.compare_exchange(self.owner, 0, Release, Relaxed);
     }
 }

@@ -39,9 +39,10 @@ static LIBRARY: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 
 const ROOM: usize = 4096;
 struct Store(UnsafeCell<[u8; ROOM]>);
-// SAFETY: written by `keep` alone, which runs once, before anything reads it.
+// SAFETY: written by `keep` alone, which runs once, before anything reads them.
 unsafe impl Sync for Store {}
 static STORE: Store = Store(UnsafeCell::new([0; ROOM]));
+static PATH: Store = Store(UnsafeCell::new([0; ROOM]));
 
 /// Reads what this process was started with. `None` where nothing asks for portshim, or
 /// PORTSHIM_DISABLE=1 switches it off.
@@ -135,9 +136,30 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
     unsafe {
         let mut info: libc::Dl_info = core::mem::zeroed();
         if libc::dladdr(keep as *const c_void, &raw mut info) != 0 {
-            LIBRARY.store(info.dli_fname.cast_mut(), Relaxed);
+            LIBRARY.store(absolute(info.dli_fname), Relaxed);
         }
     }
+}
+
+/// A path that holds wherever the program goes. Null where it is too long.
+///
+/// # Safety
+/// `path` is a string that stays; the call is made once.
+unsafe fn absolute(path: *const c_char) -> *mut c_char {
+    // SAFETY: as the caller promises.
+    let name = unsafe { CStr::from_ptr(path) }.to_bytes();
+    if name.starts_with(b"/") {
+        return path.cast_mut();
+    }
+    // SAFETY: nobody else has the store.
+    let store = unsafe { &mut *PATH.0.get() };
+    let folder = sys::current_folder(store).unwrap_or(ROOM);
+    if folder + 1 + name.len() >= ROOM {
+        return null_mut();
+    }
+    store[folder] = b'/';
+    store[folder + 1..][..name.len()].copy_from_slice(name);
+    store.as_mut_ptr().cast::<c_char>()
 }
 
 /// This process's own environment.
@@ -218,7 +240,9 @@ impl Missing {
     fn look_at(&mut self, entry: *const c_char, memory: &mut Memory) -> Option<()> {
         let starts = |memory: &mut Memory, prefix: &[u8]| memory.starts_with(entry as usize, prefix);
         if starts(memory, DISABLE)? {
-            return None;
+            if memory.starts_with(entry as usize + DISABLE.len(), b"1\0")? {
+                return None;
+            }
         } else if starts(memory, POLICY)? || starts(memory, SESSION)? {
             self.needs_policy = false;
         } else if starts(memory, PRELOAD)? {

@@ -1,95 +1,109 @@
 //! What is known of descriptors without asking the kernel: settled ones, from which a send cannot bind;
-//! fresh datagram sockets, which even a failing write binds; sockets that have just been bound. A cache
-//! and no more: "unknown" leads to the slow path, which asks the kernel.
+//! fresh datagram sockets, which even a failing write binds; TCP sockets that have just been bound. A
+//! cache and no more: "unknown" leads to the slow path, which asks the kernel.
 
 use super::session;
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 const DESCRIPTORS: usize = 65536;
-const SETTLED: u8 = 1;
-const FRESH_DATAGRAM: u8 = 2;
-const BOUND: u8 = 3;
 
-static STATE: [AtomicU8; DESCRIPTORS] = [const { AtomicU8::new(0) }; DESCRIPTORS];
-/// The session's epoch for which `STATE` holds.
-static EPOCH: AtomicU32 = AtomicU32::new(0);
+/// A cell is 0 for "unknown", or one of these with a number in its lower bits: the session's epoch, so that
+/// a new epoch makes all such cells unknown at once; for a fresh socket a serial number, so that it is
+/// not taken for another that had the same descriptor.
+const SETTLED: u32 = 1 << 30;
+const BOUND: u32 = 2 << 30;
+const FRESH_DATAGRAM: u32 = 3 << 30;
+const NUMBER: u32 = (1 << 30) - 1;
+
+static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
+static SERIAL: AtomicU32 = AtomicU32::new(0);
+
+/// What a cell said, and which epoch it was, before the kernel was asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    cell: u32,
+    epoch: u32,
+}
+
+#[inline]
+fn cell(fd: c_int) -> Option<&'static AtomicU32> {
+    CELLS.get(fd as usize)
+}
+
+#[inline]
+fn is_current(fd: c_int, tag: u32) -> bool {
+    cell(fd).is_some_and(|cell| {
+        let value = cell.load(Relaxed);
+        value & !NUMBER == tag && session::epoch().is_some_and(|epoch| value == tag | epoch & NUMBER)
+    })
+}
 
 /// Whether a send on `fd` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(fd: c_int) -> bool {
-    is(fd, SETTLED) && is_current()
+    is_current(fd, SETTLED)
 }
 
 /// Whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have taken it from.
 pub(crate) fn is_bound(fd: c_int) -> bool {
-    is(fd, BOUND) && is_current()
-}
-
-#[inline]
-fn is(fd: c_int, state: u8) -> bool {
-    (fd as usize) < DESCRIPTORS && STATE[fd as usize].load(Relaxed) == state
-}
-
-#[inline]
-fn is_current() -> bool {
-    session::epoch().is_some_and(|epoch| epoch == EPOCH.load(Relaxed))
-}
-
-/// What has to be known before asking the kernel, for [`settle`] and [`bind`] to be right afterwards.
-pub(crate) fn epoch() -> u32 {
-    let epoch = session::epoch().unwrap_or(0);
-    if EPOCH.swap(epoch, Relaxed) != epoch {
-        for state in &STATE {
-            // Only what is set is written: most of the table's pages are never touched.
-            if matches!(state.load(Relaxed), SETTLED | BOUND) {
-                state.store(0, Relaxed);
-            }
-        }
-    }
-    epoch
-}
-
-/// Remembers that `fd` is settled, unless a socket has lost its port since `epoch`.
-pub(crate) fn settle(fd: c_int, epoch: u32) {
-    learn(fd, epoch, SETTLED);
-}
-
-/// Remembers that `fd`, a TCP socket, has just been bound.
-pub(crate) fn bind(fd: c_int, epoch: u32) {
-    learn(fd, epoch, BOUND);
-}
-
-fn learn(fd: c_int, epoch: u32, state: u8) {
-    if (fd as usize) < DESCRIPTORS && session::epoch() == Some(epoch) {
-        STATE[fd as usize].store(state, Relaxed);
-    }
+    is_current(fd, BOUND)
 }
 
 /// Whether `fd` was last seen as a new datagram socket. Most writes are to files and connections, so for
 /// a write "unknown" leads straight through.
 #[inline]
 pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
-    is(fd, FRESH_DATAGRAM)
+    cell(fd).is_some_and(|cell| cell.load(Relaxed) & !NUMBER == FRESH_DATAGRAM)
+}
+
+/// To be called before the kernel is asked about `fd`, for [`settle`] and [`bind`] to be right afterwards.
+pub(crate) fn look(fd: c_int) -> Seen {
+    Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: session::epoch().unwrap_or(0) }
+}
+
+/// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has lost
+/// its port.
+pub(crate) fn settle(fd: c_int, seen: Seen) {
+    learn(fd, seen, SETTLED);
+}
+
+/// Remembers that `fd`, a TCP socket, has just been bound.
+pub(crate) fn bind(fd: c_int, seen: Seen) {
+    learn(fd, seen, BOUND);
+}
+
+fn learn(fd: c_int, seen: Seen, tag: u32) {
+    if let Some(cell) = cell(fd) {
+        let _ = cell.compare_exchange(seen.cell, tag | seen.epoch & NUMBER, Relaxed, Relaxed);
+    }
 }
 
 /// `fd` is a new socket.
 #[inline]
 pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int) {
-    if (fd as usize) < DESCRIPTORS {
-        let datagram = (family == libc::AF_INET || family == libc::AF_INET6)
-            && kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == libc::SOCK_DGRAM;
-        STATE[fd as usize].store(if datagram { FRESH_DATAGRAM } else { 0 }, Relaxed);
+    let datagram = (family == libc::AF_INET || family == libc::AF_INET6)
+        && kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == libc::SOCK_DGRAM;
+    if datagram { lose_port(fd) } else { forget(fd) }
+}
+
+/// `fd` is a datagram socket without a port.
+#[inline]
+pub(crate) fn lose_port(fd: c_int) {
+    if let Some(cell) = cell(fd) {
+        cell.store(FRESH_DATAGRAM | SERIAL.fetch_add(1, Relaxed) & NUMBER, Relaxed);
     }
 }
 
-/// `to` is the same as `from` from now on. What one of them does, the other does not see.
+/// `to` is the same as `from` from now on. What is done to one of them, the other does not see.
 #[inline]
 pub(crate) fn copy(from: c_int, to: c_int) {
-    if (to as usize) < DESCRIPTORS {
-        STATE[to as usize].store(if is_fresh_datagram(from) { FRESH_DATAGRAM } else { 0 }, Relaxed);
+    if is_fresh_datagram(from) {
+        lose_port(to);
+        return;
     }
-    if is(from, BOUND) {
+    forget(to);
+    if is_bound(from) {
         forget(from);
     }
 }
@@ -97,24 +111,21 @@ pub(crate) fn copy(from: c_int, to: c_int) {
 /// The descriptor means something else now.
 #[inline]
 pub(crate) fn forget(fd: c_int) {
-    if (fd as usize) < DESCRIPTORS {
-        STATE[fd as usize].store(0, Relaxed);
+    if let Some(cell) = cell(fd) {
+        forget_cell(cell);
     }
 }
 
 /// The descriptors from `first` to `last` are closed.
 pub(crate) fn forget_all(first: u32, last: u32) {
-    for state in STATE.iter().take((last as usize).saturating_add(1)).skip(first as usize) {
-        if state.load(Relaxed) != 0 {
-            state.store(0, Relaxed);
-        }
-    }
+    CELLS.iter().take((last as usize).saturating_add(1)).skip(first as usize).for_each(forget_cell);
 }
 
-/// `fd`, a datagram socket, has no port any more.
-pub(crate) fn lose_port(fd: c_int) {
-    if (fd as usize) < DESCRIPTORS {
-        STATE[fd as usize].store(FRESH_DATAGRAM, Relaxed);
+/// Writes only where there is something to forget: most pages of the table are never touched.
+#[inline]
+fn forget_cell(cell: &AtomicU32) {
+    if cell.load(Relaxed) != 0 {
+        cell.store(0, Relaxed);
     }
 }
 

@@ -3,11 +3,15 @@
 use super::address::Address;
 use super::{host, sys};
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use portshim_policy::PortRange;
 
 /// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
 /// end. It is an option of SOL_IP on IPv6 sockets, too.
 const IP_LOCAL_PORT_RANGE: c_int = 51;
+
+/// Values that we have set lately.
+static RECENT: [AtomicU32; 61] = [const { AtomicU32::new(0) }; 61];
 
 /// The range option of one socket.
 pub(crate) struct RangeOption {
@@ -23,7 +27,10 @@ impl RangeOption {
         if own == Err(libc::ENOPROTOOPT) {
             host::cannot_steer();
         }
-        Self { fd, own: own.ok(), changed: false }
+        // What we set ourselves is not the program's: another thread is serving the same socket, or a
+        // cancelled one has left it so.
+        let ours = |value: &u32| RECENT.iter().any(|recent| recent.load(Relaxed) == *value);
+        Self { fd, own: own.ok().filter(|own| !ours(own)), changed: false }
     }
 
     /// The range that the program limited itself to. As the kernel has it, each end counts only
@@ -42,6 +49,7 @@ impl RangeOption {
     /// Makes the kernel choose inside `run`.
     pub(crate) fn steer(&mut self, run: PortRange) -> sys::Result<()> {
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
+        RECENT[packed as usize % RECENT.len()].store(packed, Relaxed);
         sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed)?;
         self.changed = true;
         Ok(())
@@ -137,13 +145,14 @@ impl Drop for AddressOnly {
     }
 }
 
-/// Records a socket's own address again: the kernel forgets it when a `bind` to a number fails.
-pub(crate) fn record_address(fd: c_int, local: &Address) {
-    if !local.is_wildcard() {
-        let _only = AddressOnly::set(fd, true);
-        let any = local.with_port(0);
-        let _ = sys::bind(fd, any.storage(), any.len());
-    }
+/// Has the kernel record a socket's own address, which it forgets when a `bind` to a number fails.
+///
+/// # Errors
+/// EINVAL where the socket has a port.
+pub(crate) fn record_address(fd: c_int, local: &Address) -> sys::Result<()> {
+    let _only = AddressOnly::set(fd, true);
+    let any = local.with_port(0);
+    sys::bind(fd, any.storage(), any.len())
 }
 
 /// A socket made non-blocking for the length of a connect.

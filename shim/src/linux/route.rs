@@ -1,7 +1,8 @@
 //! Which local address the kernel would use towards a peer, or why it would not.
 
 use super::address::Address;
-use super::{socket::Socket, sys};
+use super::socket::{SO_BINDTOIFINDEX, Socket};
+use super::sys;
 
 /// Asks by connecting a datagram socket of our own, which sends nothing. `local` is the address that
 /// the program's socket is bound to, if any.
@@ -10,12 +11,16 @@ use super::{socket::Socket, sys};
 /// The error that a connect to `peer` would meet in routing: ENETUNREACH, EHOSTUNREACH, …
 pub(crate) fn source(socket: &Socket, local: &Address, peer: &Address) -> sys::Result<Address> {
     let fd = sys::socket(socket.family, libc::SOCK_DGRAM, 0)?;
-    let source = ask(fd, local, peer);
+    let source = ask(fd, socket, local, peer);
     sys::close(fd);
     source
 }
 
-fn ask(fd: i32, local: &Address, peer: &Address) -> sys::Result<Address> {
+fn ask(fd: i32, socket: &Socket, local: &Address, peer: &Address) -> sys::Result<Address> {
+    let interface = socket.interface();
+    if interface != 0 {
+        sys::setsockopt(fd, libc::SOL_SOCKET, SO_BINDTOIFINDEX, interface)?;
+    }
     if !local.is_wildcard() {
         let local = local.with_port(0);
         sys::bind(fd, local.storage(), local.len())?;

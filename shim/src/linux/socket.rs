@@ -9,6 +9,9 @@ use portshim_policy::{Scope, Transport};
 /// IPPROTO_MPTCP, linux/in.h.
 const MPTCP: c_int = 262;
 
+/// asm-generic/socket.h.
+pub(crate) const SO_BINDTOIFINDEX: c_int = 62;
+
 /// A socket whose ports portshim serves.
 #[derive(Clone, Copy)]
 pub(crate) struct Socket {
@@ -87,25 +90,10 @@ impl Socket {
         sys::getsockopt::<[u8; 4]>(self.fd, libc::SOL_TCP, libc::TCP_INFO).is_ok_and(|info| info[0] != TCP_CLOSE)
     }
 
-    /// Whether the kernel takes a closed TCP socket for bound, seen from what it refuses. Where it does not, the
-    /// socket keeps its address, and shows no port any more.
-    pub(crate) fn refuses_bind(&self, local: &Address) -> bool {
-        if self.family == libc::AF_INET6 {
-            // IPV6_V6ONLY cannot be set any more, not even to what it is.
-            let only = c_int::from(self.is_v6_only());
-            return sys::setsockopt(self.fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, only) == Err(libc::EINVAL);
-        }
-        // EINVAL for a bound socket comes before EADDRINUSE for a port that a socket of ours holds.
-        let Ok(holder) = sys::socket(self.family, libc::SOCK_STREAM, 0) else { return true };
-        let any = local.with_port(0);
-        let taken = sys::bind(holder, any.storage(), any.len()).and_then(|()| Address::local(holder));
-        let refused = taken.and_then(|taken| sys::bind(self.fd, taken.storage(), taken.len()));
-        sys::close(holder);
-        let bound = refused != Err(libc::EADDRINUSE);
-        if !bound {
-            record_address(self.fd, local);
-        }
-        bound
+    /// Whether the kernel takes a closed TCP socket for bound: then it refuses to record an address. Where it
+    /// does not, the socket keeps the address that it has, and no port is given out.
+    pub(crate) fn refuses_address(&self, local: &Address) -> bool {
+        record_address(self.fd, local) == Err(libc::EINVAL)
     }
 
     /// Whether the socket speaks IPv6 alone.
@@ -116,6 +104,11 @@ impl Socket {
     /// Whether `bind` only records the address (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
     pub(crate) fn binds_address_only(&self) -> bool {
         sys::getsockopt::<c_int>(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).is_ok_and(|v| v != 0)
+    }
+
+    /// The interface that the socket is confined to (SO_BINDTOIFINDEX, Linux 5.0), 0 for none.
+    pub(crate) fn interface(&self) -> c_int {
+        sys::getsockopt(self.fd, libc::SOL_SOCKET, SO_BINDTOIFINDEX).unwrap_or(0)
     }
 
     /// Whether SO_REUSEADDR is set.

@@ -105,10 +105,10 @@ pub(crate) fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
     unsafe { call!(sendto, fd, bytes.as_ptr(), bytes.len(), 0, 0, 0) }
 }
 
-/// recvfrom(2) without an address.
+/// recvfrom(2) without an address, of what is there already.
 pub(crate) fn recv(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `bytes.len()` bytes.
-    unsafe { call!(recvfrom, fd, bytes.as_mut_ptr(), bytes.len(), 0, 0, 0) }
+    unsafe { call!(recvfrom, fd, bytes.as_mut_ptr(), bytes.len(), libc::MSG_DONTWAIT, 0, 0) }
 }
 
 /// open(2) of an existing file, closed on exec.
@@ -127,6 +127,12 @@ pub(crate) fn read(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
 pub(crate) fn readlink(path: &CStr, bytes: &mut [u8]) -> Result<usize> {
     // SAFETY: the path ends in a NUL; the kernel writes at most `bytes.len()` bytes.
     unsafe { call!(readlinkat, libc::AT_FDCWD, path.as_ptr(), bytes.as_mut_ptr(), bytes.len()) }
+}
+
+/// getcwd(2): the length of the path, without its NUL.
+pub(crate) fn current_folder(bytes: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most `bytes.len()` bytes.
+    unsafe { call!(getcwd, bytes.as_mut_ptr(), bytes.len()).map(|len| len - 1) }
 }
 
 /// Size and owner of an open file, by fstat(2).

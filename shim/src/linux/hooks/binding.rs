@@ -17,7 +17,7 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     let Some(session) = session::get() else { return own() as c_int };
     let Some(socket) = Socket::served(fd) else { return own() as c_int };
     let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() as c_int };
-    let epoch = known::epoch();
+    let seen = known::look(fd);
     let answer = if local.port() != 0 {
         if is_blocked(session, &socket, &local) { refuse() } else { own() }
     } else if socket.binds_address_only() {
@@ -36,8 +36,8 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     };
     if answer == 0 {
         match socket.transport {
-            Transport::Tcp => known::bind(fd, epoch),
-            Transport::Udp => known::settle(fd, epoch),
+            Transport::Tcp => known::bind(fd, seen),
+            Transport::Udp => known::settle(fd, seen),
         }
     }
     answer as c_int

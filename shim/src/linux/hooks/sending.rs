@@ -113,11 +113,11 @@ impl Destination {
 #[cold]
 pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
-    let epoch = known::epoch();
+    let seen = known::look(fd);
     let socket = match Socket::of(fd) {
         Kind::Served(socket) => socket,
         Kind::Other => {
-            known::settle(fd, epoch);
+            known::settle(fd, seen);
             return own();
         }
         Kind::None => return own(),
@@ -127,13 +127,13 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
             connecting::tcp(session, socket, peer, Waits::Once, own)
         }
         (Transport::Tcp, _) => {
-            known::settle(fd, epoch);
+            known::settle(fd, seen);
             own()
         }
         (Transport::Udp, to) => {
             let Ok(local) = Address::local(fd) else { return own() };
             if socket.surely_has_port(&local) {
-                known::settle(fd, epoch);
+                known::settle(fd, seen);
                 return own();
             }
             let (peer, binds) = match to {
