@@ -284,14 +284,15 @@ impl Missing {
             end += part.len();
         }
         let preload = text.as_ptr().cast::<c_char>();
-        match self.entries + ADDED {
-            0..=24 => self.with_entries::<24>(given, preload, then),
-            25..=64 => self.with_entries::<64>(given, preload, then),
-            65..=256 => self.with_entries::<256>(given, preload, then),
-            257..=2048 => self.with_entries::<2048>(given, preload, then),
-            2049..=32768 => self.with_entries::<32768>(given, preload, then),
-            _ => {}
+        macro_rules! in_steps {
+            ($($room:literal)*) => {
+                match self.entries + ADDED {
+                    $(0..=$room => self.with_entries::<$room>(given, preload, then),)*
+                    _ => {}
+                }
+            };
         }
+        in_steps!(16 32 64 128 256 512 1024 2048 4096 8192 16384 32768);
     }
 
     #[inline(never)]
