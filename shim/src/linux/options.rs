@@ -46,8 +46,12 @@ impl RangeOption {
         PortRange::new(first, last).unwrap_or(PortRange::ALL)
     }
 
-    /// Makes the kernel choose inside `run`.
+    /// Makes the kernel choose inside `run`. For the host's own range it does so by itself, and in its own way:
+    /// where the option is set, `connect` no longer keeps to one parity.
     pub(crate) fn steer(&mut self, run: PortRange) -> sys::Result<()> {
+        if !self.changed && self.own.unwrap_or(0) == 0 && host::steerable() == Some(run) {
+            return Ok(());
+        }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
         RECENT[packed as usize % RECENT.len()].store(packed, Relaxed);
         sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed)?;
