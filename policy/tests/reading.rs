@@ -224,3 +224,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_place_past_the_end_of_its_line_is_the_end() {
+    for text in ["\r\r\r\n", "preset = \r\r\n", "a\r\r"] {
+        for problem in Layer::from_toml(text, "policy.toml").expect_err("a lone carriage return is no TOML") {
+            is_sound(&problem, text).unwrap();
+        }
+    }
+}

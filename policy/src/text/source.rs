@@ -23,7 +23,8 @@ impl<'a> Source<'a> {
             file: self.name.to_owned(),
             key: key.to_owned(),
             line: before.matches('\n').count() + 1,
-            column: before[start..].chars().count() + 1,
+            // What follows the line is not shown, so it cannot be pointed at either.
+            column: before[start..].chars().count().min(line.chars().count()) + 1,
             width: self.text.get(span.clone()).map_or(1, |marked| marked.chars().count().max(1)),
             source: line.to_owned(),
         }
