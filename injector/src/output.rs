@@ -1,15 +1,14 @@
 //! Writing to the user: to standard output what was asked for, to standard error everything else.
 
 use crate::failure::Failure;
+use crate::wording;
 use std::io::{ErrorKind, Write};
 
 /// Writes to standard output. A reader that has gone away is not an error: it has seen enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("standard output cannot be written: {e}"), ""))
-        }
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(wording::output_unwritable(&e)),
         _ => Ok(()),
     }
 }

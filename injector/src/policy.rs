@@ -3,7 +3,6 @@
 use crate::cli::{FILE_VARIABLE, PolicyOptions};
 use crate::failure::Failure;
 use crate::{platform, wording};
-use portshim_policy::PortSet;
 use portshim_policy::text::{Layer, Problem, Resolved, Setting, resolve};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -66,11 +65,4 @@ fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<La
 /// Whether there is a file, be it one that cannot be read: that is for the user to know.
 fn exists(path: &Path) -> bool {
     !matches!(path.metadata(), Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
-}
-
-/// The scopes in which a policy leaves no port to hand out, for programs that match no `[[process]]`.
-pub(crate) fn empty_scopes(resolved: &Resolved) -> Vec<portshim_policy::Scope> {
-    let Some(rules) = resolved.rules.last() else { return Vec::new() };
-    let empty = |scope: &portshim_policy::Scope| rules.scope(*scope).allowed() == PortSet::new();
-    portshim_policy::Scope::ALL.into_iter().filter(empty).collect()
 }

@@ -2,7 +2,6 @@
 
 use crate::coverage::{Coverage, Obstacle, Program};
 use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
-use portshim_policy::Scope;
 use portshim_policy::spec::SpecError;
 use std::ffi::OsStr;
 use std::io;
@@ -90,16 +89,6 @@ pub(crate) fn launched_uncovered(program: &Program, what: &Obstacle) -> String {
     message("warning", &format!("{} {}", culprit(program), obstacle(what)), "")
 }
 
-pub(crate) fn empty(scopes: &[Scope]) -> String {
-    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-    let problem = if scopes.len() == Scope::ALL.len() {
-        "the policy leaves no port to hand out: every wildcard bind will fail".into()
-    } else {
-        format!("the policy leaves no port to hand out for {}: every wildcard bind there will fail", names.join(", "))
-    };
-    message("warning", &problem, "`portshim show` with the same options tells what takes the ports away")
-}
-
 pub(crate) fn no_place_for_library(reasons: &[String]) -> Failure {
     Failure::new(
         format!("there is no place to lay down the library\n{}", reasons.join("\n")),
@@ -135,6 +124,10 @@ pub(crate) fn report_unwritable(path: &Path, e: &io::Error) -> Failure {
 
 pub(crate) fn log_unwritable(path: &Path, e: &io::Error) -> Failure {
     Failure::new(format!("the log `{}` cannot be written: {}", path.display(), plain(e)), "")
+}
+
+pub(crate) fn output_unwritable(e: &io::Error) -> Failure {
+    Failure::new(format!("standard output cannot be written: {}", plain(e)), "")
 }
 
 pub(crate) fn nothing_to_report(why: &str) -> Failure {

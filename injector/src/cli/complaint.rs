@@ -10,17 +10,19 @@ pub(super) fn failure(e: &Error) -> Failure {
     let (argument, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
     // `--range <SPEC>`, as help writes it: the name alone is what the user knows.
     let name = argument.split(' ').next().unwrap_or_default();
+    let placeholder = argument.rsplit(' ').next().unwrap_or_default().trim_matches(['<', '>', '.']);
     let problem = match e.kind() {
-        ErrorKind::UnknownArgument => format!("there is no option `{argument}`"),
+        ErrorKind::UnknownArgument if argument.starts_with('-') => format!("there is no option `{argument}`"),
+        ErrorKind::UnknownArgument => format!("`{argument}` is one argument too many"),
         ErrorKind::InvalidSubcommand => format!("there is no command `{}`", context(ContextKind::InvalidSubcommand)),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             "a command is missing".into()
         }
-        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::MissingRequiredArgument => format!("{placeholder} is missing"),
         ErrorKind::ArgumentConflict => format!("`{name}` is given more than once"),
         ErrorKind::InvalidValue if value.is_empty() => format!("`{name}` needs a value"),
         ErrorKind::InvalidValue => {
-            format!("`{value}`: there is no such {}", name.trim_matches(['<', '>']).to_lowercase())
+            format!("`{value}`: there is no such {}", placeholder.to_lowercase())
         }
         ErrorKind::NoEquals => format!("`{name}` takes its value after `=`"),
         ErrorKind::TooManyValues => format!("`{name}` takes no value `{value}`"),

@@ -156,9 +156,6 @@ impl Finding<'_> {
                     say(word, &format!("{ports} ({how})"));
                 }
             }
-            if (first.steered.as_str(), first.pinned.as_str()) == (NONE, NONE) {
-                say("", "none to hand out");
-            }
             rest = others;
         }
         text

@@ -25,10 +25,6 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     for warning in &resolved.warnings {
         voice.warn(|| warning.to_string());
     }
-    let empty = policy::empty_scopes(&resolved);
-    if !empty.is_empty() {
-        voice.warn(|| wording::empty(&empty));
-    }
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
     let log = args.log.as_deref().map(Log::open).transpose()?;
 

@@ -50,7 +50,7 @@ fn named(path: &Path) -> Result<(), String> {
 /// LD_PRELOAD is a list without a way to quote (ld.so(8)).
 pub(crate) fn nameable(path: &Path) -> Result<(), String> {
     match path.as_os_str().as_bytes().iter().find(|b| b" :$".contains(b)) {
-        Some(byte) => Err(format!("{}: LD_PRELOAD cannot hold a path with `{}`", path.display(), char::from(*byte))),
+        Some(byte) => Err(format!("LD_PRELOAD cannot hold a path with `{}`", char::from(*byte))),
         None => Ok(()),
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
 /// under this name, of the right size, is that library.
 fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
-    nameable(&path)?;
+    nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
     if !trusted(&path) {
         write(directory, &path).map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
     }

@@ -1,0 +1,12 @@
+//! The command line, to the letter: exit status, standard output, standard error.
+
+mod cli {
+    mod doctor;
+    mod help;
+    mod policy;
+    mod refused;
+    mod sandbox;
+    mod session;
+    mod show;
+    mod watched;
+}

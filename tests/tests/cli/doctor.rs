@@ -1,0 +1,135 @@
+//! What `doctor` says of a program.
+
+use super::sandbox::Sandbox;
+
+/// This host's kernel and its own range, as `doctor` writes them.
+fn kernel() -> (String, String) {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/{name}")).expect("Linux has it");
+    let range: Vec<_> = read("net/ipv4/ip_local_port_range").split_whitespace().map(str::to_owned).collect();
+    (read("kernel/osrelease").trim().to_owned(), range.join("-"))
+}
+
+#[test]
+fn a_covered_program() {
+    let here = Sandbox::new();
+    let (release, range) = kernel();
+    let last: u16 = range.split_once('-').expect("a range").1.parse().expect("a port");
+    let (within, all) = (format!("{}-{last}", last - 9), format!("{}-65535", last - 9));
+    here.program("work/script", "#!/usr/bin/env perl\n");
+    here.says(
+        &["doctor", "--range", &format!("{all}/tcp"), "--range", "1000-1999/udp", "./script"],
+        0,
+        &format!(
+            "\
+program     ./script: a script
+run by      /usr/bin/env: env, which executes what it is given
+run by      /usr/bin/perl: a 64-bit ELF program
+coverage    full
+beyond it   system calls made past the C library, such as io_uring, and those of the resolver inside it
+library     [DIR]/cache/portshim/libportshim-[HASH].so
+kernel      Linux {release}: chooses inside any part of {range}, its own range
+ports       tcp4 tcp6
+  steered   {within} (the kernel chooses)
+  pinned    {}-65535 (bound by number)
+ports       udp4 udp6
+  pinned    1000-1999 (bound by number)
+",
+            last + 1
+        ),
+        "",
+    );
+}
+
+#[test]
+fn an_order_of_its_own_leaves_nothing_to_the_kernel() {
+    let here = Sandbox::new();
+    for (args, why) in [
+        (["--select", "random"], "the order of choice is random"),
+        (["--seed", "7"], "a seed makes every choice repeatable"),
+    ] {
+        let said = here.told(&[&["doctor", "--range", "40000-40009"], &args[..], &["true"]].concat());
+        assert!(said.contains(&format!("\n            not asked to, because {why}\n")), "{said}");
+        assert!(said.ends_with("\n  pinned    40000-40009 (bound by number)\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_program_out_of_reach() {
+    let here = Sandbox::new();
+    here.cc("work/server", "int main(void) { return 0; }", &["-static"]);
+    let (release, range) = kernel();
+    here.says(
+        &["doctor", "--range", "1000-1999", "./server", "--with", "arguments"],
+        1,
+        &format!(
+            "\
+program     ./server: a 64-bit ELF program
+coverage    none: `./server` is statically linked, so a preloaded library cannot reach it
+help        link it dynamically, or run it in a network namespace with the range set by sysctl
+library     [DIR]/cache/portshim/libportshim-[HASH].so
+kernel      Linux {release}: chooses inside any part of {range}, its own range
+ports       tcp4 tcp6 udp4 udp6
+  pinned    1000-1999 (bound by number)
+"
+        ),
+        "",
+    );
+    here.says(&["doctor", "./none"], 127, "", "error: `./none` does not exist\n");
+}
+
+#[test]
+fn for_programs_to_read() {
+    let here = Sandbox::new();
+    let (release, range) = kernel();
+    here.says(
+        &["doctor", "--json", "--range", "1000-1999", "true"],
+        0,
+        &format!(
+            "\
+{{
+  \"program\": \"/usr/bin/true\",
+  \"steps\": [
+    {{
+      \"path\": \"/usr/bin/true\",
+      \"kind\": \"a 64-bit ELF program\"
+    }}
+  ],
+  \"coverage\": \"full\",
+  \"obstacle\": null,
+  \"why\": null,
+  \"help\": null,
+  \"adjustments\": [],
+  \"library\": \"[DIR]/cache/portshim/libportshim-[HASH].so\",
+  \"kernel\": \"Linux {release}\",
+  \"steerable\": true,
+  \"host_range\": \"{range}\",
+  \"pinned_because\": null,
+  \"scopes\": [
+{}
+  ]
+}}
+",
+            ["tcp4", "tcp6", "udp4", "udp6"]
+                .map(|scope| format!(
+                    "    {{\n      \"scope\": \"{scope}\",\n      \"steered\": \"none\",\n      \"pinned\": \"1000-1999\"\n    }}"
+                ))
+                .join(",\n")
+        ),
+        "",
+    );
+}
+
+#[test]
+fn a_program_under_address_sanitizer() {
+    let here = Sandbox::new();
+    let source = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts(getenv(\"ASAN_OPTIONS\")); }\n";
+    here.cc("work/sane", source, &["-fsanitize=address"]);
+    here.says(&["run", "--", "./sane"], 0, "verify_asan_link_order=0\n", "");
+    let mut command = here.portshim(&["run", "--", "./sane"]);
+    command.env("ASAN_OPTIONS", "detect_leaks=0");
+    here.expect(&mut command, 0, "detect_leaks=0:verify_asan_link_order=0\n", "");
+    let said = here.told(&["doctor", "./sane"]);
+    let addition = "\naddition    ASAN_OPTIONS gets verify_asan_link_order=0: AddressSanitizer refuses to start behind a \
+                    preloaded library\n";
+    assert!(said.contains(addition), "{said}");
+}

@@ -1,0 +1,128 @@
+//! What is told to somebody who asks, or who mistypes.
+
+use super::sandbox::{Sandbox, succeeded};
+
+const COMMANDS: [&str; 9] = ["run", "show", "check", "explain", "env", "capture", "doctor", "completions", "man"];
+
+#[test]
+fn what_is_mistyped() {
+    let here = Sandbox::new();
+    let general = "`portshim --help` and `portshim COMMAND --help` explain by example";
+    for (args, problem, help) in [
+        (&[][..], "a command is missing", general),
+        (&["shwo"], "there is no command `shwo`", "did you mean `show`?"),
+        (&["reserve", "80"], "there is no command `reserve`", general),
+        (&["run"], "CMD is missing", general),
+        (&["run", "--range", "20000"], "CMD is missing", general),
+        (&["run", "--rnage", "20000", "--", "true"], "there is no option `--rnage`", "did you mean `--range`?"),
+        (&["run", "-x", "--", "true"], "there is no option `-x`", general),
+        (&["run", "--range"], "`--range` needs a value", general),
+        (&["run", "--seed", "1", "--seed", "2", "--", "true"], "`--seed` is given more than once", general),
+        (&["check"], "FILE is missing", general),
+        (&["check", "a", "b"], "`b` is one argument too many", general),
+        (&["explain"], "PORT[/SCOPE] is missing", general),
+        (
+            &["explain", "80-90"],
+            "`80-90`: this is more than one port",
+            "write one, such as 8080 or 53/udp; `portshim show` tells of all",
+        ),
+        (&["explain", "http"], "`http`: this is not a port number", "write a number from 1 to 65535"),
+        (
+            &["env", "--format", "ini"],
+            "`ini`: there is no such format",
+            "write one of shell, systemd, docker, kubernetes, json",
+        ),
+        (&["completions", "csh"], "`csh`: there is no such shell", "did you mean `zsh`?"),
+        (&["man", "rnu"], "there is no command `rnu`", "`portshim --help` lists them"),
+    ] {
+        here.says(args, 125, "", &format!("error: {problem}\nhelp:  {help}\n"));
+    }
+}
+
+#[test]
+fn help_teaches_by_example() {
+    let here = Sandbox::new();
+    let general = here.told(&["--help"]);
+    for command in COMMANDS {
+        assert!(general.contains(&format!("\n  {command} ")), "{general}");
+        for flag in ["-h", "--help"] {
+            let help = here.told(&[command, flag]);
+            let usage = format!("\nUsage: portshim {command}");
+            assert!(help.contains(&usage), "{help}");
+            let examples = help.split_once("\nExamples:\n").expect("there are examples").1;
+            let given = examples.lines().filter(|line| line.starts_with("    ")).count();
+            assert!(given > 0 && examples.contains(&format!("portshim {command}")), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        }
+    }
+    assert!(here.told(&["run", "--help"]).contains("[env: PORTSHIM_RANGE]"));
+    assert_eq!(here.told(&["--version"]), format!("portshim {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Every example that only needs portshim itself is one that works.
+#[test]
+fn examples_are_right() {
+    let here = Sandbox::new();
+    here.file("work/policy.toml", "select = \"random\"\n");
+    let mut tried = 0;
+    for command in ["show", "check", "explain", "env", "capture", "doctor"] {
+        let help = here.told(&[command, "--help"]);
+        for example in
+            help.lines().filter_map(|line| line.strip_prefix("    portshim ")).filter(|line| !line.starts_with("run "))
+        {
+            // A program of the reader's own, and what another program does with the output, are not ours.
+            let example = example.split(['|', '>']).next().unwrap_or_default().replace("./server", "true");
+            let args: Vec<_> = example.split_whitespace().collect();
+            let output = here.portshim(&args).output().expect("it runs");
+            succeeded(&output);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 11, "{tried}");
+}
+
+#[test]
+fn completions_are_scripts_of_their_shell() {
+    let here = Sandbox::new();
+    for (shell, sign) in
+        [("bash", "complete -F _portshim"), ("zsh", "#compdef portshim"), ("fish", "complete -c portshim")]
+    {
+        let script = here.told(&["completions", shell]);
+        assert!(script.contains(sign), "{script}");
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell} {command}");
+        }
+        assert!(script.contains("max-user-port"), "{shell}");
+    }
+    let script = here.file("work/completions", here.told(&["completions", "bash"]));
+    let ask = "source \"$1\"; COMP_WORDS=(portshim run --ra); COMP_CWORD=2; _portshim portshim --ra run; echo ${COMPREPLY[*]}";
+    let mut command = here.command("bash", &["-c", ask, "-", script.to_str().expect("text")]);
+    here.expect(&mut command, 0, "--range\n", "");
+}
+
+#[test]
+fn manual_pages() {
+    let here = Sandbox::new();
+    let page = here.told(&["man"]);
+    assert!(page.contains(".TH portshim 1"), "{page}");
+    for command in COMMANDS {
+        assert!(page.contains(&format!("portshim\\-{command}(1)")), "{command}: {page}");
+        let page = here.told(&["man", command]);
+        assert!(page.contains(&format!(".TH portshim-{command} 1")), "{page}");
+        assert!(page.contains("Examples:"), "{page}");
+    }
+    assert!(here.told(&["man", "run"]).contains("PORTSHIM_SHARING"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let here = Sandbox::new();
+    let portshim = portshim_tests::portshim_path();
+    let portshim = portshim.to_str().expect("text");
+    // SIGPIPE ignored, so that it is told of; the reader is gone before anything is written.
+    let script = "trap '' PIPE; (sleep 0.3; \"$0\" completions bash; echo $? >status) | true; cat status";
+    let mut command = here.command("bash", &["-c", script, portshim]);
+    here.expect(&mut command, 0, "0\n", "");
+    let mut command = here.command("sh", &["-c", "\"$0\" show --preset linux >/dev/full", portshim]);
+    here.expect(&mut command, 125, "", "error: standard output cannot be written: no space left on device\n");
+}

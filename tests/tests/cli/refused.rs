@@ -1,0 +1,309 @@
+//! Programs that are not launched, and why.
+
+use super::sandbox::{Sandbox, mode, succeeded};
+use std::os::unix::fs::{chown, symlink};
+use std::process::Command;
+
+const HELLO: &str = "#include <stdio.h>\nint main(void) { puts(\"hello\"); }\n";
+
+#[test]
+fn what_is_not_there() {
+    let here = Sandbox::new();
+    here.says(
+        &["run", "--", "no-such-program", "-x"],
+        127,
+        "",
+        "error: `no-such-program` was not found in PATH\nhelp:  give its path, such as ./no-such-program\n",
+    );
+    here.says(&["run", "--", "./no-such-program"], 127, "", "error: `./no-such-program` does not exist\n");
+    here.says(&["run", "--", "/etc/passwd/x"], 127, "", "error: `/etc/passwd/x` does not exist\n");
+    here.says(
+        &["run", "--", ""],
+        127,
+        "",
+        "error: the program's name is empty\nhelp:  write `portshim run [POLICY] -- CMD [ARG…]`\n",
+    );
+}
+
+#[test]
+fn what_cannot_be_executed() {
+    let here = Sandbox::new();
+    here.file("work/notes.txt", "hello");
+    here.says(
+        &["run", "--", "./notes.txt"],
+        126,
+        "",
+        "error: `./notes.txt` cannot be executed: it is not executable\nhelp:  chmod +x ./notes.txt\n",
+    );
+    here.says(&["run", "--", "/etc"], 126, "", "error: `/etc` cannot be executed: it is a directory\n");
+    here.says(
+        &["run", "--", "/dev/null"],
+        126,
+        "",
+        "error: `/dev/null` cannot be executed: it is not a regular file\n",
+    );
+    here.program("work/script", "#!/no/such/interpreter -x\n");
+    here.says(
+        &["run", "--", "./script"],
+        126,
+        "",
+        "error: `./script` cannot be executed: its interpreter `/no/such/interpreter` cannot be executed: it does not exist\n",
+    );
+    here.program("work/nameless", "#!  \nhello\n");
+    here.says(
+        &["run", "--", "./nameless"],
+        126,
+        "",
+        "error: `./nameless` cannot be executed: its `#!` line names no interpreter\n",
+    );
+    here.program("work/damaged", "\x7fELF, but not really");
+    here.says(
+        &["run", "--", "./damaged"],
+        126,
+        "",
+        "error: `./damaged` cannot be executed: it is a damaged ELF file\n",
+    );
+    here.cc("work/orphan", HELLO, &["-Wl,--dynamic-linker=/no/such/ld-linux-x86-64.so.2"]);
+    here.says(
+        &["run", "--", "./orphan"],
+        126,
+        "",
+        "error: `./orphan` cannot be executed: its loader `/no/such/ld-linux-x86-64.so.2` does not exist\n",
+    );
+    here.program("work/serpent", format!("#!{}\n", here.path("work/serpent").display()));
+    here.says(
+        &["run", "--", "./serpent"],
+        126,
+        "",
+        "error: `./serpent` cannot be executed: too many interpreters stand one behind the other\n",
+    );
+}
+
+#[test]
+fn a_search_goes_on_behind_what_cannot_be_executed() {
+    let here = Sandbox::new();
+    here.file("first/tool", "");
+    here.program("second/tool", "#!/bin/sh\necho second \"$@\"\n");
+    let path = format!("{}:{}", here.path("first").display(), here.path("second").display());
+    let mut command = here.portshim(&["run", "--", "tool", "1"]);
+    here.expect(command.env("PATH", path), 0, "second 1\n", "");
+    let mut command = here.portshim(&["run", "--", "tool"]);
+    here.expect(
+        command.env("PATH", here.path("first")),
+        126,
+        "",
+        "error: `[DIR]/first/tool` cannot be executed: it is not executable\nhelp:  chmod +x [DIR]/first/tool\n",
+    );
+}
+
+#[test]
+fn a_static_program() {
+    let here = Sandbox::new();
+    here.cc("work/server", HELLO, &["-static"]);
+    here.says(
+        &["run", "--range", "20000-20009", "--", "./server"],
+        125,
+        "",
+        "\
+error: `./server` is statically linked, so a preloaded library cannot reach it
+help:  link it dynamically, or run it in a network namespace with the range set by sysctl
+       --allow-uncovered launches it all the same, outside the policy
+",
+    );
+    here.says(
+        &["run", "--allow-uncovered", "--", "./server"],
+        0,
+        "hello\n",
+        "warning: `./server` is statically linked, so a preloaded library cannot reach it\n",
+    );
+    here.says(&["run", "--allow-uncovered", "-q", "--", "./server"], 0, "hello\n", "");
+    here.cc("work/pie", HELLO, &["-static-pie"]);
+    let output = here.portshim(&["run", "--", "./pie"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(125));
+}
+
+#[test]
+fn a_script_is_as_its_interpreter() {
+    let here = Sandbox::new();
+    let interpreter = here.cc("work/interpreter", HELLO, &["-static"]);
+    here.program("work/outer", format!("#!{}\n", here.path("work/inner").display()));
+    here.program("work/inner", format!("#! {} -x\n", interpreter.display()));
+    here.says(
+        &["run", "--", "./outer"],
+        125,
+        "",
+        "\
+error: `./outer` is executed by `[DIR]/work/interpreter`, which is statically linked, so a preloaded library cannot reach it
+help:  link it dynamically, or run it in a network namespace with the range set by sysctl
+       --allow-uncovered launches it all the same, outside the policy
+",
+    );
+    // Through env, which looks in PATH.
+    for line in ["#!/usr/bin/env interpreter", "#!/usr/bin/env -S A=1 interpreter -x"] {
+        here.program("work/by-env", format!("{line}\n"));
+        let mut command = here.portshim(&["run", "--", "./by-env"]);
+        let output = command.env("PATH", here.path("work")).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(125), "{line}");
+    }
+    // A file without a format is the shell's.
+    here.program("work/plain", "echo \"$0\" \"$@\"\n");
+    here.says(&["run", "--", "./plain", "a b", "c"], 0, "./plain a b c\n", "");
+}
+
+#[test]
+fn a_go_program() {
+    let here = Sandbox::new();
+    // What the Go linker leaves behind is what tells.
+    let source = format!("__attribute__((section(\".go.buildinfo\"))) char buildinfo[32] = \"go\";\n{HELLO}");
+    here.cc("work/fixed", &source, &["-static"]);
+    here.cc("work/cgo", &source, &[]);
+    for (name, coverage, reach) in [("fixed", "none", "outside"), ("cgo", "partial", "partly outside")] {
+        here.says(
+            &["run", "--", &format!("./{name}")],
+            125,
+            "",
+            &format!(
+                "\
+error: `./{name}` is a Go program, which makes its system calls itself, past every preloaded library
+help:  give it a network of its own, with the kernel's own settings:
+       unshare -rn sh -c 'sysctl -w net.ipv4.ip_local_port_range=\"20000 20009\"; exec CMD'
+       --allow-uncovered launches it all the same, {reach} the policy
+"
+            ),
+        );
+        let output = here.portshim(&["doctor", "--json", &format!("./{name}")]).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains(&format!("\"coverage\": \"{coverage}\"")), "{said}");
+    }
+}
+
+#[test]
+fn a_program_that_becomes_somebody_else() {
+    // SAFETY: geteuid(2) has no conditions.
+    assert_eq!(unsafe { libc::geteuid() }, 0, "only root can make such a program");
+    let here = Sandbox::new();
+    let source = here.cc("hello", HELLO, &[]);
+    let refused = |name: &str| {
+        format!(
+            "\
+error: `./{name}` runs as another user or group, so the loader ignores a preloaded library
+help:  run a copy without the set-user-ID and set-group-ID bits, as the user it would become
+       --allow-uncovered launches it all the same, outside the policy
+"
+        )
+    };
+    for (name, owner, bits) in
+        [("set-uid", (Some(65534), Some(0)), 0o4755), ("set-gid", (Some(0), Some(65534)), 0o2755)]
+    {
+        let path = here.path("work").join(name);
+        std::fs::copy(&source, &path).expect("a copy");
+        chown(&path, owner.0, owner.1).expect("root may");
+        mode(&path, bits);
+        here.says(&["run", "--", &format!("./{name}")], 125, "", &refused(name));
+    }
+    // Nothing is gained by who is that user already: the loader does not mind.
+    let own = here.path("work/own");
+    std::fs::copy(&source, &own).expect("a copy");
+    mode(&own, 0o4755);
+    here.says(&["run", "--", "./own"], 0, "hello\n", "");
+    // And nothing is where the kernel was told not to give it.
+    let mut command = here.command("setpriv", &["--no-new-privs"]);
+    command.arg(portshim_tests::portshim_path()).args(["run", "--", "./set-uid"]);
+    here.expect(&mut command, 0, "hello\n", "");
+}
+
+#[test]
+fn a_program_with_capabilities() {
+    // SAFETY: geteuid(2) has no conditions.
+    assert_eq!(unsafe { libc::geteuid() }, 0, "only root can make such a program");
+    // Where nobody may go, too.
+    let folder = std::path::PathBuf::from(format!("/var/tmp/portshim-cli-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a folder can be made");
+    mode(&folder, 0o755);
+    let here = Sandbox::new();
+    let program = folder.join("server");
+    std::fs::copy(here.cc("hello", HELLO, &[]), &program).expect("a copy");
+    let command = folder.join("portshim");
+    std::fs::copy(portshim_tests::portshim_path(), &command).expect("a copy");
+    // struct vfs_cap_data, revision 2, effective, CAP_NET_BIND_SERVICE (capabilities(7)).
+    let capabilities: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
+    let path = std::ffi::CString::new(program.to_str().expect("text")).expect("no NUL");
+    // SAFETY: both names end in NUL, and the value is as long as is said.
+    let set = unsafe {
+        let value = capabilities.as_ptr().cast();
+        libc::setxattr(path.as_ptr(), c"security.capability".as_ptr(), value, 20, 0)
+    };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    let as_nobody = |allow: &str| {
+        Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&command)
+            .args(["run", allow, "--"])
+            .arg(&program)
+            .current_dir("/")
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .expect("setpriv is installed")
+    };
+    let (refused, allowed) = (as_nobody("-q"), as_nobody("--allow-uncovered"));
+    std::fs::remove_dir_all(&folder).expect("it can go");
+    let name = program.display();
+    assert_eq!(
+        String::from_utf8_lossy(&refused.stderr),
+        format!(
+            "\
+error: `{name}` has file capabilities, so the loader ignores a preloaded library
+help:  run a copy of it, which has no capabilities, or run it as root
+       --allow-uncovered launches it all the same, outside the policy
+"
+        )
+    );
+    assert_eq!(refused.status.code(), Some(125));
+    assert_eq!(succeeded(&allowed), "hello\n");
+}
+
+#[test]
+fn a_program_for_another_c_library_or_machine() {
+    let here = Sandbox::new();
+    here.cc("work/musl", HELLO, &["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]);
+    here.says(
+        &["run", "--", "./musl"],
+        125,
+        "",
+        "\
+error: `./musl` is loaded by `/lib/ld-musl-x86_64.so.1`: it uses another C library than the one portshim's library is made for
+help:  use the program's glibc build, or run it in a network namespace with the range set by sysctl
+       --allow-uncovered launches it all the same, outside the policy
+",
+    );
+    // e_machine, at 18 in every ELF header: 183 is AArch64, 243 RISC-V.
+    let mut foreign = std::fs::read(here.cc("hello", HELLO, &[])).expect("it was just made");
+    foreign[18] = if cfg!(target_arch = "aarch64") { 243 } else { 183 };
+    here.program("work/foreign", foreign);
+    let name = if cfg!(target_arch = "aarch64") { "RISC-V" } else { "AArch64" };
+    here.says(
+        &["run", "--", "./foreign"],
+        125,
+        "",
+        &format!(
+            "\
+error: `./foreign` is a 64-bit {name} program; portshim's library is 64-bit {}
+help:  use the program's build for this machine, or run it in a network namespace
+       --allow-uncovered launches it all the same, outside the policy
+",
+            if cfg!(target_arch = "aarch64") { "AArch64" } else { "x86-64" }
+        ),
+    );
+}
+
+#[test]
+fn a_loader_started_by_hand_is_covered() {
+    let here = Sandbox::new();
+    let loader = std::fs::read_dir("/lib64").expect("glibc's loader is there");
+    let loader = loader.map(|e| e.expect("it can be listed").path()).find(|p| p.to_string_lossy().contains("ld-linux"));
+    let loader = loader.expect("glibc's loader is there");
+    let link = here.path("work/loader");
+    symlink(loader, link).expect("a link");
+    here.says(&["run", "--", "./loader", "/bin/echo", "hello"], 0, "hello\n", "");
+}

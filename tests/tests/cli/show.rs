@@ -1,0 +1,205 @@
+//! What `show`, `explain`, `env` and `capture` say.
+
+use super::sandbox::{Sandbox, succeeded};
+
+#[test]
+fn show() {
+    let here = Sandbox::new();
+    here.says(
+        &["show", "--preset", "linux", "--range", "20000-20009/tcp", "--reserve", "20003-20005", "--seed", "7"],
+        0,
+        "\
+preset    linux                --preset linux
+select    native               preset linux (kernel documentation, ip-sysctl: ip_local_port_range)
+sharing   tuple                preset linux (kernel documentation, ip-sysctl: ip_local_port_range)
+seed      7                    --seed 7
+
+tcp4 tcp6: 7 ports to hand out: 20000-20002,20006-20009
+  dynamic   20000-20009          --range 20000-20009/tcp
+  reserved  20003-20005          --reserve 20003-20005
+
+udp4 udp6: 28232 ports to hand out: 32768-60999
+  dynamic   32768-60999          preset linux (kernel documentation, ip-sysctl: ip_local_port_range)
+  reserved  20003-20005          --reserve 20003-20005
+",
+        "",
+    );
+}
+
+#[test]
+fn show_rules_for_single_programs() {
+    let here = Sandbox::new();
+    let policy = "preset = \"linux\"\n[[process]]\nmatch = \"java*\"\ndynamic.all = \"20000\"\n";
+    here.file("work/portshim.toml", policy);
+    let said = here.told(&["show"]);
+    assert!(said.contains("\nfor       java*                process.match (./portshim.toml, line 3)\n"), "{said}");
+    assert!(said.contains("\ntcp4 tcp6 udp4 udp6: 1 port to hand out: 20000\n"), "{said}");
+    assert!(said.contains("\nfor all other programs\n"), "{said}");
+    let said = here.told(&["explain", "20000/tcp"]);
+    assert!(said.starts_with("for java*: 20000/tcp: dynamic: in 20000 of "), "{said}");
+    assert!(said.lines().nth(1).is_some_and(|line| line.starts_with("20000/tcp: not dynamic: ")), "{said}");
+}
+
+#[test]
+fn show_for_programs() {
+    let here = Sandbox::new();
+    let said = here.told(&["show", "--range", "20000-20009", "--reserve", "20003/tcp", "--json"]);
+    let python = "import json, sys; s = json.load(sys.stdin)['rules'][-1]['scopes']; \
+                  print(*[(x['scope'], x['allowed'], x['runs']) for x in s])";
+    let file = here.file("work/said.json", said);
+    let mut command = here.command("python3", &["-c", python]);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdin(std::fs::File::open(file).expect("it was just written"));
+    let holed = "9, '20000-20002,20004-20009'";
+    let whole = "10, '20000-20009'";
+    let expected = format!("('tcp4', {holed}) ('tcp6', {holed}) ('udp4', {whole}) ('udp6', {whole})\n");
+    here.expect(&mut command, 0, &expected, "");
+}
+
+#[test]
+fn explain() {
+    let here = Sandbox::new();
+    let policy =
+        ["explain", "--preset", "linux", "--range", "20000-20009", "--reserve", "20003/tcp", "--block", "20007"];
+    let ask = |port| [&policy[..], &[port]].concat();
+    here.says(
+        &ask("20001"),
+        0,
+        "20001: dynamic: in 20000-20009 of --range 20000-20009: a wildcard bind may get it; a specific bind succeeds\n",
+        "",
+    );
+    here.says(
+        &ask("20003"),
+        0,
+        "\
+20003/tcp: reserved by --reserve 20003/tcp: a wildcard bind skips it; a specific bind succeeds
+20003/udp: dynamic: in 20000-20009 of --range 20000-20009: a wildcard bind may get it; a specific bind succeeds
+",
+        "",
+    );
+    here.says(
+        &ask("20007/udp6"),
+        0,
+        "20007/udp6: blocked by --block 20007: a wildcard bind skips it; a specific bind is refused (EACCES)\n",
+        "",
+    );
+    here.says(
+        &ask("30000/tcp4"),
+        0,
+        "30000/tcp4: not dynamic: outside 20000-20009 of --range 20000-20009: a wildcard bind skips it; a specific bind succeeds\n",
+        "",
+    );
+}
+
+#[test]
+fn env_in_every_format() {
+    let here = Sandbox::new();
+    let policy = "1:follow=0:order=native:sharing=tuple:dynamic.all=20000-20009";
+    let ask = |format| ["env", "--preset", "linux", "--range", "20000-20009", "--no-follow", "--format", format];
+    let library = "[DIR]/cache/portshim/libportshim-[HASH].so";
+    here.says(
+        &ask("shell"),
+        0,
+        &format!("export LD_PRELOAD='{library}'\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY='{policy}'\n"),
+        "",
+    );
+    here.says(&ask("systemd"), 0, &format!("Environment=\"LD_PRELOAD={library}\" \"PORTSHIM_POLICY={policy}\"\n"), "");
+    let image = "/usr/local/lib/libportshim.so";
+    here.says(
+        &ask("docker"),
+        0,
+        &format!(
+            "\
+# Beside the Dockerfile: cp '{library}' libportshim.so
+COPY libportshim.so {image}
+ENV LD_PRELOAD=\"{image}\" \\
+    PORTSHIM_POLICY=\"{policy}\"
+"
+        ),
+        "",
+    );
+    here.says(
+        &ask("kubernetes"),
+        0,
+        &format!(
+            "\
+# The image must hold the library at this path: a copy of {library}
+env:
+  - name: LD_PRELOAD
+    value: \"{image}\"
+  - name: PORTSHIM_POLICY
+    value: \"{policy}\"
+"
+        ),
+        "",
+    );
+    here.says(
+        &[&ask("json")[..], &["--library", "/opt/libportshim.so"]].concat(),
+        0,
+        &format!("{{\n  \"LD_PRELOAD\": \"/opt/libportshim.so\",\n  \"PORTSHIM_POLICY\": \"{policy}\"\n}}\n"),
+        "",
+    );
+    here.says(
+        &["env", "--library", "/a b/x.so"],
+        125,
+        "",
+        "\
+error: --library names `/a b/x.so`, which cannot be preloaded: LD_PRELOAD cannot hold a path with ` `
+help:  name portshim's library, or leave --library out: portshim carries its own
+",
+    );
+}
+
+const ONE_UDP_PORT: &str = "use IO::Socket::INET; print IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0)->sockport, \"\\n\"";
+
+#[test]
+fn env_makes_a_shell_and_its_children_subject_to_the_policy() {
+    let here = Sandbox::new();
+    let script = "eval \"$(\"$0\" env --range 21999)\"; exec perl -e \"$1\"";
+    let portshim = portshim_tests::portshim_path();
+    let mut command = here.command("sh", &["-c", script, portshim.to_str().expect("text"), ONE_UDP_PORT]);
+    here.expect(&mut command, 0, "21999\n", "");
+}
+
+#[test]
+fn a_policy_too_long_for_a_variable_is_held_by_the_session() {
+    let here = Sandbox::new();
+    // Every other port of more than half of them: 20,000 ranges.
+    let ports: Vec<_> = (20000..60000).step_by(2).map(|port| port.to_string()).collect();
+    here.file("work/portshim.toml", format!("dynamic.all = \"{}\"\n", ports.join(",")));
+    let asks = "print defined $ENV{PORTSHIM_POLICY} ? 'there' : 'not there'";
+    let output = here.portshim(&["run", "-v", "--", "perl", "-e", asks]).output().expect("it runs");
+    assert_eq!(succeeded(&output), "not there");
+    let last = "portshim: the policy is too long for an environment variable; the session alone holds it\n";
+    assert!(here.masked(&output.stderr).ends_with(last), "{}", portshim_tests::said(&output));
+    let output = here.portshim(&["run", "--", "perl", "-e", ONE_UDP_PORT]).output().expect("it runs");
+    let port: u16 = succeeded(&output).trim().parse().expect("a port");
+    assert!(port >= 20000 && port.is_multiple_of(2), "{port}");
+    here.says(
+        &["env"],
+        125,
+        "",
+        "\
+error: the policy takes 120049 bytes, too many for an environment variable
+help:  use `portshim run`, or ranges with fewer holes
+",
+    );
+}
+
+#[test]
+fn capture_is_a_policy_that_says_what_the_host_does() {
+    let here = Sandbox::new();
+    let captured = here.told(&["capture"]);
+    let setting = |name: &str| std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).expect("Linux has it");
+    let range: Vec<_> = setting("ip_local_port_range").split_whitespace().map(str::to_owned).collect();
+    assert!(captured.contains(&format!("\nip_local_port_range = \"{}\"\n", range.join(" "))), "{captured}");
+    let reserved = setting("ip_local_reserved_ports");
+    assert!(captured.contains(&format!("\nip_local_reserved_ports = \"{}\"\n", reserved.trim())), "{captured}");
+    here.file("work/host.toml", captured);
+    here.says(&["check", "host.toml"], 0, "host.toml: a policy\n", "");
+    let runs = |args: &[&str]| {
+        let said = here.told(args);
+        said.lines().filter(|line| line.contains("to hand out")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(runs(&["show", "-c", "host.toml"]), runs(&["show", "--preset", "host"]));
+}

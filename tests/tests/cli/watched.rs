@@ -1,0 +1,222 @@
+//! `run --report` and `run --log`, which stay with the program.
+
+use super::sandbox::Sandbox;
+use portshim_tests::programs::until;
+use portshim_tests::said;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+
+/// Takes three ports of two, then asks for a blocked one.
+const PROGRAM: &str = "use IO::Socket::INET; my @held;
+for (1..3) { push @held, IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0) }
+print scalar(grep { defined } @held), ' of 3; ';
+print IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 21990) ? 'bound' : $!{EACCES} ? 'refused' : $!, qq(\\n);";
+
+const POLICY: [&str; 5] = ["--range", "21991-21992", "--block", "21990", "--select=sequential"];
+
+fn args<'a>(more: &[&'a str], program: &[&'a str]) -> Vec<&'a str> {
+    [&["run"], &POLICY[..], more, &["--"], program].concat()
+}
+
+#[test]
+fn a_report_as_a_table() {
+    let here = Sandbox::new();
+    let table = "\
+portshim: /usr/bin/perl: exit status 0
+  scope            served  exhausted    refused
+  tcp4                  0          0          0
+  tcp6                  0          0          0
+  udp4                  2          1          1
+  udp6                  0          0          0
+";
+    here.says(&args(&["--report"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", table);
+    here.says(&args(&["--report=report.txt"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
+    assert_eq!(fs::read_to_string(here.path("work/report.txt")).expect("it was written"), table);
+    assert_eq!(here.sessions().len(), 0, "its session is over");
+}
+
+#[test]
+fn a_report_for_programs_to_read() {
+    let here = Sandbox::new();
+    here.says(&args(&["--report=report.json"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
+    let scopes = ["tcp4", "tcp6", "udp4", "udp6"].map(|scope| {
+        let [served, exhausted, refused] = if scope == "udp4" { [2, 1, 1] } else { [0; 3] };
+        format!(
+            "        {{\n          \"scope\": \"{scope}\",\n          \"served\": {served},\n          \
+             \"exhausted\": {exhausted},\n          \"refused\": {refused}\n        }}"
+        )
+    });
+    assert_eq!(
+        fs::read_to_string(here.path("work/report.json")).expect("it was written"),
+        format!(
+            "\
+{{
+  \"program\": \"/usr/bin/perl\",
+  \"status\": 0,
+  \"signal\": null,
+  \"rules\": [
+    {{
+      \"match\": null,
+      \"scopes\": [
+{}
+      ]
+    }}
+  ]
+}}
+",
+            scopes.join(",\n")
+        )
+    );
+}
+
+#[test]
+fn a_log() {
+    let here = Sandbox::new();
+    for (name, lines) in [
+        (
+            "ports.log",
+            [
+                "TIME PID bind udp4 21991 pinned NAME",
+                "TIME PID bind udp4 21992 pinned NAME",
+                "TIME PID bind udp4 - exhausted NAME",
+                "TIME PID bind udp4 21990 refused NAME",
+            ]
+            .map(str::to_owned),
+        ),
+        (
+            "ports.jsonl",
+            [("21991", "pinned"), ("21992", "pinned"), ("null", "exhausted"), ("21990", "refused")].map(
+                |(port, verdict)| {
+                    format!(
+                        "{{\"time\":\"TIME\",\"process\":PID,\"name\":\"NAME\",\"call\":\"bind\",\"scope\":\"udp4\",\
+                     \"port\":{port},\"verdict\":\"{verdict}\"}}"
+                    )
+                },
+            ),
+        ),
+    ] {
+        // The program outlives what it does by as long as it takes us to learn its name.
+        let program = format!("{PROGRAM} $| = 1; print qq(done\\n); <STDIN>;");
+        let mut command = here.portshim(&args(&["--log", name], &["perl", "-e", &program]));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
+        let log = here.path("work").join(name);
+        until("all is logged", || fs::read_to_string(&log).is_ok_and(|log| log.lines().count() == 4));
+        let pid = pid_of_child(&child).to_string();
+        drop(child.stdin.take());
+        assert!(child.wait().expect("it ran").success());
+        let text = fs::read_to_string(&log).expect("it was written");
+        for (line, expected) in text.lines().zip(&lines) {
+            let time =
+                line.split(['"', ' ']).find(|word| word.starts_with("20") && word.ends_with('Z')).expect("a time");
+            let masked = line.replace(time, "TIME").replacen(&pid, "PID", 1).replace("perl", "NAME");
+            assert_eq!(&masked, expected);
+            assert_eq!(time.len(), "2026-11-22T05:34:06.782881Z".len(), "{time}");
+        }
+        assert_eq!(text.lines().count(), 4, "{text}");
+    }
+    // To standard error, and behind what is there.
+    let output = here.portshim(&args(&["--log", "-"], &["perl", "-e", PROGRAM])).output().expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 4, "{}", said(&output));
+    here.says(&args(&["--log", "ports.log"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
+    assert_eq!(fs::read_to_string(here.path("work/ports.log")).expect("it was written").lines().count(), 8);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_of_before_launching() {
+    let here = Sandbox::new();
+    here.says(
+        &args(&["--report=no/report"], &["touch", "launched"]),
+        125,
+        "",
+        "error: the report `no/report` cannot be written: no such file or directory\n",
+    );
+    here.says(
+        &args(&["--log=no/log"], &["touch", "launched"]),
+        125,
+        "",
+        "error: the log `no/log` cannot be written: no such file or directory\n",
+    );
+    assert!(!here.path("work/launched").exists());
+}
+
+#[test]
+fn the_status_is_the_programs() {
+    let here = Sandbox::new();
+    for (script, status, end) in [
+        ("exit 7", 7, "exit status 7"),
+        ("kill -TERM $$", 143, "ended by SIGTERM"),
+        ("kill -KILL $$", 137, "ended by SIGKILL"),
+    ] {
+        let output = here.portshim(&["run", "--report", "--", "sh", "-c", script]).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+        let first = format!("portshim: /usr/bin/sh: {end}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).lines().next(), Some(first.as_str()));
+    }
+    here.says(&["run", "--report", "--", "./none"], 127, "", "error: `./none` does not exist\n");
+}
+
+/// The program that portshim watches.
+fn pid_of_child(portshim: &Child) -> i32 {
+    let pid = portshim.id();
+    let read = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    until("portshim has started the program", || !read().trim().is_empty());
+    read().trim().parse().expect("one child")
+}
+
+fn state(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+fn send(pid: i32, signal: i32) {
+    // SAFETY: kill(2) of a child of ours, or of a child of it, that nobody has waited for.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+#[test]
+fn signals_are_passed_on() {
+    let here = Sandbox::new();
+    let signals = [
+        ("TERM", libc::SIGTERM),
+        ("INT", libc::SIGINT),
+        ("HUP", libc::SIGHUP),
+        ("QUIT", libc::SIGQUIT),
+        ("USR1", libc::SIGUSR1),
+        ("USR2", libc::SIGUSR2),
+        ("WINCH", libc::SIGWINCH),
+    ];
+    for (name, number) in signals {
+        let program = format!(
+            "$| = 1; $SIG{{{name}}} = sub {{ print qq({name}\\n); exit 9 }}; print qq(ready\\n); sleep 600 while 1;"
+        );
+        let mut command = here.portshim(&["run", "--report", "-q", "--", "perl", "-e", &program]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        out.read_line(&mut line).expect("a line");
+        assert_eq!(line, "ready\n");
+        send(i32::try_from(child.id()).expect("a process number"), number);
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).expect("its output");
+        assert_eq!(rest, format!("{name}\n"));
+        assert_eq!(child.wait().expect("it ran").code(), Some(9), "{name}");
+    }
+}
+
+#[test]
+fn a_stop_is_shared() {
+    let here = Sandbox::new();
+    let mut child =
+        here.portshim(&["run", "--report", "--", "sleep", "600"]).stderr(Stdio::null()).spawn().expect("it runs");
+    let (portshim, program) = (i32::try_from(child.id()).expect("a process number"), pid_of_child(&child));
+    until("the program sleeps", || {
+        fs::read_to_string(format!("/proc/{program}/comm")).is_ok_and(|comm| comm == "sleep\n")
+    });
+    send(portshim, libc::SIGTSTP);
+    until("both have stopped", || state(program) == Some('T') && state(portshim) == Some('T'));
+    send(portshim, libc::SIGCONT);
+    until("both go on", || state(program) == Some('S') && state(portshim) == Some('S'));
+    send(portshim, libc::SIGTERM);
+    assert_eq!(child.wait().expect("it ran").code(), Some(143));
+}
