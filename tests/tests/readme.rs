@@ -76,7 +76,8 @@ struct Shell {
 const END: &str = "\u{1}";
 
 impl Shell {
-    fn start(folder: &Path) -> Self {
+    /// Starts in `folder`; what is kept for a user is kept in `home`.
+    fn start(folder: &Path, home: &Path) -> Self {
         let mut folders = vec![portshim_path().parent().expect("a program is in a folder").to_path_buf()];
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         // SAFETY: geteuid(2) has no conditions.
@@ -99,7 +100,7 @@ impl Shell {
             .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", reader])
             .current_dir(folder)
             .env("PATH", std::env::join_paths(folders).expect("they came from PATH"))
-            .env("XDG_CONFIG_HOME", folder.join("no-policy-of-the-user"))
+            .envs(["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"].map(|name| (name, home)))
             .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -166,13 +167,14 @@ fn fits(shown: &str, line: &str) -> bool {
 
 fn every_command_is_as_shown(page: &str) {
     let mut differences = Vec::new();
+    let home = scratch("readme-home");
     for block in blocks(page).iter().filter(|block| block.kind == "console") {
         // A folder in which a reader may leave files, and which looks like the checkout otherwise.
         let folder = scratch("readme");
         for name in ["examples", "docs", "README.md"] {
             std::os::unix::fs::symlink(project().join(name), folder.join(name)).expect("it is an empty folder");
         }
-        let mut shell = Shell::start(&folder);
+        let mut shell = Shell::start(&folder, &home);
         for Shown { command, output } in session(block) {
             if let Some(target) = command.strip_prefix("make ") {
                 let target = target.split_whitespace().next().expect("make is told what to make");
@@ -188,6 +190,7 @@ fn every_command_is_as_shown(page: &str) {
         drop(shell);
         std::fs::remove_dir_all(&folder).expect("nobody is in it any more");
     }
+    std::fs::remove_dir_all(&home).expect("nobody is in it any more");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
