@@ -3,6 +3,7 @@
 //! tell must agree, but for the differences that `docs/fidelity.md` lists.
 
 mod allowance;
+mod batch;
 mod campaign;
 mod case;
 mod compare;
@@ -12,10 +13,11 @@ mod run;
 mod shrink;
 
 pub use allowance::{ALLOWANCES, Allowance};
-pub use campaign::{Campaign, Verdict, batch_of, campaign};
+pub use batch::{Verdict, compare_directed};
+pub use campaign::{Campaign, campaign};
 pub use case::{CASES, Case, ODD, Reach, case};
 pub use compare::{Divergence, compare};
-pub use directed::{DIRECTED, Directed};
+pub use directed::{Directed, directed, time_wait};
 pub use generate::sequence;
 pub use run::{Side, bad_calls, play};
 pub use shrink::shrink;

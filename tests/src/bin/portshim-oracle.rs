@@ -1,7 +1,10 @@
 //! Compares portshim with the bare kernel, sequence by sequence.
 
 use clap::Parser;
-use portshim_tests::oracle::{CASES, Campaign, Case, Side, campaign, case, play, sequence};
+use portshim_tests::oracle::{
+    CASES, Campaign, Case, Directed, Side, Verdict, campaign, case, compare_directed, directed, play, sequence,
+    time_wait,
+};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -24,6 +27,9 @@ struct Arguments {
     /// Compares the kernel with itself, which shows whether a sequence leaves anything to chance.
     #[arg(long)]
     self_check: bool,
+    /// Plays the scripts written by hand, or those whose title contains this.
+    #[arg(long, num_args = 0..=1, default_missing_value = "")]
+    directed: Option<String>,
     /// Plays the script of this file under `--case`, and prints both transcripts.
     #[arg(long, requires = "case")]
     script: Option<std::path::PathBuf>,
@@ -62,6 +68,15 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         }
         return Ok(native == portshim);
     }
+    if let Some(title) = &arguments.directed {
+        let wanted = |d: &Directed| {
+            d.name.contains(title.as_str()) && arguments.case.is_none_or(|case| case.name == d.case.name)
+        };
+        let chosen = |all: Vec<Directed>| -> Vec<Directed> { all.into_iter().filter(wanted).collect() };
+        let mut verdict = compare_directed(&chosen(directed()), false)?;
+        verdict.add(compare_directed(&chosen(time_wait()), true)?);
+        return Ok(tell(&verdict));
+    }
     let live = std::io::stderr().is_terminal();
     let told = std::sync::atomic::AtomicUsize::new(0);
     let verdict = campaign(
@@ -81,12 +96,16 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             }
         },
     )?;
+    Ok(tell(&verdict))
+}
+
+fn tell(verdict: &Verdict) -> bool {
     for failure in &verdict.failures {
         println!("{failure}");
     }
-    println!("{} sequences of {} calls agree, {} diverge", verdict.agreed, verdict.calls, verdict.failures.len());
+    println!("{} scripts of {} calls agree, {} diverge", verdict.agreed, verdict.calls, verdict.failures.len());
     for (name, count) in &verdict.allowed {
         println!("  {count} differences are {name}, see docs/fidelity.md");
     }
-    Ok(verdict.failures.is_empty())
+    verdict.failures.is_empty()
 }

@@ -1,16 +1,13 @@
 //! Many sequences, in batches, on every core.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::{CASES, Case, Divergence, Side, compare, play, sequence, shrink};
+use super::batch::{Script, Verdict, compare_all};
+use super::{CASES, Case, Side, sequence};
 
 /// How many sequences share one process on either side.
 const BATCH: usize = 50;
-
-/// How many failures of one batch are told: most have one cause.
-const ENOUGH: usize = 3;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
@@ -27,28 +24,8 @@ pub struct Campaign {
     pub self_check: bool,
 }
 
-/// What a campaign came to.
-#[derive(Debug, Default)]
-pub struct Verdict {
-    /// How many sequences agreed.
-    pub agreed: usize,
-    /// How many calls they made.
-    pub calls: usize,
-    /// How often each allowance covered a difference.
-    pub allowed: BTreeMap<&'static str, usize>,
-    /// What each sequence that did not agree came to, with the command that shows it again.
-    pub failures: Vec<String>,
-}
-
-struct Sequence {
-    case: &'static Case,
-    seed: u64,
-    lines: Vec<String>,
-}
-
 /// The policy of a batch and the numbers of its sequences.
-#[must_use]
-pub fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Range<u64>) {
+fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Range<u64>) {
     let case = campaign.case.unwrap_or(&CASES[batch % CASES.len()]);
     let first = campaign.seed + (batch * BATCH) as u64;
     (case, first..(first + BATCH as u64).min(campaign.seed + campaign.sequences as u64))
@@ -73,15 +50,21 @@ pub fn campaign(campaign: &Campaign, progress: &(dyn Fn(&Verdict) + Sync)) -> Re
                         break;
                     }
                     let (case, seeds) = batch_of(campaign, batch);
-                    let sequences: Vec<Sequence> =
-                        seeds.map(|seed| Sequence { case, seed, lines: sequence(case, seed) }).collect();
-                    match compare_all(&sequences, campaign.self_check) {
+                    let again =
+                        |seed: u64, count: u64| format!("--case {} --seed {seed} --sequences {count}", case.name);
+                    let whole = again(seeds.start, seeds.end - seeds.start);
+                    let scripts: Vec<Script> = seeds
+                        .map(|seed| Script {
+                            title: format!("{} {seed}", case.name),
+                            lines: sequence(case, seed),
+                            again: again(seed, 1),
+                        })
+                        .collect();
+                    let side = if campaign.self_check { Side::Native } else { Side::Portshim };
+                    match compare_all(case, &scripts, &whole, side) {
                         Ok(part) => {
                             let mut whole = verdict.lock().expect("no thread panics while it holds this");
-                            whole.agreed += part.agreed;
-                            whole.calls += part.calls;
-                            part.allowed.into_iter().for_each(|(n, c)| *whole.allowed.entry(n).or_default() += c);
-                            whole.failures.extend(part.failures);
+                            whole.add(part);
                             stop.fetch_or(whole.failures.len() >= 10, Ordering::Relaxed);
                             progress(&whole);
                         }
@@ -98,90 +81,4 @@ pub fn campaign(campaign: &Campaign, progress: &(dyn Fn(&Verdict) + Sync)) -> Re
         Some(message) => Err(message),
         None => Ok(verdict.into_inner().expect("as above")),
     }
-}
-
-fn compare_all(sequences: &[Sequence], self_check: bool) -> Result<Verdict, String> {
-    let mut verdict = Verdict::default();
-    let Some(first) = sequences.first() else { return Ok(verdict) };
-    let text: String = sequences.iter().map(|s| format!("== {}\n{}\n", s.seed, s.lines.join("\n"))).collect();
-    let native = play(first.case, Side::Native, &text)?;
-    let portshim = play(first.case, other(self_check), &text)?;
-    let (natives, portshims) = (apart(&native), apart(&portshim));
-    if natives.len() != sequences.len() || portshims.len() != sequences.len() {
-        return Err("a transcript does not cover every sequence".into());
-    }
-    for ((sequence, native), portshim) in sequences.iter().zip(natives).zip(portshims) {
-        let mut allowed: BTreeMap<&'static str, usize> = BTreeMap::new();
-        verdict.calls += sequence.lines.len();
-        match compare(sequence.case, native, portshim, |name| *allowed.entry(name).or_default() += 1) {
-            Ok(()) => {
-                verdict.agreed += 1;
-                allowed.into_iter().for_each(|(n, c)| *verdict.allowed.entry(n).or_default() += c);
-            }
-            Err(divergence) => {
-                let batch = (first.seed, sequences.len());
-                verdict.failures.push(report(sequence, batch, &divergence, self_check)?);
-                if verdict.failures.len() >= ENOUGH {
-                    break;
-                }
-            }
-        }
-    }
-    Ok(verdict)
-}
-
-fn other(self_check: bool) -> Side {
-    if self_check { Side::Native } else { Side::Portshim }
-}
-
-/// A transcript, cut where sequences begin.
-fn apart(transcript: &str) -> Vec<&str> {
-    let starts: Vec<usize> = transcript
-        .match_indices("== ")
-        .map(|(at, _)| at)
-        .filter(|at| *at == 0 || transcript.as_bytes()[at - 1] == b'\n')
-        .collect();
-    let ends = starts.iter().skip(1).copied().chain([transcript.len()]);
-    starts.iter().zip(ends).map(|(start, end)| &transcript[*start..end]).collect()
-}
-
-/// What parted, the command that shows it again, and the shortest script that still does.
-fn report(
-    sequence: &Sequence,
-    batch: (u64, usize),
-    divergence: &Divergence,
-    self_check: bool,
-) -> Result<String, String> {
-    let case = sequence.case;
-    let both = |lines: &[String]| -> Result<(String, String), String> {
-        let text = format!("== {}\n{}\n", sequence.seed, lines.join("\n"));
-        Ok((play(case, Side::Native, &text)?, play(case, other(self_check), &text)?))
-    };
-    let parts = |lines: &[String]| -> Result<bool, String> {
-        let (native, portshim) = both(lines)?;
-        Ok(compare(case, &native, &portshim, |_| ()).is_err_and(|other| other.is_like(divergence)))
-    };
-    let alone = parts(&sequence.lines)?;
-    let (seed, count) = if alone { (sequence.seed, 1) } else { batch };
-    let mut text = format!(
-        "case {name}, seed {own}\n{divergence}\n  again: cargo run -p portshim-tests --bin portshim-oracle -- \
-         --case {name} --seed {seed} --sequences {count}\n",
-        name = case.name,
-        own = sequence.seed
-    );
-    if !alone {
-        text += "  alone it agrees: what went before it matters\n";
-        return Ok(text);
-    }
-    let short = shrink(sequence.lines.clone(), parts)?;
-    let (native, portshim) = both(&short)?;
-    text += "  shortest script, and what each side made of it:\n";
-    for (left, right) in native.lines().zip(portshim.lines()) {
-        if left == right {
-            text += &format!("      {left}\n");
-        } else {
-            text += &format!("    - {left}\n    + {right}\n");
-        }
-    }
-    Ok(text)
 }

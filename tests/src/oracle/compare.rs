@@ -6,6 +6,8 @@ use std::fmt;
 /// Where two transcripts part.
 #[derive(Clone, Debug)]
 pub struct Divergence {
+    /// What the bare kernel made of the script so far.
+    pub before: Vec<String>,
     /// The line of the script, or where a transcript ended early.
     pub call: String,
     /// What it came to on the bare kernel.
@@ -43,17 +45,25 @@ pub fn compare(
     mut used: impl FnMut(&'static str),
 ) -> Result<(), Divergence> {
     let (mut left, mut right) = (native.lines(), portshim.lines());
+    let mut before = Vec::new();
     loop {
         let (native, portshim) = match (left.next(), right.next()) {
             (None, None) => return Ok(()),
             (native, portshim) => (native.unwrap_or("(ended)"), portshim.unwrap_or("(ended)")),
         };
+        let past = before.len();
+        before.push(native.to_owned());
         if native == portshim {
             continue;
         }
         let (call, native) = native.split_once(" => ").unwrap_or((native, ""));
         let (other, portshim) = portshim.split_once(" => ").unwrap_or((portshim, ""));
-        let divergence = Divergence { call: call.into(), native: native.into(), portshim: portshim.into() };
+        let divergence = Divergence {
+            before: before[..past].to_vec(),
+            call: call.into(),
+            native: native.into(),
+            portshim: portshim.into(),
+        };
         let allowance = ALLOWANCES.iter().find(|a| call == other && (a.covers)(case, &divergence));
         used(allowance.ok_or(divergence)?.name);
     }

@@ -134,6 +134,13 @@ impl Player {
             ("recv", [_]) => calls::recv(fd),
             ("shut", [_, "rd"]) => calls::shutdown(fd, libc::SHUT_RD),
             ("shut", [_, "wr"]) => calls::shutdown(fd, libc::SHUT_WR),
+            ("hangup" | "served", [_]) => {
+                let Some(peer) = self.peers.pop() else { return Ok("skip".into()) };
+                if op == "hangup" {
+                    let _ = calls::shutdown(fd, libc::SHUT_WR);
+                }
+                stage::close_gracefully(peer)
+            }
             ("poll", [_]) => {
                 return Ok(format!("{:#x} {}", calls::poll(fd, libc::POLLIN | libc::POLLOUT, 0), self.name(slot)));
             }

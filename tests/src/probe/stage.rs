@@ -116,7 +116,16 @@ pub(super) fn socket(kind: &str, graceful: bool, via: Via) -> Result<(calls::Ans
 
 /// Makes close(2) send a reset: no TIME_WAIT, no waiting.
 pub(super) fn reset_on_close(fd: i32) {
-    let linger: [i32; 2] = [1, 0];
+    linger(fd, [1, 0]);
+}
+
+/// Closes as programs do: whoever comes first keeps the port in TIME_WAIT.
+pub(super) fn close_gracefully(fd: i32) -> calls::Answer {
+    linger(fd, [0, 0]);
+    calls::close(fd, Via::Name)
+}
+
+fn linger(fd: i32, linger: [i32; 2]) {
     let bytes: Vec<u8> = linger.iter().flat_map(|n| n.to_ne_bytes()).collect();
     let _ = calls::set(fd, libc::SOL_SOCKET, libc::SO_LINGER, &bytes);
 }

@@ -1,0 +1,134 @@
+//! Compares the scripts of one process, and reports those that part.
+
+use std::collections::BTreeMap;
+
+use super::{Case, Directed, Divergence, Side, compare, play, shrink};
+
+/// How many failures of one batch are told: most have one cause.
+const ENOUGH: usize = 3;
+
+/// What a comparison came to.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// How many scripts agreed.
+    pub agreed: usize,
+    /// How many calls they made.
+    pub calls: usize,
+    /// How often each allowance covered a difference.
+    pub allowed: BTreeMap<&'static str, usize>,
+    /// What each script that did not agree came to, with the command that shows it again.
+    pub failures: Vec<String>,
+}
+
+impl Verdict {
+    /// Adds what another comparison came to.
+    pub fn add(&mut self, other: Self) {
+        self.agreed += other.agreed;
+        self.calls += other.calls;
+        self.failures.extend(other.failures);
+        for (name, count) in other.allowed {
+            *self.allowed.entry(name).or_default() += count;
+        }
+    }
+}
+
+/// One script of a batch.
+pub(super) struct Script {
+    pub(super) title: String,
+    pub(super) lines: Vec<String>,
+    /// What to tell the oracle, to play it again by itself.
+    pub(super) again: String,
+}
+
+/// Compares scripts written by hand. Those of one policy follow each other in one process, unless each is
+/// to be `alone`.
+///
+/// # Errors
+/// Where the probe or portshim could not be run.
+pub fn compare_directed(directed: &[Directed], alone: bool) -> Result<Verdict, String> {
+    let mut verdict = Verdict::default();
+    for group in directed.chunk_by(|a, b| !alone && a.case.name == b.case.name) {
+        let again = |title: &str| format!("--case {} --directed '{title}'", group[0].case.name);
+        let scripts: Vec<Script> = group
+            .iter()
+            .map(|d| Script {
+                title: d.name.clone(),
+                lines: d.script.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+                again: again(&d.name),
+            })
+            .collect();
+        verdict.add(compare_all(group[0].case, &scripts, &again(""), Side::Portshim)?);
+    }
+    Ok(verdict)
+}
+
+/// Plays scripts natively and on `side`, all in one process each. `whole` is what to tell the oracle to play
+/// all of them again.
+pub(super) fn compare_all(case: &Case, scripts: &[Script], whole: &str, side: Side) -> Result<Verdict, String> {
+    let mut verdict = Verdict::default();
+    let text: String = scripts.iter().map(|s| format!("== {}\n{}\n", s.title, s.lines.join("\n"))).collect();
+    let (native, other) = (play(case, Side::Native, &text)?, play(case, side, &text)?);
+    let (natives, others) = (apart(&native), apart(&other));
+    if natives.len() != scripts.len() || others.len() != scripts.len() {
+        return Err("a transcript does not cover every script".into());
+    }
+    for ((script, native), other) in scripts.iter().zip(natives).zip(others) {
+        let mut allowed = Vec::new();
+        verdict.calls += script.lines.len();
+        match compare(case, native, other, |name| allowed.push(name)) {
+            Ok(()) => {
+                verdict.agreed += 1;
+                allowed.into_iter().for_each(|name| *verdict.allowed.entry(name).or_default() += 1);
+            }
+            Err(divergence) if verdict.failures.len() < ENOUGH => {
+                verdict.failures.push(report(case, script, whole, &divergence, side)?);
+            }
+            Err(_) => verdict.failures.push(format!("{}: also parts\n", script.title)),
+        }
+    }
+    Ok(verdict)
+}
+
+/// A transcript, cut where scripts begin.
+fn apart(transcript: &str) -> Vec<&str> {
+    let starts: Vec<usize> = transcript
+        .match_indices("== ")
+        .map(|(at, _)| at)
+        .filter(|at| *at == 0 || transcript.as_bytes()[at - 1] == b'\n')
+        .collect();
+    let ends = starts.iter().skip(1).copied().chain([transcript.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &transcript[*start..end]).collect()
+}
+
+/// What parted, the command that shows it again, and the shortest script that still does.
+fn report(case: &Case, script: &Script, whole: &str, divergence: &Divergence, side: Side) -> Result<String, String> {
+    let both = |lines: &[String]| -> Result<(String, String), String> {
+        let text = format!("== {}\n{}\n", script.title, lines.join("\n"));
+        Ok((play(case, Side::Native, &text)?, play(case, side, &text)?))
+    };
+    let parts = |lines: &[String]| -> Result<bool, String> {
+        let (native, other) = both(lines)?;
+        Ok(compare(case, &native, &other, |_| ()).is_err_and(|other| other.is_like(divergence)))
+    };
+    let alone = parts(&script.lines)?;
+    let mut text = format!(
+        "{}, under {}\n{divergence}\n  again: cargo run -p portshim-tests --bin portshim-oracle -- {}\n",
+        script.title,
+        case.name,
+        if alone { &script.again } else { whole }
+    );
+    if !alone {
+        text += "  alone it agrees: what went before it matters\n";
+        return Ok(text);
+    }
+    let (native, other) = both(&shrink(script.lines.clone(), parts)?)?;
+    text += "  shortest script, and what each side made of it:\n";
+    for (left, right) in native.lines().zip(other.lines()) {
+        if left == right {
+            text += &format!("      {left}\n");
+        } else {
+            text += &format!("    - {left}\n    + {right}\n");
+        }
+    }
+    Ok(text)
+}
