@@ -12,41 +12,99 @@ pub struct Allowance {
 }
 
 /// Every one of them.
-pub const ALLOWANCES: [Allowance; 3] = [
+pub const ALLOWANCES: [Allowance; 7] = [
     Allowance {
-        name: "pinned-keeps-port-after-unspec",
-        covers: |case, d| case.pins() && d.is("unspec") && d.same_answer() && d.kept_port(),
+        name: "pinned-keeps-port",
+        covers: |case, d| {
+            case.pins()
+                && match d.op() {
+                    "unspec" => d.same_answer() && d.kept_port(),
+                    "bind" if d.lost_port(d.slot()) => d.answer() == "EINVAL",
+                    "bind" => d.another_lost_port() && d.answers("ok", "EADDRINUSE"),
+                    _ => false,
+                }
+        },
     },
     Allowance {
         name: "pinned-takes-port-without-route",
-        covers: |case, d| case.pins() && d.connects() && d.answers("ENETUNREACH") && d.kept_port(),
+        covers: |case, d| {
+            case.pins()
+                && match d.op() {
+                    "connect" | "sendto-fast" | "sendmsg-fast" | "sendmmsg-fast" => {
+                        d.answers("ENETUNREACH", "ENETUNREACH") && d.kept_port()
+                    }
+                    "name" => d.found_no_route(d.slot()) && d.kept_port(),
+                    "bind" => d.found_no_route(d.slot()) && d.answers("ok", "EINVAL"),
+                    _ => false,
+                }
+        },
     },
     Allowance {
         name: "pinned-shows-reuseaddr",
+        covers: |case, d| case.pins() && d.op() == "get" && d.call.ends_with(" reuseaddr") && d.answers("=0", "=1"),
+    },
+    Allowance {
+        name: "pinned-admits-reuseaddr",
         covers: |case, d| {
-            case.pins() && d.is("get") && d.call.ends_with(" reuseaddr") && (&*d.native, &*d.portshim) == ("=0", "=1")
+            case.pins()
+                && d.op() == "bind"
+                && d.answers("EADDRINUSE", "ok")
+                && d.has_set(d.slot(), "reuseaddr")
+                && d.past().any(|(call, answer)| call.starts_with("connect") && answer.starts_with("ok"))
+        },
+    },
+    Allowance {
+        name: "pinned-connects-beside-owner",
+        covers: |case, d| {
+            case.pins()
+                && d.op() == "connect"
+                && d.answers("EADDRNOTAVAIL", "ok")
+                && d.past().any(|(call, answer)| call.starts_with("bind") && answer.starts_with("ok"))
+        },
+    },
+    Allowance {
+        name: "pinned-never-shares-by-chance",
+        covers: |case, d| {
+            case.pins()
+                && (d.has_set(d.slot(), "reuseaddr") || d.has_set(d.slot(), "reuseport"))
+                && match d.op() {
+                    "bind" => d.answers("ok", "EADDRINUSE"),
+                    "sendto" => d.answers("1", "EAGAIN"),
+                    _ => false,
+                }
+        },
+    },
+    Allowance {
+        name: "odd-range-whole",
+        covers: |case, d| {
+            let count = |answer: &str| answer.split(' ').next().and_then(|n| n.parse::<u16>().ok());
+            let odd = (case.range.1 - case.range.0) % 2 == 0;
+            let (Some(native), Some(portshim)) = (count(&d.native), count(&d.portshim)) else { return false };
+            odd && d.op() == "fill" && native + 1 == portshim
         },
     },
 ];
 
 impl Divergence {
-    /// Whether the call is one of that name, whichever way it is made.
-    fn is(&self, call: &str) -> bool {
-        self.call.split([' ', '/']).next() == Some(call)
+    /// The name of the call, whichever way it was made.
+    fn op(&self) -> &str {
+        op(&self.call)
     }
 
-    /// Whether the call connects, with TCP Fast Open or without.
-    fn connects(&self) -> bool {
-        ["connect", "sendto-fast", "sendmsg-fast", "sendmmsg-fast"].into_iter().any(|call| self.is(call))
+    fn slot(&self) -> &str {
+        slot(&self.call)
+    }
+
+    fn answer(&self) -> &str {
+        self.portshim.split(' ').next().unwrap_or_default()
     }
 
     fn same_answer(&self) -> bool {
-        self.native.split(' ').next() == self.portshim.split(' ').next()
+        self.native.split(' ').next() == Some(self.answer())
     }
 
-    /// Whether both sides answer this.
-    fn answers(&self, answer: &str) -> bool {
-        self.same_answer() && self.native.split(' ').next() == Some(answer)
+    fn answers(&self, native: &str, portshim: &str) -> bool {
+        self.native.split(' ').next() == Some(native) && self.answer() == portshim
     }
 
     /// Whether all that differs is that the socket has no port on the bare kernel, and one of the policy
@@ -54,4 +112,38 @@ impl Divergence {
     fn kept_port(&self) -> bool {
         self.native.strip_suffix(":-").is_some_and(|name| self.portshim.strip_suffix(":P") == Some(name))
     }
+
+    /// The calls before this one, and what they came to.
+    fn past(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.before.iter().filter_map(|line| line.split_once(" => "))
+    }
+
+    /// Whether a call on the slot has taken its port away, on the bare kernel.
+    fn lost_port(&self, of: &str) -> bool {
+        self.past().any(|(call, answer)| {
+            let refused = answer.starts_with("ECONNREFUSED") || answer.contains("+failed");
+            slot(call) == of && (refused || op(call) == "unspec" || call.starts_with("shut") && call.ends_with(" rd"))
+        })
+    }
+
+    fn another_lost_port(&self) -> bool {
+        let closed = |of: &str| self.past().any(|(call, _)| op(call) == "close" && slot(call) == of);
+        self.past().map(|(call, _)| slot(call)).any(|of| of != self.slot() && self.lost_port(of) && !closed(of))
+    }
+
+    fn found_no_route(&self, of: &str) -> bool {
+        self.past().any(|(call, answer)| slot(call) == of && answer.starts_with("ENETUNREACH"))
+    }
+
+    fn has_set(&self, of: &str, option: &str) -> bool {
+        self.past().any(|(call, _)| call == format!("set {of} {option} 1"))
+    }
+}
+
+fn op(call: &str) -> &str {
+    call.split([' ', '/']).next().unwrap_or_default()
+}
+
+fn slot(call: &str) -> &str {
+    call.split(' ').nth(1).unwrap_or_default()
 }

@@ -35,7 +35,8 @@ pub(super) fn errno_name(number: i32) -> String {
     name.map_or_else(|| format!("errno{number}"), |n| n.to_string_lossy().into_owned())
 }
 
-fn answer(returned: i64) -> Answer {
+/// What a call came to, from what it returned.
+pub(super) fn answer(returned: i64) -> Answer {
     if returned < 0 { Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) } else { Ok(returned) }
 }
 

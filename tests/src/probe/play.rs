@@ -29,9 +29,7 @@ struct Player {
 /// # Errors
 /// Where a script cannot be read.
 pub(super) fn scripts(ports: Ports) -> Result<(), String> {
-    // A call that never returns must not keep the harness waiting.
-    // SAFETY: alarm(2) takes no pointers.
-    unsafe { libc::alarm(240) };
+    give_up_after(240);
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|e| format!("cannot read the script: {e}"))?;
     let servers = stage::servers()?;
@@ -53,6 +51,12 @@ pub(super) fn scripts(ports: Ports) -> Result<(), String> {
     }
     writeln!(out, "{}", player.clear()).map_err(|e| e.to_string())?;
     out.flush().map_err(|e| e.to_string())
+}
+
+/// A call that never returns must not keep the harness waiting.
+pub(super) fn give_up_after(seconds: u32) {
+    // SAFETY: alarm(2) takes no pointers.
+    unsafe { libc::alarm(seconds) };
 }
 
 fn show(answer: Answer) -> String {
