@@ -85,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             seed: arguments.seed,
             case: arguments.case,
             jobs: arguments.jobs,
-            self_check: arguments.self_check,
+            against: if arguments.self_check { Side::Native } else { Side::Portshim },
         },
         &|so_far| {
             let done = so_far.agreed + so_far.failures.len();

@@ -12,13 +12,14 @@ pub struct Allowance {
 }
 
 /// Every one of them.
-pub const ALLOWANCES: [Allowance; 7] = [
+pub const ALLOWANCES: [Allowance; 8] = [
     Allowance {
         name: "pinned-keeps-port",
         covers: |case, d| {
             case.pins()
                 && match d.op() {
                     "unspec" => d.same_answer() && d.kept_port(),
+                    "connect" => d.call.contains(" family 0 ") && d.answers("0", "0") && d.kept_port(),
                     "bind" if d.lost_port(d.slot()) => d.answer() == "EINVAL",
                     "bind" => d.another_lost_port() && d.answers("ok", "EADDRINUSE"),
                     _ => false,
@@ -72,6 +73,15 @@ pub const ALLOWANCES: [Allowance; 7] = [
                     "sendto" => d.answers("1", "EAGAIN"),
                     _ => false,
                 }
+        },
+    },
+    Allowance {
+        name: "pinned-takes-port-for-bad-data",
+        covers: |case, d| {
+            case.pins()
+                && d.op().starts_with("send")
+                && ["EFAULT", "EINVAL", "ENOBUFS"].iter().any(|errno| d.answers(errno, errno))
+                && d.kept_port()
         },
     },
     Allowance {

@@ -20,8 +20,8 @@ pub struct Campaign {
     pub case: Option<&'static Case>,
     /// How many batches at a time.
     pub jobs: usize,
-    /// Compares the bare kernel with itself: what the sequences leave to chance shows then.
-    pub self_check: bool,
+    /// What the bare kernel is compared with. With itself, what the sequences leave to chance shows.
+    pub against: Side,
 }
 
 /// The policy of a batch and the numbers of its sequences.
@@ -60,8 +60,7 @@ pub fn campaign(campaign: &Campaign, progress: &(dyn Fn(&Verdict) + Sync)) -> Re
                             again: again(seed, 1),
                         })
                         .collect();
-                    let side = if campaign.self_check { Side::Native } else { Side::Portshim };
-                    match compare_all(case, &scripts, &whole, side) {
+                    match compare_all(case, &scripts, &whole, campaign.against) {
                         Ok(part) => {
                             let mut whole = verdict.lock().expect("no thread panics while it holds this");
                             whole.add(part);

@@ -14,6 +14,8 @@ pub enum Side {
     Native,
     /// Under portshim, with the kernel's settings at their defaults.
     Portshim,
+    /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
+    Unserved,
 }
 
 /// Plays scripts, in a namespace of their own, and returns the transcript.
@@ -21,7 +23,15 @@ pub enum Side {
 /// # Errors
 /// Where the probe, or portshim, fails: what they said.
 pub fn play(case: &Case, side: Side, scripts: &str) -> Result<String, String> {
-    probe(case, side, "play", scripts)
+    probe(case, side, &[], "play", scripts)
+}
+
+/// Plays scripts under portshim with these options as well.
+///
+/// # Errors
+/// As [`play`].
+pub fn play_with(case: &Case, options: &[&str], scripts: &str) -> Result<String, String> {
+    probe(case, Side::Portshim, options, "play", scripts)
 }
 
 /// Makes the calls that no sound program makes, and returns the transcript.
@@ -29,19 +39,24 @@ pub fn play(case: &Case, side: Side, scripts: &str) -> Result<String, String> {
 /// # Errors
 /// As [`play`].
 pub fn bad_calls(case: &Case, side: Side) -> Result<String, String> {
-    probe(case, side, "bad-calls", "")
+    probe(case, side, &[], "bad-calls", "")
 }
 
-fn probe(case: &Case, side: Side, mode: &str, input: &str) -> Result<String, String> {
+fn probe(case: &Case, side: Side, options: &[&str], mode: &str, input: &str) -> Result<String, String> {
     let probe = probe_path();
     let mut command = Command::new(&probe);
     command.arg("arena");
     let policy = policy("--range", "--reserved", case);
     match side {
         Side::Native => command.args(&policy).arg("--"),
-        Side::Portshim => {
-            command.arg("--").arg(portshim_path()).arg("run").args(self::policy("--range", "--reserve", case)).arg("--")
-        }
+        Side::Unserved => command.arg("--"),
+        Side::Portshim => command
+            .arg("--")
+            .arg(portshim_path())
+            .arg("run")
+            .args(self::policy("--range", "--reserve", case))
+            .args(options)
+            .arg("--"),
     };
     command.arg(&probe).arg(mode).args(&policy);
     for (name, _) in std::env::vars_os() {

@@ -15,6 +15,8 @@ pub(super) fn enter(words: &[String]) -> Result<(), String> {
     let (name, arguments) = program.split_first().ok_or("arena: no program after `--`")?;
     unshare()?;
     loopback_up()?;
+    // Ping sockets are there for whoever this is, as on many distributions.
+    set("ping_group_range", "0 0")?;
     for pair in options.chunks(2) {
         let [option, value] = pair else { return Err(format!("arena: `{}` needs a value", pair[0])) };
         let (file, value) = match option.as_str() {
@@ -22,11 +24,15 @@ pub(super) fn enter(words: &[String]) -> Result<(), String> {
             "--reserved" => ("ip_local_reserved_ports", value.clone()),
             other => return Err(format!("arena: unknown option `{other}`")),
         };
-        let path = format!("/proc/sys/net/ipv4/{file}");
-        fs::write(&path, &value).map_err(|e| format!("cannot write `{value}` to {path}: {e}"))?;
+        set(file, &value)?;
     }
     let error = Command::new(name).args(arguments).exec();
     Err(format!("cannot execute `{name}`: {error}"))
+}
+
+fn set(file: &str, value: &str) -> Result<(), String> {
+    let path = format!("/proc/sys/net/ipv4/{file}");
+    fs::write(&path, value).map_err(|e| format!("cannot write `{value}` to {path}: {e}"))
 }
 
 /// With no privilege over the network, in a user namespace where this user is root.

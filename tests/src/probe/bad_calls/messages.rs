@@ -152,7 +152,7 @@ fn headers(scene: &Scene, on: On, call: &str, make: &dyn Fn(i32, *const c_void) 
         changed(&format!("parts {name}, none"), &|h| (h.msg_iov, h.msg_iovlen) = (pointer.cast(), 0))?;
         changed(&format!("control {name}"), &|h| (h.msg_control, h.msg_controllen) = (pointer, 16))?;
         changed(&format!("control {name} without end"), &|h| {
-            (h.msg_control, h.msg_controllen) = (pointer, usize::MAX)
+            (h.msg_control, h.msg_controllen) = (pointer, usize::MAX);
         })?;
     }
     for family in [0, 1, 99, 0xffff] {

@@ -39,8 +39,10 @@ fn searches() {
         let say = |name: &str, search: &dyn Fn(&mut i32) -> i32| {
             let mut port = start;
             let answer = calls::answer(i64::from(search(&mut port)));
-            let answer = answer.map(|fd| drop(calls::close(fd as i32, Via::Name).is_ok()));
-            println!("{name} from {start} => {} {port}", answer.map_or_else(calls::errno_name, |()| "ok".into()));
+            if let Ok(fd) = answer {
+                let _ = calls::close(fd as i32, Via::Name);
+            }
+            println!("{name} from {start} => {} {port}", answer.map_or_else(calls::errno_name, |_| "ok".into()));
         };
         // SAFETY: both read and write the one int.
         say("rresvport", &|port| unsafe { rresvport(port) });
