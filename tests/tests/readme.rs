@@ -1,4 +1,5 @@
-//! Every command in the README and in the guide does what it is shown to do, and every policy in them is valid.
+//! Every command in the README and in the guide does what it is shown to do, every policy in them is valid,
+//! and every link leads somewhere.
 //!
 //! In a block marked `console`, a line after `$ ` is a command, lines after `> ` go on with it, and all others
 //! are what it says. There `[..]` stands for anything inside a line, and a line of `...` for any lines.
@@ -7,7 +8,7 @@ use portshim_tests::programs::{must, scratch};
 use portshim_tests::{portshim, portshim_path, project};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A fenced block of a page.
@@ -264,5 +265,40 @@ fn the_guide_names_every_option_and_variable() {
         let explained = words(&guide, prefix);
         let missing: Vec<_> = named.difference(&explained).collect();
         assert!(missing.is_empty(), "the guide does not explain {missing:?}");
+    }
+}
+
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<_> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| project().join(name)).into();
+    for folder in ["docs", "docs/adr"] {
+        let folder = std::fs::read_dir(project().join(folder)).expect("the documentation is there");
+        let files = folder.map(|entry| entry.expect("it can be listed").path());
+        pages.extend(files.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
+    pages
+}
+
+/// The anchor that a heading gets: lower case, blanks as `-`, nothing else but letters, digits and `-_`.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for page in pages() {
+        let text = read(&page);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("https://") || target.contains(char::is_whitespace) {
+                continue;
+            }
+            let (file, part) = target.split_once('#').unwrap_or((target, ""));
+            let folder = page.parent().expect("a page is in a folder");
+            let path = if file.is_empty() { page.clone() } else { folder.join(file) };
+            assert!(path.exists(), "{} leads to {target}, which is not there", page.display());
+            let there = || read(&path).lines().any(|line| line.starts_with('#') && anchor(line) == part);
+            assert!(part.is_empty() || there(), "{} leads to {target}: there is no such heading", page.display());
+        }
     }
 }
