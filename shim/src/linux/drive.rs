@@ -58,7 +58,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         scope,
         dual,
         reuse: !left_to_kernel && matches!(wish.call, Call::Bind | Call::Listen) && wish.socket.reuses_address(),
-        limit: range.limit(),
+        limit: range.limit(rules.scope(scope).hull()),
         peer: wish
             .peer
             .map_or(0, |peer| peer_hash(rules.seed().unwrap_or(secret), &wish.local.ip(), &peer.ip(), peer.port())),
@@ -82,7 +82,11 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let answer = Plan::new(rules, request, steerable)
         .drive(&mut attempt, &mut rules.entropy(scope, secret))
         .unwrap_or_else(|fault| {
-            if unsure && wish.socket.refuses_address(&wish.local) {
+            let bound = match wish.call {
+                Call::Bind => Address::local(wish.socket.fd).is_ok_and(|now| wish.socket.surely_has_port(&now)),
+                _ => unsure && wish.socket.refuses_address(&wish.local),
+            };
+            if bound {
                 return (wish.own)();
             }
             wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
@@ -290,6 +294,9 @@ impl Attempt<'_> {
             return false;
         }
         if self.probe.is_none() {
+            if Address::local(self.wish.socket.fd).is_ok_and(|local| local.port() != 0) {
+                return false; // the kernel has something else to say about a second bind
+            }
             self.probe = Probe::like(&self.wish.socket);
         }
         let taken = self.probe.as_ref().is_some_and(|probe| !probe.finds_free(&self.wish.local, run));

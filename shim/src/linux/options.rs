@@ -33,16 +33,13 @@ impl RangeOption {
         Self { fd, own: own.ok().filter(|own| !ours(own)), changed: false }
     }
 
-    /// The range that the program limited itself to. As the kernel has it, each end counts only
-    /// where it lies inside the host's range.
-    pub(crate) fn limit(&self) -> PortRange {
-        let (Some(own @ 1..), Some(host)) = (self.own, host::steerable()) else { return PortRange::ALL };
+    /// The range that the program limited itself to, where the policy's ports lie in `hull`. As the kernel has it
+    /// with its own range, each end counts only where it lies inside.
+    pub(crate) fn limit(&self, hull: Option<PortRange>) -> PortRange {
+        let (Some(own @ 1..), Some(hull)) = (self.own, hull) else { return PortRange::ALL };
         let (low, high) = (own as u16, (own >> 16) as u16);
-        if !host.contains(low) && !host.contains(high) {
-            return PortRange::ALL;
-        }
-        let first = if host.contains(low) { low } else { host.first() };
-        let last = if host.contains(high) { high } else { host.last() };
+        let first = if hull.contains(low) { low } else { hull.first() };
+        let last = if hull.contains(high) { high } else { hull.last() };
         PortRange::new(first, last).unwrap_or(PortRange::ALL)
     }
 

@@ -47,12 +47,15 @@ unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> 
     }
     // SAFETY: rresvport(3)'s caller passes a port to start from and to be told.
     let from = unsafe { *port };
-    match first_free(session, fd, &any(family), privileged::rresvport(from)) {
-        Ok(found) => {
-            // SAFETY: as above.
-            unsafe { *port = c_int::from(found) };
-            fd
-        }
+    // Like libc's, the pointer tells where the search stands, even where it fails.
+    let mut tried = from.clamp(privileged::LOWEST.into(), privileged::HIGHEST.into()) as u16;
+    let start = tried;
+    let result = first_free(session, fd, &any(family), privileged::rresvport(from).inspect(|port| tried = *port));
+    let told = if result == Err(libc::EADDRINUSE) { start } else { tried };
+    // SAFETY: as above.
+    unsafe { *port = c_int::from(told) };
+    match result {
+        Ok(_) => fd,
         Err(error) => {
             sys::close(fd);
             errno::set(if error == libc::EADDRINUSE { libc::EAGAIN } else { error });
