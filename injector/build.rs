@@ -16,6 +16,7 @@ fn main() {
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let (stem, extension) = (shim.file_stem(), shim.extension());
     let (stem, extension) = (stem.expect("a name").to_string_lossy(), extension.expect("a kind").to_string_lossy());
+    link_unwinder();
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED={}", shim.display());
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED_NAME={stem}-{hash}.{extension}");
 }
@@ -35,9 +36,10 @@ fn build_shim(project: &Path) -> PathBuf {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         // What the outer cargo says of this package and profile; `cargo clippy` puts itself in as a wrapper.
-        let outer =
-            name.starts_with("CARGO_CFG_") || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_FEATURE_");
-        if outer || ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS"].contains(&&*name) {
+        let outer = ["CARGO_CFG_", "CARGO_PKG_", "CARGO_FEATURE_"].iter().any(|prefix| name.starts_with(prefix));
+        // Flags are meant for the command: one that links it statically would make no library at all.
+        let flags = name == "RUSTFLAGS" || name.ends_with("_RUSTFLAGS");
+        if outer || flags || ["RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS"].contains(&&*name) {
             cargo.env_remove(&*name);
         }
     }
@@ -46,4 +48,20 @@ fn build_shim(project: &Path) -> PathBuf {
     let file = if setting("CARGO_CFG_TARGET_OS") == "windows" { "portshim.dll" } else { "libportshim.so" };
     let profile = if host == target { out } else { out.join(target) };
     profile.join("release").join(file)
+}
+
+/// Links the unwinder statically, where there is one to link: to load a library for it alone takes as long as
+/// everything else that a start does.
+fn link_unwinder() {
+    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    if target("OS") != "linux" || target("ENV") != "gnu" {
+        return;
+    }
+    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
+    let Ok(output) = Command::new(compiler).arg("-print-file-name=libgcc_eh.a").output() else { return };
+    let path = String::from_utf8_lossy(&output.stdout);
+    if let Some(folder) = Path::new(path.trim()).parent().filter(|folder| folder.is_absolute()) {
+        println!("cargo::rustc-link-search=native={}", folder.display());
+        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    }
 }

@@ -28,7 +28,6 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
     let log = args.log.as_deref().map(Log::open).transpose()?;
 
-    platform::sweep_if_crowded();
     let library = platform::library()?;
     let follow = !args.no_follow;
     let session = Session::create(&resolved.rules, follow, log.is_some());

@@ -21,5 +21,5 @@ pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
 pub(crate) use library::{library, nameable};
 pub(crate) use session::Session;
-pub(crate) use sweep::{sweep, sweep_if_crowded};
+pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};

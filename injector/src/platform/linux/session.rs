@@ -1,7 +1,7 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::private;
-use super::sweep::is_mapped;
+use super::sweep::{is_mapped, sweep_if_crowded};
 use crate::wording::plain;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
@@ -30,6 +30,7 @@ impl Session {
     /// Lays down a region with these rules. Says why, where there is no place for it.
     pub(crate) fn create(rules: &[Effective], follow: bool, log: bool) -> Result<Self, String> {
         let directory = private::runtime()?;
+        sweep_if_crowded(&directory);
         let random = random()?;
         let mut region = Region::boxed(rules);
         region.header.follow.store(u32::from(follow), Relaxed);

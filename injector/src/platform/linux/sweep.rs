@@ -21,20 +21,19 @@ pub(crate) fn sweep() {
     private::existing_runtimes().for_each(|directory| clean(&directory, sessions(&directory)));
 }
 
-/// The same, but only where many have piled up: a program that is being started should not wait.
-pub(crate) fn sweep_if_crowded() {
-    for directory in private::existing_runtimes() {
-        let sessions = sessions(&directory);
-        if sessions.len() > CROWD {
-            clean(&directory, sessions);
-        }
+/// The same for one directory, and only where many have piled up: a program that is being started should
+/// not wait.
+pub(super) fn sweep_if_crowded(directory: &Path) {
+    let sessions = sessions(directory);
+    if sessions.len() > CROWD {
+        clean(directory, sessions);
     }
 }
 
 /// Whether a process has this file mapped, as far as this user may know.
 pub(super) fn is_mapped(path: &Path) -> bool {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    mapped(directory).iter().any(|mapped| mapped == name)
+    mapped(directory, created(path).unwrap_or(0)).iter().any(|mapped| mapped == name)
 }
 
 fn sessions(directory: &Path) -> Vec<OsString> {
@@ -43,36 +42,50 @@ fn sessions(directory: &Path) -> Vec<OsString> {
 }
 
 fn clean(directory: &Path, sessions: Vec<OsString>) {
-    let orphans: Vec<_> = sessions.into_iter().filter(|name| is_orphan(directory, name)).collect();
+    let mut orphans = Vec::new();
+    let mut oldest = u64::MAX;
+    for name in sessions {
+        let created = created(&directory.join(&name));
+        if is_orphan(&name, created) {
+            oldest = oldest.min(created.unwrap_or(0));
+            orphans.push(name);
+        }
+    }
     if orphans.is_empty() {
         return;
     }
-    let mapped = mapped(directory);
+    let mapped = mapped(directory, oldest);
     for orphan in orphans.iter().filter(|orphan| !mapped.contains(orphan)) {
         let _ = fs::remove_file(directory.join(orphan));
     }
 }
 
+/// When a session was made; `None` where its file does not say, because it is being written or was
+/// scribbled over.
+fn created(path: &Path) -> Option<u64> {
+    let mut header = Vec::new();
+    File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut header)).ok()?;
+    Region::from_bytes(&header).ok().map(|region| region.header.created.load(Relaxed))
+}
+
 /// Whether the process that made this session is gone. `run` becomes the program, so while the program
 /// runs its session is not orphaned, whether it has mapped the region or not.
-fn is_orphan(directory: &Path, name: &OsStr) -> bool {
+fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
-    let Some(start) = pid.and_then(|pid| started(Pid::from_raw(pid))) else { return true };
-    let mut header = Vec::new();
-    let read = File::open(directory.join(name)).and_then(|file| file.take(HEADER).read_to_end(&mut header));
-    // A process of that number lives; it is another where it started after the region was made. A region
-    // that does not say when, because it is being written or was scribbled over, has the benefit of the doubt.
-    match read.ok().and_then(|_| Region::from_bytes(&header).ok()) {
-        Some(region) => region.header.created.load(Relaxed) < start,
-        None => false,
+    // A process of that number is another where it started after the session was made.
+    match pid.and_then(|pid| started(Pid::from_raw(pid))) {
+        Some(started) => created.is_some_and(|created| created < started),
+        None => true,
     }
 }
 
-/// The names of files in `directory` that any process has mapped.
-fn mapped(directory: &Path) -> Vec<OsString> {
+/// The names of files in `directory` that processes have mapped which started at `since` or later: whoever
+/// belongs to a session is younger than it.
+fn mapped(directory: &Path, since: u64) -> Vec<OsString> {
     let mut names = Vec::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if !process.file_name().as_bytes()[0].is_ascii_digit() {
+        let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
+        if pid.and_then(|pid| started(Pid::from_raw(pid))).is_none_or(|started| started < since) {
             continue;
         }
         // Another user's process may not be asked, and cannot have opened a file of ours.
