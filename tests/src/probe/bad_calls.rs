@@ -98,6 +98,8 @@ impl Scene {
         }
         let answer = call(fd).map_or_else(calls::errno_name, |n| n.to_string());
         let then = match calls::name(fd, false).map(|bytes| address::decode(&bytes)) {
+            // A ping socket has an identifier in place of a port, counted up in the whole machine.
+            Ok(Some((address, 1..))) if name == "ping" => format!("{address}:id"),
             Ok(Some((address, port))) => format!("{address}:{}", self.ports.class(port)),
             Ok(None) => "other".to_owned(),
             Err(number) => calls::errno_name(number),
