@@ -5,6 +5,8 @@
 //! need no port go straight through.
 
 mod address;
+mod attempt;
+mod claim;
 mod diag;
 mod drive;
 mod environment;

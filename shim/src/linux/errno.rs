@@ -15,6 +15,12 @@ pub(crate) fn set(number: c_int) {
     unsafe { *libc::__errno_location() = number }
 }
 
+/// What a failed call returns, with its error number.
+pub(crate) fn fail(number: c_int) -> isize {
+    set(number);
+    -1
+}
+
 /// What the kernel says in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked port
 /// mirrors Windows' WSAEACCES.
 pub(crate) const fn of(fault: Fault) -> c_int {

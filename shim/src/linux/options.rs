@@ -3,15 +3,23 @@
 use super::address::Address;
 use super::{host, sys};
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_policy::PortRange;
 
 /// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
 /// end. It is an option of SOL_IP on IPv6 sockets, too.
 const IP_LOCAL_PORT_RANGE: c_int = 51;
 
-/// Values that we have set lately.
-static RECENT: [AtomicU32; 61] = [const { AtomicU32::new(0) }; 61];
+/// Which sockets are being steered: descriptor << 32 | value, at the descriptor's place.
+static STEERED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+fn steered(fd: c_int) -> &'static AtomicU64 {
+    &STEERED[fd as usize % STEERED.len()]
+}
+
+fn mark(fd: c_int, packed: u32) -> u64 {
+    u64::from(fd as u32) << 32 | u64::from(packed)
+}
 
 /// The range option of one socket.
 pub(crate) struct RangeOption {
@@ -29,7 +37,7 @@ impl RangeOption {
         }
         // What we set ourselves is not the program's: another thread is serving the same socket, or a
         // cancelled one has left it so.
-        let ours = |value: &u32| RECENT.iter().any(|recent| recent.load(Relaxed) == *value);
+        let ours = |value: &u32| steered(fd).load(Relaxed) == mark(fd, *value);
         Self { fd, own: own.ok().filter(|own| !ours(own)), changed: false }
     }
 
@@ -50,7 +58,7 @@ impl RangeOption {
             return Ok(());
         }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
-        RECENT[packed as usize % RECENT.len()].store(packed, Relaxed);
+        steered(self.fd).store(mark(self.fd, packed), Relaxed);
         sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed)?;
         self.changed = true;
         Ok(())
@@ -61,6 +69,7 @@ impl Drop for RangeOption {
     fn drop(&mut self) {
         if self.changed {
             let _ = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, self.own.unwrap_or(0));
+            steered(self.fd).store(0, Relaxed);
         }
     }
 }

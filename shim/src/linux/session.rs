@@ -13,6 +13,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The session's unpredictable bits.
+    pub(crate) fn secret(self) -> u64 {
+        self.region.header.secret.load(Relaxed)
+    }
+
     /// Whether events are recorded.
     pub(crate) fn logs(self) -> bool {
         self.region.header.log.load(Relaxed) != 0

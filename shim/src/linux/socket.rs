@@ -115,4 +115,10 @@ impl Socket {
     pub(crate) fn reuses_address(&self) -> bool {
         sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR).is_ok_and(|v| v != 0)
     }
+
+    /// Whether SO_REUSEADDR or SO_REUSEPORT is set.
+    pub(crate) fn reuses(&self) -> bool {
+        self.reuses_address()
+            || sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEPORT).is_ok_and(|v| v != 0)
+    }
 }

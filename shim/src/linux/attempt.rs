@@ -1,0 +1,257 @@
+//! One attempt to serve a wish: carries a plan's steps out on the program's socket.
+
+use super::address::Address;
+use super::claim::Claim;
+use super::diag::Diag;
+use super::drive::{Waits, Wish};
+use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
+use super::probe::{LARGEST, Probe};
+use super::{errno, hooks, host, route, sys};
+use portshim_policy::{Call, Mechanism, Outcome, PortRange, Sharing, Transport, Try, Verdict, exhausted};
+
+/// The steps of a plan, on one socket.
+pub(crate) struct Attempt<'a> {
+    wish: &'a Wish<'a>,
+    range: RangeOption,
+    /// Every choice of the policy is left to the kernel.
+    left_to_kernel: bool,
+    /// The connection shall have its port to itself.
+    exclusive: bool,
+    /// The connection's port may serve other peers as well.
+    shared: bool,
+    /// What the kernel says when no port is left.
+    exhausted: i32,
+    /// What sharing needs, looked up at the first shared try.
+    beside: Option<Beside>,
+    /// The socket that asks for free ports, while it has found none.
+    probe: Option<Probe>,
+    /// The socket may have had a port all along.
+    unsure: bool,
+    /// A run was found to be taken.
+    missed_before: bool,
+    /// The options that a bind by number must not have, from the first such bind on.
+    lifted: Option<Lifted>,
+    /// How many times more this request will wait for another thread's claim.
+    patience: u32,
+    /// How the port was come by.
+    how: Verdict,
+}
+
+/// What it takes to use a port beside other connections: our own address towards the peer, and the
+/// kernel's answer about a 4-tuple.
+struct Beside {
+    source: Address,
+    diag: Diag,
+    interface: i32,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) fn new(wish: &'a Wish<'a>, range: RangeOption, unsure: bool, left_to_kernel: bool) -> Self {
+        let sharing = wish.is_tcp_connect().then(|| wish.session.rules.sharing());
+        Self {
+            wish,
+            range,
+            left_to_kernel,
+            exclusive: sharing == Some(Sharing::Exclusive),
+            shared: sharing == Some(Sharing::Tuple),
+            exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
+            beside: None,
+            probe: None,
+            unsure,
+            missed_before: false,
+            lifted: None,
+            patience: 10_000,
+            how: Verdict::Steered,
+        }
+    }
+
+    /// How the port was come by, if one was.
+    pub(crate) fn how(&self) -> Verdict {
+        self.how
+    }
+
+    /// Whether a bind by number has failed: it made the kernel forget the address that the program had bound.
+    pub(crate) fn has_pinned_in_vain(&self) -> bool {
+        self.lifted.is_some()
+    }
+}
+
+impl Mechanism for Attempt<'_> {
+    type Answer = isize;
+
+    fn steer(&mut self, run: PortRange) -> Try<isize> {
+        self.how = Verdict::Steered;
+        if self.is_known_taken(run) {
+            return Try::Again(Outcome::Taken);
+        }
+        match self.range.steer(run) {
+            Ok(()) => {}
+            Err(libc::ENOPROTOOPT) => {
+                host::cannot_steer();
+                return Try::Again(Outcome::Unsteerable);
+            }
+            Err(libc::EBADF | libc::ENOTSOCK) => return Try::Done((self.wish.own)()),
+            // A seccomp filter, perhaps.
+            Err(_) => return Try::Again(Outcome::Unsteerable),
+        }
+        if self.exclusive && self.wish.binds {
+            let any = self.wish.local.with_port(0);
+            let _whole = AddressOnly::set(self.wish.socket.fd, false);
+            match sys::bind(self.wish.socket.fd, any.storage(), any.len()) {
+                Err(libc::EADDRINUSE) => return Try::Again(Outcome::Taken),
+                Ok(()) if self.missed(run) => return Try::Again(Outcome::Unsteerable),
+                _ => return Try::Done((self.wish.own)()),
+            }
+        }
+        let answer = (self.wish.own)();
+        if answer < 0 && errno::get() == self.exhausted && !self.is_bound_datagram() {
+            self.missed_before = true;
+            return Try::Again(Outcome::Taken);
+        }
+        if (answer >= 0 || errno::get() == libc::EINPROGRESS) && !self.unsure && self.missed(run) {
+            return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
+                Try::Again(Outcome::Unsteerable)
+            } else {
+                Try::Done(answer)
+            };
+        }
+        Try::Done(answer)
+    }
+
+    fn pin(&mut self, port: u16) -> Try<isize> {
+        self.how = Verdict::Pinned;
+        let wish = self.wish;
+        if !wish.binds {
+            return Try::Done((wish.own)());
+        }
+        let candidate = wish.local.with_port(port);
+        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        if wish.call == Call::Bind {
+            self.lifted = Some(lifted);
+            return self.answered(hooks::next_bind(wish.socket.fd, &candidate));
+        }
+        match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
+            Ok(()) if self.shared => lifted.keep_shared(),
+            Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
+            Err(error) => {
+                self.lifted = Some(lifted);
+                return self.answered(Err(error));
+            }
+        }
+        Try::Done((wish.own)())
+    }
+
+    fn share(&mut self, port: u16) -> Try<isize> {
+        self.how = Verdict::Shared;
+        let wish = self.wish;
+        let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
+        if self.beside.is_none() {
+            let source = match route::source(&wish.socket, &wish.local, peer) {
+                Ok(source) => source,
+                Err(error) if route::is_unreachable(error) => return Try::Done(errno::fail(error)),
+                Err(_) => return Try::Again(Outcome::Taken),
+            };
+            let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
+            self.beside = Some(Beside { source, diag, interface: wish.socket.interface() });
+        }
+        let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
+        let source = beside.source.with_port(port);
+        // From asking to connecting, nobody else of the session may be about to take the same tuple.
+        let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
+            return Try::Again(Outcome::Taken);
+        };
+        if !beside.diag.is_free(&source, peer, beside.interface) {
+            return Try::Again(Outcome::Taken);
+        }
+        let candidate = wish.local.with_port(port);
+        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        lifted.share();
+        match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
+            Ok(()) => lifted.keep_shared(),
+            Err(libc::EINVAL) => {
+                drop(lifted);
+                return Try::Done((wish.own)());
+            }
+            Err(error) => {
+                self.lifted = Some(lifted);
+                return self.answered(Err(error));
+            }
+        }
+        if wish.waits == Waits::Once {
+            return Try::Done((wish.own)());
+        }
+        // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
+        // cancelled: so a call of ours starts the connection, and the program's own waits for it.
+        let quick = NonBlocking::on(wish.socket.fd);
+        let started = sys::connect(wish.socket.fd, peer.storage(), peer.len());
+        drop(claim); // the kernel holds the tuple from here on
+        let waits = quick.was_blocking() && started == Err(libc::EINPROGRESS);
+        drop(quick);
+        Try::Done(match started {
+            _ if waits => (wish.own)(),
+            Ok(()) => 0,
+            Err(error) => errno::fail(error),
+        })
+    }
+}
+
+impl Attempt<'_> {
+    /// What came of binding `port`.
+    fn answered(&self, result: sys::Result<()>) -> Try<isize> {
+        match result {
+            Ok(()) => Try::Done(0),
+            Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
+            // A privileged port (ip_unprivileged_port_start) and no privilege: not one for this program.
+            Err(libc::EACCES) => Try::Again(Outcome::Taken),
+            Err(error) => Try::Done(errno::fail(error)),
+        }
+    }
+
+    /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
+    fn is_known_taken(&mut self, run: PortRange) -> bool {
+        let worthwhile = run.len() == 1 || (self.missed_before && run.len() <= LARGEST);
+        if self.wish.socket.transport == Transport::Tcp || !worthwhile {
+            return false;
+        }
+        if self.probe.is_none() {
+            // The kernel has something else to say about a second bind; and by its own choice it lets
+            // sockets that reuse addresses share ports.
+            let bound = Address::local(self.wish.socket.fd).is_ok_and(|local| local.port() != 0);
+            if bound || (self.left_to_kernel && self.wish.socket.reuses()) {
+                return false;
+            }
+            self.probe = Probe::like(&self.wish.socket);
+        }
+        let taken = self.probe.as_ref().is_some_and(|probe| !probe.finds_free(&self.wish.local, run));
+        if !taken {
+            self.probe = None; // it may hold the free port
+        }
+        taken
+    }
+
+    /// Whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full buffer.
+    fn is_bound_datagram(&self) -> bool {
+        self.wish.socket.transport == Transport::Udp
+            && self.wish.call != Call::Bind
+            && Address::local(self.wish.socket.fd).is_ok_and(|local| local.port() != 0)
+    }
+
+    /// Whether the kernel chose outside `run`: the host's range has changed since we looked. A socket
+    /// that was bound so is unbound again, where it can be.
+    fn missed(&self, run: PortRange) -> bool {
+        let fd = self.wish.socket.fd;
+        let port = Address::local(fd).map_or(0, |local| local.port());
+        if port == 0 || run.contains(port) {
+            return false;
+        }
+        host::look();
+        if self.wish.call == Call::Bind || self.wish.call == Call::Listen || self.exclusive {
+            if self.wish.socket.transport == Transport::Tcp {
+                let _ = sys::listen(fd, 0);
+            }
+            let nowhere = Address::unspecified();
+            let _ = sys::connect(fd, nowhere.storage(), nowhere.len());
+        }
+        true
+    }
+}
