@@ -42,6 +42,13 @@ impl Address {
         Ok(address)
     }
 
+    /// The address of a socket's peer.
+    pub(crate) fn remote(fd: c_int) -> sys::Result<Self> {
+        let mut address = Self::none();
+        address.len = sys::getpeername(fd, &mut address.storage)?.min(LONGEST);
+        Ok(address)
+    }
+
     /// The address whose connect releases a socket's port.
     pub(crate) fn unspecified() -> Self {
         Self { len: size_of::<sockaddr>(), ..Self::none() }

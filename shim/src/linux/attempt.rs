@@ -6,7 +6,8 @@ use super::diag::Diag;
 use super::drive::{Waits, Wish};
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
 use super::probe::{LARGEST, Probe};
-use super::{errno, hooks, host, route, sys};
+use super::route::{self, Way};
+use super::{errno, hooks, host, sys};
 use portshim_policy::{Call, Mechanism, Outcome, PortRange, Sharing, Transport, Try, Verdict, exhausted};
 
 /// The steps of a plan, on one socket.
@@ -37,10 +38,10 @@ pub(crate) struct Attempt<'a> {
     how: Verdict,
 }
 
-/// What it takes to use a port beside other connections: our own address towards the peer, and the
-/// kernel's answer about a 4-tuple.
+/// What it takes to use a port beside other connections: both addresses, and the kernel's answer about a
+/// 4-tuple.
 struct Beside {
-    source: Address,
+    way: Way,
     diag: Diag,
     interface: i32,
 }
@@ -68,6 +69,11 @@ impl<'a> Attempt<'a> {
     /// How the port was come by, if one was.
     pub(crate) fn how(&self) -> Verdict {
         self.how
+    }
+
+    /// Whether the program's own call has been made, and failed for want of a port.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.missed_before
     }
 
     /// Whether a bind by number has failed: it made the kernel forget the address that the program had bound.
@@ -146,21 +152,21 @@ impl Mechanism for Attempt<'_> {
         let wish = self.wish;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
         if self.beside.is_none() {
-            let source = match route::source(&wish.socket, &wish.local, peer) {
-                Ok(source) => source,
+            let way = match route::way(&wish.socket, &wish.local, peer) {
+                Ok(way) => way,
                 Err(error) if route::is_unreachable(error) => return Try::Done(errno::fail(error)),
                 Err(_) => return Try::Again(Outcome::Taken),
             };
             let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
-            self.beside = Some(Beside { source, diag, interface: wish.socket.interface() });
+            self.beside = Some(Beside { way, diag, interface: wish.socket.interface() });
         }
         let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
-        let source = beside.source.with_port(port);
+        let source = beside.way.source.with_port(port);
         // From asking to connecting, nobody else of the session may be about to take the same tuple.
         let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
             return Try::Again(Outcome::Taken);
         };
-        if !beside.diag.is_free(&source, peer, beside.interface) {
+        if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
             return Try::Again(Outcome::Taken);
         }
         let candidate = wish.local.with_port(port);

@@ -65,7 +65,7 @@ impl Wish<'_> {
     /// What the kernel would say where no port is left. On TCP it looks for a route first.
     fn refusal(&self, fault: Fault) -> i32 {
         let unreachable = self.peer.filter(|_| self.is_tcp_connect()).and_then(|peer| {
-            route::source(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
+            route::way(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
         });
         unreachable.unwrap_or(errno::of(fault))
     }
@@ -108,7 +108,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
             wish.account(scope, attempt.how(), unsure, answer);
             answer
         }
-        Err(_) if wish.is_bound_after_all(unsure) => (wish.own)(),
+        Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),
         Err(fault) => {
             wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
             if attempt.has_pinned_in_vain() && wish.call != Call::Bind && !wish.local.is_wildcard() {

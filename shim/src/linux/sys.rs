@@ -43,6 +43,14 @@ pub(crate) fn getsockname(fd: c_int, address: &mut libc::sockaddr_storage) -> Re
     Ok(len as usize)
 }
 
+/// getpeername(2) into a buffer; the length the kernel gave.
+pub(crate) fn getpeername(fd: c_int, address: &mut libc::sockaddr_storage) -> Result<usize> {
+    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: as in `getsockname`.
+    unsafe { call!(getpeername, fd, address as *mut libc::sockaddr_storage, &raw mut len)? };
+    Ok(len as usize)
+}
+
 /// bind(2) to an address of ours.
 pub(crate) fn bind(fd: c_int, address: &libc::sockaddr_storage, len: usize) -> Result<()> {
     debug_assert!(len <= size_of::<libc::sockaddr_storage>());
