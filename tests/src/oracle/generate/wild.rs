@@ -23,6 +23,9 @@ const SENDS: [&str; 11] = [
 struct Wild<'a> {
     draw: &'a mut Draw,
     pins: bool,
+    /// A range with one end open. Where that leaves an odd number of ports, the kernel may leave out the only
+    /// one that is not reserved.
+    half: &'static str,
     /// Where ports are bound by number: whether TCP sockets of this script may set SO_REUSEADDR and the like,
     /// or connect. To do both, or to set it on a datagram socket, shows a difference that has an allowance,
     /// and directed scripts of its own.
@@ -34,7 +37,8 @@ struct Wild<'a> {
 
 pub(super) fn script(draw: &mut Draw, case: &Case) -> Vec<String> {
     let shares = draw.one_in(2);
-    let mut wild = Wild { draw, pins: case.pins(), shares, slots: [None; SLOTS], groups: 0, lines: Vec::new() };
+    let half = if case.range.0 == case.range.1 { "range first-0" } else { "range first" };
+    let mut wild = Wild { draw, pins: case.pins(), half, shares, slots: [None; SLOTS], groups: 0, lines: Vec::new() };
     let count = 6 + wild.draw.below(26);
     wild.open(0);
     while wild.lines.len() < count {
@@ -168,7 +172,7 @@ impl Wild<'_> {
             5 => "reuseport 1",
             6 if !self.pins || self.shares => self.draw.pick(&["v6only 1", "v6only 0"]),
             6 | 7 => self.draw.pick(&["noport 1", "noport 1", "noport 0"]),
-            8 => self.draw.pick(&["range first", "range 0-0", "range first-0", "range 15000-15010", "range 1-65535"]),
+            8 => self.draw.pick(&["range first", "range 0-0", self.half, "range 15000-15010", "range 1-65535"]),
             _ => self.draw.pick(&["tfoconnect 1", "nonblock 1", "nonblock 0", "broadcast 1"]),
         };
         if self.pins && line.starts_with("reuse") && !(self.shares && kind.stream()) {
