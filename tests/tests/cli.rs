@@ -3,6 +3,7 @@
 mod cli {
     mod doctor;
     mod help;
+    mod places;
     mod policy;
     mod refused;
     mod sandbox;

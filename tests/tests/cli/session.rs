@@ -6,7 +6,7 @@ use portshim_tests::programs::until;
 use portshim_tests::{portshim_path, said};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Stdio;
 
 const VARIABLES: &str = "echo \"$LD_PRELOAD\"; echo \"$PORTSHIM_POLICY\"; echo \"$PORTSHIM_SESSION\"";
@@ -127,9 +127,10 @@ fn nonsense_among_the_sessions_does_no_harm() {
     let old = here.sessions().remove(0);
     // A region scribbled over by its targets, one cut short, one of a living process: this test.
     fs::write(&old, vec![0xff; 100_000]).expect("it is ours");
-    here.file("run/portshim/session-999999999-0", "");
+    let namespace = fs::metadata("/proc/self/ns/pid").expect("a namespace").ino();
+    here.file(&format!("run/portshim/session-999999999-{namespace}-0"), "");
     here.file("run/portshim/session-x", [0; 4096]);
-    let alive = format!("run/portshim/session-{}-0", std::process::id());
+    let alive = format!("run/portshim/session-{}-{namespace}-0", std::process::id());
     here.file(&alive, vec![0xff; 100_000]);
     here.told(&["show"]);
     assert_eq!(here.sessions(), [here.path(&alive)]);

@@ -1,19 +1,20 @@
 //! A session's region: the file that every process of the session maps.
 
-use super::private;
 use super::sweep::{is_mapped, sweep_if_crowded};
+use super::private;
 use crate::wording::plain;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use portshim_policy::{Effective, Region};
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// The names of session files begin so; the number of the process that made one follows.
+/// The names of session files begin so; the number of the process that made one follows, then the PID
+/// namespace in which it has that number.
 pub(super) const PREFIX: &str = "session-";
 
 /// Pages without anything in them are left out of the file: a region is mostly empty.
@@ -38,7 +39,8 @@ impl Session {
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
-        let path = directory.join(format!("{PREFIX}{}-{:016x}", Pid::this(), random[1]));
+        let path =
+            directory.join(format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]));
         write(&path, region.as_bytes())
             .map(|file| Self { path: path.clone(), file })
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))
@@ -87,6 +89,11 @@ fn random() -> Result<[u64; 2], String> {
     getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
     let bits = u128::from_ne_bytes(bytes);
     Ok([bits as u64, (bits >> 64) as u64])
+}
+
+/// The identity of the PID namespace of this process.
+pub(super) fn pid_namespace() -> Option<u64> {
+    fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino()).ok()
 }
 
 /// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.

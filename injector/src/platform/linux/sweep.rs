@@ -1,7 +1,7 @@
 //! Removes the regions of sessions that are over.
 
 use super::private;
-use super::session::{PREFIX, started};
+use super::session::{PREFIX, pid_namespace, started};
 use nix::unistd::Pid;
 use portshim_policy::Region;
 use std::ffi::{OsStr, OsString};
@@ -44,7 +44,12 @@ fn sessions(directory: &Path) -> Vec<OsString> {
 fn clean(directory: &Path, sessions: Vec<OsString>) {
     let mut orphans = Vec::new();
     let mut oldest = u64::MAX;
+    let Some(namespace) = seen_namespace() else { return };
     for name in sessions {
+        // The numbers of another namespace say nothing here, and its processes may not be seen.
+        if maker(&name).is_some_and(|(_, theirs)| theirs != namespace) {
+            continue;
+        }
         let created = created(&directory.join(&name));
         if is_orphan(&name, created) {
             oldest = oldest.min(created.unwrap_or(0));
@@ -68,12 +73,24 @@ fn created(path: &Path) -> Option<u64> {
     Region::from_bytes(&header).ok().map(|region| region.header.created.load(Relaxed))
 }
 
+/// The PID namespace of this process, where /proc shows the processes by the numbers that they have in it.
+fn seen_namespace() -> Option<u64> {
+    let shown = fs::read_link("/proc/self").ok()?;
+    (shown == Path::new(&Pid::this().to_string())).then(pid_namespace).flatten()
+}
+
+/// The process that made a session, and the namespace that it has this number in.
+fn maker(name: &OsStr) -> Option<(Pid, u64)> {
+    let mut parts = name.to_str()?.strip_prefix(PREFIX)?.split('-');
+    let (pid, namespace, _random) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((Pid::from_raw(pid.parse().ok()?), namespace.parse().ok()?))
+}
+
 /// Whether the process that made this session is gone. `run` becomes the program, so while the program
 /// runs its session is not orphaned, whether it has mapped the region or not.
 fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
-    let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
     // A process of that number is another where it started after the session was made.
-    match pid.and_then(|pid| started(Pid::from_raw(pid))) {
+    match maker(name).and_then(|(pid, _)| started(pid)) {
         Some(started) => created.is_some_and(|created| created < started),
         None => true,
     }
