@@ -10,6 +10,7 @@ mod inspect;
 mod launch;
 mod library;
 mod private;
+mod room;
 mod session;
 mod sweep;
 mod watch;

@@ -1,6 +1,6 @@
 //! The library to preload: laid down from the copy inside this command, or another one that the user named.
 
-use super::private;
+use super::{private, room};
 use crate::failure::Failure;
 use crate::wording::{self, plain};
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -64,7 +64,8 @@ fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
     if !trusted(&path) {
-        write(directory, &path).map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
+        room::for_files_of(EMBEDDED.len(), || write(directory, &path))
+            .map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
     }
     match statvfs(directory) {
         Ok(fs) if fs.flags().contains(FsFlags::ST_NOEXEC) => {

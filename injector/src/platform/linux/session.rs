@@ -1,7 +1,7 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::sweep::{is_mapped, sweep_if_crowded};
-use super::private;
+use super::{private, room};
 use crate::wording::plain;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
@@ -41,7 +41,7 @@ impl Session {
         region.header.secret.store(random[0], Relaxed);
         let path =
             directory.join(format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]));
-        write(&path, region.as_bytes())
+        room::for_files_of(Region::SIZE, || write(&path, region.as_bytes()))
             .map(|file| Self { path: path.clone(), file })
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))
     }

@@ -69,6 +69,7 @@ pub(crate) fn watch_program(
         .and_then(|signals| {
             reap_children()?;
             let child = spawn(program, arguments, &before)?;
+            outlive_full_files()?;
             wait(child, &signals, meanwhile)
         })
         .map_err(|errno| failure(program, errno))
@@ -79,6 +80,14 @@ fn reap_children() -> nix::Result<()> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler is installed, so nothing runs that could disturb anything.
     unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
+}
+
+/// A log that grows beyond the caller's limit is an error to report, not the end of this process: the program
+/// would be left behind.
+fn outlive_full_files() -> nix::Result<()> {
+    let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed, so nothing runs that could disturb anything.
+    unsafe { sigaction(Signal::SIGXFSZ, &ignored) }.map(drop)
 }
 
 /// Begins the program in a child, with the signal mask that this process was started with.
