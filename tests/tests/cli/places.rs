@@ -1,10 +1,12 @@
 //! Where the library and the session are laid down, and what is left alone for want of a place.
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, is_root, mode};
 use portshim_tests::portshim_path;
 use portshim_tests::programs::until;
 use std::fs;
 use std::process::Command;
+
+const PRELOAD: [&str; 4] = ["--", "sh", "-c", "echo \"$LD_PRELOAD\""];
 
 /// portshim, started by a shell that does something before.
 fn after(here: &Sandbox, script: &str, args: &[&str]) -> Command {
@@ -41,6 +43,53 @@ fn a_small_limit_on_files_is_for_the_program() {
 
 /// Prints the port that it was given.
 const BIND: &str = "use IO::Socket::INET; print IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0)->sockport";
+
+#[test]
+fn a_missing_home_stays_missing() {
+    let here = Sandbox::new();
+    let run = |home: &str| {
+        let mut command = here.portshim(&[&["run"], &PRELOAD[..]].concat());
+        command.env_remove("XDG_CACHE_HOME").env("HOME", here.path(home));
+        command
+    };
+    // Root's own place is none as long as others may write to it.
+    mode(&here.path("cache"), 0o777);
+    here.expect(&mut run("none/home"), 0, "[DIR]/run/portshim/libportshim-[HASH].so\n", "");
+    assert!(!here.path("none").exists());
+    here.expect(&mut run("home"), 0, "[DIR]/home/.cache/portshim/libportshim-[HASH].so\n", "");
+    let mut command = here.portshim(&[&["run"], &PRELOAD[..]].concat());
+    command.env("XDG_CACHE_HOME", here.path("none/cache"));
+    here.expect(&mut command, 0, "[DIR]/run/portshim/libportshim-[HASH].so\n", "");
+    assert!(!here.path("none").exists());
+}
+
+#[test]
+fn every_place_is_tried_for_the_library() {
+    let here = Sandbox::new();
+    mode(&here.path("cache"), 0o777);
+    // LD_PRELOAD can name neither the cache nor the first runtime directory.
+    fs::create_dir(here.path("a b")).expect("a folder");
+    mode(&here.path("a b"), 0o700);
+    let last = "/tmp/portshim-0";
+    let script = format!("mkdir -p -m 700 {last} && mount -t tmpfs -o mode=700 none {last} && exec \"$@\"");
+    let portshim = portshim_path();
+    let before = ["--map-root-user", "--mount", "sh", "-c", &script, "-", portshim.to_str().expect("text"), "run"];
+    let mut command = here.command("unshare", &[&before[..], &PRELOAD].concat());
+    command.env("XDG_CACHE_HOME", here.path("a b")).env("XDG_RUNTIME_DIR", here.path("a b"));
+    here.expect(&mut command, 0, &format!("{last}/libportshim-[HASH].so\n"), "");
+}
+
+#[test]
+fn a_program_that_becomes_another_user_stays_under_the_policy() {
+    let here = Sandbox::new();
+    let range = ["--range", "21971/udp", "--"];
+    // Whoever is not root cannot become another user.
+    let other = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    let other = if is_root() { &other[..] } else { &[] };
+    let program = ["perl", "-e", BIND];
+    // The caller's umask is meant for the program, too.
+    here.expect(&mut after(&here, "umask 077", &[&range[..], other, &program].concat()), 0, "21971", "");
+}
 
 #[test]
 fn sessions_of_another_pid_namespace_are_left_alone() {

@@ -2,14 +2,22 @@
 //! output is compared.
 
 use portshim_tests::{portshim, said};
+use std::ffi::CString;
 use std::fs;
+use std::io::Error;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+/// Where root's library is laid down.
+const SHARED_CACHE: &str = "/var/cache";
+
 /// A folder with `work`, where commands are given, `run`, the runtime directory, `cache`, and `home`.
-/// It goes when the test ends.
+/// It goes when the test ends. `cache` is what root's commands see as /var/cache, too.
 pub(super) struct Sandbox {
     folder: PathBuf,
 }
@@ -19,10 +27,11 @@ impl Sandbox {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("cli-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        for name in ["work", "run", "home"] {
+        for name in ["work", "run", "home", "cache"] {
             fs::create_dir_all(folder.join(name)).expect("a folder can be made");
         }
         mode(&folder.join("run"), 0o700);
+        mode(&folder.join("cache"), 0o755);
         Self { folder }
     }
 
@@ -76,6 +85,23 @@ impl Sandbox {
         for name in ["XDG_CONFIG_HOME", "LD_PRELOAD", "ASAN_OPTIONS"] {
             command.env_remove(name);
         }
+        if is_root() {
+            let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).expect("a path");
+            let (ours, theirs) = (text(&self.path("cache")), text(Path::new(SHARED_CACHE)));
+            let done = |result| if result == 0 { Ok(()) } else { Err(Error::last_os_error()) };
+            let mount = move || {
+                // SAFETY: unshare(2) and mount(2) read the strings, which outlive the calls, and where they are
+                // pointed to nothing, nothing.
+                unsafe {
+                    done(libc::unshare(libc::CLONE_NEWNS))?;
+                    let private = libc::MS_REC | libc::MS_PRIVATE;
+                    done(libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), private, ptr::null()))?;
+                    done(libc::mount(ours.as_ptr(), theirs.as_ptr(), ptr::null(), libc::MS_BIND, ptr::null()))
+                }
+            };
+            // SAFETY: the closure makes system calls and nothing else.
+            unsafe { command.pre_exec(mount) };
+        }
     }
 
     /// Runs a command and demands its exit status and its output to the letter.
@@ -106,6 +132,7 @@ impl Sandbox {
     /// library's hash.
     pub(super) fn masked(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).replace(&*self.folder.to_string_lossy(), "[DIR]");
+        let text = text.replace(SHARED_CACHE, "[DIR]/cache");
         let mut masked = String::new();
         let mut rest = text.as_str();
         while let Some(at) = rest.find("libportshim-") {
@@ -130,6 +157,12 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Whether the tests are run by root.
+pub(super) fn is_root() -> bool {
+    // SAFETY: geteuid(2) has no conditions.
+    unsafe { libc::geteuid() == 0 }
 }
 
 pub(super) fn mode(path: &Path, mode: u32) {

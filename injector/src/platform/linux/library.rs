@@ -6,10 +6,10 @@ use crate::wording::{self, plain};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, Uid, faccessat};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The library, as the build made it.
@@ -29,13 +29,29 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
         };
     }
     let mut reasons = Vec::new();
-    for directory in [private::cache, private::runtime] {
-        match directory().and_then(|directory| laid_down(&directory)) {
+    for place in places() {
+        match place.and_then(|place| laid_down(&place)) {
             Ok(path) => return Ok(path),
             Err(why) => reasons.push(why),
         }
     }
     Err(wording::no_place_for_library(&reasons))
+}
+
+/// A directory that holds the library.
+struct Place {
+    directory: PathBuf,
+    /// The mode of the library's file.
+    mode: u32,
+}
+
+/// Where the library can be laid down, the best place first.
+fn places() -> impl Iterator<Item = Result<Place, String>> {
+    // What root starts may go on as another user, and start programs of its own then.
+    let shared = Uid::effective().is_root().then(private::shared).into_iter();
+    let own = std::iter::once_with(private::cache).chain(private::runtimes());
+    let place = |mode| move |directory: Result<_, _>| directory.map(|directory| Place { directory, mode });
+    shared.map(place(0o644)).chain(own.map(place(0o600)))
 }
 
 fn named(path: &Path) -> Result<(), String> {
@@ -55,16 +71,17 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The library in this private directory, put there if need be.
+/// The library in this place, put there if need be.
 ///
 /// The content is not read again each time. Nobody but this user can write to the directory, a file
 /// gets this name only once it is complete, and the name holds the content's hash: a file of ours
 /// under this name, of the right size, is that library.
-fn laid_down(directory: &Path) -> Result<PathBuf, String> {
+fn laid_down(place: &Place) -> Result<PathBuf, String> {
+    let directory = place.directory.as_path();
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    if !trusted(&path) {
-        room::for_files_of(EMBEDDED.len(), || write(directory, &path))
+    if !trusted(&path, place.mode) {
+        room::for_files_of(EMBEDDED.len(), || write(directory, &path, place.mode))
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
     }
     match statvfs(directory) {
@@ -75,23 +92,25 @@ fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     }
 }
 
-fn trusted(path: &Path) -> bool {
+fn trusted(path: &Path, mode: u32) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| {
         metadata.is_file()
             && metadata.uid() == Uid::effective().as_raw()
-            && metadata.mode() & 0o022 == 0
+            && metadata.mode() & 0o777 == mode
             && metadata.len() == EMBEDDED.len() as u64
     })
 }
 
 /// Writes the library under a name of its own and gives it its own name at once, so that no other
 /// process ever loads half of it.
-fn write(directory: &Path, path: &Path) -> std::io::Result<()> {
+fn write(directory: &Path, path: &Path, mode: u32) -> std::io::Result<()> {
     let mut bits = [0; 8];
     getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
     let temporary = directory.join(format!(".{NAME}.{:016x}", u64::from_ne_bytes(bits)));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
         file.write_all(EMBEDDED)?;
+        // Whatever the caller's umask leaves of a new file.
+        file.set_permissions(Permissions::from_mode(mode))?;
         // A crash after the rename must not leave the name with other content.
         file.sync_all()?;
         fs::rename(&temporary, path)

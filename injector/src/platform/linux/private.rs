@@ -1,8 +1,8 @@
-//! Directories that nobody else can write to, or look into.
+//! Directories that nobody else can write to; all but one, nobody else can look into either.
 
 use crate::wording::plain;
 use nix::unistd::Uid;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -47,8 +47,8 @@ pub(super) fn variable(name: &str) -> Option<PathBuf> {
 /// The directory for what lasts as long as a session; else why there is none.
 pub(super) fn runtime() -> Result<PathBuf, String> {
     let mut reasons = Vec::new();
-    for path in runtimes() {
-        match path.and_then(|path| directory(&path).map(|()| path)) {
+    for directory in runtimes() {
+        match directory {
             Ok(path) => return Ok(path),
             Err(why) => reasons.push(why),
         }
@@ -56,30 +56,61 @@ pub(super) fn runtime() -> Result<PathBuf, String> {
     Err(reasons.join("; "))
 }
 
-/// The places for such a directory, the best first.
-fn runtimes() -> impl Iterator<Item = Result<PathBuf, String>> {
+/// Every such directory, the best first, made where there is none.
+pub(super) fn runtimes() -> impl Iterator<Item = Result<PathBuf, String>> {
+    runtime_paths().map(|path| path.and_then(|path| directory(&path).map(|()| path)))
+}
+
+fn runtime_paths() -> impl Iterator<Item = Result<PathBuf, String>> {
     let xdg = variable("XDG_RUNTIME_DIR").map(|base| own(base).map(|base| base.join("portshim")));
     let tmp = PathBuf::from(format!("/tmp/portshim-{}", Uid::effective()));
     xdg.into_iter().chain(std::iter::once(Ok(tmp)))
 }
 
-/// Those of them that are there already.
+/// Those that are there already.
 pub(super) fn existing_runtimes() -> impl Iterator<Item = PathBuf> {
-    runtimes().flatten().filter(|path| path.is_dir() && directory(path).is_ok())
+    runtime_paths().flatten().filter(|path| path.is_dir() && directory(path).is_ok())
 }
 
 /// The directory for what may be made again at any time.
 pub(super) fn cache() -> Result<PathBuf, String> {
-    let base = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    let base = base.ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let path = base.join("portshim");
-    if !path.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&base)
-            .map_err(|e| format!("{}: {}", base.display(), plain(&e)))?;
+    let base = match (variable("XDG_CACHE_HOME"), variable("HOME")) {
+        (Some(base), _) => base,
+        // Another's home is not for us to furnish, and one that is missing, as many a system user's, shall stay so.
+        (None, Some(home)) => own(home)?.join(".cache"),
+        (None, None) => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
+    };
+    if !base.exists() {
+        directory(&base)?;
     }
     let path = own(base)?.join("portshim");
     directory(&path).map(|()| path)
+}
+
+/// The directory for what every user may read and only root may write.
+pub(super) fn shared() -> Result<PathBuf, String> {
+    let path = Path::new("/var/cache/portshim");
+    for directory in path.ancestors().skip(1) {
+        roots(directory)?;
+    }
+    let made = DirBuilder::new().mode(0o755).create(path);
+    // Whatever the caller's umask leaves of a new directory.
+    let made = made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)));
+    match made {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(format!("{}: {}", path.display(), plain(&e))),
+        _ => roots(path).map(|()| path.to_owned()),
+    }
+}
+
+/// Whether this is a directory, and no link to one, that all can enter and only root can change.
+fn roots(path: &Path) -> Result<(), String> {
+    let said = |why: &str| Err(format!("{}: {why}", path.display()));
+    match fs::symlink_metadata(path) {
+        Err(e) => said(&plain(&e)),
+        Ok(metadata) if !metadata.is_dir() => said("it is not a directory"),
+        Ok(metadata) if metadata.uid() != 0 => said("it does not belong to root"),
+        Ok(metadata) if metadata.mode() & 0o022 != 0 => said("others may write to it"),
+        Ok(metadata) if metadata.mode() & 0o011 != 0o011 => said("others may not enter it"),
+        Ok(_) => Ok(()),
+    }
 }
