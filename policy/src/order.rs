@@ -119,7 +119,7 @@ impl Walk {
         let ranked = |rank: u32| view.ranked(rank).unwrap_or(hull.first());
         walk.sweeps[0] = Some(match order {
             Order::Native => {
-                walk.native(request, hull, live, entropy);
+                walk.native(request, view, hull, live, entropy);
                 return walk;
             }
             Order::Sequential => {
@@ -152,10 +152,21 @@ impl Walk {
         walk
     }
 
-    /// Linux's own order over `hull`, as sweeps.
-    fn native(&mut self, request: &Request, hull: PortRange, live: &LiveScope, entropy: &mut dyn Entropy) {
+    /// Linux's own order over `hull`, as sweeps. Where a sweep starts is drawn among the ports of the view: drawn
+    /// from the hull, every start in a hole would lead to the one port behind it.
+    fn native(
+        &mut self,
+        request: &Request,
+        view: &View<'_>,
+        hull: PortRange,
+        live: &LiveScope,
+        entropy: &mut dyn Entropy,
+    ) {
         let low = Parity::of(hull.first());
-        let draw = |entropy: &mut dyn Entropy, window: PortRange| window.first() + entropy.below(window.len()) as u16;
+        let draw = |entropy: &mut dyn Entropy, window: PortRange| {
+            let view = view.within(window);
+            view.ranked(entropy.below(view.count())).unwrap_or(window.first())
+        };
         match (request.call, request.scope.transport()) {
             (_, Transport::Udp) => {
                 let start = draw(entropy, hull);
@@ -164,8 +175,8 @@ impl Walk {
             (Call::Connect | Call::Send, Transport::Tcp) => {
                 // The kernel moves the table's entry on by up to seven steps of two.
                 let next = live.perturb(request.peer, 2 + 2 * entropy.below(8));
-                let offset = (request.peer as u32).wrapping_add(next) % hull.len();
-                let start = hull.first() + offset as u16;
+                let rank = (request.peer as u32).wrapping_add(next) % view.count().max(1);
+                let start = view.ranked(rank).unwrap_or(hull.first());
                 for (slot, parity) in [low, low.other()].into_iter().enumerate() {
                     self.sweeps[slot] = Some(Sweep { window: hull, parity, start, down: false });
                 }
