@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What `caller.c` can enter, and what may well come together.
-const STATES: [&str; 32] = [
+const STATES: [&str; 33] = [
     "plain",
     "no-input",
     "no-output",
@@ -22,6 +22,7 @@ const STATES: [&str; 32] = [
     "more-descriptors",
     "four-descriptors",
     "no-input four-descriptors",
+    "no-file-size",
     "little-memory",
     "little-stack",
     "no-core",
@@ -138,6 +139,33 @@ fn any_state_is_passed_on() {
         }
     }
     assert!(report.is_empty(), "under a policy, not as bare:\n{report}");
+}
+
+const PLACES: [&str; 7] =
+    ["HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"];
+
+/// A system user's home does not exist, and must not come into being.
+#[test]
+fn folders_that_do_not_exist_stay_so() {
+    let stage = Stage::new();
+    let missing = stage.folder.join("missing");
+    let home = missing.join("home");
+    let difference = stage.difference("plain", &PLACES.map(|name| (name, home.as_path())));
+    assert_eq!(difference, None);
+    assert!(!missing.exists(), "`portshim run` has made {}", missing.display());
+}
+
+/// Folders that LD_PRELOAD cannot name (ld.so(8): it splits at spaces and colons).
+#[test]
+fn folders_of_any_name_will_do() {
+    let stage = Stage::new();
+    for name in ["a b", "a:b", "$a", "\u{e9}"] {
+        let odd = stage.folder.join(name);
+        fs::create_dir(&odd).expect("the folder is ours");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&odd, mode).expect("the folder is ours");
+        assert_eq!(stage.difference("plain", &PLACES.map(|name| (name, odd.as_path()))), None, "{name}");
+    }
 }
 
 /// What a shell makes of it: a death by signal is 128 and the signal's number.
