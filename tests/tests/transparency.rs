@@ -7,13 +7,13 @@
 #[path = "transparency/states.rs"]
 mod states;
 
+use parking_lot::Mutex;
 use portshim_tests::portshim;
 use portshim_tests::programs::{must, scratch, source};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 
 /// The modules, those that take longest first. They sleep most of their time.
 const MODULES: [&str; 31] = [
@@ -162,19 +162,19 @@ fn outcomes(folder: &Path, python: &Path, way: usize, module: &'static str) -> O
 /// Runs modules in the ways given, and gives what became of each test in each of [`WAYS`].
 fn run_all(folder: &Path, python: &Path, jobs: impl Iterator<Item = (usize, &'static str)>) -> Vec<Outcomes> {
     let jobs = Mutex::new(jobs.collect::<VecDeque<_>>());
-    let next = || jobs.lock().expect("nobody panics while holding it").pop_front();
+    let next = || jobs.lock().pop_front();
     let done = Mutex::new(vec![Outcomes::new(); WAYS.len()]);
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
                 while let Some((way, module)) = next() {
                     let outcomes = outcomes(&folder.join(format!("{way}.{module}")), python, way, module);
-                    done.lock().expect("nobody panics while holding it")[way].extend(outcomes);
+                    done.lock()[way].extend(outcomes);
                 }
             });
         }
     });
-    done.into_inner().expect("nobody panics while holding it")
+    done.into_inner()
 }
 
 /// The tests that did not come to the same in both, absent ones included.

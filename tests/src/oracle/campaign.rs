@@ -1,6 +1,6 @@
 //! Many sequences, in batches, on every core.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::batch::{Script, Verdict, compare_all};
@@ -62,22 +62,22 @@ pub fn campaign(campaign: &Campaign, progress: &(dyn Fn(&Verdict) + Sync)) -> Re
                         .collect();
                     match compare_all(case, &scripts, &whole, campaign.against) {
                         Ok(part) => {
-                            let mut whole = verdict.lock().expect("no thread panics while it holds this");
+                            let mut whole = verdict.lock();
                             whole.add(part);
                             stop.fetch_or(whole.failures.len() >= 10, Ordering::Relaxed);
                             progress(&whole);
                         }
                         Err(message) => {
                             stop.store(true, Ordering::Relaxed);
-                            *failed.lock().expect("as above") = Some(message);
+                            *failed.lock() = Some(message);
                         }
                     }
                 }
             });
         }
     });
-    match failed.into_inner().expect("as above") {
+    match failed.into_inner() {
         Some(message) => Err(message),
-        None => Ok(verdict.into_inner().expect("as above")),
+        None => Ok(verdict.into_inner()),
     }
 }
