@@ -211,8 +211,9 @@ fn cpythons_own_tests_come_to_the_same() {
     // What did not run because a test before it hung is not unsure on its own account.
     let cut_short: BTreeSet<_> = unsure.iter().filter(|test| test.1 == WHOLE).map(|test| test.0).collect();
     unsure.retain(|test| test.1 == WHOLE || !cut_short.contains(test.0));
-    for (module, name) in &unsure {
-        println!("disagrees with itself: {module}: {name}");
+    for test in &unsure {
+        let became: Vec<_> = first.iter().map(|of| of.get(test).map_or("not run", String::as_str)).collect();
+        println!("disagrees with itself: {}: {}: {became:?}, in the order of the ways", test.0, test.1);
     }
     println!("{} tests compared", first[BARE].len() - unsure.len());
     let kept = folder.display();
