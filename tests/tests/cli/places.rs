@@ -16,6 +16,17 @@ fn after(here: &Sandbox, script: &str, args: &[&str]) -> Command {
     here.command("sh", &[&before[..], args].concat())
 }
 
+/// The same where the last of all places, whatever it holds on this machine, is an empty one.
+fn afresh(here: &Sandbox, script: &str, args: &[&str]) -> Command {
+    let portshim = portshim_path();
+    let script =
+        format!("mkdir -p -m 700 {LAST} && mount -t tmpfs -o mode=700 none {LAST} || exit\n{script}\nexec \"$@\"");
+    let before = ["--map-root-user", "--mount", "sh", "-c", &script, "-", portshim.to_str().expect("text"), "run"];
+    here.command("unshare", &[&before[..], args].concat())
+}
+
+const LAST: &str = "/tmp/portshim-0";
+
 #[test]
 fn a_small_limit_on_files_is_for_the_program() {
     let here = Sandbox::new();
@@ -31,11 +42,11 @@ fn a_small_limit_on_files_is_for_the_program() {
     );
     // Nor a library, where it is not there yet.
     fs::remove_dir_all(here.path("cache/portshim")).expect("it is ours");
-    let output = after(&here, "ulimit -f 0", &program).output().expect("it runs");
+    let output = afresh(&here, "ulimit -f 0", &program).output().expect("it runs");
     let said = here.masked(&output.stderr);
     assert!(said.starts_with("error: there is no place to lay down the library\n"), "{said}");
     assert!(
-        said.contains("[DIR]/run/portshim/libportshim-[HASH].so: files may not grow beyond 0 bytes here (ulimit -f)\n"),
+        said.contains(&format!("{LAST}/libportshim-[HASH].so: files may not grow beyond 0 bytes here (ulimit -f)\n")),
         "{said}"
     );
     assert_eq!(output.status.code(), Some(125));
@@ -70,13 +81,9 @@ fn every_place_is_tried_for_the_library() {
     // LD_PRELOAD can name neither the cache nor the first runtime directory.
     fs::create_dir(here.path("a b")).expect("a folder");
     mode(&here.path("a b"), 0o700);
-    let last = "/tmp/portshim-0";
-    let script = format!("mkdir -p -m 700 {last} && mount -t tmpfs -o mode=700 none {last} && exec \"$@\"");
-    let portshim = portshim_path();
-    let before = ["--map-root-user", "--mount", "sh", "-c", &script, "-", portshim.to_str().expect("text"), "run"];
-    let mut command = here.command("unshare", &[&before[..], &PRELOAD].concat());
+    let mut command = afresh(&here, "", &PRELOAD);
     command.env("XDG_CACHE_HOME", here.path("a b")).env("XDG_RUNTIME_DIR", here.path("a b"));
-    here.expect(&mut command, 0, &format!("{last}/libportshim-[HASH].so\n"), "");
+    here.expect(&mut command, 0, &format!("{LAST}/libportshim-[HASH].so\n"), "");
 }
 
 #[test]

@@ -143,8 +143,8 @@ fn without_a_place_for_a_session_each_process_is_on_its_own() {
     let here = Sandbox::new();
     fs::create_dir(here.path("elsewhere")).expect("a folder");
     symlink(here.path("elsewhere"), here.path("run/portshim")).expect("a link");
-    // SAFETY: geteuid(2) has no conditions.
-    let fallback = format!("/tmp/portshim-{}", unsafe { libc::geteuid() });
+    // In a namespace of its own, whoever maps itself so is root.
+    let fallback = "/tmp/portshim-0";
     let portshim = portshim_path();
     // In a mount namespace of its own the fallback is somewhere that others may use.
     let script = format!("mkdir -p -m 700 {fallback} && mount -t tmpfs -o mode=755 none {fallback} && exec \"$@\"");
