@@ -6,17 +6,24 @@ use core::fmt;
 /// Words of 64 bits in a set.
 pub(crate) const WORDS: usize = 1024;
 
-/// A set of ports, 8 KiB. Cheap to ask and to combine; box it to keep it.
-#[derive(Clone, PartialEq, Eq)]
+/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine.
+#[derive(Clone, Default)]
 pub struct PortSet {
-    words: Box<[u64; WORDS]>,
+    words: Option<Box<[u64; WORDS]>>,
 }
 
-impl Default for PortSet {
-    fn default() -> Self {
-        Self { words: Box::new([0; WORDS]) }
+static NONE: [u64; WORDS] = [0; WORDS];
+
+impl PartialEq for PortSet {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.words, &other.words) {
+            (None, None) => true,
+            _ => self.words() == other.words(),
+        }
     }
 }
+
+impl Eq for PortSet {}
 
 /// The bits of word `index` that belong to ports inside `range`.
 pub(crate) fn mask(range: PortRange, index: usize) -> u64 {
@@ -40,28 +47,33 @@ impl PortSet {
 
     /// Adds every port of `range`.
     pub fn insert(&mut self, range: PortRange) {
+        let words = self.words.get_or_insert_with(|| Box::new(NONE));
         for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-            self.words[index] |= mask(range, index);
+            words[index] |= mask(range, index);
         }
     }
 
     /// Removes every port of `range`.
     pub fn remove(&mut self, range: PortRange) {
+        let Some(words) = &mut self.words else { return };
         for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-            self.words[index] &= !mask(range, index);
+            words[index] &= !mask(range, index);
         }
     }
 
     /// Adds every port of `other`.
     pub fn union(&mut self, other: &Self) {
-        for (word, theirs) in self.words.iter_mut().zip(other.words.iter()) {
+        let Some(theirs) = &other.words else { return };
+        let words = self.words.get_or_insert_with(|| Box::new(NONE));
+        for (word, theirs) in words.iter_mut().zip(theirs.iter()) {
             *word |= theirs;
         }
     }
 
     /// Removes every port of `other`.
     pub fn subtract(&mut self, other: &Self) {
-        for (word, theirs) in self.words.iter_mut().zip(other.words.iter()) {
+        let (Some(words), Some(theirs)) = (&mut self.words, &other.words) else { return };
+        for (word, theirs) in words.iter_mut().zip(theirs.iter()) {
             *word &= !theirs;
         }
     }
@@ -69,42 +81,46 @@ impl PortSet {
     /// Whether `port` is in it.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
-        self.words[usize::from(port / 64)] >> (port % 64) & 1 == 1
+        self.words()[usize::from(port / 64)] >> (port % 64) & 1 == 1
     }
 
     /// How many ports it holds.
     #[must_use]
     pub fn len(&self) -> u32 {
-        self.words.iter().map(|w| w.count_ones()).sum()
+        self.words().iter().map(|w| w.count_ones()).sum()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.words.iter().all(|w| *w == 0)
+        self.words.as_ref().is_none_or(|words| words.iter().all(|w| *w == 0))
     }
 
     /// Its words, the bit of port `p` at word `p / 64`, bit `p % 64`.
     #[must_use]
     pub fn words(&self) -> &[u64] {
-        self.words.as_slice()
+        self.words.as_deref().unwrap_or(&NONE)
     }
 
     /// Its runs: the longest contiguous ranges, ascending.
     pub fn runs(&self) -> impl Iterator<Item = PortRange> + '_ {
-        let mut at = 0u32;
+        let words = self.words();
+        // The first port from `at` on that is a member, or is none.
+        let next = move |mut at: u32, member: bool| {
+            while let Some(word) = words.get((at / 64) as usize) {
+                let sought = if member { *word } else { !word } >> (at % 64);
+                if sought != 0 {
+                    return at + sought.trailing_zeros();
+                }
+                at = (at / 64 + 1) * 64;
+            }
+            at
+        };
+        let mut at = if self.words.is_none() { 65536 } else { 0 };
         core::iter::from_fn(move || {
-            while at < 65536 && !self.contains(at as u16) {
-                at = if self.words[(at / 64) as usize] >> (at % 64) == 0 { (at / 64 + 1) * 64 } else { at + 1 };
-            }
-            if at >= 65536 {
-                return None;
-            }
-            let first = at as u16;
-            while at < 65536 && self.contains(at as u16) {
-                at += 1;
-            }
-            PortRange::new(first, (at - 1) as u16).ok()
+            let first = next(at, true);
+            at = next(first, false);
+            PortRange::new(u16::try_from(first).ok()?, (at - 1) as u16).ok()
         })
     }
 }
@@ -164,8 +180,29 @@ mod tests {
 
     #[test]
     fn the_empty_set_says_so() {
-        assert_eq!(PortSet::new().to_string(), "none");
-        assert!(PortSet::new().is_empty());
+        let mut emptied = PortSet::from(PortRange::ALL);
+        emptied.remove(PortRange::ALL);
+        for set in [PortSet::new(), emptied] {
+            assert_eq!((set.to_string().as_str(), set.len(), set.is_empty()), ("none", 0, true));
+            assert_eq!(set, PortSet::new());
+            assert_ne!(set, PortSet::from(PortRange::single(80)));
+        }
+    }
+
+    #[test]
+    fn sets_combine_whatever_was_added_to_them() {
+        let (none, some) = (PortSet::new(), PortSet::from(PortRange::single(80)));
+        for (one, other, union, rest) in [
+            (&none, &none, "none", "none"),
+            (&none, &some, "80", "none"),
+            (&some, &none, "80", "80"),
+            (&some, &some, "80", "none"),
+        ] {
+            let (mut sum, mut difference) = (one.clone(), one.clone());
+            sum.union(other);
+            difference.subtract(other);
+            assert_eq!((sum.to_string().as_str(), difference.to_string().as_str()), (union, rest), "{one:?} {other:?}");
+        }
     }
 
     #[test]
