@@ -4,15 +4,19 @@ use super::private;
 use super::session::{PREFIX, pid_namespace, started};
 use nix::unistd::Pid;
 use portshim_policy::Region;
+use std::cell::LazyCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// How many session files a start leaves unexamined.
+/// How many session files of its own PID namespace a start leaves unexamined.
 const CROWD: usize = 16;
+/// The PID namespace that the kernel begins with (`PROC_PID_INIT_INO`).
+const FIRST: u64 = 0xeffffffc;
 /// The start of a region in which its creator is named.
 const HEADER: u64 = size_of::<portshim_policy::Header>() as u64;
 
@@ -26,7 +30,11 @@ pub(crate) fn sweep() {
 pub(super) fn sweep_if_crowded(directory: &Path) {
     let sessions = sessions(directory);
     if sessions.len() > CROWD {
-        clean(directory, sessions);
+        let namespace = pid_namespace();
+        let ours = |name: &&OsString| maker(name).is_none_or(|(_, theirs)| Some(theirs) == namespace);
+        if sessions.iter().filter(ours).count() > CROWD {
+            clean(directory, sessions);
+        }
     }
 }
 
@@ -45,13 +53,15 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     let mut orphans = Vec::new();
     let mut oldest = u64::MAX;
     let Some(namespace) = seen_namespace() else { return };
+    let populated = LazyCell::new(populated_namespaces);
     for name in sessions {
-        // The numbers of another namespace say nothing here, and its processes may not be seen.
-        if maker(&name).is_some_and(|(_, theirs)| theirs != namespace) {
-            continue;
-        }
         let created = created(&directory.join(&name));
-        if is_orphan(&name, created) {
+        let is_orphan = match maker(&name) {
+            // The numbers of another namespace say nothing here, and only the first sees the processes of all.
+            Some((_, theirs)) if theirs != namespace => namespace == FIRST && !populated.contains(&theirs),
+            _ => is_orphan(&name, created),
+        };
+        if is_orphan {
             oldest = oldest.min(created.unwrap_or(0));
             orphans.push(name);
         }
@@ -77,6 +87,12 @@ fn created(path: &Path) -> Option<u64> {
 fn seen_namespace() -> Option<u64> {
     let shown = fs::read_link("/proc/self").ok()?;
     (shown == Path::new(&Pid::this().to_string())).then(pid_namespace).flatten()
+}
+
+/// The PID namespaces of all processes that this user may ask.
+fn populated_namespaces() -> Vec<u64> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| Some(fs::metadata(process.path().join("ns/pid")).ok()?.ino())).collect()
 }
 
 /// The process that made a session, and the namespace that it has this number in.
