@@ -146,8 +146,11 @@ fn without_a_place_for_a_session_each_process_is_on_its_own() {
     // In a namespace of its own, whoever maps itself so is root.
     let fallback = "/tmp/portshim-0";
     let portshim = portshim_path();
-    // In a mount namespace of its own the fallback is somewhere that others may use.
-    let script = format!("mkdir -p -m 700 {fallback} && mount -t tmpfs -o mode=755 none {fallback} && exec \"$@\"");
+    // In a mount namespace of its own the fallbacks are somewhere that others may use.
+    let script = format!(
+        "mkdir -p -m 700 {fallback} && mount -t tmpfs -o mode=755 none {fallback} && mount -t tmpfs none /dev/shm && \
+         mkdir -m 755 /dev/shm/portshim-0 && exec \"$@\""
+    );
     let under = |options: &[&str]| {
         let args = ["--map-root-user", "--mount", "sh", "-c", &script, "-", portshim.to_str().expect("text"), "run"];
         here.command("unshare", &[&args[..], options].concat())
@@ -160,8 +163,8 @@ fn without_a_place_for_a_session_each_process_is_on_its_own() {
         "echo \"${PORTSHIM_SESSION-none}\"; perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Proto => \"udp\", LocalAddr => \"127.0.0.1\", LocalPort => 0)->sockport'",
     ];
     here.expect(&mut under(&[&policy[..], &program].concat()), 0, "none\n21998", "");
-    let reasons =
-        format!("[DIR]/run/portshim: it is not a directory; {fallback}: others may use it: its mode is not 700");
+    let open = "others may use it: its mode is not 700";
+    let reasons = format!("[DIR]/run/portshim: it is not a directory; /dev/shm/portshim-0: {open}; {fallback}: {open}");
     here.expect(
         &mut under(&[&["-v"], &policy[..], &["--", "true"]].concat()),
         0,

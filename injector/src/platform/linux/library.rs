@@ -80,16 +80,14 @@ fn laid_down(place: &Place) -> Result<PathBuf, String> {
     let directory = place.directory.as_path();
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+    if statvfs(directory).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {
+        return Err(format!("{}: its file system forbids execution", directory.display()));
+    }
     if !trusted(&path, place.mode) {
         room::for_files_of(EMBEDDED.len(), || write(directory, &path, place.mode))
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
     }
-    match statvfs(directory) {
-        Ok(fs) if fs.flags().contains(FsFlags::ST_NOEXEC) => {
-            Err(format!("{}: its file system forbids execution", directory.display()))
-        }
-        _ => Ok(path),
-    }
+    Ok(path)
 }
 
 fn trusted(path: &Path, mode: u32) -> bool {

@@ -44,27 +44,17 @@ pub(super) fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// The directory for what lasts as long as a session; else why there is none.
-pub(super) fn runtime() -> Result<PathBuf, String> {
-    let mut reasons = Vec::new();
-    for directory in runtimes() {
-        match directory {
-            Ok(path) => return Ok(path),
-            Err(why) => reasons.push(why),
-        }
-    }
-    Err(reasons.join("; "))
-}
-
-/// Every such directory, the best first, made where there is none.
+/// The directories for what lasts as long as a session, the best first, each made where there is none; else why
+/// it cannot be used.
 pub(super) fn runtimes() -> impl Iterator<Item = Result<PathBuf, String>> {
     runtime_paths().map(|path| path.and_then(|path| directory(&path).map(|()| path)))
 }
 
 fn runtime_paths() -> impl Iterator<Item = Result<PathBuf, String>> {
     let xdg = variable("XDG_RUNTIME_DIR").map(|base| own(base).map(|base| base.join("portshim")));
-    let tmp = PathBuf::from(format!("/tmp/portshim-{}", Uid::effective()));
-    xdg.into_iter().chain(std::iter::once(Ok(tmp)))
+    // In memory, if possible: to make a file on a disk takes as long as all else that a start does.
+    let others = ["/dev/shm", "/tmp"].map(|base| Ok(PathBuf::from(format!("{base}/portshim-{}", Uid::effective()))));
+    xdg.into_iter().chain(others)
 }
 
 /// Those that are there already.

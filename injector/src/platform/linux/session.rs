@@ -30,8 +30,6 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with these rules. Says why, where there is no place for it.
     pub(crate) fn create(rules: &[Effective], follow: bool, log: bool) -> Result<Self, String> {
-        let directory = private::runtime()?;
-        sweep_if_crowded(&directory);
         let random = random()?;
         let mut region = Region::boxed(rules);
         region.header.follow.store(u32::from(follow), Relaxed);
@@ -39,11 +37,24 @@ impl Session {
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
-        let path =
-            directory.join(format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]));
-        room::for_files_of(Region::SIZE, || write(&path, region.as_bytes()))
-            .map(|file| Self { path: path.clone(), file })
-            .map_err(|e| format!("{}: {}", path.display(), plain(&e)))
+        let name = format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]);
+        let mut reasons = Vec::new();
+        for directory in private::runtimes() {
+            match directory.and_then(|directory| Self::lay(&directory, &name, region.as_bytes())) {
+                Ok(session) => return Ok(session),
+                Err(why) => reasons.push(why),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+
+    fn lay(directory: &Path, name: &str, bytes: &[u8]) -> Result<Self, String> {
+        sweep_if_crowded(directory);
+        let path = directory.join(name);
+        match room::for_files_of(Region::SIZE, || write(&path, bytes)) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(e) => Err(format!("{}: {}", path.display(), plain(&e))),
+        }
     }
 
     /// The region as it is now.
