@@ -54,7 +54,12 @@ pub struct Event {
     pub verdict: Verdict,
     /// The port; 0 where there is none.
     pub port: u16,
+    /// The program's name, cut to [`NAME`] bytes; shorter ones end in zeroes.
+    pub name: [u8; NAME],
 }
+
+/// The longest name that an event carries, in bytes.
+pub const NAME: usize = 16;
 
 /// One place of the ring.
 #[repr(C)]
@@ -64,6 +69,7 @@ struct Slot {
     time: AtomicU64,
     process: AtomicU32,
     what: AtomicU32,
+    name: [AtomicU64; NAME / 8],
 }
 
 /// The ring itself, all zeroes when empty.
@@ -83,6 +89,9 @@ impl Ring {
         slot.process.store(event.process, Relaxed);
         let kind = event.call as u32 | (event.scope as u32) << 4 | (event.verdict as u32) << 8;
         slot.what.store(kind | u32::from(event.port) << 16, Relaxed);
+        for (word, bytes) in slot.name.iter().zip(event.name.as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
         slot.ticket.store(ticket.wrapping_add(1), Release);
     }
 
@@ -103,11 +112,15 @@ impl Ring {
                 continue;
             }
             let (time, process, what) = (slot.time.load(Relaxed), slot.process.load(Relaxed), slot.what.load(Relaxed));
+            let mut name = [0; NAME];
+            for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&slot.name) {
+                *bytes = word.load(Relaxed).to_ne_bytes();
+            }
             if slot.ticket.load(Acquire) != number.wrapping_add(1) {
                 lost += 1;
                 continue;
             }
-            if let Some(event) = decode(time, process, what) {
+            if let Some(event) = decode(time, process, what, name) {
                 each(event);
             }
         }
@@ -115,11 +128,11 @@ impl Ring {
     }
 }
 
-fn decode(time: u64, process: u32, what: u32) -> Option<Event> {
+fn decode(time: u64, process: u32, what: u32, name: [u8; NAME]) -> Option<Event> {
     let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send].into_iter().find(|c| *c as u32 == what & 0xf)?;
     let scope = Scope::ALL.into_iter().find(|s| *s as u32 == what >> 4 & 0xf)?;
     let verdict = Verdict::ALL.into_iter().find(|v| *v as u32 == what >> 8 & 0xff)?;
-    Some(Event { time, process, call, scope, verdict, port: (what >> 16) as u16 })
+    Some(Event { time, process, call, scope, verdict, port: (what >> 16) as u16, name })
 }
 
 #[cfg(test)]
@@ -128,7 +141,15 @@ mod tests {
     use crate::Region;
 
     fn event(port: u16) -> Event {
-        Event { time: 5, process: 7, call: Call::Send, scope: Scope::Udp6, verdict: Verdict::Refused, port }
+        Event {
+            time: 5,
+            process: 7,
+            call: Call::Send,
+            scope: Scope::Udp6,
+            verdict: Verdict::Refused,
+            port,
+            name: *b"a-program-of-16b",
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub mod wire;
 
 pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
 pub use entropy::{Entropy, mix};
-pub use events::{EVENTS, Event, Ring, Verdict};
+pub use events::{EVENTS, Event, NAME, Ring, Verdict};
 pub use fault::{Fault, exhausted};
 pub use mechanism::{Mechanism, Try};
 pub use order::Order;

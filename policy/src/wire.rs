@@ -82,7 +82,7 @@ pub fn encode(rules: &[Effective], options: Options) -> String {
 /// Reads a line into a region that is all zeroes, and seals it.
 ///
 /// # Errors
-/// [`WireError`] at the first field that cannot be read; the region is then not sealed.
+/// [`WireError`] at the first field that cannot be read, and after the last where no port is ever handed out.
 pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
     let mut options = Options { follow: true };
     let mut count = 0;
@@ -129,6 +129,9 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
     }
     debug_assert!(count <= MAX_RULES);
     region.seal(count);
+    if Scope::ALL.iter().all(|scope| region.all_rules().iter().all(|rules| rules.scope(*scope).hull().is_none())) {
+        return Err(WireError { field });
+    }
     region.header.follow.store(u32::from(options.follow), core::sync::atomic::Ordering::Relaxed);
     Ok(options)
 }
@@ -196,6 +199,8 @@ mod tests {
             ("1:seed=99999999999999999999", 1),
             ("1:flavour.tcp=1", 1),
             ("1:match=", 1),
+            ("1", 1),
+            ("1:follow=1:reserve.all=1-65535", 3),
         ] {
             assert_eq!(decode(line.as_bytes(), &Region::boxed(&[])), Err(WireError { field }), "{line}");
         }

@@ -31,7 +31,7 @@ pub fn portshim_path() -> PathBuf {
 /// A program built beside this one: cargo puts programs into PROFILE, tests into PROFILE/deps.
 fn beside(me: &Path, name: &str) -> PathBuf {
     let found = me.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("{name} is missing beside {}: run `make build` first", me.display()))
+    found.unwrap_or_else(|| panic!("{name} is missing beside {}: run `cargo build`, or all tests by `make test`, or name a build in PORTSHIM_BIN", me.display()))
 }
 
 /// The `portshim` command with these arguments, with no standard input and no setting inherited

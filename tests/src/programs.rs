@@ -247,9 +247,8 @@ impl Peer {
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let record = Arc::clone(&seen);
         thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { continue };
-                let Ok(peer) = stream.peer_addr() else { continue };
+            loop {
+                let Ok((mut stream, peer)) = listener.accept() else { continue };
                 remember(&record, peer.port());
                 thread::spawn(move || {
                     let (mut request, mut chunk) = (Vec::new(), [0; 4096]);
@@ -284,6 +283,22 @@ impl Peer {
             }
         });
         Self { port, seen }
+    }
+
+    /// The ports of the first `count` who come, answered or not.
+    ///
+    /// # Panics
+    /// Where fewer come within ten seconds.
+    #[must_use]
+    pub fn awaited(&self, count: usize) -> BTreeSet<u16> {
+        for _ in 0..1000 {
+            let seen = self.visitors();
+            if seen.len() >= count {
+                return seen;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("fewer than {count} came: {:?}", self.visitors());
     }
 
     /// The ports of those who came so far.

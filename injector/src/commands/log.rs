@@ -1,7 +1,7 @@
 //! `portshim run --log`: a line for every port handed out or refused, while the program runs.
 
 use crate::failure::Failure;
-use crate::platform::{self, Session};
+use crate::platform::Session;
 use crate::wording;
 use humantime::format_rfc3339_micros;
 use portshim_policy::{Call, Event};
@@ -26,8 +26,8 @@ pub(super) struct Log {
 struct Line<'a> {
     time: String,
     process: u32,
-    /// The name of the program; `null` where the process has ended already.
-    name: Option<&'a str>,
+    /// The name that the program was called by, cut to 16 bytes.
+    name: &'a str,
     call: &'static str,
     scope: &'static str,
     /// The port; `null` where there was none left.
@@ -72,15 +72,16 @@ impl Log {
 
     fn line(&self, event: &Event) -> String {
         let time = UNIX_EPOCH + Duration::from_nanos(event.time);
-        let (time, name) = (format_rfc3339_micros(time).to_string(), platform::process_name(event.process));
+        let time = format_rfc3339_micros(time).to_string();
+        let name = String::from_utf8_lossy(event.name.split(|byte| *byte == 0).next().unwrap_or_default());
         let (call, scope, verdict) = (name_of(event.call), event.scope.name(), event.verdict.name());
         let (process, port) = (event.process, (event.port != 0).then_some(event.port));
         if self.json {
-            return json(&Line { time, process, name: name.as_deref(), call, scope, port, verdict });
+            return json(&Line { time, process, name: &name, call, scope, port, verdict });
         }
-        let (name, port) =
-            (name.unwrap_or_else(|| "-".into()), port.map_or_else(|| "-".into(), |port| port.to_string()));
-        format!("{time} {process} {call} {scope} {port} {verdict} {name}\n")
+        let port = port.map_or_else(|| "-".into(), |port| port.to_string());
+        // Whatever a program is called, it stays one line, and leaves the terminal alone.
+        format!("{time} {process} {call} {scope} {port} {verdict} {}\n", name.escape_debug())
     }
 }
 

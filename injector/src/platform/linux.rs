@@ -17,7 +17,7 @@ mod watch;
 
 pub(crate) use environment::{Environment, is_switched_off};
 pub(crate) use find::Find;
-pub(crate) use host::{Steering, host, host_name, policy_files, process_name, steering};
+pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
 pub(crate) use library::{library, nameable};

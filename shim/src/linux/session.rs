@@ -2,8 +2,8 @@
 
 use super::{environment, hooks, host, sys};
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Event, Region, Rules, Scope, Verdict, mix, wire};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::{Call, Event, NAME, Region, Rules, Scope, Verdict, mix, wire};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ impl Session {
         counter.fetch_add(1, Relaxed);
         if self.logs() {
             let (time, process) = (sys::now(), sys::process());
-            self.region.events.push(Event { time, process, call, scope, verdict, port });
+            self.region.events.push(Event { time, process, call, scope, verdict, port, name: name() });
         }
     }
 }
@@ -47,6 +47,8 @@ const OFF: u8 = 3;
 static STATE: AtomicU8 = AtomicU8::new(FRESH);
 static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());
 static RULES: AtomicPtr<Rules> = AtomicPtr::new(core::ptr::null_mut());
+/// The program's name, eight bytes a word.
+static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
 
 /// The session, or `None` where the shim is off or not yet up: then every call goes through.
 #[inline]
@@ -145,7 +147,7 @@ fn random() -> u64 {
     mix(unsafe { at.read_unaligned() })
 }
 
-/// The rules whose glob matches the executable's name: the file's, or the one it was called by.
+/// The rules whose glob matches the executable's name: the file's, or the one it was called by, which is noted.
 fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
     let mut buffer = [0; 1024];
     let file = sys::readlink(c"/proc/self/exe", &mut buffer).map_or(&[][..], |len| &buffer[..len]);
@@ -157,7 +159,24 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
         // SAFETY: the kernel leaves a NUL-terminated path there for the program's whole life.
         unsafe { CStr::from_ptr(called) }.to_bytes()
     };
-    region.rules_for(&[base_name(file), base_name(called)])
+    let (file, called) = (base_name(file), base_name(called));
+    let mut name = [0; NAME];
+    for (byte, of) in name.iter_mut().zip(if called.is_empty() { file } else { called }) {
+        *byte = *of;
+    }
+    for (word, bytes) in PROGRAM.iter().zip(name.as_chunks::<8>().0) {
+        word.store(u64::from_ne_bytes(*bytes), Relaxed);
+    }
+    region.rules_for(&[file, called])
+}
+
+/// The name that this program goes by, as far as an event can carry it.
+fn name() -> [u8; NAME] {
+    let mut name = [0; NAME];
+    for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&PROGRAM) {
+        *bytes = word.load(Relaxed).to_ne_bytes();
+    }
+    name
 }
 
 fn base_name(path: &[u8]) -> &[u8] {

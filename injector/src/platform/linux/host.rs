@@ -66,8 +66,3 @@ fn takes_a_range() -> bool {
         taken == 0
     }
 }
-
-/// The name of a running process.
-pub(crate) fn process_name(process: u32) -> Option<String> {
-    fs::read_to_string(format!("/proc/{process}/comm")).ok().map(|name| name.trim_end().to_owned())
-}

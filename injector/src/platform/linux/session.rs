@@ -3,6 +3,7 @@
 use super::sweep::{is_mapped, sweep_if_crowded};
 use super::{private, room};
 use crate::wording::plain;
+use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
@@ -40,7 +41,7 @@ impl Session {
         let name = format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]);
         let mut reasons = Vec::new();
         for directory in private::runtimes() {
-            match directory.and_then(|directory| Self::lay(&directory, &name, region.as_bytes())) {
+            match directory.and_then(|directory| Self::lay(&directory, &name, region.as_bytes(), log)) {
                 Ok(session) => return Ok(session),
                 Err(why) => reasons.push(why),
             }
@@ -48,10 +49,10 @@ impl Session {
         Err(reasons.join("; "))
     }
 
-    fn lay(directory: &Path, name: &str, bytes: &[u8]) -> Result<Self, String> {
+    fn lay(directory: &Path, name: &str, bytes: &[u8], log: bool) -> Result<Self, String> {
         sweep_if_crowded(directory);
         let path = directory.join(name);
-        match room::for_files_of(Region::SIZE, || write(&path, bytes)) {
+        match room::for_files_of(Region::SIZE, || write(&path, bytes, log)) {
             Ok(file) => Ok(Self { path, file }),
             Err(e) => Err(format!("{}: {}", path.display(), plain(&e))),
         }
@@ -76,11 +77,15 @@ impl Session {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<File> {
+fn write(path: &Path, bytes: &[u8], log: bool) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    // Every page that will be used is taken now: where memory has run out when one is first touched, the
+    // program that touches it is killed.
+    let reserve = |len: usize| posix_fallocate(&file, 0, len as i64).map_err(std::io::Error::from);
     let mut pages = bytes.chunks(PAGE).enumerate().filter(|(_, page)| **page != [0; PAGE][..page.len()]);
     pages
         .try_for_each(|(n, page)| file.write_all_at(page, (n * PAGE) as u64))
+        .and_then(|()| reserve(if log { Region::SIZE } else { bytes.len() }))
         .and_then(|()| file.set_len(Region::SIZE as u64))
         .inspect_err(|_| {
             let _ = fs::remove_file(path);
