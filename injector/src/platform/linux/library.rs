@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
 /// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
 const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
+/// The mode of the library's file. Whom the directory lets in may read it, and a copy of it can be read by all.
+const MODE: u32 = 0o644;
 /// Names another library.
 const OTHER: &str = "PORTSHIM_LIB";
 
@@ -38,20 +40,11 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
     Err(wording::no_place_for_library(&reasons))
 }
 
-/// A directory that holds the library.
-struct Place {
-    directory: PathBuf,
-    /// The mode of the library's file.
-    mode: u32,
-}
-
 /// Where the library can be laid down, the best place first.
-fn places() -> impl Iterator<Item = Result<Place, String>> {
+fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     // What root starts may go on as another user, and start programs of its own then.
     let shared = Uid::effective().is_root().then(private::shared).into_iter();
-    let own = std::iter::once_with(private::cache).chain(private::runtimes());
-    let place = |mode| move |directory: Result<_, _>| directory.map(|directory| Place { directory, mode });
-    shared.map(place(0o644)).chain(own.map(place(0o600)))
+    shared.chain(std::iter::once_with(private::cache)).chain(private::runtimes())
 }
 
 fn named(path: &Path) -> Result<(), String> {
@@ -71,44 +64,43 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The library in this place, put there if need be.
+/// The library in this directory, put there if need be.
 ///
 /// The content is not read again each time. Nobody but this user can write to the directory, a file
 /// gets this name only once it is complete, and the name holds the content's hash: a file of ours
 /// under this name, of the right size, is that library.
-fn laid_down(place: &Place) -> Result<PathBuf, String> {
-    let directory = place.directory.as_path();
+fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
     if statvfs(directory).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {
         return Err(format!("{}: its file system forbids execution", directory.display()));
     }
-    if !trusted(&path, place.mode) {
-        room::for_files_of(EMBEDDED.len(), || write(directory, &path, place.mode))
+    if !trusted(&path) {
+        room::for_files_of(EMBEDDED.len(), || write(directory, &path))
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
     }
     Ok(path)
 }
 
-fn trusted(path: &Path, mode: u32) -> bool {
+fn trusted(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| {
         metadata.is_file()
             && metadata.uid() == Uid::effective().as_raw()
-            && metadata.mode() & 0o777 == mode
+            && metadata.mode() & 0o777 == MODE
             && metadata.len() == EMBEDDED.len() as u64
     })
 }
 
 /// Writes the library under a name of its own and gives it its own name at once, so that no other
 /// process ever loads half of it.
-fn write(directory: &Path, path: &Path, mode: u32) -> std::io::Result<()> {
+fn write(directory: &Path, path: &Path) -> std::io::Result<()> {
     let mut bits = [0; 8];
     getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
     let temporary = directory.join(format!(".{NAME}.{:016x}", u64::from_ne_bytes(bits)));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
         file.write_all(EMBEDDED)?;
         // Whatever the caller's umask leaves of a new file.
-        file.set_permissions(Permissions::from_mode(mode))?;
+        file.set_permissions(Permissions::from_mode(MODE))?;
         // A crash after the rename must not leave the name with other content.
         file.sync_all()?;
         fs::rename(&temporary, path)
