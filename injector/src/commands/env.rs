@@ -33,9 +33,10 @@ pub(super) fn env(args: &Env) -> Result<u8, Failure> {
 /// The two variables in the words of whoever reads them.
 fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
     match format {
-        // Whatever the shell preloads already stays behind the library.
+        // Whatever the shell preloads already stays behind the library; a session that the shell belongs to has
+        // rules of its own, which would come first.
         Format::Shell => format!(
-            "export LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY={}\n",
+            "unset PORTSHIM_SESSION\nexport LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY={}\n",
             shell(there),
             shell(policy)
         ),

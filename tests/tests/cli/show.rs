@@ -100,7 +100,7 @@ fn env_in_every_format() {
     here.says(
         &ask("shell"),
         0,
-        &format!("export LD_PRELOAD='{library}'\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY='{policy}'\n"),
+        &format!("unset PORTSHIM_SESSION\nexport LD_PRELOAD='{library}'\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY='{policy}'\n"),
         "",
     );
     here.says(&ask("systemd"), 0, &format!("Environment=\"LD_PRELOAD={library}\" \"PORTSHIM_POLICY={policy}\"\n"), "");
@@ -159,6 +159,20 @@ fn env_makes_a_shell_and_its_children_subject_to_the_policy() {
     let portshim = portshim_tests::portshim_path();
     let mut command = here.command("sh", &["-c", script, portshim.to_str().expect("text"), ONE_UDP_PORT]);
     here.expect(&mut command, 0, "21999\n", "");
+    // In a session, too, whose policy is another.
+    let shell = ["run", "--range", "21998", "--", "sh", "-c", script];
+    let mut command = here.portshim(&[&shell[..], &[portshim.to_str().expect("text"), ONE_UDP_PORT]].concat());
+    here.expect(&mut command, 0, "21999\n", "");
+}
+
+/// Whoever may use the copy that the printed recipe makes.
+#[test]
+fn a_copy_of_the_library_can_be_read_by_all() {
+    let here = Sandbox::new();
+    let recipe = "umask 022; eval \"$(\"$0\" env --format docker | sed -n 's/^# Beside the Dockerfile: //p')\"; stat -c %a libportshim.so";
+    let portshim = portshim_tests::portshim_path();
+    let mut command = here.command("sh", &["-c", recipe, portshim.to_str().expect("text")]);
+    here.expect(&mut command, 0, "644\n", "");
 }
 
 #[test]
