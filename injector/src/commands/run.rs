@@ -5,7 +5,7 @@ use super::report;
 use crate::cli::Run;
 use crate::coverage::{Coverage, Program};
 use crate::failure::Failure;
-use crate::output::Voice;
+use crate::output::{self, Voice};
 use crate::platform::{self, Environment, Find, Session};
 use crate::{policy, wording};
 use portshim_policy::wire;
@@ -65,7 +65,7 @@ fn watch(
     mut log: Option<Log>,
 ) -> Result<u8, Failure> {
     let logs = log.is_some();
-    // A full disk is no reason to end somebody's program; it is told of in the end.
+    // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of in the end.
     let mut written = Ok(());
     let mut write = || {
         if let (Some(log), Ok(())) = (&mut log, &written) {
@@ -75,9 +75,9 @@ fn watch(
     let meanwhile: Option<&mut dyn FnMut()> = if logs { Some(&mut write) } else { None };
     let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
     write();
-    written?;
-    if let Some(target) = report {
-        target.write(program, ended, session.snapshot())?;
+    let reported = report.map_or(Ok(()), |target| target.write(program, ended, session.snapshot()));
+    for failure in [written, reported].into_iter().filter_map(Result::err) {
+        output::complain(&failure.to_string());
     }
     Ok(ended.status())
 }

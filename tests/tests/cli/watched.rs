@@ -141,6 +141,23 @@ fn a_file_that_cannot_be_written_is_told_of_before_launching() {
 }
 
 #[test]
+fn what_cannot_be_written_in_the_end_leaves_the_status_alone() {
+    let here = Sandbox::new();
+    let program = ["sh", "-c", "perl -e \"$0\"; exit 7", PROGRAM];
+    for (options, said) in [
+        (&["--log=/dev/full"][..], "error: the log `/dev/full` cannot be written: no space left on device\n"),
+        (&["--report=/dev/full"], "error: the report `/dev/full` cannot be written: no space left on device\n"),
+        (
+            &["--log=/dev/full", "--report=/dev/full"],
+            "error: the log `/dev/full` cannot be written: no space left on device\n\
+             error: the report `/dev/full` cannot be written: no space left on device\n",
+        ),
+    ] {
+        here.says(&args(options, &program), 7, "2 of 3; refused\n", said);
+    }
+}
+
+#[test]
 fn the_status_is_the_programs() {
     let here = Sandbox::new();
     for (script, status, end) in [
