@@ -80,7 +80,7 @@ fn is_sound(problem: &Problem, text: &str) -> Result<(), TestCaseError> {
     if let Some(Origin::File { line, column, source, .. }) = problem.origin.as_deref() {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let written = text.split('\n').nth(line - 1).map(|l| l.trim_end_matches('\r'));
-        prop_assert_eq!(written, Some(source.as_str()));
+        prop_assert_eq!(written, Some(&**source));
         prop_assert!(*column <= source.chars().count() + 2, "{}", shown);
     }
     Ok(())

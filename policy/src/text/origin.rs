@@ -2,6 +2,7 @@
 
 use core::fmt;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Where a value came from. In JSON: an object whose `kind` is the variant's name in kebab-case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,9 +35,9 @@ pub enum Origin {
         /// How many characters the place takes up; those past the line's end do not count.
         #[serde(skip)]
         width: usize,
-        /// The text of the line.
+        /// The text of the line, which all places on it share.
         #[serde(skip)]
-        source: String,
+        source: Arc<str>,
     },
     /// A setting of the host.
     Host {

@@ -48,13 +48,14 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
     stack.sections_of_other_models(&mut problems);
     let max_user_port = stack.max_user_port(&mut problems);
 
+    // Each of them would be worked out port by port.
+    if let Some(process) = layers.iter().flat_map(|layer| &layer.processes).nth(MAX_RULES - 1) {
+        problems.push(words::too_many_processes(&process.glob.origin));
+        return Err(problems);
+    }
     let mut traces = Vec::new();
     for (depth, layer) in layers.iter().enumerate() {
         traces.extend(layer.processes.iter().map(|process| stack.trace(Some((depth, process)))));
-    }
-    if let Some(trace) = traces.get(MAX_RULES - 1) {
-        let origin = trace.matches.as_ref().map_or(&Origin::Default, |m| &m.origin);
-        problems.push(words::too_many_processes(origin));
     }
     traces.push(stack.trace(None));
 
