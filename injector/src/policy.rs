@@ -4,11 +4,14 @@ use crate::cli::{FILE_VARIABLE, PolicyOptions};
 use crate::failure::Failure;
 use crate::{platform, wording};
 use portshim_policy::text::{Layer, Problem, Resolved, Setting, resolve};
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// The policy file of a project: in the folder where the command is given.
 const HERE: &str = "./portshim.toml";
+/// The most that a policy file may hold, in bytes: a policy of every single port takes half of it.
+const LARGEST: u64 = 1 << 20;
 
 /// The policy that holds under these options, here and now.
 pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
@@ -26,9 +29,26 @@ pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
 
 /// Reads one policy file.
 pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| wording::unreadable_policy(path, &e))?;
-    let text = String::from_utf8(bytes).map_err(|_| wording::policy_not_text(path))?;
+    let text = String::from_utf8(bytes(path)?).map_err(|_| wording::policy_not_text(path))?;
     Ok(Layer::from_toml(&text, &path.display().to_string()))
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |e: io::Error| wording::unreadable_policy(path, &e);
+    // Before it is opened: whoever opens a pipe waits for somebody at its other end.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(ErrorKind::IsADirectory.into()));
+    }
+    if !metadata.is_file() {
+        return Err(wording::policy_not_a_file(path));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(wording::policy_too_large(path, LARGEST));
+    }
+    Ok(bytes)
 }
 
 fn asked(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Layer {

@@ -1,6 +1,6 @@
 //! Where a policy comes from, and what is said of one that is none.
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, succeeded};
 
 /// What `show` says of the dynamic range for tcp4.
 fn dynamic(here: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> String {
@@ -157,6 +157,27 @@ help:  name a policy file that exists, or begin one with `portshim capture`
         "",
         "error: the policy file `.` cannot be read: is a directory\nhelp:  name a file\n",
     );
+    let no_file = |path: &str| {
+        format!(
+            "error: the policy file `{path}` is not a regular file\nhelp:  write the policy into a file, and name that\n"
+        )
+    };
+    here.says(&["check", "/dev/zero"], 125, "", &no_file("/dev/zero"));
+    // To open it would wait for somebody to write.
+    succeeded(&here.command("mkfifo", &["fifo"]).output().expect("it runs"));
+    here.says(&["run", "-c", "fifo", "--", "touch", "launched"], 125, "", &no_file("fifo"));
+    here.file("work/largest.toml", vec![b' '; 1 << 20]);
+    here.says(&["check", "largest.toml"], 0, "largest.toml: a policy\n", "");
+    here.file("work/larger.toml", vec![b' '; (1 << 20) + 1]);
+    here.says(
+        &["check", "larger.toml"],
+        125,
+        "",
+        "\
+error: the policy file `larger.toml` is larger than 1048576 bytes
+help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999
+",
+    );
     here.file("work/latin.toml", b"# caf\xe9\n");
     here.says(
         &["check", "latin.toml"],
@@ -187,6 +208,38 @@ fn a_good_policy_file() {
     let here = Sandbox::new();
     here.file("work/good.toml", "select = \"random\"\n[[reserve]]\nports = \"8080\"\n");
     here.says(&["check", "good.toml"], 0, "good.toml: a policy\n", "");
+}
+
+/// Thirty thousand copies of it would be eight gigabytes.
+#[test]
+fn a_line_of_many_specs_takes_no_copy_of_it_for_each() {
+    let here = Sandbox::new();
+    let specs: Vec<_> = (0..30_000).map(|n| format!("\"{}\"", 1024 + 2 * n)).collect();
+    here.file("work/many.toml", format!("preset = \"linux\"\nreserve = [{}]\n", specs.join(", ")));
+    let script = "ulimit -v 1000000; exec \"$0\" check many.toml";
+    let portshim = portshim_tests::portshim_path();
+    let mut command = here.command("sh", &["-c", script, portshim.to_str().expect("text")]);
+    here.expect(&mut command, 0, "many.toml: a policy\n", "");
+}
+
+#[test]
+fn too_many_rules_are_counted_before_they_are_worked_out() {
+    let here = Sandbox::new();
+    // Each would be refused for another reason as well.
+    let one = "[[process]]\nmatch = \"java\"\ndynamic.all = \"20000\"\nreserve = \"20000\"\n";
+    here.file("work/many.toml", one.repeat(16));
+    here.says(
+        &["check", "many.toml"],
+        125,
+        "",
+        "\
+error: many.toml:62:10: there are more than 15 [[process]] rules
+   |
+62 | match = \"java\"
+   |          ^^^^
+help:  join some of them: `*` stands for any characters, `?` for one
+",
+    );
 }
 
 #[test]
