@@ -175,7 +175,11 @@ impl Player {
         let mut said = show(answer);
         if answer == Err(libc::EINPROGRESS) {
             let found = calls::poll(fd, libc::POLLOUT, 1000);
-            said += if found & libc::POLLERR == 0 { "+connected" } else { "+failed" };
+            said += match found {
+                0 => "+pending",
+                found if found & libc::POLLERR == 0 => "+connected",
+                _ => "+failed",
+            };
         }
         if self.slots.get(slot).is_some_and(|s| s.space == Space::Tcp) {
             self.accept_peers();
@@ -207,6 +211,7 @@ impl Player {
         // Which privileged port is counted down exactly, so it is compared exactly.
         let shown = if answer.is_ok() { port } else { 0 };
         if let Ok(fd) = answer {
+            stage::hurry(fd as i32);
             stage::reset_on_close(fd as i32);
         }
         format!("{} port={shown}", self.keep(slot, answer, Space::Tcp))

@@ -103,15 +103,19 @@ pub(super) fn socket(kind: &str, graceful: bool, via: Via) -> Result<(calls::Ans
     };
     let answer = calls::socket(family, style | libc::SOCK_CLOEXEC, protocol, via);
     if let (Ok(fd), Space::Tcp) = (answer, space) {
-        // Some connections never come about on the bare kernel either: do not wait for them for minutes.
-        let patience = libc::timeval { tv_sec: 2, tv_usec: 0 };
-        let bytes: Vec<u8> = [patience.tv_sec, patience.tv_usec].iter().flat_map(|n| n.to_ne_bytes()).collect();
-        let _ = calls::set(fd as i32, libc::SOL_SOCKET, libc::SO_SNDTIMEO, &bytes);
+        hurry(fd as i32);
         if !graceful {
             reset_on_close(fd as i32);
         }
     }
     Ok((answer, space))
+}
+
+/// Some connections never come about on the bare kernel either: does not wait for them for minutes.
+pub(super) fn hurry(fd: i32) {
+    let patience: [i64; 2] = [2, 0];
+    let bytes: Vec<u8> = patience.iter().flat_map(|n| n.to_ne_bytes()).collect();
+    let _ = calls::set(fd, libc::SOL_SOCKET, libc::SO_SNDTIMEO, &bytes);
 }
 
 /// Makes close(2) send a reset: no TIME_WAIT, no waiting.
