@@ -1,23 +1,19 @@
 //! The session's region: a block of memory of fixed layout that every process of a session maps.
 //!
 //! Atomics only, no lock, no pointer, no length that is trusted: whatever any process writes here,
-//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region.
+//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
+//! withstood is a process that truncates the file: docs/fidelity.md.)
 
-use crate::effective::{Effective, Sharing, glob_matches};
-use crate::set::WORDS;
-use crate::{Entropy, Order, PortRange, PortSet, Ring, Scope, mix};
+use crate::{Effective, Ring, Rules, Scope};
 use core::fmt;
 use core::mem::{offset_of, size_of};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 
 /// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
-/// The longest executable name that a `[[process]]` can match, in bytes.
-pub const MAX_GLOB: usize = 63;
 /// How many connects may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
-const PERTURBATIONS: usize = 256;
 
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
@@ -46,266 +42,6 @@ impl fmt::Display for RegionError {
 }
 
 impl core::error::Error for RegionError {}
-
-/// A set of ports in shared memory.
-#[repr(C)]
-pub struct SharedSet {
-    words: [AtomicU64; WORDS],
-}
-
-impl SharedSet {
-    /// 64 ports, from `index * 64` up.
-    #[must_use]
-    pub fn word(&self, index: usize) -> u64 {
-        self.words[index % WORDS].load(Relaxed)
-    }
-
-    /// Whether `port` is in it.
-    #[must_use]
-    pub fn contains(&self, port: u16) -> bool {
-        self.word(usize::from(port / 64)) >> (port % 64) & 1 == 1
-    }
-
-    /// Adds a range.
-    pub fn insert(&self, range: PortRange) {
-        for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-            self.words[index].fetch_or(crate::set::mask(range, index), Relaxed);
-        }
-    }
-
-    /// Fills a set that is still empty. Words without a port are left alone: most of a region's pages
-    /// are then never touched.
-    fn fill(&self, set: &PortSet) {
-        for (word, bits) in self.words.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
-            word.store(*bits, Relaxed);
-        }
-    }
-}
-
-/// One scope's ports, as [`crate::ScopeRules`] has them.
-#[repr(C)]
-pub struct SharedScope {
-    /// Ports that may be handed out.
-    pub dynamic: SharedSet,
-    /// Ports that never are.
-    pub reserved: SharedSet,
-    /// Ports that may not be bound at all.
-    pub blocked: SharedSet,
-    /// The lowest and highest dynamic port, first | last << 16; 0 where there is none.
-    hull: AtomicU32,
-    /// [`SOLID`] and [`SOLID_DUAL`].
-    solid: AtomicU32,
-}
-
-/// Every port from the lowest to the highest may be handed out.
-const SOLID: u32 = 1;
-/// The same, to sockets that take their port in the other family, too.
-const SOLID_DUAL: u32 = 2;
-
-impl SharedScope {
-    /// From the lowest to the highest dynamic port, `None` where there is none.
-    #[must_use]
-    pub fn hull(&self) -> Option<PortRange> {
-        match self.hull.load(Relaxed) {
-            0 => None,
-            packed => PortRange::new(packed as u16, (packed >> 16) as u16).ok(),
-        }
-    }
-
-    /// Whether every port of the hull may be handed out.
-    pub(crate) fn is_solid(&self, dual: bool) -> bool {
-        self.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
-    }
-
-    /// Notes hull and solidity, which spare each request a look at every port.
-    fn summarise(&self, other: &Self) {
-        let index_of = |index: Option<usize>| index.unwrap_or(0);
-        let used = |index: &usize| self.dynamic.word(*index) & if *index == 0 { !1 } else { u64::MAX } != 0;
-        let (low, high) = (index_of((0..WORDS).find(used)), index_of((0..WORDS).rev().find(used)));
-        let (low_word, high_word) =
-            (self.dynamic.word(low) & if low == 0 { !1 } else { u64::MAX }, self.dynamic.word(high));
-        if low_word == 0 {
-            return;
-        }
-        let first = (low * 64) as u32 + low_word.trailing_zeros();
-        let last = (high * 64) as u32 + 63 - high_word.leading_zeros();
-        self.hull.store(first | last << 16, Relaxed);
-        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
-        let mut solid = SOLID | SOLID_DUAL;
-        for index in low..=high {
-            let whole = crate::set::mask(hull, index);
-            let denied = self.reserved.word(index) | self.blocked.word(index);
-            let denied_there = other.reserved.word(index) | other.blocked.word(index);
-            if self.dynamic.word(index) & !denied & whole != whole {
-                solid = 0;
-            } else if denied_there & whole != 0 {
-                solid &= !SOLID_DUAL;
-            }
-        }
-        self.solid.store(solid, Relaxed);
-    }
-}
-
-/// What serving requests leaves behind, for one scope under one set of rules.
-#[repr(C)]
-pub struct LiveScope {
-    rover: AtomicU32,
-    /// RFC 6056's `next_ephemeral`, for the orders that count.
-    pub(crate) counter: AtomicU32,
-    table: [AtomicU32; PERTURBATIONS],
-    /// Requests that got a port.
-    pub served: AtomicU64,
-    /// Requests that got none.
-    pub exhausted: AtomicU64,
-    /// Specific binds refused because the port is blocked.
-    pub refused: AtomicU64,
-    entropy: AtomicU64,
-}
-
-impl LiveScope {
-    /// Where a rover that counts up goes on; `first` where it has not started.
-    pub(crate) fn rover_up(&self, first: u16) -> u16 {
-        match self.rover.load(Relaxed) {
-            0 => first,
-            last => (last as u16).checked_add(1).unwrap_or(first),
-        }
-    }
-
-    /// Where a rover that counts down goes on; `last` where it has not started.
-    pub(crate) fn rover_down(&self, last: u16) -> u16 {
-        match self.rover.load(Relaxed) {
-            0 => last,
-            next => (next as u16).saturating_sub(1),
-        }
-    }
-
-    pub(crate) fn rove(&self, port: u16) {
-        self.rover.store(u32::from(port), Relaxed);
-    }
-
-    /// RFC 6056 §3.3.4: one counter of a table, chosen by a hash; moved on by `step`.
-    pub(crate) fn perturb(&self, hash: u64, step: u32) -> u32 {
-        self.table[(mix(hash) as usize) % PERTURBATIONS].fetch_add(step, Relaxed)
-    }
-}
-
-/// The rules for one program.
-#[repr(C)]
-pub struct Rules {
-    glob: [AtomicU8; MAX_GLOB + 1],
-    order: AtomicU32,
-    sharing: AtomicU32,
-    seeded: AtomicU32,
-    _reserved: AtomicU32,
-    seed: AtomicU64,
-    scopes: [SharedScope; 4],
-    live: [LiveScope; 4],
-}
-
-impl Rules {
-    /// The order of choice.
-    #[must_use]
-    pub fn order(&self) -> Order {
-        let number = self.order.load(Relaxed);
-        Order::ALL.into_iter().find(|o| *o as u32 == number).unwrap_or(Order::Native)
-    }
-
-    /// Whether connections share ports.
-    #[must_use]
-    pub fn sharing(&self) -> Sharing {
-        if self.sharing.load(Relaxed) == Sharing::Exclusive as u32 { Sharing::Exclusive } else { Sharing::Tuple }
-    }
-
-    /// The seed, where choices shall repeat.
-    #[must_use]
-    pub fn seed(&self) -> Option<u64> {
-        (self.seeded.load(Relaxed) != 0).then(|| self.seed.load(Relaxed))
-    }
-
-    /// One scope's ports.
-    #[must_use]
-    pub fn scope(&self, scope: Scope) -> &SharedScope {
-        &self.scopes[scope.index()]
-    }
-
-    /// One scope's counters.
-    #[must_use]
-    pub fn live(&self, scope: Scope) -> &LiveScope {
-        &self.live[scope.index()]
-    }
-
-    /// Whether every choice in `scope` is left to the system, which can be steered to the ports of
-    /// `steerable`.
-    #[must_use]
-    pub fn leaves_choice(&self, scope: Scope, steerable: Option<PortRange>) -> bool {
-        let inside = |hull| steerable.is_some_and(|range| range.encloses(hull));
-        self.order() == Order::Native && self.seed().is_none() && self.scope(scope).hull().is_some_and(inside)
-    }
-
-    /// Randomness for one request. A seed makes it a function of how many were drawn before in this
-    /// scope; without one, `secret` makes it unpredictable.
-    pub fn entropy(&self, scope: Scope, secret: u64) -> impl Entropy + '_ {
-        let base = mix(self.seed().unwrap_or(secret) ^ mix(scope.index() as u64 + 1));
-        let counter = &self.live[scope.index()].entropy;
-        move || mix(base.wrapping_add(counter.fetch_add(1, Relaxed)))
-    }
-
-    /// Sets the order of choice.
-    pub fn set_order(&self, order: Order) {
-        self.order.store(order as u32, Relaxed);
-    }
-
-    /// Sets whether connections share ports.
-    pub fn set_sharing(&self, sharing: Sharing) {
-        self.sharing.store(sharing as u32, Relaxed);
-    }
-
-    /// Makes every choice repeatable.
-    pub fn set_seed(&self, seed: u64) {
-        self.seed.store(seed, Relaxed);
-        self.seeded.store(1, Relaxed);
-    }
-
-    /// Sets which executables these rules are for. Bytes past [`MAX_GLOB`] are dropped.
-    pub fn set_glob(&self, glob: &[u8]) {
-        for (slot, byte) in self.glob.iter().zip(glob.iter().take(MAX_GLOB)) {
-            slot.store(*byte, Relaxed);
-        }
-    }
-
-    /// Whether these rules are for an executable called `name`. No name set means any.
-    #[must_use]
-    pub fn matches(&self, name: &[u8]) -> bool {
-        let (glob, len) = self.glob();
-        len == 0 || glob_matches(&glob[..len], name)
-    }
-
-    /// Which executables these rules are for: the bytes of the name and how many there are, none for any.
-    #[must_use]
-    pub fn glob(&self) -> ([u8; MAX_GLOB + 1], usize) {
-        let mut glob = [0u8; MAX_GLOB + 1];
-        for (byte, slot) in glob.iter_mut().zip(&self.glob) {
-            *byte = slot.load(Relaxed);
-        }
-        let len = glob.iter().position(|b| *b == 0).unwrap_or(MAX_GLOB);
-        (glob, len)
-    }
-
-    fn fill(&self, effective: &Effective) {
-        self.set_glob(effective.matches.as_deref().unwrap_or("").as_bytes());
-        self.set_order(effective.order);
-        self.set_sharing(effective.sharing);
-        if let Some(seed) = effective.seed {
-            self.set_seed(seed);
-        }
-        for scope in Scope::ALL {
-            let (shared, from) = (self.scope(scope), effective.scope(scope));
-            shared.dynamic.fill(&from.dynamic);
-            shared.reserved.fill(&from.reserved);
-            shared.blocked.fill(&from.blocked);
-        }
-    }
-}
 
 /// The first bytes of a region.
 #[repr(C)]
@@ -483,9 +219,5 @@ impl Region {
 
 const _: () = {
     assert!(size_of::<Region>() == size_of::<Header>() + MAX_RULES * size_of::<Rules>() + size_of::<Ring>());
-    assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 32);
-    assert!(
-        size_of::<Rules>() == MAX_GLOB + 1 + 24 + 4 * (3 * size_of::<SharedSet>() + 8) + 4 * size_of::<LiveScope>()
-    );
     assert!(size_of::<Header>() == 48 + 4 * CLAIMS);
 };

@@ -1,0 +1,129 @@
+//! The rules for one program, in shared memory.
+
+use crate::effective::{Effective, Sharing, glob_matches};
+use crate::{Entropy, LiveScope, Order, PortRange, Scope, SharedScope, mix};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// The longest executable name that a `[[process]]` can match, in bytes.
+pub const MAX_GLOB: usize = 63;
+
+/// The rules for one program.
+#[repr(C)]
+pub struct Rules {
+    glob: [AtomicU8; MAX_GLOB + 1],
+    order: AtomicU32,
+    sharing: AtomicU32,
+    seeded: AtomicU32,
+    _reserved: AtomicU32,
+    seed: AtomicU64,
+    scopes: [SharedScope; 4],
+    live: [LiveScope; 4],
+}
+
+impl Rules {
+    /// The order of choice.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        let number = self.order.load(Relaxed);
+        Order::ALL.into_iter().find(|o| *o as u32 == number).unwrap_or(Order::Native)
+    }
+
+    /// Whether connections share ports.
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        if self.sharing.load(Relaxed) == Sharing::Exclusive as u32 { Sharing::Exclusive } else { Sharing::Tuple }
+    }
+
+    /// The seed, where choices shall repeat.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        (self.seeded.load(Relaxed) != 0).then(|| self.seed.load(Relaxed))
+    }
+
+    /// One scope's ports.
+    #[must_use]
+    pub fn scope(&self, scope: Scope) -> &SharedScope {
+        &self.scopes[scope.index()]
+    }
+
+    /// One scope's counters.
+    #[must_use]
+    pub fn live(&self, scope: Scope) -> &LiveScope {
+        &self.live[scope.index()]
+    }
+
+    /// Whether every choice in `scope` is left to the system, which can be steered to the ports of
+    /// `steerable`.
+    #[must_use]
+    pub fn leaves_choice(&self, scope: Scope, steerable: Option<PortRange>) -> bool {
+        let inside = |hull| steerable.is_some_and(|range| range.encloses(hull));
+        self.order() == Order::Native && self.seed().is_none() && self.scope(scope).hull().is_some_and(inside)
+    }
+
+    /// Randomness for one request. A seed makes it a function of how many were drawn before in this
+    /// scope; without one, `secret` makes it unpredictable.
+    pub fn entropy(&self, scope: Scope, secret: u64) -> impl Entropy + '_ {
+        let base = mix(self.seed().unwrap_or(secret) ^ mix(scope.index() as u64 + 1));
+        let counter = &self.live[scope.index()].entropy;
+        move || mix(base.wrapping_add(counter.fetch_add(1, Relaxed)))
+    }
+
+    /// Sets the order of choice.
+    pub fn set_order(&self, order: Order) {
+        self.order.store(order as u32, Relaxed);
+    }
+
+    /// Sets whether connections share ports.
+    pub fn set_sharing(&self, sharing: Sharing) {
+        self.sharing.store(sharing as u32, Relaxed);
+    }
+
+    /// Makes every choice repeatable.
+    pub fn set_seed(&self, seed: u64) {
+        self.seed.store(seed, Relaxed);
+        self.seeded.store(1, Relaxed);
+    }
+
+    /// Sets which executables these rules are for. Bytes past [`MAX_GLOB`] are dropped.
+    pub fn set_glob(&self, glob: &[u8]) {
+        for (slot, byte) in self.glob.iter().zip(glob.iter().take(MAX_GLOB)) {
+            slot.store(*byte, Relaxed);
+        }
+    }
+
+    /// Whether these rules are for an executable called `name`. No name set means any.
+    #[must_use]
+    pub fn matches(&self, name: &[u8]) -> bool {
+        let (glob, len) = self.glob();
+        len == 0 || glob_matches(&glob[..len], name)
+    }
+
+    /// Which executables these rules are for: the bytes of the name and how many there are, none for any.
+    #[must_use]
+    pub fn glob(&self) -> ([u8; MAX_GLOB + 1], usize) {
+        let mut glob = [0u8; MAX_GLOB + 1];
+        for (byte, slot) in glob.iter_mut().zip(&self.glob) {
+            *byte = slot.load(Relaxed);
+        }
+        let len = glob.iter().position(|b| *b == 0).unwrap_or(MAX_GLOB);
+        (glob, len)
+    }
+
+    pub(crate) fn fill(&self, effective: &Effective) {
+        self.set_glob(effective.matches.as_deref().unwrap_or("").as_bytes());
+        self.set_order(effective.order);
+        self.set_sharing(effective.sharing);
+        if let Some(seed) = effective.seed {
+            self.set_seed(seed);
+        }
+        for scope in Scope::ALL {
+            let (shared, from) = (self.scope(scope), effective.scope(scope));
+            shared.dynamic.fill(&from.dynamic);
+            shared.reserved.fill(&from.reserved);
+            shared.blocked.fill(&from.blocked);
+        }
+    }
+}
+
+const _: () =
+    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 24 + 4 * size_of::<SharedScope>() + 4 * size_of::<LiveScope>());

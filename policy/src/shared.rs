@@ -1,0 +1,155 @@
+//! Sets of ports and counters in shared memory: the parts of a region that change while programs run.
+
+use crate::set::WORDS;
+use crate::{PortRange, PortSet, mix};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
+const PERTURBATIONS: usize = 256;
+
+/// A set of ports in shared memory.
+#[repr(C)]
+pub struct SharedSet {
+    words: [AtomicU64; WORDS],
+}
+
+impl SharedSet {
+    /// 64 ports, from `index * 64` up.
+    #[must_use]
+    pub fn word(&self, index: usize) -> u64 {
+        self.words[index % WORDS].load(Relaxed)
+    }
+
+    /// Whether `port` is in it.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.word(usize::from(port / 64)) >> (port % 64) & 1 == 1
+    }
+
+    /// Adds a range.
+    pub fn insert(&self, range: PortRange) {
+        for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
+            self.words[index].fetch_or(crate::set::mask(range, index), Relaxed);
+        }
+    }
+
+    /// Fills a set that is still empty. Words without a port are left alone: most of a region's pages
+    /// are then never touched.
+    pub(crate) fn fill(&self, set: &PortSet) {
+        for (word, bits) in self.words.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
+            word.store(*bits, Relaxed);
+        }
+    }
+}
+
+/// One scope's ports, as [`crate::ScopeRules`] has them.
+#[repr(C)]
+pub struct SharedScope {
+    /// Ports that may be handed out.
+    pub dynamic: SharedSet,
+    /// Ports that never are.
+    pub reserved: SharedSet,
+    /// Ports that may not be bound at all.
+    pub blocked: SharedSet,
+    /// The lowest and highest dynamic port, first | last << 16; 0 where there is none.
+    hull: AtomicU32,
+    /// [`SOLID`] and [`SOLID_DUAL`].
+    solid: AtomicU32,
+}
+
+/// Every port from the lowest to the highest may be handed out.
+const SOLID: u32 = 1;
+/// The same, to sockets that take their port in the other family, too.
+const SOLID_DUAL: u32 = 2;
+
+impl SharedScope {
+    /// From the lowest to the highest dynamic port, `None` where there is none.
+    #[must_use]
+    pub fn hull(&self) -> Option<PortRange> {
+        match self.hull.load(Relaxed) {
+            0 => None,
+            packed => PortRange::new(packed as u16, (packed >> 16) as u16).ok(),
+        }
+    }
+
+    /// Whether every port of the hull may be handed out.
+    pub(crate) fn is_solid(&self, dual: bool) -> bool {
+        self.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
+    }
+
+    /// Notes hull and solidity, which spare each request a look at every port.
+    pub(crate) fn summarise(&self, other: &Self) {
+        let index_of = |index: Option<usize>| index.unwrap_or(0);
+        let used = |index: &usize| self.dynamic.word(*index) & if *index == 0 { !1 } else { u64::MAX } != 0;
+        let (low, high) = (index_of((0..WORDS).find(used)), index_of((0..WORDS).rev().find(used)));
+        let (low_word, high_word) =
+            (self.dynamic.word(low) & if low == 0 { !1 } else { u64::MAX }, self.dynamic.word(high));
+        if low_word == 0 {
+            return;
+        }
+        let first = (low * 64) as u32 + low_word.trailing_zeros();
+        let last = (high * 64) as u32 + 63 - high_word.leading_zeros();
+        self.hull.store(first | last << 16, Relaxed);
+        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
+        let mut solid = SOLID | SOLID_DUAL;
+        for index in low..=high {
+            let whole = crate::set::mask(hull, index);
+            let denied = self.reserved.word(index) | self.blocked.word(index);
+            let denied_there = other.reserved.word(index) | other.blocked.word(index);
+            if self.dynamic.word(index) & !denied & whole != whole {
+                solid = 0;
+            } else if denied_there & whole != 0 {
+                solid &= !SOLID_DUAL;
+            }
+        }
+        self.solid.store(solid, Relaxed);
+    }
+}
+
+/// What serving requests leaves behind, for one scope under one set of rules.
+#[repr(C)]
+pub struct LiveScope {
+    rover: AtomicU32,
+    /// RFC 6056's `next_ephemeral`, for the orders that count.
+    pub(crate) counter: AtomicU32,
+    table: [AtomicU32; PERTURBATIONS],
+    /// Requests that got a port.
+    pub served: AtomicU64,
+    /// Requests that got none.
+    pub exhausted: AtomicU64,
+    /// Specific binds refused because the port is blocked.
+    pub refused: AtomicU64,
+    pub(crate) entropy: AtomicU64,
+}
+
+impl LiveScope {
+    /// Where a rover that counts up goes on; `first` where it has not started.
+    pub(crate) fn rover_up(&self, first: u16) -> u16 {
+        match self.rover.load(Relaxed) {
+            0 => first,
+            last => (last as u16).checked_add(1).unwrap_or(first),
+        }
+    }
+
+    /// Where a rover that counts down goes on; `last` where it has not started.
+    pub(crate) fn rover_down(&self, last: u16) -> u16 {
+        match self.rover.load(Relaxed) {
+            0 => last,
+            next => (next as u16).saturating_sub(1),
+        }
+    }
+
+    pub(crate) fn rove(&self, port: u16) {
+        self.rover.store(u32::from(port), Relaxed);
+    }
+
+    /// RFC 6056 §3.3.4: one counter of a table, chosen by a hash; moved on by `step`.
+    pub(crate) fn perturb(&self, hash: u64, step: u32) -> u32 {
+        self.table[(mix(hash) as usize) % PERTURBATIONS].fetch_add(step, Relaxed)
+    }
+}
+
+const _: () = {
+    assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 32);
+    assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + 8);
+};
