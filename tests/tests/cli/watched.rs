@@ -6,6 +6,7 @@ use portshim_tests::said;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Takes three ports of two, then asks for a blocked one.
 const PROGRAM: &str = "use IO::Socket::INET; my @held;
@@ -15,12 +16,21 @@ print IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort 
 
 const POLICY: [&str; 5] = ["--range", "21991-21992", "--block", "21990", "--select=sequential"];
 
+/// Whoever runs the program has its ports to itself meanwhile.
+static PORTS: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    // A test that failed has let go of the ports, too.
+    PORTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn args<'a>(more: &[&'a str], program: &[&'a str]) -> Vec<&'a str> {
     [&["run"], &POLICY[..], more, &["--"], program].concat()
 }
 
 #[test]
 fn a_report_as_a_table() {
+    let _alone = alone();
     let here = Sandbox::new();
     let table = "\
 portshim: /usr/bin/perl: exit status 0
@@ -38,6 +48,7 @@ portshim: /usr/bin/perl: exit status 0
 
 #[test]
 fn a_report_for_programs_to_read() {
+    let _alone = alone();
     let here = Sandbox::new();
     here.says(&args(&["--report=report.json"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
     let scopes = ["tcp4", "tcp6", "udp4", "udp6"].map(|scope| {
@@ -72,6 +83,7 @@ fn a_report_for_programs_to_read() {
 
 #[test]
 fn a_log() {
+    let _alone = alone();
     let here = Sandbox::new();
     for (name, lines) in [
         (
@@ -142,6 +154,7 @@ fn a_file_that_cannot_be_written_is_told_of_before_launching() {
 
 #[test]
 fn what_cannot_be_written_in_the_end_leaves_the_status_alone() {
+    let _alone = alone();
     let here = Sandbox::new();
     let program = ["sh", "-c", "perl -e \"$0\"; exit 7", PROGRAM];
     for (options, said) in [
