@@ -70,12 +70,16 @@ fn environment(problems: &mut Vec<Problem>) -> Layer {
     layer
 }
 
-/// The first policy file that there is. One that was named must be there.
-fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<Layer, Failure> {
+/// The policy file that is heard: the one that was named, be it there or not, or the first that there is.
+pub(crate) fn file(options: &PolicyOptions) -> Option<PathBuf> {
     let variable = std::env::var_os(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let named = options.file.clone().or(variable);
     let usual = || std::iter::once(PathBuf::from(HERE)).chain(platform::policy_files());
-    let Some(path) = named.or_else(|| usual().find(|path| exists(path))) else { return Ok(Layer::new()) };
+    named.or_else(|| usual().find(|path| exists(path)))
+}
+
+fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<Layer, Failure> {
+    let Some(path) = file(options) else { return Ok(Layer::new()) };
     Ok(read(&path)?.unwrap_or_else(|found| {
         problems.extend(found);
         Layer::new()

@@ -44,6 +44,17 @@ pub(crate) fn not_found(name: &OsStr) -> Failure {
     Failure::new(problem, help).with_status(NOT_FOUND)
 }
 
+/// `--report FILE`, whose value stands behind `=`, since it may be left out.
+pub(crate) fn report_named_apart(file: &OsStr) -> Failure {
+    let file = file.to_string_lossy();
+    let help = format!("for a report in that file, write --report={file}");
+    Failure::new(format!("`{file}` was taken for the program, and was not found"), help).with_status(NOT_FOUND)
+}
+
+pub(crate) fn switched_off() -> String {
+    message("warning", "PORTSHIM_DISABLE is 1, so the program runs outside the policy", "unset PORTSHIM_DISABLE")
+}
+
 pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
     let help = match why {
         "it is not executable" => format!("chmod +x {}", path.display()),

@@ -3,24 +3,31 @@
 use super::log::Log;
 use super::report;
 use crate::cli::Run;
-use crate::coverage::{Coverage, Program};
-use crate::failure::Failure;
+use crate::coverage::Program;
+use crate::failure::{Failure, NOT_FOUND};
 use crate::output::{self, Voice};
 use crate::platform::{self, Environment, Find, Session};
 use crate::{policy, wording};
 use portshim_policy::wire;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     let voice = Voice { verbose: args.verbose, quiet: args.quiet };
     let resolved = policy::resolved(&args.policy)?;
     let [command, arguments @ ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
-    let program = find(command)?;
+    let program = find(command).map_err(|failure| match report_named_apart(args) {
+        Some(file) if failure.status == NOT_FOUND => wording::report_named_apart(file),
+        _ => failure,
+    })?;
     if let Some(obstacle) = program.coverage.obstacle() {
         if !args.allow_uncovered {
             return Err(wording::uncovered(&program, obstacle));
         }
         voice.warn(|| wording::launched_uncovered(&program, obstacle));
+    }
+    if platform::is_switched_off() {
+        voice.warn(wording::switched_off);
     }
     for warning in &resolved.warnings {
         voice.warn(|| warning.to_string());
@@ -33,6 +40,9 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     let session = Session::create(&resolved.rules, follow, log.is_some());
     let text = wire::encode(&resolved.rules, wire::Options { follow });
     let fits = text.len() <= Environment::ROOM;
+    if let Some(file) = policy::file(&args.policy) {
+        voice.note(|| format!("the policy file is {}", file.display()));
+    }
     describe(voice, &program, &library, &session, fits);
     let environment = Environment {
         library,
@@ -53,6 +63,13 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     };
     session.end();
     ended
+}
+
+/// What was taken for the program, where it stands as if it were the value of `--report`.
+fn report_named_apart(args: &Run) -> Option<&OsStr> {
+    let (first, second) = (args.command.first()?, args.command.get(1)?);
+    let is_file = second == "--" || Path::new(first).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    (is_file && args.report.as_deref() == Some(Path::new("-"))).then_some(first)
 }
 
 /// Stays with the program until it ends.
@@ -90,7 +107,7 @@ pub(super) fn find(command: &OsStr) -> Result<Program, Failure> {
     })
 }
 
-fn describe(voice: Voice, program: &Program, library: &std::path::Path, session: &Result<Session, String>, fits: bool) {
+fn describe(voice: Voice, program: &Program, library: &Path, session: &Result<Session, String>, fits: bool) {
     voice.note(|| format!("the program is {}, covered: {}", program.path.display(), program.coverage.word()));
     voice.note(|| format!("the library is {}", library.display()));
     match session {
@@ -102,8 +119,5 @@ fn describe(voice: Voice, program: &Program, library: &std::path::Path, session:
     }
     for adjustment in &program.adjustments {
         voice.note(|| format!("{} gets {}: {}", adjustment.variable, adjustment.value, adjustment.reason));
-    }
-    if matches!(program.coverage, Coverage::Full) && platform::is_switched_off() {
-        voice.note(|| "PORTSHIM_DISABLE is set: the policy is switched off".into());
     }
 }

@@ -4,20 +4,32 @@ use crate::cli::Show;
 use crate::failure::Failure;
 use crate::{output, policy};
 use portshim_policy::text::{Shown, ShownPorts, ShownRules, ShownScope};
+use serde::Serialize;
 
 pub(super) fn show(args: &Show) -> Result<u8, Failure> {
     let shown = policy::resolved(&args.policy)?.show();
+    let file = policy::file(&args.policy).map(|file| file.display().to_string());
     if args.json {
-        return output::print(&output::json(&shown)).map(|()| 0);
+        return output::print(&output::json(&WithFile { file, shown: &shown })).map(|()| 0);
     }
     for warning in &shown.warnings {
         output::complain(&warning.to_string());
     }
-    output::print(&table(&shown)).map(|()| 0)
+    output::print(&table(file.as_deref(), &shown)).map(|()| 0)
 }
 
-fn table(shown: &Shown) -> String {
-    let mut text = line("preset", shown.preset.value, &shown.preset.origin.to_string());
+/// The policy, and the file that was heard for it.
+#[derive(Serialize)]
+struct WithFile<'a> {
+    /// `null` where there is none.
+    file: Option<String>,
+    #[serde(flatten)]
+    shown: &'a Shown,
+}
+
+fn table(file: Option<&str>, shown: &Shown) -> String {
+    let mut text = file.map_or_else(String::new, |file| format!("{:<9} {file}\n", "file"));
+    text += &line("preset", shown.preset.value, &shown.preset.origin.to_string());
     for rules in &shown.rules {
         if let Some(glob) = &rules.matches {
             text.push('\n');

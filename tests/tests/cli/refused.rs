@@ -15,6 +15,13 @@ fn what_is_not_there() {
         "",
         "error: `no-such-program` was not found in PATH\nhelp:  give its path, such as ./no-such-program\n",
     );
+    for rest in [&["x.txt", "--", "true"][..], &["x.json", "true"]] {
+        let said = format!(
+            "error: `{0}` was taken for the program, and was not found\nhelp:  for a report in that file, write --report={0}\n",
+            rest[0]
+        );
+        here.says(&[&["run", "--report"], rest].concat(), 127, "", &said);
+    }
     here.says(&["run", "--", "./no-such-program"], 127, "", "error: `./no-such-program` does not exist\n");
     here.says(&["run", "--", "/etc/passwd/x"], 127, "", "error: `/etc/passwd/x` does not exist\n");
     here.says(

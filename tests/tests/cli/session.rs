@@ -247,9 +247,15 @@ fn a_library_of_the_users_own() {
     fs::copy(ours, here.path("work/mine.so")).expect("a copy");
     let mut command = here.portshim(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"]);
     here.expect(command.env("PORTSHIM_LIB", "mine.so"), 0, "[DIR]/work/mine.so\n", "");
+    here.file("work/text.so", "PORTSHIM_POLICY");
+    here.cc("work/other.so", "int other;", &["-shared", "-fPIC"]);
+    fs::copy(portshim_path(), here.path("work/portshim")).expect("a copy");
     for (path, why) in [
         ("none.so", "no such file or directory"),
         (".", "it is not a file"),
+        ("text.so", "it is not portshim's library"),
+        ("other.so", "it is not portshim's library"),
+        ("portshim", "it is not portshim's library"),
         ("a:b.so", "LD_PRELOAD cannot hold a path with `:`"),
     ] {
         let mut command = here.portshim(&["run", "--", "true"]);
@@ -275,13 +281,16 @@ fn with_v_it_says_what_it_does() {
         said,
         format!(
             "\
+warning: PORTSHIM_DISABLE is 1, so the program runs outside the policy
+help:    unset PORTSHIM_DISABLE
 portshim: the program is /usr/bin/true, covered: full
 portshim: the library is [DIR]/cache/portshim/libportshim-[HASH].so
 portshim: the session is {session}
-portshim: PORTSHIM_DISABLE is set: the policy is switched off
 "
         )
     );
+    let mut command = here.portshim(&["run", "-q", "--", "true"]);
+    here.expect(command.env("PORTSHIM_DISABLE", "1"), 0, "", "");
 }
 
 #[test]

@@ -190,7 +190,8 @@ fn has_capabilities(file: &File) -> bool {
     size > 0
 }
 
-const fn own_machine() -> u16 {
+/// The machine that this command is made for, as ELF files name it.
+pub(super) const fn own_machine() -> u16 {
     if cfg!(target_arch = "x86_64") {
         libc::EM_X86_64
     } else if cfg!(target_arch = "aarch64") {

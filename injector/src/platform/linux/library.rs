@@ -1,12 +1,14 @@
 //! The library to preload: laid down from the copy inside this command, or another one that the user named.
 
-use super::{private, room};
+use super::environment::POLICY;
+use super::inspect::own_machine;
+use super::{elf, private, room};
 use crate::failure::Failure;
 use crate::wording::{self, plain};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, Uid, faccessat};
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -53,7 +55,18 @@ fn named(path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err("it is not a file".into());
     }
-    faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS).map_err(|_| "it may not be read".into())
+    faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS).map_err(|_| "it may not be read")?;
+    if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
+}
+
+/// Whether this is a library for this machine that knows of policies, be it of another version.
+fn is_ours(path: &Path) -> std::io::Result<bool> {
+    let fits = |elf: elf::Elf| elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());
+    if !elf::read(&File::open(path)?).is_some_and(fits) {
+        return Ok(false);
+    }
+    let content = fs::read(path)?;
+    Ok(content.windows(POLICY.len()).any(|bytes| bytes == POLICY.as_bytes()))
 }
 
 /// LD_PRELOAD is a list without a way to quote (ld.so(8)).
