@@ -206,23 +206,28 @@ pub(crate) enum Parsed {
 }
 
 /// Reads the arguments, the first of which is the command's own name.
-pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
+pub(crate) fn parse(mut args: Vec<OsString>) -> Result<Parsed, Failure> {
+    // `portshim help run` is `portshim run --help`.
+    if args.get(1).is_some_and(|name| name == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
     // A program is waiting to be started: the tables of the other commands are not even made for it.
     if args.get(1).is_some_and(|name| name == RUN) {
         let command = Run::augment_args(clap::Command::new(RUN).bin_name(format!("portshim {RUN}")));
         let matches = command.try_get_matches_from(&args[1..]);
-        return parsed(matches.and_then(|matches| Run::from_arg_matches(&matches)).map(Command::Run));
+        return parsed(matches.and_then(|matches| Run::from_arg_matches(&matches)).map(Command::Run), &args);
     }
-    let matches = table().try_get_matches_from(args);
-    parsed(matches.and_then(|matches| Cli::from_arg_matches(&matches)).map(|cli| cli.command))
+    let matches = table().try_get_matches_from(&args);
+    parsed(matches.and_then(|matches| Cli::from_arg_matches(&matches)).map(|cli| cli.command), &args)
 }
 
-fn parsed(result: Result<Command, clap::Error>) -> Result<Parsed, Failure> {
+fn parsed(result: Result<Command, clap::Error>, args: &[OsString]) -> Result<Parsed, Failure> {
     match result {
         Ok(command) => Ok(Parsed::Command(command)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Parsed::Text(e.render().to_string()))
         }
-        Err(e) => Err(complaint::failure(&e)),
+        Err(e) => Err(complaint::failure(&e, args)),
     }
 }

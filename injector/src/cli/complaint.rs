@@ -3,9 +3,15 @@
 use crate::failure::Failure;
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
 
-/// The parser's error in our words.
-pub(super) fn failure(e: &Error) -> Failure {
+/// The parser's error in our words; `args` are what it is about.
+pub(super) fn failure(e: &Error, args: &[OsString]) -> Failure {
+    if e.kind() == ErrorKind::UnknownArgument
+        && let Some(slip) = slip(args)
+    {
+        return slip;
+    }
     let context = |kind| e.get(kind).map(text).unwrap_or_default();
     let (argument, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
     // `--range <SPEC>`, as help writes it: the name alone is what the user knows.
@@ -39,6 +45,22 @@ pub(super) fn failure(e: &Error) -> Failure {
         None => "`portshim --help` and `portshim COMMAND --help` explain by example".into(),
     };
     Failure::new(problem, help)
+}
+
+/// What is wrong with an option that is none, where that can be told.
+fn slip(args: &[OsString]) -> Option<Failure> {
+    let words = || args.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
+    let command = words().next()?;
+    let table = super::table();
+    let command = table.find_subcommand(command)?;
+    // `-range 80` is read as `-r`, and so on.
+    let mut names = words().filter(|word| word.len() > 2).filter_map(|word| word.strip_prefix('-')?.split('=').next());
+    let long = |word: &&str| command.get_arguments().any(|arg| arg.get_long() == Some(*word));
+    if let Some(word) = names.find(long) {
+        return Some(Failure::new(format!("there is no option `-{word}`"), format!("did you mean `--{word}`?")));
+    }
+    let file = words().find(|word| ["-c", "--policy"].contains(word)).filter(|_| command.get_name() == "check")?;
+    Some(Failure::new(format!("there is no option `{file}`"), "write `portshim check FILE`"))
 }
 
 fn text(value: &ContextValue) -> String {

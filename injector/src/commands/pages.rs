@@ -22,6 +22,7 @@ pub(super) fn man(args: &Man) -> Result<u8, Failure> {
         },
     };
     let mut page = Vec::new();
-    Page::new(command).render(&mut page).map_err(|e| Failure::new(wording::plain(&e), ""))?;
+    let source = format!("portshim {}", env!("CARGO_PKG_VERSION"));
+    Page::new(command).source(source).render(&mut page).map_err(|e| Failure::new(wording::plain(&e), ""))?;
     output::print(&String::from_utf8_lossy(&page)).map(|()| 0)
 }

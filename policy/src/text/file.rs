@@ -21,8 +21,9 @@ pub(super) fn read(text: &str, file_name: &str) -> Result<Layer, Vec<Problem>> {
 
     let mut problems = Vec::new();
     for error in errors {
-        let origin = reader.source.origin(&error.span().unwrap_or_default(), "");
-        problems.push(words::syntax(&origin, error.message()));
+        let span = error.span().unwrap_or_default();
+        let origin = reader.source.origin(&span, "");
+        problems.push(words::syntax(&origin, error.message(), text.get(span).unwrap_or_default()));
     }
     // What was made of a line that is not TOML is not worth a second problem.
     let broken: Vec<_> = problems.iter().map(place).map(|(line, _)| line).collect();

@@ -203,7 +203,7 @@ fn number(text: &str, origin: &Origin, problem: fn(&Origin, &str) -> Problem) ->
 pub(super) fn spec(text: &str, origin: &Origin) -> Result<Ports, Problem> {
     match text.parse() {
         Ok(spec) => Ok(Sourced::new(spec, origin.clone())),
-        Err(e) => Err(words::spec(origin, text, &e)),
+        Err(e) => Err(words::ports(origin, text, &e)),
     }
 }
 
@@ -211,6 +211,6 @@ pub(super) fn spec(text: &str, origin: &Origin) -> Result<Ports, Problem> {
 pub(super) fn ports(text: &str, scopes: ScopeSet, origin: &Origin) -> Result<Ports, Problem> {
     match spec::ports(text, 0) {
         Ok(ports) => Ok(Sourced::new(Spec { ports, scopes }, origin.clone())),
-        Err(e) => Err(words::spec(origin, text, &e)),
+        Err(e) => Err(words::ports(origin, text, &e)),
     }
 }

@@ -79,6 +79,7 @@ impl fmt::Display for HostSetting {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Option { option, value } if value.trim().is_empty() => write!(f, "{option} '{value}'"),
             Self::Option { option, value } => write!(f, "{option} {value}"),
             Self::Environment { variable, value } => write!(f, "{variable}={value}"),
             Self::File { file, key, line, .. } if key.is_empty() => write!(f, "{file}, line {line}"),

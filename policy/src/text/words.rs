@@ -2,7 +2,7 @@
 //! registry's is worded where those are read.
 
 use super::{Origin, Problem};
-use crate::spec::SpecError;
+use crate::spec::{Spec, SpecError};
 use crate::{BlockRule, DynamicLimits, MAX_GLOB, MAX_RULES, PortRange, Preset, ScopeSet};
 
 /// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
@@ -36,6 +36,9 @@ pub(super) fn unknown<'a>(
     candidates: &[&str],
     listed: impl IntoIterator<Item = &'a str>,
 ) -> Problem {
+    if name.is_empty() {
+        return Problem::error(origin, format!("no {what} is named"), format!("write one of {}", list(listed)));
+    }
     let help = match nearest(name, candidates) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("write one of {}", list(listed)),
@@ -49,19 +52,53 @@ pub(super) fn spec(origin: &Origin, text: &str, e: &SpecError) -> Problem {
     Problem::error(&origin.narrowed(at, e.part.chars().count()), e.to_string(), e.remedy.clone())
 }
 
+/// A SPEC, or the ports of one.
+pub(super) fn ports(origin: &Origin, text: &str, e: &SpecError) -> Problem {
+    let several = match origin {
+        Origin::Option { option, .. } => format!("repeat {option} for each scope"),
+        Origin::Environment { .. } => "put white space between SPECs of several scopes".into(),
+        _ => "write an array of SPECs, one for each scope".into(),
+    };
+    let between = |wrong: char, right: &str| {
+        let parts: Vec<_> = e.part.split(|c: char| c == wrong || c.is_whitespace()).filter(|p| !p.is_empty()).collect();
+        let numbers = parts.len() > 1 && parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit()));
+        numbers.then(|| format!("write {}", parts.join(right)))
+    };
+    let remedy = if text.matches('/').count() > 1 { Some(several) } else { None };
+    let remedy = remedy.or_else(|| between(' ', ",")).or_else(|| between(':', "-"));
+    let remedy = remedy.unwrap_or_else(|| e.remedy.clone());
+    spec(origin, text, &SpecError { remedy, ..e.clone() })
+}
+
+/// Something that is to be a `what`, and is not.
+fn not_a(what: &str, origin: &Origin, text: &str, help: impl Into<String>) -> Problem {
+    let problem =
+        if text.is_empty() { format!("a {what} is missing") } else { format!("`{text}`: this is not a {what}") };
+    Problem::error(origin, problem, help)
+}
+
 pub(super) fn seed(origin: &Origin, text: &str) -> Problem {
-    Problem::error(origin, format!("`{text}`: this is not a seed"), format!("write a number from 0 to {}", u64::MAX))
+    not_a("seed", origin, text, format!("write a number from 0 to {}", u64::MAX))
 }
 
 pub(super) fn max_user_port(origin: &Origin, text: &str) -> Problem {
-    Problem::error(origin, format!("`{text}`: this is not a port number"), "write a number from 5000 to 65534")
+    not_a("port number", origin, text, "write a number from 5000 to 65534")
 }
 
 pub(super) fn port(origin: &Origin, text: &str) -> Problem {
     Problem::error(origin, format!("`{text}`: this is not a port number"), "write a number from 1 to 65535")
 }
 
-pub(super) fn syntax(origin: &Origin, message: &str) -> Problem {
+/// `text` is what stands there.
+pub(super) fn syntax(origin: &Origin, message: &str, text: &str) -> Problem {
+    // TOML takes 4000-4999 for the beginning of a date.
+    if text.contains(['-', '/', ',']) && text.parse::<Spec>().is_ok() {
+        return Problem::error(
+            origin,
+            format!("{text}: these are ports, and ports are quoted"),
+            format!("write \"{text}\""),
+        );
+    }
     let help = match message {
         "duplicate key" => "keep one of the two",
         _ => "write the file as TOML, https://toml.io; text is quoted: preset = \"linux\"",

@@ -16,6 +16,9 @@ fn what_is_mistyped() {
         (&["run", "--range", "20000"], "CMD is missing", general),
         (&["run", "--rnage", "20000", "--", "true"], "there is no option `--rnage`", "did you mean `--range`?"),
         (&["run", "-x", "--", "true"], "there is no option `-x`", general),
+        (&["run", "-range", "80", "--", "true"], "there is no option `-range`", "did you mean `--range`?"),
+        (&["check", "-c", "a"], "there is no option `-c`", "write `portshim check FILE`"),
+        (&["help", "shwo"], "there is no command `shwo`", "did you mean `show`?"),
         (&["run", "--range"], "`--range` needs a value", general),
         (&["run", "--seed", "1", "--seed", "2", "--", "true"], "`--seed` is given more than once", general),
         (&["check"], "FILE is missing", general),
@@ -56,6 +59,8 @@ fn help_teaches_by_example() {
         }
     }
     assert!(here.told(&["run", "--help"]).contains("[env: PORTSHIM_RANGE]"));
+    assert_eq!(here.told(&["help"]), general);
+    assert_eq!(here.told(&["help", "run"]), here.told(&["run", "--help"]));
     assert_eq!(here.told(&["--version"]), format!("portshim {}\n", env!("CARGO_PKG_VERSION")));
 }
 
@@ -104,11 +109,12 @@ fn completions_are_scripts_of_their_shell() {
 fn manual_pages() {
     let here = Sandbox::new();
     let page = here.told(&["man"]);
-    assert!(page.contains(".TH portshim 1"), "{page}");
+    let version = concat!("\"portshim ", env!("CARGO_PKG_VERSION"), "\"");
+    assert!(page.contains(&format!(".TH portshim 1  {version}")), "{page}");
     for command in COMMANDS {
         assert!(page.contains(&format!("portshim\\-{command}(1)")), "{command}: {page}");
         let page = here.told(&["man", command]);
-        assert!(page.contains(&format!(".TH portshim-{command} 1")), "{page}");
+        assert!(page.contains(&format!(".TH portshim-{command} 1  {version}")), "{page}");
         assert!(page.contains("Examples:"), "{page}");
     }
     assert!(here.told(&["man", "run"]).contains("PORTSHIM_SHARING"));

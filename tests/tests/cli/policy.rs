@@ -106,9 +106,20 @@ fn what_is_no_spec_launches_nothing() {
         (["--sharing", "some"], "`some`: there is no such sharing", "write one of exclusive, tuple"),
         (["--seed", "-1"], "`-1`: this is not a seed", "write a number from 0 to 18446744073709551615"),
         (["--max-user-port", "many"], "`many`: this is not a port number", "write a number from 5000 to 65534"),
+        (["--range", "5000:5010"], "`5000:5010`: this is not a port number", "write 5000-5010"),
+        (["--reserve", "10050 10051"], "`10050 10051`: this is not a port number", "write 10050,10051"),
+        (["--range", "5000/tcp,5001/udp"], "`tcp,5001/udp`: there is no such scope", "repeat --range for each scope"),
     ] {
         let expected = format!("error: {} {}: {problem}\nhelp:  {help}\n", args[0], args[1]);
         here.says(&[&["run"], &args[..], &["--", "touch", "launched"]].concat(), 125, "", &expected);
+    }
+    for (option, problem, help) in [
+        ("--range", "a port number is missing", "write PORT or FIRST-LAST, such as 4000-4999"),
+        ("--seed", "a seed is missing", "write a number from 0 to 18446744073709551615"),
+        ("--sharing", "no sharing is named", "write one of exclusive, tuple"),
+    ] {
+        let expected = format!("error: {option} '': {problem}\nhelp:  {help}\n");
+        here.says(&["run", option, "", "--", "touch", "launched"], 125, "", &expected);
     }
     let mut command = here.portshim(&["run", "--", "touch", "launched"]);
     let said = "error: PORTSHIM_BLOCK=80x: `80x`: this is not a port number\nhelp:  write a number from 1 to 65535\n";
@@ -201,6 +212,43 @@ help:  write a number from 1 to 65535
     here.says(&["run", "--", "touch", "launched"], 125, "", problems);
     here.says(&["check", "./portshim.toml"], 125, "", problems);
     assert!(!here.path("work/launched").exists());
+}
+
+#[test]
+fn ports_without_quotes() {
+    let here = Sandbox::new();
+    here.file("work/bare.toml", "reserve = 8080/tcp\n[dynamic]\ntcp = 10000-10099\n");
+    here.says(
+        &["check", "bare.toml"],
+        125,
+        "",
+        "\
+error: bare.toml:1:11: 8080/tcp: these are ports, and ports are quoted
+  |
+1 | reserve = 8080/tcp
+  |           ^^^^^^^^
+help:  write \"8080/tcp\"
+error: bare.toml:3:7: 10000-10099: these are ports, and ports are quoted
+  |
+3 | tcp = 10000-10099
+  |       ^^^^^^^^^^^
+help:  write \"10000-10099\"
+",
+    );
+}
+
+#[test]
+fn the_file_that_is_heard_is_named() {
+    let here = Sandbox::new();
+    assert!(here.told(&["show"]).starts_with("preset "));
+    here.file("work/portshim.toml", "select = \"random\"\n");
+    let told = here.told(&["show"]);
+    assert!(told.starts_with("file      ./portshim.toml\npreset "), "{told}");
+    let told = here.told(&["show", "--json"]);
+    assert!(told.starts_with("{\n  \"file\": \"./portshim.toml\",\n  \"preset\": {"), "{told}");
+    let output = here.portshim(&["run", "-v", "--", "true"]).output().expect("it runs");
+    let said = here.masked(&output.stderr);
+    assert!(said.starts_with("portshim: the policy file is ./portshim.toml\n"), "{said}");
 }
 
 #[test]
