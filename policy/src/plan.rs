@@ -79,8 +79,8 @@ pub struct Plan<'a> {
     stage: usize,
     walk: Option<Walk>,
     runs: Option<Runs>,
-    /// Parts of the last run that are still to be tried, the next one at the end.
-    parts: [Option<PortRange>; 2],
+    /// Ports that the kernel may have left out of the last run, and that are still to be tried.
+    parts: [Option<PortRange>; 3],
 }
 
 /// A tour of the runs of a view, from one in its midst and around.
@@ -95,7 +95,7 @@ impl<'a> Plan<'a> {
     /// A plan for `request` under `rules`, where the kernel can be made to choose inside `steerable`.
     #[must_use]
     pub fn new(rules: &'a Rules, request: Request, steerable: Option<PortRange>) -> Self {
-        Self { rules, request, steerable, stages: [None; 3], stage: 0, walk: None, runs: None, parts: [None; 2] }
+        Self { rules, request, steerable, stages: [None; 3], stage: 0, walk: None, runs: None, parts: [None; 3] }
     }
 
     /// What the request may get, all stages together.
@@ -111,7 +111,7 @@ impl<'a> Plan<'a> {
             Outcome::Taken => {}
             Outcome::Unsteerable => {
                 self.steerable = None;
-                (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 2]);
+                (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 3]);
                 self.stage(entropy);
             }
         }
@@ -201,10 +201,10 @@ impl<'a> Plan<'a> {
         let run = self.next_whole_run(entropy)?;
         let tcp = self.request.scope.transport() == Transport::Tcp;
         if tcp && matches!(self.request.call, Call::Bind | Call::Listen) && run.len() % 2 == 1 && run.len() > 1 {
-            // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port), so
-            // one port of an odd run is not looked at: before the run is given up, its parts are.
-            let even = PortRange::new(run.first(), run.last() - 1).ok();
-            self.parts = [Some(PortRange::single(run.last())), even];
+            // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of an odd run
+            // it leaves out the first or the last, of its upper half with SO_REUSEADDR the same.
+            let half = run.first() + ((run.len() >> 2) << 1) as u16;
+            self.parts = [run.last(), run.first(), half].map(|port| Some(PortRange::single(port)));
         }
         Some(run)
     }

@@ -182,9 +182,15 @@ proptest! {
         let region = case.region();
         let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
         let (mut seen, mut shared) = (PortSet::new(), PortSet::new());
+        let mut odd = None;
         for step in steps {
             let (set, range) = match step {
-                Step::Steer(range) => (&mut seen, range),
+                // The ends and the middle of an odd run follow it: the kernel may have left one out.
+                Step::Steer(part) if odd.is_some_and(|odd: PortRange| odd.encloses(part)) => continue,
+                Step::Steer(range) => {
+                    odd = (range.len() > 1 && range.len() % 2 == 1).then_some(range);
+                    (&mut seen, range)
+                }
                 Step::Pin(port) => (&mut seen, PortRange::single(port)),
                 Step::Share(port) => (&mut shared, PortRange::single(port)),
                 Step::GiveUp(_) => continue,
