@@ -4,7 +4,7 @@ use crate::cli::{FILE_VARIABLE, PolicyOptions};
 use crate::failure::Failure;
 use crate::{platform, wording};
 use portshim_policy::text::{Layer, Problem, Resolved, Setting, resolve};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -35,14 +35,6 @@ pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> 
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |e: io::Error| wording::unreadable_policy(path, &e);
-    // Before it is opened: whoever opens a pipe waits for somebody at its other end.
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(unreadable(ErrorKind::IsADirectory.into()));
-    }
-    if !metadata.is_file() {
-        return Err(wording::policy_not_a_file(path));
-    }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {

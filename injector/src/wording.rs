@@ -16,13 +16,6 @@ pub(crate) fn unreadable_policy(path: &Path, e: &io::Error) -> Failure {
     Failure::new(format!("the policy file `{}` cannot be read: {}", path.display(), plain(e)), help)
 }
 
-pub(crate) fn policy_not_a_file(path: &Path) -> Failure {
-    Failure::new(
-        format!("the policy file `{}` is not a regular file", path.display()),
-        "write the policy into a file, and name that",
-    )
-}
-
 pub(crate) fn policy_too_large(path: &Path, most: u64) -> Failure {
     Failure::new(
         format!("the policy file `{}` is larger than {most} bytes", path.display()),

@@ -15,7 +15,7 @@ fn a_covered_program() {
     let (release, range) = kernel();
     let last: u16 = range.split_once('-').expect("a range").1.parse().expect("a port");
     let (within, all) = (format!("{}-{last}", last - 9), format!("{}-65535", last - 9));
-    here.program("work/script", "#!/usr/bin/env perl\n");
+    here.program("desk/script", "#!/usr/bin/env perl\n");
     here.says(
         &["doctor", "--range", &format!("{all}/tcp"), "--range", "1000-1999/udp", "./script"],
         0,
@@ -56,7 +56,7 @@ fn an_order_of_its_own_leaves_nothing_to_the_kernel() {
 #[test]
 fn a_program_out_of_reach() {
     let here = Sandbox::new();
-    here.cc("work/server", "int main(void) { return 0; }", &["-static"]);
+    here.cc("desk/server", "int main(void) { return 0; }", &["-static"]);
     let (release, range) = kernel();
     here.says(
         &["doctor", "--range", "1000-1999", "./server", "--with", "arguments"],
@@ -123,7 +123,7 @@ fn for_programs_to_read() {
 fn a_program_under_address_sanitizer() {
     let here = Sandbox::new();
     let source = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts(getenv(\"ASAN_OPTIONS\")); }\n";
-    here.cc("work/sane", source, &["-fsanitize=address"]);
+    here.cc("desk/sane", source, &["-fsanitize=address"]);
     here.says(&["run", "--", "./sane"], 0, "verify_asan_link_order=0\n", "");
     let mut command = here.portshim(&["run", "--", "./sane"]);
     command.env("ASAN_OPTIONS", "detect_leaks=0");

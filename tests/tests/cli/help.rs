@@ -68,7 +68,7 @@ fn help_teaches_by_example() {
 #[test]
 fn examples_are_right() {
     let here = Sandbox::new();
-    here.file("work/policy.toml", "select = \"random\"\n");
+    here.file("desk/policy.toml", "select = \"random\"\n");
     let mut tried = 0;
     for command in ["show", "check", "explain", "env", "capture", "doctor"] {
         let help = here.told(&[command, "--help"]);
@@ -99,7 +99,7 @@ fn completions_are_scripts_of_their_shell() {
         }
         assert!(script.contains("max-user-port"), "{shell}");
     }
-    let script = here.file("work/completions", here.told(&["completions", "bash"]));
+    let script = here.file("desk/completions", here.told(&["completions", "bash"]));
     let ask = "source \"$1\"; COMP_WORDS=(portshim run --ra); COMP_CWORD=2; _portshim portshim --ra run; echo ${COMPREPLY[*]}";
     let mut command = here.command("bash", &["-c", ask, "-", script.to_str().expect("text")]);
     here.expect(&mut command, 0, "--range\n", "");

@@ -1,6 +1,7 @@
 //! Where a policy comes from, and what is said of one that is none.
 
-use super::sandbox::{Sandbox, succeeded};
+use super::sandbox::Sandbox;
+use portshim_tests::portshim_path;
 
 /// What `show` says of the dynamic range for tcp4.
 fn dynamic(here: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> String {
@@ -22,12 +23,12 @@ fn an_option_beats_its_variable_that_the_file_and_that_the_preset() {
     let config = here.path("config");
     let config = ("XDG_CONFIG_HOME", config.to_str().expect("text"));
     assert!(dynamic(&here, &[], &[config]).starts_with("2000-2999 "));
-    here.file("work/portshim.toml", "dynamic.all = \"3000-3999\"\n");
+    here.file("desk/portshim.toml", "dynamic.all = \"3000-3999\"\n");
     assert_eq!(dynamic(&here, &[], &[config]), "3000-3999 dynamic.all (./portshim.toml, line 1)");
-    here.file("work/other.toml", "dynamic.all = \"4000-4999\"\n");
+    here.file("desk/other.toml", "dynamic.all = \"4000-4999\"\n");
     let other = ("PORTSHIM_POLICY_FILE", "other.toml");
     assert_eq!(dynamic(&here, &[], &[other]), "4000-4999 dynamic.all (other.toml, line 1)");
-    here.file("work/third.toml", "dynamic.all = \"5000-5999\"\n");
+    here.file("desk/third.toml", "dynamic.all = \"5000-5999\"\n");
     assert_eq!(dynamic(&here, &["-c", "third.toml"], &[other]), "5000-5999 dynamic.all (third.toml, line 1)");
     let variable = ("PORTSHIM_RANGE", "6000-6999");
     assert_eq!(dynamic(&here, &["-c", "third.toml"], &[variable]), "6000-6999 PORTSHIM_RANGE=6000-6999");
@@ -136,7 +137,7 @@ error: --seed x: `x`: this is not a seed
 help:  write a number from 0 to 18446744073709551615
 ",
     );
-    assert!(!here.path("work/launched").exists());
+    assert!(!here.path("desk/launched").exists());
 }
 
 #[test]
@@ -168,18 +169,19 @@ help:  name a policy file that exists, or begin one with `portshim capture`
         "",
         "error: the policy file `.` cannot be read: is a directory\nhelp:  name a file\n",
     );
-    let no_file = |path: &str| {
-        format!(
-            "error: the policy file `{path}` is not a regular file\nhelp:  write the policy into a file, and name that\n"
-        )
-    };
-    here.says(&["check", "/dev/zero"], 125, "", &no_file("/dev/zero"));
-    // To open it would wait for somebody to write.
-    succeeded(&here.command("mkfifo", &["fifo"]).output().expect("it runs"));
-    here.says(&["run", "-c", "fifo", "--", "touch", "launched"], 125, "", &no_file("fifo"));
-    here.file("work/largest.toml", vec![b' '; 1 << 20]);
+    here.says(
+        &["check", "/dev/zero"],
+        125,
+        "",
+        "error: the policy file `/dev/zero` is larger than 1048576 bytes\n\
+         help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999\n",
+    );
+    // What another program writes is as good as a file.
+    let mut piped = here.command("sh", &["-c", r#"echo 'preset = "iana"' | "$0" check /dev/stdin"#]);
+    here.expect(piped.arg(portshim_path()), 0, "/dev/stdin: a policy\n", "");
+    here.file("desk/largest.toml", vec![b' '; 1 << 20]);
     here.says(&["check", "largest.toml"], 0, "largest.toml: a policy\n", "");
-    here.file("work/larger.toml", vec![b' '; (1 << 20) + 1]);
+    here.file("desk/larger.toml", vec![b' '; (1 << 20) + 1]);
     here.says(
         &["check", "larger.toml"],
         125,
@@ -189,14 +191,14 @@ error: the policy file `larger.toml` is larger than 1048576 bytes
 help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999
 ",
     );
-    here.file("work/latin.toml", b"# caf\xe9\n");
+    here.file("desk/latin.toml", b"# caf\xe9\n");
     here.says(
         &["check", "latin.toml"],
         125,
         "",
         "error: the policy file `latin.toml` is not text in UTF-8\nhelp:  save it as UTF-8\n",
     );
-    here.file("work/portshim.toml", "selct = \"random\"\n\n[dynamic]\ntcp = \"4000-70000\"\n");
+    here.file("desk/portshim.toml", "selct = \"random\"\n\n[dynamic]\ntcp = \"4000-70000\"\n");
     let problems = "\
 error: ./portshim.toml:1:1: `selct`: there is no such key
   |
@@ -211,13 +213,13 @@ help:  write a number from 1 to 65535
 ";
     here.says(&["run", "--", "touch", "launched"], 125, "", problems);
     here.says(&["check", "./portshim.toml"], 125, "", problems);
-    assert!(!here.path("work/launched").exists());
+    assert!(!here.path("desk/launched").exists());
 }
 
 #[test]
 fn ports_without_quotes() {
     let here = Sandbox::new();
-    here.file("work/bare.toml", "reserve = 8080/tcp\n[dynamic]\ntcp = 10000-10099\n");
+    here.file("desk/bare.toml", "reserve = 8080/tcp\n[dynamic]\ntcp = 10000-10099\n");
     here.says(
         &["check", "bare.toml"],
         125,
@@ -241,7 +243,7 @@ help:  write \"10000-10099\"
 fn the_file_that_is_heard_is_named() {
     let here = Sandbox::new();
     assert!(here.told(&["show"]).starts_with("preset "));
-    here.file("work/portshim.toml", "select = \"random\"\n");
+    here.file("desk/portshim.toml", "select = \"random\"\n");
     let told = here.told(&["show"]);
     assert!(told.starts_with("file      ./portshim.toml\npreset "), "{told}");
     let told = here.told(&["show", "--json"]);
@@ -254,7 +256,7 @@ fn the_file_that_is_heard_is_named() {
 #[test]
 fn a_good_policy_file() {
     let here = Sandbox::new();
-    here.file("work/good.toml", "select = \"random\"\n[[reserve]]\nports = \"8080\"\n");
+    here.file("desk/good.toml", "select = \"random\"\n[[reserve]]\nports = \"8080\"\n");
     here.says(&["check", "good.toml"], 0, "good.toml: a policy\n", "");
 }
 
@@ -263,9 +265,9 @@ fn a_good_policy_file() {
 fn a_line_of_many_specs_takes_no_copy_of_it_for_each() {
     let here = Sandbox::new();
     let specs: Vec<_> = (0..30_000).map(|n| format!("\"{}\"", 1024 + 2 * n)).collect();
-    here.file("work/many.toml", format!("preset = \"linux\"\nreserve = [{}]\n", specs.join(", ")));
+    here.file("desk/many.toml", format!("preset = \"linux\"\nreserve = [{}]\n", specs.join(", ")));
     let script = "ulimit -v 1000000; exec \"$0\" check many.toml";
-    let portshim = portshim_tests::portshim_path();
+    let portshim = portshim_path();
     let mut command = here.command("sh", &["-c", script, portshim.to_str().expect("text")]);
     here.expect(&mut command, 0, "many.toml: a policy\n", "");
 }
@@ -275,7 +277,7 @@ fn too_many_rules_are_counted_before_they_are_worked_out() {
     let here = Sandbox::new();
     // Each would be refused for another reason as well.
     let one = "[[process]]\nmatch = \"java\"\ndynamic.all = \"20000\"\nreserve = \"20000\"\n";
-    here.file("work/many.toml", one.repeat(16));
+    here.file("desk/many.toml", one.repeat(16));
     here.says(
         &["check", "many.toml"],
         125,
@@ -305,7 +307,7 @@ fn an_empty_policy_launches_nothing() {
         let args = [&["run"], options, &["--", "touch", "launched"]].concat();
         here.says(&args, 125, "", &format!("error: {problem}\n{help}"));
     }
-    assert!(!here.path("work/launched").exists());
+    assert!(!here.path("desk/launched").exists());
 }
 
 #[test]

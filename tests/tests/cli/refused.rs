@@ -35,7 +35,7 @@ fn what_is_not_there() {
 #[test]
 fn what_cannot_be_executed() {
     let here = Sandbox::new();
-    here.file("work/notes.txt", "hello");
+    here.file("desk/notes.txt", "hello");
     here.says(
         &["run", "--", "./notes.txt"],
         126,
@@ -49,35 +49,35 @@ fn what_cannot_be_executed() {
         "",
         "error: `/dev/null` cannot be executed: it is not a regular file\n",
     );
-    here.program("work/script", "#!/no/such/interpreter -x\n");
+    here.program("desk/script", "#!/no/such/interpreter -x\n");
     here.says(
         &["run", "--", "./script"],
         126,
         "",
         "error: `./script` cannot be executed: its interpreter `/no/such/interpreter` cannot be executed: it does not exist\n",
     );
-    here.program("work/nameless", "#!  \nhello\n");
+    here.program("desk/nameless", "#!  \nhello\n");
     here.says(
         &["run", "--", "./nameless"],
         126,
         "",
         "error: `./nameless` cannot be executed: its `#!` line names no interpreter\n",
     );
-    here.program("work/damaged", "\x7fELF, but not really");
+    here.program("desk/damaged", "\x7fELF, but not really");
     here.says(
         &["run", "--", "./damaged"],
         126,
         "",
         "error: `./damaged` cannot be executed: it is a damaged ELF file\n",
     );
-    here.cc("work/orphan", HELLO, &["-Wl,--dynamic-linker=/no/such/ld-linux-x86-64.so.2"]);
+    here.cc("desk/orphan", HELLO, &["-Wl,--dynamic-linker=/no/such/ld-linux-x86-64.so.2"]);
     here.says(
         &["run", "--", "./orphan"],
         126,
         "",
         "error: `./orphan` cannot be executed: its loader `/no/such/ld-linux-x86-64.so.2` does not exist\n",
     );
-    here.program("work/serpent", format!("#!{}\n", here.path("work/serpent").display()));
+    here.program("desk/serpent", format!("#!{}\n", here.path("desk/serpent").display()));
     here.says(
         &["run", "--", "./serpent"],
         126,
@@ -106,7 +106,7 @@ fn a_search_goes_on_behind_what_cannot_be_executed() {
 #[test]
 fn a_static_program() {
     let here = Sandbox::new();
-    here.cc("work/server", HELLO, &["-static"]);
+    here.cc("desk/server", HELLO, &["-static"]);
     here.says(
         &["run", "--range", "20000-20009", "--", "./server"],
         125,
@@ -124,7 +124,7 @@ help:  link it dynamically, or run it in a network namespace with the range set 
         "warning: `./server` is statically linked, so a preloaded library cannot reach it\n",
     );
     here.says(&["run", "--allow-uncovered", "-q", "--", "./server"], 0, "hello\n", "");
-    here.cc("work/pie", HELLO, &["-static-pie"]);
+    here.cc("desk/pie", HELLO, &["-static-pie"]);
     let output = here.portshim(&["run", "--", "./pie"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(125));
 }
@@ -132,28 +132,28 @@ help:  link it dynamically, or run it in a network namespace with the range set 
 #[test]
 fn a_script_is_as_its_interpreter() {
     let here = Sandbox::new();
-    let interpreter = here.cc("work/interpreter", HELLO, &["-static"]);
-    here.program("work/outer", format!("#!{}\n", here.path("work/inner").display()));
-    here.program("work/inner", format!("#! {} -x\n", interpreter.display()));
+    let interpreter = here.cc("desk/interpreter", HELLO, &["-static"]);
+    here.program("desk/outer", format!("#!{}\n", here.path("desk/inner").display()));
+    here.program("desk/inner", format!("#! {} -x\n", interpreter.display()));
     here.says(
         &["run", "--", "./outer"],
         125,
         "",
         "\
-error: `./outer` is executed by `[DIR]/work/interpreter`, which is statically linked, so a preloaded library cannot reach it
+error: `./outer` is executed by `[DIR]/desk/interpreter`, which is statically linked, so a preloaded library cannot reach it
 help:  link it dynamically, or run it in a network namespace with the range set by sysctl
        --allow-uncovered launches it all the same, outside the policy
 ",
     );
     // Through env, which looks in PATH.
     for line in ["#!/usr/bin/env interpreter", "#!/usr/bin/env -S A=1 interpreter -x"] {
-        here.program("work/by-env", format!("{line}\n"));
+        here.program("desk/by-env", format!("{line}\n"));
         let mut command = here.portshim(&["run", "--", "./by-env"]);
-        let output = command.env("PATH", here.path("work")).output().expect("it runs");
+        let output = command.env("PATH", here.path("desk")).output().expect("it runs");
         assert_eq!(output.status.code(), Some(125), "{line}");
     }
     // A file without a format is the shell's.
-    here.program("work/plain", "echo \"$0\" \"$@\"\n");
+    here.program("desk/plain", "echo \"$0\" \"$@\"\n");
     here.says(&["run", "--", "./plain", "a b", "c"], 0, "./plain a b c\n", "");
 }
 
@@ -162,8 +162,8 @@ fn a_go_program() {
     let here = Sandbox::new();
     // What the Go linker leaves behind is what tells.
     let source = format!("__attribute__((section(\".go.buildinfo\"))) char buildinfo[32] = \"go\";\n{HELLO}");
-    here.cc("work/fixed", &source, &["-static"]);
-    here.cc("work/cgo", &source, &[]);
+    here.cc("desk/fixed", &source, &["-static"]);
+    here.cc("desk/cgo", &source, &[]);
     for (name, coverage, reach) in [("fixed", "none", "outside"), ("cgo", "partial", "partly outside")] {
         here.says(
             &["run", "--", &format!("./{name}")],
@@ -202,14 +202,14 @@ help:  run a copy without the set-user-ID and set-group-ID bits, as the user it 
     for (name, owner, bits) in
         [("set-uid", (Some(65534), Some(0)), 0o4755), ("set-gid", (Some(0), Some(65534)), 0o2755)]
     {
-        let path = here.path("work").join(name);
+        let path = here.path("desk").join(name);
         std::fs::copy(&source, &path).expect("a copy");
         chown(&path, owner.0, owner.1).expect("root may");
         mode(&path, bits);
         here.says(&["run", "--", &format!("./{name}")], 125, "", &refused(name));
     }
     // Nothing is gained by who is that user already: the loader does not mind.
-    let own = here.path("work/own");
+    let own = here.path("desk/own");
     std::fs::copy(&source, &own).expect("a copy");
     mode(&own, 0o4755);
     here.says(&["run", "--", "./own"], 0, "hello\n", "");
@@ -273,7 +273,7 @@ help:  run a copy of it, which has no capabilities, or run it as root
 #[test]
 fn a_program_for_another_c_library_or_machine() {
     let here = Sandbox::new();
-    here.cc("work/musl", HELLO, &["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]);
+    here.cc("desk/musl", HELLO, &["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]);
     here.says(
         &["run", "--", "./musl"],
         125,
@@ -287,7 +287,7 @@ help:  use the program's glibc build, or run it in a network namespace with the 
     // e_machine, at 18 in every ELF header: 183 is AArch64, 243 RISC-V.
     let mut foreign = std::fs::read(here.cc("hello", HELLO, &[])).expect("it was just made");
     foreign[18] = if cfg!(target_arch = "aarch64") { 243 } else { 183 };
-    here.program("work/foreign", foreign);
+    here.program("desk/foreign", foreign);
     let name = if cfg!(target_arch = "aarch64") { "RISC-V" } else { "AArch64" };
     here.says(
         &["run", "--", "./foreign"],
@@ -310,7 +310,7 @@ fn a_loader_started_by_hand_is_covered() {
     let loader = std::fs::read_dir("/lib64").expect("glibc's loader is there");
     let loader = loader.map(|e| e.expect("it can be listed").path()).find(|p| p.to_string_lossy().contains("ld-linux"));
     let loader = loader.expect("glibc's loader is there");
-    let link = here.path("work/loader");
+    let link = here.path("desk/loader");
     symlink(loader, link).expect("a link");
     here.says(&["run", "--", "./loader", "/bin/echo", "hello"], 0, "hello\n", "");
 }

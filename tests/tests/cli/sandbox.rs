@@ -27,7 +27,7 @@ impl Sandbox {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("cli-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        for name in ["work", "run", "home", "cache"] {
+        for name in ["desk", "run", "home", "cache"] {
             fs::create_dir_all(folder.join(name)).expect("a folder can be made");
         }
         mode(&folder.join("run"), 0o700);
@@ -80,7 +80,7 @@ impl Sandbox {
     }
 
     fn settle(&self, command: &mut Command) {
-        command.current_dir(self.path("work")).env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin");
+        command.current_dir(self.path("desk")).env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin");
         command.env("XDG_RUNTIME_DIR", self.path("run")).env("XDG_CACHE_HOME", self.path("cache"));
         for name in ["XDG_CONFIG_HOME", "LD_PRELOAD", "ASAN_OPTIONS"] {
             command.env_remove(name);

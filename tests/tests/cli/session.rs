@@ -190,7 +190,7 @@ help:  set XDG_RUNTIME_DIR to a private directory, or leave --log and --report o
         );
     }
     let ports: Vec<_> = (20000..60000).step_by(2).map(|port| port.to_string()).collect();
-    here.file("work/long.toml", format!("dynamic.all = \"{}\"\n", ports.join(",")));
+    here.file("desk/long.toml", format!("dynamic.all = \"{}\"\n", ports.join(",")));
     here.expect(
         &mut under(&["-c", "long.toml", "--", "true"]),
         125,
@@ -244,12 +244,12 @@ fn a_library_of_the_users_own() {
     here.says(&["run", "--", "true"], 0, "", "");
     let ours =
         fs::read_dir(here.path("cache/portshim")).expect("it is there").next().expect("one").expect("file").path();
-    fs::copy(ours, here.path("work/mine.so")).expect("a copy");
+    fs::copy(ours, here.path("desk/mine.so")).expect("a copy");
     let mut command = here.portshim(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"]);
-    here.expect(command.env("PORTSHIM_LIB", "mine.so"), 0, "[DIR]/work/mine.so\n", "");
-    here.file("work/text.so", "PORTSHIM_POLICY");
-    here.cc("work/other.so", "int other;", &["-shared", "-fPIC"]);
-    fs::copy(portshim_path(), here.path("work/portshim")).expect("a copy");
+    here.expect(command.env("PORTSHIM_LIB", "mine.so"), 0, "[DIR]/desk/mine.so\n", "");
+    here.file("desk/text.so", "PORTSHIM_POLICY");
+    here.cc("desk/other.so", "int other;", &["-shared", "-fPIC"]);
+    fs::copy(portshim_path(), here.path("desk/portshim")).expect("a copy");
     for (path, why) in [
         ("none.so", "no such file or directory"),
         (".", "it is not a file"),
@@ -259,7 +259,7 @@ fn a_library_of_the_users_own() {
         ("a:b.so", "LD_PRELOAD cannot hold a path with `:`"),
     ] {
         let mut command = here.portshim(&["run", "--", "true"]);
-        let path_shown = if path == "." { "[DIR]/work".into() } else { format!("[DIR]/work/{path}") };
+        let path_shown = if path == "." { "[DIR]/desk".into() } else { format!("[DIR]/desk/{path}") };
         let said = format!(
             "\
 error: PORTSHIM_LIB names `{path_shown}`, which cannot be preloaded: {why}
@@ -303,7 +303,7 @@ fn arguments_of_any_bytes() {
     assert_eq!(output.stdout, b"caf\xe9 \xff||--range|-v|", "{}", said(&output));
     // And a program of such a name.
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
-    let link = here.path("work").join(name);
+    let link = here.path("desk").join(name);
     symlink("/bin/echo", link).expect("a link");
     let mut command = here.portshim(&["run", "--"]);
     command.arg(std::path::Path::new(".").join(name)).arg("hello");

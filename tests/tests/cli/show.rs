@@ -30,7 +30,7 @@ udp4 udp6: 28232 ports to hand out: 32768-60999
 fn show_rules_for_single_programs() {
     let here = Sandbox::new();
     let policy = "preset = \"linux\"\n[[process]]\nmatch = \"java*\"\ndynamic.all = \"20000\"\n";
-    here.file("work/portshim.toml", policy);
+    here.file("desk/portshim.toml", policy);
     let said = here.told(&["show"]);
     assert!(said.contains("\nfor       java*                process.match (./portshim.toml, line 3)\n"), "{said}");
     assert!(said.contains("\ntcp4 tcp6 udp4 udp6: 1 port to hand out: 20000\n"), "{said}");
@@ -46,7 +46,7 @@ fn show_for_programs() {
     let said = here.told(&["show", "--range", "20000-20009", "--reserve", "20003/tcp", "--json"]);
     let python = "import json, sys; s = json.load(sys.stdin)['rules'][-1]['scopes']; \
                   print(*[(x['scope'], x['allowed'], x['runs']) for x in s])";
-    let file = here.file("work/said.json", said);
+    let file = here.file("desk/said.json", said);
     let mut command = here.command("python3", &["-c", python]);
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.stdin(std::fs::File::open(file).expect("it was just written"));
@@ -182,7 +182,7 @@ fn a_policy_too_long_for_a_variable_is_held_by_the_session() {
     let here = Sandbox::new();
     // Every other port of more than half of them: 20,000 ranges.
     let ports: Vec<_> = (20000..60000).step_by(2).map(|port| port.to_string()).collect();
-    here.file("work/portshim.toml", format!("dynamic.all = \"{}\"\n", ports.join(",")));
+    here.file("desk/portshim.toml", format!("dynamic.all = \"{}\"\n", ports.join(",")));
     let asks = "print defined $ENV{PORTSHIM_POLICY} ? 'there' : 'not there'";
     let output = here.portshim(&["run", "-v", "--", "perl", "-e", asks]).output().expect("it runs");
     assert_eq!(succeeded(&output), "not there");
@@ -211,7 +211,7 @@ fn capture_is_a_policy_that_says_what_the_host_does() {
     assert!(captured.contains(&format!("\nip_local_port_range = \"{}\"\n", range.join(" "))), "{captured}");
     let reserved = setting("ip_local_reserved_ports");
     assert!(captured.contains(&format!("\nip_local_reserved_ports = \"{}\"\n", reserved.trim())), "{captured}");
-    here.file("work/host.toml", captured);
+    here.file("desk/host.toml", captured);
     here.says(&["check", "host.toml"], 0, "host.toml: a policy\n", "");
     let runs = |args: &[&str]| {
         let said = here.told(args);

@@ -42,7 +42,7 @@ portshim: /usr/bin/perl: exit status 0
 ";
     here.says(&args(&["--report"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", table);
     here.says(&args(&["--report=report.txt"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
-    assert_eq!(fs::read_to_string(here.path("work/report.txt")).expect("it was written"), table);
+    assert_eq!(fs::read_to_string(here.path("desk/report.txt")).expect("it was written"), table);
     assert_eq!(here.sessions().len(), 0, "its session is over");
 }
 
@@ -59,7 +59,7 @@ fn a_report_for_programs_to_read() {
         )
     });
     assert_eq!(
-        fs::read_to_string(here.path("work/report.json")).expect("it was written"),
+        fs::read_to_string(here.path("desk/report.json")).expect("it was written"),
         format!(
             "\
 {{
@@ -112,7 +112,7 @@ fn a_log() {
         let program = format!("{PROGRAM} $| = 1; print qq(done\\n); <STDIN>;");
         let mut command = here.portshim(&args(&["--log", name], &["perl", "-e", &program]));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
-        let log = here.path("work").join(name);
+        let log = here.path("desk").join(name);
         until("all is logged", || fs::read_to_string(&log).is_ok_and(|log| log.lines().count() == 4));
         let pid = pid_of_child(&child).to_string();
         drop(child.stdin.take());
@@ -131,7 +131,7 @@ fn a_log() {
     let output = here.portshim(&args(&["--log", "-"], &["perl", "-e", PROGRAM])).output().expect("it runs");
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 4, "{}", said(&output));
     here.says(&args(&["--log", "ports.log"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
-    assert_eq!(fs::read_to_string(here.path("work/ports.log")).expect("it was written").lines().count(), 8);
+    assert_eq!(fs::read_to_string(here.path("desk/ports.log")).expect("it was written").lines().count(), 8);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_file_that_cannot_be_written_is_told_of_before_launching() {
         "",
         "error: the log `no/log` cannot be written: no such file or directory\n",
     );
-    assert!(!here.path("work/launched").exists());
+    assert!(!here.path("desk/launched").exists());
 }
 
 #[test]
