@@ -121,3 +121,16 @@ fn its_terminal_is_the_callers() {
     assert!(bare.contains("33 77") && bare.contains("foreground"), "{bare}");
     assert_eq!(bare, under);
 }
+
+/// A stream in memory has no descriptor, and closing it is no error.
+#[test]
+fn closing_a_stream_without_a_descriptor_leaves_errno_alone() {
+    let script = "
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.fmemopen.restype = ctypes.c_void_p
+stream = libc.fmemopen(None, ctypes.c_size_t(8), b'w+')
+ctypes.set_errno(0)
+print(libc.fclose(ctypes.c_void_p(stream)), ctypes.get_errno())";
+    assert_eq!(same(&["python3", "-c", script]).stdout, b"0 0\n");
+}

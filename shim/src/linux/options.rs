@@ -59,9 +59,12 @@ impl RangeOption {
         }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
         steered(self.fd).store(mark(self.fd, packed), Relaxed);
-        sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed)?;
-        self.changed = true;
-        Ok(())
+        let set = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed);
+        match set {
+            Ok(()) => self.changed = true,
+            Err(_) => steered(self.fd).store(0, Relaxed),
+        }
+        set
     }
 }
 

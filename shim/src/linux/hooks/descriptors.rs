@@ -51,9 +51,12 @@ pub(crate) unsafe fn close(fd: c_int) -> c_int {
 /// As for fclose(3).
 #[inline]
 pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
+    // A stream that has no descriptor makes `fileno` say so in `errno`.
+    let before = errno::get();
     // SAFETY: the program's own call, as it came; `fileno` only looks.
     unsafe {
         known::forget(libc::fileno(file));
+        errno::set(before);
         hooks::fclose::next(file)
     }
 }
