@@ -17,8 +17,13 @@ pub struct Preset {
     pub max_user_port: Option<PortRange>,
     /// What the model asks of a dynamic range that replaces the default.
     pub dynamic: Option<DynamicLimits>,
+    /// Where the model allows reserving while programs run; `None` where it does so anywhere.
+    pub reserve: Option<ReserveRule>,
     /// Where the model allows blocking; `None` where it does so anywhere.
     pub block: Option<BlockRule>,
+    /// Where it is written down that reservations made while programs run must keep apart, from each
+    /// other and from ports in use; `None` where they may overlap.
+    pub apart: Option<&'static str>,
     /// Whether a `[linux]` section speaks of this model.
     pub sysctls: bool,
     /// What [`Order::Native`] means here; `Native` itself is the running kernel's own order.
@@ -38,6 +43,15 @@ pub struct DynamicLimits {
     pub first: u16,
     /// The smallest number of ports.
     pub count: u32,
+    /// Where that is written down.
+    pub source: &'static str,
+}
+
+/// Where a model allows reserving: in the range up to `MaxUserPort`, and in another one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReserveRule {
+    /// The other one.
+    pub also: PortRange,
     /// Where that is written down.
     pub source: &'static str,
 }
@@ -68,7 +82,12 @@ const WINDOWS_XP: Preset = Preset {
     range: ports(1025, 5000),
     max_user_port: MAX_USER_PORT,
     dynamic: None,
+    reserve: match ports(49152, 65535) {
+        Some(also) => Some(ReserveRule { also, source: CABLE_GUY }),
+        None => None,
+    },
     block: Some(BlockRule { last: 49151, source: CABLE_GUY }),
+    apart: None,
     sysctls: false,
     native: Order::Sequential,
     sharing: Sharing::Exclusive,
@@ -82,7 +101,9 @@ const LINUX: Preset = Preset {
     range: ports(32768, 60999),
     max_user_port: None,
     dynamic: None,
+    reserve: None,
     block: None,
+    apart: None,
     sysctls: true,
     native: Order::Native,
     sharing: Sharing::Tuple,
@@ -131,7 +152,9 @@ impl Preset {
             range: ports(49152, 65535),
             max_user_port: None,
             dynamic: Some(DynamicLimits { first: 1025, count: 255, source: "KB 929851" }),
+            reserve: None,
             block: None,
+            apart: Some("CreatePersistentTcpPortReservation"),
             sysctls: false,
             // A random choice is something a socket has to ask for: SO_RANDOMIZE_PORT.
             native: Order::Sequential,

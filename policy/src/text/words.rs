@@ -3,7 +3,7 @@
 
 use super::{Origin, Problem};
 use crate::spec::{Spec, SpecError};
-use crate::{BlockRule, DynamicLimits, MAX_GLOB, MAX_RULES, PortRange, Preset, ScopeSet};
+use crate::{Act, DynamicLimits, Legal, MAX_GLOB, MAX_RULES, PortRange, Preset, ScopeSet};
 
 /// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
@@ -220,20 +220,12 @@ pub(super) fn too_small(origin: &Origin, found: u32, preset: &Preset, limits: &D
     )
 }
 
-pub(super) fn not_blockable(origin: &Origin, range: PortRange, preset: &Preset, end: u16, rule: &BlockRule) -> Problem {
-    let BlockRule { last, source } = rule;
-    let name = preset.name;
-    let (legal, help) = match PortRange::new(end.saturating_add(1), *last) {
-        Ok(legal) => (
-            format!("{name} blocks only ports above MaxUserPort ({end}), up to {last} ({source})"),
-            format!("block ports inside {legal}, or reserve these"),
-        ),
-        Err(_) => (
-            format!("with MaxUserPort {end}, {name} can block no port at all ({source})"),
-            "lower MaxUserPort, or choose windows-2003-sp1".to_owned(),
-        ),
+pub(super) fn not_blockable(origin: &Origin, range: PortRange, legal: &Legal) -> Problem {
+    let help = match legal.intervals(Act::Block).next() {
+        Some(interval) => format!("block ports inside {interval}, or reserve these"),
+        None => "lower MaxUserPort, or choose windows-2003-sp1".to_owned(),
     };
-    Problem::error(origin, format!("{range}: {legal}"), help)
+    Problem::error(origin, format!("{range}: {}", legal.rule(Act::Block)), help)
 }
 
 pub(super) fn privileged(origin: &Origin, range: PortRange, start: u16) -> Problem {
