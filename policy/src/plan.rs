@@ -3,7 +3,7 @@
 
 use crate::order::Walk;
 use crate::view::View;
-use crate::{Entropy, Fault, LiveScope, Order, PortRange, Rules, Scope, Sharing, Transport, exhausted};
+use crate::{Entropy, Fault, Ledger, LiveScope, Order, PortRange, Rules, Scope, Sharing, Transport, exhausted};
 
 /// The call that needs a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,7 @@ enum Stage {
 /// Serves one request. Pure: it touches no socket, and what it knows of the world it is told.
 pub struct Plan<'a> {
     rules: &'a Rules,
+    ledger: &'a Ledger,
     request: Request,
     steerable: Option<PortRange>,
     stages: [Option<Stage>; 3],
@@ -92,16 +93,27 @@ struct Runs {
 }
 
 impl<'a> Plan<'a> {
-    /// A plan for `request` under `rules`, where the kernel can be made to choose inside `steerable`.
+    /// A plan for `request` under `rules` and what `ledger` adds to them, where the kernel can be made to
+    /// choose inside `steerable`.
     #[must_use]
-    pub fn new(rules: &'a Rules, request: Request, steerable: Option<PortRange>) -> Self {
-        Self { rules, request, steerable, stages: [None; 3], stage: 0, walk: None, runs: None, parts: [None; 3] }
+    pub fn new(rules: &'a Rules, ledger: &'a Ledger, request: Request, steerable: Option<PortRange>) -> Self {
+        Self {
+            rules,
+            ledger,
+            request,
+            steerable,
+            stages: [None; 3],
+            stage: 0,
+            walk: None,
+            runs: None,
+            parts: [None; 3],
+        }
     }
 
     /// What the request may get, all stages together.
     #[must_use]
     pub fn view(&self) -> View<'a> {
-        View::new(self.rules, self.request.scope, self.request.dual, self.request.limit)
+        View::new(self.rules, self.ledger, self.request.scope, self.request.dual, self.request.limit)
     }
 
     /// The next thing to try, after `outcome`.

@@ -4,7 +4,7 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
-use crate::{Effective, Ring, Rules, Scope};
+use crate::{Effective, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
@@ -18,7 +18,7 @@ const CLAIMS: usize = 1024;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,10 @@ pub struct Header {
     pub epoch: AtomicU32,
     /// Not 0 when events shall be recorded.
     pub log: AtomicU32,
+    /// The model, by its place in [`Preset::ALL`].
+    preset: AtomicU32,
+    /// `MaxUserPort` as it counts, in a model that has one; else 0.
+    max_user_port: AtomicU32,
     claims: [AtomicU32; CLAIMS],
 }
 
@@ -79,6 +83,10 @@ impl Header {
 pub struct Region {
     /// Who made it, and what all processes share.
     pub header: Header,
+    /// What is reserved and blocked while programs run.
+    pub ledger: Ledger,
+    /// Who has asked for ports.
+    pub processes: Processes,
     rules: [Rules; MAX_RULES],
     /// What has happened, where the header's `log` asks for it.
     pub events: Ring,
@@ -89,7 +97,7 @@ impl Region {
     pub const SIZE: usize = size_of::<Self>();
 
     /// A region with these rules, the last of which is for everything that none before it matched.
-    /// Rules past [`MAX_RULES`] are dropped.
+    /// Rules past [`MAX_RULES`] are dropped. The model is the host's own.
     #[must_use]
     pub fn boxed(effective: &[Effective]) -> Box<Self> {
         let region = Self::zeroed();
@@ -98,6 +106,21 @@ impl Region {
         }
         region.seal(effective.len());
         region
+    }
+
+    /// Sets by which model ports are reserved and blocked at run time.
+    pub fn set_legal(&self, legal: Legal) {
+        let index = Preset::ALL.iter().position(|preset| preset.name == legal.preset.name).unwrap_or(0);
+        self.header.preset.store(index as u32, Relaxed);
+        self.header.max_user_port.store(legal.max_user_port.unwrap_or(0).into(), Relaxed);
+    }
+
+    /// By which model ports are reserved and blocked at run time.
+    #[must_use]
+    pub fn legal(&self) -> Legal {
+        let preset = Preset::ALL.get(self.header.preset.load(Relaxed) as usize).unwrap_or(Preset::host());
+        let port = u16::try_from(self.header.max_user_port.load(Relaxed)).unwrap_or(u16::MAX);
+        Legal { preset, max_user_port: preset.max_user_port.map(|_| port) }
     }
 
     /// The rules of slot `index`, for a reader of the wire form to fill.
@@ -122,6 +145,12 @@ impl Region {
     #[must_use]
     pub fn rules_for(&self, names: &[&[u8]]) -> Option<&Rules> {
         self.all_rules().iter().find(|rules| names.iter().any(|name| rules.matches(name)))
+    }
+
+    /// The place of `rules` among them, counted from 0.
+    #[must_use]
+    pub fn number_of(&self, rules: &Rules) -> u32 {
+        self.rules.iter().position(|candidate| core::ptr::eq(candidate, rules)).unwrap_or(0) as u32
     }
 
     /// Every set of rules in it.
@@ -176,7 +205,7 @@ impl Region {
     /// # Errors
     /// [`RegionError`] where the bytes are no region of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Box<Self>, RegionError> {
-        if bytes.len() < offset_of!(Self, rules) {
+        if bytes.len() < size_of::<Header>() {
             return Err(RegionError::Size);
         }
         let region = Self::zeroed();
@@ -218,6 +247,7 @@ impl Region {
 }
 
 const _: () = {
-    assert!(size_of::<Region>() == size_of::<Header>() + MAX_RULES * size_of::<Rules>() + size_of::<Ring>());
-    assert!(size_of::<Header>() == 48 + 4 * CLAIMS);
+    let shared = size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
+    assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
+    assert!(size_of::<Header>() == 56 + 4 * CLAIMS);
 };

@@ -120,6 +120,9 @@ pub struct LiveScope {
     /// Specific binds refused because the port is blocked.
     pub refused: AtomicU64,
     pub(crate) entropy: AtomicU64,
+    /// The most sockets that have held a port handed out here at once, all processes together.
+    pub high: AtomicU32,
+    _reserved: AtomicU32,
 }
 
 impl LiveScope {
@@ -150,6 +153,6 @@ impl LiveScope {
 }
 
 const _: () = {
-    assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 32);
+    assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 40);
     assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + 8);
 };

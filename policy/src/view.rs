@@ -1,5 +1,6 @@
 //! One request's view of the ports: what it may get, word by word, read live.
 
+use crate::ledger::{Ledger, Touched, scopes_of};
 use crate::{PortRange, Rules, Scope, set};
 
 /// Ports of one parity, or of both.
@@ -37,6 +38,9 @@ impl Parity {
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     rules: &'a Rules,
+    ledger: &'a Ledger,
+    /// What the ledger speaks of, where it speaks of any port here.
+    touched: Option<Touched>,
     scope: Scope,
     dual: bool,
     limit: PortRange,
@@ -48,12 +52,13 @@ impl<'a> View<'a> {
     /// The ports of `scope`. With `dual`, the socket takes its port in the other family too, so what
     /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
     #[must_use]
-    pub fn new(rules: &'a Rules, scope: Scope, dual: bool, limit: PortRange) -> Self {
-        let mut view = Self { rules, scope, dual, limit, without: None, parity: Parity::Any };
+    pub fn new(rules: &'a Rules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
+        let mut view = Self { rules, ledger, touched: None, scope, dual, limit, without: None, parity: Parity::Any };
         match rules.scope(scope).hull() {
             Some(hull) => view = view.within(hull),
             None => view.without = Some(PortRange::ALL),
         }
+        view.touched = Touched::by(ledger, scopes_of(scope, dual), view.limit);
         view
     }
 
@@ -77,7 +82,7 @@ impl<'a> View<'a> {
 
     /// Every port of the view as one range, where it is known to have no holes.
     pub(crate) fn as_range(&self) -> Option<PortRange> {
-        let solid = self.without.is_none() && self.parity == Parity::Any;
+        let solid = self.without.is_none() && self.touched.is_none() && self.parity == Parity::Any;
         (solid && self.rules.scope(self.scope).is_solid(self.dual)).then_some(self.limit)
     }
 
@@ -91,6 +96,9 @@ impl<'a> View<'a> {
         if self.dual {
             let other = self.rules.scope(self.scope.other_family());
             word &= !other.reserved.word(index) & !other.blocked.word(index);
+        }
+        if self.touched.is_some_and(|touched| touched.contains(index)) {
+            word &= !self.ledger.word(index, scopes_of(self.scope, self.dual));
         }
         if let Some(without) = self.without {
             word &= !set::mask(without, index);

@@ -1,10 +1,12 @@
 //! The environment form of a policy: one line of text that the shim reads without allocating.
 //!
-//! `1:follow=1:order=native:sharing=tuple:dynamic.tcp=4000-4999:reserve.all=4007` — a version, then
+//! `1:follow=1:model=host:order=native:sharing=tuple:dynamic.tcp=4000-4999:reserve.all=4007` — a version, then
 //! fields; `/` begins the rules for another program. It says what the session's region says, so that
 //! a policy holds where the region cannot be reached, and where there never was one.
 
-use crate::{Effective, MAX_GLOB, MAX_RULES, Order, PortRange, PortSet, Region, Scope, ScopeSet, Sharing};
+use crate::{
+    Effective, Legal, MAX_GLOB, MAX_RULES, Order, PortRange, PortSet, Preset, Region, Scope, ScopeSet, Sharing,
+};
 use core::fmt;
 
 /// The version that [`encode`] writes and [`decode`] reads.
@@ -40,12 +42,17 @@ impl core::error::Error for WireError {}
 pub struct Options {
     /// Whether the shim follows into children whose environment the program rebuilt.
     pub follow: bool,
+    /// By which model ports are reserved and blocked at run time.
+    pub legal: Legal,
 }
 
 /// Writes rules, the last of which is for everything that none before it matched.
 #[must_use]
 pub fn encode(rules: &[Effective], options: Options) -> String {
-    let mut text = format!("1:follow={}", u8::from(options.follow));
+    let mut text = format!("1:follow={}:model={}", u8::from(options.follow), options.legal.preset.name);
+    if let Some(port) = options.legal.max_user_port {
+        text.push_str(&format!(":max-user-port={port}"));
+    }
     for (n, effective) in rules.iter().enumerate() {
         if n > 0 {
             text.push('/');
@@ -84,7 +91,7 @@ pub fn encode(rules: &[Effective], options: Options) -> String {
 /// # Errors
 /// [`WireError`] at the first field that cannot be read, and after the last where no port is ever handed out.
 pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
-    let mut options = Options { follow: true };
+    let mut options = Options { follow: true, legal: Legal { preset: Preset::host(), max_user_port: None } };
     let mut count = 0;
     let mut field = 0;
     for (n, part) in line.split(|b| *b == b'/').enumerate() {
@@ -103,6 +110,10 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
             let (key, value) = (&text[..eq], &text[eq + 1..]);
             match key {
                 b"follow" => options.follow = value != b"0",
+                b"model" => options.legal.preset = model(value).ok_or(bad)?,
+                b"max-user-port" => {
+                    options.legal.max_user_port = Some(number(value).and_then(|n| u16::try_from(n).ok()).ok_or(bad)?);
+                }
                 b"match" if (1..=MAX_GLOB).contains(&value.len()) => rules.set_glob(value),
                 b"order" => rules.set_order(named(value, Order::ALL, Order::name).ok_or(bad)?),
                 b"sharing" => rules.set_sharing(named(value, Sharing::ALL, Sharing::name).ok_or(bad)?),
@@ -132,12 +143,17 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
     if Scope::ALL.iter().all(|scope| region.all_rules().iter().all(|rules| rules.scope(*scope).hull().is_none())) {
         return Err(WireError { field });
     }
+    region.set_legal(options.legal);
     region.header.follow.store(u32::from(options.follow), core::sync::atomic::Ordering::Relaxed);
     Ok(options)
 }
 
 fn named<T: Copy, const N: usize>(text: &[u8], all: [T; N], name: impl Fn(T) -> &'static str) -> Option<T> {
     all.into_iter().find(|item| name(*item).as_bytes() == text)
+}
+
+fn model(name: &[u8]) -> Option<&'static Preset> {
+    Preset::ALL.iter().find(|preset| preset.name.as_bytes() == name)
 }
 
 fn number(text: &[u8]) -> Option<u64> {
@@ -179,10 +195,19 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded() {
         let rules = [effective(), Effective { matches: None, seed: None, ..effective() }];
-        let line = encode(&rules, Options { follow: false });
-        let mut region = Region::boxed(&[]);
-        assert_eq!(decode(line.as_bytes(), &region), Ok(Options { follow: false }), "{line}");
-        assert_eq!(region.as_bytes(), Region::boxed(&rules).as_bytes(), "{line}");
+        for legal in [
+            Legal { preset: Preset::host(), max_user_port: None },
+            Legal { preset: Preset::named("windows-2003-sp1").unwrap(), max_user_port: Some(6000) },
+        ] {
+            let options = Options { follow: false, legal };
+            let line = encode(&rules, options);
+            let mut region = Region::boxed(&[]);
+            assert_eq!(decode(line.as_bytes(), &region), Ok(options), "{line}");
+            let mut direct = Region::boxed(&rules);
+            direct.set_legal(legal);
+            assert_eq!(region.as_bytes(), direct.as_bytes(), "{line}");
+            assert_eq!(region.legal(), legal);
+        }
     }
 
     #[test]
@@ -199,6 +224,8 @@ mod tests {
             ("1:seed=99999999999999999999", 1),
             ("1:flavour.tcp=1", 1),
             ("1:match=", 1),
+            ("1:model=windows-95", 1),
+            ("1:model=windows-xp:max-user-port=65536", 2),
             ("1", 1),
             ("1:follow=1:reserve.all=1-65535", 3),
         ] {

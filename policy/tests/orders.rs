@@ -1,13 +1,19 @@
 //! What holds for every order of choice, whatever the ports, the call and the kernel's range.
 
 use portshim_policy::{
-    Call, Effective, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules, Sharing,
-    Step, Transport, exhausted,
+    Call, Effective, Ledger, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules,
+    Sharing, Step, Transport, exhausted,
 };
 use proptest::prelude::*;
 
 const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
 const SECRET: u64 = 0x5EC2E7;
+
+/// A ledger without an entry.
+fn nothing_live() -> &'static Ledger {
+    static REGION: std::sync::LazyLock<Box<Region>> = std::sync::LazyLock::new(|| Region::boxed(&[]));
+    &REGION.ledger
+}
 
 /// One case: the rules, a request, and what the kernel can be steered to.
 #[derive(Clone, Debug)]
@@ -113,7 +119,7 @@ fn exhaust(case: &Case, rules: &Rules, steered: Option<usize>) -> Vec<Step> {
 
 fn exhaust_with(case: &Case, rules: &Rules, steered: Option<usize>, secret: u64) -> Vec<Step> {
     let mut entropy = rules.entropy(case.request.scope, secret);
-    let mut plan = Plan::new(rules, case.request, case.steerable);
+    let mut plan = Plan::new(rules, nothing_live(), case.request, case.steerable);
     // Random draws double the tries, a second pass looks for ports to share, and Unsteerable starts afresh.
     let most = 8 * case.allowed().len() as usize + 8;
     let mut steps = vec![plan.next(Outcome::Start, &mut entropy)];
@@ -264,7 +270,7 @@ fn bind(scope: Scope) -> Request {
 /// The first port that each of `count` requests is offered.
 fn first_ports(rules: &Rules, request: Request, count: usize) -> Vec<u16> {
     let mut entropy = rules.entropy(request.scope, SECRET);
-    let mut first = || match Plan::new(rules, request, None).next(Outcome::Start, &mut entropy) {
+    let mut first = || match Plan::new(rules, nothing_live(), request, None).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,
         other => panic!("{other:?}"),
     };

@@ -14,7 +14,7 @@ pub(super) fn env(args: &Env) -> Result<u8, Failure> {
     for warning in &resolved.warnings {
         output::complain(&warning.to_string());
     }
-    let text = wire::encode(&resolved.rules, wire::Options { follow: !args.no_follow });
+    let text = wire::encode(&resolved.rules, wire::Options { follow: !args.no_follow, legal: resolved.legal });
     if text.len() > platform::Environment::ROOM {
         return Err(wording::policy_too_long_to_print(text.len()));
     }

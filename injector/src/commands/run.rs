@@ -37,8 +37,8 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
 
     let library = platform::library()?;
     let follow = !args.no_follow;
-    let session = Session::create(&resolved.rules, follow, log.is_some());
-    let text = wire::encode(&resolved.rules, wire::Options { follow });
+    let session = Session::create(&resolved, follow, log.is_some());
+    let text = wire::encode(&resolved.rules, wire::Options { follow, legal: resolved.legal });
     let fits = text.len() <= Environment::ROOM;
     if let Some(file) = policy::file(&args.policy) {
         voice.note(|| format!("the policy file is {}", file.display()));

@@ -4,7 +4,7 @@ use super::layer::{Ports, Process, Wishes};
 use super::resolved::Trace;
 use super::{HostSetting, Layer, Origin, Problem, Resolved, Sourced, limits, words};
 use crate::spec::Spec;
-use crate::{Effective, MAX_RULES, Order, PortRange, PortSet, Preset, Scope, ScopeRules, ScopeSet};
+use crate::{Effective, Legal, MAX_RULES, Order, PortRange, PortSet, Preset, Scope, ScopeRules, ScopeSet};
 
 /// The settings of the host that a policy depends on, read by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,8 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
     if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
-    Ok(Resolved { preset, rules, warnings: problems, traces, unprivileged_start: host.unprivileged_start })
+    let legal = Legal { preset: preset.value, max_user_port };
+    Ok(Resolved { preset, rules, legal, warnings: problems, traces, unprivileged_start: host.unprivileged_start })
 }
 
 /// All that is heard, over the preset.

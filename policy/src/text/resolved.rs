@@ -2,7 +2,7 @@
 
 use super::layer::Ports;
 use super::{Problem, Sourced};
-use crate::{Effective, Order, Preset, Scope, Sharing};
+use crate::{Effective, Legal, Order, Preset, Scope, Sharing};
 
 /// A resolved policy.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct Resolved {
     pub preset: Sourced<&'static Preset>,
     /// The rules: one for each `[[process]]`, in order, then the one for all other programs.
     pub rules: Vec<Effective>,
+    /// Where the model lets ports be reserved and blocked while programs run.
+    pub legal: Legal,
     /// What will not be done as it was written.
     pub warnings: Vec<Problem>,
     /// Where the rules came from, one entry for each of [`Resolved::rules`].

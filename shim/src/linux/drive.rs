@@ -5,8 +5,8 @@ use super::attempt::Attempt;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, host, route};
-use portshim_policy::{Call, Fault, Plan, Request, Scope, Transport, Verdict, peer_hash};
+use super::{errno, held, host, route};
+use portshim_policy::{Call, Fault, Plan, PortRange, Request, Scope, Transport, Verdict, peer_hash, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -73,12 +73,11 @@ impl Wish<'_> {
     /// Counts the port that was got. Many a call that fails has taken one all the same.
     fn account(&self, scope: Scope, how: Verdict, unsure: bool, answer: isize) {
         let certain = answer >= 0 || errno::get() == libc::EINPROGRESS;
-        if certain && !unsure && !self.session.logs() {
-            return self.session.note(self.call, scope, how, 0);
-        }
-        let port = Address::local(self.socket.fd).map_or(0, |local| local.port());
-        if port != 0 && !(unsure && port == self.local.port()) {
-            self.session.note(self.call, scope, how, port);
+        let look = || Address::local(self.socket.fd).map_or(0, |local| local.port());
+        let port = if certain && !unsure && !self.session.logs() { None } else { Some(look()) };
+        if port.is_none_or(|port| port != 0 && !(unsure && port == self.local.port())) {
+            self.session.note(self.call, scope, how, port.unwrap_or(0));
+            held::hold(self.session, self.socket.fd, scope);
         }
     }
 }
@@ -103,7 +102,8 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let request = wish.request(scope, dual, &range, left_to_kernel);
     let mut attempt = Attempt::new(wish, range, unsure, left_to_kernel);
     let mut entropy = rules.entropy(scope, wish.session.secret());
-    let answer = match Plan::new(rules, request, steerable).drive(&mut attempt, &mut entropy) {
+    let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
+    let answer = match Plan::new(rules, ledger, request, steerable).drive(&mut attempt, &mut entropy) {
         Ok(answer) => {
             wish.account(scope, attempt.how(), unsure, answer);
             answer

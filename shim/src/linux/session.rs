@@ -1,9 +1,11 @@
 //! The session as this process sees it: the region it maps and the rules that are for it.
 
-use super::{environment, hooks, host, sys};
+use super::{environment, held, hooks, host, liveness, sys};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Event, NAME, Region, Rules, Scope, Verdict, mix, wire};
+use portshim_policy::{
+    Call, Event, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict, mix, wire,
+};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
@@ -26,16 +28,48 @@ impl Session {
     /// Counts what became of a request, and records it where that is asked for.
     pub(crate) fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
         let live = self.rules.live(scope);
-        let counter = match verdict {
-            Verdict::Steered | Verdict::Pinned | Verdict::Shared => &live.served,
-            Verdict::Exhausted => &live.exhausted,
-            Verdict::Refused => &live.refused,
+        let own = held::place(self).map(|place| place.counts(scope));
+        let (all, own) = match verdict {
+            Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),
+            Verdict::Exhausted => (&live.exhausted, own.map(|own| &own.exhausted)),
+            Verdict::Refused => (&live.refused, own.map(|own| &own.refused)),
         };
-        counter.fetch_add(1, Relaxed);
+        all.fetch_add(1, Relaxed);
+        if let Some(own) = own {
+            own.fetch_add(1, Relaxed);
+        }
         if self.logs() {
             let (time, process) = (sys::now(), sys::process());
-            self.region.events.push(Event { time, process, call, scope, verdict, port, name: name() });
+            self.region.events.push(Event { time, process, call, scope, verdict, port, name: Self::name() });
         }
+    }
+
+    /// What the ledger has to say to a request for a port of `range`, without the entries of the dead.
+    pub(crate) fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
+        let ledger = &self.region.ledger;
+        if !ledger.is_empty() {
+            ledger.expire(range, scopes, liveness::is_alive);
+        }
+        ledger
+    }
+
+    /// Whether a specific bind to `port` is refused.
+    pub(crate) fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
+        let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);
+        let is_own = |owner: &Owner| owner.is(&liveness::me());
+        let ledger = &self.region.ledger;
+        scopes.iter().any(by_policy)
+            || ledger.blocker(port, scopes, is_own).is_some()
+                && self.ledger(PortRange::single(port), scopes).blocker(port, scopes, is_own).is_some()
+    }
+
+    /// The name that this program goes by, as far as an event can carry it.
+    pub(crate) fn name() -> [u8; NAME] {
+        let mut name = [0; NAME];
+        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&PROGRAM) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        name
     }
 }
 
@@ -168,15 +202,6 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
         word.store(u64::from_ne_bytes(*bytes), Relaxed);
     }
     region.rules_for(&[file, called])
-}
-
-/// The name that this program goes by, as far as an event can carry it.
-fn name() -> [u8; NAME] {
-    let mut name = [0; NAME];
-    for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&PROGRAM) {
-        *bytes = word.load(Relaxed).to_ne_bytes();
-    }
-    name
 }
 
 fn base_name(path: &[u8]) -> &[u8] {

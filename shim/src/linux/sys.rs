@@ -172,6 +172,30 @@ pub(crate) fn is_alive(process: u32) -> bool {
     !matches!(unsafe { call!(kill, process as c_int, 0) }, Err(libc::ESRCH))
 }
 
+/// The thread's number.
+pub(crate) fn thread() -> u32 {
+    // SAFETY: no memory is passed.
+    unsafe { call!(gettid) }.unwrap_or(0) as u32
+}
+
+/// The inode of a file, by stat(2).
+pub(crate) fn inode(path: &CStr) -> Result<u64> {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the path ends in a NUL; the kernel writes one `struct stat`, which is all integers.
+    unsafe {
+        call!(newfstatat, libc::AT_FDCWD, path.as_ptr(), stat.as_mut_ptr(), 0)?;
+        Ok(stat.assume_init().st_ino)
+    }
+}
+
+/// Hundredths of a second since boot: the unit of proc(5).
+pub(crate) fn ticks() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: as in `now`.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    (time.tv_sec as u64).wrapping_mul(100).wrapping_add(time.tv_nsec as u64 / 10_000_000)
+}
+
 /// Nanoseconds since 1970, by the clock that needs no system call.
 pub(crate) fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

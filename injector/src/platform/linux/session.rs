@@ -7,7 +7,8 @@ use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
-use portshim_policy::{Effective, Region};
+use portshim_policy::Region;
+use portshim_policy::text::Resolved;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -29,10 +30,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Lays down a region with these rules. Says why, where there is no place for it.
-    pub(crate) fn create(rules: &[Effective], follow: bool, log: bool) -> Result<Self, String> {
+    /// Lays down a region with this policy. Says why, where there is no place for it.
+    pub(crate) fn create(policy: &Resolved, follow: bool, log: bool) -> Result<Self, String> {
         let random = random()?;
-        let mut region = Region::boxed(rules);
+        let mut region = Region::boxed(&policy.rules);
+        region.set_legal(policy.legal);
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);

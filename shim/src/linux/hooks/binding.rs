@@ -7,7 +7,7 @@ use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
-use portshim_policy::{Call, Fault, Transport, Verdict};
+use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
 
 /// # Safety
 /// As for bind(2).
@@ -43,14 +43,12 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     answer as c_int
 }
 
-/// Whether the policy refuses a specific bind to this address.
+/// Whether a specific bind to this address is refused.
 fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     let (scope, dual) = socket.scope(local, None);
-    let port = local.port();
-    let blocked = session.rules.scope(scope).blocked.contains(port)
-        || dual && session.rules.scope(scope.other_family()).blocked.contains(port);
+    let blocked = session.blocks(local.port(), scopes_of(scope, dual));
     if blocked {
-        session.note(Call::Bind, scope, Verdict::Refused, port);
+        session.note(Call::Bind, scope, Verdict::Refused, local.port());
     }
     blocked
 }

@@ -4,7 +4,7 @@ use crate::linux::address::Address;
 use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{hooks, known};
+use crate::linux::{held, hooks, known};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_policy::{Call, Transport};
@@ -31,6 +31,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
     if peer.family() == libc::AF_UNSPEC {
         let answer = own();
         known::unsettle();
+        held::release(fd);
         if socket.transport == Transport::Udp {
             known::lose_port(fd);
         }

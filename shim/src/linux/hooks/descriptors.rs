@@ -1,15 +1,26 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{errno, hooks, host, known, session, sys};
+use crate::linux::{errno, held, hooks, host, known, session, sys};
 use core::ffi::{c_int, c_long, c_uint};
 use libc::{sockaddr, socklen_t};
 
 /// Forgets what `fd` was, if it is one.
 #[inline]
 fn fresh(fd: c_int) -> c_int {
-    known::forget(fd);
+    forget(fd);
     fd
+}
+
+#[inline]
+fn forget(fd: c_int) {
+    known::forget(fd);
+    held::release(fd);
+}
+
+fn forget_all(first: c_uint, last: c_uint) {
+    known::forget_all(first, last);
+    held::release_all(first, last);
 }
 
 /// # Safety
@@ -19,6 +30,7 @@ pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_in
     // SAFETY: the program's own call, as it came.
     let fd = unsafe { hooks::socket::next(family, kind, protocol) };
     known::begin(fd, family, kind);
+    held::release(fd);
     fd
 }
 
@@ -42,7 +54,7 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 /// As for close(2).
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
-    known::forget(fd);
+    forget(fd);
     // SAFETY: the program's own call, as it came.
     unsafe { hooks::close::next(fd) }
 }
@@ -55,7 +67,7 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
     let before = errno::get();
     // SAFETY: the program's own call, as it came; `fileno` only looks.
     unsafe {
-        known::forget(libc::fileno(file));
+        forget(libc::fileno(file));
         errno::set(before);
         hooks::fclose::next(file)
     }
@@ -68,7 +80,7 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
 /// As for close_range(2).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-    known::forget_all(first, last);
+    forget_all(first, last);
     match sys::close_range(first, last, flags) {
         Ok(()) => 0,
         Err(error) => {
@@ -85,7 +97,7 @@ unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c
 #[unsafe(no_mangle)]
 unsafe extern "C" fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
-    known::forget_all(first, c_uint::MAX);
+    forget_all(first, c_uint::MAX);
     if sys::close_range(first, c_uint::MAX, 0).is_err() {
         // A kernel before 5.9: one by one, as far as descriptors can go.
         // SAFETY: sysconf takes no memory.
@@ -143,6 +155,7 @@ fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
 fn copied(from: c_int, to: c_int) -> c_int {
     if from != to {
         known::copy(from, to);
+        held::pass(from, to);
     }
     to
 }

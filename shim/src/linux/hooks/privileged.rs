@@ -4,12 +4,12 @@
 use crate::linux::address::Address;
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{errno, hooks, sys};
+use crate::linux::{errno, held, hooks, sys};
 use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use portshim_policy::{Call, Verdict, privileged};
+use portshim_policy::{Call, PortRange, Verdict, privileged, scopes_of};
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
 static ROVER: AtomicU32 = AtomicU32::new(0);
@@ -106,18 +106,22 @@ pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int
 fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator<Item = u16>) -> sys::Result<u16> {
     let Some(socket) = Socket::served(fd) else { return Err(libc::EAFNOSUPPORT) };
     let (scope, dual) = socket.scope(local, None);
+    let scopes = scopes_of(scope, dual);
+    let privileged = PortRange::new(privileged::LOWEST, privileged::HIGHEST).unwrap_or(PortRange::ALL);
+    let ledger = session.ledger(privileged, scopes);
     let denied = |port: u16| {
-        let denies = |scope| {
+        let by_policy = |scope| {
             let ports = session.rules.scope(scope);
             ports.reserved.contains(port) || ports.blocked.contains(port)
         };
-        denies(scope) || dual && denies(scope.other_family())
+        scopes.iter().any(by_policy) || ledger.withholds(port, scopes)
     };
     let before = errno::get();
     for port in ports.filter(|port| !denied(*port)) {
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
                 session.note(Call::Bind, scope, Verdict::Pinned, port);
+                held::hold(session, fd, scope);
                 errno::set(before);
                 return Ok(port);
             }

@@ -1,0 +1,161 @@
+//! Changing the ledger: one writer at a time, by the rules of the session's model.
+
+use super::{ENTRIES, Entry, Ledger, Owner, Slot};
+use crate::legal::{Act, LegalRule};
+use crate::{PortRange, Region, ScopeSet};
+use core::fmt;
+use core::sync::atomic::{Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// A writer's turn. It ends when this is dropped, or when its thread is found to be dead.
+pub struct Change<'a> {
+    region: &'a Region,
+    turn: u64,
+}
+
+/// Which entry shall be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lift {
+    /// The first that holds all of these ports; it goes whole (The Cable Guy, December 2005: unreserving).
+    Holding(PortRange),
+    /// The first that begins with this port (the same, unblocking).
+    From(u16),
+}
+
+/// Whose entries may be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// This owner's alone.
+    Own(Owner),
+    /// Everybody's: the user's own word.
+    Any,
+}
+
+/// Why the ledger stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Refusal {
+    /// The model has no such reservation or block.
+    Illegal(LegalRule),
+    /// A socket is bound to this port.
+    InUse(u16),
+    /// The model keeps reservations apart, and these ports meet this entry.
+    Meets(Entry),
+    /// There is no room for another entry.
+    Full,
+    /// There is no such entry.
+    Missing,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Illegal(rule) => write!(f, "{rule}"),
+            Self::InUse(port) => write!(f, "port {port} is in use"),
+            Self::Meets(entry) => {
+                let word = if entry.act == Act::Reserve { "reserved" } else { "blocked" };
+                write!(f, "{} is {word} already", entry.range)
+            }
+            Self::Full => write!(f, "the ledger is full: it holds {ENTRIES} entries"),
+            Self::Missing => f.write_str("there is no such entry"),
+        }
+    }
+}
+
+impl<'a> Change<'a> {
+    /// Takes the turn for `thread`, if nobody else has it who is alive. Entries of owners that are gone
+    /// go with it.
+    pub fn begin(region: &'a Region, thread: Owner, is_alive: impl Fn(&Owner) -> bool) -> Option<Self> {
+        let turn = u64::from(thread.process) | u64::from(thread.namespace) << 32;
+        let word = &region.ledger.turn;
+        if let Err(other) = word.compare_exchange(0, turn, AcqRel, Acquire) {
+            let holder = Owner { process: other as u32, namespace: (other >> 32) as u32, since: u64::MAX };
+            if is_alive(&holder) || word.compare_exchange(other, turn, AcqRel, Acquire).is_err() {
+                return None;
+            }
+        }
+        region.ledger.end.store(ENTRIES as u32, Release); // a scribble must not hide what is there
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+        Some(Self { region, turn })
+    }
+
+    fn ledger(&self) -> &'a Ledger {
+        &self.region.ledger
+    }
+
+    /// Enters a reservation or a block. `in_use` asks the system for a port of the range that some socket,
+    /// of any process, is bound to.
+    ///
+    /// # Errors
+    /// [`Refusal`], and the ledger is as it was.
+    pub fn enter(
+        &self,
+        act: Act,
+        range: PortRange,
+        scopes: ScopeSet,
+        owner: Owner,
+        in_use: impl FnOnce(PortRange, ScopeSet) -> Option<u16>,
+    ) -> Result<Entry, Refusal> {
+        let legal = self.region.legal();
+        if !legal.allows(act, range) && !(act == Act::Reserve && self.is_dynamic(range, scopes)) {
+            return Err(Refusal::Illegal(legal.rule(act)));
+        }
+        let apart = legal.preset.apart.is_some();
+        let meets = |entry: &Entry| entry.range.intersect(range).is_some() && entry.scopes.intersects(scopes);
+        if apart && let Some(other) = self.ledger().entries().find(meets) {
+            return Err(Refusal::Meets(other));
+        }
+        let slots = &self.ledger().slots;
+        let free = slots.iter().find(|slot| slot.ports().range().is_none()).ok_or(Refusal::Full)?;
+        let number = self.ledger().next.fetch_add(1, Relaxed);
+        let entry = Entry { act, range, scopes, owner, number };
+        free.put(&entry);
+        // Asked once the entry counts: nobody of the session can bind a port there between question and answer.
+        if (act == Act::Block || apart)
+            && let Some(port) = in_use(range, scopes)
+        {
+            free.ports.store(free.ports().gone().0, Release);
+            return Err(Refusal::InUse(port));
+        }
+        Ok(entry)
+    }
+
+    /// Whether all ports of the range are ones that the policy itself would hand out: a policy may have
+    /// moved its range, and what is handed out can be reserved.
+    fn is_dynamic(&self, range: PortRange, scopes: ScopeSet) -> bool {
+        self.region.all_rules().iter().any(|rules| {
+            scopes.iter().all(|scope| (range.first()..=range.last()).all(|p| rules.scope(scope).dynamic.contains(p)))
+        })
+    }
+
+    /// Lifts an entry. A request for all scopes is met by an entry for any of them.
+    ///
+    /// # Errors
+    /// [`Refusal::Missing`].
+    pub fn lift(&self, act: Act, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Entry, Refusal> {
+        let fits = |entry: &Entry| {
+            entry.act == act
+                && (scopes == ScopeSet::ALL || entry.scopes.contains_all(scopes))
+                && match which {
+                    Lift::Holding(range) => entry.range.encloses(range),
+                    Lift::From(port) => entry.range.first() == port,
+                }
+                && match whose {
+                    Whose::Own(owner) => entry.owner.is(&owner),
+                    Whose::Any => true,
+                }
+        };
+        let found = self.ledger().used().iter().filter_map(|slot| Some((slot, slot.entry().filter(fits)?)));
+        let (slot, entry) = found.min_by_key(|(_, entry)| entry.number).ok_or(Refusal::Missing)?;
+        slot.ports.store(slot.ports().gone().0, Release);
+        Ok(entry)
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        let ledger = self.ledger();
+        let last = ledger.slots.iter().rposition(|slot: &Slot| slot.ports().range().is_some());
+        ledger.end.store(last.map_or(0, |index| index as u32 + 1), Release);
+        // Not where another has taken the turn over, having taken us for dead.
+        let _ = ledger.turn.compare_exchange(self.turn, 0, Release, Relaxed);
+    }
+}
