@@ -10,6 +10,7 @@ mod explain;
 mod file;
 mod layer;
 mod limits;
+pub mod netsh;
 mod origin;
 mod problem;
 mod registry;

@@ -1,0 +1,448 @@
+//! netsh's command lines about ports, as Windows since Vista takes them (KB 929851): abbreviated or spelled
+//! out, with values by name or in order.
+
+use crate::spec::SpecError;
+use crate::{PortRange, Scope};
+use core::fmt;
+use core::str::FromStr;
+
+/// The smallest first port of a dynamic range (KB 929851).
+const FIRST: u32 = 1025;
+/// The smallest number of ports in one (KB 929851).
+const COUNT: u32 = 255;
+
+/// Where netsh looks things up and changes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// What holds until the system starts again.
+    Active,
+    /// What holds from then on, too.
+    Persistent,
+}
+
+impl Store {
+    const ALL: [Self; 2] = [Self::Active, Self::Persistent];
+
+    /// netsh's word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Persistent => "persistent",
+        }
+    }
+}
+
+/// A command line about ports. Displayed spelled out, as what follows `netsh`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `show dynamicport`: the dynamic range.
+    ShowDynamicPort {
+        /// Whose.
+        scope: Scope,
+        /// From where; where none is named, what is in force.
+        store: Store,
+    },
+    /// `show excludedportrange`: the ports left out of it.
+    ShowExcludedPortRange {
+        /// Whose.
+        scope: Scope,
+        /// From where; where none is named, what is in force.
+        store: Store,
+    },
+    /// `set dynamicport`: another dynamic range, which begins at 1025 or above and has 255 ports or more.
+    SetDynamicPort {
+        /// Whose.
+        scope: Scope,
+        /// The range.
+        range: PortRange,
+        /// For how long; where nothing is said, for good.
+        store: Store,
+    },
+    /// `add excludedportrange`: ports to leave out.
+    AddExcludedPortRange {
+        /// Whose.
+        scope: Scope,
+        /// The ports.
+        range: PortRange,
+        /// For how long; where nothing is said, for good.
+        store: Store,
+    },
+    /// `delete excludedportrange`: ports to leave out no longer.
+    DeleteExcludedPortRange {
+        /// Whose.
+        scope: Scope,
+        /// The ports, exactly as they were added.
+        range: PortRange,
+        /// Where; where nothing is said, for good.
+        store: Store,
+    },
+}
+
+/// What a command is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Object {
+    DynamicPort,
+    ExcludedPortRange,
+}
+
+/// What a command does to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Add,
+    Delete,
+    Set,
+    Show,
+}
+
+impl Verb {
+    const ALL: [(&'static str, Self); 4] =
+        [("add", Self::Add), ("delete", Self::Delete), ("set", Self::Set), ("show", Self::Show)];
+}
+
+/// The parameters, in the order in which their values may stand without a name.
+const PROTOCOL: &str = "protocol";
+const START: &str = "startport";
+const NUMBER: &str = "numberofports";
+const STORE: &str = "store";
+
+/// A word, without quotes around it, and where it begins.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    at: usize,
+    text: &'a str,
+}
+
+impl Word<'_> {
+    fn error(self, problem: impl Into<String>, remedy: impl Into<String>) -> SpecError {
+        SpecError { part: self.text.into(), at: self.at, problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// Whether it is `word`, or two letters of it or more.
+    fn abbreviates(self, word: &str) -> bool {
+        self.text.len() >= 2 && begins(word, self.text)
+    }
+}
+
+/// Whether `word` begins with `start`, whatever the case.
+fn begins(word: &str, start: &str) -> bool {
+    word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// White space separates words, and quotes keep it inside one. What joins a line to the next one in a batch file
+/// (`^`) and in PowerShell (`` ` ``) counts as white space.
+fn words(text: &str) -> Vec<Word<'_>> {
+    let mut words = Vec::new();
+    let mut start = None;
+    let mut quoted = false;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        quoted ^= c == '"';
+        let joins = matches!(c, '^' | '`') && text[at + 1..].starts_with(['\n', '\r']);
+        if at < text.len() && (quoted || !(c.is_whitespace() || joins)) {
+            start.get_or_insert(at);
+        } else if let Some(at_word) = start.take() {
+            let word = &text[at_word..at];
+            let inside = word.strip_prefix('"').map_or(word, |word| word.strip_suffix('"').unwrap_or(word));
+            words.push(Word { at: at_word + usize::from(inside.len() < word.len()), text: inside });
+        }
+    }
+    words
+}
+
+/// Reads what follows `netsh`. `None` where it is about something else than ports.
+///
+/// # Errors
+/// [`SpecError`] where it is about ports, and Windows would refuse it.
+pub fn command(text: &str) -> Result<Option<Command>, SpecError> {
+    let words = words(text);
+    let [interface, family, verb, object, values @ ..] = words.as_slice() else { return Ok(None) };
+    if !interface.abbreviates("interface") {
+        return Ok(None);
+    }
+    let v6 = match family.text.to_ascii_lowercase().as_str() {
+        "ip" | "ipv4" => false,
+        "ipv6" => true,
+        _ => return Ok(None),
+    };
+    let Some((_, verb)) = Verb::ALL.into_iter().find(|(name, _)| verb.abbreviates(name)) else { return Ok(None) };
+    let object = if object.abbreviates("dynamicportrange") {
+        Object::DynamicPort
+    } else if object.abbreviates("excludedportrange") {
+        Object::ExcludedPortRange
+    } else {
+        return Ok(None);
+    };
+    Values::read(text, verb, object, values)?.command(verb, object, v6).map(Some)
+}
+
+/// The values of a command, each with its word.
+struct Values<'a> {
+    end: usize,
+    usage: &'static str,
+    named: [(&'static str, Option<Word<'a>>); 4],
+}
+
+impl<'a> Values<'a> {
+    fn read(text: &str, verb: Verb, object: Object, words: &[Word<'a>]) -> Result<Self, SpecError> {
+        let usage = match (verb, object) {
+            (Verb::Show, Object::DynamicPort) => "interface ipv4 show dynamicport tcp",
+            (Verb::Show, Object::ExcludedPortRange) => "interface ipv4 show excludedportrange tcp",
+            (Verb::Set, _) => "interface ipv4 set dynamicport tcp start=49152 num=16384",
+            (Verb::Add, _) => "interface ipv4 add excludedportrange tcp startport=8080 numberofports=1",
+            (Verb::Delete, _) => "interface ipv4 delete excludedportrange tcp startport=8080 numberofports=1",
+        };
+        let mut values = Self {
+            end: text.trim_end().len(),
+            usage,
+            named: [(PROTOCOL, None), (START, None), (NUMBER, None), (STORE, None)],
+        };
+        let takes = |name: &str| verb != Verb::Show || matches!(name, PROTOCOL | STORE);
+        for word in words {
+            let named = word.text.split_once('=').map(|(name, value)| {
+                (Word { at: word.at, text: name }, Word { at: word.at + name.len() + 1, text: value.trim_matches('"') })
+            });
+            let (slot, value) = match named {
+                Some((name, value)) => {
+                    let fits = |full: &str| takes(full) && !name.text.is_empty() && begins(full, name.text);
+                    let mut fitting = values.named.iter_mut().filter(|(full, _)| fits(full));
+                    match (fitting.next(), fitting.next()) {
+                        (Some(slot), None) => (slot, value),
+                        _ => return Err(name.error("netsh knows no such parameter here", format!("write {usage}"))),
+                    }
+                }
+                None => match values.named.iter_mut().find(|(name, value)| takes(name) && value.is_none()) {
+                    Some(slot) => (slot, *word),
+                    None => return Err(word.error("this is one value too many", format!("write {usage}"))),
+                },
+            };
+            if slot.1.replace(value).is_some() {
+                return Err(word.error(format!("`{}` is given twice", slot.0), "keep one of the two"));
+            }
+        }
+        Ok(values)
+    }
+
+    fn get(&self, name: &str) -> Option<Word<'a>> {
+        self.named.iter().find(|(full, _)| *full == name).and_then(|(_, value)| *value)
+    }
+
+    fn need(&self, name: &str) -> Result<Word<'a>, SpecError> {
+        self.get(name).ok_or_else(|| {
+            Word { at: self.end, text: "" }.error(format!("`{name}` is missing"), format!("write {}", self.usage))
+        })
+    }
+
+    fn command(&self, verb: Verb, object: Object, v6: bool) -> Result<Command, SpecError> {
+        if matches!((verb, object), (Verb::Set, Object::ExcludedPortRange)) {
+            return Err(self.refused("netsh adds and deletes excluded ranges", "write add excludedportrange"));
+        }
+        if matches!((verb, object), (Verb::Add | Verb::Delete, Object::DynamicPort)) {
+            return Err(self.refused("netsh sets the dynamic range", "write set dynamicport"));
+        }
+        let protocol = self.need(PROTOCOL)?;
+        let scope = match (protocol.text.to_ascii_lowercase().as_str(), v6) {
+            ("tcp", false) => Scope::Tcp4,
+            ("tcp", true) => Scope::Tcp6,
+            ("udp", false) => Scope::Udp4,
+            ("udp", true) => Scope::Udp6,
+            _ => return Err(protocol.error("netsh knows no such protocol here", "write tcp or udp")),
+        };
+        let store = match self.get(STORE) {
+            None if verb == Verb::Show => Store::Active,
+            None => Store::Persistent,
+            Some(word) => *(Store::ALL.iter())
+                .find(|store| !word.text.is_empty() && begins(store.name(), word.text))
+                .ok_or_else(|| word.error("netsh knows no such store", "write active or persistent"))?,
+        };
+        if verb == Verb::Show {
+            return Ok(match object {
+                Object::DynamicPort => Command::ShowDynamicPort { scope, store },
+                Object::ExcludedPortRange => Command::ShowExcludedPortRange { scope, store },
+            });
+        }
+        let range = self.range(object)?;
+        Ok(match verb {
+            Verb::Add => Command::AddExcludedPortRange { scope, range, store },
+            Verb::Delete => Command::DeleteExcludedPortRange { scope, range, store },
+            _ => Command::SetDynamicPort { scope, range, store },
+        })
+    }
+
+    fn refused(&self, problem: &str, remedy: &str) -> SpecError {
+        Word { at: self.end, text: "" }.error(problem, format!("{remedy}, as in {}", self.usage))
+    }
+
+    fn range(&self, object: Object) -> Result<PortRange, SpecError> {
+        let (first, count) = (self.need(START)?, self.need(NUMBER)?);
+        let (least, fewest) = if object == Object::DynamicPort { (FIRST, COUNT) } else { (1, 1) };
+        let (start, number) = (value(first)?, value(count)?);
+        if start < least {
+            let problem = match object {
+                Object::DynamicPort => format!("a dynamic range begins at port {least} or above (KB 929851)"),
+                Object::ExcludedPortRange => "port 0 asks for any port, so it cannot be excluded".into(),
+            };
+            return Err(first.error(problem, format!("write a number from {least} to 65535")));
+        }
+        if start > 65535 {
+            return Err(first.error("a port is at most 65535", format!("write a number from {least} to 65535")));
+        }
+        if number < fewest {
+            let problem = match object {
+                Object::DynamicPort => format!("a dynamic range has at least {fewest} ports (KB 929851)"),
+                Object::ExcludedPortRange => "this excludes no port".into(),
+            };
+            return Err(count.error(problem, format!("write {fewest} or more")));
+        }
+        let room = 65536 - start;
+        let remedy = match room {
+            _ if room >= fewest => format!("from {start} on there are {room}"),
+            _ => format!("begin at {} or below", 65536 - fewest),
+        };
+        let last = start + number.min(65536) - 1;
+        let range = u16::try_from(start).ok().zip(u16::try_from(last).ok());
+        let range = range.and_then(|(first, last)| PortRange::new(first, last).ok());
+        range.ok_or_else(|| count.error("the range would end above port 65535", remedy))
+    }
+}
+
+/// A number; one that no port and no count can be counts as the largest.
+fn value(word: Word<'_>) -> Result<u32, SpecError> {
+    if word.text.is_empty() || !word.text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(word.error("this is not a number", "write the number itself, in decimal digits"));
+    }
+    Ok(word.text.parse().unwrap_or(u32::MAX))
+}
+
+/// As [`command`], for what must be a command about ports.
+impl FromStr for Command {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        command(text)?.ok_or_else(|| {
+            let trimmed = text.trim();
+            let at = text.len() - text.trim_start().len();
+            Word { at, text: trimmed }.error(
+                "of netsh, portshim knows the commands about ports alone",
+                "write interface ipv4|ipv6, then show or set dynamicport, or show, add or delete excludedportrange",
+            )
+        })
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, scope, range, store) = match *self {
+            Self::ShowDynamicPort { scope, store } => ("show dynamicport", scope, None, store),
+            Self::ShowExcludedPortRange { scope, store } => ("show excludedportrange", scope, None, store),
+            Self::SetDynamicPort { scope, range, store } => ("set dynamicport", scope, Some(range), store),
+            Self::AddExcludedPortRange { scope, range, store } => ("add excludedportrange", scope, Some(range), store),
+            Self::DeleteExcludedPortRange { scope, range, store } => {
+                ("delete excludedportrange", scope, Some(range), store)
+            }
+        };
+        let (protocol, family) = scope.name().split_at(3);
+        write!(f, "interface ipv{family} {verb} {PROTOCOL}={protocol}")?;
+        if let Some(range) = range {
+            write!(f, " {START}={} {NUMBER}={}", range.first(), range.len())?;
+        }
+        write!(f, " {STORE}={}", store.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_netsh_takes() {
+        for (text, spelled_out) in [
+            (
+                "int ipv4 set dynamicport tcp start=10000 num=1000",
+                "interface ipv4 set dynamicport protocol=tcp startport=10000 numberofports=1000 store=persistent",
+            ),
+            (
+                " interface  IP set dynamicportrange UDP 1025 3976 active ",
+                "interface ipv4 set dynamicport protocol=udp startport=1025 numberofports=3976 store=active",
+            ),
+            (
+                "int ipv6 set dy numberofports=64510 startport=1025 protocol=udp store=pers",
+                "interface ipv6 set dynamicport protocol=udp startport=1025 numberofports=64510 store=persistent",
+            ),
+            ("int ipv6 sh dynamicport tcp", "interface ipv6 show dynamicport protocol=tcp store=active"),
+            (
+                "int ipv4 show excludedportrange protocol=tcp",
+                "interface ipv4 show excludedportrange protocol=tcp store=active",
+            ),
+            (
+                "INT IPV4 ADD EXCLUDEDPORTRANGE TCP 65535 1",
+                "interface ipv4 add excludedportrange protocol=tcp startport=65535 numberofports=1 store=persistent",
+            ),
+            (
+                "int ipv4 del ex \"protocol=udp\" startport=\"1000\" num=5 store=active",
+                "interface ipv4 delete excludedportrange protocol=udp startport=1000 numberofports=5 store=active",
+            ),
+            (
+                "int ipv4 add excludedportrange ^\r\n  tcp ^\n 80 1",
+                "interface ipv4 add excludedportrange protocol=tcp startport=80 numberofports=1 store=persistent",
+            ),
+            (
+                "int ipv4 set dynamicport tcp 65281 255",
+                "interface ipv4 set dynamicport protocol=tcp startport=65281 numberofports=255 store=persistent",
+            ),
+        ] {
+            let command: Command = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(command.to_string(), spelled_out, "{text}");
+            assert_eq!(spelled_out.parse(), Ok(command));
+        }
+    }
+
+    #[test]
+    fn what_it_refuses() {
+        for (text, part, at) in [
+            ("int ipv4 set dynamicport", "", 24),
+            ("int ipv4 set dynamicport icmp 49152 16384", "icmp", 25),
+            ("int ipv4 set dynamicport tcp", "", 28),
+            ("int ipv4 set dynamicport tcp 49152", "", 34),
+            ("int ipv4 set dynamicport tcp 1024 16384", "1024", 29),
+            ("int ipv4 set dynamicport tcp start=0 num=300", "0", 35),
+            ("int ipv4 set dynamicport tcp 65536 255", "65536", 29),
+            ("int ipv4 set dynamicport tcp 49152 254", "254", 35),
+            ("int ipv4 set dynamicport tcp 49152 16385", "16385", 35),
+            ("int ipv4 set dynamicport tcp 65282 255", "255", 35),
+            ("int ipv4 set dynamicport tcp 49152 99999999999", "99999999999", 35),
+            ("int ipv4 set dynamicport tcp 49152 16384 active 5", "5", 48),
+            ("int ipv4 set dynamicport tcp s=49152 16384", "s", 29),
+            ("int ipv4 set dynamicport tcp start=%1 num=1000", "%1", 35),
+            ("int ipv4 set dynamicport tcp start= num=1000", "", 35),
+            ("int ipv4 set dynamicport tcp tcp=1 num=1000", "tcp", 29),
+            ("int ipv4 set dynamicport tcp prot=udp 1 2", "prot=udp", 29),
+            ("int ipv4 show dynamicport tcp start=1", "start", 30),
+            ("int ipv4 show dynamicport tcp forever", "forever", 30),
+            ("int ipv4 add excludedportrange tcp 0 1", "0", 35),
+            ("int ipv4 add excludedportrange tcp 80 0", "0", 38),
+            ("int ipv4 add excludedportrange tcp 65535 2", "2", 41),
+            ("int ipv4 add dynamicport tcp 80 1", "", 33),
+            ("int ipv4 set excludedportrange tcp 80 1", "", 39),
+            ("advfirewall set allprofiles state off", "advfirewall set allprofiles state off", 0),
+            (" int ipv4", "int ipv4", 1),
+            ("", "", 0),
+        ] {
+            let e = text.parse::<Command>().expect_err(text);
+            assert_eq!((e.part.as_str(), e.at), (part, at), "{text}: {e}");
+            assert!(!e.remedy.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_about_something_else() {
+        for text in [
+            "advfirewall set allprofiles state off",
+            "int ipv4 show addresses",
+            "int tcp show global",
+            "int ipv4 reset",
+            "ip show dynamicport tcp",
+        ] {
+            assert_eq!(command(text), Ok(None), "{text}");
+        }
+    }
+}
