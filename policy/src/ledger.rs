@@ -5,7 +5,7 @@
 
 mod change;
 
-pub use change::{Change, Lift, Refusal, Whose};
+pub use change::{Change, Lift, Refusal, Untold, Whose};
 
 use crate::legal::Act;
 use crate::{PortRange, Scope, ScopeSet};

@@ -38,7 +38,7 @@ pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
 pub use entropy::{Entropy, mix};
 pub use events::{EVENTS, Event, NAME, Ring, Verdict};
 pub use fault::{Fault, exhausted};
-pub use ledger::{Change, ENTRIES, Entry, Ledger, Lift, Owner, Refusal, Whose, scopes_of};
+pub use ledger::{Change, ENTRIES, Entry, Ledger, Lift, Owner, Refusal, Untold, Whose, scopes_of};
 pub use legal::{Act, Legal, LegalRule};
 pub use mechanism::{Mechanism, Try};
 pub use order::Order;

@@ -153,7 +153,7 @@ mod tests {
     fn a_process_keeps_its_place_and_the_dead_make_room() {
         let region = Region::boxed(&[]);
         let enter = |n: u32, alive: &dyn Fn(&Owner) -> bool| {
-            region.processes.enter(&process(n), b"a-program-of-16b", 3, alive).map(|place| core::ptr::from_ref(place))
+            region.processes.enter(&process(n), b"a-program-of-16b", 3, alive).map(core::ptr::from_ref)
         };
         let first = enter(1, &|_| true).unwrap();
         assert_eq!(enter(1, &|_| true), Some(first));

@@ -2,7 +2,7 @@
 
 use portshim_policy::{
     Act, Call, Change, ENTRIES, Effective, Entry, Legal, Lift, Order, Outcome, Owner, Plan, PortRange, PortSet, Preset,
-    Refusal, Region, Request, Scope, ScopeRules, ScopeSet, Sharing, Step, View, Whose,
+    Refusal, Region, Request, Scope, ScopeRules, ScopeSet, Sharing, Step, Untold, View, Whose,
 };
 
 const A: Owner = Owner { process: 100, namespace: 1, since: 10 };
@@ -39,7 +39,7 @@ fn writer(region: &Region) -> Change<'_> {
 }
 
 fn enter(region: &Region, act: Act, range: PortRange, owner: Owner) -> Result<Entry, Refusal> {
-    writer(region).enter(act, range, ScopeSet::ALL, owner, |_, _| None)
+    writer(region).enter(act, range, ScopeSet::ALL, owner, |_, _| Ok(None))
 }
 
 fn lift(region: &Region, act: Act, which: Lift, whose: Whose) -> Result<Entry, Refusal> {
@@ -74,8 +74,8 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
 #[test]
 fn entries_count_in_their_scopes_alone_and_for_dual_stack_sockets_in_both() {
     let region = session("linux", None, range(20000, 20009));
-    writer(&region).enter(Act::Reserve, range(20000, 20004), scopes("tcp4"), A, |_, _| None).unwrap();
-    writer(&region).enter(Act::Block, range(20008, 20009), scopes("udp"), A, |_, _| None).unwrap();
+    writer(&region).enter(Act::Reserve, range(20000, 20004), scopes("tcp4"), A, |_, _| Ok(None)).unwrap();
+    writer(&region).enter(Act::Block, range(20008, 20009), scopes("udp"), A, |_, _| Ok(None)).unwrap();
     for (scope, dual, expected) in [
         (Scope::Tcp4, false, "20005-20009"),
         (Scope::Tcp6, false, "20000-20009"),
@@ -158,10 +158,12 @@ fn a_block_is_refused_while_a_port_is_in_use() {
     let region = xp();
     let blocked = writer(&region).enter(Act::Block, range(6000, 6010), ScopeSet::ALL, A, |range, _| {
         assert!(region.ledger.withholds(6005, ScopeSet::ALL), "it must count before the system is asked");
-        Some(range.first() + 3)
+        Ok(Some(range.first() + 3))
     });
     assert!(matches!(blocked, Err(Refusal::InUse(6003))));
     assert!(!region.ledger.withholds(6005, ScopeSet::ALL));
+    let untold = writer(&region).enter(Act::Block, range(6000, 6010), ScopeSet::ALL, A, |_, _| Err(Untold));
+    assert!(matches!(untold, Err(Refusal::Untold)) && region.ledger.is_empty());
     // A reservation does not ask.
     writer(&region).enter(Act::Reserve, range(4000, 4001), ScopeSet::ALL, A, |_, _| panic!("asked")).unwrap();
 }
@@ -200,7 +202,7 @@ fn windows_since_vista_keeps_reservations_apart() {
         }
     }
     enter(&region, Act::Block, range(50010, 50019), B).unwrap();
-    let used = writer(&region).enter(Act::Reserve, range(51000, 51009), ScopeSet::ALL, A, |_, _| Some(51001));
+    let used = writer(&region).enter(Act::Reserve, range(51000, 51009), ScopeSet::ALL, A, |_, _| Ok(Some(51001)));
     assert!(matches!(used, Err(Refusal::InUse(51001))));
     assert_eq!(region.ledger.entries().count(), 2);
 }
@@ -213,7 +215,7 @@ fn a_full_ledger_says_so_and_the_dead_make_room() {
     }
     assert!(matches!(enter(&region, Act::Reserve, range(9, 9), A), Err(Refusal::Full)));
     let change = Change::begin(&region, A, |owner| owner.process != B.process).unwrap();
-    change.enter(Act::Block, range(9, 9), ScopeSet::ALL, A, |_, _| None).unwrap();
+    change.enter(Act::Block, range(9, 9), ScopeSet::ALL, A, |_, _| Ok(None)).unwrap();
     drop(change);
     assert_eq!(region.ledger.entries().count(), ENTRIES);
     assert!(region.ledger.entries().all(|entry| entry.owner != B));
@@ -258,11 +260,11 @@ fn scribbles_stay_in_bounds() {
             *word = state;
         }
         let rules = region.rules_for(&[b"any"]).unwrap();
-        View::new(rules, &region.ledger, Scope::Tcp4, true, PortRange::ALL).count();
+        let _ = View::new(rules, &region.ledger, Scope::Tcp4, true, PortRange::ALL).count();
         region.ledger.expire(PortRange::ALL, ScopeSet::ALL, |owner| owner.process % 2 == 0);
         let _ = region.ledger.blocker(6000, ScopeSet::ALL, |_| false);
         if let Some(change) = Change::begin(&region, A, |_| false) {
-            let _ = change.enter(Act::Block, range(6000, 6001), ScopeSet::ALL, A, |_, _| None);
+            let _ = change.enter(Act::Block, range(6000, 6001), ScopeSet::ALL, A, |_, _| Ok(None));
             let _ = change.lift(Act::Block, Lift::From(6000), ScopeSet::ALL, Whose::Any);
         }
     }

@@ -5,6 +5,7 @@
 //! need no port go straight through.
 
 mod address;
+mod api;
 mod attempt;
 mod claim;
 mod diag;

@@ -30,6 +30,10 @@ pub enum Whose {
     Any,
 }
 
+/// The system does not tell which ports are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Untold;
+
 /// Why the ledger stays as it is.
 #[derive(Clone, Copy, Debug)]
 pub enum Refusal {
@@ -37,6 +41,8 @@ pub enum Refusal {
     Illegal(LegalRule),
     /// A socket is bound to this port.
     InUse(u16),
+    /// The system does not tell whether a socket is bound there.
+    Untold,
     /// The model keeps reservations apart, and these ports meet this entry.
     Meets(Entry),
     /// There is no room for another entry.
@@ -50,6 +56,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Illegal(rule) => write!(f, "{rule}"),
             Self::InUse(port) => write!(f, "port {port} is in use"),
+            Self::Untold => f.write_str("the system does not tell which ports are in use"),
             Self::Meets(entry) => {
                 let word = if entry.act == Act::Reserve { "reserved" } else { "blocked" };
                 write!(f, "{} is {word} already", entry.range)
@@ -82,7 +89,7 @@ impl<'a> Change<'a> {
     }
 
     /// Enters a reservation or a block. `in_use` asks the system for a port of the range that some socket,
-    /// of any process, is bound to.
+    /// of any process, is bound to; an error means that it does not tell.
     ///
     /// # Errors
     /// [`Refusal`], and the ledger is as it was.
@@ -92,10 +99,11 @@ impl<'a> Change<'a> {
         range: PortRange,
         scopes: ScopeSet,
         owner: Owner,
-        in_use: impl FnOnce(PortRange, ScopeSet) -> Option<u16>,
+        in_use: impl FnOnce(PortRange, ScopeSet) -> Result<Option<u16>, Untold>,
     ) -> Result<Entry, Refusal> {
         let legal = self.region.legal();
-        if !legal.allows(act, range) && !(act == Act::Reserve && self.is_dynamic(range, scopes)) {
+        let allowed = legal.allows(act, range) || act == Act::Reserve && self.is_dynamic(range, scopes);
+        if !allowed {
             return Err(Refusal::Illegal(legal.rule(act)));
         }
         let apart = legal.preset.apart.is_some();
@@ -109,13 +117,17 @@ impl<'a> Change<'a> {
         let entry = Entry { act, range, scopes, owner, number };
         free.put(&entry);
         // Asked once the entry counts: nobody of the session can bind a port there between question and answer.
-        if (act == Act::Block || apart)
-            && let Some(port) = in_use(range, scopes)
-        {
-            free.ports.store(free.ports().gone().0, Release);
-            return Err(Refusal::InUse(port));
+        let refusal = match act == Act::Block || apart {
+            true => in_use(range, scopes).map_or(Some(Refusal::Untold), |port| port.map(Refusal::InUse)),
+            false => None,
+        };
+        match refusal {
+            Some(refusal) => {
+                free.ports.store(free.ports().gone().0, Release);
+                Err(refusal)
+            }
+            None => Ok(entry),
         }
-        Ok(entry)
     }
 
     /// Whether all ports of the range are ones that the policy itself would hand out: a policy may have

@@ -1,11 +1,14 @@
-//! Asks the kernel whether a connection with a given 4-tuple exists, by sock_diag(7).
+//! Asks the kernel about sockets, by sock_diag(7): whether a connection with a given 4-tuple exists, and
+//! whether any socket at all is bound inside a range.
 
 use super::address::Address;
 use super::sys;
 use core::ffi::c_int;
+use portshim_policy::{PortRange, Scope, ScopeSet, Untold};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
 /// A netlink header, and the request of linux/inet_diag.h after it.
 const REQUEST: usize = 16 + 56;
 /// Where the reply's state and timer stand, after the netlink header.
@@ -13,6 +16,17 @@ const STATE: usize = 16 + 1;
 const EXPIRES: usize = 16 + 4 + 48;
 const TIME_WAIT: u8 = 6;
 const LISTEN: u8 = 10;
+/// The same for the socket's own port and address, and where the attributes begin.
+const PORT: usize = 16 + 4;
+const SOURCE: usize = 16 + 8;
+const ATTRIBUTES: usize = 16 + 72;
+/// Whether a socket of IPv6 keeps to it: an attribute of one byte.
+const SKV6ONLY: u16 = 11;
+/// The kernel's filter for ports: at least, at most.
+const S_GE: u8 = 2;
+const S_LE: u8 = 3;
+/// A request with such a filter of four words.
+const DUMP: usize = REQUEST + 4 + 16;
 /// How long TIME_WAIT lasts on Linux (TCP_TIMEWAIT_LEN), and how old it must be before the kernel's
 /// own connect takes over a loopback tuple (tcp_tw_reuse = 2, tcp_tw_reuse_delay), in milliseconds.
 const TIME_WAIT_LASTS: u32 = 60_000;
@@ -58,10 +72,116 @@ impl Diag {
     }
 }
 
+/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in TIME_WAIT.
+pub(crate) fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>, Untold> {
+    let [v4, v6] = [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]];
+    for (n, protocols) in
+        [&[libc::IPPROTO_TCP][..], &[libc::IPPROTO_UDP, libc::IPPROTO_UDPLITE]].into_iter().enumerate()
+    {
+        let wants = (scopes.contains(v4[n]), scopes.contains(v6[n]));
+        if wants == (false, false) {
+            continue;
+        }
+        for protocol in protocols {
+            for family in [libc::AF_INET, libc::AF_INET6] {
+                if family == libc::AF_INET && !wants.0 {
+                    continue;
+                }
+                let diag = Diag::open().ok_or(Untold)?;
+                match diag.bound(family, *protocol, range, wants) {
+                    // A kernel without UDP-Lite has none of its sockets.
+                    Err(Untold) if *protocol == libc::IPPROTO_UDPLITE => {}
+                    Ok(None) => {}
+                    told => return told,
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl Diag {
+    /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as `wants` says.
+    fn bound(
+        &self,
+        family: c_int,
+        protocol: c_int,
+        range: PortRange,
+        wants: (bool, bool),
+    ) -> Result<Option<u16>, Untold> {
+        sys::send(self.fd, &dump(family, protocol, range)).map_err(|_| Untold)?;
+        let mut reply = [0u8; 8192];
+        loop {
+            let len = sys::recv(self.fd, &mut reply).map_err(|_| Untold)?;
+            let mut left = &reply[..len];
+            while let Some((header, _)) = left.split_at_checked(16) {
+                let size = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
+                let Some(message) = left.get(..size).filter(|message| message.len() >= 16) else { return Err(Untold) };
+                match u16::from_ne_bytes([header[4], header[5]]) {
+                    SOCK_DIAG_BY_FAMILY if message.len() >= ATTRIBUTES => {
+                        let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
+                        if range.contains(port) && takes(message, family, wants) {
+                            return Ok(Some(port));
+                        }
+                    }
+                    NLMSG_DONE => return Ok(None),
+                    _ => return Err(Untold),
+                }
+                left = left.get(size.next_multiple_of(4)..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+/// Whether this socket takes its port in a family that is asked for: IPv4, IPv6.
+fn takes(message: &[u8], family: c_int, (v4, v6): (bool, bool)) -> bool {
+    if family == libc::AF_INET {
+        return v4;
+    }
+    let address = &message[SOURCE..SOURCE + 16];
+    if address[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] {
+        return v4;
+    }
+    v6 || v4 && address == [0; 16] && !is_v6_only(&message[ATTRIBUTES..])
+}
+
+fn is_v6_only(mut attributes: &[u8]) -> bool {
+    while let Some((header, rest)) = attributes.split_at_checked(4) {
+        let (size, kind) = (u16::from_ne_bytes([header[0], header[1]]), u16::from_ne_bytes([header[2], header[3]]));
+        if kind == SKV6ONLY {
+            return rest.first().is_some_and(|only| *only != 0);
+        }
+        attributes = attributes.get(usize::from(size).max(4).next_multiple_of(4)..).unwrap_or_default();
+    }
+    false
+}
+
 impl Drop for Diag {
     fn drop(&mut self) {
         sys::close(self.fd);
     }
+}
+
+/// A request for all sockets of a family and protocol whose own port lies in `range`.
+fn dump(family: c_int, protocol: c_int, range: PortRange) -> [u8; DUMP] {
+    let mut message = [0; DUMP];
+    message[..4].copy_from_slice(&(DUMP as u32).to_ne_bytes());
+    message[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    message[6..8].copy_from_slice(&((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
+    message[16] = family as u8;
+    message[17] = protocol as u8;
+    message[20..24].copy_from_slice(&u32::MAX.to_ne_bytes());
+    let filter = &mut message[REQUEST..];
+    filter[..2].copy_from_slice(&20u16.to_ne_bytes());
+    filter[2..4].copy_from_slice(&1u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE
+    // Each comparison says how far to go on where it holds, and where it does not: there, past the end.
+    for (at, code, past, port) in [(4, S_GE, 20u16, range.first()), (12, S_LE, 12, range.last())] {
+        filter[at] = code;
+        filter[at + 1] = 8;
+        filter[at + 2..at + 4].copy_from_slice(&past.to_ne_bytes());
+        filter[at + 6..at + 8].copy_from_slice(&port.to_ne_bytes());
+    }
+    message
 }
 
 /// `struct nlmsghdr` and `struct inet_diag_req_v2`, as bytes.

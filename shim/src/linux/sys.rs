@@ -210,6 +210,13 @@ pub(crate) fn pause() {
     let _ = unsafe { call!(sched_yield) };
 }
 
+/// Sleeps for a millisecond, or until a signal comes.
+pub(crate) fn rest() {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    // SAFETY: the kernel reads one timespec, and is asked to write none.
+    let _ = unsafe { call!(nanosleep, &raw const time, 0) };
+}
+
 /// Maps `len` bytes, readable, writable and shared with children: of `fd`, or zeroes where there is none.
 pub(crate) fn map_shared(fd: Option<c_int>, len: usize) -> Result<*mut u8> {
     let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };

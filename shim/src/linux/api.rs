@@ -1,0 +1,146 @@
+//! What a program may ask of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
+//! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
+
+use super::{diag, errno, liveness, session, sys};
+use core::ffi::{c_char, c_int, c_uint};
+use core::fmt::{self, Write};
+use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Whose};
+
+/// The version of `portshim.h` that this library answers to.
+const VERSION: c_int = 1;
+/// How often the turn to write is asked for, at a millisecond's distance, before its holder is told to be busy.
+const PATIENCE: u32 = 1000;
+
+/// `int portshim_version(void)`.
+#[unsafe(no_mangle)]
+extern "C" fn portshim_version() -> c_int {
+    VERSION
+}
+
+/// `int portshim_reserve(unsigned first, unsigned last, unsigned scopes)`.
+#[unsafe(no_mangle)]
+extern "C" fn portshim_reserve(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
+    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Act::Reserve, range, scopes)).map(|_| 0))
+}
+
+/// `int portshim_unreserve(unsigned first, unsigned last, unsigned scopes)`.
+#[unsafe(no_mangle)]
+extern "C" fn portshim_unreserve(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
+    let lifted =
+        ports(first, last, scopes).and_then(|(range, scopes)| lift(Act::Reserve, Lift::Holding(range), scopes));
+    answer(lifted.map(|()| 0))
+}
+
+/// `int portshim_block(unsigned first, unsigned last, unsigned scopes)`: the last port, as a handle.
+#[unsafe(no_mangle)]
+extern "C" fn portshim_block(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
+    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Act::Block, range, scopes)))
+}
+
+/// `int portshim_unblock(unsigned first, unsigned scopes)`.
+#[unsafe(no_mangle)]
+extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
+    let lifted =
+        ports(first, first, scopes).and_then(|(range, scopes)| lift(Act::Block, Lift::From(range.first()), scopes));
+    answer(lifted.map(|()| 0))
+}
+
+/// `int portshim_rule(int act, char *buffer, size_t size)`: how long the rule is, without its NUL.
+///
+/// # Safety
+/// `buffer` must be writable for `size` bytes, or `size` 0.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn portshim_rule(act: c_int, buffer: *mut c_char, size: usize) -> c_int {
+    let (Some(session), Ok(act)) = (session::get(), u8::try_from(act)) else {
+        return answer(Err(if session::get().is_none() { libc::ENOTCONN } else { libc::EINVAL }));
+    };
+    let Some(act) = [Act::Reserve, Act::Block].into_iter().find(|known| *known as u8 == act) else {
+        return answer(Err(libc::EINVAL));
+    };
+    let room: &mut [u8] = if size == 0 || buffer.is_null() {
+        &mut []
+    } else {
+        // SAFETY: portshim_rule's caller passes a buffer of `size` bytes.
+        unsafe { core::slice::from_raw_parts_mut(buffer.cast(), size) }
+    };
+    let mut text = Text { room, len: 0 };
+    let _ = write!(text, "{}", session.region.legal().rule(act));
+    let end = text.len.min(text.room.len().saturating_sub(1));
+    if let Some(byte) = text.room.get_mut(end) {
+        *byte = 0;
+    }
+    text.len as c_int
+}
+
+/// Text cut off where a buffer ends.
+struct Text<'a> {
+    room: &'a mut [u8],
+    len: usize,
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            if let Some(place) = self.room.get_mut(self.len) {
+                *place = byte;
+            }
+            self.len += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The ports and scopes that a program names.
+fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> sys::Result<(PortRange, ScopeSet)> {
+    let (Ok(first @ 1..), Ok(last), Ok(bits)) = (u16::try_from(first), u16::try_from(last), u8::try_from(scopes))
+    else {
+        return Err(libc::EINVAL);
+    };
+    let scopes = ScopeSet::from_bits(bits);
+    if bits == 0 || scopes.bits() != bits {
+        return Err(libc::EINVAL);
+    }
+    Ok((PortRange::new(first, last).map_err(|_| libc::EINVAL)?, scopes))
+}
+
+fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
+    let change = begin()?;
+    let entered = change.enter(act, range, scopes, liveness::me(), diag::bound_port);
+    entered.map(|entry| c_int::from(entry.range.last())).map_err(number)
+}
+
+fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
+    let change = begin()?;
+    change.lift(act, which, scopes, Whose::Own(liveness::me())).map(drop).map_err(number)
+}
+
+/// Waits for the turn to write.
+fn begin() -> sys::Result<Change<'static>> {
+    let session = session::get().ok_or(libc::ENOTCONN)?;
+    let thread = liveness::this_thread();
+    for _ in 0..PATIENCE {
+        if let Some(change) = Change::begin(session.region, thread, liveness::is_alive) {
+            return Ok(change);
+        }
+        sys::rest();
+    }
+    Err(libc::EBUSY)
+}
+
+fn number(refusal: Refusal) -> c_int {
+    match refusal {
+        Refusal::Illegal(_) => libc::ERANGE,
+        Refusal::InUse(_) => libc::EADDRINUSE,
+        Refusal::Untold => libc::EOPNOTSUPP,
+        Refusal::Meets(_) => libc::EEXIST,
+        Refusal::Full => libc::ENOSPC,
+        Refusal::Missing => libc::ENOENT,
+    }
+}
+
+fn answer(result: sys::Result<c_int>) -> c_int {
+    result.unwrap_or_else(|error| {
+        errno::set(error);
+        -1
+    })
+}
