@@ -1,5 +1,6 @@
 //! What a policy comes to once every source has been heard: the rules a session is run by.
 
+use crate::privileged::PrivilegedRange;
 use crate::{Order, PortSet, Scope};
 
 /// Whether connections to different peers may share one local port.
@@ -60,6 +61,10 @@ pub struct Effective {
     pub sharing: Sharing,
     /// Makes every choice repeatable; without it choices are random.
     pub seed: Option<u64>,
+    /// What rresvport and bindresvport hand out.
+    pub privileged: PrivilegedRange,
+    /// Below this port a specific bind needs CAP_NET_BIND_SERVICE; `None` leaves that to the kernel.
+    pub unprivileged_start: Option<u16>,
     /// Indexed by [`Scope::index`].
     pub scopes: [ScopeRules; 4],
 }

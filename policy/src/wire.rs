@@ -178,6 +178,7 @@ fn range(text: &[u8]) -> Option<PortRange> {
 mod tests {
     use super::*;
     use crate::ScopeRules;
+    use crate::privileged::PrivilegedRange;
 
     fn effective() -> Effective {
         let set = |text: &str| crate::spec::ports(text, 0).unwrap().into_iter().collect::<PortSet>();
@@ -188,6 +189,8 @@ mod tests {
             order: Order::RandomIncrement,
             sharing: Sharing::Exclusive,
             seed: Some(u64::MAX),
+            privileged: PrivilegedRange::LIBC,
+            unprivileged_start: None,
             scopes: [tcp.clone(), tcp.clone(), tcp, udp6],
         }
     }

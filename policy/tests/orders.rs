@@ -1,5 +1,6 @@
 //! What holds for every order of choice, whatever the ports, the call and the kernel's range.
 
+use portshim_policy::privileged::PrivilegedRange;
 use portshim_policy::{
     Call, Effective, Ledger, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules,
     Sharing, Step, Transport, exhausted,
@@ -85,7 +86,15 @@ fn effective() -> impl Strategy<Value = Effective> {
         prop::option::of(any::<u64>()),
         prop::array::uniform4(scope_rules()),
     )
-        .prop_map(|(order, sharing, seed, scopes)| Effective { matches: None, order, sharing, seed, scopes })
+        .prop_map(|(order, sharing, seed, scopes)| Effective {
+            matches: None,
+            order,
+            sharing,
+            seed,
+            privileged: PrivilegedRange::LIBC,
+            unprivileged_start: None,
+            scopes,
+        })
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -260,7 +269,15 @@ proptest! {
 fn with_ports(order: Order, seed: Option<u64>, ports: &str) -> Effective {
     let dynamic: PortSet = portshim_policy::spec::ports(ports, 0).unwrap().into_iter().collect();
     let scope = ScopeRules { dynamic, ..ScopeRules::default() };
-    Effective { matches: None, order, sharing: Sharing::Tuple, seed, scopes: std::array::from_fn(|_| scope.clone()) }
+    Effective {
+        matches: None,
+        order,
+        sharing: Sharing::Tuple,
+        seed,
+        privileged: PrivilegedRange::LIBC,
+        unprivileged_start: None,
+        scopes: std::array::from_fn(|_| scope.clone()),
+    }
 }
 
 fn bind(scope: Scope) -> Request {

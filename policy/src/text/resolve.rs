@@ -3,6 +3,7 @@
 use super::layer::{Ports, Process, Wishes};
 use super::resolved::Trace;
 use super::{HostSetting, Layer, Origin, Problem, Resolved, Sourced, limits, words};
+use crate::privileged::PrivilegedRange;
 use crate::spec::Spec;
 use crate::{Effective, Legal, MAX_RULES, Order, PortRange, PortSet, Preset, Scope, ScopeRules, ScopeSet};
 
@@ -219,6 +220,8 @@ fn effective(trace: &Trace) -> Effective {
         order: trace.order.value,
         sharing: trace.sharing.value,
         seed: trace.seed.value,
+        privileged: PrivilegedRange::LIBC,
+        unprivileged_start: None,
         scopes: Scope::ALL.map(|scope| ScopeRules {
             dynamic: union(trace.dynamic[scope.index()].iter()),
             reserved: union(trace.reserved(scope)),
