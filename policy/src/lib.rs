@@ -10,6 +10,7 @@
 
 #![deny(unsafe_code)]
 
+mod classes;
 mod effective;
 mod entropy;
 mod events;
@@ -17,9 +18,11 @@ mod fault;
 mod ledger;
 mod legal;
 mod mechanism;
+mod model;
 mod order;
 mod plan;
 mod port;
+mod portrange;
 mod preset;
 pub mod privileged;
 mod processes;
@@ -28,12 +31,14 @@ mod rules;
 mod scope;
 mod set;
 mod shared;
+mod sharing;
 pub mod spec;
 #[cfg(feature = "text")]
 pub mod text;
 mod view;
 pub mod wire;
 
+pub use classes::{Class, ClassRule};
 pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
 pub use entropy::{Entropy, mix};
 pub use events::{EVENTS, Event, NAME, Ring, Verdict};
@@ -41,14 +46,17 @@ pub use fault::{Fault, exhausted};
 pub use ledger::{Change, ENTRIES, Entry, Ledger, Lift, Owner, Refusal, Untold, Whose, scopes_of};
 pub use legal::{Act, Legal, LegalRule};
 pub use mechanism::{Mechanism, Try};
+pub use model::Model;
 pub use order::Order;
 pub use plan::{Call, Outcome, Plan, Request, Step, peer_hash};
 pub use port::{PortRange, RangeError};
-pub use preset::{BlockRule, DynamicLimits, Preset, ReserveRule};
+pub use portrange::{PortRanges, RangeEnd};
+pub use preset::{BlockRule, DynamicError, DynamicLimits, Gone, Preset, Privileged, ReserveRule};
 pub use processes::{Counts, PROCESSES, Process, Processes};
 pub use region::{Header, MAX_RULES, Region, RegionError};
 pub use rules::{MAX_GLOB, Rules};
 pub use scope::{Scope, ScopeSet, Transport};
 pub use set::PortSet;
 pub use shared::{LiveScope, SharedScope, SharedSet};
+pub use sharing::{BindAddress, BindOption, Binder, SecondBind, SecondBinds};
 pub use view::View;

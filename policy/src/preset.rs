@@ -1,7 +1,9 @@
 //! Presets: one table of the port models of operating systems, each with its default range, its
 //! limits, its order of choice, and where that is written down.
 
-use crate::{Order, PortRange, Sharing};
+use crate::classes::{self, ClassRule};
+use crate::privileged::{PrivilegedOrder, PrivilegedRange};
+use crate::{Binder, Order, PortRange, PortRanges, SecondBind, SecondBinds, Sharing};
 
 /// One operating system's port model. All of them stand in [`Preset::ALL`].
 #[derive(Debug, PartialEq, Eq)]
@@ -24,8 +26,18 @@ pub struct Preset {
     /// Where it is written down that reservations made while programs run must keep apart, from each
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
+    /// Settings of older versions of the same system that this one ignores; `None` where there are none.
+    pub gone: Option<Gone>,
     /// Whether a `[linux]` section speaks of this model.
     pub sysctls: bool,
+    /// The ranges that a `[freebsd]` section sets; `None` where it does not speak of this model.
+    pub portrange: Option<PortRanges>,
+    /// The table of classes in that system's documentation.
+    pub classes: &'static [ClassRule],
+    /// What rresvport and bindresvport hand out.
+    pub privileged: Privileged,
+    /// When a second socket may bind a port; `None` where the running kernel's rule is the model's.
+    pub second_binds: Option<&'static SecondBinds>,
     /// What [`Order::Native`] means here; `Native` itself is the running kernel's own order.
     pub native: Order,
     /// Whether connections to different peers share a port, unless told otherwise.
@@ -65,6 +77,53 @@ pub struct BlockRule {
     pub source: &'static str,
 }
 
+/// Why settings of older versions are ignored.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Why `ReservedPorts` is.
+    pub reserved_ports: &'static str,
+    /// Why `MaxUserPort` is.
+    pub max_user_port: &'static str,
+}
+
+/// What rresvport and bindresvport hand out, and where that is written down.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Privileged {
+    /// The ports and their order.
+    pub range: PrivilegedRange,
+    /// Where that is written down.
+    pub source: &'static str,
+}
+
+/// What is wrong with a dynamic range that was asked for by its first port and its number of ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DynamicError {
+    /// It begins too low.
+    StartsLow,
+    /// It has too few ports.
+    TooSmall,
+    /// It ends above 65535.
+    EndsHigh,
+}
+
+impl DynamicLimits {
+    /// The range of `count` ports from `first` on: its last port is `first + count - 1`.
+    ///
+    /// # Errors
+    /// What this model does not allow.
+    pub fn range(&self, first: u32, count: u32) -> Result<PortRange, DynamicError> {
+        if first < u32::from(self.first) {
+            return Err(DynamicError::StartsLow);
+        }
+        if count < self.count {
+            return Err(DynamicError::TooSmall);
+        }
+        let last = first.checked_add(count - 1).and_then(|last| u16::try_from(last).ok());
+        let (Ok(first), Some(last)) = (u16::try_from(first), last) else { return Err(DynamicError::EndsHigh) };
+        PortRange::new(first, last).map_err(|_| DynamicError::EndsHigh)
+    }
+}
+
 const fn ports(first: u16, last: u16) -> Option<PortRange> {
     match PortRange::new(first, last) {
         Ok(range) => Some(range),
@@ -75,6 +134,9 @@ const fn ports(first: u16, last: u16) -> Option<PortRange> {
 /// Values of `MaxUserPort` that Windows takes as they are (KB 196271).
 const MAX_USER_PORT: Option<PortRange> = ports(5000, 65534);
 const CABLE_GUY: &str = "The Cable Guy, December 2005";
+
+/// Programs for Linux call libc's.
+const LIBC: Privileged = Privileged { range: PrivilegedRange::LIBC, source: "glibc 2.36" };
 
 const WINDOWS_XP: Preset = Preset {
     name: "windows-xp",
@@ -88,7 +150,12 @@ const WINDOWS_XP: Preset = Preset {
     },
     block: Some(BlockRule { last: 49151, source: CABLE_GUY }),
     apart: None,
+    gone: None,
     sysctls: false,
+    portrange: None,
+    classes: classes::WINDOWS_2003,
+    privileged: LIBC,
+    second_binds: Some(&SecondBinds::UP_TO_XP),
     native: Order::Sequential,
     sharing: Sharing::Exclusive,
     summary: "1025 to MaxUserPort (5000), one socket per port",
@@ -104,7 +171,12 @@ const LINUX: Preset = Preset {
     reserve: None,
     block: None,
     apart: None,
+    gone: None,
     sysctls: true,
+    portrange: None,
+    classes: classes::LINUX,
+    privileged: LIBC,
+    second_binds: None,
     native: Order::Native,
     sharing: Sharing::Tuple,
     summary: "a Linux kernel as it comes: 32768 to 60999, nothing reserved",
@@ -123,10 +195,22 @@ impl Preset {
         },
         LINUX,
         WINDOWS_XP,
-        Self { name: "windows-2003", aliases: &[], ..WINDOWS_XP },
+        Self {
+            name: "windows-2003",
+            aliases: &["windows-server-2003"],
+            second_binds: Some(&SecondBinds::SINCE_2003),
+            ..WINDOWS_XP
+        },
         Self {
             name: "windows-2003-sp1",
-            aliases: &["windows-2003-sp2", "windows-2003-r2"],
+            aliases: &[
+                "windows-2003-sp2",
+                "windows-2003-r2",
+                "windows-server-2003-sp1",
+                "windows-server-2003-sp2",
+                "windows-server-2003-r2",
+            ],
+            second_binds: Some(&SecondBinds::SINCE_2003),
             // Service pack 1 raised the end of what may be blocked from 49151.
             block: Some(BlockRule { last: 65535, source: CABLE_GUY }),
             summary: "as windows-2003, but ports up to 65535 may be blocked",
@@ -148,6 +232,14 @@ impl Preset {
                 "windows-2019",
                 "windows-2022",
                 "windows-2025",
+                "windows-server-2008",
+                "windows-server-2008-r2",
+                "windows-server-2012",
+                "windows-server-2012-r2",
+                "windows-server-2016",
+                "windows-server-2019",
+                "windows-server-2022",
+                "windows-server-2025",
             ],
             range: ports(49152, 65535),
             max_user_port: None,
@@ -155,7 +247,15 @@ impl Preset {
             reserve: None,
             block: None,
             apart: Some("CreatePersistentTcpPortReservation"),
+            gone: Some(Gone {
+                reserved_ports: "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)",
+                max_user_port: "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
+            }),
             sysctls: false,
+            portrange: None,
+            classes: classes::WINDOWS_VISTA,
+            privileged: LIBC,
+            second_binds: Some(&SecondBinds::SINCE_2003),
             // A random choice is something a socket has to ask for: SO_RANDOMIZE_PORT.
             native: Order::Sequential,
             // A wildcard port is one socket's alone unless sockets ask to share
@@ -170,6 +270,11 @@ impl Preset {
             range: ports(1024, 5000),
             native: Order::Sequential,
             sysctls: false,
+            classes: classes::BSD,
+            privileged: Privileged {
+                range: PrivilegedRange { low: 513, ..PrivilegedRange::LIBC },
+                source: "Stevens, UNIX Network Programming, 2.9",
+            },
             summary: "the original BSD: 1024 to 5000",
             source: "Stevens, UNIX Network Programming, 2.9",
             ..LINUX
@@ -179,6 +284,12 @@ impl Preset {
             range: ports(10000, 65535),
             native: Order::RandomStart,
             sysctls: false,
+            portrange: Some(PortRanges::FREEBSD),
+            classes: classes::FREEBSD,
+            privileged: Privileged {
+                range: PrivilegedRange { high: 1023, low: 600, order: PrivilegedOrder::Down },
+                source: "FreeBSD ip(4): net.inet.ip.portrange.lowfirst, lowlast",
+            },
             summary: "FreeBSD as it comes: 10000 to 65535 from a random start",
             source: "FreeBSD netinet/in.h: IPPORT_EPHEMERALFIRST",
             ..LINUX
@@ -189,6 +300,7 @@ impl Preset {
             range: ports(49152, 65535),
             native: Order::RandomStart,
             sysctls: false,
+            classes: classes::IANA,
             summary: "the ports that IANA never assigns: 49152 to 65535",
             source: "RFC 6335 section 6, RFC 6056 section 3.3.1",
             ..LINUX
@@ -205,6 +317,13 @@ impl Preset {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|preset| preset.name == name || preset.aliases.contains(&name))
+    }
+
+    /// What becomes of a bind of `second` to the port that `first` has, where `same_user` runs both; `None` where the
+    /// running kernel's rule is the model's.
+    #[must_use]
+    pub fn second_bind(&self, first: Binder, second: Binder, same_user: bool) -> Option<SecondBind> {
+        self.second_binds.map(|binds| binds.outcome(first, second, same_user))
     }
 }
 
