@@ -3,7 +3,7 @@
 use crate::cli::Show;
 use crate::failure::Failure;
 use crate::{output, policy};
-use portshim_policy::text::{Shown, ShownPorts, ShownRules, ShownScope};
+use portshim_policy::text::{Shown, ShownClass, ShownPorts, ShownRules, ShownScope, ShownSecondBinds};
 use serde::Serialize;
 
 pub(super) fn show(args: &Show) -> Result<u8, Failure> {
@@ -18,6 +18,9 @@ pub(super) fn show(args: &Show) -> Result<u8, Failure> {
     output::print(&table(file.as_deref(), &shown)).map(|()| 0)
 }
 
+/// How wide a column of ports may become.
+const WIDEST: usize = 32;
+
 /// The policy, and the file that was heard for it.
 #[derive(Serialize)]
 struct WithFile<'a> {
@@ -28,7 +31,8 @@ struct WithFile<'a> {
 }
 
 fn table(file: Option<&str>, shown: &Shown) -> String {
-    let mut text = file.map_or_else(String::new, |file| format!("{:<9} {file}\n", "file"));
+    let mut text = model(shown);
+    text += &file.map_or_else(String::new, |file| format!("{:<9} {file}\n", "file"));
     text += &line("preset", shown.preset.value, &shown.preset.origin.to_string());
     for rules in &shown.rules {
         if let Some(glob) = &rules.matches {
@@ -40,6 +44,51 @@ fn table(file: Option<&str>, shown: &Shown) -> String {
         text.push_str(&one(rules));
     }
     text
+}
+
+/// The model's own tables.
+fn model(shown: &Shown) -> String {
+    let name = shown.preset.value;
+    let setting = shown.max_user_port.map(|port| format!(", MaxUserPort {port}")).unwrap_or_default();
+    let mut text = format!("classes of {name}{setting}\n");
+    let ports = |class: &ShownClass| match class.scope.as_str() {
+        "all" => class.ports.clone(),
+        scope => format!("{}/{scope}", class.ports),
+    };
+    let width = shown.classes.iter().map(|class| ports(class).len()).filter(|len| *len <= WIDEST).max().unwrap_or(0);
+    for class in &shown.classes {
+        let ShownClass { name, what, source, .. } = class;
+        text += &format!("  {name:<12} {:<width$}  {what} ({source})\n", ports(class));
+    }
+    text.push('\n');
+    if let Some(binds) = &shown.second_binds {
+        text += &second_binds(name, binds);
+        text.push('\n');
+    }
+    text
+}
+
+fn second_binds(name: &str, binds: &ShownSecondBinds) -> String {
+    let row = |first: &str, cells: &[String]| {
+        let mut line = format!("  {first:<14}");
+        for (cell, second) in cells.iter().zip(&binds.seconds) {
+            line += &format!("  {cell:<width$}", width = second.len());
+        }
+        format!("{}\n", line.trim_end())
+    };
+    let mut text = format!("second binds under {name}, * to any address, 1 to one address ({})\n", binds.source);
+    text += &row("first \\ second", &binds.seconds);
+    for binds in &binds.rows {
+        text += &row(&binds.first, &binds.same_user);
+    }
+    let differing: Vec<_> = binds.rows.iter().filter(|row| row.same_user != row.other_user).collect();
+    if !differing.is_empty() {
+        text += "  where another user runs the second:\n";
+    }
+    for binds in differing {
+        text += &row(&binds.first, &binds.other_user);
+    }
+    text + &format!("  {}\n", binds.note)
 }
 
 fn one(rules: &ShownRules) -> String {

@@ -139,8 +139,8 @@ impl Resolved {
         let wildcard = if class == Class::Dynamic { "a wildcard bind may get it" } else { "a wildcard bind skips it" };
         let specific = if class == Class::Blocked {
             "a specific bind is refused (EACCES)".to_owned()
-        } else if port < self.unprivileged_start {
-            format!("a specific bind needs privilege, as for every port below {}", self.unprivileged_start)
+        } else if port < self.model.unprivileged_start {
+            format!("a specific bind needs privilege, as for every port below {}", self.model.unprivileged_start)
         } else {
             "a specific bind succeeds".to_owned()
         };

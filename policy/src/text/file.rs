@@ -1,8 +1,10 @@
 //! The policy file: TOML in, a [`Layer`] or every problem out.
 
+mod sections;
+
 use super::layer::{self, Ports, Process, Wishes};
 use super::source::Source;
-use super::{Layer, Origin, Problem, Sourced, registry, sysctl, words};
+use super::{Layer, Origin, Problem, Sourced, words};
 use crate::spec::{Spec, SpecError};
 use crate::{MAX_GLOB, PortRange, ScopeSet};
 use core::ops::Range;
@@ -45,7 +47,7 @@ struct Reader<'a> {
 }
 
 /// A line that is right, for each key that is not a SPEC.
-const EXAMPLES: [(&str, &str); 9] = [
+const EXAMPLES: [(&str, &str); 16] = [
     ("preset", "preset = \"windows-2003-sp1\""),
     ("select", "select = \"sequential\""),
     ("sharing", "sharing = \"tuple\""),
@@ -54,6 +56,13 @@ const EXAMPLES: [(&str, &str); 9] = [
     ("reserved-ports", "\"4000-4000\""),
     ("ip_local_port_range", "ip_local_port_range = \"32768 60999\""),
     ("ip_local_reserved_ports", "ip_local_reserved_ports = \"8080,9148\""),
+    ("ip_unprivileged_port_start", "ip_unprivileged_port_start = 1024"),
+    ("first", "first = 10000"),
+    ("last", "last = 65535"),
+    ("hifirst", "hifirst = 49152"),
+    ("hilast", "hilast = 65535"),
+    ("lowfirst", "lowfirst = 1023"),
+    ("lowlast", "lowlast = 600"),
     ("match", "match = \"java*\""),
 ];
 
@@ -63,14 +72,17 @@ fn example(key: &str) -> &'static str {
 
 impl Reader<'_> {
     fn layer(&mut self, table: &DeTable<'_>) -> Layer {
-        const KEYS: &[&str] =
-            &["preset", "select", "sharing", "seed", "windows", "linux", "dynamic", "reserve", "block", "process"];
+        const KEYS: &[&str] = &[
+            "preset", "select", "sharing", "seed", "windows", "linux", "freebsd", "dynamic", "reserve", "block",
+            "process",
+        ];
         let mut layer = Layer::new();
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "preset" => layer.preset = self.string(value, "preset", layer::preset),
                 "windows" => self.section(value, "windows", |r, t| r.windows(t, &mut layer)),
                 "linux" => self.section(value, "linux", |r, t| r.linux(t, &mut layer)),
+                "freebsd" => self.section(value, "freebsd", |r, t| r.freebsd(t, &mut layer)),
                 "process" => self.processes(value, &mut layer),
                 name => {
                     if !self.wish(name, value, "", &mut layer.wishes) {
@@ -80,52 +92,6 @@ impl Reader<'_> {
             }
         }
         layer
-    }
-
-    fn windows(&mut self, table: &DeTable<'_>, layer: &mut Layer) {
-        for (key, value) in in_order(table) {
-            match &**key.get_ref() {
-                "max-user-port" => {
-                    layer.max_user_port = self.number(value, "windows.max-user-port", words::max_user_port);
-                }
-                "reserved-ports" => {
-                    let path = "windows.reserved-ports";
-                    let DeValue::Array(lines) = value.get_ref() else {
-                        self.wrong(
-                            value,
-                            path,
-                            "an array of strings",
-                            "reserved-ports = [\"4000-4000\", \"4500-4510\"]",
-                        );
-                        continue;
-                    };
-                    for line in lines.iter() {
-                        let read = |text: &str| registry::reserved_range(text).map(|range| vec![range]);
-                        layer.registry_reserved.extend(self.listed(line, path, read));
-                    }
-                }
-                name => self.unknown(key.span(), name, "[windows]", &["max-user-port", "reserved-ports"]),
-            }
-        }
-    }
-
-    fn linux(&mut self, table: &DeTable<'_>, layer: &mut Layer) {
-        const KEYS: &[&str] = &["ip_local_port_range", "ip_local_reserved_ports"];
-        for (key, value) in in_order(table) {
-            match &**key.get_ref() {
-                "ip_local_port_range" => {
-                    layer.sysctl_range = self.string(value, "linux.ip_local_port_range", |text, origin| {
-                        let range = sysctl::local_port_range(text).map_err(|e| words::spec(origin, text, &e))?;
-                        Ok(Sourced::new(range, origin.clone()))
-                    });
-                }
-                "ip_local_reserved_ports" => {
-                    let ports = self.listed(value, "linux.ip_local_reserved_ports", sysctl::reserved_ports);
-                    layer.sysctl_reserved.extend(ports.filter(|p| !p.value.ports.is_empty()));
-                }
-                name => self.unknown(key.span(), name, "[linux]", KEYS),
-            }
-        }
     }
 
     fn processes(&mut self, value: &Value<'_>, layer: &mut Layer) {

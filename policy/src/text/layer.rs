@@ -2,7 +2,7 @@
 
 use super::{Origin, Problem, Sourced, file, words};
 use crate::spec::{self, Spec};
-use crate::{Order, PortRange, Preset, ScopeSet, Sharing};
+use crate::{Order, PortRange, Preset, RangeEnd, ScopeSet, Sharing};
 
 /// Everything that can be asked for in one word: by an option, or by an environment variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,12 @@ pub struct Layer {
     pub(super) sysctl_range: Option<Sourced<PortRange>>,
     /// `linux.ip_local_reserved_ports`: holds under `host` and `linux`.
     pub(super) sysctl_reserved: Vec<Ports>,
+    /// `linux.ip_unprivileged_port_start`: holds under `host` and `linux`.
+    pub(super) unprivileged_start: Option<Sourced<u16>>,
+    /// `freebsd.first` and its like, as given: they hold under `freebsd`.
+    pub(super) range_ends: Vec<Sourced<(RangeEnd, u64)>>,
+    /// `freebsd.randomized`: holds under `freebsd`.
+    pub(super) randomized: Option<Sourced<bool>>,
     pub(super) processes: Vec<Process>,
 }
 

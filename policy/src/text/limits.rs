@@ -3,14 +3,13 @@
 use super::layer::Ports;
 use super::resolved::Trace;
 use super::{Origin, Problem, words};
-use crate::{Act, Effective, Legal, Preset, Scope, ScopeSet};
+use crate::{Act, Effective, Legal, Scope, ScopeSet};
 
 /// Checks the rules for one program and adds what is wrong, once for each cause.
 pub(super) fn check(
     trace: &Trace,
     rules: &Effective,
-    preset: &'static Preset,
-    max_user_port: Option<u16>,
+    legal: &Legal,
     unprivileged_start: u16,
     problems: &mut Vec<Problem>,
 ) {
@@ -19,10 +18,10 @@ pub(super) fn check(
             problems.push(problem);
         }
     };
-    let legal = Legal { preset, max_user_port };
+    let preset = legal.preset;
     for part in &trace.blocked {
         for range in part.value.ports.iter().filter(|range| !legal.allows(Act::Block, **range)) {
-            add(words::not_blockable(&part.origin, *range, &legal));
+            add(words::not_blockable(&part.origin, *range, legal));
         }
     }
     for scope in Scope::ALL {

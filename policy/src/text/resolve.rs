@@ -2,10 +2,10 @@
 
 use super::layer::{Ports, Process, Wishes};
 use super::resolved::Trace;
+use super::settings::{self, Settings};
 use super::{HostSetting, Layer, Origin, Problem, Resolved, Sourced, limits, words};
-use crate::privileged::PrivilegedRange;
 use crate::spec::Spec;
-use crate::{Effective, Legal, MAX_RULES, Order, PortRange, PortSet, Preset, Scope, ScopeRules, ScopeSet};
+use crate::{Effective, MAX_RULES, Order, PortRange, PortSet, Preset, RangeEnd, Scope, ScopeRules, ScopeSet};
 
 /// The settings of the host that a policy depends on, read by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,8 @@ impl Default for HostSettings {
 /// What `layers` come to, the one with the highest precedence first: options, environment, file.
 ///
 /// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a layer
-/// the narrower scope wins, ranges for the same scopes add up, and `max-user-port` or
-/// `ip_local_port_range` count as a range for all scopes that any other range overrides. Reserved and
+/// the narrower scope wins, ranges for the same scopes add up, and `max-user-port`, `ip_local_port_range`
+/// or FreeBSD's `first` and `last` count as a range for all scopes that any other range overrides. Reserved and
 /// blocked ports of all layers add up. A `[[process]]` overrides the general rules of its own layer
 /// and of those below it.
 ///
@@ -45,9 +45,8 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
         .find_map(|layer| layer.preset.clone())
         .unwrap_or_else(|| Sourced::new(Preset::host(), Origin::Default));
     let mut problems = Vec::new();
-    let stack = Stack { layers, host, preset: preset.value };
-    stack.sections_of_other_models(&mut problems);
-    let max_user_port = stack.max_user_port(&mut problems);
+    let settings = settings::settings(layers, host, preset.value, &mut problems);
+    let stack = Stack { layers, host, preset: preset.value, settings: &settings };
 
     // Each of them would be worked out port by port.
     if let Some(process) = layers.iter().flat_map(|layer| &layer.processes).nth(MAX_RULES - 1) {
@@ -60,15 +59,15 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
     }
     traces.push(stack.trace(None));
 
-    let rules: Vec<_> = traces.iter().map(effective).collect();
+    let rules: Vec<_> = traces.iter().map(|trace| effective(trace, &settings)).collect();
     for (trace, rules) in traces.iter().zip(&rules) {
-        limits::check(trace, rules, preset.value, max_user_port, host.unprivileged_start, &mut problems);
+        limits::check(trace, rules, &settings.model.legal(), host.unprivileged_start, &mut problems);
     }
     if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
-    let legal = Legal { preset: preset.value, max_user_port };
-    Ok(Resolved { preset, rules, legal, warnings: problems, traces, unprivileged_start: host.unprivileged_start })
+    let model = settings.model;
+    Ok(Resolved { preset, rules, legal: model.legal(), model, warnings: problems, traces })
 }
 
 /// All that is heard, over the preset.
@@ -76,6 +75,7 @@ struct Stack<'a> {
     layers: &'a [Layer],
     host: &'a HostSettings,
     preset: &'static Preset,
+    settings: &'a Settings,
 }
 
 impl Stack<'_> {
@@ -96,7 +96,7 @@ impl Stack<'_> {
         };
         Trace {
             matches: None,
-            order: Sourced::new(preset.native, own.clone()),
+            order: self.native(),
             sharing: Sourced::new(preset.sharing, own),
             seed: Sourced::new(None, Origin::Default),
             dynamic: core::array::from_fn(|_| vec![everywhere(vec![range], origin.clone())]),
@@ -124,7 +124,7 @@ impl Stack<'_> {
     fn lay_sections(&self, trace: &mut Trace, layer: &Layer) {
         if let (Some(valid), Some(port)) = (self.preset.max_user_port, &layer.max_user_port)
             && let Some(range) = self.preset.range
-            && let Ok(range) = PortRange::new(range.first(), clamp(port.value, valid))
+            && let Ok(range) = PortRange::new(range.first(), settings::clamp(port.value, valid))
         {
             trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], port.origin.clone())]);
         }
@@ -137,11 +137,28 @@ impl Stack<'_> {
             }
             trace.reserved.extend(layer.sysctl_reserved.iter().cloned());
         }
+        let ends = [RangeEnd::First, RangeEnd::Last];
+        if self.preset.portrange.is_some()
+            && let Some(end) = layer.range_ends.iter().find(|end| ends.contains(&end.value.0))
+        {
+            let range = self.settings.model.range;
+            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], end.origin.clone())]);
+        }
+    }
+
+    /// The model's own order, and the setting that makes it so.
+    fn native(&self) -> Sourced<Order> {
+        let own = Origin::Preset { name: self.preset.name, source: self.preset.source };
+        let order = self.settings.model.order();
+        let switch = self.layers.iter().find_map(|layer| layer.randomized.as_ref());
+        let switch = switch.filter(|_| order != self.preset.native);
+        Sourced::new(order, switch.map_or(own, |switch| switch.origin.clone()))
     }
 
     fn lay(&self, trace: &mut Trace, wishes: &Wishes) {
         if let Some(select) = &wishes.select {
-            trace.order = select.map(|order| if *order == Order::Native { self.preset.native } else { *order });
+            let native = self.settings.model.order();
+            trace.order = select.map(|order| if *order == Order::Native { native } else { *order });
         }
         if let Some(sharing) = &wishes.sharing {
             trace.sharing = sharing.clone();
@@ -159,59 +176,13 @@ impl Stack<'_> {
         trace.reserved.extend(wishes.reserve.iter().cloned());
         trace.blocked.extend(wishes.block.iter().cloned());
     }
-
-    /// Says which parts are about another model than the preset's: a mistake on the command line,
-    /// worth knowing in a file, which may be made for several.
-    fn sections_of_other_models(&self, problems: &mut Vec<Problem>) {
-        for layer in self.layers {
-            let mut windows = Vec::new();
-            if self.preset.max_user_port.is_none() {
-                windows.extend(layer.max_user_port.as_ref().map(|p| &p.origin));
-                windows.extend(layer.registry_reserved.first().map(|p| &p.origin));
-            }
-            let mut linux = Vec::new();
-            if !self.preset.sysctls {
-                linux.extend(layer.sysctl_range.as_ref().map(|p| &p.origin));
-                linux.extend(layer.sysctl_reserved.first().map(|p| &p.origin));
-            }
-            for (origins, about_windows) in [(windows, true), (linux, false)] {
-                let fits = |p: &&Preset| if about_windows { p.max_user_port.is_some() } else { p.sysctls };
-                let fitting: Vec<_> = Preset::ALL.iter().filter(fits).map(|p| p.name).collect();
-                for origin in origins {
-                    let (message, help) = words::other_model(origin, self.preset, &fitting);
-                    problems.push(match origin {
-                        Origin::File { .. } => Problem::warning(origin, message, help),
-                        _ => Problem::error(origin, message, help),
-                    });
-                }
-            }
-        }
-    }
-
-    /// The last port of the model's range where that is a setting, and a word where it was clamped.
-    fn max_user_port(&self, problems: &mut Vec<Problem>) -> Option<u16> {
-        let valid = self.preset.max_user_port?;
-        let Some(asked) = self.layers.iter().find_map(|layer| layer.max_user_port.as_ref()) else {
-            return self.preset.range.map(PortRange::last);
-        };
-        let taken = clamp(asked.value, valid);
-        if u64::from(taken) != asked.value {
-            problems.push(words::clamped(&asked.origin, asked.value, valid, taken));
-        }
-        Some(taken)
-    }
 }
 
 fn everywhere(ports: Vec<PortRange>, origin: Origin) -> Ports {
     Sourced::new(Spec { ports, scopes: ScopeSet::ALL }, origin)
 }
 
-/// The nearest valid value, as Windows takes it (KB 196271).
-fn clamp(port: u64, valid: PortRange) -> u16 {
-    u16::try_from(port).unwrap_or(u16::MAX).clamp(valid.first(), valid.last())
-}
-
-fn effective(trace: &Trace) -> Effective {
+fn effective(trace: &Trace, settings: &Settings) -> Effective {
     fn union<'a>(parts: impl Iterator<Item = &'a Ports>) -> PortSet {
         parts.flat_map(|p| p.value.ports.iter().copied()).collect()
     }
@@ -220,8 +191,8 @@ fn effective(trace: &Trace) -> Effective {
         order: trace.order.value,
         sharing: trace.sharing.value,
         seed: trace.seed.value,
-        privileged: PrivilegedRange::LIBC,
-        unprivileged_start: None,
+        privileged: settings.model.privileged(),
+        unprivileged_start: settings.unprivileged_start,
         scopes: Scope::ALL.map(|scope| ScopeRules {
             dynamic: union(trace.dynamic[scope.index()].iter()),
             reserved: union(trace.reserved(scope)),

@@ -2,7 +2,7 @@
 
 use super::layer::Ports;
 use super::{Problem, Sourced};
-use crate::{Effective, Legal, Order, Preset, Scope, Sharing};
+use crate::{Effective, Legal, Model, Order, Preset, Scope, Sharing};
 
 /// A resolved policy.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Resolved {
     pub warnings: Vec<Problem>,
     /// Where the rules came from, one entry for each of [`Resolved::rules`].
     pub(super) traces: Vec<Trace>,
-    /// Below this port a specific bind needs privilege.
-    pub(super) unprivileged_start: u16,
+    /// The port model with its settings.
+    pub model: Model,
 }
 
 /// Where the parts of one program's rules came from.

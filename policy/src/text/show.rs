@@ -2,18 +2,85 @@
 
 use super::layer::Ports;
 use super::{Problem, Resolved, Sourced};
-use crate::Scope;
+use crate::{Binder, Class, Scope, SecondBinds};
 use serde::Serialize;
 
 /// The effective policy. This is what `portshim show --json` writes; fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
+    /// The classes of ports, as the tables in that system's documentation have them, under the model's settings.
+    pub classes: Vec<ShownClass>,
+    /// `MaxUserPort`, as it counts; `null` in a model that has none.
+    pub max_user_port: Option<u16>,
+    /// When a second socket may bind a port, where the model has a rule of its own; `null` elsewhere.
+    pub second_binds: Option<ShownSecondBinds>,
     /// The preset's name.
     pub preset: Sourced<&'static str>,
     /// One entry for each `[[process]]`, in the order in which they are tried, then one for all others.
     pub rules: Vec<ShownRules>,
     /// What will not be done as it was written.
     pub warnings: Vec<Problem>,
+}
+
+/// A class of ports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownClass {
+    /// What the documentation calls it.
+    pub name: &'static str,
+    /// The ports: `1025-5000,49152-65535`; `none` where there are none.
+    pub ports: String,
+    /// Where it is these ports: `all`, `tcp`, `udp4` and the like.
+    pub scope: String,
+    /// What they are there for.
+    pub what: String,
+    /// Where that is written down.
+    pub source: &'static str,
+}
+
+/// When a second socket may bind a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownSecondBinds {
+    /// One row for each way of binding the first socket.
+    pub rows: Vec<ShownFirstBind>,
+    /// How the second sockets are bound, column by column: `default *` without an option to any address,
+    /// `reuse 1` with SO_REUSEADDR to one address, `exclusive *` with SO_EXCLUSIVEADDRUSE.
+    pub seconds: Vec<String>,
+    /// What the running system does.
+    pub note: &'static str,
+    /// Where the table is written down.
+    pub source: &'static str,
+}
+
+/// A row: what becomes of each second bind: `ok`, or the error's number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownFirstBind {
+    /// How the first socket is bound.
+    pub first: String,
+    /// Where one user runs both.
+    pub same_user: Vec<String>,
+    /// Where another user runs the second.
+    pub other_user: Vec<String>,
+}
+
+/// A shim can refuse what the kernel allows, not the other way round.
+const NOTE: &str = "programs on Linux share ports by Linux's own rule: see docs/fidelity.md";
+
+impl ShownSecondBinds {
+    fn of(binds: &SecondBinds) -> Self {
+        let outcomes =
+            |first, same_user| Binder::ALL.map(|second| binds.outcome(first, second, same_user).to_string()).to_vec();
+        let row = |first: Binder| ShownFirstBind {
+            first: first.to_string(),
+            same_user: outcomes(first, true),
+            other_user: outcomes(first, false),
+        };
+        Self {
+            rows: Binder::ALL.map(row).to_vec(),
+            seconds: Binder::ALL.map(|second| second.to_string()).to_vec(),
+            note: NOTE,
+            source: binds.source,
+        }
+    }
 }
 
 /// The rules for one program, or for all that no earlier entry matched.
@@ -89,6 +156,21 @@ impl Resolved {
                 })
                 .collect(),
         });
-        Shown { preset: self.preset.map(|p| p.name), rules: rules.collect(), warnings: self.warnings.clone() }
+        let general = self.rules.last().map(|rules| self.model.classes(rules)).unwrap_or_default();
+        let class = |class: Class| ShownClass {
+            name: class.name,
+            ports: class.ports.to_string(),
+            scope: class.scopes.to_string(),
+            what: class.what,
+            source: class.source,
+        };
+        Shown {
+            classes: general.into_iter().map(class).collect(),
+            max_user_port: self.model.max_user_port,
+            second_binds: self.model.preset.second_binds.map(ShownSecondBinds::of),
+            preset: self.preset.map(|p| p.name),
+            rules: rules.collect(),
+            warnings: self.warnings.clone(),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Origin, Problem};
 use crate::spec::{Spec, SpecError};
-use crate::{Act, DynamicLimits, Legal, MAX_GLOB, MAX_RULES, PortRange, Preset, ScopeSet};
+use crate::{Act, DynamicLimits, Legal, MAX_GLOB, MAX_RULES, PortRange, Preset, RangeEnd, ScopeSet};
 
 /// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
@@ -89,6 +89,10 @@ pub(super) fn port(origin: &Origin, text: &str) -> Problem {
     Problem::error(origin, format!("`{text}`: this is not a port number"), "write a number from 1 to 65535")
 }
 
+pub(super) fn unprivileged_start(origin: &Origin, text: &str) -> Problem {
+    Problem::error(origin, format!("`{text}`: this is not a port number"), "write a number from 0 to 65535")
+}
+
 /// `text` is what stands there.
 pub(super) fn syntax(origin: &Origin, message: &str, text: &str) -> Problem {
     // TOML takes 4000-4999 for the beginning of a date.
@@ -110,7 +114,12 @@ pub(super) fn syntax(origin: &Origin, message: &str, text: &str) -> Problem {
 pub(super) fn unknown_key(origin: &Origin, key: &str, home: &str, keys: &[&str]) -> Problem {
     let elsewhere = match key {
         "max-user-port" | "reserved-ports" => Some("it belongs under [windows]"),
-        "ip_local_port_range" | "ip_local_reserved_ports" => Some("it belongs under [linux]"),
+        "ip_local_port_range" | "ip_local_reserved_ports" | "ip_unprivileged_port_start" => {
+            Some("it belongs under [linux]")
+        }
+        "first" | "last" | "hifirst" | "hilast" | "lowfirst" | "lowlast" | "randomized" => {
+            Some("it belongs under [freebsd]")
+        }
         "range" => Some("write [dynamic] and below it all = \"FIRST-LAST\""),
         "match" => Some("it belongs under [[process]]"),
         "ports" | "scope" => Some("it belongs under [[reserve]] or [[block]]"),
@@ -182,14 +191,21 @@ pub(super) fn too_many_processes(origin: &Origin) -> Problem {
     )
 }
 
-/// A section or option that is about another model than the preset's.
-pub(super) fn other_model(origin: &Origin, preset: &Preset, wanted: &[&str]) -> (String, String) {
+/// A section or option that is about another model than the preset's. `why` is what that model's successor says of it.
+pub(super) fn other_model(
+    origin: &Origin,
+    preset: &Preset,
+    wanted: &[&str],
+    why: Option<&'static str>,
+) -> (String, String) {
     let what = match origin {
         Origin::File { key, .. } => format!("`{key}` has no effect"),
         _ => "this has no effect".to_owned(),
     };
-    let message = format!("{what} under preset {}", preset.name);
-    (message, format!("choose one of the presets {}, or leave it out", list(wanted.iter().copied())))
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let message = format!("{what} under preset {}{why}", preset.name);
+    let presets = if let [_] = wanted { "preset" } else { "one of the presets" };
+    (message, format!("choose {presets} {}, or leave it out", list(wanted.iter().copied())))
 }
 
 pub(super) fn clamped(origin: &Origin, asked: u64, valid: PortRange, taken: u16) -> Problem {
@@ -198,6 +214,38 @@ pub(super) fn clamped(origin: &Origin, asked: u64, valid: PortRange, taken: u16)
         origin,
         format!("MaxUserPort {asked} is outside {first}-{last}, so it counts as {taken}, as on Windows (KB 196271)"),
         format!("write {taken}"),
+    )
+}
+
+/// `taken` is what FreeBSD makes of `asked`.
+pub(super) fn range_end(origin: &Origin, end: RangeEnd, asked: u64, taken: u16) -> Problem {
+    let (name, valid) = (end.name(), end.valid());
+    Problem::warning(
+        origin,
+        format!("{name} {asked} is outside {valid}, so it counts as {taken}, as on FreeBSD (in_pcb.c, RANGECHK)"),
+        format!("write {taken}"),
+    )
+}
+
+/// The kernel keeps privileged ports out of the dynamic range.
+pub(super) fn overlaps_privileged(origin: &Origin, start: u16, range: PortRange, of: &Origin) -> Problem {
+    let first = range.first();
+    Problem::error(
+        origin,
+        format!(
+            "{start}: the kernel refuses this (EINVAL): the range {range} of {of} begins below it (ip-sysctl: \
+             ip_unprivileged_port_start)"
+        ),
+        format!("write {first} or less, or let ip_local_port_range begin at {start} or above"),
+    )
+}
+
+/// A host's own limit is above the one asked for.
+pub(super) fn host_keeps_privilege(origin: &Origin, start: u16, host: u16) -> Problem {
+    Problem::warning(
+        origin,
+        format!("{start}: on this host a program needs privilege to bind a port below {host} all the same"),
+        format!("write {host} or more, or set net.ipv4.ip_unprivileged_port_start on this host"),
     )
 }
 
