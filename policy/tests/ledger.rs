@@ -1,5 +1,6 @@
 //! Reserving and blocking at run time, by the rules of each model.
 
+use portshim_policy::privileged::PrivilegedRange;
 use portshim_policy::{
     Act, Call, Change, ENTRIES, Effective, Entry, Legal, Lift, Order, Outcome, Owner, Plan, PortRange, PortSet, Preset,
     Refusal, Region, Request, Scope, ScopeRules, ScopeSet, Sharing, Step, Untold, View, Whose,
@@ -16,6 +17,8 @@ fn session(preset: &str, max_user_port: Option<u16>, dynamic: PortRange) -> Box<
         order: Order::Sequential,
         sharing: Sharing::Exclusive,
         seed: Some(1),
+        privileged: PrivilegedRange::LIBC,
+        unprivileged_start: None,
         scopes: core::array::from_fn(|_| scope.clone()),
     }]);
     region.set_legal(Legal { preset: Preset::named(preset).unwrap(), max_user_port });
