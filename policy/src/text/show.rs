@@ -8,14 +8,14 @@ use serde::Serialize;
 /// The effective policy. This is what `portshim show --json` writes; fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
+    /// The preset's name.
+    pub preset: Sourced<&'static str>,
     /// The classes of ports, as the tables in that system's documentation have them, under the model's settings.
     pub classes: Vec<ShownClass>,
     /// `MaxUserPort`, as it counts; `null` in a model that has none.
     pub max_user_port: Option<u16>,
     /// When a second socket may bind a port, where the model has a rule of its own; `null` elsewhere.
     pub second_binds: Option<ShownSecondBinds>,
-    /// The preset's name.
-    pub preset: Sourced<&'static str>,
     /// One entry for each `[[process]]`, in the order in which they are tried, then one for all others.
     pub rules: Vec<ShownRules>,
     /// What will not be done as it was written.

@@ -9,6 +9,14 @@ fn show() {
         &["show", "--preset", "linux", "--range", "20000-20009/tcp", "--reserve", "20003-20005", "--seed", "7"],
         0,
         "\
+classes of linux
+  privileged   0-1023       specific binds need CAP_NET_BIND_SERVICE (ip-sysctl: ip_unprivileged_port_start)
+  local        32768-60999  wildcard binds get one of these (ip-sysctl: ip_local_port_range)
+  reserved     20003-20005  wildcard binds skip these (ip-sysctl: ip_local_reserved_ports)
+  specific     0-65535      specific binds may name these (bind(2))
+  rresvport    512-1023     from 1023 downwards (glibc 2.36)
+  bindresvport 512-1023     from 600 + process % 424 upwards, then from 600, then 512 to 599 (glibc 2.36)
+
 preset    linux                --preset linux
 select    native               preset linux (kernel documentation, ip-sysctl: ip_local_port_range)
 sharing   tuple                preset linux (kernel documentation, ip-sysctl: ip_local_port_range)
