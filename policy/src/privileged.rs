@@ -10,16 +10,32 @@ pub const HIGHEST: u16 = 1023;
 pub const BINDRESVPORT_FIRST: u16 = 600;
 
 /// In which order privileged ports are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum PrivilegedOrder {
     /// As glibc 2.36 was seen to do: rresvport counts down from where its caller says; bindresvport counts up from 600
     /// and the process number, wraps to 600, and tries what lies below only then.
+    #[default]
     Libc = 0,
     /// Both count down: FreeBSD's low range, 1023 to 600.
     Down = 1,
     /// Both count up: FreeBSD's low range where `lowfirst` is below `lowlast`.
     Up = 2,
+}
+
+impl PrivilegedOrder {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Libc, Self::Down, Self::Up];
+
+    /// The word for it in the environment's form of a policy.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Libc => "libc",
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
 }
 
 /// The ports that rresvport and bindresvport hand out, and their order.
@@ -90,16 +106,6 @@ impl PrivilegedRange {
     pub fn base(self) -> u16 {
         BINDRESVPORT_FIRST.clamp(self.low, self.high)
     }
-}
-
-/// The ports rresvport tries in libc's order.
-pub fn rresvport(from: i32) -> impl Iterator<Item = u16> {
-    PrivilegedRange::LIBC.rresvport(from)
-}
-
-/// The ports bindresvport tries in libc's order.
-pub fn bindresvport(offset: u32) -> impl Iterator<Item = u16> {
-    PrivilegedRange::LIBC.bindresvport(offset)
 }
 
 /// Ports one after the other.

@@ -1,6 +1,7 @@
 //! The rules for one program, in shared memory.
 
 use crate::effective::{Effective, Sharing, glob_matches};
+use crate::privileged::{PrivilegedOrder, PrivilegedRange};
 use crate::{Entropy, LiveScope, Order, PortRange, Scope, SharedScope, mix};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -14,7 +15,11 @@ pub struct Rules {
     order: AtomicU32,
     sharing: AtomicU32,
     seeded: AtomicU32,
-    _reserved: AtomicU32,
+    /// Below this port a specific bind needs privilege; 0 leaves that to the system.
+    unprivileged_start: AtomicU32,
+    /// What rresvport hands out: low | high << 16, and the order; 0 for libc's own.
+    privileged: AtomicU32,
+    privileged_order: AtomicU32,
     seed: AtomicU64,
     scopes: [SharedScope; 4],
     live: [LiveScope; 4],
@@ -38,6 +43,25 @@ impl Rules {
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         (self.seeded.load(Relaxed) != 0).then(|| self.seed.load(Relaxed))
+    }
+
+    /// What rresvport and bindresvport hand out.
+    #[must_use]
+    pub fn privileged(&self) -> PrivilegedRange {
+        let (ports, number) = (self.privileged.load(Relaxed), self.privileged_order.load(Relaxed));
+        let order = PrivilegedOrder::ALL.into_iter().find(|order| *order as u32 == number);
+        match PortRange::new(ports as u16, (ports >> 16) as u16) {
+            Ok(range) if range.first() > 0 => {
+                PrivilegedRange { low: range.first(), high: range.last(), order: order.unwrap_or_default() }
+            }
+            _ => PrivilegedRange::LIBC,
+        }
+    }
+
+    /// The port below which a specific bind needs privilege; 0 where that is left to the system.
+    #[must_use]
+    pub fn unprivileged_start(&self) -> u32 {
+        self.unprivileged_start.load(Relaxed)
     }
 
     /// One scope's ports.
@@ -84,6 +108,17 @@ impl Rules {
         self.seeded.store(1, Relaxed);
     }
 
+    /// Sets what rresvport and bindresvport hand out.
+    pub fn set_privileged(&self, range: PrivilegedRange) {
+        self.privileged.store(u32::from(range.low) | u32::from(range.high) << 16, Relaxed);
+        self.privileged_order.store(range.order as u32, Relaxed);
+    }
+
+    /// Sets below which port a specific bind needs privilege.
+    pub fn set_unprivileged_start(&self, port: u16) {
+        self.unprivileged_start.store(port.into(), Relaxed);
+    }
+
     /// Sets which executables these rules are for. Bytes past [`MAX_GLOB`] are dropped.
     pub fn set_glob(&self, glob: &[u8]) {
         for (slot, byte) in self.glob.iter().zip(glob.iter().take(MAX_GLOB)) {
@@ -116,6 +151,10 @@ impl Rules {
         if let Some(seed) = effective.seed {
             self.set_seed(seed);
         }
+        if effective.privileged != PrivilegedRange::LIBC {
+            self.set_privileged(effective.privileged);
+        }
+        self.set_unprivileged_start(effective.unprivileged_start.unwrap_or(0));
         for scope in Scope::ALL {
             let (shared, from) = (self.scope(scope), effective.scope(scope));
             shared.dynamic.fill(&from.dynamic);
@@ -126,4 +165,4 @@ impl Rules {
 }
 
 const _: () =
-    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 24 + 4 * size_of::<SharedScope>() + 4 * size_of::<LiveScope>());
+    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 32 + 4 * size_of::<SharedScope>() + 4 * size_of::<LiveScope>());

@@ -4,6 +4,7 @@
 //! fields; `/` begins the rules for another program. It says what the session's region says, so that
 //! a policy holds where the region cannot be reached, and where there never was one.
 
+use crate::privileged::{PrivilegedOrder, PrivilegedRange};
 use crate::{
     Effective, Legal, MAX_GLOB, MAX_RULES, Order, PortRange, PortSet, Preset, Region, Scope, ScopeSet, Sharing,
 };
@@ -68,6 +69,13 @@ pub fn encode(rules: &[Effective], options: Options) -> String {
         if let Some(seed) = effective.seed {
             fields.push(format!("seed={seed}"));
         }
+        let PrivilegedRange { low, high, order } = effective.privileged;
+        if effective.privileged != PrivilegedRange::LIBC {
+            fields.push(format!("privileged.{}={low}-{high}", order.name()));
+        }
+        if let Some(start) = effective.unprivileged_start {
+            fields.push(format!("unprivileged-start={start}"));
+        }
         for (kind, set_of) in KINDS {
             let mut done = [false; 4];
             for (name, scopes) in ScopeSet::NAMES {
@@ -117,9 +125,18 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
                 b"match" if (1..=MAX_GLOB).contains(&value.len()) => rules.set_glob(value),
                 b"order" => rules.set_order(named(value, Order::ALL, Order::name).ok_or(bad)?),
                 b"sharing" => rules.set_sharing(named(value, Sharing::ALL, Sharing::name).ok_or(bad)?),
+                b"unprivileged-start" => {
+                    rules.set_unprivileged_start(number(value).and_then(|n| u16::try_from(n).ok()).ok_or(bad)?);
+                }
                 b"seed" => rules.set_seed(number(value).ok_or(bad)?),
                 _ => {
                     let dot = key.iter().position(|b| *b == b'.').ok_or(bad)?;
+                    if &key[..dot] == b"privileged" {
+                        let order = named(&key[dot + 1..], PrivilegedOrder::ALL, PrivilegedOrder::name).ok_or(bad)?;
+                        let range = range(value).ok_or(bad)?;
+                        rules.set_privileged(PrivilegedRange { low: range.first(), high: range.last(), order });
+                        continue;
+                    }
                     let scopes = named(&key[dot + 1..], ScopeSet::NAMES, |s| s.0).ok_or(bad)?.1;
                     for range in value.split(|b| *b == b',') {
                         let range = self::range(range).ok_or(bad)?;
@@ -178,7 +195,6 @@ fn range(text: &[u8]) -> Option<PortRange> {
 mod tests {
     use super::*;
     use crate::ScopeRules;
-    use crate::privileged::PrivilegedRange;
 
     fn effective() -> Effective {
         let set = |text: &str| crate::spec::ports(text, 0).unwrap().into_iter().collect::<PortSet>();
@@ -189,15 +205,16 @@ mod tests {
             order: Order::RandomIncrement,
             sharing: Sharing::Exclusive,
             seed: Some(u64::MAX),
-            privileged: PrivilegedRange::LIBC,
-            unprivileged_start: None,
+            privileged: PrivilegedRange { low: 600, high: 1023, order: PrivilegedOrder::Down },
+            unprivileged_start: Some(1024),
             scopes: [tcp.clone(), tcp.clone(), tcp, udp6],
         }
     }
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        let rules = [effective(), Effective { matches: None, seed: None, ..effective() }];
+        let plain = Effective { matches: None, seed: None, unprivileged_start: None, ..effective() };
+        let rules = [effective(), Effective { privileged: PrivilegedRange::LIBC, ..plain }];
         for legal in [
             Legal { preset: Preset::host(), max_user_port: None },
             Legal { preset: Preset::named("windows-2003-sp1").unwrap(), max_user_port: Some(6000) },
@@ -227,6 +244,8 @@ mod tests {
             ("1:seed=99999999999999999999", 1),
             ("1:flavour.tcp=1", 1),
             ("1:match=", 1),
+            ("1:privileged.sideways=1-2", 1),
+            ("1:unprivileged-start=65536", 1),
             ("1:model=windows-95", 1),
             ("1:model=windows-xp:max-user-port=65536", 2),
             ("1", 1),

@@ -160,6 +160,17 @@ pub(crate) fn effective_user() -> u32 {
     unsafe { call!(geteuid) }.unwrap_or(0) as u32
 }
 
+/// Whether this thread has CAP_NET_BIND_SERVICE (capabilities(7)), or there is no telling.
+pub(crate) fn may_bind_privileged() -> bool {
+    const CAP_NET_BIND_SERVICE: u32 = 10;
+    // _LINUX_CAPABILITY_VERSION_3 and this thread; then twice effective, permitted and inheritable.
+    let header = [0x2008_0522_u32, 0];
+    let mut data = [0u32; 6];
+    // SAFETY: capget reads two words and writes six.
+    let told = unsafe { call!(capget, header.as_ptr(), data.as_mut_ptr()) };
+    told.is_err() || data[0] >> CAP_NET_BIND_SERVICE & 1 == 1
+}
+
 /// The process's number.
 pub(crate) fn process() -> u32 {
     // SAFETY: no memory is passed.

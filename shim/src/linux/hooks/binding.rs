@@ -4,7 +4,7 @@ use crate::linux::address::Address;
 use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{errno, hooks, known};
+use crate::linux::{errno, hooks, known, sys};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
@@ -46,11 +46,17 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
 /// Whether a specific bind to this address is refused.
 fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     let (scope, dual) = socket.scope(local, None);
-    let blocked = session.blocks(local.port(), scopes_of(scope, dual));
+    let blocked = session.blocks(local.port(), scopes_of(scope, dual)) || is_privileged(session, local.port());
     if blocked {
         session.note(Call::Bind, scope, Verdict::Refused, local.port());
     }
     blocked
+}
+
+/// Whether the policy keeps `port` for programs with privilege, which this one has not. Where the host does so
+/// as well, the kernel refuses by itself.
+fn is_privileged(session: Session, port: u16) -> bool {
+    u32::from(port) < session.rules.unprivileged_start() && !sys::may_bind_privileged()
 }
 
 fn refuse() -> isize {

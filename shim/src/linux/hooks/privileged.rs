@@ -9,7 +9,7 @@ use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use portshim_policy::{Call, PortRange, Verdict, privileged, scopes_of};
+use portshim_policy::{Call, PortRange, Verdict, scopes_of};
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
 static ROVER: AtomicU32 = AtomicU32::new(0);
@@ -48,9 +48,10 @@ unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> 
     // SAFETY: rresvport(3)'s caller passes a port to start from and to be told.
     let from = unsafe { *port };
     // Like libc's, the pointer tells where the search stands, even where it fails.
-    let mut tried = from.clamp(privileged::LOWEST.into(), privileged::HIGHEST.into()) as u16;
-    let start = tried;
-    let result = first_free(session, fd, &any(family), privileged::rresvport(from).inspect(|port| tried = *port));
+    let range = session.rules.privileged();
+    let start = range.start(from);
+    let mut tried = start;
+    let result = first_free(session, fd, &any(family), range.rresvport(from).inspect(|port| tried = *port));
     let told = if result == Err(libc::EADDRINUSE) { start } else { tried };
     // SAFETY: as above.
     unsafe { *port = c_int::from(told) };
@@ -82,12 +83,10 @@ pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int
         0 => sys::process(),
         next => next,
     };
-    match first_free(session, fd, &local, privileged::bindresvport(offset)) {
+    let range = session.rules.privileged();
+    match first_free(session, fd, &local, range.bindresvport(offset)) {
         Ok(found) => {
-            ROVER.store(
-                u32::from(found.max(privileged::BINDRESVPORT_FIRST) - privileged::BINDRESVPORT_FIRST) + 1,
-                Relaxed,
-            );
+            ROVER.store(u32::from(found.saturating_sub(range.base())) + 1, Relaxed);
             if !address.is_null() {
                 // SAFETY: bindresvport(3)'s caller passes an address to be completed.
                 unsafe { (*address).sin_port = found.to_be() };
@@ -107,8 +106,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     let Some(socket) = Socket::served(fd) else { return Err(libc::EAFNOSUPPORT) };
     let (scope, dual) = socket.scope(local, None);
     let scopes = scopes_of(scope, dual);
-    let privileged = PortRange::new(privileged::LOWEST, privileged::HIGHEST).unwrap_or(PortRange::ALL);
-    let ledger = session.ledger(privileged, scopes);
+    let ledger = session.ledger(PortRange::ALL, scopes);
     let denied = |port: u16| {
         let by_policy = |scope| {
             let ports = session.rules.scope(scope);
