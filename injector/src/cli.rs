@@ -58,6 +58,12 @@ pub(crate) enum Command {
     /// Exit status 0: the program is covered in full; 1: in part or not at all.
     #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
+    /// List the sessions that live: what they run, and which ports they have
+    #[command(after_help = examples::PS)]
+    Ps(Ps),
+    /// Show how full a live session's ports are, who holds them, and what became of requests
+    #[command(after_help = examples::STATUS)]
+    Status(Status),
     /// Print a script that completes portshim's commands and options in a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),
@@ -174,6 +180,36 @@ pub(crate) struct Doctor {
     /// The program; arguments after it do not matter
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true, num_args = 1..)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// `portshim ps`.
+#[derive(Args)]
+pub(crate) struct Ps {
+    /// For programs to read
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// List the processes of each session, and its file
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// The session that a command is about.
+#[derive(Args)]
+pub(crate) struct Of {
+    /// The session: the number of its first process, as `portshim ps` lists it, or of any other; may be left
+    /// out where only one session lives
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+}
+
+/// `portshim status`.
+#[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) session: Of,
+    /// For programs to read
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `portshim completions`.

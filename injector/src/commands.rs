@@ -7,9 +7,13 @@ mod env;
 mod explain;
 mod log;
 mod pages;
+mod ports;
+mod ps;
 mod report;
 mod run;
+mod sessions;
 mod show;
+mod status;
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -28,6 +32,8 @@ pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
         Command::Env(args) => env::env(&args),
         Command::Capture => capture::capture(),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Ps(args) => ps::ps(&args),
+        Command::Status(args) => status::status(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     }

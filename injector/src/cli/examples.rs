@@ -90,6 +90,26 @@ Examples:
   In a script:
     portshim doctor --json ./server | jq -r .coverage";
 
+pub(super) const PS: &str = "\
+Examples:
+  What runs under a policy?
+    portshim ps
+  And which processes are that?
+    portshim ps --verbose
+  In a script, the ID of the session that runs nginx:
+    portshim ps --json | jq -r '.[] | select(.command | startswith(\"nginx\")) | .id'";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  How full is the range? (The only session that lives.)
+    portshim status
+  The session that began with process 4711:
+    portshim status --session 4711
+  Look every second:
+    watch -n 1 portshim status
+  In a script, how many ports of TCP over IPv4 are left:
+    portshim status --json | jq '.rules[-1].scopes[0].free'";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   For bash:

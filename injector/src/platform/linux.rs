@@ -1,5 +1,6 @@
 //! Linux: programs are ELF files, and their loader is asked to preload the shim.
 
+mod diag;
 mod elf;
 #[cfg(not(test))]
 mod entry;
@@ -12,6 +13,8 @@ mod library;
 mod private;
 mod room;
 mod session;
+mod sessions;
+mod sockets;
 mod sweep;
 mod watch;
 
@@ -22,5 +25,7 @@ pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
 pub(crate) use library::{library, nameable};
 pub(crate) use session::Session;
+pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
+pub(crate) use sockets::{Socket, held, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};

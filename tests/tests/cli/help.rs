@@ -2,7 +2,8 @@
 
 use super::sandbox::{Sandbox, succeeded};
 
-const COMMANDS: [&str; 9] = ["run", "show", "check", "explain", "env", "capture", "doctor", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["run", "show", "check", "explain", "env", "capture", "doctor", "ps", "status", "completions", "man"];
 
 #[test]
 fn what_is_mistyped() {

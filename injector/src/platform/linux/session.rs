@@ -98,8 +98,17 @@ fn write(path: &Path, bytes: &[u8], log: bool) -> std::io::Result<File> {
 /// Now, as proc(5) counts the time at which a process started.
 fn ticks() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
-    let second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
-    (Duration::from(now).as_micros() * second.unsigned_abs() as u128 / 1_000_000) as u64
+    (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64
+}
+
+fn ticks_a_second() -> u64 {
+    sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100).unsigned_abs().max(1)
+}
+
+/// How long ago a time was that is counted so; `None` where it is yet to come, or cannot be one.
+pub(super) fn age(then: u64) -> Option<Duration> {
+    let ticks = ticks().checked_sub(then).filter(|_| then != 0)?;
+    Some(Duration::from_secs_f64(ticks as f64 / ticks_a_second() as f64))
 }
 
 fn random() -> Result<[u64; 2], String> {

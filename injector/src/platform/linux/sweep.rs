@@ -2,14 +2,15 @@
 
 use super::private;
 use super::session::{PREFIX, pid_namespace, started};
+use nix::libc;
 use nix::unistd::Pid;
 use portshim_policy::Region;
 use std::cell::LazyCell;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -41,10 +42,11 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
 /// Whether a process has this file mapped, as far as this user may know.
 pub(super) fn is_mapped(path: &Path) -> bool {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    mapped(directory, created(path).unwrap_or(0)).iter().any(|mapped| mapped == name)
+    mapped(directory, created(path).unwrap_or(0)).iter().any(|(_, mapped)| mapped == name)
 }
 
-fn sessions(directory: &Path) -> Vec<OsString> {
+/// The names of the session files in a directory.
+pub(super) fn sessions(directory: &Path) -> Vec<OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
     entries.filter(|name| name.as_bytes().starts_with(PREFIX.as_bytes())).collect()
 }
@@ -70,16 +72,18 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
         return;
     }
     let mapped = mapped(directory, oldest);
-    for orphan in orphans.iter().filter(|orphan| !mapped.contains(orphan)) {
+    for orphan in orphans.iter().filter(|orphan| mapped.iter().all(|(_, name)| name != *orphan)) {
         let _ = fs::remove_file(directory.join(orphan));
     }
 }
 
 /// When a session was made; `None` where its file does not say, because it is being written or was
 /// scribbled over.
-fn created(path: &Path) -> Option<u64> {
+pub(super) fn created(path: &Path) -> Option<u64> {
     let mut header = Vec::new();
-    File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut header)).ok()?;
+    // Whatever lies there under that name, it must not keep us waiting.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    file.and_then(|file| file.take(HEADER).read_to_end(&mut header)).ok()?;
     Region::from_bytes(&header).ok().map(|region| region.header.created.load(Relaxed))
 }
 
@@ -96,7 +100,7 @@ fn populated_namespaces() -> Vec<u64> {
 }
 
 /// The process that made a session, and the namespace that it has this number in.
-fn maker(name: &OsStr) -> Option<(Pid, u64)> {
+pub(super) fn maker(name: &OsStr) -> Option<(Pid, u64)> {
     let mut parts = name.to_str()?.strip_prefix(PREFIX)?.split('-');
     let (pid, namespace, _random) = (parts.next()?, parts.next()?, parts.next()?);
     Some((Pid::from_raw(pid.parse().ok()?), namespace.parse().ok()?))
@@ -104,7 +108,7 @@ fn maker(name: &OsStr) -> Option<(Pid, u64)> {
 
 /// Whether the process that made this session is gone. `run` becomes the program, so while the program
 /// runs its session is not orphaned, whether it has mapped the region or not.
-fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
+pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     // A process of that number is another where it started after the session was made.
     match maker(name).and_then(|(pid, _)| started(pid)) {
         Some(started) => created.is_some_and(|created| created < started),
@@ -112,13 +116,14 @@ fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     }
 }
 
-/// The names of files in `directory` that processes have mapped which started at `since` or later: whoever
-/// belongs to a session is younger than it.
-fn mapped(directory: &Path, since: u64) -> Vec<OsString> {
-    let mut names = Vec::new();
+/// The files in `directory` that processes have mapped which started at `since` or later: whoever belongs to a
+/// session is younger than it. One entry for each process and file.
+pub(super) fn mapped(directory: &Path, since: u64) -> Vec<(Pid, OsString)> {
+    let mut found = Vec::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
-        if pid.and_then(|pid| started(Pid::from_raw(pid))).is_none_or(|started| started < since) {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let pid = Pid::from_raw(pid);
+        if started(pid).is_none_or(|started| started < since) {
             continue;
         }
         // Another user's process may not be asked, and cannot have opened a file of ours.
@@ -126,10 +131,11 @@ fn mapped(directory: &Path, since: u64) -> Vec<OsString> {
         for line in maps.split(|b| *b == b'\n') {
             let Some(slash) = line.iter().position(|b| *b == b'/') else { continue };
             let path = PathBuf::from(OsStr::from_bytes(&line[slash..]));
-            if path.parent() == Some(directory) {
-                names.extend(path.file_name().map(OsStr::to_owned));
+            if let (Some(name), true) = (path.file_name(), path.parent() == Some(directory)) {
+                found.push((pid, name.to_owned()));
             }
         }
     }
-    names
+    found.dedup();
+    found
 }

@@ -1,0 +1,124 @@
+//! `portshim ps`: the live sessions.
+
+use super::ports::{allowed, grouped, spec};
+use super::sessions::{ShownProcess, ago, cut, moment, one_line};
+use crate::cli::Ps;
+use crate::failure::Failure;
+use crate::platform::LiveSession;
+use crate::{output, wording};
+use portshim_policy::{Region, Scope};
+use serde::Serialize;
+
+/// How wide a line may become, in characters.
+const WIDTH: usize = 100;
+/// How much of it the ports may take.
+const PORTS: usize = 32;
+
+/// One session, for programs to read.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    /// When it was made; `null` where its file does not say.
+    started: Option<String>,
+    /// The command line of its program.
+    command: String,
+    /// The ports that programs without rules of their own may be handed; `null` where the region cannot be read.
+    ports: Option<Vec<String>>,
+    /// How many `[[process]]` rules there are besides.
+    process_rules: usize,
+    /// Why the region cannot be read.
+    error: Option<String>,
+    /// The region's file.
+    file: String,
+    processes: Vec<ShownProcess>,
+    #[serde(skip)]
+    age: String,
+}
+
+pub(super) fn ps(args: &Ps) -> Result<u8, Failure> {
+    let shown: Vec<_> = LiveSession::all().iter().map(Shown::new).collect();
+    if args.json {
+        return output::print(&output::json(&shown)).map(|()| 0);
+    }
+    if shown.is_empty() {
+        output::complain(&wording::nothing_lives());
+        return Ok(0);
+    }
+    output::print(&table(&shown, args.verbose)).map(|()| 0)
+}
+
+impl Shown {
+    fn new(session: &LiveSession) -> Self {
+        let (ports, process_rules, error) = match session.snapshot() {
+            Ok(region) => (Some(ports(&region)), region.all_rules().len().saturating_sub(1), None),
+            Err(why) => (None, 0, Some(why)),
+        };
+        Self {
+            id: session.id.clone(),
+            started: moment(session.age),
+            command: session.command.clone(),
+            ports,
+            process_rules,
+            error,
+            file: session.path.display().to_string(),
+            processes: session.processes.iter().map(ShownProcess::from).collect(),
+            age: ago(session.age),
+        }
+    }
+
+    fn policy(&self) -> String {
+        let Some(ports) = &self.ports else { return "cannot be read".into() };
+        let besides = match self.process_rules {
+            0 => String::new(),
+            rules => format!(" +{rules} [[process]]"),
+        };
+        abridged(ports, PORTS - besides.len()) + &besides
+    }
+}
+
+/// As many as fit, and whether there are more.
+fn abridged(specs: &[String], width: usize) -> String {
+    let all = specs.join(" ");
+    if all.len() <= width {
+        return all;
+    }
+    let mut text = String::new();
+    for spec in specs {
+        if text.len() + spec.len() + 2 > width {
+            break;
+        }
+        text += &format!("{spec} ");
+    }
+    if text.is_empty() { cut(&all, width) } else { text + "…" }
+}
+
+/// The ports of the rules for all others, as SPECs.
+fn ports(region: &Region) -> Vec<String> {
+    let Some(rules) = region.all_rules().last() else { return Vec::new() };
+    let scopes = Scope::ALL.map(|scope| (scope, allowed(region, rules, scope)));
+    grouped(scopes).into_iter().map(|(ports, scopes)| spec(&ports, scopes)).collect()
+}
+
+fn table(sessions: &[Shown], verbose: bool) -> String {
+    let widest = |of: &dyn Fn(&Shown) -> usize| sessions.iter().map(of).max().unwrap_or(0);
+    let (id, age) = (widest(&|s| s.id.len()).max(2), widest(&|s| s.age.len()).max(7));
+    let ports = widest(&|s| s.policy().chars().count()).max(5);
+    let mut text = format!("{:<id$}  {:<age$}  processes  {:<ports$}  program\n", "id", "started", "ports");
+    let left = WIDTH.saturating_sub(id + age + ports + 17);
+    for shown in sessions {
+        let width = if verbose { usize::MAX } else { left };
+        let (policy, program) = (shown.policy(), one_line(&shown.command, width));
+        let count = shown.processes.len();
+        text += &format!("{:<id$}  {:<age$}  {count:>9}  {policy:<ports$}  {program}\n", shown.id, shown.age);
+        if verbose {
+            text += &format!("    {}\n", shown.file);
+            if let Some(why) = &shown.error {
+                text += &format!("    {why}\n");
+            }
+            for ShownProcess { pid, command, .. } in &shown.processes {
+                text += &format!("    {pid:>7}  {}\n", one_line(command, usize::MAX));
+            }
+        }
+    }
+    text
+}

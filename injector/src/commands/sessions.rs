@@ -1,0 +1,69 @@
+//! Which live session a command is about.
+
+use crate::failure::Failure;
+use crate::platform::{self, LiveSession, Process};
+use crate::wording;
+use humantime::{format_duration, format_rfc3339_seconds};
+use serde::Serialize;
+use std::time::{Duration, SystemTime};
+
+/// The session that is named by its ID, its file's name or one of its processes; without a name, the only one.
+pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
+    let mut sessions = LiveSession::all();
+    let Some(name) = name else {
+        return match sessions.len() {
+            0 => Err(wording::no_live_session()),
+            1 => Ok(sessions.remove(0)),
+            _ => Err(wording::several_sessions(&sessions)),
+        };
+    };
+    let has = |session: &LiveSession| session.processes.iter().any(|process| process.pid.to_string() == name);
+    let found = sessions.iter().position(|session| session.id == name || session.name() == name);
+    match found.or_else(|| sessions.iter().position(has)) {
+        Some(at) => Ok(sessions.remove(at)),
+        None => Err(wording::no_such_session(name, name.parse().ok().and_then(platform::owner))),
+    }
+}
+
+/// When something was that is so old, as programs read it.
+pub(super) fn moment(age: Option<Duration>) -> Option<String> {
+    let then = SystemTime::now().checked_sub(age?)?;
+    Some(format_rfc3339_seconds(then).to_string())
+}
+
+/// How old something is, as people say it: the two largest units.
+pub(super) fn ago(age: Option<Duration>) -> String {
+    let Some(age) = age else { return "?".into() };
+    let exact = format_duration(Duration::from_secs(age.as_secs())).to_string();
+    exact.split(' ').take(2).collect::<Vec<_>>().join(" ") + " ago"
+}
+
+/// A process, for programs to read.
+#[derive(Serialize)]
+pub(super) struct ShownProcess {
+    pub(super) pid: u32,
+    /// The name that the kernel knows it by.
+    pub(super) name: String,
+    /// Its command line.
+    pub(super) command: String,
+}
+
+impl From<&Process> for ShownProcess {
+    fn from(process: &Process) -> Self {
+        Self { pid: process.pid, name: process.name.clone(), command: process.command.clone() }
+    }
+}
+
+/// What a program calls itself, on one line, with the terminal left alone; at most `width` characters.
+pub(super) fn one_line(text: &str, width: usize) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    cut(&text.chars().map(escape).collect::<String>(), width)
+}
+
+/// At most `width` characters of a text.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).collect::<String>() + "…"
+}

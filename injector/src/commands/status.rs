@@ -1,0 +1,220 @@
+//! `portshim status`: what a live session has, what is in use of it, and what became of the requests.
+
+mod table;
+mod usage;
+
+use super::ports::{allowed, grouped, set};
+use super::sessions::{ShownProcess, chosen, moment};
+use crate::cli::Status;
+use crate::failure::Failure;
+use crate::platform::{LiveSession, Process};
+use crate::{output, wording};
+use portshim_policy::{Act, Counts, PortSet, Region, Rules, Scope, ScopeSet};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use usage::Usage;
+
+/// A session, for programs to read.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    /// When it was made; `null` where its file does not say.
+    started: Option<String>,
+    /// The command line of its program.
+    command: String,
+    /// The region's file.
+    file: String,
+    /// The last is for all programs that none before it matched.
+    rules: Vec<ShownRules>,
+    /// What was reserved and blocked since it began, for all programs.
+    reserved: Vec<Taken>,
+    blocked: Vec<Taken>,
+    processes: Vec<ShownUse>,
+}
+
+#[derive(Serialize)]
+struct ShownRules {
+    /// The glob over the executable's name; `null` for all others.
+    #[serde(rename = "match")]
+    matches: Option<String>,
+    select: &'static str,
+    sharing: &'static str,
+    scopes: Vec<ShownScope>,
+    /// What the policy itself keeps back.
+    reserved: Vec<Taken>,
+    blocked: Vec<Taken>,
+}
+
+#[derive(Serialize)]
+struct ShownScope {
+    scope: &'static str,
+    /// The ports that may be handed out, and how many they are.
+    ports: String,
+    allowed: u32,
+    /// How many of them any socket holds, of this session or not.
+    in_use: u32,
+    /// How many of them processes of this session hold.
+    by_session: u32,
+    /// On how many of those in use there is nothing but connections in TIME_WAIT.
+    time_wait: u32,
+    /// How many no socket holds.
+    free: u32,
+    /// The most sockets that have held a port handed out here at once.
+    peak: u32,
+    /// Requests that got a port.
+    served: u64,
+    /// Requests that got none.
+    exhausted: u64,
+    /// Specific binds refused because the port is blocked.
+    refused: u64,
+}
+
+/// Ports that are reserved or blocked, and by whom.
+#[derive(Serialize)]
+struct Taken {
+    ports: String,
+    scope: String,
+    owner: Owner,
+}
+
+/// Who keeps ports back.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+enum Owner {
+    /// The policy that the session began with.
+    Policy,
+    /// The session itself, asked for on the command line.
+    CommandLine,
+    /// A process of the session, for as long as it lives.
+    Process { pid: u32, name: Option<String> },
+}
+
+/// A process, and the ports that it holds, in this session's range or not.
+#[derive(Serialize)]
+struct ShownUse {
+    #[serde(flatten)]
+    process: ShownProcess,
+    /// How many.
+    in_use: u32,
+    /// Which, by scope.
+    ports: BTreeMap<&'static str, String>,
+    /// Requests of its own that got a port, in all scopes; and so on.
+    served: u64,
+    exhausted: u64,
+    refused: u64,
+}
+
+pub(super) fn status(args: &Status) -> Result<u8, Failure> {
+    let session = chosen(args.session.session.as_deref())?;
+    let region = session.snapshot().map_err(|why| wording::unreadable_session(&session, &why))?;
+    let usage = Usage::of(&session).map_err(|why| wording::unseen_sockets(&why))?;
+    let shown = Shown::new(&session, &region, &usage);
+    let text = if args.json { output::json(&shown) } else { table::of(&shown, session.age) };
+    output::print(&text).map(|()| 0)
+}
+
+impl Shown {
+    fn new(session: &LiveSession, region: &Region, usage: &Usage) -> Self {
+        Self {
+            id: session.id.clone(),
+            started: moment(session.age),
+            command: session.command.clone(),
+            file: session.path.display().to_string(),
+            rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
+            reserved: entries(session, region, Act::Reserve),
+            blocked: entries(session, region, Act::Block),
+            processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
+        }
+    }
+}
+
+/// What the ledger holds, the oldest first.
+fn entries(session: &LiveSession, region: &Region, act: Act) -> Vec<Taken> {
+    let mut entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
+    entries.sort_by_key(|entry| entry.number);
+    entries.iter().map(|entry| Taken::new(&entry.range, entry.scopes, Owner::of(session, &entry.owner))).collect()
+}
+
+impl Owner {
+    fn of(session: &LiveSession, owner: &portshim_policy::Owner) -> Self {
+        if owner.is(&portshim_policy::Owner::SESSION) {
+            return Self::CommandLine;
+        }
+        match session.processes.iter().find(|process| process.is(owner)) {
+            Some(process) => Self::Process { pid: process.pid, name: Some(process.name.clone()) },
+            None => Self::Process { pid: owner.process, name: None },
+        }
+    }
+}
+
+impl ShownRules {
+    fn new(region: &Region, rules: &Rules, usage: &Usage) -> Self {
+        let taken = |ports: &dyn Fn(Scope) -> PortSet| {
+            let groups = grouped(Scope::ALL.map(|scope| (scope, ports(scope))));
+            let taken = groups.into_iter().map(|(ports, scopes)| Taken::new(&ports, scopes, Owner::Policy));
+            taken.collect()
+        };
+        Self {
+            matches: match rules.glob() {
+                (_, 0) => None,
+                (glob, len) => Some(String::from_utf8_lossy(&glob[..len]).into_owned()),
+            },
+            select: rules.order().name(),
+            sharing: rules.sharing().name(),
+            scopes: Scope::ALL.map(|scope| ShownScope::new(region, rules, scope, usage)).into(),
+            reserved: taken(&|scope| set(&rules.scope(scope).reserved)),
+            blocked: taken(&|scope| set(&rules.scope(scope).blocked)),
+        }
+    }
+}
+
+impl ShownScope {
+    fn new(region: &Region, rules: &Rules, scope: Scope, usage: &Usage) -> Self {
+        let ports = allowed(region, rules, scope);
+        let live = rules.live(scope);
+        let of = |held: &PortSet| usage::common(&ports, held);
+        let (open, any) = (of(usage.open(scope)), of(usage.any(scope)));
+        Self {
+            scope: scope.name(),
+            allowed: ports.len(),
+            in_use: any,
+            by_session: of(usage.by_session(scope)),
+            time_wait: any - open,
+            free: ports.len() - any,
+            peak: live.high.load(Relaxed),
+            served: live.served.load(Relaxed),
+            exhausted: live.exhausted.load(Relaxed),
+            refused: live.refused.load(Relaxed),
+            ports: ports.to_string(),
+        }
+    }
+}
+
+impl Taken {
+    fn new(ports: &impl Display, scopes: ScopeSet, owner: Owner) -> Self {
+        Self { ports: ports.to_string(), scope: scopes.to_string(), owner }
+    }
+}
+
+impl ShownUse {
+    fn new(process: &Process, region: &Region, usage: &Usage) -> Self {
+        let held = usage.by_process(process.pid);
+        let scopes = Scope::ALL.into_iter().zip(held).filter(|(_, ports)| !ports.is_empty());
+        let ports: BTreeMap<_, _> = scopes.map(|(scope, ports)| (scope.name(), ports.to_string())).collect();
+        let place = region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
+        let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
+            let counts = place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
+            counts.map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)
+        };
+        Self {
+            in_use: held.iter().map(PortSet::len).sum(),
+            ports,
+            served: sum(&|counts| &counts.served),
+            exhausted: sum(&|counts| &counts.exhausted),
+            refused: sum(&|counts| &counts.refused),
+            process: process.into(),
+        }
+    }
+}

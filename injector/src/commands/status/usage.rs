@@ -1,0 +1,78 @@
+//! Who holds which ports: the sockets that the kernel knows, and the processes that have them.
+
+use crate::platform::{self, LiveSession, Socket};
+use portshim_policy::{PortRange, PortSet, Scope};
+use std::collections::HashMap;
+
+/// Ports of each scope.
+type Ports = [PortSet; 4];
+
+/// The ports that are in use where a session's processes are.
+#[derive(Default)]
+pub(super) struct Usage {
+    any: Ports,
+    open: Ports,
+    session: Ports,
+    processes: HashMap<u32, Ports>,
+    none: Ports,
+}
+
+impl Usage {
+    /// As it is now.
+    pub(super) fn of(session: &LiveSession) -> Result<Self, String> {
+        // Descriptors first: a socket that is closed in between is then not counted as anybody's.
+        let mut holders = HashMap::<u64, Vec<u32>>::new();
+        for process in &session.processes {
+            for inode in platform::held(process.pid) {
+                holders.entry(inode).or_default().push(process.pid);
+            }
+        }
+        let sockets = platform::sockets(session.processes.iter().map(|process| process.pid))?;
+        let mut usage = Self::default();
+        for socket in &sockets {
+            usage.count(socket, holders.get(&socket.inode).map_or(&[], Vec::as_slice));
+        }
+        Ok(usage)
+    }
+
+    fn count(&mut self, socket: &Socket, holders: &[u32]) {
+        let port = PortRange::single(socket.port);
+        for scope in socket.scopes.iter().map(Scope::index) {
+            self.any[scope].insert(port);
+            if !socket.waits {
+                self.open[scope].insert(port);
+            }
+            if !holders.is_empty() {
+                self.session[scope].insert(port);
+            }
+            for pid in holders {
+                self.processes.entry(*pid).or_default()[scope].insert(port);
+            }
+        }
+    }
+
+    /// The ports that any socket holds, of whichever program.
+    pub(super) fn any(&self, scope: Scope) -> &PortSet {
+        &self.any[scope.index()]
+    }
+
+    /// Those of them that a socket holds which is more than a connection in TIME_WAIT.
+    pub(super) fn open(&self, scope: Scope) -> &PortSet {
+        &self.open[scope.index()]
+    }
+
+    /// Those of them that processes of the session hold.
+    pub(super) fn by_session(&self, scope: Scope) -> &PortSet {
+        &self.session[scope.index()]
+    }
+
+    /// Those of them that one process holds.
+    pub(super) fn by_process(&self, pid: u32) -> &Ports {
+        self.processes.get(&pid).unwrap_or(&self.none)
+    }
+}
+
+/// How many ports two sets have in common.
+pub(super) fn common(one: &PortSet, other: &PortSet) -> u32 {
+    one.words().iter().zip(other.words()).map(|(one, other)| (one & other).count_ones()).sum()
+}

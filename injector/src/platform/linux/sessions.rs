@@ -1,0 +1,189 @@
+//! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
+
+use super::private;
+use super::session::{age, pid_namespace, started};
+use super::sweep::{created, is_orphan, maker, mapped, sessions};
+use crate::wording::plain;
+use nix::libc;
+use nix::unistd::{Pid, Uid, User};
+use portshim_policy::{Owner, PortRange, Region, ScopeSet};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A session with a process that runs.
+pub(crate) struct LiveSession {
+    /// What people call it: the number of the process that made it, or its file's name where that would not
+    /// tell it from others.
+    pub(crate) id: String,
+    /// The region's file.
+    pub(crate) path: PathBuf,
+    /// How long ago it was made; `None` where its file does not say.
+    pub(crate) age: Option<Duration>,
+    /// The command line of the program that it was made for, or of its oldest process.
+    pub(crate) command: String,
+    /// The processes that have its region mapped, the oldest first.
+    pub(crate) processes: Vec<Process>,
+}
+
+/// A process of a session.
+pub(crate) struct Process {
+    /// Its number, as this process sees it.
+    pub(crate) pid: u32,
+    /// The number that it has in its own PID namespace, and that namespace.
+    inner: (u32, u64),
+    /// The name that the kernel knows it by: up to 15 bytes.
+    pub(crate) name: String,
+    /// Its command line.
+    pub(crate) command: String,
+}
+
+impl LiveSession {
+    /// Every one of this user's, the oldest first.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut found: Vec<_> = private::existing_runtimes().flat_map(|directory| Self::all_in(&directory)).collect();
+        found.sort_by_key(|session| std::cmp::Reverse(session.age));
+        let mut count = BTreeMap::<String, usize>::new();
+        for session in &found {
+            *count.entry(session.id.clone()).or_default() += 1;
+        }
+        for session in &mut found {
+            if count[&session.id] > 1 {
+                session.id = session.name();
+            }
+        }
+        found
+    }
+
+    fn all_in(directory: &Path) -> Vec<Self> {
+        let names = sessions(directory);
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let mapped = mapped(directory, 0);
+        names.into_iter().filter_map(|name| Self::living(directory, &name, &mapped)).collect()
+    }
+
+    /// The session of this file, where one of its processes runs that can be seen from here.
+    fn living(directory: &Path, name: &OsStr, mapped: &[(Pid, OsString)]) -> Option<Self> {
+        let path = directory.join(name);
+        let created = created(&path);
+        let mut members: Vec<_> = mapped.iter().filter(|(_, file)| file == name).map(|(pid, _)| *pid).collect();
+        members.sort_by_key(|pid| (started(*pid), *pid));
+        // Until the program has begun, or where the policy does not reach it, the maker alone tells that it lives.
+        let maker = maker(name).filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
+        let maker_lives = maker.is_some() && !is_orphan(name, created);
+        let shown = match maker.filter(|pid| members.contains(pid)) {
+            Some(program) => program,
+            None => *members.first().or(maker.as_ref().filter(|_| maker_lives))?,
+        };
+        let mut session = Self {
+            id: String::new(),
+            path,
+            age: created.and_then(age),
+            command: Process::new(shown).command,
+            processes: members.into_iter().map(Process::new).collect(),
+        };
+        let number = maker.map(|maker| maker.as_raw().cast_unsigned()).or_else(|| session.outer_maker());
+        session.id = number.map_or_else(|| session.name(), |number| number.to_string());
+        Some(session)
+    }
+
+    /// The maker of a session of another PID namespace, by the number that it has in this one.
+    fn outer_maker(&self) -> Option<u32> {
+        let (maker, namespace) = maker(self.path.file_name()?)?;
+        let maker = (maker.as_raw().cast_unsigned(), namespace);
+        self.processes.iter().find(|process| process.inner == maker).map(|process| process.pid)
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The region as it is now, without the entries of owners that are gone. It is read as a file is: whatever
+    /// becomes of it meanwhile, nothing breaks here.
+    pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
+        let mut bytes = Vec::with_capacity(Region::SIZE);
+        let file = self.open(false)?;
+        file.take(Region::SIZE as u64).read_to_end(&mut bytes).map_err(|e| plain(&e))?;
+        let region = Region::from_bytes(&bytes).map_err(|e| e.to_string())?;
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+        Ok(region)
+    }
+
+    /// The region's file, if it is one of ours and whole.
+    fn open(&self, write: bool) -> Result<File, String> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(write).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = options.open(&self.path).map_err(|e| plain(&e))?;
+        let metadata = file.metadata().map_err(|e| plain(&e))?;
+        let size = Region::SIZE as u64;
+        if !metadata.is_file() {
+            Err("it is not a regular file".into())
+        } else if metadata.uid() != Uid::effective().as_raw() {
+            Err(format!("it belongs to {}", user(metadata.uid())))
+        } else if metadata.len() == size {
+            Ok(file)
+        } else {
+            // Of another version, it is as long as it should be.
+            let mut header = Vec::new();
+            let read = (&file).take(size).read_to_end(&mut header).map_err(|e| plain(&e));
+            let other = read.and_then(|_| Region::from_bytes(&header).map_err(|e| e.to_string())).map(drop);
+            other.and(Err(format!("it is {} bytes long, and a session takes {size}", metadata.len())))
+        }
+    }
+}
+
+impl Process {
+    fn new(pid: Pid) -> Self {
+        let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+        let name = String::from_utf8_lossy(read("comm").trim_ascii_end()).into_owned();
+        let command = read("cmdline");
+        let words: Vec<_> = command.trim_ascii_end().split(|b| *b == 0).map(String::from_utf8_lossy).collect();
+        // A process that is ending has no arguments any more.
+        let command = words.join(" ").trim_end().to_owned();
+        let command = if command.is_empty() { name.clone() } else { command };
+        Self { pid: pid.as_raw().cast_unsigned(), inner: inner(pid), name, command }
+    }
+
+    /// Whether this is whom a region means.
+    pub(crate) fn is(&self, owner: &Owner) -> bool {
+        let (number, namespace) = self.inner;
+        owner.process == number && owner.namespace == namespace as u32
+    }
+}
+
+/// The number of a process in its own PID namespace, and that namespace; 0 where there is no telling.
+fn inner(pid: Pid) -> (u32, u64) {
+    let namespace = fs::metadata(format!("/proc/{pid}/ns/pid")).map_or(0, |namespace| namespace.ino());
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    (numbers.split_whitespace().last().and_then(|number| number.parse().ok()).unwrap_or(0), namespace)
+}
+
+/// Whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
+/// nothing here.
+pub(crate) fn is_alive(owner: &Owner) -> bool {
+    let ours = pid_namespace().is_none_or(|namespace| namespace as u32 == owner.namespace);
+    !ours || started(Pid::from_raw(owner.process.cast_signed())).is_some_and(|started| started <= owner.since)
+}
+
+/// The user whom a process belongs to; `None` where there is none of that number.
+pub(crate) fn owner(pid: u32) -> Option<u32> {
+    fs::metadata(format!("/proc/{pid}")).ok().map(|metadata| metadata.uid())
+}
+
+/// Whether a user is the one that this process acts for.
+pub(crate) fn is_us(uid: u32) -> bool {
+    Uid::effective().as_raw() == uid
+}
+
+/// A user's name, or number where there is none.
+pub(crate) fn user(uid: u32) -> String {
+    User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| format!("user {uid}"), |user| user.name)
+}

@@ -1,0 +1,123 @@
+//! The sockets that the kernel knows: which ports are in use, and which process holds them.
+
+use super::diag;
+use nix::sched::{CloneFlags, setns};
+use portshim_policy::{Scope, ScopeSet, Transport};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::MetadataExt;
+use std::thread;
+
+/// A socket with a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Socket {
+    /// Its local port.
+    pub(crate) port: u16,
+    /// The port spaces in which it has that port: both families' where it is dual-stack.
+    pub(crate) scopes: ScopeSet,
+    /// Whether it is only the memory of a connection, in TIME_WAIT.
+    pub(crate) waits: bool,
+    /// What the descriptors of processes name it by; 0 where no process has it.
+    pub(crate) inode: u64,
+}
+
+impl Socket {
+    /// One at this address. `both`: whether at `::` it takes IPv4's ports, too.
+    pub(super) fn new(transport: Transport, ip: Ipv6Addr, v6: bool, port: u16, both: bool) -> Self {
+        let (four, six) = match transport {
+            Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
+            Transport::Udp => (Scope::Udp4, Scope::Udp6),
+        };
+        let scopes = match v6 {
+            true if ip == Ipv6Addr::UNSPECIFIED && both => ScopeSet::from_iter([four, six]),
+            true if ip.to_ipv4_mapped().is_none() => six.into(),
+            _ => four.into(),
+        };
+        Self { port, scopes, waits: false, inode: 0 }
+    }
+}
+
+/// The sockets of every network that these processes are in, each socket once.
+pub(crate) fn sockets(processes: impl IntoIterator<Item = u32>) -> Result<Vec<Socket>, String> {
+    let mut networks = BTreeMap::new();
+    for pid in processes {
+        // A process that has ended meanwhile is in none.
+        if let Some(network) = network(&pid.to_string()) {
+            networks.entry(network).or_insert(pid);
+        }
+    }
+    let ours = network("self");
+    let mut sockets = Vec::new();
+    for (network, pid) in networks {
+        let seen = if Some(network) == ours { diag::sockets() } else { seen_inside(pid) };
+        // Where the kernel does not answer, or lets nobody in, it still has its tables to be read.
+        sockets.extend(seen.or_else(|_| listed(pid))?);
+    }
+    Ok(sockets)
+}
+
+/// The inodes of the sockets that a process has descriptors of.
+pub(crate) fn held(pid: u32) -> Vec<u64> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let inode = |link: &str| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    descriptors.filter_map(|fd| inode(fs::read_link(fd.path()).ok()?.to_str()?)).collect()
+}
+
+/// The identity of a process's network.
+fn network(process: &str) -> Option<u64> {
+    fs::metadata(format!("/proc/{process}/ns/net")).ok().map(|metadata| metadata.ino())
+}
+
+/// Asks from inside the network of a process, in a thread of its own: this one stays where it is.
+fn seen_inside(pid: u32) -> Result<Vec<Socket>, String> {
+    let enter = move || {
+        let network = File::open(format!("/proc/{pid}/ns/net")).map_err(|e| e.to_string())?;
+        setns(network, CloneFlags::CLONE_NEWNET).map_err(|e| e.to_string())?;
+        diag::sockets()
+    };
+    thread::spawn(enter).join().map_err(|_| "the thread ended early".to_owned())?
+}
+
+/// The tables of the network that a process is in. They lack sockets that are bound and nothing else.
+fn listed(pid: u32) -> Result<Vec<Socket>, String> {
+    let mut sockets = Vec::new();
+    for (table, transport, v6) in [
+        ("tcp", Transport::Tcp, false),
+        ("tcp6", Transport::Tcp, true),
+        ("udp", Transport::Udp, false),
+        ("udp6", Transport::Udp, true),
+        ("udplite", Transport::Udp, false),
+        ("udplite6", Transport::Udp, true),
+    ] {
+        // A network without IPv6, or UDP-Lite, has no table of them.
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        sockets.extend(text.lines().skip(1).filter_map(|line| row(line, transport, v6)));
+    }
+    if sockets.is_empty() && fs::metadata(format!("/proc/{pid}/net/tcp")).is_err() {
+        return Err(format!("the sockets of process {pid} cannot be seen"));
+    }
+    Ok(sockets)
+}
+
+/// Reads a line of such a table, proc_net_tcp(5): address and port, state, and as the tenth field the inode.
+fn row(line: &str, transport: Transport, v6: bool) -> Option<Socket> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (ip, port) = fields.next()?.split_once(':')?;
+    let (state, inode) = (fields.nth(1)?, fields.nth(5)?);
+    // Addresses are written as words of the machine's own byte order.
+    let mut bytes = [0; 16];
+    let words = if v6 { 4 } else { 1 };
+    for (n, to) in bytes.chunks_exact_mut(4).take(words).enumerate() {
+        to.copy_from_slice(&u32::from_str_radix(ip.get(n * 8..n * 8 + 8)?, 16).ok()?.to_ne_bytes());
+    }
+    let port = u16::from_str_radix(port, 16).ok().filter(|port| *port != 0)?;
+    // The tables do not say whether it takes IPv4's ports, too. It does, unless it was told not to.
+    let socket = Socket::new(transport, bytes.into(), v6, port, true);
+    Some(Socket { waits: transport == Transport::Tcp && state == "06", inode: inode.parse().ok()?, ..socket })
+}
+
+/// An address as the kernel hands it over: 16 bytes, of which an IPv4 address is the first four.
+pub(super) fn address(bytes: [u8; 16], v6: bool) -> Ipv6Addr {
+    if v6 { bytes.into() } else { Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).to_ipv6_mapped() }
+}

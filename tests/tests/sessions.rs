@@ -1,0 +1,8 @@
+//! Live sessions from the command line: who is there, what is in use, what is reserved and blocked meanwhile.
+
+mod sessions {
+    mod listed;
+    mod refused;
+    mod server;
+    mod used;
+}

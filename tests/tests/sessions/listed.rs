@@ -1,0 +1,118 @@
+//! `portshim ps`.
+
+use super::server::{Server, json, told};
+use portshim_tests::portshim;
+use portshim_tests::programs::{private, until};
+use std::process::Stdio;
+
+/// The lines of a table without what differs from run to run: the interpreter's path, numbers, ages.
+fn masked(table: &str, server: &Server) -> String {
+    let folder = std::env::var("XDG_RUNTIME_DIR").expect("a private network has one");
+    let mut masked = String::new();
+    for line in table.lines() {
+        let mut words = Vec::new();
+        for word in line.split_whitespace() {
+            // How much of a command is shown depends on where python3 is.
+            if word.ends_with("python3") {
+                words.push("python3".to_owned());
+                break;
+            }
+            words.push(match word {
+                _ if word == server.id() => "ID".to_owned(),
+                _ if word.starts_with(&folder) => "FILE".to_owned(),
+                _ if word.ends_with('s') && word.starts_with(|c: char| c.is_ascii_digit()) => "1s".to_owned(),
+                _ => word.to_owned(),
+            });
+        }
+        masked += &(words.join(" ") + "\n");
+    }
+    masked
+}
+
+#[test]
+fn nobody_is_there() {
+    private(|| {
+        let output = portshim(["ps"]).output().expect("it runs");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "portshim: no session of yours is live\n");
+        assert!(output.status.success() && output.stdout.is_empty());
+        assert_eq!(told(&["ps", "--json"]), "[]\n");
+    });
+}
+
+#[test]
+fn a_line_for_each_session() {
+    private(|| {
+        let mut server = Server::run(&["--range", "20000-20009", "--reserve", "20003/tcp"]);
+        let table = told(&["ps"]);
+        assert_eq!(
+            masked(&table, &server),
+            "id started processes ports program\n\
+             ID 1s ago 1 20000-20002,20004-20009/tcp … python3\n"
+        );
+        let columns: Vec<_> = table.lines().map(|line| line.find("  ").expect("columns")).collect();
+        assert!(columns.iter().all(|at| *at > 0) && table.lines().all(|line| line.chars().count() <= 100), "{table}");
+        let child = server.told("fork");
+        assert_eq!(
+            masked(&told(&["ps", "--verbose"]), &server).replace(&child, "CHILD"),
+            "id started processes ports program\n\
+             ID 1s ago 2 20000-20002,20004-20009/tcp … python3\n\
+             FILE\n\
+             ID python3\n\
+             CHILD python3\n"
+        );
+        let other = Server::run(&["--preset", "windows-xp"]);
+        let ids = [server.id(), other.id()].map(|id| format!("'{id}'")).join(", ");
+        assert_eq!(json(&["ps", "--json"], "[one['id'] for one in it]"), format!("[{ids}]"));
+        assert_eq!(
+            json(&["ps", "--json"], "[one['ports'] for one in it]"),
+            "[['20000-20002,20004-20009/tcp', '20000-20009/udp'], ['1025-5000']]"
+        );
+        assert_eq!(
+            json(&["ps", "--json"], "[p['pid'] for p in it[0]['processes']]"),
+            format!("[{}, {child}]", server.id())
+        );
+        assert_eq!(json(&["ps", "--json"], "it[0]['started'][10:11] + it[0]['started'][-1]"), "TZ");
+        assert_eq!(json(&["ps", "--json"], "it[0]['error'], it[0]['process_rules']"), "(None, 0)");
+        // One that is over is gone from the list at once.
+        other.end();
+        assert_eq!(json(&["ps", "--json"], "len(it)"), "1");
+    });
+}
+
+/// With `--report` portshim stays, and the program is its child.
+#[test]
+fn a_watched_program_is_named_by_its_watcher() {
+    private(|| {
+        let mut command = portshim(["run", "--range", "20000-20009", "--report", "--", "sleep", "600"]);
+        let mut watcher = command.stderr(Stdio::null()).spawn().expect("it runs");
+        let ids = || json(&["ps", "--json"], "[(one['id'], one['command'], len(one['processes'])) for one in it]");
+        let expected = format!("[('{}', 'sleep 600', 1)]", watcher.id());
+        until("the program has begun", || ids() == expected);
+        // SAFETY: kill(2) of our own child, which passes it on.
+        assert_eq!(unsafe { libc::kill(watcher.id().cast_signed(), libc::SIGTERM) }, 0);
+        watcher.wait().expect("it ran");
+        assert_eq!(ids(), "[]");
+    });
+}
+
+/// Seen from outside, the processes of another PID namespace have other numbers, and so has the session.
+#[test]
+fn a_session_of_another_process_namespace_goes_by_the_number_it_has_here() {
+    private(|| {
+        let command = portshim(["run", "--", "sleep", "600"]);
+        let inner = command.get_args().map(std::ffi::OsStr::to_owned).collect::<Vec<_>>();
+        let mut outer = std::process::Command::new("unshare");
+        outer.args(["--pid", "--fork", "--kill-child"]).arg(portshim_tests::portshim_path()).args(inner);
+        let mut outer = outer.stdin(Stdio::null()).spawn().expect("unshare(1) runs");
+        let pids = || json(&["ps", "--json"], "[(one['id'], [str(p['pid']) for p in one['processes']]) for one in it]");
+        until("the program has begun", || pids().contains("', ['"));
+        let pids = pids();
+        let (id, process) = pids.trim_matches(['[', '(', ']', ')']).split_once(", [").expect("a pair");
+        assert_eq!(id, process, "{pids}");
+        assert_ne!(id, "'1'");
+        told(&["status", "--session", id.trim_matches('\'')]);
+        outer.kill().expect("it runs");
+        outer.wait().expect("it ran");
+        until("the program has ended", || json(&["ps", "--json"], "it") == "[]");
+    });
+}

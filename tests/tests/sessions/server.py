@@ -1,0 +1,77 @@
+"""Does as it is told, line by line, and says what became of it: the port, or the error's name.
+
+    tcp 0     a listening socket at 127.0.0.1; also tcp6 (at ::, both families), udp, udplite, mptcp
+    bound 0   TCP, bound and nothing else
+    wait      a connection of its own to its last listener, closed: TIME_WAIT
+    fork      a child that holds the same sockets; its process number
+    unshare   a child in a network of its own, with one UDP socket on port 0; its process number
+    close     closes every socket
+"""
+
+import ctypes
+import errno
+import os
+import signal
+import socket
+import sys
+
+KINDS = {
+    "tcp": (socket.AF_INET, socket.SOCK_STREAM, 0),
+    "bound": (socket.AF_INET, socket.SOCK_STREAM, 0),
+    "mptcp": (socket.AF_INET, socket.SOCK_STREAM, 262),
+    "tcp6": (socket.AF_INET6, socket.SOCK_STREAM, 0),
+    "udp": (socket.AF_INET, socket.SOCK_DGRAM, 0),
+    "udplite": (socket.AF_INET, socket.SOCK_DGRAM, 136),
+}
+CLONE_NEWNET = 0x40000000
+held = []
+
+
+def bind(kind, port):
+    one = socket.socket(*KINDS[kind])
+    try:
+        one.bind(("::" if kind == "tcp6" else "127.0.0.1", int(port)))
+        if kind in ("tcp", "tcp6", "mptcp"):
+            one.listen()
+    except OSError as e:
+        return errno.errorcode[e.errno]
+    held.append(one)
+    return one.getsockname()[1]
+
+
+def wait():
+    client = socket.create_connection(held[-1].getsockname())
+    server, _ = held[-1].accept()
+    port = client.getsockname()[1]
+    client.close()
+    server.close()
+    return port
+
+
+def child(elsewhere):
+    ready, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        if elsewhere:
+            assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == 0, ctypes.get_errno()
+            held.clear()
+            bind("udp", 0)
+        os.write(tell, b"!")
+        signal.pause()
+    os.read(ready, 1)
+    return pid
+
+
+for line in sys.stdin:
+    words = line.split()
+    if words[0] == "wait":
+        said = wait()
+    elif words[0] in ("fork", "unshare"):
+        said = child(words[0] == "unshare")
+    elif words[0] == "close":
+        while held:
+            held.pop().close()
+        said = "closed"
+    else:
+        said = bind(*words)
+    print(said, flush=True)
