@@ -3,7 +3,7 @@
 use crate::effective::{Effective, Sharing, glob_matches};
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
 use crate::{Entropy, LiveScope, Order, PortRange, Scope, SharedScope, mix};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// The longest executable name that a `[[process]]` can match, in bytes.
 pub const MAX_GLOB: usize = 63;
@@ -20,6 +20,9 @@ pub struct Rules {
     /// What rresvport hands out: low | high << 16, and the order; 0 for libc's own.
     privileged: AtomicU32,
     privileged_order: AtomicU32,
+    /// Goes up when the dynamic ports are replaced.
+    revision: AtomicU32,
+    _reserved: AtomicU32,
     seed: AtomicU64,
     scopes: [SharedScope; 4],
     live: [LiveScope; 4],
@@ -62,6 +65,19 @@ impl Rules {
     #[must_use]
     pub fn unprivileged_start(&self) -> u32 {
         self.unprivileged_start.load(Relaxed)
+    }
+
+    /// Another number once the dynamic ports have been replaced: a request that found none left has then to
+    /// look again.
+    #[must_use]
+    pub fn revision(&self) -> u32 {
+        self.revision.load(Acquire)
+    }
+
+    /// Makes `range` the dynamic ports of one scope.
+    pub(crate) fn replace_dynamic(&self, scope: Scope, range: PortRange) {
+        self.scope(scope).replace_dynamic(range, self.scope(scope.other_family()));
+        self.revision.fetch_add(1, Release);
     }
 
     /// One scope's ports.
@@ -165,4 +181,4 @@ impl Rules {
 }
 
 const _: () =
-    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 32 + 4 * size_of::<SharedScope>() + 4 * size_of::<LiveScope>());
+    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 40 + 4 * size_of::<SharedScope>() + 4 * size_of::<LiveScope>());

@@ -26,6 +26,11 @@ impl SharedSet {
         self.word(usize::from(port / 64)) >> (port % 64) & 1 == 1
     }
 
+    /// Whether both hold the same ports.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        self.words.iter().zip(&other.words).all(|(one, other)| one.load(Relaxed) == other.load(Relaxed))
+    }
+
     /// Adds a range.
     pub fn insert(&self, range: PortRange) {
         for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
@@ -75,6 +80,23 @@ impl SharedScope {
     /// Whether every port of the hull may be handed out.
     pub(crate) fn is_solid(&self, dual: bool) -> bool {
         self.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
+    }
+
+    /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
+    pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
+        self.solid.store(0, Relaxed);
+        let both = match self.hull() {
+            Some(old) => (old.first().min(range.first()), old.last().max(range.last())),
+            None => (range.first(), range.last()),
+        };
+        self.hull.store(u32::from(both.0) | u32::from(both.1) << 16, Relaxed);
+        for (index, word) in self.dynamic.words.iter().enumerate() {
+            let new = crate::set::mask(range, index);
+            if word.load(Relaxed) != new {
+                word.store(new, Relaxed);
+            }
+        }
+        self.summarise(other);
     }
 
     /// Notes hull and solidity, which spare each request a look at every port.

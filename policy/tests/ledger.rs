@@ -272,3 +272,35 @@ fn scribbles_stay_in_bounds() {
         }
     }
 }
+
+#[test]
+fn a_dynamic_range_is_replaced_for_those_who_share_it() {
+    let rules = |glob: Option<&str>, dynamic: PortRange| Effective {
+        matches: glob.map(str::to_owned),
+        order: Order::Sequential,
+        sharing: Sharing::Exclusive,
+        seed: None,
+        privileged: PrivilegedRange::LIBC,
+        unprivileged_start: None,
+        scopes: core::array::from_fn(|_| ScopeRules { dynamic: dynamic.into(), ..ScopeRules::default() }),
+    };
+    let (old, own) = (range(50000, 50999), range(20000, 20009));
+    let region = Region::boxed(&[rules(Some("java"), own), rules(Some("curl"), old), rules(None, old)]);
+    let revision = region.all_rules()[2].revision();
+    writer(&region).set_dynamic(Scope::Tcp4, range(10000, 10999));
+    let count = |name: &str, scope| {
+        let rules = region.rules_for(&[name.as_bytes()]).unwrap();
+        let view = View::new(rules, &region.ledger, scope, false, PortRange::ALL);
+        (view.hull().unwrap(), view.count())
+    };
+    for (name, scope, expected) in [
+        ("java", Scope::Tcp4, (own, 10)),
+        ("curl", Scope::Tcp4, (range(10000, 10999), 1000)),
+        ("nginx", Scope::Tcp4, (range(10000, 10999), 1000)),
+        ("nginx", Scope::Tcp6, (old, 1000)),
+        ("nginx", Scope::Udp4, (old, 1000)),
+    ] {
+        assert_eq!(count(name, scope), expected, "{name} {scope}");
+    }
+    assert_ne!(region.all_rules()[2].revision(), revision);
+}

@@ -2,7 +2,7 @@
 
 use super::{ENTRIES, Entry, Ledger, Owner, Slot};
 use crate::legal::{Act, LegalRule};
-use crate::{PortRange, Region, ScopeSet};
+use crate::{PortRange, Region, Scope, ScopeSet};
 use core::fmt;
 use core::sync::atomic::{Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
@@ -128,6 +128,18 @@ impl<'a> Change<'a> {
             }
             None => Ok(entry),
         }
+    }
+
+    /// Makes `range` the dynamic ports of `scope`, for all programs but those whose `[[process]]` gives them
+    /// others.
+    pub fn set_dynamic(&self, scope: Scope, range: PortRange) {
+        let Some((general, special)) = self.region.all_rules().split_last() else { return };
+        for rules in special {
+            if rules.scope(scope).dynamic.equals(&general.scope(scope).dynamic) {
+                rules.replace_dynamic(scope, range);
+            }
+        }
+        general.replace_dynamic(scope, range);
     }
 
     /// Whether all ports of the range are ones that the policy itself would hand out: a policy may have

@@ -1,6 +1,12 @@
 //! netsh's command lines about ports, as Windows since Vista takes them (KB 929851): abbreviated or spelled
 //! out, with values by name or in order.
 
+mod edit;
+mod output;
+
+pub use edit::{EditError, edited};
+pub use output::{DONE, IN_USE, MISSING, dynamic_port, excluded_port_ranges};
+
 use crate::spec::SpecError;
 use crate::{PortRange, Scope};
 use core::fmt;

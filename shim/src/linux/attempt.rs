@@ -66,6 +66,11 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// The ports that the program's own range on this socket leaves.
+    pub(crate) fn limit(&self, hull: Option<PortRange>) -> PortRange {
+        self.range.limit(hull)
+    }
+
     /// How the port was come by, if one was.
     pub(crate) fn how(&self) -> Verdict {
         self.how

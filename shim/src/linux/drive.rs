@@ -103,7 +103,13 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let mut attempt = Attempt::new(wish, range, unsure, left_to_kernel);
     let mut entropy = rules.entropy(scope, wish.session.secret());
     let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
-    let answer = match Plan::new(rules, ledger, request, steerable).drive(&mut attempt, &mut entropy) {
+    let revision = rules.revision();
+    let mut served = Plan::new(rules, ledger, request, steerable).drive(&mut attempt, &mut entropy);
+    if served.is_err() && rules.revision() != revision {
+        let request = Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
+        served = Plan::new(rules, ledger, request, steerable).drive(&mut attempt, &mut entropy);
+    }
+    let answer = match served {
         Ok(answer) => {
             wish.account(scope, attempt.how(), unsure, answer);
             answer
