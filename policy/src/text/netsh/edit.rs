@@ -138,7 +138,7 @@ impl<'a> List<'a> {
     fn specs(&self) -> Result<Vec<Spec>, EditError> {
         match self {
             Self::Values(array) => array.iter().map(spec_of).collect(),
-            Self::Tables(tables) => tables.iter().map(|table| spec_in(table)).collect(),
+            Self::Tables(tables) => tables.iter().map(spec_in).collect(),
         }
     }
 
@@ -172,7 +172,7 @@ fn specs(item: &Item) -> Result<Vec<Spec>, EditError> {
         Item::Value(Value::Array(array)) => array.iter().map(spec_of).collect(),
         Item::Value(value) => spec_of(value).map(|spec| vec![spec]),
         Item::Table(table) => spec_in(table).map(|spec| vec![spec]),
-        Item::ArrayOfTables(tables) => tables.iter().map(|table| spec_in(table)).collect(),
+        Item::ArrayOfTables(tables) => tables.iter().map(spec_in).collect(),
     }
 }
 
