@@ -53,6 +53,13 @@ pub(crate) enum Command {
     /// Print this host's own port settings as a policy file
     #[command(after_help = examples::CAPTURE)]
     Capture,
+    /// Make a policy file of the settings of another system
+    ///
+    /// FILE is sysctl.conf or the output of `sysctl -a` (Linux, FreeBSD), a registry export (.reg), the
+    /// output of `netsh int ipv4|ipv6 show dynamicport` and `show excludedportrange`, or a script that
+    /// calls netsh. Any of them also serves as a policy file (-c) as it is.
+    #[command(after_help = examples::IMPORT)]
+    Import(Import),
     /// Tell whether a program can be covered, and how; what to do if not
     ///
     /// Exit status 0: the program is covered in full; 1: in part or not at all.
@@ -167,6 +174,17 @@ pub(crate) enum Format {
     Kubernetes,
     /// One JSON object
     Json,
+}
+
+/// `portshim import`.
+#[derive(Args)]
+pub(crate) struct Import {
+    /// Take the settings for those of this system, whatever they look like
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// The settings; - means standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// `portshim doctor`.

@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod env;
 mod explain;
+mod import;
 mod log;
 mod pages;
 mod ports;
@@ -31,6 +32,7 @@ pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
         Command::Explain(args) => explain::explain(&args),
         Command::Env(args) => env::env(&args),
         Command::Capture => capture::capture(),
+        Command::Import(args) => import::import(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Ps(args) => ps::ps(&args),
         Command::Status(args) => status::status(&args),

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 const HERE: &str = "./portshim.toml";
 /// The most that a policy file may hold, in bytes: a policy of every single port takes half of it.
 const LARGEST: u64 = 1 << 20;
+/// Stands for standard input where a file is named.
+const STANDARD_INPUT: &str = "-";
 
 /// The policy that holds under these options, here and now.
 pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
@@ -27,16 +29,27 @@ pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     }
 }
 
-/// Reads one policy file.
+/// Reads one policy file, or a system's settings in any form that is understood.
 pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
-    let text = String::from_utf8(bytes(path)?).map_err(|_| wording::policy_not_text(path))?;
-    Ok(Layer::from_toml(&text, &path.display().to_string()))
+    let bytes =
+        File::open(path).map_err(|e| wording::unreadable_policy(path, &e)).and_then(|file| bytes(file, path))?;
+    Ok(Layer::from_bytes(&bytes, &path.display().to_string()))
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |e: io::Error| wording::unreadable_policy(path, &e);
+/// Reads a system's settings from a file, or from standard input where it is called `-`.
+pub(crate) fn imported(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
+    let (bytes, name) = if path == Path::new(STANDARD_INPUT) {
+        let name = Path::new("<stdin>");
+        (bytes(io::stdin().lock(), name)?, name)
+    } else {
+        (bytes(File::open(path).map_err(|e| wording::unreadable_settings(path, &e))?, path)?, path)
+    };
+    Ok(Layer::imported(&bytes, &name.display().to_string()))
+}
+
+fn bytes(from: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| wording::unreadable_policy(path, &e))?;
     if bytes.len() as u64 > LARGEST {
         return Err(wording::policy_too_large(path, LARGEST));
     }

@@ -20,12 +20,18 @@ pub(crate) fn unreadable_policy(path: &Path, e: &io::Error) -> Failure {
 pub(crate) fn policy_too_large(path: &Path, most: u64) -> Failure {
     Failure::new(
         format!("the policy file `{}` is larger than {most} bytes", path.display()),
-        "is it a policy? Write neighbouring ports as a range, such as 4000-4999",
+        "is it a policy? Write neighbouring ports as a range, such as 4000-4999. Of a registry, export the key\n\
+         Services\\Tcpip\\Parameters alone",
     )
 }
 
-pub(crate) fn policy_not_text(path: &Path) -> Failure {
-    Failure::new(format!("the policy file `{}` is not text in UTF-8", path.display()), "save it as UTF-8")
+pub(crate) fn unreadable_settings(path: &Path, e: &io::Error) -> Failure {
+    let help = match e.kind() {
+        io::ErrorKind::NotFound => "name a file that exists, or - for standard input",
+        io::ErrorKind::IsADirectory => "name a file",
+        _ => "",
+    };
+    Failure::new(format!("the file `{}` cannot be read: {}", path.display(), plain(e)), help)
 }
 
 pub(crate) fn not_found(name: &OsStr) -> Failure {

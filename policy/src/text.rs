@@ -8,6 +8,7 @@
 
 mod explain;
 mod file;
+mod import;
 mod layer;
 mod limits;
 pub mod netsh;
@@ -21,6 +22,7 @@ mod show;
 mod source;
 mod sysctl;
 mod words;
+mod write;
 
 pub use explain::{Class, Explanation, Reason};
 pub use layer::{Layer, Setting};

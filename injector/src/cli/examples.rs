@@ -81,6 +81,17 @@ Examples:
     ssh production portshim capture > production.toml
     portshim run -c production.toml -- ./server";
 
+pub(super) const IMPORT: &str = "\
+Examples:
+  The registry of a Windows Server 2003 (regedit, File, Export: the key Tcpip\\Parameters):
+    portshim import settings.reg > policy.toml
+  A Linux host's settings, live:
+    ssh production sysctl -a | portshim import - > production.toml
+  What netsh prints on a newer Windows:
+    portshim import netsh.txt
+  Without a policy file in between:
+    portshim run -c settings.reg --preset windows-2003-sp1 -- ./server";
+
 pub(super) const DOCTOR: &str = "\
 Examples:
   Can this program be covered?

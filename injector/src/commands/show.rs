@@ -12,8 +12,8 @@ pub(super) fn show(args: &Show) -> Result<u8, Failure> {
     if args.json {
         return output::print(&output::json(&WithFile { file, shown: &shown })).map(|()| 0);
     }
-    for warning in &shown.warnings {
-        output::complain(&warning.to_string());
+    for said in shown.notes.iter().chain(&shown.warnings) {
+        output::complain(&said.to_string());
     }
     output::print(&table(file.as_deref(), &shown)).map(|()| 0)
 }

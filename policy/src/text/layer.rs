@@ -116,6 +116,10 @@ pub struct Layer {
     /// `freebsd.randomized`: holds under `freebsd`.
     pub(super) randomized: Option<Sourced<bool>>,
     pub(super) processes: Vec<Process>,
+    /// What is to be said about the source.
+    pub(super) notes: Vec<Problem>,
+    /// What is to be said where the layer's preset, which had to be guessed, is the one that holds.
+    pub(super) guess: Option<Problem>,
 }
 
 impl Layer {
@@ -164,7 +168,10 @@ impl Layer {
         let text = value.trim();
         let wishes = &mut self.wishes;
         match setting {
-            Setting::Preset => self.preset = Some(preset(text, origin)?),
+            Setting::Preset => {
+                self.preset = Some(preset(text, origin)?);
+                self.guess = None;
+            }
             Setting::Range => wishes.dynamic.push(spec(value, origin)?),
             Setting::Reserve => wishes.reserve.push(spec(value, origin)?),
             Setting::Block => wishes.block.push(spec(value, origin)?),

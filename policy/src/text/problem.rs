@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// It can, and as it was written; this is worth knowing.
+    Note,
     /// It can, but not as it was written.
     Warning,
     /// It cannot.
@@ -32,7 +34,7 @@ pub struct Problem {
     pub origin: Option<Box<Origin>>,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it; empty where there is nothing to do.
     pub help: String,
 }
 
@@ -50,6 +52,18 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::error(origin, message, help) }
     }
 
+    pub(super) fn note(origin: &Origin, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(origin, message, help) }
+    }
+
+    /// Its line and column, for those of one file to be put in order.
+    pub(super) fn place(&self) -> (usize, usize) {
+        match self.origin.as_deref() {
+            Some(Origin::File { line, column, .. }) => (*line, *column),
+            _ => (0, 0),
+        }
+    }
+
     /// Whether it keeps the policy from being run.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -62,6 +76,7 @@ impl core::error::Error for Problem {}
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.severity {
+            Severity::Note => "note: ",
             Severity::Warning => "warning: ",
             Severity::Error => "error: ",
         })?;
@@ -80,7 +95,14 @@ impl fmt::Display for Problem {
             let mark = "^".repeat((*width).min(room).max(1));
             write!(f, "\n{gutter} |\n{number} | {source}\n{gutter} | {indent}{mark}")?;
         }
-        let pad = if self.is_error() { "  " } else { "    " };
+        if self.help.is_empty() {
+            return Ok(());
+        }
+        let pad = match self.severity {
+            Severity::Note => " ",
+            Severity::Warning => "    ",
+            Severity::Error => "  ",
+        };
         write!(f, "\nhelp:{pad}{}", self.help)
     }
 }

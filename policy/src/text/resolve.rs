@@ -3,7 +3,7 @@
 use super::layer::{Ports, Process, Wishes};
 use super::resolved::Trace;
 use super::settings::{self, Settings};
-use super::{HostSetting, Layer, Origin, Problem, Resolved, Sourced, limits, words};
+use super::{HostSetting, Layer, Origin, Problem, Resolved, Severity, Sourced, limits, words};
 use crate::spec::Spec;
 use crate::{Effective, MAX_RULES, Order, PortRange, PortSet, Preset, RangeEnd, Scope, ScopeRules, ScopeSet};
 
@@ -44,7 +44,9 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
         .iter()
         .find_map(|layer| layer.preset.clone())
         .unwrap_or_else(|| Sourced::new(Preset::host(), Origin::Default));
-    let mut problems = Vec::new();
+    let guess = layers.iter().find(|layer| layer.preset.is_some()).and_then(|layer| layer.guess.as_ref());
+    let said = layers.iter().flat_map(|layer| &layer.notes).chain(guess).cloned();
+    let (notes, mut problems): (Vec<_>, Vec<_>) = said.partition(|p| p.severity == Severity::Note);
     let settings = settings::settings(layers, host, preset.value, &mut problems);
     let stack = Stack { layers, host, preset: preset.value, settings: &settings };
 
@@ -67,7 +69,7 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
         return Err(problems);
     }
     let model = settings.model;
-    Ok(Resolved { preset, rules, legal: model.legal(), model, warnings: problems, traces })
+    Ok(Resolved { preset, rules, legal: model.legal(), model, notes, warnings: problems, traces })
 }
 
 /// All that is heard, over the preset.

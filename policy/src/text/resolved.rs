@@ -13,6 +13,8 @@ pub struct Resolved {
     pub rules: Vec<Effective>,
     /// Where the model lets ports be reserved and blocked while programs run.
     pub legal: Legal,
+    /// What is worth knowing about the sources.
+    pub notes: Vec<Problem>,
     /// What will not be done as it was written.
     pub warnings: Vec<Problem>,
     /// Where the rules came from, one entry for each of [`Resolved::rules`].

@@ -20,6 +20,8 @@ pub struct Shown {
     pub rules: Vec<ShownRules>,
     /// What will not be done as it was written.
     pub warnings: Vec<Problem>,
+    /// What is worth knowing about the sources.
+    pub notes: Vec<Problem>,
 }
 
 /// A class of ports.
@@ -171,6 +173,7 @@ impl Resolved {
             preset: self.preset.map(|p| p.name),
             rules: rules.collect(),
             warnings: self.warnings.clone(),
+            notes: self.notes.clone(),
         }
     }
 }

@@ -81,6 +81,15 @@ pub fn reserved_ports(text: &str) -> Result<Vec<PortRange>, SpecError> {
     Ok(ranges)
 }
 
+/// Reads `ip_unprivileged_port_start`: 0 to 65535.
+///
+/// # Errors
+/// [`SpecError`] for anything else.
+pub(super) fn unprivileged_start(text: &str) -> Result<u16, SpecError> {
+    let trimmed = text.trim();
+    number(trimmed, text.len() - text.trim_start().len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,60 @@
+//! Settings that people already have, read as policies: sysctl.conf and `sysctl -a`, exports of the Windows
+//! registry, what netsh prints and is told, `rpccfg`.
+
+mod console;
+mod decode;
+mod draft;
+mod format;
+mod listing;
+mod registry;
+mod sysctl;
+mod words;
+
+use super::{Layer, Problem, file};
+use decode::Encoding;
+use draft::Draft;
+use format::Format;
+
+impl Layer {
+    /// Reads a policy file, or settings of a system in any form that is understood. `file_name` is what problems
+    /// call it. What was understood but is no part of a policy is told of in notes, which end up among the
+    /// warnings of the resolved policy.
+    ///
+    /// # Errors
+    /// Every [`Problem`] found, in the order of the text.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self, Vec<Problem>> {
+        read(bytes, file_name, Some(Format::Policy))
+    }
+
+    /// As [`Layer::from_bytes`], for a file that need not be a policy.
+    ///
+    /// # Errors
+    /// As [`Layer::from_bytes`], and a [`Problem`] where the file is in none of the forms.
+    pub fn imported(bytes: &[u8], file_name: &str) -> Result<Self, Vec<Problem>> {
+        read(bytes, file_name, None)
+    }
+}
+
+/// `otherwise` is what text in no particular form is taken for.
+fn read(bytes: &[u8], file_name: &str, otherwise: Option<Format>) -> Result<Layer, Vec<Problem>> {
+    let (text, encoding) = decode::text(bytes, file_name).map_err(|problem| vec![problem])?;
+    let mut draft = Draft::new(&text, file_name);
+    match format::of(&text).or(otherwise) {
+        None => {
+            let origin = draft.origin(&(0..0), "");
+            return Err(vec![words::no_known_form(&origin)]);
+        }
+        Some(Format::Policy) => {
+            if encoding == Encoding::Ansi {
+                let at = text.find(|c: char| !c.is_ascii()).unwrap_or_default();
+                let origin = draft.origin(&(at..at), "");
+                return Err(vec![words::not_utf8(&origin)]);
+            }
+            return file::read(&text, file_name);
+        }
+        Some(Format::Sysctl) => sysctl::read(&mut draft),
+        Some(Format::Registry) => registry::read(&mut draft),
+        Some(Format::Console) => console::read(&mut draft),
+    }
+    draft.finish()
+}

@@ -1,0 +1,83 @@
+//! Which form a text is in.
+
+use super::{console, draft, listing, registry, sysctl};
+
+/// A form that is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A policy file of our own.
+    Policy,
+    /// sysctl.conf, a file of sysctl.d, or what `sysctl -a` prints.
+    Sysctl,
+    /// An export of the registry.
+    Registry,
+    /// What netsh prints, or a script that calls netsh or rpccfg.
+    Console,
+}
+
+/// The form that the text is in, if it is in one of them for certain.
+pub(super) fn of(text: &str) -> Option<Format> {
+    let lines = || draft::lines(text, |_| false).map(|(_, line)| line.trim());
+    if lines().find(|line| !line.is_empty()).is_some_and(registry::is_heading) {
+        Some(Format::Registry)
+    } else if lines().any(|line| sysctl::setting(line).is_some()) {
+        Some(Format::Sysctl)
+    } else if lines().any(console::is_command) || listing::is_listing(lines()) {
+        Some(Format::Console)
+    } else if lines().any(is_of_a_policy) {
+        Some(Format::Policy)
+    } else {
+        None
+    }
+}
+
+/// `key = …`, `[table]`.
+fn is_of_a_policy(line: &str) -> bool {
+    let bare = |key: &str| {
+        let part = |c: char| c.is_ascii_alphanumeric() || "-_.\"' ".contains(c);
+        !key.trim().is_empty() && key.chars().all(part)
+    };
+    match line.split_once('=') {
+        Some((key, _)) => bare(key),
+        None => line
+            .strip_prefix('[')
+            .and_then(|line| line.split_once(']'))
+            .is_some_and(|(name, _)| bare(name.strip_prefix('[').unwrap_or(name))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for (text, format) in [
+            ("", None),
+            ("# a comment\n", None),
+            ("hello\nworld\n", None),
+            ("preset = \"linux\"\n", Some(Format::Policy)),
+            ("\n[linux]\n", Some(Format::Policy)),
+            ("[[reserve]]\n", Some(Format::Policy)),
+            ("[linux]\nip_local_port_range = \"1 2\"\n", Some(Format::Policy)),
+            ("dynamic.tcp = \"1-2\"\n", Some(Format::Policy)),
+            ("nonsense = 1\n", Some(Format::Policy)),
+            ("# net.ipv4.ip_forward = 1\npreset = \"linux\"\n", Some(Format::Policy)),
+            ("vm.swappiness = 10\n", Some(Format::Sysctl)),
+            ("-net/ipv4/ip_forward=1\n", Some(Format::Sysctl)),
+            ("net.inet.ip.portrange.first: 10000\n", Some(Format::Sysctl)),
+            ("REGEDIT4\r\n", Some(Format::Registry)),
+            ("\n  Windows Registry Editor Version 5.00\n", Some(Format::Registry)),
+            ("netsh int ipv4 show dynamicport tcp\n", Some(Format::Console)),
+            ("@echo off\nrem ports\nnetsh.exe interface ipv4 show global\n", Some(Format::Console)),
+            ("rpccfg /pe 5000-5010\n", Some(Format::Console)),
+            (
+                "Protocol tcp Dynamic Port Range\n-----\nStart Port : 49152\nNumber of Ports : 16384\n",
+                Some(Format::Console),
+            ),
+            ("# tcp\n# 80 90\n[dynamic]\ntcp = \"1-2\"\n", Some(Format::Policy)),
+        ] {
+            assert_eq!(of(text), format, "{text:?}");
+        }
+    }
+}
