@@ -211,6 +211,15 @@ fn a_program_obeys_sysctl() {
 }
 
 #[test]
+fn a_program_obeys_the_sysctls_of_freebsd() {
+    private(|| {
+        let (ports, _) = run("freebsd-sysctl.txt", &["900", "SOCK_DGRAM"]);
+        assert_eq!(ports.len(), 900);
+        assert!(ports.iter().all(|port| (20000..=29999).contains(port)), "{ports:?}");
+    });
+}
+
+#[test]
 fn a_program_obeys_what_netsh_lists() {
     private(|| {
         let (ports, said) =

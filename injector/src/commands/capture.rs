@@ -19,7 +19,8 @@ preset = \"linux\"
 ip_local_port_range = \"{first} {last}\"
 # The ports that it never hands out: {count}.
 ip_local_reserved_ports = \"{reserved}\"
-# Below {start} a specific bind needs privilege (ip_unprivileged_port_start). A policy does not change that.
+# The lowest port that needs no privilege.
+ip_unprivileged_port_start = {start}
 ",
         name = platform::host_name(),
         kernel = platform::steering().kernel,

@@ -18,7 +18,11 @@ fn number(text: &str, at: usize) -> Result<u16, SpecError> {
         return Err(error(text, at, "a port number is missing", "write PORT or FIRST-LAST, with a comma between two"));
     }
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        let remedy = "write a number from 1 to 65535, with no white space around it";
+        let remedy = match () {
+            () if text.contains(['"', '\'']) => "leave the quotes out",
+            () if text.contains('#') => "put the comment on a line of its own",
+            () => "write a number from 1 to 65535, with no white space around it",
+        };
         return Err(error(text, at, "the kernel does not take this for a number", remedy));
     }
     u16::from_str_radix(digits, radix)

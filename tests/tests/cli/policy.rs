@@ -174,7 +174,7 @@ help:  name a policy file that exists, or begin one with `portshim capture`
         125,
         "",
         "error: the policy file `/dev/zero` is larger than 1048576 bytes\n\
-         help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999\n",
+         help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999. Of a registry, export the key\n       Services\\Tcpip\\Parameters alone\n",
     );
     // What another program writes is as good as a file.
     let mut piped = here.command("sh", &["-c", r#"echo 'preset = "iana"' | "$0" check /dev/stdin"#]);
@@ -188,7 +188,8 @@ help:  name a policy file that exists, or begin one with `portshim capture`
         "",
         "\
 error: the policy file `larger.toml` is larger than 1048576 bytes
-help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999
+help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999. Of a registry, export the key
+       Services\\Tcpip\\Parameters alone
 ",
     );
     here.file("desk/latin.toml", b"# caf\xe9\n");
@@ -196,7 +197,13 @@ help:  is it a policy? Write neighbouring ports as a range, such as 4000-4999
         &["check", "latin.toml"],
         125,
         "",
-        "error: the policy file `latin.toml` is not text in UTF-8\nhelp:  save it as UTF-8\n",
+        "\
+error: latin.toml:1:6: this is not text in UTF-8
+  |
+1 | # café
+  |      ^
+help:  save the policy as UTF-8
+",
     );
     here.file("desk/portshim.toml", "selct = \"random\"\n\n[dynamic]\ntcp = \"4000-70000\"\n");
     let problems = "\

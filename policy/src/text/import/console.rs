@@ -32,10 +32,9 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     reader.end_listing();
     let Reader { outcome, found, .. } = reader;
     if !found {
-        let origin = draft.origin(&(0..0), "");
         let understood = "what netsh prints for show dynamicport and show excludedportrange; set dynamicport, add and \
                           delete excludedportrange in a script";
-        draft.say(words::no_port_setting(&origin, understood));
+        draft.nothing_found(&(0..0), understood);
     }
     outcome.lay_into(&mut draft.layer.wishes);
 }

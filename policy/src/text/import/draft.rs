@@ -29,6 +29,14 @@ impl<'a> Draft<'a> {
         self.problems.push(problem);
     }
 
+    /// Says that nothing was found, unless what is wrong with the source tells why.
+    pub(super) fn nothing_found(&mut self, place: &Range<usize>, understood: &str) {
+        if !self.problems.iter().any(Problem::is_error) {
+            let origin = self.origin(place, "");
+            self.say(super::words::no_port_setting(&origin, understood));
+        }
+    }
+
     /// What was read at `span`, with its place, or nothing and a word about what is wrong there.
     pub(super) fn keep<T>(
         &mut self,

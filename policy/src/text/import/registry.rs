@@ -74,7 +74,7 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     let origin = draft.origin(&heading, EXPORT);
     if !found {
         let understood = r"MaxUserPort and ReservedPorts under HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
-        draft.say(words::no_port_setting(&origin, understood));
+        draft.nothing_found(&heading, understood);
     }
     if let Some(preset) = Preset::named("windows-2003") {
         draft.layer.guess = Some(words::guessed(&origin, preset, "windows-xp or windows-2003-sp1"));

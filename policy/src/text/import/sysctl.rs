@@ -49,10 +49,9 @@ pub(super) fn read(draft: &mut Draft<'_>) {
         };
     }
     if !found {
-        let origin = draft.origin(&(0..0), "");
         let understood = "net.ipv4.ip_local_port_range, ip_local_reserved_ports and ip_unprivileged_port_start of \
                           Linux, net.inet.ip.portrange of FreeBSD";
-        draft.say(words::no_port_setting(&origin, understood));
+        draft.nothing_found(&(0..0), understood);
     }
 }
 

@@ -55,10 +55,20 @@ fn call(command: &str) -> Option<Call<'_>> {
     let mut at = 0;
     for word in command.split_whitespace() {
         at += command[at..].find(word)?;
-        let name = word.trim_matches('"').rsplit(['\\', '/']).next().unwrap_or_default().to_ascii_lowercase();
+        // This is an assignment, or a comment.
+        if word == "=" || word.starts_with('#') {
+            return None;
+        }
+        let name = word
+            .trim_start_matches(['(', '@'])
+            .trim_matches('"')
+            .rsplit(['\\', '/'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let program = match name.strip_suffix(".exe").unwrap_or(&name) {
-            "netsh" => Program::Netsh,
-            "rpccfg" => Program::Rpccfg,
+            "netsh" if !word.contains('=') => Program::Netsh,
+            "rpccfg" if !word.contains('=') => Program::Rpccfg,
             // It is only spoken of.
             "echo" | "title" | "echo." => return None,
             _ => {
@@ -102,6 +112,9 @@ mod tests {
             ("net stop x && NETSH int ipv4 a & netsh int ipv4 b", "int ipv4 a+int ipv4 b"),
             ("sudo rpccfg.exe /pe 5050-5070", "/pe 5050-5070"),
             ("netsh int ipv4 ^\r\n show dynamicport tcp", "int ipv4 ^\r\n show dynamicport tcp"),
+            ("match = \"netsh\"", ""),
+            ("match=\"bin/netsh\"", ""),
+            ("tcp = \"80\"  # netsh (file, line 1)", ""),
             ("rem netsh int ipv4 reset", ""),
             ("@REM netsh int ipv4 reset & netsh int ipv4 reset", ""),
             ("# netsh int ipv4 reset", ""),
