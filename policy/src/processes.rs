@@ -2,7 +2,9 @@
 
 use crate::events::NAME;
 use crate::{Owner, Scope};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{
+    AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 /// How many processes a session keeps apart. Where more are alive at once, the totals still count them all.
 pub const PROCESSES: usize = 256;
@@ -26,6 +28,7 @@ pub struct Counts {
 pub struct Process {
     /// Process and PID namespace; 0 where there is none.
     id: AtomicU64,
+    /// 0 where it has not said so yet.
     since: AtomicU64,
     name: [AtomicU64; NAME / 8],
     /// Which set of rules it is under, counted from 0.
@@ -38,8 +41,14 @@ impl Process {
     /// Who it is; `None` where this place is free.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
+        self.who().map(owner)
+    }
+
+    /// What [`Process::owner`] is made of. `None` also where the place is changing hands.
+    fn who(&self) -> Option<(u64, u64)> {
         let id = self.id.load(Acquire);
-        (id != 0).then(|| Owner { process: id as u32, namespace: (id >> 32) as u32, since: self.since.load(Relaxed) })
+        let since = self.since.load(Acquire);
+        (id != 0 && self.id.load(Relaxed) == id).then_some((id, since))
     }
 
     /// The name that it goes by, as an event carries it.
@@ -59,6 +68,7 @@ impl Process {
     }
 
     fn begin(&self, me: &Owner, name: &[u8; NAME], rules: u32) {
+        self.since.store(0, Relaxed);
         for counts in &self.counts {
             for counter in [&counts.served, &counts.exhausted, &counts.refused] {
                 counter.store(0, Relaxed);
@@ -71,6 +81,12 @@ impl Process {
         self.rules.store(rules, Relaxed);
         self.since.store(me.since, Release);
     }
+}
+
+fn owner((id, since): (u64, u64)) -> Owner {
+    // Of one that has only just come in, its number alone tells whether it lives.
+    let since = if since == 0 { u64::MAX } else { since };
+    Owner { process: id as u32, namespace: (id >> 32) as u32, since }
 }
 
 /// The table of processes, all zeroes when empty.
@@ -99,15 +115,16 @@ impl Processes {
         is_alive: impl Fn(&Owner) -> bool,
     ) -> Option<&Process> {
         let id = u64::from(me.process) | u64::from(me.namespace) << 32;
-        let take = |place: &Process, old: u64| place.id.compare_exchange(old, id, Acquire, Relaxed).is_ok();
+        let take = |place: &Process, old: u64| place.id.compare_exchange(old, id, AcqRel, Relaxed).is_ok();
         let free = |place: &&Process| match place.id.load(Relaxed) {
             0 => take(place, 0),
             old => old == id,
         };
+        // Its time goes before its number does: nobody must find us there with the time of the dead, and take
+        // us for dead as well.
         let left = |place: &&Process| {
-            place.owner().is_some_and(|owner| {
-                !is_alive(&owner) && take(place, u64::from(owner.process) | u64::from(owner.namespace) << 32)
-            })
+            let clear = |since| place.since.compare_exchange(since, 0, AcqRel, Relaxed).is_ok();
+            place.who().is_some_and(|who| !is_alive(&owner(who)) && clear(who.1) && take(place, who.0))
         };
         let index = self.places.iter().position(|place| free(&place));
         let index = index.or_else(|| self.places.iter().position(|place| left(&place)))?;
@@ -127,7 +144,8 @@ impl Processes {
             return sum;
         }
         for place in under().filter(|place| count(place) > 0) {
-            if place.owner().is_none_or(|owner| !is_alive(&owner)) {
+            let left = place.id.load(Relaxed) == 0 || place.owner().is_some_and(|owner| !is_alive(&owner));
+            if left {
                 place.counts.iter().for_each(|counts| counts.held.store(0, Relaxed));
             }
         }
