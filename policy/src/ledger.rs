@@ -117,6 +117,8 @@ impl Slot {
 
     fn put(&self, entry: &Entry) {
         let ports = Ports::new(self.ports(), entry.act, entry.range, entry.scopes);
+        // Whoever reads what follows learns from the ports that the entry before is gone.
+        fence(Release);
         self.owner.store(u64::from(entry.owner.process) | u64::from(entry.owner.namespace) << 32, Relaxed);
         self.since.store(entry.owner.since, Relaxed);
         self.number.store(entry.number, Relaxed);
@@ -155,18 +157,13 @@ impl Ledger {
 
     /// Removes the entries that speak of a port of `range` in `scopes` and whose owner is gone.
     pub fn expire(&self, range: PortRange, scopes: ScopeSet, is_alive: impl Fn(&Owner) -> bool) {
-        let mut last: Option<(Owner, bool)> = None;
+        let mut heard = Heard::default();
         for slot in self.used() {
             let ports = slot.ports();
             let speaks =
                 ports.range().is_some_and(|r| r.intersect(range).is_some()) && ports.scopes().intersects(scopes);
             let Some(entry) = slot.entry().filter(|entry| speaks && !entry.owner.is(&Owner::SESSION)) else { continue };
-            let alive = match last {
-                Some((owner, alive)) if owner == entry.owner => alive,
-                _ => is_alive(&entry.owner),
-            };
-            last = Some((entry.owner, alive));
-            if !alive {
+            if !heard.is_alive(&entry.owner, &is_alive) {
                 // Where another entry has taken its place since, that one stays.
                 let _ = slot.ports.compare_exchange(ports.0, ports.gone().0, Release, Relaxed);
             }
@@ -200,6 +197,26 @@ impl Ledger {
     pub(crate) fn withheld(&self, scopes: ScopeSet) -> impl Iterator<Item = PortRange> {
         let ports = self.used().iter().map(Slot::ports);
         ports.filter(move |ports| ports.scopes().intersects(scopes)).filter_map(Ports::range)
+    }
+}
+
+/// What has been heard of some owners: to ask costs a few system calls, and one owner may have many entries.
+#[derive(Default)]
+struct Heard([Option<(Owner, bool)>; 16]);
+
+impl Heard {
+    fn is_alive(&mut self, owner: &Owner, ask: impl Fn(&Owner) -> bool) -> bool {
+        let cell = &mut self.0[owner.process as usize % 16];
+        match *cell {
+            // It was there when it spoke first, so it was later on; and the other way round.
+            Some((known, true)) if known.is(owner) && known.since <= owner.since => true,
+            Some((known, false)) if known.is(owner) && known.since >= owner.since => false,
+            _ => {
+                let alive = ask(owner);
+                *cell = Some((*owner, alive));
+                alive
+            }
+        }
     }
 }
 
