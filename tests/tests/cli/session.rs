@@ -32,7 +32,7 @@ fn the_environment_is_the_callers_and_three_variables() {
     let said = here.masked(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines[0], "[DIR]/cache/portshim/libportshim-[HASH].so");
-    assert_eq!(lines[1], "1:follow=1:order=native:sharing=tuple:dynamic.all=32768-60999");
+    assert_eq!(lines[1], "1:follow=1:model=linux:order=native:sharing=tuple:dynamic.all=32768-60999");
     assert!(lines[2].starts_with("[DIR]/run/portshim/session-"), "{said}");
 }
 
@@ -69,7 +69,7 @@ fn a_nested_run_has_its_own_policy_and_one_library() {
     let said = here.masked(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines[0], "[DIR]/cache/portshim/libportshim-[HASH].so");
-    assert_eq!(lines[1], "1:follow=1:order=native:sharing=tuple:dynamic.all=30000-30009");
+    assert_eq!(lines[1], "1:follow=1:model=linux:order=native:sharing=tuple:dynamic.all=30000-30009");
     assert_eq!(here.sessions().len(), 2);
 }
 

@@ -102,7 +102,7 @@ fn explain() {
 #[test]
 fn env_in_every_format() {
     let here = Sandbox::new();
-    let policy = "1:follow=0:order=native:sharing=tuple:dynamic.all=20000-20009";
+    let policy = "1:follow=0:model=linux:order=native:sharing=tuple:dynamic.all=20000-20009";
     let ask = |format| ["env", "--preset", "linux", "--range", "20000-20009", "--no-follow", "--format", format];
     let library = "[DIR]/cache/portshim/libportshim-[HASH].so";
     here.says(
@@ -204,7 +204,7 @@ fn a_policy_too_long_for_a_variable_is_held_by_the_session() {
         125,
         "",
         "\
-error: the policy takes 120049 bytes, too many for an environment variable
+error: the policy takes 120060 bytes, too many for an environment variable
 help:  use `portshim run`, or ranges with fewer holes
 ",
     );
