@@ -71,6 +71,31 @@ pub(crate) enum Command {
     /// Show how full a live session's ports are, who holds them, and what became of requests
     #[command(after_help = examples::STATUS)]
     Status(Status),
+    /// Reserve ports in a live session: none of its programs is handed one from now on
+    ///
+    /// A bind to a reserved port by its number still succeeds. The reservation stays until it is lifted by
+    /// `portshim unreserve`, or the session ends. Several SPECs are reserved all, or none of them.
+    #[command(after_help = examples::RESERVE)]
+    Reserve(Ports),
+    /// Lift reservations in a live session
+    ///
+    /// Each SPEC lifts the oldest reservation that holds all of its ports, and lifts it whole: what was
+    /// lifted is printed. What the policy itself reserves stays.
+    #[command(after_help = examples::UNRESERVE)]
+    Unreserve(Ports),
+    /// Block ports in a live session: none of its programs can bind one from now on
+    ///
+    /// Refused while any socket of this host is bound to one of them. The last port of each block is
+    /// printed, the handle that Windows gives. The block stays until it is lifted by `portshim unblock`, or
+    /// the session ends. Several SPECs are blocked all, or none of them.
+    #[command(after_help = examples::BLOCK)]
+    Block(Ports),
+    /// Lift blocks in a live session
+    ///
+    /// Each SPEC lifts the oldest block that begins with its first port, and lifts it whole: what was lifted
+    /// is printed. What the policy itself blocks stays.
+    #[command(after_help = examples::UNBLOCK)]
+    Unblock(Ports),
     /// Print a script that completes portshim's commands and options in a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),
@@ -228,6 +253,16 @@ pub(crate) struct Status {
     /// For programs to read
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `portshim reserve`, `unreserve`, `block` and `unblock`.
+#[derive(Args)]
+pub(crate) struct Ports {
+    #[command(flatten)]
+    pub(crate) session: Of,
+    /// The ports: 8080 · 4000-4999 · 80,443/tcp · 5000/udp4
+    #[arg(value_name = "SPEC", required = true)]
+    pub(crate) specs: Vec<String>,
 }
 
 /// `portshim completions`.

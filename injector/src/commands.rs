@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod capture;
+mod changing;
 mod check;
 mod doctor;
 mod env;
@@ -16,9 +17,12 @@ mod sessions;
 mod show;
 mod status;
 
+pub(crate) use changing::Wanted;
+
 use crate::cli::Command;
 use crate::failure::Failure;
 use crate::platform;
+use portshim_policy::Act;
 
 /// Carries out a command, and gives the exit status.
 pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
@@ -36,6 +40,10 @@ pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Ps(args) => ps::ps(&args),
         Command::Status(args) => status::status(&args),
+        Command::Reserve(args) => changing::enter(Act::Reserve, &args),
+        Command::Unreserve(args) => changing::lift(Act::Reserve, &args),
+        Command::Block(args) => changing::enter(Act::Block, &args),
+        Command::Unblock(args) => changing::lift(Act::Block, &args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     }

@@ -1,8 +1,11 @@
 //! The wording of every error and warning that is not about the text of a policy.
 
+mod sessions;
+
+pub(crate) use sessions::*;
+
 use crate::coverage::{Coverage, Obstacle, Program};
 use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
-use crate::platform::{self, LiveSession};
 use portshim_policy::spec::SpecError;
 use std::ffi::OsStr;
 use std::io;
@@ -186,60 +189,6 @@ pub(crate) fn policy_too_long(why: &str) -> Failure {
         format!("the policy is too long for an environment variable, and there is no place for a session: {why}"),
         "set XDG_RUNTIME_DIR to a private directory, or use ranges with fewer holes",
     )
-}
-
-const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";
-
-/// What `ps` says where it has nothing to list.
-pub(crate) fn nothing_lives() -> String {
-    "portshim: no session of yours is live".into()
-}
-
-pub(crate) fn no_live_session() -> Failure {
-    Failure::new("no session of yours is live", BEGIN_ONE)
-}
-
-pub(crate) fn several_sessions(sessions: &[LiveSession]) -> Failure {
-    let width = sessions.iter().map(|session| session.id.len()).max().unwrap_or(0);
-    let line = |session: &LiveSession| {
-        let command: String = session.command.escape_debug().take(80).collect();
-        format!("{:<width$}  {command}", session.id)
-    };
-    let lines: Vec<_> = sessions.iter().map(line).collect();
-    let problem = format!("{} sessions are live, so one must be named\n{}", sessions.len(), lines.join("\n"));
-    Failure::new(problem, format!("name it, such as --session {}", sessions[0].id))
-}
-
-/// `owner` is the user of the process of that number, where there is one.
-pub(crate) fn no_such_session(name: &str, owner: Option<u32>) -> Failure {
-    match owner {
-        None => Failure::new(
-            format!("there is no session `{name}`: it has ended, or never was"),
-            "`portshim ps` lists those that live",
-        ),
-        Some(owner) if platform::is_us(owner) => Failure::new(
-            format!("process {name} is in no session of yours"),
-            format!("{BEGIN_ONE}; `portshim ps` lists them"),
-        ),
-        Some(owner) => {
-            let owner = platform::user(owner);
-            Failure::new(
-                format!("process {name} belongs to {owner}, and a session is open to its own user alone"),
-                format!("give the command as {owner}"),
-            )
-        }
-    }
-}
-
-pub(crate) fn unreadable_session(session: &LiveSession, why: &str) -> Failure {
-    Failure::new(
-        format!("session {} cannot be read: {}: {why}", session.id, session.path.display()),
-        "its programs go on under the policy that they began with; start them anew for a session that can be read",
-    )
-}
-
-pub(crate) fn unseen_sockets(why: &str) -> Failure {
-    Failure::new(format!("the kernel does not tell which ports are in use: {why}"), "")
 }
 
 /// An error of the system, without the capital and the number.

@@ -1,6 +1,8 @@
 //! Live sessions from the command line: who is there, what is in use, what is reserved and blocked meanwhile.
 
 mod sessions {
+    mod changed;
+    mod disturbed;
     mod listed;
     mod refused;
     mod server;

@@ -121,6 +121,34 @@ Examples:
   In a script, how many ports of TCP over IPv4 are left:
     portshim status --json | jq '.rules[-1].scopes[0].free'";
 
+pub(super) const RESERVE: &str = "\
+Examples:
+  Keep a port free for a service that is about to start:
+    portshim reserve 8080/tcp
+  The same in one of several sessions, by its ID:
+    portshim reserve --session 4711 8080/tcp 5300-5399/udp
+  What is reserved now, and by whom?
+    portshim status";
+
+pub(super) const UNRESERVE: &str = "\
+Examples:
+  Hand it out again:
+    portshim unreserve 8080/tcp
+  The reservation that port 5310 is in, whole:
+    portshim unreserve 5310/udp";
+
+pub(super) const BLOCK: &str = "\
+Examples:
+  Let nobody bind these ports any more, not even by their number:
+    portshim block 9000-9010
+  In one of several sessions, for TCP alone:
+    portshim block --session 4711 9000-9010/tcp";
+
+pub(super) const UNBLOCK: &str = "\
+Examples:
+  Lift the block that begins with port 9000:
+    portshim unblock 9000";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   For bash:

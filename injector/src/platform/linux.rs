@@ -1,5 +1,6 @@
 //! Linux: programs are ELF files, and their loader is asked to preload the shim.
 
+mod change;
 mod diag;
 mod elf;
 #[cfg(not(test))]
@@ -18,6 +19,7 @@ mod sockets;
 mod sweep;
 mod watch;
 
+pub(crate) use change::{is_alive, this_thread};
 pub(crate) use environment::{Environment, is_switched_off};
 pub(crate) use find::Find;
 pub(crate) use host::{Steering, host, host_name, policy_files, steering};
@@ -26,6 +28,6 @@ pub(crate) use launch::become_program;
 pub(crate) use library::{library, nameable};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
-pub(crate) use sockets::{Socket, held, sockets};
+pub(crate) use sockets::{Socket, held, holder, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};

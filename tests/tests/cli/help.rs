@@ -2,8 +2,23 @@
 
 use super::sandbox::{Sandbox, succeeded};
 
-const COMMANDS: [&str; 11] =
-    ["run", "show", "check", "explain", "env", "capture", "doctor", "ps", "status", "completions", "man"];
+const COMMANDS: [&str; 15] = [
+    "run",
+    "show",
+    "check",
+    "explain",
+    "env",
+    "capture",
+    "doctor",
+    "ps",
+    "status",
+    "reserve",
+    "unreserve",
+    "block",
+    "unblock",
+    "completions",
+    "man",
+];
 
 #[test]
 fn what_is_mistyped() {
@@ -12,7 +27,7 @@ fn what_is_mistyped() {
     for (args, problem, help) in [
         (&[][..], "a command is missing", general),
         (&["shwo"], "there is no command `shwo`", "did you mean `show`?"),
-        (&["reserve", "80"], "there is no command `reserve`", general),
+        (&["listen", "80"], "there is no command `listen`", general),
         (&["run"], "CMD is missing", general),
         (&["run", "--range", "20000"], "CMD is missing", general),
         (&["run", "--rnage", "20000", "--", "true"], "there is no option `--rnage`", "did you mean `--range`?"),

@@ -4,6 +4,7 @@
     bound 0   TCP, bound and nothing else
     wait      a connection of its own to its last listener, closed: TIME_WAIT
     fork      a child that holds the same sockets; its process number
+    own reserve 1030 1039   a child that reserves (or blocks) these ports; its process number
     unshare   a child in a network of its own, with one UDP socket on port 0; its process number
     close     closes every socket
 """
@@ -48,11 +49,14 @@ def wait():
     return port
 
 
-def child(elsewhere):
+def child(work, *args):
     ready, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
-        if elsewhere:
+        if work == "own":
+            enter = getattr(ctypes.CDLL(None), "portshim_" + args[0])
+            assert enter(int(args[1]), int(args[2]), 15) >= 0, args
+        elif work == "unshare":
             assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == 0, ctypes.get_errno()
             held.clear()
             bind("udp", 0)
@@ -66,8 +70,8 @@ for line in sys.stdin:
     words = line.split()
     if words[0] == "wait":
         said = wait()
-    elif words[0] in ("fork", "unshare"):
-        said = child(words[0] == "unshare")
+    elif words[0] in ("fork", "own", "unshare"):
+        said = child(*words)
     elif words[0] == "close":
         while held:
             held.pop().close()

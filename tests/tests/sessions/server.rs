@@ -79,7 +79,12 @@ pub(super) fn refused(args: &[&str], problem: &str, help: &str) {
 /// What an expression of Python says of the JSON that portshim prints, there called `it`.
 #[track_caller]
 pub(super) fn json(args: &[&str], expression: &str) -> String {
-    let text = told(args);
-    let program = "import json, sys; it = json.loads(sys.argv[1]); print(eval(sys.argv[2]))";
-    must(Command::new("python3").args(["-c", program, &text, expression])).trim_end().to_owned()
+    let program = "import json, sys; it = json.load(sys.stdin); print(eval(sys.argv[1]))";
+    let mut command = Command::new("python3");
+    command.args(["-c", program, expression]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("python3 runs");
+    child.stdin.take().expect("it is piped").write_all(told(args).as_bytes()).expect("it listens");
+    let output = child.wait_with_output().expect("it ran");
+    assert!(output.status.success(), "{args:?} {expression}: {}", said(&output));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }

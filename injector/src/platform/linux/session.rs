@@ -96,7 +96,7 @@ fn write(path: &Path, bytes: &[u8], log: bool) -> std::io::Result<File> {
 }
 
 /// Now, as proc(5) counts the time at which a process started.
-fn ticks() -> u64 {
+pub(super) fn ticks() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
     (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64
 }

@@ -1,5 +1,6 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
 
+use super::change::is_alive;
 use super::private;
 use super::session::{age, pid_namespace, started};
 use super::sweep::{created, is_orphan, maker, mapped, sessions};
@@ -64,7 +65,9 @@ impl LiveSession {
         if names.is_empty() {
             return Vec::new();
         }
-        let mapped = mapped(directory, 0);
+        let mut mapped = mapped(directory, 0);
+        // To look at a session, or to change it, is not to belong to it.
+        mapped.retain(|(pid, _)| *pid != Pid::this());
         names.into_iter().filter_map(|name| Self::living(directory, &name, &mapped)).collect()
     }
 
@@ -100,6 +103,11 @@ impl LiveSession {
         self.processes.iter().find(|process| process.inner == maker).map(|process| process.pid)
     }
 
+    /// Whether it still has a process.
+    pub(crate) fn lives(&self) -> bool {
+        Self::all().iter().any(|session| session.path == self.path)
+    }
+
     /// The file's name.
     pub(crate) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -117,7 +125,7 @@ impl LiveSession {
     }
 
     /// The region's file, if it is one of ours and whole.
-    fn open(&self, write: bool) -> Result<File, String> {
+    pub(super) fn open(&self, write: bool) -> Result<File, String> {
         let mut options = OpenOptions::new();
         options.read(true).write(write).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let file = options.open(&self.path).map_err(|e| plain(&e))?;
@@ -164,13 +172,6 @@ fn inner(pid: Pid) -> (u32, u64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
     (numbers.split_whitespace().last().and_then(|number| number.parse().ok()).unwrap_or(0), namespace)
-}
-
-/// Whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
-/// nothing here.
-pub(crate) fn is_alive(owner: &Owner) -> bool {
-    let ours = pid_namespace().is_none_or(|namespace| namespace as u32 == owner.namespace);
-    !ours || started(Pid::from_raw(owner.process.cast_signed())).is_some_and(|started| started <= owner.since)
 }
 
 /// The user whom a process belongs to; `None` where there is none of that number.

@@ -64,6 +64,16 @@ pub(crate) fn held(pid: u32) -> Vec<u64> {
     descriptors.filter_map(|fd| inode(fs::read_link(fd.path()).ok()?.to_str()?)).collect()
 }
 
+/// A process that has a descriptor of this socket, and its name, as far as this user may know.
+pub(crate) fn holder(inode: u64) -> Option<(u32, String)> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let pid = processes
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .find(|pid| inode != 0 && held(*pid).contains(&inode))?;
+    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some((pid, String::from_utf8_lossy(name.trim_ascii_end()).into_owned()))
+}
+
 /// The identity of a process's network.
 fn network(process: &str) -> Option<u64> {
     fs::metadata(format!("/proc/{process}/ns/net")).ok().map(|metadata| metadata.ino())

@@ -1,0 +1,154 @@
+//! `portshim reserve`, `unreserve`, `block` and `unblock`: the ledger of a live session.
+
+use super::ports::spec;
+use super::sessions::chosen;
+use crate::cli::Ports;
+use crate::failure::Failure;
+use crate::output;
+use crate::platform::{self, LiveSession, Socket};
+use crate::wording::{self, Bound};
+use portshim_policy::spec::Spec;
+use portshim_policy::{Act, Change, Entry, Lift, Owner, PortRange, Refusal, Region, ScopeSet, Untold, Whose};
+use std::thread;
+use std::time::Duration;
+
+/// How often the turn to write is asked for, at a millisecond's distance, before that is given up.
+const PATIENCE: usize = 2000;
+
+/// Ports of a SPEC: what one entry is made of, or asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) range: PortRange,
+    pub(crate) scopes: ScopeSet,
+}
+
+/// A wish that is not granted, and why.
+type Refused = (Wanted, Refusal);
+
+/// Reserves or blocks.
+pub(super) fn enter(act: Act, args: &Ports) -> Result<u8, Failure> {
+    let entered = all_or_nothing(args, act, |change, session, wanted| {
+        let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
+        change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
+    })?;
+    // The handle of a block is its last port.
+    let handles =
+        entered.iter().filter(|entry| entry.act == Act::Block).map(|entry| format!("{}\n", entry.range.last()));
+    output::print(&handles.collect::<String>()).map(|()| 0)
+}
+
+/// Unreserves or unblocks.
+pub(super) fn lift(act: Act, args: &Ports) -> Result<u8, Failure> {
+    let lifted = all_or_nothing(args, act, |change, _, wanted| {
+        let which = match act {
+            Act::Reserve => Lift::Holding(wanted.range),
+            Act::Block => Lift::From(wanted.range.first()),
+        };
+        // What the command line entered goes before what a program did, which is its user's to lift as well.
+        let own = change.lift(act, which, wanted.scopes, Whose::Own(Owner::SESSION));
+        own.or_else(|_| change.lift(act, which, wanted.scopes, Whose::Any))
+    })?;
+    let specs = lifted.iter().map(|entry| spec(&entry.range, entry.scopes) + "\n");
+    output::print(&specs.collect::<String>()).map(|()| 0)
+}
+
+/// Changes the ledger for every port that was named, or, where one of them is refused, not at all.
+fn all_or_nothing(
+    args: &Ports,
+    act: Act,
+    one: impl Fn(&Change<'_>, &LiveSession, Wanted) -> Result<Entry, Refusal>,
+) -> Result<Vec<Entry>, Failure> {
+    let wanted = read(&args.specs)?;
+    let session = chosen(args.session.session.as_deref())?;
+    let unreadable = |why: String| wording::unreadable_session(&session, &why);
+    let region = session.region().map_err(unreadable)?;
+    let all = |change: &Change<'_>| -> Result<Vec<Entry>, Refused> {
+        wanted.iter().map(|wanted| one(change, &session, *wanted).map_err(|refusal| (*wanted, refusal))).collect()
+    };
+    let explained = |(wanted, refusal): Refused| explain(&session, region, act, wanted, refusal);
+    let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
+    if wanted.len() > 1 {
+        // Whether all of it can be had is seen on a copy, while nobody else may write.
+        let copy = session.snapshot().map_err(unreadable)?;
+        let rehearsal =
+            Change::begin(&copy, platform::this_thread(), |owner| !is_writer(owner) && platform::is_alive(owner));
+        rehearsal.map_or(Ok(Vec::new()), |rehearsal| all(&rehearsal)).map_err(explained)?;
+    }
+    let done = all(&change);
+    drop(change);
+    let done = done.map_err(explained)?;
+    if session.lives() { Ok(done) } else { Err(wording::session_ended(&session)) }
+}
+
+/// Whether the holder of the turn is asked about, rather than the owner of an entry: on a copy nobody writes.
+fn is_writer(owner: &Owner) -> bool {
+    owner.since == u64::MAX
+}
+
+/// Every port that was named, in the order given.
+fn read(specs: &[String]) -> Result<Vec<Wanted>, Failure> {
+    let mut wanted = Vec::new();
+    for text in specs {
+        let spec: Spec = text.parse().map_err(|e| wording::not_a_spec(text, &e))?;
+        wanted.extend(spec.ports.iter().map(|range| Wanted { range: *range, scopes: spec.scopes }));
+    }
+    Ok(wanted)
+}
+
+/// Waits for the turn to write.
+fn begin(region: &Region) -> Option<Change<'_>> {
+    for _ in 0..PATIENCE {
+        if let Some(change) = Change::begin(region, platform::this_thread(), platform::is_alive) {
+            return Some(change);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
+/// A socket, of any process, that is bound to one of these ports where the session's processes are.
+fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -> Result<Option<Socket>, Untold> {
+    let processes = session.processes.iter().map(|process| process.pid);
+    // Before its first process has begun, a session is where we are.
+    let here = session.processes.is_empty().then(std::process::id);
+    let sockets = platform::sockets(processes.chain(here)).map_err(|_| Untold)?;
+    let inside = |socket: &Socket| range.contains(socket.port) && socket.scopes.intersects(scopes);
+    Ok(sockets.into_iter().filter(inside).min_by_key(|socket| (socket.port, socket.waits)))
+}
+
+/// What the user is told of a refusal.
+fn explain(session: &LiveSession, region: &Region, act: Act, wanted: Wanted, refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Missing => {
+            let policy = region.all_rules().iter().any(|rules| {
+                let kept = |shared: &portshim_policy::SharedScope, port| match act {
+                    Act::Reserve => shared.reserved.contains(port),
+                    Act::Block => shared.blocked.contains(port),
+                };
+                let held =
+                    |scope| (wanted.range.first()..=wanted.range.last()).all(|port| kept(rules.scope(scope), port));
+                wanted.scopes.iter().any(held)
+            });
+            let entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
+            wording::nothing_to_lift(act, wanted, policy, &entries)
+        }
+        Refusal::InUse(port) => {
+            let socket = bound(session, PortRange::single(port), wanted.scopes).ok().flatten();
+            let by = match socket {
+                Some(socket) if socket.waits => Bound::Waiting,
+                Some(socket) => {
+                    platform::holder(socket.inode).map_or(Bound::Unknown, |(pid, name)| Bound::By(pid, name))
+                }
+                None => Bound::Unknown,
+            };
+            wording::port_in_use(act, wanted, port, &by)
+        }
+        Refusal::Illegal(rule) => {
+            let legal: Vec<_> = region.legal().intervals(act).map(|range| range.to_string()).collect();
+            wording::illegal_change(act, wanted, &rule, &legal)
+        }
+        Refusal::Meets(other) => wording::meets(act, wanted, &other, region.legal().preset.apart),
+        Refusal::Full => wording::ledger_full(act, wanted),
+        Refusal::Untold => wording::unseen_sockets("it has no sock_diag, and no tables that can be read"),
+    }
+}

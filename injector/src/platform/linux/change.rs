@@ -1,0 +1,57 @@
+//! Changing what a live session shares: its region, mapped.
+
+use super::session::{pid_namespace, started, ticks};
+use super::sessions::LiveSession;
+use crate::failure::FAILED;
+use crate::wording::{self, plain};
+use nix::libc::{_exit, c_int};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{Pid, gettid, write};
+use portshim_policy::{Owner, Region};
+use std::io;
+use std::num::NonZeroUsize;
+
+impl LiveSession {
+    /// The region itself, mapped for as long as this process runs.
+    pub(crate) fn region(&self) -> Result<&'static Region, String> {
+        let file = self.open(true)?;
+        let size = const { NonZeroUsize::new(Region::SIZE).expect("a region is not empty") };
+        expect_truncation().map_err(|errno| plain(&io::Error::from(errno)))?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: the kernel chooses where; nothing is mapped over. It is never unmapped.
+        let at = unsafe { mmap(None, size, access, MapFlags::MAP_SHARED, &file, 0) };
+        let at = at.map_err(|errno| plain(&io::Error::from(errno)))?;
+        // SAFETY: all of a region's bytes are mapped there for reading and writing, as long as the file has
+        // them; where it is cut short, the kernel's signal ends this process.
+        unsafe { Region::at(at.as_ptr().cast()) }.map_err(|e| e.to_string())
+    }
+}
+
+/// A process of the session may cut the file short at any time. What is missing then cannot be touched: the
+/// kernel's answer is a signal.
+fn expect_truncation() -> nix::Result<()> {
+    let action = SigAction::new(SigHandler::Handler(truncated), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler makes two system calls, both of which signal-safety(7) lists.
+    unsafe { sigaction(Signal::SIGBUS, &action) }.map(drop)
+}
+
+extern "C" fn truncated(_: c_int) {
+    // Where nobody listens, the exit status still says it.
+    let _ = write(io::stderr(), wording::TRUNCATED.as_bytes());
+    // SAFETY: _exit(2) has no conditions.
+    unsafe { _exit(c_int::from(FAILED)) }
+}
+
+/// This thread, as a ledger's writer.
+pub(crate) fn this_thread() -> Owner {
+    let namespace = pid_namespace().unwrap_or(0) as u32;
+    Owner { process: gettid().as_raw().cast_unsigned(), namespace, since: ticks() }
+}
+
+/// Whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
+/// nothing here.
+pub(crate) fn is_alive(owner: &Owner) -> bool {
+    let ours = pid_namespace().is_none_or(|namespace| namespace as u32 == owner.namespace);
+    !ours || started(Pid::from_raw(owner.process.cast_signed())).is_some_and(|started| started <= owner.since)
+}

@@ -1,0 +1,186 @@
+//! What is said of live sessions, and of what is asked of them.
+
+use crate::commands::Wanted;
+use crate::failure::Failure;
+use crate::platform::{self, LiveSession};
+use portshim_policy::spec::SpecError;
+use portshim_policy::{Act, Entry, LegalRule, Owner, PortRange, ScopeSet};
+
+const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";
+
+/// What `ps` says where it has nothing to list.
+pub(crate) fn nothing_lives() -> String {
+    "portshim: no session of yours is live".into()
+}
+
+pub(crate) fn no_live_session() -> Failure {
+    Failure::new("no session of yours is live", BEGIN_ONE)
+}
+
+pub(crate) fn several_sessions(sessions: &[LiveSession]) -> Failure {
+    let width = sessions.iter().map(|session| session.id.len()).max().unwrap_or(0);
+    let line = |session: &LiveSession| {
+        let command: String = session.command.escape_debug().take(80).collect();
+        format!("{:<width$}  {command}", session.id)
+    };
+    let lines: Vec<_> = sessions.iter().map(line).collect();
+    let problem = format!("{} sessions are live, so one must be named\n{}", sessions.len(), lines.join("\n"));
+    Failure::new(problem, format!("name it, such as --session {}", sessions[0].id))
+}
+
+/// `owner` is the user of the process of that number, where there is one.
+pub(crate) fn no_such_session(name: &str, owner: Option<u32>) -> Failure {
+    match owner {
+        None => Failure::new(
+            format!("there is no session `{name}`: it has ended, or never was"),
+            "`portshim ps` lists those that live",
+        ),
+        Some(owner) if platform::is_us(owner) => Failure::new(
+            format!("process {name} is in no session of yours"),
+            format!("{BEGIN_ONE}; `portshim ps` lists them"),
+        ),
+        Some(owner) => {
+            let owner = platform::user(owner);
+            Failure::new(
+                format!("process {name} belongs to {owner}, and a session is open to its own user alone"),
+                format!("give the command as {owner}"),
+            )
+        }
+    }
+}
+
+pub(crate) fn unreadable_session(session: &LiveSession, why: &str) -> Failure {
+    Failure::new(
+        format!("session {} cannot be read: {}: {why}", session.id, session.path.display()),
+        "its programs go on under the policy that they began with; start them anew for a session that can be read",
+    )
+}
+
+pub(crate) fn unseen_sockets(why: &str) -> Failure {
+    Failure::new(format!("the kernel does not tell which ports are in use: {why}"), "")
+}
+
+pub(crate) fn session_ended(session: &LiveSession) -> Failure {
+    Failure::new(format!("session {} has ended meanwhile", session.id), "`portshim ps` lists those that live")
+}
+
+/// What is said where a file is cut short while it is mapped.
+pub(crate) const TRUNCATED: &str = "\
+error: the session's file was cut short while it was being changed
+help:  one of its programs does that; start them anew
+";
+
+pub(crate) fn not_a_spec(text: &str, e: &SpecError) -> Failure {
+    let place = if e.part == text { String::new() } else { format!("`{text}`: ") };
+    Failure::new(format!("{place}{e}"), &e.remedy)
+}
+
+pub(crate) fn ledger_busy(session: &LiveSession) -> Failure {
+    Failure::new(
+        format!("another process has been changing session {} for two seconds", session.id),
+        "try again; does one of its processes hang?",
+    )
+}
+
+/// Who has a port that is in use.
+pub(crate) enum Bound {
+    /// A process: its number and name.
+    By(u32, String),
+    /// Nobody any more: a connection in TIME_WAIT.
+    Waiting,
+    /// There is no telling: another user's, or gone by now.
+    Unknown,
+}
+
+fn done(act: Act) -> &'static str {
+    match act {
+        Act::Reserve => "reserved",
+        Act::Block => "blocked",
+    }
+}
+
+fn verb(act: Act) -> &'static str {
+    match act {
+        Act::Reserve => "reserve",
+        Act::Block => "block",
+    }
+}
+
+fn ports(range: PortRange, scopes: ScopeSet) -> String {
+    if scopes == ScopeSet::ALL { range.to_string() } else { format!("{range}/{scopes}") }
+}
+
+fn whose(owner: &Owner) -> String {
+    if owner.is(&Owner::SESSION) { "the command line".into() } else { format!("process {}", owner.process) }
+}
+
+fn cannot_be(act: Act, wanted: Wanted) -> String {
+    format!("{} cannot be {}", ports(wanted.range, wanted.scopes), done(act))
+}
+
+pub(crate) fn port_in_use(act: Act, wanted: Wanted, port: u16, by: &Bound) -> Failure {
+    let (by, help) = match by {
+        Bound::By(pid, name) => (format!("is in use by process {pid} ({})", name.escape_debug()), "end that process"),
+        Bound::Waiting => ("is held by a connection in TIME_WAIT".into(), "wait a minute"),
+        Bound::Unknown => ("is in use".into(), "see who has it, `ss -tuapn` shows all"),
+    };
+    Failure::new(
+        format!("{}: port {port} {by}", cannot_be(act, wanted)),
+        format!("{help}, or {} other ports", verb(act)),
+    )
+}
+
+/// `legal` are the ports for which it would be.
+pub(crate) fn illegal_change(act: Act, wanted: Wanted, rule: &LegalRule, legal: &[String]) -> Failure {
+    let help = match legal {
+        [] => "start the program with a lower --max-user-port, or under --preset windows-2003-sp1".into(),
+        some => format!("{} ports inside {}", verb(act), some.join(" or ")),
+    };
+    Failure::new(format!("{}: {rule}", cannot_be(act, wanted)), help)
+}
+
+/// `source` is where it is written down that such entries keep apart.
+pub(crate) fn meets(act: Act, wanted: Wanted, other: &Entry, source: Option<&str>) -> Failure {
+    let (theirs, owner) = (ports(other.range, other.scopes), whose(&other.owner));
+    let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
+    let problem = format!("{}: {theirs} is {} already, by {owner}", cannot_be(act, wanted), done(other.act));
+    Failure::new(problem, format!("under this model entries keep apart{source}: name other ports, or lift that one"))
+}
+
+pub(crate) fn ledger_full(act: Act, wanted: Wanted) -> Failure {
+    Failure::new(
+        format!("{}: the ledger is full, it holds {} entries", cannot_be(act, wanted), portshim_policy::ENTRIES),
+        format!("lift some with `portshim un{}`, or name ranges", verb(act)),
+    )
+}
+
+/// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be lifted.
+pub(crate) fn nothing_to_lift(act: Act, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
+    const MOST: usize = 8;
+    let (done, asked) = (done(act), ports(wanted.range, wanted.scopes));
+    if policy {
+        return Failure::new(
+            format!("{asked} is {done} by the policy itself, which holds as long as the session"),
+            "start the program anew under another policy",
+        );
+    }
+    let problem = match act {
+        Act::Reserve => format!("no reservation holds all of {asked}"),
+        Act::Block => format!("no block begins with {}", ports(PortRange::single(wanted.range.first()), wanted.scopes)),
+    };
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by_key(|entry| (entry.range, entry.number));
+    let mut lines: Vec<_> = sorted
+        .iter()
+        .take(MOST)
+        .map(|entry| format!("{} by {}", ports(entry.range, entry.scopes), whose(&entry.owner)))
+        .collect();
+    if sorted.len() > MOST {
+        lines.push(format!("and {} more, which `portshim status` shows", sorted.len() - MOST));
+    }
+    let help = match lines.as_slice() {
+        [] => format!("nothing is {done}, unless by the policy itself"),
+        lines => format!("{done} are:\n{}", lines.join("\n")),
+    };
+    Failure::new(problem, help)
+}
