@@ -145,7 +145,7 @@ pub(crate) const IANA: &[ClassRule] = &[
 
 impl Model {
     /// The classes under the settings of this model and `rules`, then the ports of rresvport and bindresvport. A class
-    /// that is not the same in all scopes comes once for each set of scopes in which it is.
+    /// that is not the same in all scopes comes once for each set of scopes in which it is any.
     #[must_use]
     pub fn classes(&self, rules: &Effective) -> Vec<Class> {
         let mut classes = Vec::new();
@@ -157,6 +157,9 @@ impl Model {
                     Some((scopes, _)) => scopes.push(scope),
                     None => parts.push((vec![scope], ports)),
                 }
+            }
+            if parts.len() > 1 {
+                parts.retain(|(_, ports)| !ports.is_empty());
             }
             classes.extend(parts.into_iter().map(|(scopes, ports)| Class {
                 name: rule.name,

@@ -48,19 +48,78 @@ fn show_rules_for_single_programs() {
     assert!(said.lines().nth(1).is_some_and(|line| line.starts_with("20000/tcp: not dynamic: ")), "{said}");
 }
 
+/// The model's tables: the classes under its settings, and when a second socket may bind a port.
+#[test]
+fn show_what_a_model_says() {
+    let here = Sandbox::new();
+    here.says(
+        &["show", "--preset", "windows-2003", "--max-user-port", "49151", "--block", "80"],
+        125,
+        "",
+        "\
+error: --block 80: 80: with MaxUserPort 49151, windows-2003 can block no port at all (The Cable Guy, December 2005)
+help:  lower MaxUserPort, or choose windows-2003-sp1
+",
+    );
+    here.says(
+        &["show", "--preset", "windows-2003", "--max-user-port", "49151", "--reserve", "2000/udp"],
+        0,
+        "\
+classes of windows-2003, MaxUserPort 49151
+  well known   0-1023      assigned by IANA (RFC 6335 section 6)
+  ephemeral    1025-49151  wildcard binds get one of these, for TCP as for UDP (The Cable Guy, December 2005)
+  specific     0-65535     specific binds may name these (The Cable Guy, December 2005)
+  reservable   1025-65535  may be kept from wildcard binds (The Cable Guy, December 2005)
+  blockable    none        may be kept from the specific binds of others (The Cable Guy, December 2005)
+  rresvport    512-1023    from 1023 downwards (glibc 2.36)
+  bindresvport 512-1023    from 600 + process % 424 upwards, then from 600, then 512 to 599 (glibc 2.36)
+
+second binds under windows-2003, * to any address, 1 to one address (Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE)
+  first \\ second  default *  default 1  reuse *  reuse 1  exclusive *  exclusive 1
+  default *       10048      ok         10013    ok       10048        ok
+  default 1       ok         10048      ok       10013    10048        10048
+  reuse *         10048      ok         ok       ok       10048        ok
+  reuse 1         ok         10048      ok       ok       10048        10048
+  exclusive *     10048      10013      10013    10013    10048        10013
+  exclusive 1     ok         10048      ok       10013    10048        10048
+  where another user runs the second:
+  default *       10048      10013      10013    10013    10048        10013
+  reuse *         10048      10013      ok       ok       10048        10013
+  programs on Linux share ports by Linux's own rule: see docs/fidelity.md
+
+preset    windows-2003         --preset windows-2003
+select    sequential           preset windows-2003 (KB 196271, KB 929851)
+sharing   exclusive            preset windows-2003 (KB 196271, KB 929851)
+seed      none                 default
+
+tcp4 tcp6: 48127 ports to hand out: 1025-49151
+  dynamic   1025-49151           --max-user-port 49151
+
+udp4 udp6: 48126 ports to hand out: 1025-1999,2001-49151
+  dynamic   1025-49151           --max-user-port 49151
+  reserved  2000                 --reserve 2000/udp
+",
+        "",
+    );
+}
+
 #[test]
 fn show_for_programs() {
     let here = Sandbox::new();
-    let said = here.told(&["show", "--range", "20000-20009", "--reserve", "20003/tcp", "--json"]);
-    let python = "import json, sys; s = json.load(sys.stdin)['rules'][-1]['scopes']; \
-                  print(*[(x['scope'], x['allowed'], x['runs']) for x in s])";
+    let said = here.told(&["show", "--preset", "linux", "--range", "20000-20009", "--reserve", "20003/tcp", "--json"]);
+    let python = "import json, sys; said = json.load(sys.stdin); s = said['rules'][-1]['scopes']; \
+                  print(*[(x['scope'], x['allowed'], x['runs']) for x in s]); \
+                  print(*[(x['name'], x['ports'], x['scope']) for x in said['classes'][2:4]], said['second_binds'])";
     let file = here.file("desk/said.json", said);
     let mut command = here.command("python3", &["-c", python]);
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.stdin(std::fs::File::open(file).expect("it was just written"));
     let holed = "9, '20000-20002,20004-20009'";
     let whole = "10, '20000-20009'";
-    let expected = format!("('tcp4', {holed}) ('tcp6', {holed}) ('udp4', {whole}) ('udp6', {whole})\n");
+    let expected = format!(
+        "('tcp4', {holed}) ('tcp6', {holed}) ('udp4', {whole}) ('udp6', {whole})\n\
+         ('reserved', '20003', 'tcp') ('specific', '0-65535', 'all') None\n"
+    );
     here.expect(&mut command, 0, &expected, "");
 }
 
