@@ -8,7 +8,7 @@ TO = $(DESTDIR)$(PREFIX)
 COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench check fmt clippy deny doc install
+.PHONY: help build run test fuzz bench check fmt clippy deny doc install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: build ## watch a real server and its clients take their ports from a policy
 test: build ## install what the tests need, then run them all
 	@tests/setup
 	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tests/run
+
+fuzz: ## every parser under inputs that nobody would write, ROUNDS=10 times as long as the tests
+	@ROUNDS=$(ROUNDS) policy/tests/fuzz/run
 
 bench: build ## what a policy costs: calls and starts, bare, steered and pinned
 	@PORTSHIM=$(PORTSHIM) tests/benches/run

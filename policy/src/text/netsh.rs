@@ -205,7 +205,9 @@ impl<'a> Values<'a> {
         let takes = |name: &str| verb != Verb::Show || matches!(name, PROTOCOL | STORE);
         for word in words {
             let named = word.text.split_once('=').map(|(name, value)| {
-                (Word { at: word.at, text: name }, Word { at: word.at + name.len() + 1, text: value.trim_matches('"') })
+                let inside = value.trim_start_matches('"');
+                let at = word.at + word.text.len() - inside.len();
+                (Word { at: word.at, text: name }, Word { at, text: inside.trim_end_matches('"') })
             });
             let (slot, value) = match named {
                 Some((name, value)) => {

@@ -1,7 +1,7 @@
 //! A layer in the making, with what is to be said about its source.
 
 use super::super::source::Source;
-use super::super::{Layer, Origin, Problem, Severity, Sourced, words};
+use super::super::{Layer, Origin, Problem, Severity, Sourced};
 use crate::Preset;
 use crate::spec::SpecError;
 use core::ops::Range;
@@ -49,7 +49,10 @@ impl<'a> Draft<'a> {
         match read(text) {
             Ok(value) => Some(Sourced::new(value, origin)),
             Err(e) => {
-                self.say(words::spec(&origin, text, &e));
+                // Not counted from the value's own place: it may stand on a line further down.
+                let at = span.start + e.at;
+                let origin = self.origin(&(at..at + e.part.len()), key);
+                self.say(Problem::error(&origin, e.to_string(), e.remedy));
                 None
             }
         }

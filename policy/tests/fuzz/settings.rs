@@ -1,0 +1,320 @@
+//! Whole files: policies, and settings of other systems.
+
+use super::harness::fuzz;
+use portshim_policy::text::netsh::{Command, dynamic_port, edited, excluded_port_ranges};
+use portshim_policy::text::{HostSettings, Layer, Origin, Problem, Resolved, Severity, resolve};
+use portshim_policy::wire::{Options, decode, encode};
+use portshim_policy::{PortRange, Region, Scope};
+use proptest::prelude::*;
+
+/// What every problem has: words, a remedy where something is to be done, and a place that can be shown.
+fn are_sound(problems: &[Problem]) {
+    for problem in problems {
+        assert!(!problem.message.is_empty(), "{problem:?}");
+        assert!(!problem.help.is_empty() || problem.severity == Severity::Note, "{problem:?}");
+        let shown = problem.to_string();
+        if let Some(Origin::File { line, column, source, .. }) = problem.origin.as_deref() {
+            assert!(*line > 0 && (1..=source.chars().count() + 2).contains(column), "{problem:?}");
+            assert!(shown.contains(&**source) && !source.contains('\n'), "{shown}");
+        }
+    }
+}
+
+/// The lines of a policy file without the comments that say where each part came from.
+fn bare(toml: &str) -> Vec<&str> {
+    toml.lines().map(|line| line.rsplit_once(" # ").map_or(line, |(line, _)| line.trim_end())).collect()
+}
+
+/// A layer means what the policy file that is made of it means.
+fn means_what_is_written(layer: Layer) {
+    let written = layer.to_toml();
+    let copy = Layer::from_bytes(written.as_bytes(), "copy").unwrap_or_else(|e| panic!("{written}: {e:?}"));
+    assert_eq!(bare(&copy.to_toml()), bare(&written));
+    if !written.is_empty() {
+        assert_eq!(Layer::imported(written.as_bytes(), "copy").as_ref(), Ok(&copy), "{written}");
+    }
+    let host = HostSettings::default();
+    match (resolve(&[layer], &host), resolve(&[copy], &host)) {
+        (Ok(one), Ok(other)) => {
+            are_sound(&one.notes);
+            are_sound(&one.warnings);
+            assert_eq!((one.preset.value.name, &one.rules), (other.preset.value.name, &other.rules), "{written}");
+            assert!(one.warnings.iter().all(|problem| problem.severity == Severity::Warning));
+            assert!(serde_json::to_string(&one.show()).is_ok());
+            passes_the_environment(&one);
+        }
+        (Err(one), Err(other)) => {
+            assert!(one.iter().any(Problem::is_error) && other.iter().any(Problem::is_error));
+            are_sound(&one);
+        }
+        (one, other) => panic!("{written}: {one:?} {other:?}"),
+    }
+}
+
+/// What is laid down for the shim as one line of text is what is laid down as a region.
+fn passes_the_environment(resolved: &Resolved) {
+    let options = Options { follow: false, legal: resolved.legal };
+    let line = encode(&resolved.rules, options);
+    let mut read = Region::boxed(&[]);
+    assert_eq!(decode(line.as_bytes(), &read), Ok(options), "{line}");
+    let mut direct = Region::boxed(&resolved.rules);
+    direct.set_legal(resolved.legal);
+    assert!(read.as_bytes() == direct.as_bytes(), "{line}");
+}
+
+fn imports(bytes: &[u8]) {
+    match Layer::imported(bytes, "settings") {
+        Ok(layer) => means_what_is_written(layer),
+        Err(problems) => {
+            assert!(problems.iter().any(Problem::is_error));
+            are_sound(&problems);
+        }
+    }
+}
+
+#[test]
+fn policy() {
+    const WORDS: &[&str] = &[
+        "preset",
+        "select",
+        "sharing",
+        "seed",
+        "windows",
+        "linux",
+        "freebsd",
+        "dynamic",
+        "reserve",
+        "block",
+        "process",
+        "match",
+        "ports",
+        "scope",
+        "max-user-port",
+        "reserved-ports",
+        "ip_local_port_range",
+        "ip_unprivileged_port_start",
+        "ip_local_reserved_ports",
+        "first",
+        "randomized",
+        "all",
+        "tcp",
+        "\"linux\"",
+        "\"windows-xp\"",
+        "\"4000-4999/udp\"",
+        "\"java*\"",
+        "7",
+        "true",
+        " = ",
+        "\n",
+        "\r\n",
+        "\n[",
+        "]\n",
+        "\n[[",
+        "]]\n",
+        "{",
+        "}",
+        ", ",
+        ".",
+        "\"",
+        "'",
+        "\"\"\"",
+        "#",
+        "\u{feff}",
+        "ü",
+        "\0",
+        "\\",
+        "\\u0007",
+    ];
+    fuzz("policy", &["tests/fuzz/corpus/policy", "../examples"], WORDS, |bytes| {
+        match Layer::from_bytes(bytes, "policy.toml") {
+            Ok(layer) => means_what_is_written(layer),
+            Err(problems) => {
+                assert!(problems.iter().any(Problem::is_error));
+                are_sound(&problems);
+            }
+        }
+        stays_a_policy(bytes);
+    });
+}
+
+/// netsh's changes keep a policy one, and made twice they are as made once.
+fn stays_a_policy(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let was = Layer::from_toml(text, "policy.toml").is_ok();
+    for command in [
+        "interface ipv4 set dynamicport tcp 20000 1000",
+        "interface ipv6 add excludedportrange udp 30000 10",
+        "interface ipv4 delete excludedportrange tcp 8080 1",
+    ] {
+        let command: Command = command.parse().expect("netsh takes it");
+        let Ok(changed) = edited(Some(text), &command) else { continue };
+        assert!(!was || Layer::from_toml(&changed, "policy.toml").is_ok(), "{text}\nbecame\n{changed}");
+        if matches!(command, Command::SetDynamicPort { .. }) {
+            assert_eq!(edited(Some(&changed), &command).as_ref(), Ok(&changed));
+        }
+    }
+}
+
+#[test]
+fn sysctl_files() {
+    const WORDS: &[&str] = &[
+        "net.ipv4.ip_local_port_range",
+        "net/ipv4/ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.inet.ip.portrange.first",
+        "net.inet.ip.portrange.hilast",
+        "net.inet.ip.portrange.randomized",
+        " = ",
+        ": ",
+        "=",
+        "\n",
+        "\r\n",
+        "#",
+        ";",
+        "-",
+        ",",
+        " ",
+        "\t",
+        "\"",
+        "32768 60999",
+        "80,90-99",
+        "vm.swappiness = 1\n",
+        "ü",
+        "\0",
+    ];
+    fuzz("sysctl-files", &["tests/fuzz/corpus/sysctl-files", "../tests/samples"], WORDS, imports);
+}
+
+#[test]
+fn registry() {
+    const WORDS: &[&str] = &[
+        "Windows Registry Editor Version 5.00\r\n",
+        "REGEDIT4\r\n",
+        "\r\n",
+        "\n",
+        "\\\r\n  ",
+        "\\",
+        "\"MaxUserPort\"=",
+        "\"ReservedPorts\"=",
+        "\"TcpTimedWaitDelay\"=",
+        "dword:",
+        "0000fffe",
+        "hex(7):",
+        "hex(4):",
+        "34,00,",
+        "30,00,",
+        "2d,00,",
+        "00,00,00,00",
+        ",",
+        "-",
+        "\"",
+        "[",
+        "]\r\n",
+        ";",
+        "[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters]\r\n",
+        "[-",
+        "ControlSet001",
+        "[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Rpc\\Internet]\r\n",
+        "\"Ports\"=",
+        "ü",
+        "\0",
+    ];
+    fuzz("registry", &["tests/fuzz/corpus/registry", "../tests/samples"], WORDS, |bytes| {
+        imports(bytes);
+        // The encoding makes no difference.
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        if text.is_empty() || text.contains('\0') || text.starts_with('\u{feff}') {
+            return;
+        }
+        let wide: Vec<_> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let read = |bytes: &[u8]| Layer::from_bytes(bytes, "settings.reg");
+        assert_eq!(read(&wide), read(bytes));
+        imports(&wide[..wide.len() - 1]);
+    });
+}
+
+#[test]
+fn console() {
+    const WORDS: &[&str] = &[
+        "netsh ",
+        "netsh.exe",
+        "rpccfg /pe ",
+        "C:\\>",
+        "PS C:\\>",
+        "int ",
+        "ipv4 ",
+        "ipv6 ",
+        "set ",
+        "show ",
+        "add ",
+        "delete ",
+        "dynamicport ",
+        "excludedportrange ",
+        "tcp ",
+        "udp ",
+        "start=",
+        "num=",
+        "\r\n",
+        "\n",
+        "^\r\n",
+        "&",
+        "|",
+        ">nul",
+        "\"",
+        "rem ",
+        "::",
+        "#",
+        "Protocol tcp Dynamic Port Range\n",
+        "Protocol udp Port Exclusion Ranges\n",
+        "------\n",
+        "Start Port : ",
+        "Number of Ports : ",
+        "\n 100 ",
+        " 200 *\n",
+        "*",
+        ":",
+        "：",
+        "ü",
+        "\0",
+    ];
+    fuzz("console", &["tests/fuzz/corpus/console", "../tests/samples"], WORDS, imports);
+}
+
+/// Ranges apart from each other, ascending.
+fn apart() -> impl Strategy<Value = Vec<(PortRange, bool)>> {
+    let ranges = prop::collection::vec((2u16..300, 0u16..100, any::<bool>()), 1..12);
+    ranges.prop_map(|parts| {
+        let mut at = 0;
+        let range = |(gap, more, administered): (u16, u16, bool)| {
+            let first = at + gap;
+            at = first + more;
+            (PortRange::new(first, at).expect("it is no smaller"), administered)
+        };
+        parts.into_iter().map(range).collect()
+    })
+}
+
+proptest! {
+    /// What `portshim netsh` prints, and netsh with it, is read as what it says.
+    #[test]
+    fn listings_come_back(start in 1025u16..=65281, more in 254u16.., ranges in apart(), v6: bool, udp: bool) {
+        let scope = Scope::ALL[usize::from(udp) * 2 + usize::from(v6)];
+        let dynamic = PortRange::new(start, start.saturating_add(more)).expect("it is no smaller");
+        let (protocol, family) = scope.name().split_at(3);
+        let text = format!(
+            "C:\\>netsh int ipv{family} show dynamicport {protocol}\n{}C:\\>netsh int ipv{family} show ex {protocol}\n{}",
+            dynamic_port(protocol, dynamic),
+            excluded_port_ranges(protocol, &ranges),
+        );
+        let layer = Layer::imported(text.as_bytes(), "x").expect("netsh prints it so");
+        let resolved = resolve(&[layer], &HostSettings::default());
+        if dynamic.len() < 255 {
+            prop_assert!(resolved.is_err());
+            return Ok(());
+        }
+        let Ok(resolved) = resolved else { return Ok(()) };
+        let rules = resolved.rules[0].scope(scope);
+        let of = |wanted: bool| ranges.iter().filter(|(_, a)| *a == wanted).map(|(range, _)| *range).collect();
+        prop_assert_eq!((&rules.dynamic, &rules.reserved, &rules.blocked), (&dynamic.into(), &of(true), &of(false)));
+    }
+}
