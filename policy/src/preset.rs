@@ -107,6 +107,9 @@ pub enum DynamicError {
 }
 
 impl DynamicLimits {
+    /// Of Windows Vista, Server 2008 and later.
+    pub const SINCE_VISTA: Self = Self { first: 1025, count: 255, source: "KB 929851" };
+
     /// The range of `count` ports from `first` on: its last port is `first + count - 1`.
     ///
     /// # Errors
@@ -243,7 +246,7 @@ impl Preset {
             ],
             range: ports(49152, 65535),
             max_user_port: None,
-            dynamic: Some(DynamicLimits { first: 1025, count: 255, source: "KB 929851" }),
+            dynamic: Some(DynamicLimits::SINCE_VISTA),
             reserve: None,
             block: None,
             apart: Some("CreatePersistentTcpPortReservation"),
