@@ -22,9 +22,6 @@ pub(crate) struct Wanted {
     pub(crate) scopes: ScopeSet,
 }
 
-/// A wish that is not granted, and why.
-type Refused = (Wanted, Refusal);
-
 /// Reserves or blocks.
 pub(super) fn enter(act: Act, args: &Ports) -> Result<u8, Failure> {
     let entered = all_or_nothing(args, act, |change, session, wanted| {
@@ -62,21 +59,36 @@ fn all_or_nothing(
     let session = chosen(args.session.session.as_deref())?;
     let unreadable = |why: String| wording::unreadable_session(&session, &why);
     let region = session.region().map_err(unreadable)?;
-    let all = |change: &Change<'_>| -> Result<Vec<Entry>, Refused> {
-        wanted.iter().map(|wanted| one(change, &session, *wanted).map_err(|refusal| (*wanted, refusal))).collect()
+    let all = |change: &Change<'_>| {
+        let mut done = Vec::new();
+        for wanted in &wanted {
+            match one(change, &session, *wanted) {
+                Ok(entry) => done.push(entry),
+                Err(refusal) => return (done, Some((*wanted, refusal))),
+            }
+        }
+        (done, None)
     };
-    let explained = |(wanted, refusal): Refused| explain(&session, region, act, wanted, refusal);
+    let explained = |(wanted, refusal)| explain(&session, region, act, wanted, refusal);
     let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
     if wanted.len() > 1 {
         // Whether all of it can be had is seen on a copy, while nobody else may write.
         let copy = session.snapshot().map_err(unreadable)?;
-        let rehearsal =
-            Change::begin(&copy, platform::this_thread(), |owner| !is_writer(owner) && platform::is_alive(owner));
-        rehearsal.map_or(Ok(Vec::new()), |rehearsal| all(&rehearsal)).map_err(explained)?;
+        let is_alive = |owner: &Owner| !is_writer(owner) && platform::is_alive(owner);
+        let rehearsal = Change::begin(&copy, platform::this_thread(), is_alive);
+        if let Some(refused) = rehearsal.and_then(|rehearsal| all(&rehearsal).1) {
+            return Err(explained(refused));
+        }
     }
-    let done = all(&change);
+    let (done, refused) = all(&change);
     drop(change);
-    let done = done.map_err(explained)?;
+    if let Some(refused) = refused {
+        // A program was quicker to bind one of the ports than we, after the rehearsal.
+        if !done.is_empty() {
+            output::complain(&wording::done_in_part(&done));
+        }
+        return Err(explained(refused));
+    }
     if session.lives() { Ok(done) } else { Err(wording::session_ended(&session)) }
 }
 

@@ -47,6 +47,8 @@ struct Counts {
     exhausted: u64,
     /// Specific binds refused because the port is blocked.
     refused: u64,
+    /// The most sockets that held a port handed out here at once.
+    peak: u32,
 }
 
 impl Target {
@@ -100,6 +102,7 @@ impl Report {
                         served: live.served.load(Relaxed),
                         exhausted: live.exhausted.load(Relaxed),
                         refused: live.refused.load(Relaxed),
+                        peak: live.high.load(Relaxed),
                     }
                 })
                 .collect(),
@@ -115,10 +118,13 @@ impl Report {
         let mut text = format!("portshim: {}: {end}\n", self.program);
         for rules in &self.rules {
             let whom = rules.matches.as_deref().unwrap_or(if self.rules.len() > 1 { "others" } else { "scope" });
-            text.push_str(&format!("  {whom:<12} {:>10} {:>10} {:>10}\n", "served", "exhausted", "refused"));
+            text.push_str(&format!(
+                "  {whom:<12} {:>10} {:>10} {:>10} {:>10}\n",
+                "served", "exhausted", "refused", "peak"
+            ));
             for counts in &rules.scopes {
-                let Counts { scope, served, exhausted, refused } = counts;
-                text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10}\n"));
+                let Counts { scope, served, exhausted, refused, peak } = counts;
+                text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10} {peak:>10}\n"));
             }
         }
         text

@@ -1,7 +1,7 @@
 //! What is said of live sessions, and of what is asked of them.
 
 use crate::commands::Wanted;
-use crate::failure::Failure;
+use crate::failure::{Failure, message};
 use crate::platform::{self, LiveSession};
 use portshim_policy::spec::SpecError;
 use portshim_policy::{Act, Entry, LegalRule, Owner, PortRange, ScopeSet};
@@ -112,6 +112,12 @@ fn ports(range: PortRange, scopes: ScopeSet) -> String {
 
 fn whose(owner: &Owner) -> String {
     if owner.is(&Owner::SESSION) { "the command line".into() } else { format!("process {}", owner.process) }
+}
+
+/// What was done of several before one of them was refused.
+pub(crate) fn done_in_part(done: &[Entry]) -> String {
+    let done: Vec<_> = done.iter().map(|entry| ports(entry.range, entry.scopes)).collect();
+    message("warning", &format!("this was done before the next was refused: {}", done.join(" ")), "")
 }
 
 fn cannot_be(act: Act, wanted: Wanted) -> String {

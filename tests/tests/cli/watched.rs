@@ -34,11 +34,11 @@ fn a_report_as_a_table() {
     let here = Sandbox::new();
     let table = "\
 portshim: /usr/bin/perl: exit status 0
-  scope            served  exhausted    refused
-  tcp4                  0          0          0
-  tcp6                  0          0          0
-  udp4                  2          1          1
-  udp6                  0          0          0
+  scope            served  exhausted    refused       peak
+  tcp4                  0          0          0          0
+  tcp6                  0          0          0          0
+  udp4                  2          1          1          2
+  udp6                  0          0          0          0
 ";
     here.says(&args(&["--report"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", table);
     here.says(&args(&["--report=report.txt"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
@@ -52,10 +52,10 @@ fn a_report_for_programs_to_read() {
     let here = Sandbox::new();
     here.says(&args(&["--report=report.json"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
     let scopes = ["tcp4", "tcp6", "udp4", "udp6"].map(|scope| {
-        let [served, exhausted, refused] = if scope == "udp4" { [2, 1, 1] } else { [0; 3] };
+        let [served, exhausted, refused, peak] = if scope == "udp4" { [2, 1, 1, 2] } else { [0; 4] };
         format!(
             "        {{\n          \"scope\": \"{scope}\",\n          \"served\": {served},\n          \
-             \"exhausted\": {exhausted},\n          \"refused\": {refused}\n        }}"
+             \"exhausted\": {exhausted},\n          \"refused\": {refused},\n          \"peak\": {peak}\n        }}"
         )
     });
     assert_eq!(

@@ -1,7 +1,7 @@
 //! `portshim reserve`, `unreserve`, `block` and `unblock`: the very next bind of a running program obeys.
 
 use super::server::{Server, json, refused, told};
-use portshim_tests::programs::private;
+use portshim_tests::programs::{private, until};
 use portshim_tests::{portshim, said};
 use std::net::TcpListener;
 
@@ -99,6 +99,9 @@ fn kill(process: &str) {
     let pid = process.parse().expect("a process number");
     // SAFETY: kill(2) of a process that our server started, and that waits for it.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+    // Its parent never asks how it ended.
+    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it has a parent");
+    until("it is dead", || stat().contains(") Z "));
 }
 
 #[test]

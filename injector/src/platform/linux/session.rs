@@ -101,6 +101,11 @@ pub(super) fn ticks() -> u64 {
     (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64
 }
 
+/// When it was that long ago.
+pub(super) fn ticks_ago(age: Duration) -> u64 {
+    ticks().saturating_sub((age.as_millis() * u128::from(ticks_a_second()) / 1000) as u64)
+}
+
 fn ticks_a_second() -> u64 {
     sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100).unsigned_abs().max(1)
 }

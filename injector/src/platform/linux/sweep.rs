@@ -1,7 +1,7 @@
 //! Removes the regions of sessions that are over.
 
 use super::private;
-use super::session::{PREFIX, pid_namespace, started};
+use super::session::{PREFIX, pid_namespace, started, ticks_ago};
 use nix::libc;
 use nix::unistd::Pid;
 use portshim_policy::Region;
@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// How many session files of its own PID namespace a start leaves unexamined.
 const CROWD: usize = 16;
@@ -77,14 +78,22 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     }
 }
 
-/// When a session was made; `None` where its file does not say, because it is being written or was
-/// scribbled over.
+/// When a session was made, in clock ticks since boot: as its file says, or, where it does not, because it is
+/// being written, was scribbled over or is of another version, as the file system does.
 pub(super) fn created(path: &Path) -> Option<u64> {
     let mut header = Vec::new();
     // Whatever lies there under that name, it must not keep us waiting.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
-    file.and_then(|file| file.take(HEADER).read_to_end(&mut header)).ok()?;
-    Region::from_bytes(&header).ok().map(|region| region.header.created.load(Relaxed))
+    let read = file.and_then(|file| file.take(HEADER).read_to_end(&mut header));
+    let region = read.ok().and_then(|_| Region::from_bytes(&header).ok());
+    region.map(|region| region.header.created.load(Relaxed)).or_else(|| born(path))
+}
+
+fn born(path: &Path) -> Option<u64> {
+    // The two clocks need not agree to the tick, and the maker began just before.
+    const SLACK: Duration = Duration::from_secs(1);
+    let age = fs::symlink_metadata(path).ok()?.created().ok()?.elapsed().ok()?;
+    Some(ticks_ago(age.saturating_sub(SLACK)))
 }
 
 /// The PID namespace of this process, where /proc shows the processes by the numbers that they have in it.
