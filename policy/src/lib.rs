@@ -51,7 +51,7 @@ pub use order::Order;
 pub use plan::{Call, Outcome, Plan, Request, Step, peer_hash};
 pub use port::{PortRange, RangeError};
 pub use portrange::{PortRanges, RangeEnd};
-pub use preset::{BlockRule, DynamicError, DynamicLimits, Gone, Preset, Privileged, ReserveRule};
+pub use preset::{BlockRule, DynamicLimits, Gone, Preset, Privileged, ReserveRule};
 pub use processes::{Counts, PROCESSES, Process, Processes};
 pub use region::{Header, MAX_RULES, Region, RegionError};
 pub use rules::{MAX_GLOB, Rules};

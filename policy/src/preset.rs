@@ -95,36 +95,9 @@ pub struct Privileged {
     pub source: &'static str,
 }
 
-/// What is wrong with a dynamic range that was asked for by its first port and its number of ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DynamicError {
-    /// It begins too low.
-    StartsLow,
-    /// It has too few ports.
-    TooSmall,
-    /// It ends above 65535.
-    EndsHigh,
-}
-
 impl DynamicLimits {
     /// Of Windows Vista, Server 2008 and later.
     pub const SINCE_VISTA: Self = Self { first: 1025, count: 255, source: "KB 929851" };
-
-    /// The range of `count` ports from `first` on: its last port is `first + count - 1`.
-    ///
-    /// # Errors
-    /// What this model does not allow.
-    pub fn range(&self, first: u32, count: u32) -> Result<PortRange, DynamicError> {
-        if first < u32::from(self.first) {
-            return Err(DynamicError::StartsLow);
-        }
-        if count < self.count {
-            return Err(DynamicError::TooSmall);
-        }
-        let last = first.checked_add(count - 1).and_then(|last| u16::try_from(last).ok());
-        let (Ok(first), Some(last)) = (u16::try_from(first), last) else { return Err(DynamicError::EndsHigh) };
-        PortRange::new(first, last).map_err(|_| DynamicError::EndsHigh)
-    }
 }
 
 const fn ports(first: u16, last: u16) -> Option<PortRange> {

@@ -8,14 +8,14 @@ pub use edit::{EditError, edited};
 pub use output::{DONE, IN_USE, MISSING, dynamic_port, excluded_port_ranges};
 
 use crate::spec::SpecError;
-use crate::{PortRange, Scope};
+use crate::{DynamicLimits, PortRange, Scope};
 use core::fmt;
 use core::str::FromStr;
 
-/// The smallest first port of a dynamic range (KB 929851).
-const FIRST: u32 = 1025;
-/// The smallest number of ports in one (KB 929851).
-const COUNT: u32 = 255;
+/// The smallest first port of a dynamic range.
+const FIRST: u32 = DynamicLimits::SINCE_VISTA.first as u32;
+/// The smallest number of ports in one.
+const COUNT: u32 = DynamicLimits::SINCE_VISTA.count;
 
 /// Where netsh looks things up and changes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

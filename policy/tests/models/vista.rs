@@ -1,8 +1,9 @@
 //! Windows since Vista.
 
 use crate::{allowed, class, resolved, tried};
+use portshim_policy::Scope;
 use portshim_policy::text::Setting;
-use portshim_policy::{DynamicError, Preset, Scope};
+use portshim_policy::text::netsh::Command;
 
 /// Since Vista, neither value of the registry is heard, and that is said, with the reason.
 #[test]
@@ -24,29 +25,36 @@ fn what_vista_ignores() {
     assert!(refused[0].is_error() && refused[0].message.ends_with("(KB 929851)"), "{refused:?}");
 }
 
-/// `netsh int ipv4 set dynamicport tcp start=N num=M`: the range is N to N + M - 1 (KB 929851).
+/// `netsh int ipv4 set dynamicport tcp start=N num=M`: the range is N to N + M - 1, or what is wrong.
 #[test]
 fn dynamic_ranges_of_vista() {
-    let limits = Preset::named("windows-vista").and_then(|preset| preset.dynamic.as_ref()).expect("Vista has limits");
+    const LOW: Result<&str, &str> = Err("a dynamic range begins at port 1025 or above (KB 929851)");
+    const SMALL: Result<&str, &str> = Err("a dynamic range has at least 255 ports (KB 929851)");
+    const HIGH: Result<&str, &str> = Err("the range would end above port 65535");
     for (start, num, expected, source) in [
         (49152, 16384, Ok("49152-65535"), "KB 929851: the default"),
         (10000, 1000, Ok("10000-10999"), "KB 929851: the last port is start + num - 1"),
         (1025, 3976, Ok("1025-5000"), "KB 929851: as on Windows Server 2003"),
         (1025, 64510, Ok("1025-65534"), "seen on Windows 8.1"),
         (1025, 64511, Ok("1025-65535"), "KB 929851: the last port is at most 65535"),
-        (1025, 64512, Err(DynamicError::EndsHigh), "KB 929851: the last port is at most 65535"),
+        (1025, 64512, HIGH, "KB 929851: the last port is at most 65535"),
         (1025, 255, Ok("1025-1279"), "KB 929851: at least 255 ports"),
-        (1025, 254, Err(DynamicError::TooSmall), "KB 929851: at least 255 ports"),
-        (1025, 0, Err(DynamicError::TooSmall), "KB 929851: at least 255 ports"),
-        (1024, 255, Err(DynamicError::StartsLow), "KB 929851: start at 1025 or above"),
-        (0, 65535, Err(DynamicError::StartsLow), "KB 929851: start at 1025 or above"),
+        (1025, 254, SMALL, "KB 929851: at least 255 ports"),
+        (1025, 0, SMALL, "KB 929851: at least 255 ports"),
+        (1024, 255, LOW, "KB 929851: start at 1025 or above"),
+        (0, 65535, LOW, "KB 929851: start at 1025 or above"),
         (65281, 255, Ok("65281-65535"), "KB 929851"),
-        (65282, 255, Err(DynamicError::EndsHigh), "KB 929851"),
-        (65536, 255, Err(DynamicError::EndsHigh), "KB 929851"),
-        (u32::MAX, u32::MAX, Err(DynamicError::EndsHigh), "KB 929851"),
+        (65282, 255, HIGH, "KB 929851"),
+        (65536, 255, Err("a port is at most 65535"), "KB 929851"),
     ] {
-        let range = limits.range(start, num).map(|range| range.to_string());
-        assert_eq!(range.as_deref().map_err(|e| *e), expected, "start={start} num={num}: {source}");
+        let line = format!("int ipv4 set dynamicport tcp start={start} num={num}");
+        match (line.parse::<Command>(), expected) {
+            (Ok(Command::SetDynamicPort { scope, range, .. }), Ok(expected)) => {
+                assert_eq!((scope, range.to_string().as_str()), (Scope::Tcp4, expected), "{line}: {source}");
+            }
+            (Err(error), Err(expected)) => assert_eq!(error.problem, expected, "{line}: {source}"),
+            (found, _) => panic!("{line}: {source}: {found:?}"),
+        }
     }
 }
 
