@@ -7,11 +7,12 @@
  *   reserve   never hand these ports out; a bind to one of them by its number still succeeds
  *   block     let nobody else bind these ports at all; this process itself may bind inside its block
  *
- * What a process entered goes when it lifts it, and when it ends, however it ends. A child that it forks
- * owns nothing.
+ * What a process entered goes when it lifts it, and when it ends, however it ends; it stays when the process
+ * executes another program. A child that it forks owns nothing.
  *
- * Every function is declared weak, so one binary works with and without portshim: without it, the functions
- * are null. Link nothing; ask portshim_loaded() before the first call.
+ * One binary works with and without portshim: each function looks the library's own up, in whatever way the
+ * program was linked. Without the library it fails with ENOSYS. There is nothing to link with, but for dlsym,
+ * which C libraries of before 2021 keep in libdl (-ldl).
  *
  *     #include <portshim.h>
  *
@@ -21,14 +22,16 @@
  * Ports are 1 to 65535, in the machine's own byte order; scopes are PORTSHIM_TCP and so on, joined with |.
  * A range names both its ends. On failure a function returns -1 and sets errno:
  *
- *   EINVAL      a port is 0 or above 65535, the range is reversed, or the scopes are none
+ *   ENOSYS      the library is not loaded
  *   ENOTCONN    the library is loaded, but switched off (PORTSHIM_DISABLE) or without a policy
+ *   EINVAL      a port is 0 or above 65535, the range is reversed, the scopes are none, or there is no such act
  *   ERANGE      the policy's port model does not allow this for these ports; portshim_rule() tells why
  *   EADDRINUSE  a socket of some process is bound inside (blocking, and reserving under windows-vista)
  *   EEXIST      the ports meet another entry, under a model that keeps them apart (windows-vista)
  *   ENOSPC      the session holds 1024 entries already
  *   ENOENT      this process has no such entry to lift
  *   EBUSY       another process has been writing for a second
+ *   EMFILE      (or ENFILE) asking which ports are in use takes a descriptor, and there is none left
  *   EOPNOTSUPP  the kernel does not tell which ports are in use (it has no sock_diag)
  *
  * The functions may be called from any thread, but not from a signal handler. They are for Linux.
@@ -36,13 +39,13 @@
 #ifndef PORTSHIM_H
 #define PORTSHIM_H
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define PORTSHIM_WEAK __attribute__((weak))
 
 /* The version of this header. A library answers to it if portshim_version() is not less. */
 #define PORTSHIM_VERSION 1
@@ -60,43 +63,85 @@ extern "C" {
 #define PORTSHIM_RESERVE 0
 #define PORTSHIM_BLOCK 1
 
+/*
+ * The library's function of this name, null where it is not loaded. It is looked up rather than declared weak,
+ * because what becomes of an undefined weak function is up to compiler and linker: some make it null for good.
+ */
+static __inline__ void *portshim_find(const char *name)
+{
+    void *found = dlsym((void *)0, name); /* RTLD_DEFAULT, which only _GNU_SOURCE defines */
+    if (!found)
+        errno = ENOSYS;
+    return found;
+}
+
 /* The version of the library: 1. */
-int portshim_version(void) PORTSHIM_WEAK;
+static __inline__ int portshim_version(void)
+{
+    union { void *found; int (*call)(void); } library;
+    library.found = portshim_find("portshim_version");
+    return library.found ? library.call() : -1;
+}
+
+/* Whether this program runs with the library of portshim loaded, and of this version at least. */
+static __inline__ int portshim_loaded(void)
+{
+    return portshim_version() >= PORTSHIM_VERSION;
+}
 
 /*
  * Reserves a range. Several processes may reserve the same one, and one process may do so several times: each
  * time is an entry of its own. Returns 0.
  */
-int portshim_reserve(unsigned first, unsigned last, unsigned scopes) PORTSHIM_WEAK;
+static __inline__ int portshim_reserve(unsigned first, unsigned last, unsigned scopes)
+{
+    union { void *found; int (*call)(unsigned, unsigned, unsigned); } library;
+    library.found = portshim_find("portshim_reserve");
+    return library.found ? library.call(first, last, scopes) : -1;
+}
 
 /*
  * Lifts the first of this process's reservations that holds all of these ports, and lifts it whole. Asked for
  * PORTSHIM_ALL, it takes one for any scope. Returns 0.
  */
-int portshim_unreserve(unsigned first, unsigned last, unsigned scopes) PORTSHIM_WEAK;
+static __inline__ int portshim_unreserve(unsigned first, unsigned last, unsigned scopes)
+{
+    union { void *found; int (*call)(unsigned, unsigned, unsigned); } library;
+    library.found = portshim_find("portshim_unreserve");
+    return library.found ? library.call(first, last, scopes) : -1;
+}
 
 /*
  * Blocks a range, in which no socket of any process may be bound. Returns the last port, which is the handle
  * that Windows gives. To lift the block, name the first port.
  */
-int portshim_block(unsigned first, unsigned last, unsigned scopes) PORTSHIM_WEAK;
+static __inline__ int portshim_block(unsigned first, unsigned last, unsigned scopes)
+{
+    union { void *found; int (*call)(unsigned, unsigned, unsigned); } library;
+    library.found = portshim_find("portshim_block");
+    return library.found ? library.call(first, last, scopes) : -1;
+}
 
 /*
  * Lifts the first of this process's blocks that begins with this port. Asked for PORTSHIM_ALL, it takes one
  * for any scope. Returns 0.
  */
-int portshim_unblock(unsigned first, unsigned scopes) PORTSHIM_WEAK;
+static __inline__ int portshim_unblock(unsigned first, unsigned scopes)
+{
+    union { void *found; int (*call)(unsigned, unsigned); } library;
+    library.found = portshim_find("portshim_unblock");
+    return library.found ? library.call(first, scopes) : -1;
+}
 
 /*
  * Writes the rule of the policy's port model about reserving or blocking, with a NUL, cut off where the buffer
  * ends. Returns its whole length without the NUL, as snprintf(3) does.
  */
-int portshim_rule(int act, char *buffer, size_t size) PORTSHIM_WEAK;
-
-/* Whether this program runs with the library of portshim loaded. */
-static inline int portshim_loaded(void)
+static __inline__ int portshim_rule(int act, char *buffer, size_t size)
 {
-    return portshim_version != 0 && portshim_version() >= PORTSHIM_VERSION;
+    union { void *found; int (*call)(int, char *, size_t); } library;
+    library.found = portshim_find("portshim_rule");
+    return library.found ? library.call(act, buffer, size) : -1;
 }
 
 #ifdef __cplusplus
