@@ -135,7 +135,8 @@ pub struct Ledger {
     next: AtomicU64,
     /// Entries lie in this many slots from the first on, at most.
     end: AtomicU32,
-    _reserved: AtomicU32,
+    /// Not 0 while somebody waits for a turn.
+    waiting: AtomicU32,
     slots: [Slot; ENTRIES],
 }
 
@@ -144,6 +145,22 @@ impl Ledger {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.end.load(Acquire) == 0
+    }
+
+    /// Whose turn it is to write; 0 for nobody's.
+    #[must_use]
+    pub fn turn(&self) -> u64 {
+        self.turn.load(Relaxed)
+    }
+
+    /// Lets those who write know that somebody else would.
+    pub fn set_waiting(&self) {
+        self.waiting.store(1, Relaxed);
+    }
+
+    /// Whether somebody waits for a turn, as far as it has not been taken note of.
+    pub fn take_waiting(&self) -> bool {
+        self.waiting.load(Relaxed) != 0 && self.waiting.swap(0, Relaxed) != 0
     }
 
     fn used(&self) -> &[Slot] {

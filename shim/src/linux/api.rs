@@ -2,14 +2,18 @@
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
 use super::{diag, errno, liveness, session, sys};
+use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
-use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Whose};
+use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
 const VERSION: c_int = 1;
-/// How often the turn to write is asked for, at a millisecond's distance, before its holder is told to be busy.
-const PATIENCE: u32 = 1000;
+/// How long the turn to write is waited for, in hundredths of a second: while the same thread has it, and at all.
+const PATIENCE: u64 = 100;
+const LAST_PATIENCE: u64 = 3000;
+/// No rule is longer; a size may well be more than there can be.
+const LONGEST: usize = 4096;
 
 /// `int portshim_version(void)`.
 #[unsafe(no_mangle)]
@@ -51,17 +55,15 @@ extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
 /// `buffer` must be writable for `size` bytes, or `size` 0.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn portshim_rule(act: c_int, buffer: *mut c_char, size: usize) -> c_int {
-    let (Some(session), Ok(act)) = (session::get(), u8::try_from(act)) else {
-        return answer(Err(if session::get().is_none() { libc::ENOTCONN } else { libc::EINVAL }));
-    };
-    let Some(act) = [Act::Reserve, Act::Block].into_iter().find(|known| *known as u8 == act) else {
+    let Some(session) = session::get() else { return answer(Err(libc::ENOTCONN)) };
+    let Some(act) = [Act::Reserve, Act::Block].into_iter().find(|known| *known as c_int == act) else {
         return answer(Err(libc::EINVAL));
     };
     let room: &mut [u8] = if size == 0 || buffer.is_null() {
         &mut []
     } else {
         // SAFETY: portshim_rule's caller passes a buffer of `size` bytes.
-        unsafe { core::slice::from_raw_parts_mut(buffer.cast(), size) }
+        unsafe { core::slice::from_raw_parts_mut(buffer.cast(), size.min(LONGEST)) }
     };
     let mut text = Text { room, len: 0 };
     let _ = write!(text, "{}", session.region.legal().rule(act));
@@ -104,27 +106,50 @@ fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> sys::Result<(PortRange,
 }
 
 fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
-    let change = begin()?;
-    let entered = change.enter(act, range, scopes, liveness::me(), diag::bound_port);
-    entered.map(|entry| c_int::from(entry.range.last())).map_err(number)
+    let untold = Cell::new(libc::EOPNOTSUPP);
+    let in_use = |range, scopes| {
+        diag::bound_port(range, scopes).map_err(|error| {
+            untold.set(error);
+            Untold
+        })
+    };
+    in_turn(|change| change.enter(act, range, scopes, liveness::me(), in_use))?
+        .map(|entry| c_int::from(entry.range.last()))
+        .map_err(|refusal| if matches!(refusal, Refusal::Untold) { untold.get() } else { number(refusal) })
 }
 
 fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
-    let change = begin()?;
-    change.lift(act, which, scopes, Whose::Own(liveness::me())).map(drop).map_err(number)
+    in_turn(|change| change.lift(act, which, scopes, Whose::Own(liveness::me())))?.map(drop).map_err(number)
 }
 
-/// Waits for the turn to write.
-fn begin() -> sys::Result<Change<'static>> {
-    let session = session::get().ok_or(libc::ENOTCONN)?;
+/// Waits for the turn to write, and has `write` done in it. No signal handler runs meanwhile: one that jumps out
+/// of it would leave the turn taken for as long as this thread lives.
+fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
+    let region = session::get().ok_or(libc::ENOTCONN)?.region;
     let thread = liveness::this_thread();
-    for _ in 0..PATIENCE {
-        if let Some(change) = Change::begin(session.region, thread, liveness::is_alive) {
-            return Ok(change);
+    let begun = sys::ticks();
+    let (mut holder, mut since) = (0, begun);
+    loop {
+        let signals = sys::hold_signals();
+        let written = Change::begin(region, thread, liveness::is_alive).map(|change| write(&change));
+        sys::keep_signals(signals);
+        if let Some(written) = written {
+            if region.ledger.take_waiting() {
+                // Whoever writes time and again leaves others no moment to begin.
+                sys::rest();
+            }
+            return Ok(written);
         }
+        let (now, turn) = (sys::ticks(), region.ledger.turn());
+        if turn != holder {
+            (holder, since) = (turn, now);
+        }
+        if now.wrapping_sub(since) > PATIENCE || now.wrapping_sub(begun) > LAST_PATIENCE {
+            return Err(libc::EBUSY);
+        }
+        region.ledger.set_waiting();
         sys::rest();
     }
-    Err(libc::EBUSY)
 }
 
 fn number(refusal: Refusal) -> c_int {

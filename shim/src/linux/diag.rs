@@ -4,7 +4,7 @@
 use super::address::Address;
 use super::sys;
 use core::ffi::c_int;
-use portshim_policy::{PortRange, Scope, ScopeSet, Untold};
+use portshim_policy::{PortRange, Scope, ScopeSet};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLMSG_ERROR: u16 = 2;
@@ -40,7 +40,11 @@ pub(crate) struct Diag {
 impl Diag {
     /// `None` where the kernel offers no sock_diag.
     pub(crate) fn open() -> Option<Self> {
-        sys::socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).ok().map(|fd| Self { fd })
+        Self::opened().ok()
+    }
+
+    fn opened() -> sys::Result<Self> {
+        sys::socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).map(|fd| Self { fd })
     }
 
     /// Whether a TCP connect from `local` to `peer` would find its 4-tuple free. Where the kernel
@@ -72,8 +76,9 @@ impl Diag {
     }
 }
 
-/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in TIME_WAIT.
-pub(crate) fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>, Untold> {
+/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in TIME_WAIT. The error is
+/// EMFILE, ENFILE or ENOMEM where asking takes more than there is, else EOPNOTSUPP: the kernel does not tell.
+pub(crate) fn bound_port(range: PortRange, scopes: ScopeSet) -> sys::Result<Option<u16>> {
     let [v4, v6] = [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]];
     for (n, protocols) in
         [&[libc::IPPROTO_TCP][..], &[libc::IPPROTO_UDP, libc::IPPROTO_UDPLITE]].into_iter().enumerate()
@@ -87,10 +92,10 @@ pub(crate) fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u1
                 if family == libc::AF_INET && !wants.0 {
                     continue;
                 }
-                let diag = Diag::open().ok_or(Untold)?;
-                match diag.bound(family, *protocol, range, wants) {
+                let told = Diag::opened().and_then(|diag| diag.bound(family, *protocol, range, wants));
+                match told.map_err(untold) {
                     // A kernel without UDP-Lite has none of its sockets.
-                    Err(Untold) if *protocol == libc::IPPROTO_UDPLITE => {}
+                    Err(libc::EOPNOTSUPP) if *protocol == libc::IPPROTO_UDPLITE => {}
                     Ok(None) => {}
                     told => return told,
                 }
@@ -100,23 +105,27 @@ pub(crate) fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u1
     Ok(None)
 }
 
+fn untold(error: c_int) -> c_int {
+    match error {
+        libc::EMFILE | libc::ENFILE => error,
+        libc::ENOMEM | libc::ENOBUFS => libc::ENOMEM,
+        _ => libc::EOPNOTSUPP,
+    }
+}
+
 impl Diag {
     /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as `wants` says.
-    fn bound(
-        &self,
-        family: c_int,
-        protocol: c_int,
-        range: PortRange,
-        wants: (bool, bool),
-    ) -> Result<Option<u16>, Untold> {
-        sys::send(self.fd, &dump(family, protocol, range)).map_err(|_| Untold)?;
+    fn bound(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> sys::Result<Option<u16>> {
+        sys::send(self.fd, &dump(family, protocol, range))?;
         let mut reply = [0u8; 8192];
         loop {
-            let len = sys::recv(self.fd, &mut reply).map_err(|_| Untold)?;
+            let len = sys::recv(self.fd, &mut reply)?;
             let mut left = &reply[..len];
             while let Some((header, _)) = left.split_at_checked(16) {
                 let size = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
-                let Some(message) = left.get(..size).filter(|message| message.len() >= 16) else { return Err(Untold) };
+                let Some(message) = left.get(..size).filter(|message| message.len() >= 16) else {
+                    return Err(libc::EOPNOTSUPP);
+                };
                 match u16::from_ne_bytes([header[4], header[5]]) {
                     SOCK_DIAG_BY_FAMILY if message.len() >= ATTRIBUTES => {
                         let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
@@ -124,13 +133,21 @@ impl Diag {
                             return Ok(Some(port));
                         }
                     }
-                    NLMSG_DONE => return Ok(None),
-                    _ => return Err(Untold),
+                    // What became of the dump: ENOENT where the kernel, or a module that it lacks, knows no such sockets.
+                    NLMSG_DONE => return number(message).map_or(Ok(None), Err),
+                    NLMSG_ERROR => return Err(number(message).unwrap_or(libc::EOPNOTSUPP)),
+                    _ => return Err(libc::EOPNOTSUPP),
                 }
                 left = left.get(size.next_multiple_of(4)..).unwrap_or_default();
             }
         }
     }
+}
+
+/// The error number of a message that ends a dump, where it tells of one.
+fn number(message: &[u8]) -> Option<c_int> {
+    let error = i32::from_ne_bytes(*message.get(16..)?.first_chunk()?);
+    (error < 0).then(|| error.saturating_neg())
 }
 
 /// Whether this socket takes its port in a family that is asked for: IPv4, IPv6.

@@ -128,6 +128,7 @@ pub(crate) fn start() {
         let (region, rules) =
             open(found.session).and_then(with_rules).or_else(|| private(found.policy).and_then(with_rules))?;
         host::look();
+        liveness::look();
         REGION.store(core::ptr::from_ref(region).cast_mut(), Relaxed);
         RULES.store(core::ptr::from_ref(rules).cast_mut(), Relaxed);
         Some(())

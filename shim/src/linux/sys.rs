@@ -255,6 +255,22 @@ pub(crate) fn can_copy_from(at: usize) -> bool {
     result == Err(libc::EINVAL)
 }
 
+/// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that were kept before.
+pub(crate) fn hold_signals() -> u64 {
+    let mut before = 0u64;
+    // SAFETY: the kernel reads one set of eight bytes and writes another.
+    let _ = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, &raw const ALL_SIGNALS, &raw mut before, 8) };
+    before
+}
+
+/// Keeps the signals of this set from this thread, and no others.
+pub(crate) fn keep_signals(set: u64) {
+    // SAFETY: the kernel reads one set of eight bytes, and is asked to write none.
+    let _ = unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const set, 0, 8) };
+}
+
+static ALL_SIGNALS: u64 = u64::MAX;
+
 /// fcntl(2), F_GETFL.
 pub(crate) fn status_flags(fd: c_int) -> Result<usize> {
     // SAFETY: no memory is passed.
