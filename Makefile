@@ -43,8 +43,13 @@ deny: $(TOOLS)/bin/cargo-deny ## licences and origins of the dependencies
 doc: ## the reference of the crates, with every warning an error
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
-install: build ## the command, its man pages and completions, under PREFIX=/usr/local
+install: build ## the command, its man pages and completions, library and header, under PREFIX=/usr/local
 	install -D -m 755 $(PORTSHIM) $(TO)/bin/portshim
+	library=$$(env -u LD_PRELOAD -u PORTSHIM_LIB $(PORTSHIM) env --format json | \
+		sed -n 's/.*"LD_PRELOAD": "\(.*\)".*/\1/p') && install -D -m 644 "$$library" $(TO)/lib/libportshim.so
+	install -D -m 644 shim/portshim.h $(TO)/include/portshim.h
+	version=$$($(PORTSHIM) --version) && install -d $(TO)/lib/pkgconfig && \
+		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$${version##* }|" shim/portshim.pc.in >$(TO)/lib/pkgconfig/portshim.pc
 	install -d $(TO)/share/man/man1 $(TO)/share/bash-completion/completions \
 		$(TO)/share/fish/vendor_completions.d $(TO)/share/zsh/site-functions
 	$(PORTSHIM) man >$(TO)/share/man/man1/portshim.1

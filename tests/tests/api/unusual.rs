@@ -1,0 +1,66 @@
+//! Processes whose life is told from an unusual place.
+
+use super::puppet::{Puppet, Stage};
+use portshim_tests::programs::private;
+use std::process::Command;
+
+const RANGE: [&str; 2] = ["--range", "20000-20003"];
+const ALL: [u16; 4] = [20000, 20001, 20002, 20003];
+
+/// proc(5) shows the first thread as a zombie from then on, and it is the process's own entry there.
+#[test]
+fn a_process_whose_first_thread_has_ended_lives() {
+    private(|| {
+        let stage = Stage::new();
+        let session = stage.session(&RANGE);
+        let (mut owner, mut server) = (session.puppet(), session.puppet());
+        owner.must(&[("reserve 20000 20001 udp", "0"), ("leave-leader", "0")]);
+        owner.ends();
+        assert_eq!(server.drain(), [20002, 20003]);
+        owner.must(&[("block 20002 20002 udp", "20002"), ("unreserve 20000 20000 udp", "0")]);
+        assert_eq!(server.drain(), [20000, 20001, 20003]);
+        owner.signal(libc::SIGKILL);
+        owner.reap();
+        assert_eq!(server.drain(), ALL);
+    });
+}
+
+/// A server that has confined itself to a folder without /proc.
+#[test]
+fn an_owner_in_a_folder_of_its_own_owns_what_it_enters() {
+    private(|| {
+        let stage = Stage::new();
+        let session = stage.session(&RANGE);
+        let (mut server, mut owner) = (session.puppet(), session.puppet());
+        owner.must(&[(&format!("chroot {}", stage.folder.display()), "0")]);
+        owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002")]);
+        assert_eq!(server.drain(), [20003]);
+        let fd = owner.number("bind udp 127.0.0.1 20002");
+        owner.must(&[(&format!("close {fd}"), "0"), ("fork", "0")]);
+        owner.must(&[("bind udp 127.0.0.1 20002", "EACCES"), ("reserve 20003 20003 udp", "0")]);
+        server.must(&[("drain", "EADDRINUSE")]);
+        owner.must(&[("exit", "1")]);
+        assert_eq!(server.drain(), [20003]);
+        owner.signal(libc::SIGKILL);
+        owner.reap();
+        assert_eq!(server.drain(), ALL);
+    });
+}
+
+/// In a PID namespace that has no /proc of its own, the numbers in /proc are those of other processes.
+#[test]
+fn a_proc_of_another_namespace_says_nothing() {
+    private(|| {
+        let stage = Stage::new();
+        let session = stage.session(&RANGE);
+        // Outside, the number that the owner will have inside is a zombie's.
+        let mut zombie = Command::new("true").spawn().expect("true(1) runs");
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child"]).arg(stage.program()).envs(session.variables());
+        let mut inside = Puppet::start(command);
+        inside.must(&[(&format!("next-process {}", zombie.id()), "0"), ("fork", "0")]);
+        inside.must(&[("reserve 20000 20001 udp", "0"), ("fork", "0")]);
+        assert_eq!(inside.drain(), [20002, 20003]);
+        zombie.wait().expect("it is our child");
+    });
+}
