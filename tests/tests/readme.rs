@@ -172,7 +172,7 @@ fn every_command_is_as_shown(page: &str) {
     for block in blocks(page).iter().filter(|block| block.kind == "console") {
         // A folder in which a reader may leave files, and which looks like the checkout otherwise.
         let folder = scratch("readme");
-        for name in ["examples", "docs", "README.md"] {
+        for name in ["examples", "docs", "shim", "README.md"] {
             std::os::unix::fs::symlink(project().join(name), folder.join(name)).expect("it is an empty folder");
         }
         let mut shell = Shell::start(&folder, &home);
