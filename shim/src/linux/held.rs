@@ -17,17 +17,42 @@ const SCOPE: u32 = 3;
 static PLACE: AtomicPtr<Process> = AtomicPtr::new(core::ptr::null_mut());
 static PLACE_OF: AtomicU32 = AtomicU32::new(0);
 
+/// The process that is just taking its place, so that its other threads do not begin the counts once more.
+static ENTERING: AtomicU32 = AtomicU32::new(0);
+
 /// This process's place in the session's table, taken at its first request.
 pub(crate) fn place(session: Session) -> Option<&'static Process> {
-    if PLACE_OF.load(Acquire) != sys::process() {
+    let process = sys::process();
+    if PLACE_OF.load(Acquire) != process && !enter(session, process) {
+        return None;
+    }
+    // SAFETY: null, or a reference into the region, which is never unmapped.
+    unsafe { PLACE.load(Relaxed).as_ref() }
+}
+
+/// Takes the place; false where it is being taken, by another thread that needs too long, or by this one, which
+/// is in a signal handler now.
+#[cold]
+fn enter(session: Session, process: u32) -> bool {
+    let other = ENTERING.load(Relaxed);
+    if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
+        for _ in 0..1000 {
+            if PLACE_OF.load(Acquire) == process {
+                return true;
+            }
+            sys::pause();
+        }
+        return false;
+    }
+    if PLACE_OF.load(Acquire) != process {
         let me = liveness::me();
         let (name, rules) = (Session::name(), session.region.number_of(session.rules));
         let place = session.region.processes.enter(&me, &name, rules, liveness::is_alive);
         PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
-        PLACE_OF.store(me.process, Release);
+        PLACE_OF.store(process, Release);
     }
-    // SAFETY: null, or a reference into the region, which is never unmapped.
-    unsafe { PLACE.load(Relaxed).as_ref() }
+    ENTERING.store(0, Release);
+    true
 }
 
 /// `fd` holds a port of `scope` from now on.
