@@ -1,5 +1,6 @@
 //! What the user is told when something cannot be done: the problem, the remedy, and the exit status.
 
+use crate::output;
 use portshim_policy::text::Problem;
 use std::fmt;
 
@@ -32,8 +33,7 @@ impl Failure {
 
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Self {
-        let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        Self { status: FAILED, text: text.join("\n") }
+        Self { status: FAILED, text: output::told(&problems) }
     }
 }
 

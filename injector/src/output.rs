@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::wording;
+use portshim_policy::text::Problem;
 use std::io::{ErrorKind, Write};
 
 /// Writes to standard output. A reader that has gone away is not an error: it has seen enough.
@@ -17,6 +18,29 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn complain(line: &str) {
     // Nobody is left to tell that nobody listens.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// How many problems are told of at once. A file may hold as many as it has bytes.
+const MOST: usize = 100;
+
+/// What is said of problems: of the first of them all, and of the others how many they are.
+pub(crate) fn told<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> String {
+    let mut problems = problems.into_iter();
+    let mut told: Vec<_> = problems.by_ref().take(MOST).map(ToString::to_string).collect();
+    match problems.count() {
+        0 => {}
+        1 => told.push("note: there is one more of these".to_owned()),
+        more => told.push(format!("note: there are {more} more of these")),
+    }
+    told.join("\n")
+}
+
+/// Writes what is said of problems to standard error.
+pub(crate) fn complain_of<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
+    let told = told(problems);
+    if !told.is_empty() {
+        complain(&told);
+    }
 }
 
 /// How much is said while a program is started.

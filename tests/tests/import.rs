@@ -279,3 +279,18 @@ help:  give it a policy file, sysctl.conf, the output of `sysctl -a`, a registry
          help:  name a file that exists, or - for standard input\n"
     );
 }
+
+#[test]
+fn of_many_problems_the_first_are_told() {
+    let told = |text: String| {
+        let said = refused(text.as_bytes());
+        (said.matches("error: ").count(), said.lines().last().unwrap_or_default().to_owned(), said.len())
+    };
+    let more = "note: there are 4900 more of these".to_owned();
+    let (count, last, _) = told("net.ipv4.ip_local_port_range = x\n".repeat(5000));
+    assert_eq!((count, &last), (100, &more));
+    // All on one line, of which only a part is shown each time.
+    let (count, last, length) = told(format!("reserve = [{}]\n", "\"x\",".repeat(5000)));
+    assert_eq!((count, last), (100, more));
+    assert!(length < 100_000, "{length}");
+}

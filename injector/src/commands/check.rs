@@ -8,9 +8,7 @@ use portshim_policy::text::resolve;
 pub(super) fn check(args: &Check) -> Result<u8, Failure> {
     let layer = policy::read(&args.file)??;
     let resolved = resolve(&[layer], &platform::host())?;
-    for said in resolved.notes.iter().chain(&resolved.warnings) {
-        output::complain(&said.to_string());
-    }
+    output::complain_of(resolved.notes.iter().chain(&resolved.warnings));
     output::print(&format!("{}: a policy\n", args.file.display()))?;
     Ok(0)
 }

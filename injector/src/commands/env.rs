@@ -11,9 +11,7 @@ const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
 
 pub(super) fn env(args: &Env) -> Result<u8, Failure> {
     let resolved = policy::resolved(&args.policy)?;
-    for warning in &resolved.warnings {
-        output::complain(&warning.to_string());
-    }
+    output::complain_of(&resolved.warnings);
     let text = wire::encode(&resolved.rules, wire::Options { follow: !args.no_follow, legal: resolved.legal });
     if text.len() > platform::Environment::ROOM {
         return Err(wording::policy_too_long_to_print(text.len()));

@@ -16,8 +16,6 @@ pub(super) fn import(args: &Import) -> Result<u8, Failure> {
         layer.to_toml(),
     );
     let resolved = resolve(&[layer], &platform::host())?;
-    for said in resolved.notes.iter().chain(&resolved.warnings) {
-        output::complain(&said.to_string());
-    }
+    output::complain_of(resolved.notes.iter().chain(&resolved.warnings));
     output::print(&file).map(|()| 0)
 }

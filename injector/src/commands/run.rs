@@ -29,8 +29,8 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
     if platform::is_switched_off() {
         voice.warn(wording::switched_off);
     }
-    for warning in &resolved.warnings {
-        voice.warn(|| warning.to_string());
+    if !resolved.warnings.is_empty() {
+        voice.warn(|| output::told(&resolved.warnings));
     }
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
     let log = args.log.as_deref().map(Log::open).transpose()?;

@@ -12,9 +12,7 @@ pub(super) fn show(args: &Show) -> Result<u8, Failure> {
     if args.json {
         return output::print(&output::json(&WithFile { file, shown: &shown })).map(|()| 0);
     }
-    for said in shown.notes.iter().chain(&shown.warnings) {
-        output::complain(&said.to_string());
-    }
+    output::complain_of(shown.notes.iter().chain(&shown.warnings));
     output::print(&table(file.as_deref(), &shown)).map(|()| 0)
 }
 

@@ -5,6 +5,9 @@ use super::resolved::Trace;
 use super::{Origin, Problem, words};
 use crate::{Act, Effective, Legal, Scope, ScopeSet};
 
+/// How many problems are looked for.
+const MOST: usize = 1000;
+
 /// Checks the rules for one program and adds what is wrong, once for each cause.
 pub(super) fn check(
     trace: &Trace,
@@ -13,8 +16,12 @@ pub(super) fn check(
     unprivileged_start: u16,
     problems: &mut Vec<Problem>,
 ) {
-    let mut add = |problem| {
-        if !problems.contains(&problem) {
+    let (most, mut wrong) = (problems.len() + MOST, false);
+    let mut add = |problem: Problem| {
+        // Each is compared with all others: beyond any number that somebody would read, only an error counts.
+        let wanted = problems.len() < most || problem.is_error() && !wrong;
+        if wanted && !problems.contains(&problem) {
+            wrong |= problem.is_error();
             problems.push(problem);
         }
     };

@@ -16,6 +16,9 @@ pub enum Severity {
     Error,
 }
 
+/// Lines that are much longer than this, in characters, are not shown whole.
+const WIDE: usize = 160;
+
 /// Something wrong with a policy: the place, what is wrong there, and what to do about it.
 ///
 /// Displayed in lines, the last of which has no line end:
@@ -89,11 +92,8 @@ impl fmt::Display for Problem {
         if let Some(Origin::File { line, column, width, source, .. }) = self.origin.as_deref() {
             let number = line.to_string();
             let gutter = " ".repeat(number.len());
-            // Tabs stay tabs, so that the mark stands under what it marks.
-            let indent: String = source.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            let room = source.chars().count().saturating_sub(column - 1);
-            let mark = "^".repeat((*width).min(room).max(1));
-            write!(f, "\n{gutter} |\n{number} | {source}\n{gutter} | {indent}{mark}")?;
+            let (shown, mark) = excerpt(source, *column, *width);
+            write!(f, "\n{gutter} |\n{number} | {shown}\n{gutter} | {mark}")?;
         }
         if self.help.is_empty() {
             return Ok(());
@@ -104,5 +104,37 @@ impl fmt::Display for Problem {
             Severity::Error => "  ",
         };
         write!(f, "\nhelp:{pad}{}", self.help)
+    }
+}
+
+/// The line, or of a long one what is around the place; and what stands below it to mark the place.
+fn excerpt(line: &str, column: usize, width: usize) -> (String, String) {
+    let before = column - 1;
+    let skipped = if before > WIDE { before - WIDE / 2 } else { 0 };
+    let mut rest = line.chars().skip(skipped);
+    let lead = if skipped > 0 { "…" } else { "" };
+    let inside: String = rest.by_ref().take(2 * WIDE).collect();
+    let trail = if rest.next().is_some() { "…" } else { "" };
+    // Tabs stay tabs, so that the mark stands under what it marks.
+    let blank = |c| if c == '\t' { '\t' } else { ' ' };
+    let indent: String = lead.chars().chain(inside.chars().take(before - skipped)).map(blank).collect();
+    let room = inside.chars().count().saturating_sub(before - skipped);
+    (format!("{lead}{inside}{trail}"), format!("{indent}{}", "^".repeat(width.min(room).max(1))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_shown_around_the_place() {
+        let line: String = (0..100_000).map(|n| if n == 50_000 { 'x' } else { '-' }).collect();
+        let (shown, mark) = excerpt(&line, 50_001, 1);
+        assert_eq!(shown.chars().count(), 2 * WIDE + 2);
+        assert_eq!(mark.chars().position(|c| c == '^'), shown.chars().position(|c| c == 'x'));
+        assert!(shown.starts_with('…') && shown.ends_with('…'));
+        let (shown, mark) = excerpt(&line, 100_001, 5);
+        assert!(shown.starts_with('…') && shown.ends_with('-') && mark.ends_with(" ^"), "{mark}");
+        assert_eq!(excerpt("\tab", 3, 9), ("\tab".into(), "\t ^".into()));
     }
 }

@@ -15,7 +15,7 @@ fn are_sound(problems: &[Problem]) {
         let shown = problem.to_string();
         if let Some(Origin::File { line, column, source, .. }) = problem.origin.as_deref() {
             assert!(*line > 0 && (1..=source.chars().count() + 2).contains(column), "{problem:?}");
-            assert!(shown.contains(&**source) && !source.contains('\n'), "{shown}");
+            assert!(!source.contains('\n') && (source.len() > 160 || shown.contains(&**source)), "{shown}");
         }
     }
 }
