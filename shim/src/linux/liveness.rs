@@ -3,11 +3,12 @@
 
 use super::sys;
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use portshim_policy::Owner;
 
 /// This process and the inode of its PID namespace, which a fork may change.
 static NAMESPACE: AtomicU64 = AtomicU64::new(0);
+static PARTED: AtomicBool = AtomicBool::new(false);
 
 /// Looks where this process is, while /proc can surely be reached: it may confine itself to a folder later.
 pub(crate) fn look() {
@@ -25,9 +26,14 @@ pub(crate) fn this_thread() -> Owner {
     Owner { process: sys::thread(), ..me() }
 }
 
+/// Children are born into another PID namespace from now on, where one of them may have the number of its parent.
+pub(crate) fn part() {
+    PARTED.store(true, Relaxed);
+}
+
 fn namespace(process: u32) -> u32 {
     let known = NAMESPACE.load(Relaxed);
-    if known as u32 == process {
+    if known as u32 == process && !PARTED.load(Relaxed) {
         return (known >> 32) as u32;
     }
     // Where /proc cannot be reached, in a chroot perhaps, a child's namespace is most likely its parent's.

@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <portshim.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,8 @@ static void obey(char *line)
         answer(child > 0 ? 1 : 0); /* 0 in the child, 1 once the child has ended */
     } else if (!strcmp(verb, "exit")) {
         exit(0);
+    } else if (!strcmp(verb, "unshare-processes")) {
+        answer(unshare(CLONE_NEWPID));
     } else if (!strcmp(verb, "next-process")) {
         FILE *file = fopen("/proc/sys/kernel/ns_last_pid", "w");
         answer(file && fprintf(file, "%u", first - 1) > 0 && fclose(file) == 0 ? 0 : -1);

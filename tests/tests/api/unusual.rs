@@ -64,3 +64,21 @@ fn a_proc_of_another_namespace_says_nothing() {
         zombie.wait().expect("it is our child");
     });
 }
+
+/// The first process of a PID namespace has the number 1, as its parent may have in its own.
+#[test]
+fn a_child_with_its_parents_number_is_another() {
+    private(|| {
+        let stage = Stage::new();
+        let session = stage.session(&RANGE);
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(stage.program());
+        command.envs(session.variables());
+        let mut first = Puppet::start(command);
+        first.must(&[("block 20002 20003 udp", "20003"), ("unshare-processes", "0")]);
+        let fd = first.number("bind udp 127.0.0.1 20002");
+        first.must(&[(&format!("close {fd}"), "0"), ("fork", "0")]);
+        first.must(&[("bind udp 127.0.0.1 20002", "EACCES"), ("unblock 20002 udp", "ENOENT")]);
+        first.must(&[("exit", "1"), ("unblock 20002 udp", "0")]);
+    });
+}

@@ -1,7 +1,7 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{errno, held, hooks, host, known, session, sys};
+use crate::linux::{errno, held, hooks, host, known, liveness, session, sys};
 use core::ffi::{c_int, c_long, c_uint};
 use libc::{sockaddr, socklen_t};
 
@@ -174,10 +174,12 @@ pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
     elsewhere(unsafe { hooks::unshare::next(flags) })
 }
 
-/// The process may be in another network namespace, which has a port range of its own.
+/// The process may be in another network namespace, which has a port range of its own, and its children in another
+/// PID namespace.
 fn elsewhere(answer: c_int) -> c_int {
     if answer == 0 && session::get().is_some() {
         host::look();
+        liveness::part();
     }
     answer
 }
