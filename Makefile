@@ -5,7 +5,7 @@ CARGO ?= cargo
 PORTSHIM = target/release/portshim
 TOOLS = target/tools
 TO = $(DESTDIR)$(PREFIX)
-COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock completions man
+COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test fuzz bench check fmt clippy deny doc install

@@ -96,6 +96,13 @@ pub(crate) enum Command {
     /// is printed. What the policy itself blocks stays.
     #[command(after_help = examples::UNBLOCK)]
     Unblock(Ports),
+    /// Take netsh's own command lines about ports, and answer as netsh does
+    ///
+    /// What is `active` is a live session: it changes at once, and for as long as it lives. What is
+    /// `persistent`, as changes are unless they say otherwise, is a policy file: -c, PORTSHIM_POLICY_FILE or
+    /// ./portshim.toml, which is begun where there is none. Exit status 1: refused, as netsh refuses it.
+    #[command(after_help = examples::NETSH)]
+    Netsh(Netsh),
     /// Print a script that completes portshim's commands and options in a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),
@@ -263,6 +270,20 @@ pub(crate) struct Ports {
     /// The ports: 8080 · 4000-4999 · 80,443/tcp · 5000/udp4
     #[arg(value_name = "SPEC", required = true)]
     pub(crate) specs: Vec<String>,
+}
+
+/// `portshim netsh`.
+#[derive(Args)]
+pub(crate) struct Netsh {
+    /// The policy file that keeps what is persistent
+    #[arg(short = 'c', long = "policy", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) session: Of,
+    /// What follows `netsh`: interface ipv4|ipv6, then show or set dynamicport, or show, add or delete
+    /// excludedportrange
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, num_args = 1..)]
+    pub(crate) words: Vec<String>,
 }
 
 /// `portshim completions`.

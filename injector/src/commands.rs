@@ -8,6 +8,7 @@ mod env;
 mod explain;
 mod import;
 mod log;
+mod netsh;
 mod pages;
 mod ports;
 mod ps;
@@ -44,6 +45,7 @@ pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
         Command::Unreserve(args) => changing::lift(Act::Reserve, &args),
         Command::Block(args) => changing::enter(Act::Block, &args),
         Command::Unblock(args) => changing::lift(Act::Block, &args),
+        Command::Netsh(args) => netsh::netsh(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     }

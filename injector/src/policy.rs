@@ -29,6 +29,29 @@ pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     }
 }
 
+/// What the text of a policy file comes to, with no other source beside it.
+pub(crate) fn alone(text: &str, path: &Path) -> Result<Resolved, Failure> {
+    Ok(resolve(&[Layer::from_toml(text, &path.display().to_string())?], &platform::host())?)
+}
+
+/// The text of a policy file; `None` where there is no such file.
+pub(crate) fn text(path: &Path) -> Result<Option<String>, Failure> {
+    match File::open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        opened => {
+            let file = opened.map_err(|e| wording::unreadable_policy(path, &e))?;
+            let text = String::from_utf8(bytes(file, path)?).map_err(|_| wording::not_toml(path))?;
+            Ok(Some(text))
+        }
+    }
+}
+
+/// The policy file of a project, where none is named: in the folder where the command is given.
+pub(crate) fn named_or_here(file: Option<&Path>) -> PathBuf {
+    let variable = std::env::var_os(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    file.map(Path::to_owned).or(variable).unwrap_or_else(|| PathBuf::from(HERE))
+}
+
 /// Reads one policy file, or a system's settings in any form that is understood.
 pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
     let bytes =

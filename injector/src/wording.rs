@@ -1,7 +1,9 @@
 //! The wording of every error and warning that is not about the text of a policy.
 
+mod netsh;
 mod sessions;
 
+pub(crate) use netsh::*;
 pub(crate) use sessions::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};

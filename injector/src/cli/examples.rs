@@ -149,6 +149,17 @@ Examples:
   Lift the block that begins with port 9000:
     portshim unblock 9000";
 
+pub(super) const NETSH: &str = "\
+Examples:
+  What a program that starts here would draw from:
+    portshim netsh interface ipv4 show dynamicport tcp
+  Another range, in ./portshim.toml:
+    portshim netsh int ipv4 set dynamicport tcp start=10000 num=1000
+  Keep port 50051 from being handed out, in the session that runs:
+    portshim netsh int ipv4 add excludedportrange tcp startport=50051 numberofports=1 store=active
+  All that is excluded:
+    portshim netsh int ipv4 show excludedportrange protocol=tcp";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   For bash:

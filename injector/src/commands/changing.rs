@@ -108,7 +108,7 @@ fn read(specs: &[String]) -> Result<Vec<Wanted>, Failure> {
 }
 
 /// Waits for the turn to write.
-fn begin(region: &Region) -> Option<Change<'_>> {
+pub(super) fn begin(region: &Region) -> Option<Change<'_>> {
     for _ in 0..PATIENCE {
         if let Some(change) = Change::begin(region, platform::this_thread(), platform::is_alive) {
             return Some(change);
@@ -119,7 +119,7 @@ fn begin(region: &Region) -> Option<Change<'_>> {
 }
 
 /// A socket, of any process, that is bound to one of these ports where the session's processes are.
-fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -> Result<Option<Socket>, Untold> {
+pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -> Result<Option<Socket>, Untold> {
     let processes = session.processes.iter().map(|process| process.pid);
     // Before its first process has begun, a session is where we are.
     let here = session.processes.is_empty().then(std::process::id);
@@ -129,7 +129,7 @@ fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -> Result<Op
 }
 
 /// What the user is told of a refusal.
-fn explain(session: &LiveSession, region: &Region, act: Act, wanted: Wanted, refusal: Refusal) -> Failure {
+pub(super) fn explain(session: &LiveSession, region: &Region, act: Act, wanted: Wanted, refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Missing => {
             let policy = region.all_rules().iter().any(|rules| {

@@ -26,6 +26,7 @@ pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
 pub(crate) use library::{library, nameable};
+pub(crate) use private::usual_permissions;
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
 pub(crate) use sockets::{Socket, held, holder, sockets};

@@ -19,6 +19,8 @@ pub enum Lift {
     Holding(PortRange),
     /// The first that begins with this port (the same, unblocking).
     From(u16),
+    /// The first of these ports and no others (netsh, deleting an excluded range).
+    Exactly(PortRange),
 }
 
 /// Whose entries may be lifted.
@@ -161,6 +163,7 @@ impl<'a> Change<'a> {
                 && match which {
                     Lift::Holding(range) => entry.range.encloses(range),
                     Lift::From(port) => entry.range.first() == port,
+                    Lift::Exactly(range) => entry.range == range,
                 }
                 && match whose {
                     Whose::Own(owner) => entry.owner.is(&owner),

@@ -4,7 +4,7 @@
 mod edit;
 mod output;
 
-pub use edit::{EditError, edited};
+pub use edit::{EditError, edited, new_file};
 pub use output::{DONE, IN_USE, MISSING, dynamic_port, excluded_port_ranges};
 
 use crate::spec::SpecError;

@@ -1,6 +1,7 @@
 //! Directories that nobody else can write to; all but one, nobody else can look into either.
 
 use crate::wording::plain;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::Uid;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
@@ -37,6 +38,13 @@ fn own(base: PathBuf) -> Result<PathBuf, String> {
         }
         Ok(_) => Ok(base),
     }
+}
+
+/// What a new file's permissions are where it is no secret: what the caller's umask leaves of read and write.
+pub(crate) fn usual_permissions() -> Permissions {
+    let before = umask(Mode::from_bits_truncate(0o077));
+    umask(before);
+    Permissions::from_mode(0o666 & !before.bits())
 }
 
 /// An absolute path from the environment; the XDG Base Directory Specification has others ignored.

@@ -33,6 +33,12 @@ impl fmt::Display for EditError {
 
 impl core::error::Error for EditError {}
 
+/// The text of a policy file that nobody has written yet.
+#[must_use]
+pub fn new_file() -> String {
+    NEW.to_owned()
+}
+
 /// The text of a policy file after `command`; `None` stands for a file that does not exist. A command that only
 /// shows something changes nothing.
 ///
