@@ -76,7 +76,8 @@ impl LiveSession {
         let path = directory.join(name);
         let created = created(&path);
         let mut members: Vec<_> = mapped.iter().filter(|(_, file)| file == name).map(|(pid, _)| *pid).collect();
-        members.sort_by_key(|pid| (started(*pid), *pid));
+        // Asked once each: a process may end while they are sorted.
+        members.sort_by_cached_key(|pid| (started(*pid), *pid));
         // Until the program has begun, or where the policy does not reach it, the maker alone tells that it lives.
         let maker = maker(name).filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
         let maker_lives = maker.is_some() && !is_orphan(name, created);
