@@ -202,12 +202,7 @@ impl Ledger {
     /// Whether `port` is spoken of in `scopes`, so that no wildcard bind gets it.
     #[must_use]
     pub fn withholds(&self, port: u16, scopes: ScopeSet) -> bool {
-        self.word(usize::from(port / 64), scopes) >> (port % 64) & 1 == 1
-    }
-
-    /// Of 64 ports, from `index * 64` up, those that no wildcard bind gets in `scopes`.
-    pub(crate) fn word(&self, index: usize, scopes: ScopeSet) -> u64 {
-        self.withheld(scopes).fold(0, |word, range| word | crate::set::mask(range, index))
+        self.withheld(scopes).any(|range| range.contains(port))
     }
 
     /// The ranges that no wildcard bind draws from in `scopes`.
@@ -261,6 +256,49 @@ impl Touched {
 
     pub(crate) fn contains(&self, index: usize) -> bool {
         self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+}
+
+/// How many words of 64 ports are looked up at once.
+const BLOCK: usize = 64;
+
+/// The ports around one place that no wildcard bind gets. To look up one word takes a look at every entry, so
+/// that whoever goes from word to word looks up many at once.
+pub(crate) struct Block {
+    /// Counted from 1; 0 where nothing has been looked up.
+    number: usize,
+    words: [u64; BLOCK],
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { number: 0, words: [0; BLOCK] }
+    }
+}
+
+impl Block {
+    /// Of 64 ports, from `index * 64` up, those that no wildcard bind gets in `scopes`.
+    pub(crate) fn word(&mut self, ledger: &Ledger, index: usize, scopes: ScopeSet) -> u64 {
+        let number = index / BLOCK + 1;
+        if self.number != number {
+            self.look_up(ledger, number, scopes);
+        }
+        self.words[index % BLOCK]
+    }
+
+    fn look_up(&mut self, ledger: &Ledger, number: usize, scopes: ScopeSet) {
+        *self = Self { number, ..Self::default() };
+        let begin = (number - 1) * BLOCK;
+        let Ok(all) = PortRange::new((begin * 64) as u16, (begin * 64 + BLOCK * 64 - 1) as u16) else { return };
+        for range in ledger.withheld(scopes).filter_map(|range| range.intersect(all)) {
+            if range == all {
+                self.words = [u64::MAX; BLOCK];
+                return;
+            }
+            for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
+                self.words[index % BLOCK] |= crate::set::mask(range, index);
+            }
+        }
     }
 }
 

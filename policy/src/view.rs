@@ -1,6 +1,6 @@
 //! One request's view of the ports: what it may get, word by word, read live.
 
-use crate::ledger::{Ledger, Touched, scopes_of};
+use crate::ledger::{Block, Ledger, Touched, scopes_of};
 use crate::{PortRange, Rules, Scope, set};
 
 /// Ports of one parity, or of both.
@@ -86,7 +86,8 @@ impl<'a> View<'a> {
         (solid && self.rules.scope(self.scope).is_solid(self.dual)).then_some(self.limit)
     }
 
-    fn word(&self, index: usize) -> u64 {
+    /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the ports around.
+    fn word(&self, index: usize, live: &mut Block) -> u64 {
         let limit = set::mask(self.limit, index) & self.parity.mask();
         if limit == 0 {
             return 0;
@@ -98,7 +99,7 @@ impl<'a> View<'a> {
             word &= !other.reserved.word(index) & !other.blocked.word(index);
         }
         if self.touched.is_some_and(|touched| touched.contains(index)) {
-            word &= !self.ledger.word(index, scopes_of(self.scope, self.dual));
+            word &= !live.word(self.ledger, index, scopes_of(self.scope, self.dual));
         }
         if let Some(without) = self.without {
             word &= !set::mask(without, index);
@@ -119,21 +120,23 @@ impl<'a> View<'a> {
         if let Some(range) = self.as_range() {
             return range.len();
         }
-        self.words().map(|i| self.word(i).count_ones()).sum()
+        let mut live = Block::default();
+        self.words().map(|i| self.word(i, &mut live).count_ones()).sum()
     }
 
     /// Whether `port` may be handed out.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
-        self.word(usize::from(port / 64)) >> (port % 64) & 1 == 1
+        self.word(usize::from(port / 64), &mut Block::default()) >> (port % 64) & 1 == 1
     }
 
     /// The lowest port at or above `from`.
     #[must_use]
     pub fn at_or_above(&self, from: u16) -> Option<u16> {
         let from = from.max(self.limit.first());
+        let mut live = Block::default();
         let mut index = usize::from(from / 64);
-        let mut word = self.word(index) & (u64::MAX << (from % 64));
+        let mut word = self.word(index, &mut live) & (u64::MAX << (from % 64));
         loop {
             if word != 0 {
                 return Some((index * 64) as u16 + word.trailing_zeros() as u16);
@@ -142,7 +145,7 @@ impl<'a> View<'a> {
             if index > usize::from(self.limit.last() / 64) {
                 return None;
             }
-            word = self.word(index);
+            word = self.word(index, &mut live);
         }
     }
 
@@ -150,8 +153,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn at_or_below(&self, from: u16) -> Option<u16> {
         let from = from.min(self.limit.last());
+        let mut live = Block::default();
         let mut index = usize::from(from / 64);
-        let mut word = self.word(index) & (u64::MAX >> (63 - from % 64));
+        let mut word = self.word(index, &mut live) & (u64::MAX >> (63 - from % 64));
         loop {
             if word != 0 {
                 return Some((index * 64) as u16 + 63 - word.leading_zeros() as u16);
@@ -160,7 +164,7 @@ impl<'a> View<'a> {
                 return None;
             }
             index -= 1;
-            word = self.word(index);
+            word = self.word(index, &mut live);
         }
     }
 
@@ -171,8 +175,9 @@ impl<'a> View<'a> {
             return Some(range.first() + if rank < range.len() { rank as u16 } else { 0 });
         }
         let mut left = rank;
+        let mut live = Block::default();
         for index in self.words() {
-            let mut word = self.word(index);
+            let mut word = self.word(index, &mut live);
             let here = word.count_ones();
             if left >= here {
                 left -= here;
@@ -192,10 +197,11 @@ impl<'a> View<'a> {
         if let Some(range) = self.as_range() {
             return range;
         }
+        let mut live = Block::default();
         let (mut first, mut last) = (port, port);
         while first > self.limit.first() {
             let below = first - 1;
-            let word = self.word(usize::from(below / 64)) | (u64::MAX << (below % 64) << 1);
+            let word = self.word(usize::from(below / 64), &mut live) | (u64::MAX << (below % 64) << 1);
             if word == u64::MAX {
                 first = (below / 64) * 64;
             } else {
@@ -206,7 +212,7 @@ impl<'a> View<'a> {
         }
         while last < self.limit.last() {
             let above = last + 1;
-            let word = self.word(usize::from(above / 64)) | !(u64::MAX << (above % 64));
+            let word = self.word(usize::from(above / 64), &mut live) | !(u64::MAX << (above % 64));
             if word == u64::MAX {
                 last = (above / 64) * 64 + 63;
             } else {
