@@ -189,6 +189,11 @@ int main(int argc, char **argv)
     while (waitpid(-1, NULL, 0) > 0)
         continue;
 
+    /* Whoever looks on from outside takes its own entries away now. */
+    dprintf(1, "over\n");
+    char byte;
+    CHECK(read(0, &byte, 1) == 0);
+
     alone(block_everything);
     alone(fill_the_ledger);
     alone(take_every_port);
