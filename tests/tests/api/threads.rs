@@ -1,4 +1,4 @@
-//! Threads that call at the same moment.
+//! Threads that call at the same moment, and calls that signals interrupt.
 
 use super::puppet::{Stage, compile};
 use portshim_tests::portshim;
@@ -33,5 +33,16 @@ fn what_threads_get_at_the_same_moment_is_counted() {
             let served = served.trim_start().split(|c: char| !c.is_ascii_digit()).next();
             assert_eq!(served, Some("32"), "{status}");
         }
+    });
+}
+
+#[test]
+fn a_handler_that_jumps_out_of_a_call_leaves_nothing_behind() {
+    private(|| {
+        let stage = Stage::new();
+        let program = stage.folder.join("torn");
+        compile(&source("api/torn.c"), &program, &[]);
+        let said = must(portshim(["run", "--range", "20000-20009", "--"]).arg(program));
+        assert_eq!(said, "No such file or directory, 0 descriptors more\n");
     });
 }
