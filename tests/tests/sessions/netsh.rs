@@ -1,0 +1,140 @@
+//! netsh's own command lines: against policy files, and against sessions whose programs obey at once.
+
+use super::server::{Server, told};
+use portshim_tests::programs::{private, scratch};
+use portshim_tests::{portshim, said};
+use std::fs;
+use std::path::Path;
+
+const OK: &str = "Ok.\n\n";
+const IN_USE: &str = "The process cannot access the file because it is being used by another process.\n\n";
+const MISSING: &str = "The system cannot find the file specified.\n\n";
+
+/// Demands an answer to a command line that is given in a folder, and an exit status; what is said on standard error.
+#[track_caller]
+fn answers(folder: &Path, line: &str, status: i32, answer: &str) -> String {
+    let output = portshim(["netsh"]).args(line.split(' ')).current_dir(folder).output().expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), answer, "{line}: {}", said(&output));
+    assert_eq!(output.status.code(), Some(status), "{line}: {}", said(&output));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn range(first: u32, count: u32) -> String {
+    format!(
+        "\nProtocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : {first}\nNumber of Ports : {count}\n\n"
+    )
+}
+
+fn exclusions(rows: &str) -> String {
+    format!(
+        "\nProtocol tcp Port Exclusion Ranges\n\nStart Port    End Port      \n----------    --------      \n{rows}\n* - Administered port exclusions.\n\n"
+    )
+}
+
+#[test]
+fn what_is_persistent_goes_into_a_policy_file_that_programs_obey() {
+    private(|| {
+        let folder = scratch("netsh-kept");
+        answers(&folder, "int ipv4 show dynamicport tcp store=persistent", 0, &range(49152, 16384));
+        assert!(!folder.join("portshim.toml").exists(), "to show something writes nothing");
+        assert_eq!(answers(&folder, "int ipv4 set dynamicport tcp start=10000 num=1000", 0, OK), "");
+        assert_eq!(answers(&folder, "int ipv4 add excludedportrange tcp 10000 100", 0, OK), "");
+        answers(&folder, "int ipv4 show dynamicport tcp", 0, &range(10000, 1000));
+        answers(
+            &folder,
+            "int ipv4 show excludedportrange protocol=tcp",
+            0,
+            &exclusions("     10000       10099     *\n"),
+        );
+        let mut run = portshim(["run", "--", "python3", "-c"]);
+        run.arg("import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])");
+        let port = portshim_tests::programs::must(run.current_dir(&folder));
+        assert_eq!(port, "10100\n", "the first port that is not excluded");
+        assert_eq!(answers(&folder, "int ipv4 delete excludedportrange tcp 10000 100", 0, OK), "");
+        answers(&folder, "int ipv4 show excludedportrange tcp", 0, &exclusions(""));
+    });
+}
+
+#[test]
+fn a_policy_file_keeps_what_else_is_in_it() {
+    let folder = scratch("netsh-comments");
+    let file = folder.join("mine.toml");
+    fs::write(&file, "# ours\npreset = \"windows-vista\"\nseed = 7 # always\n").expect("it can be written");
+    answers(&folder, "-c mine.toml int ipv6 add excludedportrange udp 50000 2", 0, OK);
+    let expected = "# ours\npreset = \"windows-vista\"\nseed = 7 # always\n\n[[reserve]]\nports = \"50000-50001\"\nscope = \"udp6\"\n";
+    assert_eq!(fs::read_to_string(&file).expect("it can be read"), expected);
+    assert!(!folder.join("portshim.toml").exists());
+    let left: Vec<_> = fs::read_dir(&folder).expect("it is a folder").flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, ["mine.toml"], "nothing is left beside it");
+}
+
+#[test]
+fn what_windows_refuses_is_refused_in_its_words() {
+    let folder = scratch("netsh-refused");
+    let file = folder.join("portshim.toml");
+    answers(&folder, "int ipv4 add excludedportrange tcp 10000 10", 0, OK);
+    let before = fs::read_to_string(&file).expect("it can be read");
+    for (line, status, answer, why) in [
+        (
+            "int ipv4 add excludedportrange tcp 10009 1",
+            1,
+            IN_USE,
+            "error: ./portshim.toml: the policy reserves or blocks 10009 already\n",
+        ),
+        (
+            "int ipv4 delete excludedportrange tcp 10000 9",
+            1,
+            MISSING,
+            "error: ./portshim.toml: the policy reserves no such range\nhelp:  name exactly the ports that were added: `show excludedportrange store=persistent` lists them\n",
+        ),
+        (
+            "int ipv4 set dynamicport tcp start=1024 num=1000",
+            125,
+            "",
+            "error: `1024`: a dynamic range begins at port 1025 or above (KB 929851)\nhelp:  write a number from 1025 to 65535\n",
+        ),
+        (
+            "int ipv4 set dynamicport tcp start=10000 num=254",
+            125,
+            "",
+            "error: `254`: a dynamic range has at least 255 ports (KB 929851)\nhelp:  write 255 or more\n",
+        ),
+    ] {
+        assert_eq!(answers(&folder, line, status, answer), why, "{line}");
+        assert_eq!(fs::read_to_string(&file).expect("it can be read"), before, "{line}");
+    }
+    // A change after which nothing would be left to hand out.
+    answers(&folder, "int ipv4 set dynamicport tcp 49152 255", 0, OK);
+    let said = answers(&folder, "int ipv4 add excludedportrange tcp 49152 255", 125, "");
+    assert!(said.starts_with("error: with that change, `./portshim.toml` would be no policy\n"), "{said}");
+    fs::write(&file, "REGEDIT4\r\n").expect("it can be written");
+    let said = answers(&folder, "int ipv4 add excludedportrange tcp 80 1", 125, "");
+    assert!(said.starts_with("error: "), "{said}");
+    assert_eq!(fs::read_to_string(&file).expect("it can be read"), "REGEDIT4\r\n");
+}
+
+#[test]
+fn what_is_active_changes_a_running_program() {
+    private(|| {
+        let folder = scratch("netsh-active");
+        let mut server = Server::run(&["--preset", "windows-vista"]);
+        assert_eq!(server.all_told(&["tcp 0", "udp 0"]), ["49152", "49152"]);
+        answers(&folder, "int ipv4 set dynamicport tcp start=10000 num=255 store=active", 0, OK);
+        assert_eq!(server.all_told(&["tcp 0", "udp 0", "tcp 0"]), ["10000", "49153", "10001"]);
+        answers(&folder, "int ipv4 show dynamicport tcp", 0, &range(10000, 255));
+        answers(&folder, "int ipv4 add excludedportrange tcp 10002 3 store=active", 0, OK);
+        // An administered exclusion: a program that names the port gets it (KB 3039044).
+        assert_eq!(server.all_told(&["tcp 0", "tcp 10003"]), ["10005", "10003"]);
+        assert_eq!(told(&["block", "10100-10109/tcp4"]), "10109\n");
+        let rows = "     10002       10004     *\n     10100       10109      \n";
+        answers(&folder, "int ipv4 show excludedportrange tcp", 0, &exclusions(rows));
+        let held = answers(&folder, "int ipv4 add excludedportrange tcp 10000 2 store=active", 1, IN_USE);
+        assert!(held.contains("port 10000 is in use by process"), "{held}");
+        let met = answers(&folder, "int ipv4 add excludedportrange tcp 10004 2 store=active", 1, IN_USE);
+        assert!(met.contains("10004"), "{met}");
+        answers(&folder, "int ipv4 delete excludedportrange tcp 10002 2 store=active", 1, MISSING);
+        answers(&folder, "int ipv4 delete excludedportrange tcp 10002 3 store=active", 0, OK);
+        assert_eq!(server.told("tcp 10004"), "10004");
+        assert!(!folder.join("portshim.toml").exists(), "what is active is kept nowhere");
+    });
+}
