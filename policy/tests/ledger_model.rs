@@ -150,7 +150,7 @@ impl Model {
             line.act == act
                 && match which {
                     Lift::Holding(range) => (range.first()..=range.last()).all(|port| line.range.contains(port)),
-                    Lift::Exactly(range) => (range.first()..=range.last()).all(|port| line.range == range,
+                    Lift::Exactly(range) => line.range == range,
                     Lift::From(port) => line.range.first() == port,
                 }
                 && (scopes == ScopeSet::ALL || scopes.iter().all(|scope| line.scopes.contains(scope)))
