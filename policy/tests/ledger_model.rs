@@ -192,9 +192,10 @@ fn ranges() -> impl Strategy<Value = PortRange> {
 fn steps() -> impl Strategy<Value = Step> {
     let acts = || prop_oneof![Just(Act::Reserve), Just(Act::Block)];
     let scopes = || prop_oneof![Just(ScopeSet::ALL), (1..16u8).prop_map(ScopeSet::from_bits)];
-    let which = (ranges(), any::<bool>()).prop_map(|(range, holding)| match holding {
-        true => Lift::Holding(range),
-        false => Lift::From(range.first()),
+    let which = (ranges(), 0..3).prop_map(|(range, which)| match which {
+        0 => Lift::Holding(range),
+        1 => Lift::Exactly(range),
+        _ => Lift::From(range.first()),
     });
     prop_oneof![
         8 => (acts(), ranges(), scopes(), 0..5usize)
