@@ -8,10 +8,10 @@ TO = $(DESTDIR)$(PREFIX)
 COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz bench check fmt clippy deny doc install
+.PHONY: help build run test fuzz bench bench-quick check fmt clippy deny doc install
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the release build: one binary, target/release/portshim
 	$(CARGO) build --release --locked
@@ -26,8 +26,13 @@ test: build ## install what the tests need, then run them all
 fuzz: ## every parser under inputs that nobody would write, ROUNDS=10 times as long as the tests
 	@ROUNDS=$(ROUNDS) policy/tests/fuzz/run
 
-bench: build ## what a policy costs: calls and starts, bare, steered and pinned
-	@PORTSHIM=$(PORTSHIM) tests/benches/run
+bench: build ## what a policy costs and saves, beside the bare kernel and other tools, in a few minutes
+	@tests/benches/setup
+	@PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) target/release/portshim-bench
+
+bench-quick: build ## the same in a minute, the slowest of it summed up from samples
+	@tests/benches/setup
+	@PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) target/release/portshim-bench --effort quick
 
 check: fmt clippy deny doc test ## everything that CI runs
 

@@ -1,0 +1,91 @@
+//! All ports of a range, one after the other.
+
+use super::{Bench, Found};
+use crate::cases::Case;
+use crate::report::{Row, duration};
+use crate::side::Side;
+use crate::stats::Pair;
+use crate::targets;
+use crate::task::{Answer, Kind, Order, Task};
+use std::time::Duration;
+
+/// Shares of the range at which the kernel is asked what a port costs. Half of them are close to the half of
+/// the range, from which on it searches in vain through the other half.
+const HELD: [f64; 14] = [0.0, 0.25, 0.4, 0.45, 0.49, 0.499, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 0.999, 1.0];
+
+/// One way to fill a range: its duration, and how many ports that gave.
+struct Filled {
+    nanos: f64,
+    ports: u64,
+}
+
+pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
+    let mut found = Found::default();
+    for case in &bench.cases {
+        for kind in Kind::ALL {
+            eprintln!("      {} ports, {}, {}", case.ports(), kind.words(), case.what);
+            found.rows.push(row(bench, case, kind)?);
+        }
+    }
+    Ok(found)
+}
+
+fn row(bench: &Bench, case: &Case, kind: Kind) -> Result<Row, String> {
+    let all = case.ports() as u64;
+    // The kernel is slow enough to need no second time, and the same under all wide policies.
+    let really = bench.effort.kernel_fills && (case.name == bench.steered().name || all < 10_000);
+    let own = if really { Some(filled(side_of_kernel(case)?, kind, Duration::from_secs(300))?.nanos) } else { None };
+    let (mut pairs, mut least, mut spent) = (Vec::new(), all, Duration::ZERO);
+    while pairs.is_empty() || (pairs.len() < bench.effort.fills && spent < bench.effort.filling) {
+        let kernel = own.map_or_else(|| summed_up(bench, case, kind), Ok)?;
+        let portshim = Side::start(&case.host, &bench.under(case), &case.kernel)?;
+        let portshim = filled(portshim, kind, bench.effort.filling)?;
+        (least, spent) = (least.min(portshim.ports), spent + Duration::from_nanos(portshim.nanos as u64));
+        pairs.push(Pair { kernel, portshim: portshim.nanos });
+    }
+    let what = format!("filling {all} ports, {}, {}", kind.words(), case.what);
+    let id = format!("fill/{}/{}", kind.id(), case.name);
+    let mut row = Row::of_pairs(id, what, targets::fill(kind, all > 10_000 || bench.effort.ports.is_some()), &pairs);
+    let mut notes = Vec::new();
+    if least < all {
+        // What is measured then is the least that it takes.
+        notes.push(format!("not full after {}: {least} ports", duration(row.portshim)));
+        row.met = row.met.map(|_| false);
+    }
+    if !really {
+        notes.push("kernel: summed up from samples".to_owned());
+    }
+    Ok(if notes.is_empty() { row } else { row.noted(notes.join("; ")) })
+}
+
+fn side_of_kernel(case: &Case) -> Result<Side, String> {
+    Side::start(&case.kernel, &[], &case.kernel)
+}
+
+fn filled(mut side: Side, kind: Kind, within: Duration) -> Result<Filled, String> {
+    match side.ask(&Task::Fill { kind, within })? {
+        Answer::Took { calls, nanos } => Ok(Filled { nanos: nanos as f64, ports: calls }),
+        other => Err(format!("filling was answered by {other:?}")),
+    }
+}
+
+/// What the kernel would need: what one port costs at each of several stages, in the order in which the kernel
+/// fills a range, and between two stages in proportion.
+fn summed_up(bench: &Bench, case: &Case, kind: Kind) -> Result<f64, String> {
+    let mut side = side_of_kernel(case)?;
+    side.ask(&Task::Hold { kind, within: Duration::ZERO })?;
+    let mut sum = 0.0;
+    let mut after: Option<(f64, f64)> = None;
+    for share in HELD.iter().rev() {
+        let held = (share * case.ports() as f64).floor().min(case.ports() as f64 - 1.0);
+        side.ask(&Task::Release { kind, free: case.ports() - held as usize, order: Order::Native })?;
+        let ask = Task::Ask { kind, most: bench.effort.asks.min(12), within: bench.effort.asking };
+        // A socket counts as well, which the samples leave out: it is the same on both sides, and little here.
+        let cost = side.each(&ask)?;
+        if let Some((more, dearer)) = after {
+            sum += (more - held) * (cost + dearer) / 2.0;
+        }
+        after = Some((held, cost));
+    }
+    Ok(sum)
+}

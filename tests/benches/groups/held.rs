@@ -1,0 +1,144 @@
+//! What a call costs against how full the range is.
+
+use super::{Bench, Found};
+use crate::cases::Case;
+use crate::report::{Curve, Point, Row};
+use crate::side::Side;
+use crate::stats::{Pair, Sense, Spread};
+use crate::targets::{self, Target};
+use crate::task::{Kind, Order, Task};
+use std::time::Duration;
+
+/// How long portshim may take ports by itself. What is left then is taken by number.
+const TAKING: Duration = Duration::from_secs(1);
+
+/// A stage of fullness.
+struct Level {
+    held: &'static str,
+    free: fn(usize) -> usize,
+}
+
+/// From full to empty, because that is the order in which sockets are closed.
+const LEVELS: [Level; 6] = [
+    Level { held: "1 free", free: |_| 1 },
+    Level { held: "99.9 %", free: |ports| (ports / 1000).max(1) },
+    NEARLY_FULL,
+    Level { held: "90 %", free: |ports| ports / 10 },
+    HALF,
+    Level { held: "0 %", free: |ports| ports },
+];
+const NEARLY_FULL: Level = Level { held: "99 %", free: |ports| (ports / 100).max(1) };
+const HALF: Level = Level { held: "50 %", free: |ports| ports / 2 };
+
+pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
+    let mut found = Found::default();
+    for case in &bench.cases {
+        for kind in Kind::ALL {
+            by_fullness(bench, case, kind, &mut found)?;
+        }
+    }
+    let case = bench.steered();
+    let random = passes(bench, case, Kind::TcpConnect, Order::Random, &[HALF], bench.effort.other_passes)?;
+    let what = format!("TCP connect; a random half held to one destination, {}", case.what);
+    found.rows.push(Row::of_pairs("held/tcp-connect/random-half", what, targets::only(Sense::Gain), &random[0]));
+    for kind in [Kind::TcpBind, Kind::UdpBind] {
+        let pairs = strangers(bench, case, kind)?;
+        let what = format!("{}; 99 % held by strangers, the first calls, {}", kind.words(), case.what);
+        let id = format!("held/{}/strangers", kind.id());
+        found.rows.push(Row::of_pairs(id, what, targets::only(Sense::Cost), &pairs));
+    }
+    Ok(found)
+}
+
+fn by_fullness(bench: &Bench, case: &Case, kind: Kind, found: &mut Found) -> Result<(), String> {
+    let drawn = case.name == bench.steered().name;
+    // A connect's cost is in the half that the kernel passes over; a random half hides it.
+    let order = if kind == Kind::TcpConnect { Order::Native } else { Order::Random };
+    let (levels, count) =
+        if drawn { (&LEVELS[..], bench.effort.passes) } else { (&[NEARLY_FULL, HALF][..], bench.effort.other_passes) };
+    let measured = passes(bench, case, kind, order, levels, count)?;
+    let wide = case.ports() > 10_000 || bench.effort.ports.is_some();
+    for (level, pairs) in levels.iter().zip(&measured) {
+        let target: Target = match (level.held, kind) {
+            ("99 %", kind) => targets::nearly_full(kind),
+            ("50 %", Kind::TcpConnect) => targets::half_connected(wide),
+            _ => continue,
+        };
+        let to = if kind == Kind::TcpConnect { "to one destination" } else { "by the session" };
+        let what = format!("{}; {} held {to}, {}", kind.words(), level.held, case.what);
+        let id = format!("held/{}/{}/{}", kind.id(), case.name, level.held.replace([' ', '%'], ""));
+        found.rows.push(Row::of_pairs(id, what, target, pairs));
+    }
+    if drawn {
+        let points = levels.iter().zip(&measured).rev().map(|(level, pairs)| Point {
+            held: level.held.to_owned(),
+            free: (level.free)(case.ports()),
+            kernel: Spread::of(pairs.iter().map(|pair| pair.kernel)),
+            portshim: Spread::of(pairs.iter().map(|pair| pair.portshim)),
+        });
+        let points = points.collect();
+        found.curves.push(Curve {
+            id: kind.id().to_owned(),
+            title: kind.words().to_owned(),
+            ports: case.ports(),
+            points,
+        });
+    }
+    Ok(())
+}
+
+/// Pairs for each level. One side is empty while the other is measured: they share the kernel's tables.
+fn passes(
+    bench: &Bench,
+    case: &Case,
+    kind: Kind,
+    order: Order,
+    levels: &[Level],
+    count: usize,
+) -> Result<Vec<Vec<Pair>>, String> {
+    let mut all = vec![Vec::new(); levels.len()];
+    for _ in 0..count {
+        let (mut kernel, mut portshim) = bench.sides(case)?;
+        let kernel = pass(bench, case, &mut kernel, Duration::ZERO, (kind, order), levels)?;
+        let portshim = pass(bench, case, &mut portshim, TAKING, (kind, order), levels)?;
+        for (pairs, (kernel, portshim)) in all.iter_mut().zip(kernel.into_iter().zip(portshim)) {
+            pairs.push(Pair { kernel, portshim });
+        }
+    }
+    Ok(all)
+}
+
+fn pass(
+    bench: &Bench,
+    case: &Case,
+    side: &mut Side,
+    taking: Duration,
+    (kind, order): (Kind, Order),
+    levels: &[Level],
+) -> Result<Vec<f64>, String> {
+    side.ask(&Task::Hold { kind, within: taking })?;
+    let ask = Task::Ask { kind, most: bench.effort.asks, within: bench.effort.asking };
+    let mut measured = Vec::new();
+    for level in levels {
+        side.ask(&Task::Release { kind, free: (level.free)(case.ports()), order })?;
+        measured.push(side.each(&ask)?);
+    }
+    side.ask(&Task::Drop)?;
+    Ok(measured)
+}
+
+/// The first calls of a session that knows nothing yet of the ports that others hold.
+fn strangers(bench: &Bench, case: &Case, kind: Kind) -> Result<Vec<Pair>, String> {
+    let mut pairs = Vec::new();
+    let free = (NEARLY_FULL.free)(case.ports());
+    for _ in 0..bench.effort.passes {
+        let cold = |mut side: Side| {
+            side.each(&Task::Cycle { kind, times: 16 })?;
+            side.ask(&Task::Strangers { kind, free })?;
+            side.each(&Task::Ask { kind, most: 16, within: Duration::from_secs(1) })
+        };
+        let (kernel, portshim) = bench.sides(case)?;
+        pairs.push(Pair { kernel: cold(kernel)?, portshim: cold(portshim)? });
+    }
+    Ok(pairs)
+}

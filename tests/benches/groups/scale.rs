@@ -1,0 +1,84 @@
+//! Many threads, processes and sockets, and the memory of one process.
+
+use super::{Bench, Found};
+use crate::report::{Row, Unit};
+use crate::stats::{Pair, Sense, Spread};
+use crate::targets::{self, Target};
+use crate::task::{Answer, Crowd, Kind, Task};
+
+pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
+    let mut found = Found::default();
+    for (crowd, name) in [(Crowd::Threads, "threads"), (Crowd::Processes, "processes")] {
+        for kind in [Kind::TcpBind, Kind::UdpBind] {
+            found.rows.push(two(bench, crowd, name, kind)?);
+            found.rows.push(many(bench, crowd, name, kind)?);
+        }
+    }
+    found.rows.push(sockets(bench)?);
+    Ok(found)
+}
+
+/// Two at once beside one alone, for each call; both under portshim. The kernel's own sockets share locks, too:
+/// what two cost it more than one is the best that can be had, and stands in for the limit.
+fn two(bench: &Bench, crowd: Crowd, name: &str, kind: Kind) -> Result<Row, String> {
+    let task = |size| Task::Crowd { crowd, size, kind, times: bench.effort.crowd_calls * 4 };
+    let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+    let (mut pairs, mut own) = (Vec::new(), Vec::new());
+    for _ in 0..bench.effort.rounds {
+        own.push(1.0 / (kernel.each(&task(1))? / kernel.each(&task(2))?));
+        pairs.push(Pair { kernel: portshim.each(&task(1))?, portshim: portshim.each(&task(2))? });
+    }
+    let own = Spread::of(own).median;
+    let target = Target { sense: Sense::Cost, target: Some(own.max(1.0) * 1.05), limit: Some(own) };
+    let what = format!("socket, {}, close; two {name} at once beside one, both under portshim", kind.words());
+    Ok(Row::of_pairs(format!("scale/two-{name}/{}", kind.id()), what, target, &pairs))
+}
+
+fn many(bench: &Bench, crowd: Crowd, name: &str, kind: Kind) -> Result<Row, String> {
+    let size = bench.effort.crowd;
+    let task = Task::Crowd { crowd, size, kind, times: bench.effort.crowd_calls / 4 + 1 };
+    let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+    let mut pairs = Vec::new();
+    for _ in 0..bench.effort.rounds.min(8) {
+        pairs.push(Pair { kernel: kernel.each(&task)?, portshim: portshim.each(&task)? });
+    }
+    let what = format!("socket, {}, close; {size} {name} at once", kind.words());
+    Ok(Row::of_pairs(format!("scale/many-{name}/{}", kind.id()), what, targets::only(Sense::Cost), &pairs))
+}
+
+fn sockets(bench: &Bench) -> Result<Row, String> {
+    let sockets = bench.effort.sockets;
+    let task = Task::Many { sockets };
+    let mut pairs = Vec::new();
+    for _ in 0..bench.effort.other_passes {
+        let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+        pairs.push(Pair { kernel: kernel.each(&task)?, portshim: portshim.each(&task)? });
+    }
+    let what = format!("{sockets} sockets open at once, UDP bind(0) on four addresses; each");
+    Ok(Row::of_pairs("scale/sockets", what, targets::only(Sense::Cost), &pairs))
+}
+
+/// What a process has more of its own under portshim.
+pub(super) fn memory(bench: &Bench) -> Result<Found, String> {
+    let mut pairs = Vec::new();
+    for _ in 0..bench.effort.launches {
+        let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+        let mut private = Vec::new();
+        for side in [&mut kernel, &mut portshim] {
+            for kind in Kind::ALL {
+                side.ask(&Task::Cycle { kind, times: 5 })?;
+            }
+            match side.ask(&Task::Memory)? {
+                Answer::Kib(kib) => private.push(kib as f64),
+                other => return Err(format!("memory was answered by {other:?}")),
+            }
+        }
+        pairs.push(Pair { kernel: private[0], portshim: private[1] });
+    }
+    let mut row =
+        Row::of_pairs("memory", "private memory of a process, and what portshim adds", targets::MEMORY, &pairs);
+    row.unit = Unit::Kib;
+    row.ratio = Spread::of(pairs.iter().map(|pair| pair.portshim - pair.kernel));
+    row.met = row.target.map(|target| row.ratio.median <= target);
+    Ok(Found { rows: vec![row], ..Found::default() })
+}

@@ -1,0 +1,94 @@
+//! `make bench`: what portshim costs and saves, beside the bare kernel, in one run.
+//!
+//! How the figures come about, and how to read them, is in docs/performance.md.
+
+mod cases;
+mod counts;
+mod effort;
+mod ground;
+mod groups;
+mod peers;
+mod picture;
+mod report;
+mod side;
+mod stats;
+mod targets;
+mod task;
+mod work;
+
+use clap::{Parser, Subcommand};
+use effort::{Effort, Group};
+use ground::Ground;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Measures what portshim costs and saves, beside the bare kernel.
+#[derive(Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "PORTSHIM_BIN names the command to measure; without it, it is the one built beside this program."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    inner: Option<Inner>,
+    /// How much to measure.
+    #[arg(long, value_enum, default_value = "full")]
+    effort: effort::Name,
+    /// Measures only these groups of rows.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Group>,
+    /// Where the JSON and the pictures go.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+/// What this program starts itself as.
+#[derive(Subcommand)]
+enum Inner {
+    /// Becomes a command, in a network of its own.
+    #[command(hide = true)]
+    Stage {
+        ground: Ground,
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Carries tasks out, one JSON line each; or one, and ends.
+    #[command(hide = true)]
+    Work {
+        ground: Ground,
+        /// Helps another one out that has no descriptors left.
+        #[arg(long)]
+        mate: bool,
+        #[arg(value_parser = task::parse)]
+        once: Option<task::Task>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.inner {
+        Some(Inner::Stage { ground, command }) => ground.become_there(command),
+        Some(Inner::Work { ground, mate, once }) => work::serve(ground, *mate, once.as_ref()),
+        None => measure(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<(), String> {
+    if !ground::is_private() {
+        return ground::go_private(Effort::of(arguments.effort).descriptors);
+    }
+    let portshim = portshim_tests::portshim_path();
+    let portshim = portshim.canonicalize().map_err(|e| format!("{}: {e}", portshim.display()))?;
+    let bench = groups::Bench::new(portshim, Effort::of(arguments.effort), arguments.only.clone())?;
+    let report = bench.run()?;
+    report.print();
+    report.write(&arguments.out)
+}

@@ -1,0 +1,98 @@
+//! What a measured process is told to do, and what it answers: one line of JSON each.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What needs a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    TcpBind,
+    UdpBind,
+    /// To one destination.
+    TcpConnect,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::TcpBind, Self::UdpBind, Self::TcpConnect];
+
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::TcpBind => "tcp-bind",
+            Self::UdpBind => "udp-bind",
+            Self::TcpConnect => "tcp-connect",
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::TcpBind => "TCP bind(0)",
+            Self::UdpBind => "UDP bind(0)",
+            Self::TcpConnect => "TCP connect",
+        }
+    }
+}
+
+/// The order in which a range has become full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// As the kernel hands ports out: for TCP, every second one first.
+    Native,
+    Random,
+}
+
+/// A way to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Form {
+    SendTo,
+    SendMsg,
+}
+
+/// Who calls at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Crowd {
+    Threads,
+    Processes,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// A socket, bind(0) or connect, close: all of it counts.
+    Cycle { kind: Kind, times: u32 },
+    /// bind(0) or connect on new sockets: only that call counts.
+    Ask { kind: Kind, most: u32, within: Duration },
+    /// bind(0) or connect until there is no port left, or this time is over: all of it counts.
+    Fill { kind: Kind, within: Duration },
+    /// The same, uncounted; what is left afterwards is then taken by number.
+    Hold { kind: Kind, within: Duration },
+    /// Closes sockets until so many ports are free: those that the order takes last.
+    Release { kind: Kind, free: usize, order: Order },
+    /// Closes them all.
+    Drop,
+    /// Another process, that no policy reaches, takes all ports but so many.
+    Strangers { kind: Kind, free: usize },
+    /// Sends on a socket that has sent before.
+    Send { form: Form, times: u32 },
+    /// So many at once do `Cycle`; the answer is the mean of them.
+    Crowd { crowd: Crowd, size: u32, kind: Kind, times: u32 },
+    /// Opens and binds so many sockets, on four addresses, then closes them.
+    Many { sockets: u32 },
+    /// Private memory.
+    Memory,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Took {
+        calls: u64,
+        nanos: u64,
+    },
+    Kib(u64),
+    /// How many ports are held.
+    Held(usize),
+    Failed(String),
+}
+
+/// A task on a command line.
+pub(crate) fn parse(text: &str) -> Result<Task, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
+}

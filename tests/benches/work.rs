@@ -1,0 +1,283 @@
+//! The measured process: it does what it is told, and answers how long that took. The very same program
+//! runs bare and under portshim, and knows not which.
+
+pub(crate) mod calls;
+mod crowd;
+mod held;
+
+use crate::ground::{self, Ground};
+use crate::side::Side;
+use crate::task::{Answer, Form, Kind, Order, Task};
+use held::Held;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+use std::io::{BufRead, Error, Result, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Where connections and datagrams go: a port outside every range.
+const DESTINATION: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 700);
+const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+
+/// Carries out one task; or, without one, a task for each line of the input, until it ends.
+pub(crate) fn serve(ground: &Ground, is_mate: bool, once: Option<&Task>) -> std::result::Result<(), String> {
+    pin().map_err(|e| format!("the processor: {e}"))?;
+    let mut worker = Worker {
+        ground: ground.clone(),
+        held: Held::new(ground.ports()),
+        listener: None,
+        is_mate,
+        mate: None,
+        strangers: None,
+        any: calls::address(ANY),
+        destination: calls::address(DESTINATION),
+    };
+    if let Some(task) = once {
+        return worker.carry_out(task).map(drop).map_err(|e| e.to_string());
+    }
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|e| e.to_string())?;
+        let task = crate::task::parse(&line)?;
+        let answer = worker.carry_out(&task).unwrap_or_else(|e| Answer::Failed(format!("{task:?}: {e}")));
+        let answer = serde_json::to_string(&answer).map_err(|e| e.to_string())?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{answer}").and_then(|()| out.flush()).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Stays on the last processor, where the process that this one is compared with stays as well.
+pub(crate) fn pin() -> Result<()> {
+    let allowed = sched_getaffinity(Pid::from_raw(0))?;
+    if let Some(last) = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or(false)) {
+        let mut only = CpuSet::new();
+        only.set(last)?;
+        sched_setaffinity(Pid::from_raw(0), &only)?;
+    }
+    Ok(())
+}
+
+struct Worker {
+    ground: Ground,
+    held: Held,
+    listener: Option<OwnedFd>,
+    /// Holds what this process has no descriptors for.
+    mate: Option<Side>,
+    is_mate: bool,
+    strangers: Option<Side>,
+    any: libc::sockaddr_in,
+    destination: libc::sockaddr_in,
+}
+
+impl Worker {
+    fn carry_out(&mut self, task: &Task) -> Result<Answer> {
+        match *task {
+            Task::Cycle { kind, times } => self.cycle(kind, times),
+            Task::Ask { kind, most, within } => self.ask(kind, most, within),
+            Task::Fill { kind, within } => self.fill(kind, within),
+            Task::Hold { kind, within } => self.hold(kind, within),
+            Task::Release { kind, free, order } => {
+                self.held.release(kind, free, order);
+                self.held_by_all(task)
+            }
+            Task::Drop => {
+                self.held.clear();
+                (self.mate, self.strangers) = (None, None);
+                self.listener = None;
+                Ok(Answer::Held(0))
+            }
+            Task::Strangers { kind, free } => self.invite(kind, free),
+            Task::Send { form, times } => self.send(form, times),
+            Task::Crowd { crowd, size, kind, times } => crowd::together(crowd, size, times, || self.once(kind)),
+            Task::Many { sockets } => self.many(sockets),
+            Task::Memory => private_memory().map(Answer::Kib),
+        }
+    }
+
+    /// Gets a port that the kernel or the policy chooses.
+    #[inline]
+    fn choose(&self, kind: Kind, socket: &OwnedFd) -> Result<()> {
+        match kind {
+            Kind::TcpConnect => calls::connect(socket, &self.destination),
+            _ => calls::bind(socket, &self.any),
+        }
+    }
+
+    /// A socket that has a port, and an end of it.
+    fn once(&self, kind: Kind) -> Result<()> {
+        let socket = calls::socket(kind)?;
+        self.choose(kind, &socket)?;
+        if kind == Kind::TcpConnect {
+            calls::reset_on_close(&socket)?;
+        }
+        Ok(())
+    }
+
+    /// Connections need somebody who takes them.
+    fn listen(&mut self, kind: Kind) -> Result<()> {
+        if kind != Kind::TcpConnect || self.listener.is_some() || self.is_mate {
+            return Ok(());
+        }
+        let socket = calls::socket(kind)?;
+        calls::bind(&socket, &self.destination)?;
+        // SAFETY: listen(2) takes numbers only.
+        if unsafe { libc::listen(socket.as_raw_fd(), 65535) } < 0 {
+            return Err(Error::last_os_error());
+        }
+        self.listener = Some(socket);
+        Ok(())
+    }
+
+    fn mate(&mut self, task: &Task) -> Result<Answer> {
+        if self.mate.is_none() {
+            self.mate = Some(Side::mate(&self.ground).map_err(Error::other)?);
+        }
+        self.mate.as_mut().map_or(Err(Error::other("no mate")), |mate| mate.ask(task).map_err(Error::other))
+    }
+
+    /// How many ports this process and its mates hold after they have all done the task.
+    fn held_by_all(&mut self, task: &Task) -> Result<Answer> {
+        let own = self.held.len();
+        match self.mate.as_mut().map(|mate| mate.ask(task).map_err(Error::other)).transpose()? {
+            Some(Answer::Held(more)) => Ok(Answer::Held(own + more)),
+            _ => Ok(Answer::Held(own)),
+        }
+    }
+
+    fn fill(&mut self, kind: Kind, within: Duration) -> Result<Answer> {
+        self.listen(kind)?;
+        let (sockets, took) = self.held.fill(kind, within, &|socket| self.choose(kind, socket))?;
+        let calls = sockets.len() as u64;
+        self.held.keep(kind, sockets)?;
+        if self.held.needs_help()
+            && let Answer::Took { calls: more, nanos } =
+                self.mate(&Task::Fill { kind, within: within.saturating_sub(took) })?
+        {
+            return Ok(took_for(calls + more, took + Duration::from_nanos(nanos)));
+        }
+        Ok(took_for(calls, took))
+    }
+
+    fn hold(&mut self, kind: Kind, within: Duration) -> Result<Answer> {
+        self.listen(kind)?;
+        let (sockets, took) = self.held.fill(kind, within, &|socket| self.choose(kind, socket))?;
+        self.held.keep(kind, sockets)?;
+        let (any, to) = (self.any, self.destination);
+        self.held.take_rest(kind, &|socket, port| take(kind, socket, port, any, &to))?;
+        let own = self.held.len();
+        if self.held.needs_help()
+            && let Answer::Held(more) = self.mate(&Task::Hold { kind, within: within.saturating_sub(took) })?
+        {
+            return Ok(Answer::Held(own + more));
+        }
+        Ok(Answer::Held(own))
+    }
+
+    fn many(&mut self, sockets: u32) -> Result<Answer> {
+        let here = sockets.min(u32::try_from(ground::sockets()).unwrap_or(u32::MAX));
+        let mut open = Vec::with_capacity(here as usize);
+        let since = Instant::now();
+        for at in 0..here {
+            let socket = calls::socket(Kind::UdpBind)?;
+            let own = Ipv4Addr::new(127, 0, 0, 1 + (at % 4) as u8);
+            calls::bind(&socket, &calls::address(SocketAddrV4::new(own, 0)))?;
+            open.push(socket);
+        }
+        let mut took = since.elapsed();
+        if sockets > here
+            && let Answer::Took { nanos, .. } = self.mate(&Task::Many { sockets: sockets - here })?
+        {
+            took += Duration::from_nanos(nanos);
+        }
+        let since = Instant::now();
+        drop(open);
+        Ok(took_for(u64::from(sockets), took + since.elapsed()))
+    }
+
+    fn cycle(&mut self, kind: Kind, times: u32) -> Result<Answer> {
+        self.listen(kind)?;
+        let since = Instant::now();
+        for _ in 0..times {
+            self.once(kind)?;
+        }
+        let took = since.elapsed();
+        self.forget_connections();
+        Ok(took_for(u64::from(times), took))
+    }
+
+    fn ask(&mut self, kind: Kind, most: u32, within: Duration) -> Result<Answer> {
+        self.listen(kind)?;
+        let (mut calls, mut took) = (0, Duration::ZERO);
+        let start = Instant::now();
+        while calls < u64::from(most) && (calls == 0 || start.elapsed() < within) {
+            let socket = calls::socket(kind)?;
+            let since = Instant::now();
+            self.choose(kind, &socket)?;
+            took += since.elapsed();
+            calls += 1;
+            if kind == Kind::TcpConnect {
+                calls::reset_on_close(&socket)?;
+            }
+        }
+        if self.held.len() == 0 {
+            self.forget_connections();
+        }
+        Ok(took_for(calls, took))
+    }
+
+    /// Ends the connections in the listener's queue: it would run full.
+    fn forget_connections(&mut self) {
+        self.listener = None;
+    }
+
+    fn send(&mut self, form: Form, times: u32) -> Result<Answer> {
+        let (sink, socket) = (calls::socket(Kind::UdpBind)?, calls::socket(Kind::UdpBind)?);
+        calls::bind(&sink, &self.destination)?;
+        // The first send settles it, and the sink is soon full: from then on every send costs the same.
+        for _ in 0..500 {
+            calls::send(&socket, &self.destination, form)?;
+        }
+        let since = Instant::now();
+        for _ in 0..times {
+            calls::send(&socket, &self.destination, form)?;
+        }
+        Ok(took_for(u64::from(times), since.elapsed()))
+    }
+
+    fn invite(&mut self, kind: Kind, free: usize) -> Result<Answer> {
+        let mut strangers = Side::strangers(&self.ground).map_err(Error::other)?;
+        for task in [Task::Hold { kind, within: Duration::ZERO }, Task::Release { kind, free, order: Order::Random }] {
+            strangers.ask(&task).map_err(Error::other)?;
+        }
+        self.strangers = Some(strangers);
+        Ok(Answer::Held(0))
+    }
+}
+
+/// Takes one port by its number. A connection takes it as the kernel's own choice does, where that can be had.
+fn take(kind: Kind, socket: &OwnedFd, port: u16, any: libc::sockaddr_in, to: &libc::sockaddr_in) -> Result<()> {
+    if kind == Kind::TcpConnect && calls::narrow(socket, port).is_ok() {
+        calls::connect(socket, to)?;
+        if calls::port(socket)? == port {
+            return Ok(());
+        }
+        // The kernel passes over a range that is outside its own.
+        return Err(Error::other(format!("port {port} is outside ip_local_port_range")));
+    }
+    calls::bind(socket, &libc::sockaddr_in { sin_port: port.to_be(), ..any })?;
+    if kind == Kind::TcpConnect { calls::connect(socket, to) } else { Ok(()) }
+}
+
+fn took_for(calls: u64, took: Duration) -> Answer {
+    Answer::Took { calls, nanos: took.as_nanos().try_into().unwrap_or(u64::MAX) }
+}
+
+/// What no other process shares, in KiB.
+fn private_memory() -> Result<u64> {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+    let kib = |line: &str| line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    let private =
+        rollup.lines().filter(|line| line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"));
+    Ok(private.filter_map(kib).sum())
+}
