@@ -11,6 +11,7 @@ mod host;
 mod inspect;
 mod launch;
 mod library;
+mod life;
 mod private;
 mod room;
 mod session;

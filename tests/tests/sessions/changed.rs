@@ -82,6 +82,34 @@ fn the_death_of_an_owner_lifts_what_it_entered() {
     });
 }
 
+/// proc(5) shows it as a zombie without memory, descriptors and namespaces.
+#[test]
+fn a_process_whose_first_thread_has_ended_lives() {
+    private(|| {
+        let mut server = Server::run(&SP1);
+        assert_eq!(server.all_told(&["tcp 7000", "mine reserve 1025 1029", "go on"]), ["7000", "0", "gone"]);
+        assert_eq!(told(&["reserve", "1030"]), "");
+        let id = server.id();
+        assert_eq!(
+            json(&["status", "--json"], "[(e['ports'], e['owner'].get('pid')) for e in it['reserved']]"),
+            format!("[('1025-1029', {id}), ('1030', None)]")
+        );
+        assert_eq!(
+            json(
+                &["status", "--json"],
+                "[(p['pid'], p['ports'], 'server.py' in p['command']) for p in it['processes']]"
+            ),
+            format!("[({id}, {{'tcp4': '7000'}}, True)]")
+        );
+        refused(
+            &["block", "6990-7010"],
+            &format!("6990-7010 cannot be blocked: port 7000 is in use by process {id} (python3)"),
+            "end that process, or block other ports",
+        );
+        assert_eq!(server.all_told(&["udp 0", "udp 1027"]), ["1031", "1027"]);
+    });
+}
+
 /// The user's word counts more than a program's, and its own entries come first.
 #[test]
 fn what_a_program_entered_can_be_lifted_too() {

@@ -5,7 +5,9 @@
     wait      a connection of its own to its last listener, closed: TIME_WAIT
     fork      a child that holds the same sockets; its process number
     own reserve 1030 1039   a child that reserves (or blocks) these ports; its process number
+    mine reserve 1030 1039   the same by itself
     unshare   a child in a network of its own, with one UDP socket on port 0; its process number
+    go on     another thread goes on, and the first one ends
     close     closes every socket
 """
 
@@ -15,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 KINDS = {
     "tcp": (socket.AF_INET, socket.SOCK_STREAM, 0),
@@ -49,13 +52,16 @@ def wait():
     return port
 
 
+def enter(act, first, last):
+    return getattr(ctypes.CDLL(None), "portshim_" + act)(int(first), int(last), 15)
+
+
 def child(work, *args):
     ready, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
         if work == "own":
-            enter = getattr(ctypes.CDLL(None), "portshim_" + args[0])
-            assert enter(int(args[1]), int(args[2]), 15) >= 0, args
+            assert enter(*args) >= 0, args
         elif work == "unshare":
             assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == 0, ctypes.get_errno()
             held.clear()
@@ -66,10 +72,26 @@ def child(work, *args):
     return pid
 
 
-for line in sys.stdin:
-    words = line.split()
+def go_on():
+    while open("/proc/self/stat").read().rsplit(")", 1)[1].split()[0] != "Z":
+        pass
+    print("gone", flush=True)
+    serve()
+
+
+def serve():
+    for line in sys.stdin:
+        obey(line.split())
+
+
+def obey(words):
     if words[0] == "wait":
         said = wait()
+    elif words[0] == "mine":
+        said = enter(*words[1:])
+    elif words[0] == "go":
+        threading.Thread(target=go_on).start()
+        ctypes.CDLL(None).pthread_exit(None)
     elif words[0] in ("fork", "own", "unshare"):
         said = child(*words)
     elif words[0] == "close":
@@ -79,3 +101,6 @@ for line in sys.stdin:
     else:
         said = bind(*words)
     print(said, flush=True)
+
+
+serve()

@@ -1,7 +1,9 @@
 //! Changing what a live session shares: its region, mapped.
 
-use super::session::{pid_namespace, started, ticks};
+use super::life::started;
+use super::session::{pid_namespace, ticks};
 use super::sessions::LiveSession;
+use super::sweep::seen_namespace;
 use crate::failure::FAILED;
 use crate::wording::{self, plain};
 use nix::libc::{_exit, c_int};
@@ -50,8 +52,8 @@ pub(crate) fn this_thread() -> Owner {
 }
 
 /// Whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
-/// nothing here.
+/// nothing here, and neither does a /proc that shows those of another.
 pub(crate) fn is_alive(owner: &Owner) -> bool {
-    let ours = pid_namespace().is_none_or(|namespace| namespace as u32 == owner.namespace);
+    let ours = seen_namespace().is_some_and(|namespace| namespace as u32 == owner.namespace);
     !ours || started(Pid::from_raw(owner.process.cast_signed())).is_some_and(|started| started <= owner.since)
 }

@@ -127,33 +127,3 @@ fn random() -> Result<[u64; 2], String> {
 pub(super) fn pid_namespace() -> Option<u64> {
     fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino()).ok()
 }
-
-/// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
-pub(super) fn started(pid: Pid) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
-    // counts that as the third.
-    let end = stat.iter().rposition(|b| *b == b')')?;
-    let mut fields = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
-    if fields.next()? == "Z" {
-        return None;
-    }
-    fields.nth(22 - 4)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_started_after_its_parent_and_before_now() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = Pid::from_raw(child.id().cast_signed());
-        let (ours, its) = (started(Pid::this()).unwrap(), started(pid).unwrap());
-        let now = ticks();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(0 < ours && ours <= its && its <= now, "{ours} {its} {now}");
-        assert_eq!(started(pid), None);
-    }
-}

@@ -1,8 +1,9 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
 
 use super::change::is_alive;
+use super::life::{folder, started};
 use super::private;
-use super::session::{age, pid_namespace, started};
+use super::session::{age, pid_namespace};
 use super::sweep::{created, is_orphan, maker, mapped, sessions};
 use crate::wording::plain;
 use nix::libc;
@@ -150,14 +151,15 @@ impl LiveSession {
 
 impl Process {
     fn new(pid: Pid) -> Self {
-        let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
-        let name = String::from_utf8_lossy(read("comm").trim_ascii_end()).into_owned();
-        let command = read("cmdline");
+        let folder = folder(pid);
+        let comm = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let name = String::from_utf8_lossy(comm.trim_ascii_end()).into_owned();
+        let command = fs::read(folder.join("cmdline")).unwrap_or_default();
         let words: Vec<_> = command.trim_ascii_end().split(|b| *b == 0).map(String::from_utf8_lossy).collect();
         // A process that is ending has no arguments any more.
         let command = words.join(" ").trim_end().to_owned();
         let command = if command.is_empty() { name.clone() } else { command };
-        Self { pid: pid.as_raw().cast_unsigned(), inner: inner(pid), name, command }
+        Self { pid: pid.as_raw().cast_unsigned(), inner: inner(&folder), name, command }
     }
 
     /// Whether this is whom a region means.
@@ -168,10 +170,10 @@ impl Process {
 }
 
 /// The number of a process in its own PID namespace, and that namespace; 0 where there is no telling.
-fn inner(pid: Pid) -> (u32, u64) {
-    let namespace = fs::metadata(format!("/proc/{pid}/ns/pid")).map_or(0, |namespace| namespace.ino());
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+fn inner(folder: &Path) -> (u32, u64) {
+    let namespace = fs::metadata(folder.join("ns/pid")).map_or(0, |namespace| namespace.ino());
+    let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NStgid:")).unwrap_or_default();
     (numbers.split_whitespace().last().and_then(|number| number.parse().ok()).unwrap_or(0), namespace)
 }
 

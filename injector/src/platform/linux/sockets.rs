@@ -1,12 +1,15 @@
 //! The sockets that the kernel knows: which ports are in use, and which process holds them.
 
 use super::diag;
+use super::life::folder;
 use nix::sched::{CloneFlags, setns};
+use nix::unistd::Pid;
 use portshim_policy::{Scope, ScopeSet, Transport};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// A socket with a port.
@@ -40,26 +43,27 @@ impl Socket {
 
 /// The sockets of every network that these processes are in, each socket once.
 pub(crate) fn sockets(processes: impl IntoIterator<Item = u32>) -> Result<Vec<Socket>, String> {
-    let mut networks = BTreeMap::new();
+    let mut networks = BTreeMap::<u64, PathBuf>::new();
     for pid in processes {
         // A process that has ended meanwhile is in none.
-        if let Some(network) = network(&pid.to_string()) {
-            networks.entry(network).or_insert(pid);
+        let folder = folder_of(pid);
+        if let Some(network) = network(&folder) {
+            networks.entry(network).or_insert(folder);
         }
     }
-    let ours = network("self");
+    let ours = network(Path::new("/proc/self"));
     let mut sockets = Vec::new();
-    for (network, pid) in networks {
-        let seen = if Some(network) == ours { diag::sockets() } else { seen_inside(pid) };
+    for (network, folder) in networks {
+        let seen = if Some(network) == ours { diag::sockets() } else { seen_inside(&folder) };
         // Where the kernel does not answer, or lets nobody in, it still has its tables to be read.
-        sockets.extend(seen.or_else(|_| listed(pid))?);
+        sockets.extend(seen.or_else(|_| listed(&folder))?);
     }
     Ok(sockets)
 }
 
 /// The inodes of the sockets that a process has descriptors of.
 pub(crate) fn held(pid: u32) -> Vec<u64> {
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let descriptors = fs::read_dir(folder_of(pid).join("fd")).into_iter().flatten().flatten();
     let inode = |link: &str| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
     descriptors.filter_map(|fd| inode(fs::read_link(fd.path()).ok()?.to_str()?)).collect()
 }
@@ -74,15 +78,20 @@ pub(crate) fn holder(inode: u64) -> Option<(u32, String)> {
     Some((pid, String::from_utf8_lossy(name.trim_ascii_end()).into_owned()))
 }
 
-/// The identity of a process's network.
-fn network(process: &str) -> Option<u64> {
-    fs::metadata(format!("/proc/{process}/ns/net")).ok().map(|metadata| metadata.ino())
+fn folder_of(pid: u32) -> PathBuf {
+    folder(Pid::from_raw(pid.cast_signed()))
+}
+
+/// The identity of the network of the process that this folder is about.
+fn network(folder: &Path) -> Option<u64> {
+    fs::metadata(folder.join("ns/net")).ok().map(|metadata| metadata.ino())
 }
 
 /// Asks from inside the network of a process, in a thread of its own: this one stays where it is.
-fn seen_inside(pid: u32) -> Result<Vec<Socket>, String> {
+fn seen_inside(folder: &Path) -> Result<Vec<Socket>, String> {
+    let network = folder.join("ns/net");
     let enter = move || {
-        let network = File::open(format!("/proc/{pid}/ns/net")).map_err(|e| e.to_string())?;
+        let network = File::open(network).map_err(|e| e.to_string())?;
         setns(network, CloneFlags::CLONE_NEWNET).map_err(|e| e.to_string())?;
         diag::sockets()
     };
@@ -90,7 +99,7 @@ fn seen_inside(pid: u32) -> Result<Vec<Socket>, String> {
 }
 
 /// The tables of the network that a process is in. They lack sockets that are bound and nothing else.
-fn listed(pid: u32) -> Result<Vec<Socket>, String> {
+fn listed(folder: &Path) -> Result<Vec<Socket>, String> {
     let mut sockets = Vec::new();
     for (table, transport, v6) in [
         ("tcp", Transport::Tcp, false),
@@ -101,11 +110,11 @@ fn listed(pid: u32) -> Result<Vec<Socket>, String> {
         ("udplite6", Transport::Udp, true),
     ] {
         // A network without IPv6, or UDP-Lite, has no table of them.
-        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        let text = fs::read_to_string(folder.join("net").join(table)).unwrap_or_default();
         sockets.extend(text.lines().skip(1).filter_map(|line| row(line, transport, v6)));
     }
-    if sockets.is_empty() && fs::metadata(format!("/proc/{pid}/net/tcp")).is_err() {
-        return Err(format!("the sockets of process {pid} cannot be seen"));
+    if sockets.is_empty() && fs::metadata(folder.join("net/tcp")).is_err() {
+        return Err(format!("{} cannot be seen", folder.join("net/tcp").display()));
     }
     Ok(sockets)
 }

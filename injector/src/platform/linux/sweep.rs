@@ -1,7 +1,8 @@
 //! Removes the regions of sessions that are over.
 
+use super::life::{folder, started};
 use super::private;
-use super::session::{PREFIX, pid_namespace, started, ticks_ago};
+use super::session::{PREFIX, pid_namespace, ticks_ago};
 use nix::libc;
 use nix::unistd::Pid;
 use portshim_policy::Region;
@@ -97,7 +98,7 @@ fn born(path: &Path) -> Option<u64> {
 }
 
 /// The PID namespace of this process, where /proc shows the processes by the numbers that they have in it.
-fn seen_namespace() -> Option<u64> {
+pub(super) fn seen_namespace() -> Option<u64> {
     let shown = fs::read_link("/proc/self").ok()?;
     (shown == Path::new(&Pid::this().to_string())).then(pid_namespace).flatten()
 }
@@ -136,7 +137,7 @@ pub(super) fn mapped(directory: &Path, since: u64) -> Vec<(Pid, OsString)> {
             continue;
         }
         // Another user's process may not be asked, and cannot have opened a file of ours.
-        let Ok(maps) = fs::read(process.path().join("maps")) else { continue };
+        let Ok(maps) = fs::read(folder(pid).join("maps")) else { continue };
         for line in maps.split(|b| *b == b'\n') {
             let Some(slash) = line.iter().position(|b| *b == b'/') else { continue };
             let path = PathBuf::from(OsStr::from_bytes(&line[slash..]));

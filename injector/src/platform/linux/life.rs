@@ -1,0 +1,68 @@
+//! When processes began, and where /proc tells of them.
+
+use nix::unistd::Pid;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a process's stat file says.
+struct Life {
+    /// In clock ticks since boot.
+    since: u64,
+    /// Whether only its other threads still run: /proc shows such a process as a zombie.
+    leaderless: bool,
+}
+
+impl Life {
+    /// `None` where there is no such process, or it has ended.
+    fn of(folder: &Path) -> Option<Self> {
+        let stat = fs::read(folder.join("stat")).ok()?;
+        // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
+        // counts that as the third.
+        let end = stat.iter().rposition(|b| *b == b')')?;
+        let mut fields = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
+        let ended = matches!(fields.next()?, "Z" | "X");
+        let threads: u32 = fields.nth(20 - 4)?.parse().ok()?;
+        let since = fields.nth(22 - 21)?.parse().ok()?;
+        (!ended || threads > 1).then_some(Self { since, leaderless: ended })
+    }
+}
+
+fn process(pid: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
+}
+
+/// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
+pub(super) fn started(pid: Pid) -> Option<u64> {
+    Life::of(&process(pid)).map(|life| life.since)
+}
+
+/// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that still runs.
+pub(super) fn folder(pid: Pid) -> PathBuf {
+    let process = process(pid);
+    if !Life::of(&process).is_some_and(|life| life.leaderless) {
+        return process;
+    }
+    let first = OsString::from(pid.to_string());
+    let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+    let mut others = threads.filter(|thread| thread.file_name() != first).map(|thread| thread.path());
+    others.find(|thread| thread.join("ns/net").exists()).unwrap_or(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::ticks;
+    use super::*;
+
+    #[test]
+    fn a_process_started_after_its_parent_and_before_now() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let (ours, its) = (started(Pid::this()).unwrap(), started(pid).unwrap());
+        let now = ticks();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(0 < ours && ours <= its && its <= now, "{ours} {its} {now}");
+        assert_eq!(started(pid), None);
+    }
+}
