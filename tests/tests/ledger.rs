@@ -104,7 +104,7 @@ fn the_ledger_holds_where_reservations_are_kept_apart() {
 }
 
 /// What looks at live sessions, and changes them.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 11] = [
     &["ps", "--verbose"],
     &["ps", "--json"],
     &["status"],
@@ -113,6 +113,9 @@ const COMMANDS: [&[&str]; 8] = [
     &["unreserve", "33100-33109"],
     &["block", "33300-33309"],
     &["unblock", "33300"],
+    &["netsh", "int", "ipv4", "show", "excludedportrange", "tcp"],
+    &["netsh", "int", "ipv4", "add", "excludedportrange", "tcp", "33400", "10", "store=active"],
+    &["netsh", "int", "ipv4", "set", "dynamicport", "tcp", "32000", "1500", "store=active"],
 ];
 
 /// Whatever one process writes over what the session shares, no other and no command crashes or hangs.

@@ -153,11 +153,13 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     };
     drop(change);
     let Some(refusal) = refusal else { return Ok(None) };
+    if matches!(refusal, Refusal::Missing) {
+        return Ok(Some((netsh::MISSING, wording::not_excluded(range, scope))));
+    }
     let failure = explain(&session, region, Act::Reserve, Wanted { range, scopes: ScopeSet::from(scope) }, refusal);
     match refusal {
         Refusal::InUse(_) | Refusal::Meets(_) => Ok(Some((netsh::IN_USE, failure))),
-        Refusal::Missing => Ok(Some((netsh::MISSING, failure))),
-        Refusal::Illegal(_) | Refusal::Full | Refusal::Untold => Err(failure),
+        Refusal::Illegal(_) | Refusal::Full | Refusal::Untold | Refusal::Missing => Err(failure),
     }
 }
 

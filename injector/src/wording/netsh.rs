@@ -26,6 +26,14 @@ pub(crate) fn excluded_already(range: PortRange, met: &PortSet) -> Failure {
     Failure::new(format!("{range}: of these ports, {met} cannot be excluded: they are already"), "")
 }
 
+/// A live session has no reservation of exactly these ports.
+pub(crate) fn not_excluded(range: PortRange, scope: Scope) -> Failure {
+    Failure::new(
+        format!("{range}/{scope}: no reservation made while the session runs is of exactly these ports"),
+        "name exactly the ports that were added: `portshim status` lists them",
+    )
+}
+
 pub(crate) fn not_kept(path: &Path, e: &EditError) -> Failure {
     let help = match e {
         EditError::Missing => {

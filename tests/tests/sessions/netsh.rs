@@ -132,7 +132,12 @@ fn what_is_active_changes_a_running_program() {
         assert!(held.contains("port 10000 is in use by process"), "{held}");
         let met = answers(&folder, "int ipv4 add excludedportrange tcp 10004 2 store=active", 1, IN_USE);
         assert!(met.contains("10004"), "{met}");
-        answers(&folder, "int ipv4 delete excludedportrange tcp 10002 2 store=active", 1, MISSING);
+        let said = answers(&folder, "int ipv4 delete excludedportrange tcp 10002 2 store=active", 1, MISSING);
+        assert_eq!(
+            said,
+            "error: 10002-10003/tcp4: no reservation made while the session runs is of exactly these ports\n\
+             help:  name exactly the ports that were added: `portshim status` lists them\n"
+        );
         answers(&folder, "int ipv4 delete excludedportrange tcp 10002 3 store=active", 0, OK);
         assert_eq!(server.told("tcp 10004"), "10004");
         assert!(!folder.join("portshim.toml").exists(), "what is active is kept nowhere");
