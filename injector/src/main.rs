@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod coverage;
 mod failure;
+mod hint;
 mod output;
 mod platform;
 mod policy;

@@ -56,6 +56,13 @@ pub(crate) fn report_named_apart(file: &OsStr) -> Failure {
     Failure::new(format!("`{file}` was taken for the program, and was not found"), help).with_status(NOT_FOUND)
 }
 
+pub(crate) fn not_a_hint(variable: &str, value: &str) -> Failure {
+    Failure::new(
+        format!("{variable}={value}: there is no such hint"),
+        "write off, to have every port tried in turn; all or random are wrong on purpose, for tests",
+    )
+}
+
 pub(crate) fn switched_off() -> String {
     message("warning", "PORTSHIM_DISABLE is 1, so the program runs outside the policy", "unset PORTSHIM_DISABLE")
 }

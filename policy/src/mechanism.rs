@@ -19,6 +19,9 @@ pub trait Mechanism {
     /// Makes the system choose inside `run`.
     fn steer(&mut self, run: PortRange) -> Try<Self::Answer>;
 
+    /// Makes the system choose `port`, which is believed to be free.
+    fn aim(&mut self, port: u16) -> Try<Self::Answer>;
+
     /// Takes `port`, which must be wholly free.
     fn pin(&mut self, port: u16) -> Try<Self::Answer>;
 
@@ -36,6 +39,7 @@ impl Plan<'_> {
         loop {
             let tried = match self.next(outcome, entropy) {
                 Step::Steer(run) => mechanism.steer(run),
+                Step::Aim(port) => mechanism.aim(port),
                 Step::Pin(port) => mechanism.pin(port),
                 Step::Share(port) => mechanism.share(port),
                 Step::GiveUp(fault) => return Err(fault),

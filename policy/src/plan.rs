@@ -3,7 +3,7 @@
 
 use crate::order::Walk;
 use crate::view::View;
-use crate::{Entropy, Fault, Ledger, LiveScope, Order, PortRange, Rules, Scope, Sharing, Transport, exhausted};
+use crate::{Entropy, Fault, Hint, Ledger, LiveScope, Order, PortRange, Rules, Scope, Sharing, Transport, exhausted};
 
 /// The call that needs a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Request {
 pub enum Step {
     /// Make the kernel choose inside this range.
     Steer(PortRange),
+    /// Make the kernel choose this port, which is believed to be free.
+    Aim(u16),
     /// Bind this port, which must be wholly free.
     Pin(u16),
     /// Bind this port although other connections use it, provided that none has the same 4-tuple.
@@ -62,22 +64,34 @@ pub enum Outcome {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Some ports inside the steerable range that are believed free.
+    Aim,
     /// Runs inside the steerable range, whole.
     Runs,
-    /// Ports one by one; the flag leaves out those that `Runs` covers.
-    Ports { unsteerable: bool },
+    /// Ports one by one; the flags leave out those that `Runs` covers, and those that are believed taken.
+    Ports { unsteerable: bool, fresh: bool },
     /// Ports outside the steerable range, shared by 4-tuple.
     Share,
 }
+
+/// How many ports believed free are tried before the kernel looks through all of a run: strangers may hold them.
+const AIMS: u8 = 16;
+/// The same for datagrams: for a port that is taken, the kernel walks its whole table.
+const DATAGRAM_AIMS: u8 = 2;
 
 /// Serves one request. Pure: it touches no socket, and what it knows of the world it is told.
 pub struct Plan<'a> {
     rules: &'a Rules,
     ledger: &'a Ledger,
+    hint: Option<&'a Hint>,
     request: Request,
     steerable: Option<PortRange>,
-    stages: [Option<Stage>; 3],
+    stages: [Option<Stage>; 5],
     stage: usize,
+    /// How many ports believed free are still to be tried.
+    aims: u8,
+    /// The port that was proposed last, where it is taken for everybody if it is for this request.
+    proposed: Option<u16>,
     walk: Option<Walk>,
     runs: Option<Runs>,
     /// Ports that the kernel may have left out of the last run, and that are still to be tried.
@@ -94,16 +108,25 @@ struct Runs {
 
 impl<'a> Plan<'a> {
     /// A plan for `request` under `rules` and what `ledger` adds to them, where the kernel can be made to
-    /// choose inside `steerable`.
+    /// choose inside `steerable`. It goes by `hint`, and learns, where there is one.
     #[must_use]
-    pub fn new(rules: &'a Rules, ledger: &'a Ledger, request: Request, steerable: Option<PortRange>) -> Self {
+    pub fn new(
+        rules: &'a Rules,
+        ledger: &'a Ledger,
+        hint: Option<&'a Hint>,
+        request: Request,
+        steerable: Option<PortRange>,
+    ) -> Self {
         Self {
             rules,
             ledger,
+            hint,
             request,
             steerable,
-            stages: [None; 3],
+            stages: [None; 5],
             stage: 0,
+            aims: if request.scope.transport() == Transport::Tcp { AIMS } else { DATAGRAM_AIMS },
+            proposed: None,
             walk: None,
             runs: None,
             parts: [None; 3],
@@ -120,7 +143,11 @@ impl<'a> Plan<'a> {
     pub fn next(&mut self, outcome: Outcome, entropy: &mut dyn Entropy) -> Step {
         match outcome {
             Outcome::Start => self.stage(entropy),
-            Outcome::Taken => {}
+            Outcome::Taken => {
+                if let (Some(hint), Some(port)) = (self.hint, self.proposed.take()) {
+                    hint.mark(port);
+                }
+            }
             Outcome::Unsteerable => {
                 self.steerable = None;
                 (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 3]);
@@ -129,11 +156,20 @@ impl<'a> Plan<'a> {
         }
         while let Some(Some(stage)) = self.stages.get(self.stage).copied() {
             let step = match stage {
+                Stage::Aim => self.next_aim(entropy).map(Step::Aim),
                 Stage::Runs => self.next_run(entropy).map(Step::Steer),
-                Stage::Ports { unsteerable } => self.next_port(unsteerable, entropy),
+                Stage::Ports { unsteerable, fresh } => self.next_port(unsteerable, fresh, entropy),
                 Stage::Share => self.next_walked(self.outside(), entropy).map(Step::Share),
             };
             if let Some(step) = step {
+                self.proposed = match step {
+                    Step::Pin(port) => Some(port),
+                    // Another connection may be made from it all the same.
+                    _ if self.is_connection() => None,
+                    Step::Aim(port) => Some(port),
+                    Step::Steer(run) if run.len() == 1 => Some(run.first()),
+                    _ => None,
+                };
                 return step;
             }
             self.stage += 1;
@@ -146,21 +182,43 @@ impl<'a> Plan<'a> {
     /// drawn in proportion, so that the kernel's choice and ours together stay even.
     fn stage(&mut self, entropy: &mut dyn Entropy) {
         let kernel_chooses = self.rules.order() == Order::Native && self.rules.seed().is_none();
-        let tcp_connect = self.request.call == Call::Connect && self.request.scope.transport() == Transport::Tcp;
-        let share = tcp_connect && self.rules.sharing() == Sharing::Tuple;
+        let share = self.is_connection() && self.rules.sharing() == Sharing::Tuple;
         let (inside, outside) = self.reach();
-        let (first, second) = match (kernel_chooses, inside, outside) {
-            (false, ..) => (Some(Stage::Ports { unsteerable: false }), None),
-            (true, 0, _) => (Some(Stage::Ports { unsteerable: true }), None),
-            (true, _, 0) => (Some(Stage::Runs), None),
-            (true, ..) => {
-                let (runs, ports) = (Some(Stage::Runs), Some(Stage::Ports { unsteerable: true }));
-                if entropy.below(inside + outside) < inside { (runs, ports) } else { (ports, runs) }
-            }
+        let runs_first = kernel_chooses && outside > 0 && inside > 0 && entropy.below(inside + outside) < inside;
+        let runs = kernel_chooses && inside > 0;
+        let ports = !kernel_chooses || outside > 0;
+        // A connection can be made from a port that others use, where the kernel chooses it.
+        let believes = self.hint.is_some_and(|hint| hint.count() > 0) && (kernel_chooses || !share || inside == 0);
+        let unsteerable = kernel_chooses;
+        let first_ports = ports.then_some(Stage::Ports { unsteerable, fresh: believes });
+        let share = (share && outside > 0).then_some(Stage::Share);
+        let last_ports = (ports && believes).then_some(Stage::Ports { unsteerable, fresh: false });
+        let aim = (runs && self.is_worth_aiming()).then_some(Stage::Aim);
+        let runs = runs.then_some(Stage::Runs);
+        let order = if ports && !runs_first {
+            [first_ports, aim, runs, share, last_ports]
+        } else {
+            [aim, runs, first_ports, share, last_ports]
         };
-        self.stages = [first, second, (share && outside > 0).then_some(Stage::Share)];
-        if second.is_none() {
-            self.stages = [first, self.stages[2], None];
+        self.stages = [None; 5];
+        for (slot, stage) in self.stages.iter_mut().zip(order.into_iter().flatten()) {
+            *slot = Some(stage);
+        }
+    }
+
+    /// Whether this is a connection, which may share its port with others.
+    fn is_connection(&self) -> bool {
+        self.request.call == Call::Connect && self.request.scope.transport() == Transport::Tcp
+    }
+
+    /// Whether the run is so full that to find a free port here is faster than to let the kernel look for one.
+    fn is_worth_aiming(&self) -> bool {
+        let Some(hint) = self.hint.filter(|_| !self.is_connection()) else { return false };
+        let hull = self.rules.scope(self.request.scope).hull();
+        let Some(run) = hull.zip(self.steerable).and_then(|(hull, range)| hull.intersect(range)) else { return false };
+        match self.request.scope.transport() {
+            Transport::Tcp => hint.count() > run.len() / 2,
+            Transport::Udp => hint.count() > run.len() / 4 * 3,
         }
     }
 
@@ -189,8 +247,15 @@ impl<'a> Plan<'a> {
         self.rules.live(self.request.scope)
     }
 
-    fn next_port(&mut self, unsteerable: bool, entropy: &mut dyn Entropy) -> Option<Step> {
+    fn next_aim(&mut self, entropy: &mut dyn Entropy) -> Option<u16> {
+        self.aims = self.aims.checked_sub(1)?;
+        let view = self.view().within(self.steerable?).fresh(self.hint);
+        view.ranked(entropy.below(view.count())).filter(|port| view.contains(*port))
+    }
+
+    fn next_port(&mut self, unsteerable: bool, fresh: bool, entropy: &mut dyn Entropy) -> Option<Step> {
         let view = if unsteerable { self.outside() } else { self.view() };
+        let view = if fresh { view.fresh(self.hint) } else { view };
         let port = self.next_walked(view, entropy)?;
         Some(match self.steerable {
             Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),

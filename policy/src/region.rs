@@ -4,7 +4,7 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
-use crate::{Effective, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
+use crate::{Effective, Hints, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
@@ -87,6 +87,8 @@ pub struct Region {
     pub ledger: Ledger,
     /// Who has asked for ports.
     pub processes: Processes,
+    /// Which ports are probably taken.
+    pub hints: Hints,
     rules: [Rules; MAX_RULES],
     /// What has happened, where the header's `log` asks for it.
     pub events: Ring,
@@ -247,7 +249,7 @@ impl Region {
 }
 
 const _: () = {
-    let shared = size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
+    let shared = size_of::<Ledger>() + size_of::<Processes>() + size_of::<Hints>() + size_of::<Ring>();
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
     assert!(size_of::<Header>() == 56 + 4 * CLAIMS);
 };

@@ -1,7 +1,7 @@
 //! One request's view of the ports: what it may get, word by word, read live.
 
 use crate::ledger::{Block, Ledger, Touched, scopes_of};
-use crate::{PortRange, Rules, Scope, set};
+use crate::{Hint, PortRange, Rules, Scope, set};
 
 /// Ports of one parity, or of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct View<'a> {
     dual: bool,
     limit: PortRange,
     without: Option<PortRange>,
+    /// Ports that this believes taken are left out.
+    fresh: Option<&'a Hint>,
     parity: Parity,
 }
 
@@ -53,7 +55,8 @@ impl<'a> View<'a> {
     /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
     #[must_use]
     pub fn new(rules: &'a Rules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
-        let mut view = Self { rules, ledger, touched: None, scope, dual, limit, without: None, parity: Parity::Any };
+        let mut view =
+            Self { rules, ledger, touched: None, scope, dual, limit, without: None, fresh: None, parity: Parity::Any };
         match rules.scope(scope).hull() {
             Some(hull) => view = view.within(hull),
             None => view.without = Some(PortRange::ALL),
@@ -75,6 +78,11 @@ impl<'a> View<'a> {
         self
     }
 
+    pub(crate) fn fresh(mut self, hint: Option<&'a Hint>) -> Self {
+        self.fresh = hint;
+        self
+    }
+
     pub(crate) fn of_parity(mut self, parity: Parity) -> Self {
         self.parity = parity;
         self
@@ -82,7 +90,8 @@ impl<'a> View<'a> {
 
     /// Every port of the view as one range, where it is known to have no holes.
     pub(crate) fn as_range(&self) -> Option<PortRange> {
-        let solid = self.without.is_none() && self.touched.is_none() && self.parity == Parity::Any;
+        let plain = self.without.is_none() && self.touched.is_none() && self.fresh.is_none();
+        let solid = plain && self.parity == Parity::Any;
         (solid && self.rules.scope(self.scope).is_solid(self.dual)).then_some(self.limit)
     }
 
@@ -100,6 +109,9 @@ impl<'a> View<'a> {
         }
         if self.touched.is_some_and(|touched| touched.contains(index)) {
             word &= !live.word(self.ledger, index, scopes_of(self.scope, self.dual));
+        }
+        if let Some(hint) = self.fresh {
+            word &= !hint.word(index);
         }
         if let Some(without) = self.without {
             word &= !set::mask(without, index);

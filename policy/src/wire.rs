@@ -43,6 +43,8 @@ impl core::error::Error for WireError {}
 pub struct Options {
     /// Whether the shim follows into children whose environment the program rebuilt.
     pub follow: bool,
+    /// Whether what is believed of ports orders the tries.
+    pub hint: bool,
     /// By which model ports are reserved and blocked at run time.
     pub legal: Legal,
 }
@@ -51,6 +53,9 @@ pub struct Options {
 #[must_use]
 pub fn encode(rules: &[Effective], options: Options) -> String {
     let mut text = format!("1:follow={}:model={}", u8::from(options.follow), options.legal.preset.name);
+    if !options.hint {
+        text.push_str(":hint=off");
+    }
     if let Some(port) = options.legal.max_user_port {
         text.push_str(&format!(":max-user-port={port}"));
     }
@@ -99,7 +104,8 @@ pub fn encode(rules: &[Effective], options: Options) -> String {
 /// # Errors
 /// [`WireError`] at the first field that cannot be read, and after the last where no port is ever handed out.
 pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
-    let mut options = Options { follow: true, legal: Legal { preset: Preset::host(), max_user_port: None } };
+    let mut options =
+        Options { follow: true, hint: true, legal: Legal { preset: Preset::host(), max_user_port: None } };
     let mut count = 0;
     let mut field = 0;
     for (n, part) in line.split(|b| *b == b'/').enumerate() {
@@ -118,6 +124,10 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
             let (key, value) = (&text[..eq], &text[eq + 1..]);
             match key {
                 b"follow" => options.follow = value != b"0",
+                b"hint" if value == b"off" => {
+                    options.hint = false;
+                    region.hints.switch_off();
+                }
                 b"model" => options.legal.preset = model(value).ok_or(bad)?,
                 b"max-user-port" => {
                     options.legal.max_user_port = Some(number(value).and_then(|n| u16::try_from(n).ok()).ok_or(bad)?);
@@ -219,12 +229,13 @@ mod tests {
             Legal { preset: Preset::host(), max_user_port: None },
             Legal { preset: Preset::named("windows-2003-sp1").unwrap(), max_user_port: Some(6000) },
         ] {
-            let options = Options { follow: false, legal };
+            let options = Options { follow: false, hint: false, legal };
             let line = encode(&rules, options);
             let mut region = Region::boxed(&[]);
             assert_eq!(decode(line.as_bytes(), &region), Ok(options), "{line}");
             let mut direct = Region::boxed(&rules);
             direct.set_legal(legal);
+            direct.hints.switch_off();
             assert_eq!(region.as_bytes(), direct.as_bytes(), "{line}");
             assert_eq!(region.legal(), legal);
         }
@@ -244,6 +255,7 @@ mod tests {
             ("1:seed=99999999999999999999", 1),
             ("1:flavour.tcp=1", 1),
             ("1:match=", 1),
+            ("1:hint=maybe", 1),
             ("1:privileged.sideways=1-2", 1),
             ("1:unprivileged-start=65536", 1),
             ("1:model=windows-95", 1),

@@ -28,7 +28,7 @@ fn tries(ports: &str, seed: Option<u64>, request: Request) -> Vec<u16> {
     let region = region(ports, seed);
     let rules = region.rules_for(&[b""]).unwrap();
     let (mut entropy, mut tried) = (rules.entropy(request.scope, 99), Vec::new());
-    let mut plan = Plan::new(rules, &region.ledger, request, None);
+    let mut plan = Plan::new(rules, &region.ledger, None, request, None);
     let mut outcome = Outcome::Start;
     while let Step::Pin(port) = plan.next(outcome, &mut entropy) {
         tried.push(port);
@@ -41,7 +41,7 @@ fn tries(ports: &str, seed: Option<u64>, request: Request) -> Vec<u16> {
 fn firsts(region: &Region, request: Request, count: usize) -> Vec<u16> {
     let rules = region.rules_for(&[b""]).unwrap();
     let mut entropy = rules.entropy(request.scope, 99);
-    let mut first = || match Plan::new(rules, &region.ledger, request, None).next(Outcome::Start, &mut entropy) {
+    let mut first = || match Plan::new(rules, &region.ledger, None, request, None).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,
         other => panic!("{other:?}"),
     };

@@ -65,7 +65,7 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
     let request =
         Request { call: Call::Bind, scope: Scope::Udp4, dual: false, reuse: false, limit: PortRange::ALL, peer: 0 };
     let mut entropy = || 0u64;
-    let mut next = || Plan::new(rules, &region.ledger, request, None).next(Outcome::Start, &mut entropy);
+    let mut next = || Plan::new(rules, &region.ledger, None, request, None).next(Outcome::Start, &mut entropy);
     assert_eq!(next(), Step::Pin(20000));
     enter(&region, Act::Reserve, range(20001, 20006), A).unwrap();
     assert_eq!(next(), Step::Pin(20007));

@@ -22,11 +22,36 @@ struct Case {
     rules: Effective,
     request: Request,
     steerable: Option<PortRange>,
+    belief: Belief,
+}
+
+/// What the session believes of the ports, rightly or wrongly.
+#[derive(Clone, Copy, Debug)]
+enum Belief {
+    Off,
+    None,
+    All,
+    Random(u64),
+}
+
+impl Belief {
+    fn lay(self, region: &Region) {
+        for index in 0..1024 {
+            match self {
+                Self::Off => region.hints.switch_off(),
+                Self::None => {}
+                Self::All => region.hints.believe(index, u64::MAX),
+                Self::Random(seed) => region.hints.believe(index, portshim_policy::mix(seed ^ index as u64)),
+            }
+        }
+    }
 }
 
 impl Case {
     fn region(&self) -> Box<Region> {
-        Region::boxed(std::slice::from_ref(&self.rules))
+        let region = Region::boxed(std::slice::from_ref(&self.rules));
+        self.belief.lay(&region);
+        region
     }
 
     /// The ports that this request may get, computed from the rules alone.
@@ -52,6 +77,10 @@ impl Case {
             ports.remove(range);
         }
         ports
+    }
+
+    fn knows_nothing(&self) -> bool {
+        matches!(self.belief, Belief::Off | Belief::None)
     }
 
     fn shares(&self) -> bool {
@@ -117,20 +146,30 @@ fn case() -> impl Strategy<Value = Case> {
         Just(PortRange::new(32768, 60999).ok()),
         (1u16..1500, 1u16..).prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).ok()),
     ];
-    (effective(), request(), steerable).prop_map(|(rules, request, steerable)| Case { rules, request, steerable })
+    let belief =
+        prop_oneof![Just(Belief::Off), Just(Belief::None), Just(Belief::All), any::<u64>().prop_map(Belief::Random)];
+    (effective(), request(), steerable, belief).prop_map(|(rules, request, steerable, belief)| Case {
+        rules,
+        request,
+        steerable,
+        belief,
+    })
 }
 
 /// Every step of one request that never gets a port, up to the one that gives up. After `steered`
 /// steers, the kernel turns out not to let itself be steered.
-fn exhaust(case: &Case, rules: &Rules, steered: Option<usize>) -> Vec<Step> {
-    exhaust_with(case, rules, steered, SECRET)
+fn exhaust(case: &Case, region: &Region, steered: Option<usize>) -> Vec<Step> {
+    exhaust_with(case, region, steered, SECRET)
 }
 
-fn exhaust_with(case: &Case, rules: &Rules, steered: Option<usize>, secret: u64) -> Vec<Step> {
+fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u64) -> Vec<Step> {
+    let rules = region.rules_for(&[b"any"]).unwrap();
     let mut entropy = rules.entropy(case.request.scope, secret);
-    let mut plan = Plan::new(rules, nothing_live(), case.request, case.steerable);
-    // Random draws double the tries, a second pass looks for ports to share, and Unsteerable starts afresh.
-    let most = 8 * case.allowed().len() as usize + 8;
+    let hint = region.hints.of(case.request.scope);
+    let mut plan = Plan::new(rules, &region.ledger, hint, case.request, case.steerable);
+    // Random draws double the tries, so does what is believed taken, another pass looks for ports to share, and
+    // Unsteerable starts afresh.
+    let most = 12 * case.allowed().len() as usize + 24;
     let mut steps = vec![plan.next(Outcome::Start, &mut entropy)];
     let mut steers = 0;
     while !matches!(steps.last(), Some(Step::GiveUp(_))) {
@@ -153,7 +192,7 @@ fn covered(steps: &[Step]) -> PortSet {
         match step {
             Step::Steer(range) => ports.insert(*range),
             Step::Pin(port) => ports.insert(PortRange::single(*port)),
-            Step::Share(_) | Step::GiveUp(_) => {}
+            Step::Aim(_) | Step::Share(_) | Step::GiveUp(_) => {}
         }
     }
     ports
@@ -167,13 +206,17 @@ proptest! {
     #[test]
     fn only_what_is_allowed_is_proposed_and_all_of_it(case in case()) {
         let region = case.region();
-        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let steps = exhaust(&case, &region, None);
         let allowed = case.allowed();
         for step in &steps {
             match *step {
                 Step::Steer(range) => {
                     prop_assert!(is_within(range, &allowed), "{range} is steered to");
                     prop_assert!(case.steerable.is_some_and(|s| s.encloses(range)), "{range} cannot be steered to");
+                }
+                Step::Aim(port) => {
+                    prop_assert!(allowed.contains(port), "{port} is aimed at");
+                    prop_assert!(case.steerable.is_some_and(|s| s.contains(port)), "{port} cannot be steered to");
                 }
                 Step::Pin(port) => {
                     prop_assert!(allowed.contains(port), "{port} is pinned");
@@ -193,9 +236,9 @@ proptest! {
 
     #[test]
     fn no_port_is_tried_twice_where_the_order_is_a_sweep(case in case()) {
-        prop_assume!(!matches!(case.rules.order, Order::Random | Order::RandomIncrement));
+        prop_assume!(!matches!(case.rules.order, Order::Random | Order::RandomIncrement) && case.knows_nothing());
         let region = case.region();
-        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let steps = exhaust(&case, &region, None);
         let (mut seen, mut shared) = (PortSet::new(), PortSet::new());
         let mut odd = None;
         for step in steps {
@@ -206,7 +249,7 @@ proptest! {
                     odd = (range.len() > 1 && range.len() % 2 == 1).then_some(range);
                     (&mut seen, range)
                 }
-                Step::Pin(port) => (&mut seen, PortRange::single(port)),
+                Step::Pin(port) | Step::Aim(port) => (&mut seen, PortRange::single(port)),
                 Step::Share(port) => (&mut shared, PortRange::single(port)),
                 Step::GiveUp(_) => continue,
             };
@@ -217,8 +260,9 @@ proptest! {
 
     #[test]
     fn ports_are_shared_only_after_all_free_ones_were_tried(case in case()) {
+        prop_assume!(case.knows_nothing());
         let region = case.region();
-        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let steps = exhaust(&case, &region, None);
         let free = steps.iter().position(|s| matches!(s, Step::Share(_))).unwrap_or(steps.len() - 1);
         prop_assert!(steps[free..].iter().all(|s| matches!(s, Step::Share(_) | Step::GiveUp(_))));
         let shared: PortSet = (steps[free..].iter())
@@ -230,7 +274,7 @@ proptest! {
     #[test]
     fn a_kernel_that_cannot_be_steered_costs_no_port(case in case(), steered in 1usize..4) {
         let region = case.region();
-        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), Some(steered));
+        let steps = exhaust(&case, &region, Some(steered));
         let steers = steps.iter().filter(|s| matches!(s, Step::Steer(_))).count();
         if steers >= steered {
             let last = steps.iter().rposition(|s| matches!(s, Step::Steer(_))).unwrap();
@@ -245,10 +289,9 @@ proptest! {
         let runs: Vec<Vec<_>> = (0..2u64)
             .map(|secret| {
                 let region = Region::boxed(std::slice::from_ref(&rules));
-                let rules = region.rules_for(&[b"any"]).unwrap();
                 let steps = peers.iter().map(|peer| {
                     let request = Request { peer: *peer, ..case.request };
-                    exhaust_with(&Case { request, ..case.clone() }, rules, None, secret)
+                    exhaust_with(&Case { request, ..case.clone() }, &region, None, secret)
                 });
                 steps.collect()
             })
@@ -260,7 +303,7 @@ proptest! {
     fn what_is_not_the_kernels_own_order_is_steered_port_by_port(case in case()) {
         prop_assume!(!case.kernel_chooses());
         let region = case.region();
-        let steps = exhaust(&case, region.rules_for(&[b"any"]).unwrap(), None);
+        let steps = exhaust(&case, &region, None);
         prop_assert!(steps.iter().all(|s| !matches!(s, Step::Steer(range) if range.len() > 1)));
     }
 }
@@ -287,7 +330,7 @@ fn bind(scope: Scope) -> Request {
 /// The first port that each of `count` requests is offered.
 fn first_ports(rules: &Rules, request: Request, count: usize) -> Vec<u16> {
     let mut entropy = rules.entropy(request.scope, SECRET);
-    let mut first = || match Plan::new(rules, nothing_live(), request, None).next(Outcome::Start, &mut entropy) {
+    let mut first = || match Plan::new(rules, nothing_live(), None, request, None).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,
         other => panic!("{other:?}"),
     };
@@ -336,9 +379,9 @@ fn every_order_covers_all_65535_ports() {
         let rules = with_ports(order, Some(7), "1-65535");
         for call in [Call::Bind, Call::Connect] {
             let request = Request { call, peer: 99, ..bind(Scope::Tcp4) };
-            let case = Case { rules: rules.clone(), request, steerable: None };
+            let case = Case { rules: rules.clone(), request, steerable: None, belief: Belief::None };
             let region = case.region();
-            let steps = exhaust(&case, region.rules_for(&[b""]).unwrap(), None);
+            let steps = exhaust(&case, &region, None);
             assert_eq!(covered(&steps).to_string(), "1-65535", "{order:?} {call:?}");
         }
     }

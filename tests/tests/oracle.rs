@@ -22,6 +22,14 @@ fn random_sequences_come_to_the_same() {
     assert_agrees(&random(2100, Side::Portshim), 2100);
 }
 
+/// What a session believes of ports may cost time, and never an answer: right, none, or wrong on purpose.
+#[test]
+fn a_wrong_hint_changes_no_answer() {
+    for what in ["off", "all", "random"] {
+        assert_agrees(&random(1400, Side::Believing(what)), 1400);
+    }
+}
+
 #[test]
 fn random_sequences_leave_nothing_to_chance() {
     assert_agrees(&random(700, Side::Native), 700);

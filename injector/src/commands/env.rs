@@ -2,6 +2,7 @@
 
 use crate::cli::{Env, Format};
 use crate::failure::Failure;
+use crate::hint::Hint;
 use crate::{output, platform, policy, wording};
 use portshim_policy::wire;
 use std::path::Path;
@@ -12,7 +13,8 @@ const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
 pub(super) fn env(args: &Env) -> Result<u8, Failure> {
     let resolved = policy::resolved(&args.policy)?;
     output::complain_of(&resolved.warnings);
-    let text = wire::encode(&resolved.rules, wire::Options { follow: !args.no_follow, legal: resolved.legal });
+    let options = wire::Options { follow: !args.no_follow, hint: Hint::wished()?.is_on(), legal: resolved.legal };
+    let text = wire::encode(&resolved.rules, options);
     if text.len() > platform::Environment::ROOM {
         return Err(wording::policy_too_long_to_print(text.len()));
     }

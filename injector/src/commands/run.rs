@@ -5,6 +5,7 @@ use super::report;
 use crate::cli::Run;
 use crate::coverage::Program;
 use crate::failure::{Failure, NOT_FOUND};
+use crate::hint::Hint;
 use crate::output::{self, Voice};
 use crate::platform::{self, Environment, Find, Session};
 use crate::{policy, wording};
@@ -37,8 +38,9 @@ pub(super) fn run(args: &Run) -> Result<u8, Failure> {
 
     let library = platform::library()?;
     let follow = !args.no_follow;
-    let session = Session::create(&resolved, follow, log.is_some());
-    let text = wire::encode(&resolved.rules, wire::Options { follow, legal: resolved.legal });
+    let hint = Hint::wished()?;
+    let session = Session::create(&resolved, hint, follow, log.is_some());
+    let text = wire::encode(&resolved.rules, wire::Options { follow, hint: hint.is_on(), legal: resolved.legal });
     let fits = text.len() <= Environment::ROOM;
     if let Some(file) = policy::file(&args.policy) {
         voice.note(|| format!("the policy file is {}", file.display()));

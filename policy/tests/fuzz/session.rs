@@ -3,8 +3,8 @@
 use super::harness::{fuzz, fuzz_slow};
 use portshim_policy::wire::decode;
 use portshim_policy::{
-    Act, Call, Change, ENTRIES, Effective, Entropy, Ledger, MAX_RULES, Order, Outcome, Owner, PROCESSES, Plan,
-    PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
+    Act, Call, Change, ENTRIES, Effective, Entropy, MAX_RULES, Order, Outcome, Owner, PROCESSES, Plan, PortRange,
+    PortSet, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
 };
 
 /// More steps than any plan takes: three stages over all ports.
@@ -51,18 +51,18 @@ fn reads(region: &Region, pick: usize) {
         let _ = (rules.revision(), region.number_of(rules), rules.matches(b"java"));
     }
     if let Some(rules) = region.all_rules().get(pick % region.all_rules().len().max(1)) {
-        serves(rules, &region.ledger, pick);
+        serves(rules, region, pick);
     }
 }
 
 /// A request comes to an end, and is offered no port 0.
-fn serves(rules: &Rules, ledger: &Ledger, pick: usize) {
+fn serves(rules: &Rules, region: &Region, pick: usize) {
     let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send][pick % 4];
     let scope = Scope::ALL[pick / 4 % 4];
     let request =
         Request { call, scope, dual: pick & 16 != 0, reuse: pick & 32 != 0, limit: PortRange::ALL, peer: pick as u64 };
     let steerable = (pick & 64 != 0).then(|| PortRange::new(32768, 60999).expect("it is no smaller"));
-    let mut plan = Plan::new(rules, ledger, request, steerable);
+    let mut plan = Plan::new(rules, &region.ledger, region.hints.of(scope), request, steerable);
     let mut count = pick as u64;
     let mut entropy = || {
         count += 1;
@@ -75,7 +75,7 @@ fn serves(rules: &Rules, ledger: &Ledger, pick: usize) {
     for _ in 0..STEPS {
         match plan.next(outcome, &mut entropy) {
             Step::GiveUp(_) => return,
-            Step::Pin(port) | Step::Share(port) => assert_ne!(port, 0),
+            Step::Pin(port) | Step::Share(port) | Step::Aim(port) => assert_ne!(port, 0),
             Step::Steer(_) if pick & 128 != 0 => {
                 outcome = Outcome::Unsteerable;
                 continue;

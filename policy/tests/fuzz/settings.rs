@@ -53,7 +53,7 @@ fn means_what_is_written(layer: Layer) {
 
 /// What is laid down for the shim as one line of text is what is laid down as a region.
 fn passes_the_environment(resolved: &Resolved) {
-    let options = Options { follow: false, legal: resolved.legal };
+    let options = Options { follow: false, hint: true, legal: resolved.legal };
     let line = encode(&resolved.rules, options);
     let mut read = Region::boxed(&[]);
     assert_eq!(decode(line.as_bytes(), &read), Ok(options), "{line}");

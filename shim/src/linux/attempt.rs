@@ -8,11 +8,12 @@ use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
 use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
 use super::{errno, hooks, host, sys};
-use portshim_policy::{Call, Mechanism, Outcome, PortRange, Sharing, Transport, Try, Verdict, exhausted};
+use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted};
 
 /// The steps of a plan, on one socket.
 pub(crate) struct Attempt<'a> {
     wish: &'a Wish<'a>,
+    scope: Scope,
     range: RangeOption,
     /// Every choice of the policy is left to the kernel.
     left_to_kernel: bool,
@@ -36,6 +37,8 @@ pub(crate) struct Attempt<'a> {
     patience: u32,
     /// How the port was come by.
     how: Verdict,
+    /// The port that the socket was seen to get.
+    port: Option<u16>,
 }
 
 /// What it takes to use a port beside other connections: both addresses, and the kernel's answer about a
@@ -47,10 +50,17 @@ struct Beside {
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) fn new(wish: &'a Wish<'a>, range: RangeOption, unsure: bool, left_to_kernel: bool) -> Self {
+    pub(crate) fn new(
+        wish: &'a Wish<'a>,
+        scope: Scope,
+        range: RangeOption,
+        unsure: bool,
+        left_to_kernel: bool,
+    ) -> Self {
         let sharing = wish.is_tcp_connect().then(|| wish.session.rules.sharing());
         Self {
             wish,
+            scope,
             range,
             left_to_kernel,
             exclusive: sharing == Some(Sharing::Exclusive),
@@ -63,6 +73,7 @@ impl<'a> Attempt<'a> {
             lifted: None,
             patience: 10_000,
             how: Verdict::Steered,
+            port: None,
         }
     }
 
@@ -74,6 +85,11 @@ impl<'a> Attempt<'a> {
     /// How the port was come by, if one was.
     pub(crate) fn how(&self) -> Verdict {
         self.how
+    }
+
+    /// The port that the socket was seen to get.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Whether the program's own call has been made, and failed for want of a port.
@@ -91,11 +107,102 @@ impl Mechanism for Attempt<'_> {
     type Answer = isize;
 
     fn steer(&mut self, run: PortRange) -> Try<isize> {
-        self.how = Verdict::Steered;
         if self.is_known_taken(run) {
             return Try::Again(Outcome::Taken);
         }
-        match self.range.steer(run) {
+        self.steer_unasked(run)
+    }
+
+    fn aim(&mut self, port: u16) -> Try<isize> {
+        self.steer_unasked(PortRange::single(port))
+    }
+
+    fn pin(&mut self, port: u16) -> Try<isize> {
+        self.how = Verdict::Pinned;
+        let wish = self.wish;
+        if !wish.binds {
+            return Try::Done((wish.own)());
+        }
+        let candidate = wish.local.with_port(port);
+        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        if wish.call == Call::Bind {
+            self.lifted = Some(lifted);
+            return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
+        }
+        let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
+        self.port = bound.is_ok().then_some(port);
+        match bound {
+            Ok(()) if self.shared => lifted.keep_shared(),
+            Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
+            Err(error) => {
+                self.lifted = Some(lifted);
+                return self.answered(port, Err(error));
+            }
+        }
+        Try::Done((wish.own)())
+    }
+
+    fn share(&mut self, port: u16) -> Try<isize> {
+        self.how = Verdict::Shared;
+        let wish = self.wish;
+        let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
+        if self.beside.is_none() {
+            let way = match route::way(&wish.socket, &wish.local, peer) {
+                Ok(way) => way,
+                Err(error) if route::is_unreachable(error) => return Try::Done(errno::fail(error)),
+                Err(_) => return Try::Again(Outcome::Taken),
+            };
+            let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
+            self.beside = Some(Beside { way, diag, interface: wish.socket.interface() });
+        }
+        let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
+        let source = beside.way.source.with_port(port);
+        // From asking to connecting, nobody else of the session may be about to take the same tuple.
+        let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
+            return Try::Again(Outcome::Taken);
+        };
+        if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
+            return Try::Again(Outcome::Taken);
+        }
+        let candidate = wish.local.with_port(port);
+        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        lifted.share();
+        let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
+        self.port = bound.is_ok().then_some(port);
+        match bound {
+            Ok(()) => lifted.keep_shared(),
+            Err(libc::EINVAL) => {
+                drop(lifted);
+                return Try::Done((wish.own)());
+            }
+            Err(error) => {
+                self.lifted = Some(lifted);
+                return self.answered(port, Err(error));
+            }
+        }
+        if wish.waits == Waits::Once {
+            return Try::Done((wish.own)());
+        }
+        // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
+        // cancelled: so a call of ours starts the connection, and the program's own waits for it.
+        let quick = NonBlocking::on(wish.socket.fd);
+        let started = sys::connect(wish.socket.fd, peer.storage(), peer.len());
+        drop(claim); // the kernel holds the tuple from here on
+        let waits = quick.was_blocking() && started == Err(libc::EINPROGRESS);
+        drop(quick);
+        Try::Done(match started {
+            _ if waits => (wish.own)(),
+            Ok(()) => 0,
+            Err(error) => errno::fail(error),
+        })
+    }
+}
+
+impl Attempt<'_> {
+    /// Makes the kernel choose inside `run`, without asking first.
+    fn steer_unasked(&mut self, run: PortRange) -> Try<isize> {
+        self.how = Verdict::Steered;
+        match self.range.steer(run, self.is_dense(run)) {
             Ok(()) => {}
             Err(libc::ENOPROTOOPT) => {
                 host::cannot_steer();
@@ -129,88 +236,20 @@ impl Mechanism for Attempt<'_> {
         Try::Done(answer)
     }
 
-    fn pin(&mut self, port: u16) -> Try<isize> {
-        self.how = Verdict::Pinned;
-        let wish = self.wish;
-        if !wish.binds {
-            return Try::Done((wish.own)());
-        }
-        let candidate = wish.local.with_port(port);
-        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
-        if wish.call == Call::Bind {
-            self.lifted = Some(lifted);
-            return self.answered(hooks::next_bind(wish.socket.fd, &candidate));
-        }
-        match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
-            Ok(()) if self.shared => lifted.keep_shared(),
-            Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
-            Err(error) => {
-                self.lifted = Some(lifted);
-                return self.answered(Err(error));
-            }
-        }
-        Try::Done((wish.own)())
+    /// Whether so many ports of `run` are taken that the kernel's own way of looking for one for a connection,
+    /// every second port first, would take it long.
+    fn is_dense(&self, run: PortRange) -> bool {
+        let hint = self.wish.session.region.hints.of(self.scope);
+        self.wish.is_tcp_connect() && hint.is_some_and(|hint| hint.count() > run.len() / 5 * 2)
     }
 
-    fn share(&mut self, port: u16) -> Try<isize> {
-        self.how = Verdict::Shared;
-        let wish = self.wish;
-        let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
-        if self.beside.is_none() {
-            let way = match route::way(&wish.socket, &wish.local, peer) {
-                Ok(way) => way,
-                Err(error) if route::is_unreachable(error) => return Try::Done(errno::fail(error)),
-                Err(_) => return Try::Again(Outcome::Taken),
-            };
-            let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
-            self.beside = Some(Beside { way, diag, interface: wish.socket.interface() });
-        }
-        let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
-        let source = beside.way.source.with_port(port);
-        // From asking to connecting, nobody else of the session may be about to take the same tuple.
-        let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
-            return Try::Again(Outcome::Taken);
-        };
-        if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
-            return Try::Again(Outcome::Taken);
-        }
-        let candidate = wish.local.with_port(port);
-        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
-        lifted.share();
-        match sys::bind(wish.socket.fd, candidate.storage(), candidate.len()) {
-            Ok(()) => lifted.keep_shared(),
-            Err(libc::EINVAL) => {
-                drop(lifted);
-                return Try::Done((wish.own)());
-            }
-            Err(error) => {
-                self.lifted = Some(lifted);
-                return self.answered(Err(error));
-            }
-        }
-        if wish.waits == Waits::Once {
-            return Try::Done((wish.own)());
-        }
-        // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
-        // cancelled: so a call of ours starts the connection, and the program's own waits for it.
-        let quick = NonBlocking::on(wish.socket.fd);
-        let started = sys::connect(wish.socket.fd, peer.storage(), peer.len());
-        drop(claim); // the kernel holds the tuple from here on
-        let waits = quick.was_blocking() && started == Err(libc::EINPROGRESS);
-        drop(quick);
-        Try::Done(match started {
-            _ if waits => (wish.own)(),
-            Ok(()) => 0,
-            Err(error) => errno::fail(error),
-        })
-    }
-}
-
-impl Attempt<'_> {
     /// What came of binding `port`.
-    fn answered(&self, result: sys::Result<()>) -> Try<isize> {
+    fn answered(&mut self, port: u16, result: sys::Result<()>) -> Try<isize> {
         match result {
-            Ok(()) => Try::Done(0),
+            Ok(()) => {
+                self.port = Some(port);
+                Try::Done(0)
+            }
             Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
             // A privileged port (ip_unprivileged_port_start) and no privilege: not one for this program.
             Err(libc::EACCES) => Try::Again(Outcome::Taken),
@@ -249,9 +288,10 @@ impl Attempt<'_> {
 
     /// Whether the kernel chose outside `run`: the host's range has changed since we looked. A socket
     /// that was bound so is unbound again, where it can be.
-    fn missed(&self, run: PortRange) -> bool {
+    fn missed(&mut self, run: PortRange) -> bool {
         let fd = self.wish.socket.fd;
         let port = Address::local(fd).map_or(0, |local| local.port());
+        self.port = (port != 0).then_some(port);
         if port == 0 || run.contains(port) {
             return false;
         }

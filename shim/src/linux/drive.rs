@@ -71,13 +71,15 @@ impl Wish<'_> {
     }
 
     /// Counts the port that was got. Many a call that fails has taken one all the same.
-    fn account(&self, scope: Scope, how: Verdict, unsure: bool, answer: isize) {
-        let certain = answer >= 0 || errno::get() == libc::EINPROGRESS;
-        let look = || Address::local(self.socket.fd).map_or(0, |local| local.port());
-        let port = if certain && !unsure && !self.session.logs() { None } else { Some(look()) };
-        if port.is_none_or(|port| port != 0 && !(unsure && port == self.local.port())) {
-            self.session.note(self.call, scope, how, port.unwrap_or(0));
-            held::hold(self.session, self.socket.fd, scope);
+    fn account(&self, scope: Scope, dual: bool, attempt: &Attempt<'_>, unsure: bool, answer: isize) {
+        let certain = !unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
+        let port = match attempt.port().filter(|_| certain) {
+            Some(port) => port,
+            None => Address::local(self.socket.fd).map_or(0, |local| local.port()),
+        };
+        if certain || port != 0 && !(unsure && port == self.local.port()) {
+            self.session.note(self.call, scope, attempt.how(), port);
+            held::hold(self.session, self.socket.fd, scopes_of(scope, dual), scope, port);
         }
     }
 }
@@ -100,18 +102,19 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     }
     let range = RangeOption::of(wish.socket.fd);
     let request = wish.request(scope, dual, &range, left_to_kernel);
-    let mut attempt = Attempt::new(wish, range, unsure, left_to_kernel);
+    let mut attempt = Attempt::new(wish, scope, range, unsure, left_to_kernel);
     let mut entropy = rules.entropy(scope, wish.session.secret());
     let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
+    let hint = wish.session.region.hints.of(scope);
     let revision = rules.revision();
-    let mut served = Plan::new(rules, ledger, request, steerable).drive(&mut attempt, &mut entropy);
+    let mut served = Plan::new(rules, ledger, hint, request, steerable).drive(&mut attempt, &mut entropy);
     if served.is_err() && rules.revision() != revision {
         let request = Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
-        served = Plan::new(rules, ledger, request, steerable).drive(&mut attempt, &mut entropy);
+        served = Plan::new(rules, ledger, hint, request, steerable).drive(&mut attempt, &mut entropy);
     }
     let answer = match served {
         Ok(answer) => {
-            wish.account(scope, attempt.how(), unsure, answer);
+            wish.account(scope, dual, &attempt, unsure, answer);
             answer
         }
         Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),

@@ -1,17 +1,45 @@
-//! Which descriptors hold a port that was handed out: what a session has in use at once is counted by them.
+//! Which descriptors hold a port that was handed out: what a session has in use at once is counted by them, and
+//! when one is closed, its port is believed to be free again.
 
-use super::session::Session;
+use super::session::{self, Session};
 use super::{liveness, sys};
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Process, Scope};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::{Hint, Process, Scope, ScopeSet};
 
 const DESCRIPTORS: usize = 65536;
 
-/// A cell is 0, or the process above [`SCOPE`] bits, and in these one more than the scope. In a forked child
-/// the cells still speak of its parent, whose sockets stay open whatever the child closes.
-static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
-const SCOPE: u32 = 3;
+/// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent, whose sockets
+/// stay open whatever the child closes.
+static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
+
+/// What a descriptor holds, and by which process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Hold {
+    process: u32,
+    port: u16,
+    scopes: ScopeSet,
+    /// Whose port was asked for.
+    scope: Scope,
+}
+
+impl Hold {
+    fn pack(self) -> u64 {
+        let kind = u64::from(self.scopes.bits()) | (self.scope.index() as u64) << 4;
+        u64::from(self.process) | u64::from(self.port) << 32 | kind << 48
+    }
+
+    fn unpack(cell: u64) -> Self {
+        let scope = Scope::ALL[(cell >> 52) as usize % Scope::ALL.len()];
+        Self { process: cell as u32, port: (cell >> 32) as u16, scopes: ScopeSet::from_bits((cell >> 48) as u8), scope }
+    }
+
+    /// For every scope, what is believed of it.
+    fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
+        let hints = &session.region.hints;
+        self.scopes.iter().filter_map(|scope| hints.of(scope))
+    }
+}
 
 /// This process's place in the session's table, and which process that was.
 static PLACE: AtomicPtr<Process> = AtomicPtr::new(core::ptr::null_mut());
@@ -55,16 +83,23 @@ fn enter(session: Session, process: u32) -> bool {
     true
 }
 
-/// `fd` holds a port of `scope` from now on.
-pub(crate) fn hold(session: Session, fd: c_int, scope: Scope) {
-    let Some(place) = place(session) else { return };
-    let tag = sys::process() << SCOPE | (scope.index() as u32 + 1);
-    let Some(cell) = CELLS.get(fd as usize) else { return };
-    let before = cell.swap(tag, Relaxed);
-    if before == tag {
-        return;
+/// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
+pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, port: u16) {
+    let hold = Hold { process: sys::process(), port, scopes, scope };
+    if port != 0 {
+        hold.hints(session).for_each(|hint| hint.mark(port));
     }
-    drop_from(place, before);
+    let (Some(place), Some(cell)) = (place(session), CELLS.get(fd as usize)) else { return };
+    let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
+    if before.process == hold.process {
+        if before.port != port {
+            before.hints(session).for_each(|hint| hint.unmark(before.port));
+        }
+        if before.scope == scope {
+            return;
+        }
+        drop_from(place, before.scope);
+    }
     place.counts(scope).held.fetch_add(1, Relaxed);
     let high = &session.rules.live(scope).high;
     let most = high.load(Relaxed);
@@ -101,25 +136,23 @@ pub(crate) fn pass(from: c_int, to: c_int) {
 }
 
 #[cold]
-fn give_back(cell: &AtomicU32) {
-    let tag = cell.load(Relaxed);
-    if tag >> SCOPE != sys::process() || cell.compare_exchange(tag, 0, Relaxed, Relaxed).is_err() {
+fn give_back(cell: &AtomicU64) {
+    let packed = cell.load(Relaxed);
+    let hold = Hold::unpack(packed);
+    let Some(session) = session::get().filter(|_| hold.process == sys::process()) else { return };
+    if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;
     }
+    hold.hints(session).for_each(|hint| hint.unmark(hold.port));
     // SAFETY: as in `place`.
     let place = unsafe { PLACE.load(Relaxed).as_ref() };
-    if let Some(place) = place.filter(|_| PLACE_OF.load(Acquire) == tag >> SCOPE) {
-        drop_from(place, tag);
+    if let Some(place) = place.filter(|_| PLACE_OF.load(Acquire) == hold.process) {
+        drop_from(place, hold.scope);
     }
 }
 
-/// Takes what a cell said off its process's count.
-fn drop_from(place: &Process, tag: u32) {
-    let index = (tag & ((1 << SCOPE) - 1)) as usize;
-    if tag >> SCOPE == PLACE_OF.load(Relaxed)
-        && let Some(scope) = index.checked_sub(1).and_then(|index| Scope::ALL.get(index))
-    {
-        let held = &place.counts(*scope).held;
-        let _ = held.fetch_update(Relaxed, Relaxed, |held| held.checked_sub(1));
-    }
+/// One less that `place` holds.
+fn drop_from(place: &Process, scope: Scope) {
+    let held = &place.counts(scope).held;
+    let _ = held.fetch_update(Relaxed, Relaxed, |held| held.checked_sub(1));
 }

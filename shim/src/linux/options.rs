@@ -52,9 +52,10 @@ impl RangeOption {
     }
 
     /// Makes the kernel choose inside `run`. For the host's own range it does so by itself, and in its own way:
-    /// where the option is set, `connect` no longer keeps to one parity.
-    pub(crate) fn steer(&mut self, run: PortRange) -> sys::Result<()> {
-        if !self.changed && self.own.unwrap_or(0) == 0 && host::steerable() == Some(run) {
+    /// where the option is set, `connect` no longer keeps to one parity. In a `dense` run that takes it too long.
+    pub(crate) fn steer(&mut self, run: PortRange, dense: bool) -> sys::Result<()> {
+        let own_way = !dense && self.own.unwrap_or(0) == 0 && host::steerable() == Some(run);
+        if !self.changed && own_way {
             return Ok(());
         }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;

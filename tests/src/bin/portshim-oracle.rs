@@ -27,6 +27,9 @@ struct Arguments {
     /// Compares the kernel with itself, which shows whether a sequence leaves anything to chance.
     #[arg(long)]
     self_check: bool,
+    /// Lets the sessions believe this of all ports to begin with: off, all or random.
+    #[arg(long, value_parser = ["off", "all", "random"])]
+    hint: Option<String>,
     /// Plays the scripts written by hand, or those whose title contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     directed: Option<String>,
@@ -85,7 +88,13 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             seed: arguments.seed,
             case: arguments.case,
             jobs: arguments.jobs,
-            against: if arguments.self_check { Side::Native } else { Side::Portshim },
+            against: match (arguments.self_check, arguments.hint.as_deref()) {
+                (true, _) => Side::Native,
+                (false, Some("off")) => Side::Believing("off"),
+                (false, Some("all")) => Side::Believing("all"),
+                (false, Some(_)) => Side::Believing("random"),
+                (false, None) => Side::Portshim,
+            },
         },
         &|so_far| {
             let done = so_far.agreed + so_far.failures.len();

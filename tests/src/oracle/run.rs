@@ -14,6 +14,8 @@ pub enum Side {
     Native,
     /// Under portshim, with the kernel's settings at their defaults.
     Portshim,
+    /// The same, where the session believes this of all ports to begin with (`PORTSHIM_HINT`).
+    Believing(&'static str),
     /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
     Unserved,
 }
@@ -50,7 +52,7 @@ fn probe(case: &Case, side: Side, options: &[&str], mode: &str, input: &str) -> 
     match side {
         Side::Native => command.args(&policy).arg("--"),
         Side::Unserved => command.arg("--"),
-        Side::Portshim => command
+        Side::Portshim | Side::Believing(_) => command
             .arg("--")
             .arg(portshim_path())
             .arg("run")
@@ -63,6 +65,9 @@ fn probe(case: &Case, side: Side, options: &[&str], mode: &str, input: &str) -> 
         if name.to_string_lossy().starts_with("PORTSHIM_") {
             command.env_remove(name);
         }
+    }
+    if let Side::Believing(what) = side {
+        command.env("PORTSHIM_HINT", what);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", probe.display()))?;

@@ -2,6 +2,7 @@
 
 use super::sweep::{is_mapped, sweep_if_crowded};
 use super::{private, room};
+use crate::hint::Hint;
 use crate::wording::plain;
 use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
@@ -31,10 +32,11 @@ pub(crate) struct Session {
 
 impl Session {
     /// Lays down a region with this policy. Says why, where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, follow: bool, log: bool) -> Result<Self, String> {
+    pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
         let random = random()?;
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
+        hint.lay(&region);
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);

@@ -119,7 +119,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
                 session.note(Call::Bind, scope, Verdict::Pinned, port);
-                held::hold(session, fd, scope);
+                held::hold(session, fd, scopes, scope, port);
                 errno::set(before);
                 return Ok(port);
             }

@@ -1,0 +1,52 @@
+//! Whether a session goes by what it believes of ports, and what it believes to begin with.
+
+use crate::failure::Failure;
+use crate::wording;
+use portshim_policy::{Region, mix};
+
+/// Says so in the environment.
+const VARIABLE: &str = "PORTSHIM_HINT";
+/// Words of 64 ports.
+const WORDS: usize = 1024;
+
+/// What a session begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// It believes nothing yet, and learns.
+    Learn,
+    /// It never believes anything.
+    Off,
+    /// It believes that all ports are taken: wrong on purpose.
+    All,
+    /// It believes that of every other port, by chance: wrong on purpose.
+    Random,
+}
+
+impl Hint {
+    /// What the user wishes.
+    pub(crate) fn wished() -> Result<Self, Failure> {
+        let value = std::env::var_os(VARIABLE).unwrap_or_default();
+        match value.to_str() {
+            Some("" | "on") => Ok(Self::Learn),
+            Some("off") => Ok(Self::Off),
+            Some("all") => Ok(Self::All),
+            Some("random") => Ok(Self::Random),
+            _ => Err(wording::not_a_hint(VARIABLE, &value.to_string_lossy())),
+        }
+    }
+
+    /// Whether it goes by what it believes.
+    pub(crate) fn is_on(self) -> bool {
+        self != Self::Off
+    }
+
+    /// Lays it down in a new region.
+    pub(crate) fn lay(self, region: &Region) {
+        match self {
+            Self::Learn => {}
+            Self::Off => region.hints.switch_off(),
+            Self::All => (0..WORDS).for_each(|index| region.hints.believe(index, u64::MAX)),
+            Self::Random => (0..WORDS).for_each(|index| region.hints.believe(index, mix(index as u64))),
+        }
+    }
+}
