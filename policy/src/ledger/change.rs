@@ -118,7 +118,8 @@ impl<'a> Change<'a> {
         let number = self.ledger().next.fetch_add(1, Relaxed);
         let entry = Entry { act, range, scopes, owner, number };
         free.put(&entry);
-        // Asked once the entry counts: nobody of the session can bind a port there between question and answer.
+        // Asked once the entry counts: whoever of the session begins to bind a port there from now on is refused. A
+        // bind that is under way may still end inside (docs/fidelity.md).
         let refusal = match act == Act::Block || apart {
             true => in_use(range, scopes).map_or(Some(Refusal::Untold), |port| port.map(Refusal::InUse)),
             false => None,
