@@ -114,7 +114,14 @@ fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<La
     }))
 }
 
-/// Whether there is a file, be it one that cannot be read: that is for the user to know.
+/// Whether there is a file, be it one that cannot be read: that is for the user to know. Where its folder may not
+/// be looked into, as that of the user whom one was before setpriv(1), nobody meant it.
 fn exists(path: &Path) -> bool {
-    !matches!(path.metadata(), Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
+    match path.metadata() {
+        Ok(_) => true,
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => false,
+        // What a link leads to is meant, wherever that is.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => path.symlink_metadata().is_ok(),
+        Err(_) => true,
+    }
 }

@@ -17,6 +17,7 @@ pub(crate) fn unreadable_policy(path: &Path, e: &io::Error) -> Failure {
     let help = match e.kind() {
         io::ErrorKind::NotFound => "name a policy file that exists, or begin one with `portshim capture`",
         io::ErrorKind::IsADirectory => "name a file",
+        io::ErrorKind::PermissionDenied => "make it readable for this user, or name another with -c",
         _ => "",
     };
     Failure::new(format!("the policy file `{}` cannot be read: {}", path.display(), plain(e)), help)

@@ -1,7 +1,8 @@
 //! Where a policy comes from, and what is said of one that is none.
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, is_root, mode};
 use portshim_tests::portshim_path;
+use std::process::Command;
 
 /// What `show` says of the dynamic range for tcp4.
 fn dynamic(here: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> String {
@@ -33,6 +34,48 @@ fn an_option_beats_its_variable_that_the_file_and_that_the_preset() {
     let variable = ("PORTSHIM_RANGE", "6000-6999");
     assert_eq!(dynamic(&here, &["-c", "third.toml"], &[variable]), "6000-6999 PORTSHIM_RANGE=6000-6999");
     assert_eq!(dynamic(&here, &["--range", "7000-7999"], &[variable]), "7000-7999 --range 7000-7999");
+}
+
+/// `show`, as a user whom a file's mode stops: root is stopped by none, unless it has given that up.
+fn show_within_its_rights(here: &Sandbox) -> Command {
+    if !is_root() {
+        return here.portshim(&["show", "--preset", "linux"]);
+    }
+    let mut command = here.command("setpriv", &["--bounding-set=-dac_override,-dac_read_search"]);
+    command.arg(portshim_path()).args(["show", "--preset", "linux"]);
+    command
+}
+
+/// After setpriv(1), HOME may still be root's.
+#[test]
+fn a_usual_policy_file_that_cannot_be_reached_is_passed_over() {
+    let here = Sandbox::new();
+    here.file("home/.config/portshim/policy.toml", "dynamic.all = \"1000-1999\"\n");
+    here.file("config/portshim/policy.toml", "dynamic.all = \"2000-2999\"\n");
+    let config = here.path("config");
+    for (folder, variable) in [("home", None), ("home/.config/portshim", None), ("config", Some(&config))] {
+        let mut command = show_within_its_rights(&here);
+        command.envs(variable.map(|value| ("XDG_CONFIG_HOME", value)));
+        mode(&here.path(folder), 0o000);
+        let output = command.output().expect("it runs");
+        mode(&here.path(folder), 0o755);
+        let said = portshim_tests::said(&output);
+        assert!(
+            output.status.success() && output.stderr.is_empty() && said.contains("32768-60999"),
+            "{folder}: {said}"
+        );
+    }
+    // One that is there is meant, and so is what a link that is there leads to.
+    let file = here.path("home/.config/portshim/policy.toml");
+    let refused = "error: the policy file `[DIR]/home/.config/portshim/policy.toml` cannot be read: permission denied\n\
+                   help:  make it readable for this user, or name another with -c\n";
+    mode(&file, 0o000);
+    here.expect(&mut show_within_its_rights(&here), 125, "", refused);
+    std::fs::remove_file(&file).expect("it is ours");
+    std::os::unix::fs::symlink(config.join("portshim/policy.toml"), &file).expect("it is ours");
+    mode(&config, 0o000);
+    here.expect(&mut show_within_its_rights(&here), 125, "", refused);
+    mode(&config, 0o755);
 }
 
 #[test]
