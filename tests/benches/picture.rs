@@ -3,7 +3,7 @@
 //! Written by hand: the libraries that draw charts set colours on each element, which leaves nothing for a
 //! page's colour scheme to choose.
 
-use crate::report::{Curve, Machine, Point, duration};
+use crate::report::{Curve, Machine, Point, duration, grouped};
 use crate::stats::Spread;
 use std::fmt::Write;
 
@@ -68,7 +68,7 @@ pub(crate) fn draw(curve: &Curve, machine: &Machine) -> String {
         machine.processors,
         escaped(&machine.processor),
     );
-    let _ = writeln!(svg, r#"<text class="quiet" x="{LEFT}" y="{}" font-size="11.5">{below}</text>"#, HEIGHT - 14.0);
+    let _ = writeln!(svg, r#"<text class="quiet" x="24" y="{}" font-size="11.5">{below}</text>"#, HEIGHT - 14.0);
     svg + "</svg>\n"
 }
 
@@ -92,7 +92,7 @@ fn head(svg: &mut String, title: &str, curve: &Curve) {
 <rect class="page" width="{WIDTH}" height="{HEIGHT}" rx="10"/>
 <text class="text" x="24" y="34" font-size="17" font-weight="600">{title}</text>
 <text class="quiet" x="24" y="56">time for one call, lower is better; share of {} ports that is {held}</text>"#,
-        curve.ports,
+        grouped(curve.ports),
     );
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) target: Option<f64>,
     pub(crate) limit: Option<f64>,
     pub(crate) met: Option<bool>,
+    /// The work was not done in the time it had: the ratio is better than the true one.
+    pub(crate) unfinished: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
 }
@@ -51,8 +53,14 @@ impl Row {
             target: target.target,
             limit: target.limit,
             met: target.target.map(|aim| target.sense.meets(ratio.median, aim)),
+            unfinished: false,
             note: None,
         }
+    }
+
+    /// Of work that was not done in the time it had.
+    pub(crate) fn at_best(self) -> Self {
+        Self { unfinished: true, met: self.met.map(|_| false), ..self }
     }
 
     pub(crate) fn noted(mut self, note: impl Into<String>) -> Self {
@@ -64,7 +72,9 @@ impl Row {
         let sign = if self.sense == Sense::Cost { "≤" } else { "≥" };
         let aim = |aim: Option<f64>| aim.map(|aim| self.times(aim));
         let mut spread = self.times(self.ratio.median);
-        if self.pairs > 1 {
+        if self.unfinished {
+            spread.insert_str(0, "below ");
+        } else if self.pairs > 1 {
             spread += &format!(" ({}–{})", short(self.ratio.p10), short(self.ratio.p90));
         }
         [
@@ -96,11 +106,20 @@ impl Row {
 pub(crate) fn duration(nanos: f64) -> String {
     let (figure, unit) = match nanos {
         n if n < 1e4 => return format!("{n:.0} ns"),
-        n if n < 1e7 => (n / 1e3, "µs"),
-        n if n < 1e10 => (n / 1e6, "ms"),
+        n if n < 1e6 => (n / 1e3, "µs"),
+        n if n < 1e9 => (n / 1e6, "ms"),
         n => (n / 1e9, "s"),
     };
-    if figure < 100.0 { format!("{figure:.1} {unit}") } else { format!("{figure:.0} {unit}") }
+    match figure {
+        f if f < 9.995 => format!("{figure:.2} {unit}"),
+        f if f < 99.95 => format!("{figure:.1} {unit}"),
+        _ => format!("{figure:.0} {unit}"),
+    }
+}
+
+/// With a comma after the thousands.
+pub(crate) fn grouped(ports: usize) -> String {
+    if ports < 1000 { ports.to_string() } else { format!("{},{:03}", ports / 1000, ports % 1000) }
 }
 
 /// Three digits or so.
@@ -234,11 +253,16 @@ fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[Row]) {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, grouped};
 
     #[test]
     fn times_have_a_unit_that_suits_them() {
-        let written = [999.4, 14_500.0, 9_999_000.0, 47_600_000_000.0].map(duration);
-        assert_eq!(written, ["999 ns", "14.5 µs", "9999 µs", "47.6 s"]);
+        let written = [999.4, 14_500.0, 2_254_000.0, 47_600_000_000.0].map(duration);
+        assert_eq!(written, ["999 ns", "14.5 µs", "2.25 ms", "47.6 s"]);
+    }
+
+    #[test]
+    fn ports_are_grouped() {
+        assert_eq!([976, 3976, 28_032].map(grouped), ["976", "3,976", "28,032"]);
     }
 }

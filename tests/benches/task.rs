@@ -60,12 +60,15 @@ pub(crate) enum Task {
     Cycle { kind: Kind, times: u32 },
     /// bind(0) or connect on new sockets: only that call counts.
     Ask { kind: Kind, most: u32, within: Duration },
+    /// Sockets alone, without what it takes to close them.
+    Open { kind: Kind, times: u32 },
     /// bind(0) or connect until there is no port left, or this time is over: all of it counts.
     Fill { kind: Kind, within: Duration },
     /// The same, uncounted; what is left afterwards is then taken by number.
     Hold { kind: Kind, within: Duration },
-    /// Closes sockets until so many ports are free: those that the order takes last.
-    Release { kind: Kind, free: usize, order: Order },
+    /// Closes sockets until so many ports are free: those that the order takes last. What is left to chance
+    /// in it comes of the seed.
+    Release { kind: Kind, free: usize, order: Order, seed: u64 },
     /// Closes them all.
     Drop,
     /// Another process, that no policy reaches, takes all ports but so many.

@@ -77,8 +77,9 @@ impl Worker {
             Task::Ask { kind, most, within } => self.ask(kind, most, within),
             Task::Fill { kind, within } => self.fill(kind, within),
             Task::Hold { kind, within } => self.hold(kind, within),
-            Task::Release { kind, free, order } => {
-                self.held.release(kind, free, order);
+            Task::Open { kind, times } => open(kind, times),
+            Task::Release { kind, free, order, seed } => {
+                self.held.release(kind, free, order, seed);
                 self.held_by_all(task)
             }
             Task::Drop => {
@@ -247,7 +248,9 @@ impl Worker {
 
     fn invite(&mut self, kind: Kind, free: usize) -> Result<Answer> {
         let mut strangers = Side::strangers(&self.ground).map_err(Error::other)?;
-        for task in [Task::Hold { kind, within: Duration::ZERO }, Task::Release { kind, free, order: Order::Random }] {
+        for task in
+            [Task::Hold { kind, within: Duration::ZERO }, Task::Release { kind, free, order: Order::Random, seed: 0 }]
+        {
             strangers.ask(&task).map_err(Error::other)?;
         }
         self.strangers = Some(strangers);
@@ -267,6 +270,15 @@ fn take(kind: Kind, socket: &OwnedFd, port: u16, any: libc::sockaddr_in, to: &li
     }
     calls::bind(socket, &libc::sockaddr_in { sin_port: port.to_be(), ..any })?;
     if kind == Kind::TcpConnect { calls::connect(socket, to) } else { Ok(()) }
+}
+
+fn open(kind: Kind, times: u32) -> Result<Answer> {
+    let mut sockets = Vec::with_capacity(times as usize);
+    let since = Instant::now();
+    for _ in 0..times {
+        sockets.push(calls::socket(kind)?);
+    }
+    Ok(took_for(u64::from(times), since.elapsed()))
 }
 
 fn took_for(calls: u64, took: Duration) -> Answer {

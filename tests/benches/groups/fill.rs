@@ -2,7 +2,7 @@
 
 use super::{Bench, Found};
 use crate::cases::Case;
-use crate::report::{Row, duration};
+use crate::report::{Row, duration, grouped};
 use crate::side::Side;
 use crate::stats::Pair;
 use crate::targets;
@@ -23,7 +23,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     let mut found = Found::default();
     for case in &bench.cases {
         for kind in Kind::ALL {
-            eprintln!("      {} ports, {}, {}", case.ports(), kind.words(), case.what);
+            eprintln!("      {} ports, {}, {}", grouped(case.ports()), kind.words(), case.what);
             found.rows.push(row(bench, case, kind)?);
         }
     }
@@ -43,14 +43,13 @@ fn row(bench: &Bench, case: &Case, kind: Kind) -> Result<Row, String> {
         (least, spent) = (least.min(portshim.ports), spent + Duration::from_nanos(portshim.nanos as u64));
         pairs.push(Pair { kernel, portshim: portshim.nanos });
     }
-    let what = format!("filling {all} ports, {}, {}", kind.words(), case.what);
+    let what = format!("filling {} ports, {}, {}", grouped(case.ports()), kind.words(), case.what);
     let id = format!("fill/{}/{}", kind.id(), case.name);
     let mut row = Row::of_pairs(id, what, targets::fill(kind, all > 10_000 || bench.effort.ports.is_some()), &pairs);
     let mut notes = Vec::new();
     if least < all {
-        // What is measured then is the least that it takes.
-        notes.push(format!("not full after {}: {least} ports", duration(row.portshim)));
-        row.met = row.met.map(|_| false);
+        notes.push(format!("not full after {}: {} ports", duration(row.portshim), grouped(least as usize)));
+        row = row.at_best();
     }
     if !really {
         notes.push("kernel: summed up from samples".to_owned());
@@ -73,14 +72,14 @@ fn filled(mut side: Side, kind: Kind, within: Duration) -> Result<Filled, String
 /// fills a range, and between two stages in proportion.
 fn summed_up(bench: &Bench, case: &Case, kind: Kind) -> Result<f64, String> {
     let mut side = side_of_kernel(case)?;
+    // The samples leave the sockets out, which are most of what the first ports cost.
+    let mut sum = side.each(&Task::Open { kind, times: bench.effort.calls })? * case.ports() as f64;
     side.ask(&Task::Hold { kind, within: Duration::ZERO })?;
-    let mut sum = 0.0;
     let mut after: Option<(f64, f64)> = None;
     for share in HELD.iter().rev() {
         let held = (share * case.ports() as f64).floor().min(case.ports() as f64 - 1.0);
-        side.ask(&Task::Release { kind, free: case.ports() - held as usize, order: Order::Native })?;
+        side.ask(&Task::Release { kind, free: case.ports() - held as usize, order: Order::Native, seed: 0 })?;
         let ask = Task::Ask { kind, most: bench.effort.asks.min(12), within: bench.effort.asking };
-        // A socket counts as well, which the samples leave out: it is the same on both sides, and little here.
         let cost = side.each(&ask)?;
         if let Some((more, dearer)) = after {
             sum += (more - held) * (cost + dearer) / 2.0;

@@ -97,10 +97,11 @@ fn passes(
     count: usize,
 ) -> Result<Vec<Vec<Pair>>, String> {
     let mut all = vec![Vec::new(); levels.len()];
-    for _ in 0..count {
+    for seed in 0..count as u64 {
         let (mut kernel, mut portshim) = bench.sides(case)?;
-        let kernel = pass(bench, case, &mut kernel, Duration::ZERO, (kind, order), levels)?;
-        let portshim = pass(bench, case, &mut portshim, TAKING, (kind, order), levels)?;
+        let released = |free| Task::Release { kind, free, order, seed };
+        let kernel = pass(bench, case, &mut kernel, (kind, Duration::ZERO), &released, levels)?;
+        let portshim = pass(bench, case, &mut portshim, (kind, TAKING), &released, levels)?;
         for (pairs, (kernel, portshim)) in all.iter_mut().zip(kernel.into_iter().zip(portshim)) {
             pairs.push(Pair { kernel, portshim });
         }
@@ -112,15 +113,15 @@ fn pass(
     bench: &Bench,
     case: &Case,
     side: &mut Side,
-    taking: Duration,
-    (kind, order): (Kind, Order),
+    (kind, within): (Kind, Duration),
+    released: &dyn Fn(usize) -> Task,
     levels: &[Level],
 ) -> Result<Vec<f64>, String> {
-    side.ask(&Task::Hold { kind, within: taking })?;
+    side.ask(&Task::Hold { kind, within })?;
     let ask = Task::Ask { kind, most: bench.effort.asks, within: bench.effort.asking };
     let mut measured = Vec::new();
     for level in levels {
-        side.ask(&Task::Release { kind, free: (level.free)(case.ports()), order })?;
+        side.ask(&released((level.free)(case.ports())))?;
         measured.push(side.each(&ask)?);
     }
     side.ask(&Task::Drop)?;

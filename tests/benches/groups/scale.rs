@@ -1,7 +1,8 @@
 //! Many threads, processes and sockets, and the memory of one process.
 
 use super::{Bench, Found};
-use crate::report::{Row, Unit};
+use crate::report::{Row, Unit, grouped};
+use crate::side::Side;
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
 use crate::task::{Answer, Crowd, Kind, Task};
@@ -54,31 +55,43 @@ fn sockets(bench: &Bench) -> Result<Row, String> {
         let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
         pairs.push(Pair { kernel: kernel.each(&task)?, portshim: portshim.each(&task)? });
     }
-    let what = format!("{sockets} sockets open at once, UDP bind(0) on four addresses; each");
+    let what = format!("{} sockets open at once, UDP bind(0) on four addresses; each", grouped(sockets as usize));
     Ok(Row::of_pairs("scale/sockets", what, targets::only(Sense::Cost), &pairs))
 }
 
-/// What a process has more of its own under portshim.
+/// What a process has more of its own under portshim: the first of a session, and one beside another.
 pub(super) fn memory(bench: &Bench) -> Result<Found, String> {
-    let mut pairs = Vec::new();
+    let (mut first, mut further) = (Vec::new(), Vec::new());
     for _ in 0..bench.effort.launches {
-        let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
-        let mut private = Vec::new();
-        for side in [&mut kernel, &mut portshim] {
-            for kind in Kind::ALL {
-                side.ask(&Task::Cycle { kind, times: 5 })?;
-            }
-            match side.ask(&Task::Memory)? {
-                Answer::Kib(kib) => private.push(kib as f64),
-                other => return Err(format!("memory was answered by {other:?}")),
-            }
-        }
-        pairs.push(Pair { kernel: private[0], portshim: private[1] });
+        let case = bench.steered();
+        let (mut kernel, mut portshim) = bench.sides(case)?;
+        let kernel = private(&mut kernel)?;
+        first.push(Pair { kernel, portshim: private(&mut portshim)? });
+        let mut beside = Side::start(&case.host, &bench.under(case), &case.kernel)?;
+        private(&mut beside)?;
+        further.push(Pair { kernel, portshim: private(&mut portshim)? });
     }
-    let mut row =
-        Row::of_pairs("memory", "private memory of a process, and what portshim adds", targets::MEMORY, &pairs);
-    row.unit = Unit::Kib;
-    row.ratio = Spread::of(pairs.iter().map(|pair| pair.portshim - pair.kernel));
-    row.met = row.target.map(|target| row.ratio.median <= target);
-    Ok(Found { rows: vec![row], ..Found::default() })
+    let row = |id, what, target: Target, pairs: &[Pair]| {
+        let mut row = Row::of_pairs(id, what, target, pairs);
+        row.unit = Unit::Kib;
+        row.ratio = Spread::of(pairs.iter().map(|pair| pair.portshim - pair.kernel));
+        row.met = row.target.map(|target| row.ratio.median <= target);
+        row
+    };
+    let rows = vec![
+        row("memory", "private memory of a process, and what portshim adds", targets::MEMORY, &further),
+        row("memory/first", "the same, of the only process under portshim", targets::only(Sense::Cost), &first),
+    ];
+    Ok(Found { rows, ..Found::default() })
+}
+
+/// In KiB, after some work.
+fn private(side: &mut Side) -> Result<f64, String> {
+    for kind in Kind::ALL {
+        side.each(&Task::Cycle { kind, times: 5 })?;
+    }
+    match side.ask(&Task::Memory)? {
+        Answer::Kib(kib) => Ok(kib as f64),
+        other => Err(format!("memory was answered by {other:?}")),
+    }
 }

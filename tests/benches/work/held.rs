@@ -86,17 +86,17 @@ impl Held {
     }
 
     /// Closes sockets until so many ports are free.
-    pub(crate) fn release(&mut self, kind: Kind, free: usize, order: Order) {
-        let order = self.order(kind, order);
+    pub(crate) fn release(&mut self, kind: Kind, free: usize, order: Order, seed: u64) {
+        let order = self.order(kind, order, seed);
         for port in order.iter().rev().take(free) {
             self.sockets.remove(port);
         }
     }
 
-    /// All ports, in the order in which they were taken; the same in every process.
-    fn order(&self, kind: Kind, order: Order) -> Vec<u16> {
+    /// All ports, in the order in which they were taken; the same in every process for the same seed.
+    fn order(&self, kind: Kind, order: Order, seed: u64) -> Vec<u16> {
         let mut ports = self.ports.clone();
-        fastrand::Rng::with_seed(u64::from(ports[0])).shuffle(&mut ports);
+        fastrand::Rng::with_seed(seed).shuffle(&mut ports);
         let low = ports.iter().copied().min().unwrap_or(0);
         // A connect takes the first, third, … port of the range, and all others only when these are taken;
         // a bind does it the other way round (inet_csk_find_open_port, __inet_hash_connect).
