@@ -89,6 +89,6 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
     let portshim = portshim.canonicalize().map_err(|e| format!("{}: {e}", portshim.display()))?;
     let bench = groups::Bench::new(portshim, Effort::of(arguments.effort), arguments.only.clone())?;
     let report = bench.run()?;
-    report.print();
+    print!("{}", report.markdown());
     report.write(&arguments.out)
 }

@@ -180,11 +180,20 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// To standard output, as Markdown.
-    pub(crate) fn print(&self) {
+    /// The rows for which portshim has an aim, and those beside them, under its usual policy alone.
+    fn summary(&self) -> String {
+        let usual = |row: &&Row| match row.id.split_once('/') {
+            Some(("empty" | "held" | "fill", rest)) => rest.contains("/steered") && row.limit.is_some(),
+            _ => row.target.is_some(),
+        };
+        table(HEAD, &self.rows.iter().filter(usual).cloned().collect::<Vec<_>>()) + "\n" + &self.origin()
+    }
+
+    /// Where the figures come from.
+    fn origin(&self) -> String {
         let machine = &self.machine;
-        println!(
-            "Measured on {} ({} processors, {}), Linux {}, load {:.1}, in {} s, with {} at {}.",
+        format!(
+            "Measured on {} ({} processors, {}), Linux {}, load {:.1}, in {} s, with {} at {}.\n",
             self.date,
             machine.processors,
             machine.processor,
@@ -193,20 +202,26 @@ impl Report {
             self.seconds,
             machine.portshim,
             machine.commit,
-        );
-        table(["", "kernel", "portshim", "ratio (10th–90th percentile)", "target", "limit", ""], &self.rows);
-        table(["other tools beside it", "bare", "under it", "ratio (10th–90th percentile)"], &self.peers);
-        table(["instructions outside the kernel", "bare", "portshim", "ratio"], &self.instructions);
+        )
+    }
+
+    /// All of it, as Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = self.origin();
+        text += &table(HEAD, &self.rows);
+        text += &table(["other tools beside it", "bare", "under it", "ratio (10th–90th percentile)"], &self.peers);
+        text += &table(["instructions outside the kernel", "bare", "portshim", "ratio"], &self.instructions);
         for missing in &self.missing {
-            println!("\nnot compared: {missing}");
+            text += &format!("\nnot compared: {missing}\n");
         }
         let (met, missed) = self.rows.iter().filter_map(|row| row.met).partition::<Vec<bool>, _>(|met| *met);
         if met.len() + missed.len() > 0 {
-            println!("\n{} of {} targets are met.", met.len(), met.len() + missed.len());
+            text += &format!("\n{} of {} targets are met.\n", met.len(), met.len() + missed.len());
         }
+        text
     }
 
-    /// Into the folder `out`: the JSON, and a picture of each curve.
+    /// Into the folder `out`: the JSON, the tables, the most important rows, and a picture of each curve.
     pub(crate) fn write(&self, out: &Path) -> Result<(), String> {
         let put = |name: String, text: String| {
             let path = out.join(name);
@@ -217,7 +232,10 @@ impl Report {
         std::fs::create_dir_all(out).map_err(|e| format!("{}: {e}", out.display()))?;
         let name = serde_json::to_value(self.effort).map_err(|e| e.to_string())?;
         let json = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
-        put(format!("{}.json", name.as_str().unwrap_or("bench")), json + "\n")?;
+        let name = name.as_str().unwrap_or("bench");
+        put(format!("{name}.json"), json + "\n")?;
+        put(format!("{name}.md"), self.markdown())?;
+        put("summary.md".to_owned(), self.summary())?;
         for curve in &self.curves {
             put(format!("{}.svg", curve.id), picture::draw(curve, &self.machine))?;
         }
@@ -225,30 +243,33 @@ impl Report {
     }
 }
 
+const HEAD: [&str; 7] = ["", "kernel", "portshim", "ratio (10th–90th percentile)", "target", "limit", ""];
+
 /// The first columns of the rows, as many as the table's head has.
-fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[Row]) {
+fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[Row]) -> String {
     if rows.is_empty() {
-        return;
+        return String::new();
     }
     let mut lines: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| row.cells()[..COLUMNS].to_vec()));
     let widths: Vec<usize> =
         (0..COLUMNS).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
-    println!();
+    let mut text = "\n".to_owned();
     for (number, line) in lines.iter().enumerate() {
         let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             0 | 6 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
-        println!("| {} |", cells.collect::<Vec<_>>().join(" | "));
+        text += &format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "));
         if number == 0 {
             let rule = widths.iter().enumerate().map(|(column, width)| match column {
                 0 | 6 => "-".repeat(*width),
                 _ => "-".repeat(width.saturating_sub(1)) + ":",
             });
-            println!("| {} |", rule.collect::<Vec<_>>().join(" | "));
+            text += &format!("| {} |\n", rule.collect::<Vec<_>>().join(" | "));
         }
     }
+    text
 }
 
 #[cfg(test)]

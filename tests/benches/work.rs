@@ -198,13 +198,9 @@ impl Worker {
 
     fn cycle(&mut self, kind: Kind, times: u32) -> Result<Answer> {
         self.listen(kind)?;
-        let since = Instant::now();
-        for _ in 0..times {
-            self.once(kind)?;
-        }
-        let took = since.elapsed();
+        let took = undisturbed(times, || self.once(kind));
         self.forget_connections();
-        Ok(took_for(u64::from(times), took))
+        took
     }
 
     fn ask(&mut self, kind: Kind, most: u32, within: Duration) -> Result<Answer> {
@@ -239,11 +235,7 @@ impl Worker {
         for _ in 0..500 {
             calls::send(&socket, &self.destination, form)?;
         }
-        let since = Instant::now();
-        for _ in 0..times {
-            calls::send(&socket, &self.destination, form)?;
-        }
-        Ok(took_for(u64::from(times), since.elapsed()))
+        undisturbed(times, || calls::send(&socket, &self.destination, form))
     }
 
     fn invite(&mut self, kind: Kind, free: usize) -> Result<Answer> {
@@ -270,6 +262,30 @@ fn take(kind: Kind, socket: &OwnedFd, port: u16, any: libc::sockaddr_in, to: &li
     }
     calls::bind(socket, &libc::sockaddr_in { sin_port: port.to_be(), ..any })?;
     if kind == Kind::TcpConnect { calls::connect(socket, to) } else { Ok(()) }
+}
+
+/// What so many calls take that all cost the same: the median of small portions, because whatever interrupts
+/// the process falls into few of them.
+#[inline]
+fn undisturbed(times: u32, call: impl Fn() -> Result<()>) -> Result<Answer> {
+    const PORTION: u32 = 50;
+    let mut portions = Vec::with_capacity((times / PORTION + 1) as usize);
+    let mut left = times;
+    while left > 0 {
+        let portion = left.min(PORTION);
+        let since = Instant::now();
+        for _ in 0..portion {
+            call()?;
+        }
+        // What is left over in the end is no portion to compare with others.
+        if portion == PORTION || portions.is_empty() {
+            portions.push(since.elapsed() / portion * PORTION);
+        }
+        left -= portion;
+    }
+    let middle = portions.len() / 2;
+    let (_, median, _) = portions.select_nth_unstable(middle);
+    Ok(took_for(u64::from(PORTION), *median))
 }
 
 fn open(kind: Kind, times: u32) -> Result<Answer> {
