@@ -3,6 +3,7 @@
 use super::server::{Server, json, told};
 use portshim_tests::portshim;
 use portshim_tests::programs::{private, until};
+use std::fs;
 use std::process::Stdio;
 
 /// The lines of a table without what differs from run to run: the interpreter's path, numbers, ages.
@@ -114,5 +115,49 @@ fn a_session_of_another_process_namespace_goes_by_the_number_it_has_here() {
         outer.kill().expect("it runs");
         outer.wait().expect("it ran");
         until("the program has ended", || json(&["ps", "--json"], "it") == "[]");
+    });
+}
+
+/// The inner `run` is the outer one's program; what it becomes belongs to the inner session alone.
+#[test]
+fn a_program_that_begins_a_session_of_its_own_leaves_the_other() {
+    private(|| {
+        let me = portshim_tests::portshim_path();
+        for (options, processes) in [(&[][..], "[ID]"), (&["--report=/dev/null"][..], "[CHILD]")] {
+            let mut command = portshim(["run", "--range", "20000-20009", "--"]);
+            command.arg(&me).args(["run", "--range", "30000-30009"]).args(options).args(["--", "sleep", "600"]);
+            let mut program = command.spawn().expect("it runs");
+            let id = program.id().to_string();
+            let begun = |pid: u32| fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"sleep\n");
+            let children = || fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+            let child = || children().trim().parse().unwrap_or(0);
+            until("the program has begun", || begun(program.id()) || begun(child()));
+            let processes = processes.replace("ID", &id).replace("CHILD", &child().to_string());
+            let listed =
+                json(&["ps", "--json"], "[(s['id'], s['ports'], [p['pid'] for p in s['processes']]) for s in it]");
+            assert_eq!(listed, format!("[('{id}', ['30000-30009'], {processes})]"));
+            told(&["reserve", "30000"]);
+            assert_eq!(json(&["status", "--json", "--session", &id], "it['reserved'][0]['ports']"), "30000");
+            // SAFETY: kill(2) of our own child, which passes it on where it waits for another.
+            assert_eq!(unsafe { libc::kill(program.id().cast_signed(), libc::SIGTERM) }, 0);
+            program.wait().expect("it ran");
+            until("both are over", || json(&["ps", "--json"], "it") == "[]");
+        }
+    });
+}
+
+/// A session whose outer program goes on beside the inner one keeps it, and both are listed, the oldest first.
+#[test]
+fn a_session_with_another_below_it() {
+    private(|| {
+        let me = portshim_tests::portshim_path();
+        let mut command = portshim(["run", "--range", "20000-20009", "--", "sh", "-c"]);
+        command.arg(r#""$0" run --range 30000-30009 -- sleep 600 & wait"#).arg(&me);
+        let mut program = command.spawn().expect("it runs");
+        let ports = || json(&["ps", "--json"], "[(s['ports'], s['command'][:5]) for s in it if s['processes']]");
+        until("both have begun", || ports() == "[(['20000-20009'], 'sh -c'), (['30000-30009'], 'sleep')]");
+        assert_eq!(json(&["ps", "--json"], "it[0]['id'], len(it[0]['processes'])"), format!("('{}', 1)", program.id()));
+        program.kill().expect("it runs");
+        program.wait().expect("it ran");
     });
 }

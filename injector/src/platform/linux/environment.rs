@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const PRELOAD: &str = "LD_PRELOAD";
 /// Tells the shim the policy.
 pub(super) const POLICY: &str = "PORTSHIM_POLICY";
-const SESSION: &str = "PORTSHIM_SESSION";
+pub(super) const SESSION: &str = "PORTSHIM_SESSION";
 /// What the file names of our libraries have in common: `libportshim.so`, `libportshim-0123456789abcdef.so`.
 const OURS: &[u8] = b"libportshim";
 

@@ -1,7 +1,7 @@
 //! A session's region: the file that every process of the session maps.
 
-use super::sweep::{is_mapped, sweep_if_crowded};
-use super::{private, room};
+use super::sweep::{dated, is_mapped, maker, sweep_if_crowded};
+use super::{environment, private, room};
 use crate::hint::Hint;
 use crate::wording::plain;
 use nix::fcntl::posix_fallocate;
@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
+use std::thread::sleep;
 use std::time::Duration;
 
 /// The names of session files begin so; the number of the process that made one follows, then the PID
@@ -34,6 +35,7 @@ impl Session {
     /// Lays down a region with this policy. Says why, where there is no place for it.
     pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
         let random = random()?;
+        outlast_own();
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
         hint.lay(&region);
@@ -77,6 +79,20 @@ impl Session {
     pub(crate) fn end(&self) {
         if !is_mapped(&self.path) {
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Waits until the session that this process itself was made for, where it was, is older than one made now: which of
+/// the two it belongs to is told by that.
+fn outlast_own() {
+    let own = std::env::var_os(environment::SESSION).map(PathBuf::from);
+    let Some(own) = own.filter(|own| own.file_name().and_then(maker).is_some_and(|(pid, _)| pid == Pid::this())) else {
+        return;
+    };
+    if let Some(made) = dated(&own) {
+        while ticks() == made {
+            sleep(Duration::from_millis(1));
         }
     }
 }

@@ -4,13 +4,12 @@ use super::change::is_alive;
 use super::life::{folder, started};
 use super::private;
 use super::session::{age, pid_namespace};
-use super::sweep::{created, is_orphan, maker, mapped, sessions};
+use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
 use crate::wording::plain;
 use nix::libc;
 use nix::unistd::{Pid, Uid, User};
 use portshim_policy::{Owner, PortRange, Region, ScopeSet};
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -44,11 +43,72 @@ pub(crate) struct Process {
     pub(crate) command: String,
 }
 
+/// A session's file, whether or not it has a process.
+struct Candidate {
+    path: PathBuf,
+    /// When it was made, as far as that can be told, and as it says itself.
+    created: Option<u64>,
+    dated: Option<u64>,
+    /// The process that made it, by the number that it had in a PID namespace.
+    maker: Option<(Pid, u64)>,
+}
+
+/// The processes that have session files mapped, and the files.
+struct Mapped(Vec<(Pid, PathBuf)>);
+
+impl Candidate {
+    fn new(path: PathBuf) -> Self {
+        let maker = path.file_name().and_then(maker);
+        Self { created: created(&path), dated: dated(&path), maker, path }
+    }
+
+    /// Whether this process made it: whoever `run` makes a session for has its number.
+    fn is_made_by(&self, pid: Pid) -> bool {
+        let (number, namespace) = inner(&folder(pid));
+        let is_it =
+            self.maker.is_some_and(|(maker, theirs)| (maker.as_raw().cast_unsigned(), theirs) == (number, namespace));
+        // A process of that number is another where it started after the session was made.
+        is_it && started(pid).is_some_and(|started| self.created.is_none_or(|created| started <= created))
+    }
+
+    /// Whether a process that was of this session began another after it, as `run` does under `run`: its
+    /// program then belongs to that one alone.
+    fn is_left_by(&self, pid: Pid, all: &[Self], mapped: &Mapped) -> bool {
+        let is_later = |other: &Self| match (self.dated, other.dated) {
+            (Some(this), Some(other)) => this < other,
+            // Where a file does not say, what the process has mapped by now does.
+            _ => mapped.has(pid, &other.path) && !mapped.has(pid, &self.path),
+        };
+        all.iter().any(|other| other.path != self.path && is_later(other) && other.is_made_by(pid))
+    }
+}
+
+impl Mapped {
+    fn has(&self, pid: Pid, path: &Path) -> bool {
+        self.0.iter().any(|(process, file)| *process == pid && file == path)
+    }
+}
+
 impl LiveSession {
     /// Every one of this user's, the oldest first.
     pub(crate) fn all() -> Vec<Self> {
-        let mut found: Vec<_> = private::existing_runtimes().flat_map(|directory| Self::all_in(&directory)).collect();
-        found.sort_by_key(|session| std::cmp::Reverse(session.age));
+        let directories: Vec<_> = private::existing_runtimes().collect();
+        let files = |directory: &PathBuf| sessions(directory).into_iter().map(|name| directory.join(name)).collect();
+        let paths: Vec<PathBuf> = directories.iter().flat_map::<Vec<_>, _>(files).collect();
+        if paths.is_empty() {
+            return Vec::new();
+        }
+        let mut mapped = mapped(&directories, 0);
+        // To look at a session, or to change it, is not to belong to it.
+        mapped.retain(|(pid, _)| *pid != Pid::this());
+        let mapped = Mapped(mapped);
+        let mut all: Vec<_> = paths.into_iter().map(Candidate::new).collect();
+        // Of two that are of the same age, the one with the lower number.
+        all.sort_by(|one, other| {
+            let key = |it: &Candidate| (it.created.unwrap_or(u64::MAX), it.maker.map(|(maker, _)| maker));
+            key(one).cmp(&key(other)).then_with(|| one.path.cmp(&other.path))
+        });
+        let mut found: Vec<_> = all.iter().filter_map(|candidate| Self::living(candidate, &all, &mapped)).collect();
         let mut count = BTreeMap::<String, usize>::new();
         for session in &found {
             *count.entry(session.id.clone()).or_default() += 1;
@@ -61,34 +121,25 @@ impl LiveSession {
         found
     }
 
-    fn all_in(directory: &Path) -> Vec<Self> {
-        let names = sessions(directory);
-        if names.is_empty() {
-            return Vec::new();
-        }
-        let mut mapped = mapped(directory, 0);
-        // To look at a session, or to change it, is not to belong to it.
-        mapped.retain(|(pid, _)| *pid != Pid::this());
-        names.into_iter().filter_map(|name| Self::living(directory, &name, &mapped)).collect()
-    }
-
     /// The session of this file, where one of its processes runs that can be seen from here.
-    fn living(directory: &Path, name: &OsStr, mapped: &[(Pid, OsString)]) -> Option<Self> {
-        let path = directory.join(name);
-        let created = created(&path);
-        let mut members: Vec<_> = mapped.iter().filter(|(_, file)| file == name).map(|(pid, _)| *pid).collect();
+    fn living(candidate: &Candidate, all: &[Candidate], mapped: &Mapped) -> Option<Self> {
+        let Candidate { path, created, .. } = candidate;
+        let stays = |pid: &Pid| !candidate.is_left_by(*pid, all, mapped);
+        let mut members: Vec<_> =
+            mapped.0.iter().filter(|(pid, file)| file == path && stays(pid)).map(|(pid, _)| *pid).collect();
         // Asked once each: a process may end while they are sorted.
         members.sort_by_cached_key(|pid| (started(*pid), *pid));
         // Until the program has begun, or where the policy does not reach it, the maker alone tells that it lives.
-        let maker = maker(name).filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
-        let maker_lives = maker.is_some() && !is_orphan(name, created);
+        let maker = candidate.maker.filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
+        let maker_lives =
+            maker.is_some_and(|pid| !is_orphan(path.file_name().unwrap_or_default(), *created) && stays(&pid));
         let shown = match maker.filter(|pid| members.contains(pid)) {
             Some(program) => program,
             None => *members.first().or(maker.as_ref().filter(|_| maker_lives))?,
         };
         let mut session = Self {
             id: String::new(),
-            path,
+            path: path.clone(),
             age: created.and_then(age),
             command: Process::new(shown).command,
             processes: members.into_iter().map(Process::new).collect(),

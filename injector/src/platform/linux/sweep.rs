@@ -43,8 +43,8 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
 
 /// Whether a process has this file mapped, as far as this user may know.
 pub(super) fn is_mapped(path: &Path) -> bool {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    mapped(directory, created(path).unwrap_or(0)).iter().any(|(_, mapped)| mapped == name)
+    let Some(directory) = path.parent() else { return false };
+    mapped(&[directory], created(path).unwrap_or(0)).iter().any(|(_, mapped)| mapped == path)
 }
 
 /// The names of the session files in a directory.
@@ -73,21 +73,27 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     if orphans.is_empty() {
         return;
     }
-    let mapped = mapped(directory, oldest);
-    for orphan in orphans.iter().filter(|orphan| mapped.iter().all(|(_, name)| name != *orphan)) {
-        let _ = fs::remove_file(directory.join(orphan));
+    let mapped = mapped(&[directory], oldest);
+    for orphan in orphans.iter().map(|orphan| directory.join(orphan)) {
+        if mapped.iter().all(|(_, path)| *path != orphan) {
+            let _ = fs::remove_file(orphan);
+        }
     }
 }
 
 /// When a session was made, in clock ticks since boot: as its file says, or, where it does not, because it is
 /// being written, was scribbled over or is of another version, as the file system does.
 pub(super) fn created(path: &Path) -> Option<u64> {
+    dated(path).or_else(|| born(path))
+}
+
+/// The same, where its file says so itself.
+pub(super) fn dated(path: &Path) -> Option<u64> {
     let mut header = Vec::new();
     // Whatever lies there under that name, it must not keep us waiting.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
-    let read = file.and_then(|file| file.take(HEADER).read_to_end(&mut header));
-    let region = read.ok().and_then(|_| Region::from_bytes(&header).ok());
-    region.map(|region| region.header.created.load(Relaxed)).or_else(|| born(path))
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).ok()?;
+    file.take(HEADER).read_to_end(&mut header).ok()?;
+    Region::from_bytes(&header).ok().map(|region| region.header.created.load(Relaxed))
 }
 
 fn born(path: &Path) -> Option<u64> {
@@ -126,9 +132,9 @@ pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     }
 }
 
-/// The files in `directory` that processes have mapped which started at `since` or later: whoever belongs to a
-/// session is younger than it. One entry for each process and file.
-pub(super) fn mapped(directory: &Path, since: u64) -> Vec<(Pid, OsString)> {
+/// The files in these directories that processes have mapped which started at `since` or later: whoever belongs
+/// to a session is younger than it. One entry for each process and file.
+pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(Pid, PathBuf)> {
     let mut found = Vec::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -141,8 +147,8 @@ pub(super) fn mapped(directory: &Path, since: u64) -> Vec<(Pid, OsString)> {
         for line in maps.split(|b| *b == b'\n') {
             let Some(slash) = line.iter().position(|b| *b == b'/') else { continue };
             let path = PathBuf::from(OsStr::from_bytes(&line[slash..]));
-            if let (Some(name), true) = (path.file_name(), path.parent() == Some(directory)) {
-                found.push((pid, name.to_owned()));
+            if directories.iter().any(|directory| path.parent() == Some(directory.as_ref())) {
+                found.push((pid, path));
             }
         }
     }
