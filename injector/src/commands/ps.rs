@@ -47,6 +47,11 @@ pub(super) fn ps(args: &Ps) -> Result<u8, Failure> {
     output::print(&table(&shown, args.verbose)).map(|()| 0)
 }
 
+/// The sessions as they are listed.
+pub(super) fn listed(sessions: &[LiveSession]) -> String {
+    table(&sessions.iter().map(Shown::new).collect::<Vec<_>>(), false)
+}
+
 impl Shown {
     fn new(session: &LiveSession) -> Self {
         let (ports, process_rules, error) = match session.snapshot() {

@@ -1,5 +1,6 @@
 //! Which live session a command is about.
 
+use super::ps::listed;
 use crate::failure::Failure;
 use crate::platform::{self, LiveSession, Process};
 use crate::wording;
@@ -7,14 +8,21 @@ use humantime::{format_duration, format_rfc3339_seconds};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
-/// The session that is named by its ID, its file's name or one of its processes; without a name, the only one.
+/// The session that is named by its ID, its file's name or one of its processes; without a name, the only one, or
+/// the only one that can be read.
 pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
     let mut sessions = LiveSession::all();
     let Some(name) = name else {
-        return match sessions.len() {
-            0 => Err(wording::no_live_session()),
-            1 => Ok(sessions.remove(0)),
-            _ => Err(wording::several_sessions(&sessions)),
+        let readable: Vec<_> = (0..sessions.len()).filter(|at| sessions[*at].snapshot().is_ok()).collect();
+        return match (readable.as_slice(), sessions.len()) {
+            (_, 0) => Err(wording::no_live_session()),
+            ([only], _) => Ok(sessions.swap_remove(*only)),
+            // That it cannot be read, and why, is said by whoever reads it.
+            ([], 1) => Ok(sessions.swap_remove(0)),
+            (readable, _) => {
+                let such = readable.first().map(|at| sessions[*at].id.as_str());
+                Err(wording::several_sessions(sessions.len(), &listed(&sessions), such))
+            }
         };
     };
     let has = |session: &LiveSession| session.processes.iter().any(|process| process.pid.to_string() == name);

@@ -17,15 +17,16 @@ pub(crate) fn no_live_session() -> Failure {
     Failure::new("no session of yours is live", BEGIN_ONE)
 }
 
-pub(crate) fn several_sessions(sessions: &[LiveSession]) -> Failure {
-    let width = sessions.iter().map(|session| session.id.len()).max().unwrap_or(0);
-    let line = |session: &LiveSession| {
-        let command: String = session.command.escape_debug().take(80).collect();
-        format!("{:<width$}  {command}", session.id)
+/// `list` is what `ps` says of them, `such` one that can be named.
+pub(crate) fn several_sessions(count: usize, list: &str, such: Option<&str>) -> Failure {
+    let (problem, help) = match such {
+        Some(id) => ("one must be named", format!("name it, such as --session {id}")),
+        None => {
+            ("none of them can be read", "start their programs anew; --session ID tells why it is so of one".into())
+        }
     };
-    let lines: Vec<_> = sessions.iter().map(line).collect();
-    let problem = format!("{} sessions are live, so one must be named\n{}", sessions.len(), lines.join("\n"));
-    Failure::new(problem, format!("name it, such as --session {}", sessions[0].id))
+    let joined = if such.is_some() { "so" } else { "and" };
+    Failure::new(format!("{count} sessions are live, {joined} {problem}\n{}", list.trim_end()), help)
 }
 
 /// `owner` is the user of the process of that number, where there is one.

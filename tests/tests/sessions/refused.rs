@@ -6,7 +6,7 @@ use portshim_tests::{portshim, portshim_path, said};
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -24,11 +24,21 @@ fn none_and_several() {
         let (id, other_id) = (one.id(), other.id());
         let lines: Vec<_> = stderr.lines().collect();
         assert_eq!(lines[0], "error: 2 sessions are live, so one must be named", "{}", said(&output));
-        for (line, id) in [(lines[1], &id), (lines[2], &other_id)] {
-            assert!(line.trim_start().starts_with(id) && line.contains("python3 "), "{}", said(&output));
+        // As they are listed, the oldest first.
+        assert!(
+            lines[1].trim_start().starts_with("id ") && lines[1].ends_with("ports        program"),
+            "{}",
+            said(&output)
+        );
+        for (line, id) in [(lines[2], &id), (lines[3], &other_id)] {
+            assert!(
+                line.trim_start().starts_with(&format!("{id} ")) && line.contains(" 32768-60999  "),
+                "{}",
+                said(&output)
+            );
         }
-        assert_eq!(lines[3], format!("help:  name it, such as --session {id}"));
-        assert_eq!((lines.len(), output.status.code(), output.stdout.len()), (4, Some(125), 0));
+        assert_eq!(lines[4], format!("help:  name it, such as --session {id}"));
+        assert_eq!((lines.len(), output.status.code(), output.stdout.len()), (5, Some(125), 0));
         // By its ID, by its file's name, by any of its processes.
         let file = json(&["ps", "--json"], "it[0]['file']");
         let child = one.told("fork");
@@ -143,6 +153,52 @@ fn files_that_are_broken() {
             let _ = fs::remove_file(&path);
         }
     });
+}
+
+/// One that cannot be read is in nobody's way: it is listed, and never what is meant without being named.
+#[test]
+fn one_that_is_broken_beside_others() {
+    private(|| {
+        let broken = Server::run(&["--range", "20000-20009"]);
+        let problem = format!(
+            "session {} cannot be read: {}: it was made by another version of portshim",
+            broken.id(),
+            file().display()
+        );
+        patch_in_place(&file(), 8, 0x7f);
+        let mut whole = Server::run(&["--range", "30000-30009", "--select", "sequential"]);
+        let id = whole.id();
+        assert_eq!(json(&["status", "--json"], "it['id']"), id);
+        told(&["reserve", "30000"]);
+        assert_eq!(whole.told("udp 0"), "30001");
+        refused(&["status", "--session", &broken.id()], &problem, ANEW);
+        let mut other = Server::run(&[]);
+        let output = portshim(["status"]).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let marked: Vec<_> = stderr.lines().filter(|line| line.contains(" cannot be read ")).collect();
+        let [line] = marked[..] else { panic!("one is marked: {stderr}") };
+        assert!(line.trim_start().starts_with(&format!("{} ", broken.id())), "{stderr}");
+        assert!(stderr.ends_with(&format!("\nhelp:  name it, such as --session {id}\n")), "{stderr}");
+        for (name, server) in [("other", &mut other), ("whole", &mut whole)] {
+            let path: PathBuf =
+                json(&["ps", "--json"], &format!("[s['file'] for s in it if s['id'] == '{}'][0]", server.id())).into();
+            assert!(path.exists(), "{name}");
+            patch_in_place(&path, 8, 0x7f);
+        }
+        let output = portshim(["status"]).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.starts_with("error: 3 sessions are live, and none of them can be read\n"), "{stderr}");
+        assert!(
+            stderr.ends_with("\nhelp:  start their programs anew; --session ID tells why it is so of one\n"),
+            "{stderr}"
+        );
+    });
+}
+
+/// In a file that processes have mapped.
+fn patch_in_place(path: &PathBuf, at: u64, byte: u8) {
+    let file = OpenOptions::new().write(true).open(path).expect("it is ours");
+    file.write_all_at(&[byte], at).expect("it is ours");
 }
 
 fn patch(path: &PathBuf, at: usize, byte: u8) {
