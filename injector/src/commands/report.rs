@@ -1,11 +1,12 @@
 //! What a policy did while a program ran, from the counters of its session.
 
+use super::sessions::one_line;
 use crate::coverage::Program;
 use crate::failure::Failure;
 use crate::output;
 use crate::platform::Ended;
 use crate::wording;
-use portshim_policy::{Region, Scope};
+use portshim_policy::{MAX_GLOB, Region, Scope};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
@@ -117,7 +118,8 @@ impl Report {
         };
         let mut text = format!("portshim: {}: {end}\n", self.program);
         for rules in &self.rules {
-            let whom = rules.matches.as_deref().unwrap_or(if self.rules.len() > 1 { "others" } else { "scope" });
+            let others = if self.rules.len() > 1 { "others" } else { "scope" };
+            let whom = rules.matches.as_deref().map_or_else(|| others.to_owned(), |glob| one_line(glob, MAX_GLOB));
             text.push_str(&format!(
                 "  {whom:<12} {:>10} {:>10} {:>10} {:>10}\n",
                 "served", "exhausted", "refused", "peak"

@@ -35,7 +35,7 @@ pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
 
 /// When something was that is so old, as programs read it.
 pub(super) fn moment(age: Option<Duration>) -> Option<String> {
-    let then = SystemTime::now().checked_sub(age?)?;
+    let then = SystemTime::now().checked_sub(age?).filter(|then| *then >= SystemTime::UNIX_EPOCH)?;
     Some(format_rfc3339_seconds(then).to_string())
 }
 

@@ -15,7 +15,7 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>) -> String {
     let count = shown.processes.len();
     let processes = if count == 1 { "1 process".into() } else { format!("{count} processes") };
     let title = format!("session {}: ", shown.id);
-    let mut text = format!("{title}{}\n", one_line(&shown.command, WIDTH - title.len()));
+    let mut text = format!("{title}{}\n", one_line(&shown.command, WIDTH.saturating_sub(title.len())));
     text += &format!("started {}, {processes}\n", ago(age));
     for rules in &shown.rules {
         text.push('\n');
