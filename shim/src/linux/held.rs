@@ -50,7 +50,7 @@ static ENTERING: AtomicU32 = AtomicU32::new(0);
 
 /// This process's place in the session's table, taken at its first request.
 pub(crate) fn place(session: Session) -> Option<&'static Process> {
-    let process = sys::process();
+    let process = liveness::process();
     if PLACE_OF.load(Acquire) != process && !enter(session, process) {
         return None;
     }
@@ -85,7 +85,7 @@ fn enter(session: Session, process: u32) -> bool {
 
 /// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
 pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, port: u16) {
-    let hold = Hold { process: sys::process(), port, scopes, scope };
+    let hold = Hold { process: liveness::process(), port, scopes, scope };
     if port != 0 {
         hold.hints(session).for_each(|hint| hint.mark(port));
     }
@@ -139,6 +139,7 @@ pub(crate) fn pass(from: c_int, to: c_int) {
 fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);
     let hold = Hold::unpack(packed);
+    // A child of vfork(2) closes its own descriptors, and shares these cells with its parent.
     let Some(session) = session::get().filter(|_| hold.process == sys::process()) else { return };
     if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;

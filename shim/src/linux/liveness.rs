@@ -3,16 +3,37 @@
 
 use super::sys;
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::Owner;
 
 /// This process and the inode of its PID namespace, which a fork may change.
 static NAMESPACE: AtomicU64 = AtomicU64::new(0);
 static PARTED: AtomicBool = AtomicBool::new(false);
 
+/// This process's number, in memory that a forked child finds empty; null where there is no such memory.
+static NUMBER: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
+
 /// Looks where this process is, while /proc can surely be reached: it may confine itself to a folder later.
 pub(crate) fn look() {
     namespace(sys::process());
+    if let Ok(page) = sys::map_wiped_on_fork() {
+        NUMBER.store(page.cast(), Relaxed);
+    }
+}
+
+/// This process's number, mostly without asking. A child of vfork(2), which shares its parent's memory, is taken
+/// for its parent.
+pub(crate) fn process() -> u32 {
+    // SAFETY: null, or a page of zeroes that is never unmapped, for which any bytes are valid.
+    let Some(number) = (unsafe { NUMBER.load(Relaxed).as_ref() }) else { return sys::process() };
+    match number.load(Relaxed) {
+        0 => {
+            let process = sys::process();
+            number.store(process, Relaxed);
+            process
+        }
+        process => process,
+    }
 }
 
 /// This process, now.

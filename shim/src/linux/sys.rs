@@ -236,6 +236,19 @@ pub(crate) fn map_shared(fd: Option<c_int>, len: usize) -> Result<*mut u8> {
     unsafe { call!(mmap, 0, len, protection, flags, fd.unwrap_or(-1) as isize, 0).map(|at| at as *mut u8) }
 }
 
+/// Maps a page of zeroes that is this process's alone: in a forked child it is all zeroes again (madvise(2),
+/// MADV_WIPEONFORK, since Linux 4.14).
+pub(crate) fn map_wiped_on_fork() -> Result<*mut u8> {
+    const PAGE: usize = 4096;
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing; where the kernel does not know
+    // the advice, the page goes unused.
+    unsafe {
+        let at = call!(mmap, 0, PAGE, protection, flags, -1isize, 0)?;
+        call!(madvise, at, PAGE, libc::MADV_WIPEONFORK).map(|_| at as *mut u8)
+    }
+}
+
 /// Undoes [`map_shared`].
 ///
 /// # Safety
