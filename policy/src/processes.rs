@@ -94,7 +94,8 @@ fn owner((id, since): (u64, u64)) -> Owner {
 pub struct Processes {
     /// They lie in this many places from the first on, at most.
     end: AtomicU32,
-    _reserved: AtomicU32,
+    /// When it was last looked thoroughly for processes that are gone.
+    looked: AtomicU32,
     places: [Process; PROCESSES],
 }
 
@@ -134,17 +135,29 @@ impl Processes {
         Some(place)
     }
 
-    /// How many sockets hold a port that `scope` of these rules handed out, all processes together. Where
-    /// that is more than `most`, processes that are gone are looked for, and no longer counted.
-    pub fn held(&self, rules: u32, scope: Scope, most: u32, is_alive: impl Fn(&Owner) -> bool) -> u32 {
+    /// How many sockets hold a port that `scope` of the rules of `own` handed out, all processes together. Where
+    /// that is more than `most`, processes that are gone are looked for, and no longer counted: `exists` is asked about
+    /// each but `own`, and `is_alive`, which takes much longer, the first time in each moment, be it by whom it may.
+    pub fn held(
+        &self,
+        own: &Process,
+        scope: Scope,
+        most: u32,
+        moment: u32,
+        exists: impl Fn(&Owner) -> bool,
+        is_alive: impl Fn(&Owner) -> bool,
+    ) -> u32 {
+        let rules = own.rules.load(Relaxed);
         let under = || self.all().iter().filter(|place| place.rules.load(Relaxed) == rules);
         let count = |place: &Process| place.counts(scope).held.load(Relaxed);
         let sum = under().map(count).fold(0, u32::saturating_add);
         if sum <= most {
             return sum;
         }
-        for place in under().filter(|place| count(place) > 0) {
-            let left = place.id.load(Relaxed) == 0 || place.owner().is_some_and(|owner| !is_alive(&owner));
+        let thorough = self.looked.swap(moment, Relaxed) != moment;
+        for place in under().filter(|place| !core::ptr::eq(*place, own) && count(place) > 0) {
+            let is_gone = |owner| !exists(&owner) || thorough && !is_alive(&owner);
+            let left = place.id.load(Relaxed) == 0 || place.owner().is_some_and(is_gone);
             if left {
                 place.counts.iter().for_each(|counts| counts.held.store(0, Relaxed));
             }
@@ -194,9 +207,17 @@ mod tests {
             let place = region.processes.enter(&process(n), &[0; NAME], rules, |_| true).unwrap();
             place.counts(Scope::Udp4).held.store(held, Relaxed);
         }
-        let held = |most, dead| region.processes.held(0, Scope::Udp4, most, |owner| owner.process != dead);
-        assert_eq!(held(7, 1), 7);
-        assert_eq!(held(6, 1), 4);
-        assert_eq!(held(0, 0), 4);
+        let own = region.processes.enter(&process(4), &[0; NAME], 0, |_| true).unwrap();
+        own.counts(Scope::Udp4).held.store(5, Relaxed);
+        let held = |most, moment, missing: u32, dead: u32| {
+            let exists = |owner: &Owner| owner.process != missing;
+            let is_alive = |owner: &Owner| owner.process != 4 && owner.process != dead;
+            region.processes.held(own, Scope::Udp4, most, moment, exists, is_alive)
+        };
+        assert_eq!(held(12, 1, 1, 0), 12);
+        assert_eq!(held(11, 1, 1, 0), 9);
+        // One look a moment finds those that exist, and are dead; nobody doubts that it lives itself.
+        assert_eq!(held(0, 1, 0, 2), 9);
+        assert_eq!(held(0, 2, 0, 2), 5);
     }
 }

@@ -42,7 +42,10 @@ fn reads(region: &Region, pick: usize) {
     for scope in Scope::ALL {
         let port = (pick % 65536) as u16;
         let _ = (region.ledger.withholds(port, scope.into()), region.ledger.blocker(port, ScopeSet::ALL, |_| false));
-        let _ = region.processes.held(pick as u32 % 3, scope, 100, |owner| owner.process % 2 == 0);
+        if let Some(own) = region.processes.all().get(pick % 3) {
+            let (moment, exists) = (pick as u32, |owner: &Owner| owner.process != 1);
+            let _ = region.processes.held(own, scope, 100, moment, exists, |owner| owner.process != 2);
+        }
     }
     for rules in region.all_rules() {
         let (_, length) = rules.glob();

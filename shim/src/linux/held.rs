@@ -103,7 +103,8 @@ pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, 
     place.counts(scope).held.fetch_add(1, Relaxed);
     let high = &session.rules.live(scope).high;
     let most = high.load(Relaxed);
-    let held = session.region.processes.held(place.rules.load(Relaxed), scope, most, liveness::is_alive);
+    let moment = sys::ticks() as u32;
+    let held = session.region.processes.held(place, scope, most, moment, liveness::may_be_alive, liveness::is_alive);
     if held > most {
         high.fetch_max(held, Relaxed);
     }
@@ -128,10 +129,13 @@ pub(crate) fn release_all(first: u32, last: u32) {
 /// `to` is the same socket as `from` from now on, and is taken to be the one that will be kept.
 pub(crate) fn pass(from: c_int, to: c_int) {
     release(to);
-    if let (Some(from), Some(to)) = (CELLS.get(from as usize), CELLS.get(to as usize))
-        && from.load(Relaxed) != 0
-    {
-        to.store(from.swap(0, Relaxed), Relaxed);
+    if let (Some(from), Some(to)) = (CELLS.get(from as usize), CELLS.get(to as usize)) {
+        let packed = from.load(Relaxed);
+        // A process that shares its parent's memory (vfork) leaves the parent's sockets where they are.
+        let is_ours = packed != 0 && Hold::unpack(packed).process == sys::process();
+        if is_ours && from.compare_exchange(packed, 0, Relaxed, Relaxed).is_ok() {
+            to.store(packed, Relaxed);
+        }
     }
 }
 

@@ -73,6 +73,11 @@ pub(crate) fn is_alive(owner: &Owner) -> bool {
     sys::is_alive(owner.process) && runs(owner.process, me).is_none_or(|since| since.is_some_and(|s| s <= owner.since))
 }
 
+/// As [`is_alive`], in one system call: one that has ended, and that nobody has asked how, may be alive.
+pub(crate) fn may_be_alive(owner: &Owner) -> bool {
+    owner.namespace != namespace(sys::process()) || sys::is_alive(owner.process)
+}
+
 /// When a process started, in hundredths of a second since boot: `Some(None)` where it has ended and nobody has
 /// asked how, `None` where /proc does not say, or is that of another PID namespace than `me` has its number in.
 fn runs(process: u32, me: u32) -> Option<Option<u64>> {

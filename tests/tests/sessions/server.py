@@ -7,6 +7,7 @@
     own reserve 1030 1039   a child that reserves (or blocks) these ports; its process number
     mine reserve 1030 1039   the same by itself
     unshare   a child in a network of its own, with one UDP socket on port 0; its process number
+    spawn     another program, which gets the last socket as its standard input; its exit status
     go on     another thread goes on, and the first one ends
     close     closes every socket
 """
@@ -16,6 +17,7 @@ import errno
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 
@@ -87,6 +89,8 @@ def serve():
 def obey(words):
     if words[0] == "wait":
         said = wait()
+    elif words[0] == "spawn":
+        said = subprocess.run(["true"], stdin=held[-1]).returncode
     elif words[0] == "mine":
         said = enter(*words[1:])
     elif words[0] == "go":

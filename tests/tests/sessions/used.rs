@@ -123,6 +123,18 @@ fn a_socket_of_two_processes_is_both_of_theirs_and_one_port() {
     });
 }
 
+/// A child on its way to another program has its parent's memory, where it closes and copies nothing of its own.
+#[test]
+fn what_a_child_copies_is_still_its_parents_to_close() {
+    private(|| {
+        let mut server = Server::run(&["--range", "20000-20009", "--select", "sequential"]);
+        for port in ["20000", "20001", "20002"] {
+            assert_eq!(server.all_told(&["tcp 0", "spawn", "close"]), [port, "0", "closed"]);
+        }
+        assert_eq!(json(&["status", "--json"], "it['rules'][0]['scopes'][0]['peak']"), "1");
+    });
+}
+
 /// A process of the session in a network of its own: seen from inside that network, and, where nobody is let
 /// in, by its tables.
 #[test]
