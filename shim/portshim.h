@@ -7,8 +7,9 @@
  *   reserve   never hand these ports out; a bind to one of them by its number still succeeds
  *   block     let nobody else bind these ports at all; this process itself may bind inside its block
  *
- * What a process entered goes when it lifts it, and when it ends, however it ends; it stays when the process
- * executes another program. A child that it forks owns nothing.
+ * What a process entered goes when it lifts it, and when it ends, however it ends; in a session of `portshim run`
+ * it stays when the process executes another program. A child that it forks owns nothing. Where PORTSHIM_POLICY
+ * alone loads the library (`portshim env`), what is entered holds for this program and the children that it forks.
  *
  * One binary works with and without portshim: each function looks the library's own up, in whatever way the
  * program was linked. Without the library it fails with ENOSYS. There is nothing to link with, but for dlsym,
@@ -27,7 +28,8 @@
  *   EINVAL      a port is 0 or above 65535, the range is reversed, the scopes are none, or there is no such act
  *   ERANGE      the policy's port model does not allow this for these ports; portshim_rule() tells why
  *   EADDRINUSE  a socket of some process is bound inside (blocking, and reserving under windows-vista)
- *   EEXIST      the ports meet another entry, under a model that keeps them apart (windows-vista)
+ *   EEXIST      the ports meet another entry, or what the policy itself keeps back, under a model that keeps
+ *               them apart (windows-vista)
  *   ENOSPC      the session holds 1024 entries already
  *   ENOENT      this process has no such entry to lift
  *   EBUSY       another process has been writing for a second

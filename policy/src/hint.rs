@@ -71,7 +71,7 @@ impl Hints {
     pub fn believe(&self, index: usize, bits: u64) {
         for hint in &self.hints {
             let before = hint.words[index % WORDS].swap(bits, Relaxed);
-            let count = hint.count.load(Relaxed) + bits.count_ones();
+            let count = hint.count.load(Relaxed).saturating_add(bits.count_ones());
             hint.count.store(count.saturating_sub(before.count_ones()), Relaxed);
         }
     }

@@ -208,6 +208,12 @@ fn windows_since_vista_keeps_reservations_apart() {
     let used = writer(&region).enter(Act::Reserve, range(51000, 51009), ScopeSet::ALL, A, |_, _| Ok(Some(51001)));
     assert!(matches!(used, Err(Refusal::InUse(51001))));
     assert_eq!(region.ledger.entries().count(), 2);
+    // What the policy itself keeps back is an exclusion like others.
+    region.all_rules()[0].scope(Scope::Udp6).reserved.insert(range(60000, 60009));
+    for (name, expected) in [("udp", Some(60009)), ("tcp", None)] {
+        let entered = writer(&region).enter(Act::Block, range(60009, 60010), scopes(name), A, |_, _| Ok(None));
+        assert_eq!(entered.err().map(|e| if let Refusal::Kept(port) = e { port } else { 0 }), expected, "{name}");
+    }
 }
 
 #[test]

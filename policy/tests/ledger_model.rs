@@ -176,6 +176,7 @@ fn kind(refusal: &Refusal) -> String {
         Refusal::InUse(_) => "in use",
         Refusal::Untold => "untold",
         Refusal::Meets(_) => "meets",
+        Refusal::Kept(_) => "kept",
         Refusal::Full => "full",
         Refusal::Missing => "missing",
     }

@@ -160,6 +160,7 @@ pub(super) fn explain(session: &LiveSession, region: &Region, act: Act, wanted: 
             wording::illegal_change(act, wanted, &rule, &legal)
         }
         Refusal::Meets(other) => wording::meets(act, wanted, &other, region.legal().preset.apart),
+        Refusal::Kept(port) => wording::kept_by_policy(act, wanted, port, region.legal().preset.apart),
         Refusal::Full => wording::ledger_full(act, wanted),
         Refusal::Untold => wording::unseen_sockets("it has no sock_diag, and no tables that can be read"),
     }

@@ -158,7 +158,7 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     }
     let failure = explain(&session, region, Act::Reserve, Wanted { range, scopes: ScopeSet::from(scope) }, refusal);
     match refusal {
-        Refusal::InUse(_) | Refusal::Meets(_) => Ok(Some((netsh::IN_USE, failure))),
+        Refusal::InUse(_) | Refusal::Meets(_) | Refusal::Kept(_) => Ok(Some((netsh::IN_USE, failure))),
         Refusal::Illegal(_) | Refusal::Full | Refusal::Untold | Refusal::Missing => Err(failure),
     }
 }

@@ -154,6 +154,12 @@ pub(crate) fn meets(act: Act, wanted: Wanted, other: &Entry, source: Option<&str
     Failure::new(problem, format!("under this model entries keep apart{source}: name other ports, or lift that one"))
 }
 
+pub(crate) fn kept_by_policy(act: Act, wanted: Wanted, port: u16, source: Option<&str>) -> Failure {
+    let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
+    let problem = format!("{}: the policy itself reserves or blocks port {port}", cannot_be(act, wanted));
+    Failure::new(problem, format!("under this model entries keep apart{source}: name other ports"))
+}
+
 pub(crate) fn ledger_full(act: Act, wanted: Wanted) -> Failure {
     Failure::new(
         format!("{}: the ledger is full, it holds {} entries", cannot_be(act, wanted), portshim_policy::ENTRIES),

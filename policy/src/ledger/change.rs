@@ -2,7 +2,7 @@
 
 use super::{ENTRIES, Entry, Ledger, Owner, Slot};
 use crate::legal::{Act, LegalRule};
-use crate::{PortRange, Region, Scope, ScopeSet};
+use crate::{PortRange, Region, Scope, ScopeSet, SharedScope};
 use core::fmt;
 use core::sync::atomic::{Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
@@ -47,6 +47,8 @@ pub enum Refusal {
     Untold,
     /// The model keeps reservations apart, and these ports meet this entry.
     Meets(Entry),
+    /// The model keeps reservations apart, and the policy itself reserves or blocks this port.
+    Kept(u16),
     /// There is no room for another entry.
     Full,
     /// There is no such entry.
@@ -63,6 +65,7 @@ impl fmt::Display for Refusal {
                 let word = if entry.act == Act::Reserve { "reserved" } else { "blocked" };
                 write!(f, "{} is {word} already", entry.range)
             }
+            Self::Kept(port) => write!(f, "the policy itself reserves or blocks port {port}"),
             Self::Full => write!(f, "the ledger is full: it holds {ENTRIES} entries"),
             Self::Missing => f.write_str("there is no such entry"),
         }
@@ -77,7 +80,8 @@ impl<'a> Change<'a> {
         let word = &region.ledger.turn;
         if let Err(other) = word.compare_exchange(0, turn, AcqRel, Acquire) {
             let holder = Owner { process: other as u32, namespace: (other >> 32) as u32, since: u64::MAX };
-            if is_alive(&holder) || word.compare_exchange(other, turn, AcqRel, Acquire).is_err() {
+            // Its own number: the one that had it before is gone, for a thread has one turn at a time.
+            if other != turn && is_alive(&holder) || word.compare_exchange(other, turn, AcqRel, Acquire).is_err() {
                 return None;
             }
         }
@@ -113,6 +117,9 @@ impl<'a> Change<'a> {
         if apart && let Some(other) = self.ledger().entries().find(meets) {
             return Err(Refusal::Meets(other));
         }
+        if apart && let Some(port) = self.kept_by_policy(range, scopes) {
+            return Err(Refusal::Kept(port));
+        }
         let slots = &self.ledger().slots;
         let free = slots.iter().find(|slot| slot.ports().range().is_none()).ok_or(Refusal::Full)?;
         let number = self.ledger().next.fetch_add(1, Relaxed);
@@ -131,6 +138,15 @@ impl<'a> Change<'a> {
             }
             None => Ok(entry),
         }
+    }
+
+    /// A port of the range that the policy itself reserves or blocks, for all programs or for some.
+    fn kept_by_policy(&self, range: PortRange, scopes: ScopeSet) -> Option<u16> {
+        let kept = |port: &u16| {
+            let by = |shared: &SharedScope| shared.reserved.contains(*port) || shared.blocked.contains(*port);
+            self.region.all_rules().iter().any(|rules| scopes.iter().any(|scope| by(rules.scope(scope))))
+        };
+        (range.first()..=range.last()).find(kept)
     }
 
     /// Makes `range` the dynamic ports of `scope`, for all programs but those whose `[[process]]` gives them

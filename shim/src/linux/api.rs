@@ -157,7 +157,7 @@ fn number(refusal: Refusal) -> c_int {
         Refusal::Illegal(_) => libc::ERANGE,
         Refusal::InUse(_) => libc::EADDRINUSE,
         Refusal::Untold => libc::EOPNOTSUPP,
-        Refusal::Meets(_) => libc::EEXIST,
+        Refusal::Meets(_) | Refusal::Kept(_) => libc::EEXIST,
         Refusal::Full => libc::ENOSPC,
         Refusal::Missing => libc::ENOENT,
     }
