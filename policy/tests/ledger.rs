@@ -293,7 +293,7 @@ fn a_dynamic_range_is_replaced_for_those_who_share_it() {
     let (old, own) = (range(50000, 50999), range(20000, 20009));
     let region = Region::boxed(&[rules(Some("java"), own), rules(Some("curl"), old), rules(None, old)]);
     let revision = region.all_rules()[2].revision();
-    writer(&region).set_dynamic(Scope::Tcp4, range(10000, 10999));
+    assert_eq!(writer(&region).set_dynamic(Scope::Tcp4, range(10000, 10999)), 1, "that of java");
     let count = |name: &str, scope| {
         let rules = region.rules_for(&[name.as_bytes()]).unwrap();
         let view = View::new(rules, &region.ledger, scope, false, PortRange::ALL);

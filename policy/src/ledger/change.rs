@@ -150,15 +150,19 @@ impl<'a> Change<'a> {
     }
 
     /// Makes `range` the dynamic ports of `scope`, for all programs but those whose `[[process]]` gives them
-    /// others.
-    pub fn set_dynamic(&self, scope: Scope, range: PortRange) {
-        let Some((general, special)) = self.region.all_rules().split_last() else { return };
+    /// others: says how many of these rules were left as they are.
+    pub fn set_dynamic(&self, scope: Scope, range: PortRange) -> usize {
+        let Some((general, special)) = self.region.all_rules().split_last() else { return 0 };
+        let mut left = 0;
         for rules in special {
             if rules.scope(scope).dynamic.equals(&general.scope(scope).dynamic) {
                 rules.replace_dynamic(scope, range);
+            } else {
+                left += 1;
             }
         }
         general.replace_dynamic(scope, range);
+        left
     }
 
     /// Whether all ports of the range are ones that the policy itself would hand out: a policy may have
