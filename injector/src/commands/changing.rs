@@ -1,6 +1,6 @@
 //! `portshim reserve`, `unreserve`, `block` and `unblock`: the ledger of a live session.
 
-use super::ports::spec;
+use super::ports::{allowed, spec};
 use super::sessions::chosen;
 use crate::cli::Ports;
 use crate::failure::Failure;
@@ -8,7 +8,9 @@ use crate::output;
 use crate::platform::{self, LiveSession, Socket};
 use crate::wording::{self, Bound};
 use portshim_policy::spec::Spec;
-use portshim_policy::{Act, Change, Entry, Lift, Owner, PortRange, Refusal, Region, ScopeSet, Untold, Whose};
+use portshim_policy::{
+    Act, Change, Entry, Lift, Owner, PortRange, Refusal, Region, Rules, Scope, ScopeSet, Untold, Whose,
+};
 use std::thread;
 use std::time::Duration;
 
@@ -70,6 +72,7 @@ fn all_or_nothing(
         (done, None)
     };
     let explained = |(wanted, refusal)| explain(&session, region, act, wanted, refusal);
+    let before = bare(region);
     let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
     if wanted.len() > 1 {
         // Whether all of it can be had is seen on a copy, while nobody else may write.
@@ -89,7 +92,27 @@ fn all_or_nothing(
         }
         return Err(explained(refused));
     }
-    if session.lives() { Ok(done) } else { Err(wording::session_ended(&session)) }
+    if !session.lives() {
+        return Err(wording::session_ended(&session));
+    }
+    for ((programs, scopes), (_, had)) in bare(region).iter().zip(before) {
+        let taken: Vec<_> = scopes.iter().filter(|scope| !had.contains(*scope)).collect();
+        if !taken.is_empty() {
+            output::complain(&wording::nothing_left(act, programs, taken.into_iter().collect()));
+        }
+    }
+    Ok(done)
+}
+
+/// The scopes that have no port to hand out, for each of the policy's rules; these by the glob over the programs
+/// that they are for, which is empty for all others.
+fn bare(region: &Region) -> Vec<(String, ScopeSet)> {
+    let of = |rules: &Rules| {
+        let (glob, len) = rules.glob();
+        let scopes = Scope::ALL.into_iter().filter(|scope| allowed(region, rules, *scope).is_empty());
+        (String::from_utf8_lossy(&glob[..len]).into_owned(), scopes.collect())
+    };
+    region.all_rules().iter().map(of).collect()
 }
 
 /// Whether the holder of the turn is asked about, rather than the owner of an entry: on a copy nobody writes.

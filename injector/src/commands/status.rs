@@ -50,16 +50,18 @@ struct ShownRules {
 #[derive(Serialize)]
 struct ShownScope {
     scope: &'static str,
-    /// The ports that may be handed out, and how many they are.
+    /// The dynamic ports, reserved and blocked ones included.
+    dynamic: String,
+    /// Those of them that may be handed out, and how many they are.
     ports: String,
     allowed: u32,
-    /// How many of them any socket holds, of this session or not.
+    /// How many of the dynamic ports any socket holds, of this session or not.
     in_use: u32,
     /// How many of them processes of this session hold.
     by_session: u32,
     /// On how many of those in use there is nothing but connections in TIME_WAIT.
     time_wait: u32,
-    /// How many no socket holds.
+    /// How many of those that may be handed out no socket holds.
     free: u32,
     /// The most sockets that have held a port handed out here at once.
     peak: u32,
@@ -174,7 +176,9 @@ impl ShownScope {
     fn new(region: &Region, rules: &Rules, scope: Scope, usage: &Usage) -> Self {
         let ports = allowed(region, rules, scope);
         let live = rules.live(scope);
-        let of = |held: &PortSet| usage::common(&ports, held);
+        // What was handed out before it was reserved is in use all the same.
+        let dynamic = set(&rules.scope(scope).dynamic);
+        let of = |held: &PortSet| usage::common(&dynamic, held);
         let (open, any) = (of(usage.open(scope)), of(usage.any(scope)));
         Self {
             scope: scope.name(),
@@ -182,12 +186,13 @@ impl ShownScope {
             in_use: any,
             by_session: of(usage.by_session(scope)),
             time_wait: any - open,
-            free: ports.len() - any,
+            free: ports.len() - usage::common(&ports, usage.any(scope)),
             peak: live.high.load(Relaxed),
             served: live.served.load(Relaxed),
             exhausted: live.exhausted.load(Relaxed),
             refused: live.refused.load(Relaxed),
             ports: ports.to_string(),
+            dynamic: dynamic.to_string(),
         }
     }
 }

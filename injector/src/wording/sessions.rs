@@ -121,6 +121,13 @@ pub(crate) fn done_in_part(done: &[Entry]) -> String {
     message("warning", &format!("this was done before the next was refused: {}", done.join(" ")), "")
 }
 
+/// What is said where the last port of a scope has been taken; `programs` is a glob, empty for all others.
+pub(crate) fn nothing_left(act: Act, programs: &str, scopes: ScopeSet) -> String {
+    let who = if programs.is_empty() { String::new() } else { format!(" to {}", programs.escape_debug()) };
+    let problem = format!("no port is left to hand out{who} ({scopes}): whoever asks for any gets none");
+    message("warning", &problem, &format!("`portshim un{}` lifts what was {}", verb(act), done(act)))
+}
+
 fn cannot_be(act: Act, wanted: Wanted) -> String {
     format!("{} cannot be {}", ports(wanted.range, wanted.scopes), done(act))
 }

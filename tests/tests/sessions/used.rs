@@ -21,7 +21,7 @@ fn a_picture_of_it_all() {
         assert_eq!(did, ["20000", "20001", "20002", "20000", "8080", "EACCES"]);
         let text = told(&["status"]);
         let (title, rest) = text.split_once('\n').expect("lines");
-        assert!(title.starts_with(&format!("session {}: ", server.id())) && title.ends_with("server.py"), "{title}");
+        assert!(title.starts_with(&format!("session {}: ", server.id())) && title.contains("python3"), "{title}");
         let (started, rest) = rest.split_once('\n').expect("lines");
         assert!(started.starts_with("started ") && started.ends_with("s ago, 1 process"), "{started}");
         let id = server.id();
@@ -74,6 +74,43 @@ fn programs_with_rules_of_their_own_are_told_apart() {
         assert!(text.contains("\nfor python*\n") && text.contains("\nfor all other programs\n"), "{text}");
         let ps = told(&["ps"]);
         assert!(ps.contains("20000-20004 +1 [[process]]"), "{ps}");
+        // What is reserved since is for all of them, and stands apart.
+        assert!(!text.contains("for all programs"), "{text}");
+        told(&["reserve", "30005/udp"]);
+        let text = told(&["status"]);
+        let live =
+            "\nfor all programs, since the session began\n\nreserved  30005/udp                     the command line\n";
+        assert!(text.contains(live), "{text}");
+    });
+}
+
+/// A range that is full does not look idle because it has been reserved meanwhile.
+#[test]
+fn ports_that_are_reserved_meanwhile_are_in_use_as_before() {
+    private(|| {
+        let mut server = Server::run(&["--range", "20000-20001/udp", "--range", "20000-20009/tcp"]);
+        assert_eq!(server.all_told(&["udp 0", "udp 0"]).len(), 2);
+        assert_eq!(counts(2), "[2, 2, 0, 0]");
+        let output = portshim(["reserve", "20000/udp"]).output().expect("it runs");
+        assert!(output.status.success() && output.stderr.is_empty(), "{}", portshim_tests::said(&output));
+        assert_eq!(counts(2), "[2, 2, 0, 0]");
+        let output = portshim(["reserve", "20001/udp", "20000-20005"]).output().expect("it runs");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "warning: no port is left to hand out (udp): whoever asks for any gets none\n\
+             help:    `portshim unreserve` lifts what was reserved\n"
+        );
+        assert!(output.status.success(), "{}", portshim_tests::said(&output));
+        assert_eq!(counts(2), "[2, 2, 0, 0]");
+        let text = told(&["status"]);
+        assert!(
+            text.contains("\nudp4 udp6: nothing left to hand out: all of 20000-20001 is reserved or blocked\n"),
+            "{text}"
+        );
+        assert!(text.contains("  udp4 ████████████████████        2     2          0      0 "), "{text}");
+        // Said once, of whoever took the last.
+        let output = portshim(["block", "20006/udp"]).output().expect("it runs");
+        assert!(output.status.success() && output.stderr.is_empty(), "{}", portshim_tests::said(&output));
     });
 }
 

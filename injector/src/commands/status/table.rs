@@ -32,7 +32,10 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>) -> String {
     // Where there are no programs apart, all that is kept back stands together.
     text += &match shown.rules.as_slice() {
         [all] => kept_back(&[&all.reserved, &shown.reserved], &[&all.blocked, &shown.blocked]),
-        _ => kept_back(&[&shown.reserved], &[&shown.blocked]),
+        _ => match kept_back(&[&shown.reserved], &[&shown.blocked]) {
+            nothing if nothing.is_empty() => nothing,
+            live => format!("\nfor all programs, since the session began\n{live}"),
+        },
     };
     text + &uses(&shown.processes)
 }
@@ -42,10 +45,16 @@ fn one(rules: &ShownRules) -> String {
     // Scopes with the same ports stand together.
     let mut rest: Vec<_> = rules.scopes.iter().collect();
     while let Some(first) = rest.first().copied() {
-        let (together, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|scope| scope.ports == first.ports);
+        let (together, others): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|scope| (&scope.ports, &scope.dynamic) == (&first.ports, &first.dynamic));
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
-        let count = if first.allowed == 1 { "1 port".into() } else { format!("{} ports", first.allowed) };
-        text += &cut(&format!("\n{}: {count} to hand out: {}", names.join(" "), first.ports), WIDTH);
+        let what = match first.allowed {
+            0 => format!("nothing left to hand out: all of {} is reserved or blocked", first.dynamic),
+            1 => format!("1 port to hand out: {}", first.ports),
+            ports => format!("{ports} ports to hand out: {}", first.ports),
+        };
+        text += "\n";
+        text += &cut(&format!("{}: {what}", names.join(" ")), WIDTH);
         text += &format!(
             "\n  {:<26}{:>8}{:>6}{:>11}{:>7}{:>7}{:>9}{:>11}{:>9}\n",
             "", "in use", "own", "TIME_WAIT", "free", "peak", "served", "exhausted", "refused"
