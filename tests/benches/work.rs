@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Where connections and datagrams go: a port outside every range.
 const DESTINATION: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 700);
+/// Calls that are timed together.
+const PORTION: u32 = 50;
 const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
 
 /// Carries out one task; or, without one, a task for each line of the input, until it ends.
@@ -205,22 +207,24 @@ impl Worker {
 
     fn ask(&mut self, kind: Kind, most: u32, within: Duration) -> Result<Answer> {
         self.listen(kind)?;
-        let (mut calls, mut took) = (0, Duration::ZERO);
+        let mut each = Vec::with_capacity(most as usize);
         let start = Instant::now();
-        while calls < u64::from(most) && (calls == 0 || start.elapsed() < within) {
+        while each.len() < most as usize && (each.is_empty() || start.elapsed() < within) {
             let socket = calls::socket(kind)?;
             let since = Instant::now();
             self.choose(kind, &socket)?;
-            took += since.elapsed();
-            calls += 1;
+            each.push(since.elapsed());
             if kind == Kind::TcpConnect {
                 calls::reset_on_close(&socket)?;
             }
         }
-        if self.held.len() == 0 {
-            self.forget_connections();
+        if self.held.len() > 0 || self.strangers.is_some() {
+            return Ok(took_for(each.len() as u64, each.iter().sum()));
         }
-        Ok(took_for(calls, took))
+        // Nothing is held, so all calls cost the same.
+        self.forget_connections();
+        let portions = each.chunks(PORTION as usize).map(|few| few.iter().sum::<Duration>() / few.len() as u32);
+        Ok(median(portions.map(|call| call * PORTION).collect()))
     }
 
     /// Ends the connections in the listener's queue: it would run full.
@@ -268,7 +272,6 @@ fn take(kind: Kind, socket: &OwnedFd, port: u16, any: libc::sockaddr_in, to: &li
 /// the process falls into few of them.
 #[inline]
 fn undisturbed(times: u32, call: impl Fn() -> Result<()>) -> Result<Answer> {
-    const PORTION: u32 = 50;
     let mut portions = Vec::with_capacity((times / PORTION + 1) as usize);
     let mut left = times;
     while left > 0 {
@@ -283,9 +286,13 @@ fn undisturbed(times: u32, call: impl Fn() -> Result<()>) -> Result<Answer> {
         }
         left -= portion;
     }
+    Ok(median(portions))
+}
+
+/// Of portions.
+fn median(mut portions: Vec<Duration>) -> Answer {
     let middle = portions.len() / 2;
-    let (_, median, _) = portions.select_nth_unstable(middle);
-    Ok(took_for(u64::from(PORTION), *median))
+    took_for(u64::from(PORTION), *portions.select_nth_unstable(middle).1)
 }
 
 fn open(kind: Kind, times: u32) -> Result<Answer> {
