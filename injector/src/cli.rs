@@ -79,8 +79,9 @@ pub(crate) enum Command {
     Reserve(Ports),
     /// Lift reservations in a live session
     ///
-    /// Each SPEC lifts the oldest reservation that holds all of its ports, and lifts it whole: what was
-    /// lifted is printed. What the policy itself reserves stays.
+    /// Each SPEC lifts the oldest reservation that holds all of its ports, in all of its scopes, and lifts it
+    /// whole: 5310/udp one of 5300-5399 for TCP and UDP, too. What was lifted is printed. What the policy
+    /// itself reserves stays.
     #[command(after_help = examples::UNRESERVE)]
     Unreserve(Ports),
     /// Block ports in a live session: none of its programs can bind one from now on
@@ -92,8 +93,9 @@ pub(crate) enum Command {
     Block(Ports),
     /// Lift blocks in a live session
     ///
-    /// Each SPEC lifts the oldest block that begins with its first port, and lifts it whole: what was lifted
-    /// is printed. What the policy itself blocks stays.
+    /// Each SPEC lifts the oldest block that begins with its first port, in all of its scopes, and lifts it
+    /// whole: 9000/udp one of 9000-9010 for TCP and UDP, too. What was lifted is printed. What the policy
+    /// itself blocks stays.
     #[command(after_help = examples::UNBLOCK)]
     Unblock(Ports),
     /// Take netsh's own command lines about ports, and answer as netsh does

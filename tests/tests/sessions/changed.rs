@@ -52,6 +52,25 @@ fn a_scope_of_its_own() {
     });
 }
 
+/// As the help says.
+#[test]
+fn what_is_lifted_is_lifted_whole_in_every_scope() {
+    private(|| {
+        let mut server = Server::run(&SP1);
+        told(&["reserve", "1025-1099"]);
+        told(&["block", "9000-9010"]);
+        assert_eq!(server.all_told(&["tcp 0", "tcp 9001"]), ["1100", "EACCES"]);
+        assert_eq!(told(&["unreserve", "1030/udp"]), "1025-1099\n");
+        assert_eq!(told(&["unblock", "9000/udp"]), "9000-9010\n");
+        assert_eq!(json(&["status", "--json"], "it['reserved'] + it['blocked']"), "[]");
+        assert_eq!(server.told("tcp 9001"), "9001");
+        for (command, example) in [("unreserve", "5310/udp"), ("unblock", "9000/udp")] {
+            let help = told(&[command, "--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(help.contains(&format!("lifts it whole: {example} one of")), "{help}");
+        }
+    });
+}
+
 /// The owner is a process, by the C interface; what is killed here is not the server that obeys.
 #[test]
 fn the_death_of_an_owner_lifts_what_it_entered() {
