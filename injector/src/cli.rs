@@ -262,6 +262,9 @@ pub(crate) struct Status {
     /// For programs to read
     #[arg(long)]
     pub(crate) json: bool,
+    /// List every port, however many lines that takes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 /// `portshim reserve`, `unreserve`, `block` and `unblock`.

@@ -1,7 +1,7 @@
 //! `portshim ps`: the live sessions.
 
 use super::ports::{allowed, grouped, spec};
-use super::sessions::{ShownProcess, ago, cut, moment, one_line};
+use super::sessions::{ShownProcess, ago, cut, moment, one_line, width};
 use crate::cli::Ps;
 use crate::failure::Failure;
 use crate::platform::LiveSession;
@@ -9,9 +9,7 @@ use crate::{output, wording};
 use portshim_policy::{Region, Scope};
 use serde::Serialize;
 
-/// How wide a line may become, in characters.
-const WIDTH: usize = 100;
-/// How much of it the ports may take.
+/// How much of a line the ports may take, in characters.
 const PORTS: usize = 32;
 
 /// One session, for programs to read.
@@ -44,12 +42,12 @@ pub(super) fn ps(args: &Ps) -> Result<u8, Failure> {
         output::complain(&wording::nothing_lives());
         return Ok(0);
     }
-    output::print(&table(&shown, args.verbose)).map(|()| 0)
+    output::print(&table(&shown, args.verbose, width())).map(|()| 0)
 }
 
 /// The sessions as they are listed.
-pub(super) fn listed(sessions: &[LiveSession]) -> String {
-    table(&sessions.iter().map(Shown::new).collect::<Vec<_>>(), false)
+pub(super) fn listed(sessions: &[LiveSession], width: usize) -> String {
+    table(&sessions.iter().map(Shown::new).collect::<Vec<_>>(), false, width)
 }
 
 impl Shown {
@@ -71,13 +69,17 @@ impl Shown {
         }
     }
 
-    fn policy(&self) -> String {
-        let Some(ports) = &self.ports else { return "cannot be read".into() };
+    /// In at most so many characters.
+    fn policy(&self, width: usize) -> String {
+        let Some(ports) = &self.ports else { return cut("cannot be read", width) };
         let besides = match self.process_rules {
             0 => String::new(),
             rules => format!(" +{rules} [[process]]"),
         };
-        abridged(ports, PORTS - besides.len()) + &besides
+        match width.checked_sub(besides.len()) {
+            Some(left @ 8..) => abridged(ports, left) + &besides,
+            _ => abridged(ports, width),
+        }
     }
 }
 
@@ -104,15 +106,18 @@ fn ports(region: &Region) -> Vec<String> {
     grouped(scopes).into_iter().map(|(ports, scopes)| spec(&ports, scopes)).collect()
 }
 
-fn table(sessions: &[Shown], verbose: bool) -> String {
+fn table(sessions: &[Shown], verbose: bool, width: usize) -> String {
     let widest = |of: &dyn Fn(&Shown) -> usize| sessions.iter().map(of).max().unwrap_or(0);
     let (id, age) = (widest(&|s| s.id.len()).max(2), widest(&|s| s.age.len()).max(7));
-    let ports = widest(&|s| s.policy().chars().count()).max(5);
+    let left = width.saturating_sub(id + age + 17);
+    // In a narrow terminal the program has as much as the ports.
+    let room = PORTS.min(left / 2).max("cannot be read".len());
+    let ports = widest(&|s| s.policy(room).chars().count()).max(5);
     let mut text = format!("{:<id$}  {:<age$}  processes  {:<ports$}  program\n", "id", "started", "ports");
-    let left = WIDTH.saturating_sub(id + age + ports + 17);
+    let left = left.saturating_sub(ports).max("program".len());
     for shown in sessions {
         let width = if verbose { usize::MAX } else { left };
-        let (policy, program) = (shown.policy(), one_line(&shown.command, width));
+        let (policy, program) = (shown.policy(room), one_line(&shown.command, width));
         let count = shown.processes.len();
         text += &format!("{:<id$}  {:<age$}  {count:>9}  {policy:<ports$}  {program}\n", shown.id, shown.age);
         if verbose {

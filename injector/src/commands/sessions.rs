@@ -6,7 +6,9 @@ use crate::platform::{self, LiveSession, Process};
 use crate::wording;
 use humantime::{format_duration, format_rfc3339_seconds};
 use serde::Serialize;
+use std::io::stdout;
 use std::time::{Duration, SystemTime};
+use terminal_size::terminal_size_of;
 
 /// The session that is named by its ID, its file's name or one of its processes; without a name, the only one, or
 /// the only one that can be read.
@@ -21,7 +23,7 @@ pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
             ([], 1) => Ok(sessions.swap_remove(0)),
             (readable, _) => {
                 let such = readable.first().map(|at| sessions[*at].id.as_str());
-                Err(wording::several_sessions(sessions.len(), &listed(&sessions), such))
+                Err(wording::several_sessions(sessions.len(), &listed(&sessions, width() - wording::INDENT), such))
             }
         };
     };
@@ -66,6 +68,30 @@ impl From<&Process> for ShownProcess {
 pub(super) fn one_line(text: &str, width: usize) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     cut(&text.chars().map(escape).collect::<String>(), width)
+}
+
+/// How wide a line may become, in characters: as COLUMNS says, else as the terminal is, else as is usual.
+pub(super) fn width() -> usize {
+    const USUAL: usize = 100;
+    const NARROWEST: usize = 60;
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    let terminal = || terminal_size_of(stdout()).map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0);
+    said.or_else(terminal).unwrap_or(USUAL).max(NARROWEST)
+}
+
+/// A list of ports, broken into lines of at most `width` characters after its commas and spaces.
+pub(super) fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in text.split_inclusive([',', ' ']) {
+        let room = lines.last().is_some_and(|line| line.is_empty() || line.len() + part.trim_end().len() <= width);
+        if !room {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(part);
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// At most `width` characters of a text.

@@ -113,7 +113,7 @@ pub(super) fn status(args: &Status) -> Result<u8, Failure> {
     let region = session.snapshot().map_err(|why| wording::unreadable_session(&session, &why))?;
     let usage = Usage::of(&session).map_err(|why| wording::unseen_sockets(&why))?;
     let shown = Shown::new(&session, &region, &usage);
-    let text = if args.json { output::json(&shown) } else { table::of(&shown, session.age) };
+    let text = if args.json { output::json(&shown) } else { table::of(&shown, session.age, args.verbose) };
     output::print(&text).map(|()| 0)
 }
 

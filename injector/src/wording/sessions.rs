@@ -17,6 +17,9 @@ pub(crate) fn no_live_session() -> Failure {
     Failure::new("no session of yours is live", BEGIN_ONE)
 }
 
+/// How far the further lines of a message are indented.
+pub(crate) const INDENT: usize = "error: ".len();
+
 /// `list` is what `ps` says of them, `such` one that can be named.
 pub(crate) fn several_sessions(count: usize, list: &str, such: Option<&str>) -> Failure {
     let (problem, help) = match such {

@@ -114,6 +114,59 @@ fn ports_that_are_reserved_meanwhile_are_in_use_as_before() {
     });
 }
 
+/// What a command says in a terminal of that width.
+fn told_within(columns: &str, args: &[&str]) -> String {
+    portshim_tests::programs::must(portshim(args).env("COLUMNS", columns))
+}
+
+#[test]
+fn tables_fit_the_terminal() {
+    private(|| {
+        let options = ["--range", "20000-20999", "--select", "sequential", "--reserve", "20500-20600/udp"];
+        let mut server = Server::run(&options);
+        let other = Server::run(&["--range", "30000-30009"]);
+        for _ in 0..30 {
+            server.told("udp 0");
+            server.told("close");
+        }
+        let odd: Vec<_> = (0..40).map(|n| format!("udp {}", 40001 + 2 * n)).collect();
+        server.all_told(&odd.iter().map(String::as_str).collect::<Vec<_>>());
+        let even: Vec<_> = (0..30).map(|n| (20000 + 2 * n).to_string()).collect();
+        let id = server.id();
+        told(&["reserve", "--session", &id, &even.join(",")]);
+        let session: [&str; 3] = ["status", "--session", &id];
+        for columns in ["60", "72", "100", "140"] {
+            let most = columns.parse().expect("a number");
+            for args in [&["ps"][..], &session] {
+                let text = told_within(columns, args);
+                let widest = text.lines().map(|line| line.chars().count()).max();
+                assert!(widest <= Some(most), "{columns} {args:?}: {widest:?}\n{text}");
+            }
+            let output = portshim(["status"]).env("COLUMNS", columns).output().expect("it runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.lines().all(|line| line.chars().count() <= most), "{columns}: {said}");
+        }
+        // Nothing is missing in the narrow one, and more fits into the wide one.
+        let narrow = told_within("60", &session);
+        for word in ["in use", "own", "TIME_WAIT", "free", "peak", "served", "exhausted", "refused", "program"] {
+            assert!(narrow.contains(word), "{word}: {narrow}");
+        }
+        assert!(told_within("140", &["ps"]).len() > told_within("100", &["ps"]).len());
+        // All ports, where they are asked for.
+        let last = "40079";
+        assert!(!narrow.contains(last) && !told(&session).contains(last), "{narrow}");
+        for columns in ["60", "100"] {
+            let whole = told_within(columns, &["status", "-v", "--session", &id]);
+            let ports: Vec<_> = (0..40).map(|n| (40001 + 2 * n).to_string()).collect();
+            let joined: String = whole.split_whitespace().collect();
+            assert!(joined.contains(&ports.join(",")), "{whole}");
+            let most = columns.parse().expect("a number");
+            assert!(whole.lines().all(|line| line.chars().count() <= most), "{columns}: {whole}");
+        }
+        other.end();
+    });
+}
+
 /// Whatever kind of socket it is.
 #[test]
 fn every_kind_of_socket_is_seen() {

@@ -1,46 +1,67 @@
 //! `portshim status`, for people to look at.
 
 use super::{Owner, Shown, ShownRules, ShownScope, ShownUse, Taken};
-use crate::commands::sessions::{ago, cut, one_line};
+use crate::commands::sessions::{ago, cut, folded, one_line, width};
 use std::time::Duration;
 
-/// How wide a line may become, in characters.
-const WIDTH: usize = 100;
-/// How many characters tell how full a range is.
+/// How many characters at most tell how full a range is.
 const BAR: usize = 20;
+/// How wide the terminal is where a table has all of its columns beside each other.
+const WIDE: usize = 100;
 /// How much of a line the ports of a process may take.
 const PORTS: usize = 36;
 
-pub(super) fn of(shown: &Shown, age: Option<Duration>) -> String {
+/// How it is to look.
+#[derive(Clone, Copy)]
+struct Look {
+    /// How wide a line may become, in characters.
+    width: usize,
+    /// Whether all ports are shown, on as many lines as they take.
+    whole: bool,
+}
+
+impl Look {
+    /// Ports after some words, the further lines indented.
+    fn ports(self, words: &str, ports: &str) -> String {
+        let line = format!("{words}{ports}");
+        if !self.whole {
+            return cut(&line, self.width);
+        }
+        folded(&line, self.width - 2).join("\n  ")
+    }
+}
+
+pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
+    let look = Look { width: width(), whole };
     let count = shown.processes.len();
     let processes = if count == 1 { "1 process".into() } else { format!("{count} processes") };
     let title = format!("session {}: ", shown.id);
-    let mut text = format!("{title}{}\n", one_line(&shown.command, WIDTH.saturating_sub(title.len())));
+    let mut text = format!("{title}{}\n", one_line(&shown.command, look.width.saturating_sub(title.len())));
     text += &format!("started {}, {processes}\n", ago(age));
     for rules in &shown.rules {
         text.push('\n');
         match &rules.matches {
-            Some(glob) => text += &format!("for {}\n", one_line(glob, WIDTH)),
+            Some(glob) => text += &format!("for {}\n", one_line(glob, look.width - 4)),
             None if shown.rules.len() > 1 => text += "for all other programs\n",
             None => {}
         }
-        text += &one(rules);
+        text += &one(rules, look);
         if shown.rules.len() > 1 {
-            text += &kept_back(&[&rules.reserved], &[&rules.blocked]);
+            text += &kept_back(look, &[&rules.reserved], &[&rules.blocked]);
         }
     }
     // Where there are no programs apart, all that is kept back stands together.
     text += &match shown.rules.as_slice() {
-        [all] => kept_back(&[&all.reserved, &shown.reserved], &[&all.blocked, &shown.blocked]),
-        _ => match kept_back(&[&shown.reserved], &[&shown.blocked]) {
+        [all] => kept_back(look, &[&all.reserved, &shown.reserved], &[&all.blocked, &shown.blocked]),
+        _ => match kept_back(look, &[&shown.reserved], &[&shown.blocked]) {
             nothing if nothing.is_empty() => nothing,
             live => format!("\nfor all programs, since the session began\n{live}"),
         },
     };
-    text + &uses(&shown.processes)
+    text + &uses(&shown.processes, look)
 }
 
-fn one(rules: &ShownRules) -> String {
+fn one(rules: &ShownRules, look: Look) -> String {
     let mut text = format!("select {}, sharing {}\n", rules.select, rules.sharing);
     // Scopes with the same ports stand together.
     let mut rest: Vec<_> = rules.scopes.iter().collect();
@@ -48,84 +69,116 @@ fn one(rules: &ShownRules) -> String {
         let (together, others): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|scope| (&scope.ports, &scope.dynamic) == (&first.ports, &first.dynamic));
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
-        let what = match first.allowed {
-            0 => format!("nothing left to hand out: all of {} is reserved or blocked", first.dynamic),
-            1 => format!("1 port to hand out: {}", first.ports),
-            ports => format!("{ports} ports to hand out: {}", first.ports),
+        let names = names.join(" ");
+        text += "\n";
+        text += &match first.allowed {
+            0 => look.ports(
+                &format!("{names}: nothing left to hand out: "),
+                &format!("all of {} is reserved or blocked", first.dynamic),
+            ),
+            1 => look.ports(&format!("{names}: 1 port to hand out: "), &first.ports),
+            ports => look.ports(&format!("{names}: {ports} ports to hand out: "), &first.ports),
         };
         text += "\n";
-        text += &cut(&format!("{}: {what}", names.join(" ")), WIDTH);
-        text += &format!(
-            "\n  {:<26}{:>8}{:>6}{:>11}{:>7}{:>7}{:>9}{:>11}{:>9}\n",
-            "", "in use", "own", "TIME_WAIT", "free", "peak", "served", "exhausted", "refused"
-        );
-        text.extend(together.into_iter().map(line));
+        text += &lines(&together, look);
         rest = others;
     }
     text
 }
 
-fn kept_back(reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>]) -> String {
+/// The numbers of some scopes. In a narrow terminal those of ports stand above those of requests.
+fn lines(scopes: &[&ShownScope], look: Look) -> String {
+    let wide = look.width >= WIDE;
+    let bar_width = if wide { BAR } else { BAR.min(look.width - 47) };
+    let gap = bar_width + 6;
+    let ports = format!("{:>8}{:>6}{:>11}{:>7}{:>7}", "in use", "own", "TIME_WAIT", "free", "peak");
+    let requests = format!("{:>9}{:>11}{:>9}", "served", "exhausted", "refused");
+    let ports_of = |scope: &ShownScope| {
+        let ShownScope { in_use, by_session, time_wait, free, peak, .. } = scope;
+        let bar = bar(in_use - time_wait, *time_wait, *free, bar_width);
+        format!("  {:<5}{bar} {in_use:>8}{by_session:>6}{time_wait:>11}{free:>7}{peak:>7}", scope.scope)
+    };
+    let requests_of = |scope: &ShownScope| {
+        let ShownScope { served, exhausted, refused, .. } = scope;
+        format!("{served:>9}{exhausted:>11}{refused:>9}")
+    };
+    if wide {
+        let head = format!("  {:<gap$}{ports}{requests}\n", "");
+        let rows = scopes.iter().map(|scope| ports_of(scope) + &requests_of(scope) + "\n");
+        return head + &rows.collect::<String>();
+    }
+    let rows = scopes.iter().map(|scope| ports_of(scope) + "\n");
+    let above = format!("  {:<gap$}{ports}\n", "") + &rows.collect::<String>();
+    let rows = scopes.iter().map(|scope| format!("  {:<gap$}{}\n", scope.scope, requests_of(scope)));
+    above + &format!("  {:<gap$}{requests}\n", "") + &rows.collect::<String>()
+}
+
+fn kept_back(look: Look, reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>]) -> String {
     let mut text = String::new();
     for (word, parts) in [("reserved", reserved), ("blocked", blocked)] {
         for (n, taken) in parts.iter().copied().flatten().enumerate() {
             let gap = if text.is_empty() { "\n" } else { "" };
-            text += &format!("{gap}{:<9} {}\n", if n == 0 { word } else { "" }, describe(taken));
+            text += &format!("{gap}{:<9} {}\n", if n == 0 { word } else { "" }, describe(taken, look));
         }
     }
     text
 }
 
-fn line(scope: &ShownScope) -> String {
-    let ShownScope { in_use, by_session, time_wait, free, peak, served, exhausted, refused, .. } = scope;
-    format!(
-        "  {:<5}{} {in_use:>8}{by_session:>6}{time_wait:>11}{free:>7}{peak:>7}{served:>9}{exhausted:>11}{refused:>9}\n",
-        scope.scope,
-        bar(*in_use - *time_wait, *time_wait, *free)
-    )
-}
-
 /// What is open, what waits, and what is free, in proportion. Whatever there is of each shows.
-fn bar(open: u32, waiting: u32, free: u32) -> String {
+fn bar(open: u32, waiting: u32, free: u32, width: usize) -> String {
     let parts = [open, waiting, free];
     let all = u64::from(parts.iter().sum::<u32>().max(1));
-    let mut cells = parts.map(|part| (u64::from(part) * BAR as u64 / all).max(u64::from(part > 0)) as usize);
+    let mut cells = parts.map(|part| (u64::from(part) * width as u64 / all).max(u64::from(part > 0)) as usize);
     // What the division left over, or what the small ones took too much, is the largest one's.
     let largest = (0..3).max_by_key(|n| parts[*n]).unwrap_or(2);
     let others: usize = (0..3).filter(|n| *n != largest).map(|n| cells[n]).sum();
-    cells[largest] = BAR - others;
+    cells[largest] = width - others;
     ["█", "▒", "░"].into_iter().zip(cells).map(|(cell, count)| cell.repeat(count)).collect()
 }
 
-fn describe(taken: &Taken) -> String {
+fn describe(taken: &Taken, look: Look) -> String {
     let ports = if taken.scope == "all" { taken.ports.clone() } else { format!("{}/{}", taken.ports, taken.scope) };
     let owner = match &taken.owner {
         Owner::Policy => "the policy".into(),
         Owner::CommandLine => "the command line".into(),
         Owner::Process { pid, name } => format!("process {pid} {}", name.as_deref().unwrap_or_default()),
     };
-    format!("{:<29} {}", cut(&ports, WIDTH / 2), one_line(owner.trim_end(), WIDTH / 3))
+    // The word before takes ten characters, the gap one.
+    let owners = look.width / 3;
+    let ports = if look.whole { ports } else { cut(&ports, look.width - owners - 11) };
+    format!("{ports:<29} {}", one_line(owner.trim_end(), owners))
 }
 
-fn uses(processes: &[ShownUse]) -> String {
+fn uses(processes: &[ShownUse], look: Look) -> String {
     if processes.is_empty() {
         return String::new();
     }
     let held = |used: &ShownUse| {
         let scopes: Vec<_> = used.ports.iter().map(|(scope, ports)| format!("{scope} {ports}")).collect();
-        cut(&scopes.join("  "), PORTS)
+        scopes.join("  ")
     };
-    let width = processes.iter().map(|used| held(used).chars().count()).max().unwrap_or(0).max("ports".len());
+    let beside = look.width >= WIDE && !look.whole;
+    let width =
+        processes.iter().map(|used| held(used).chars().count().min(PORTS)).max().unwrap_or(0).max("ports".len());
+    let ports = if beside { format!("{:<width$}  ", "ports") } else { String::new() };
     let mut text = format!(
-        "\n{:>7}  {:>6}  {:>7}  {:>9}  {:>7}  {:<width$}  program\n",
-        "process", "in use", "served", "exhausted", "refused", "ports"
+        "\n{:>7}  {:>6}  {:>7}  {:>9}  {:>7}  {ports}program\n",
+        "process", "in use", "served", "exhausted", "refused"
     );
     for used in processes {
         let ShownUse { process, in_use, served, exhausted, refused, .. } = used;
-        let program = one_line(&process.name, 16);
+        let program = one_line(&process.name, 16.min(look.width - 46));
         let (pid, ports) = (process.pid, held(used));
-        text +=
-            &format!("{pid:>7}  {in_use:>6}  {served:>7}  {exhausted:>9}  {refused:>7}  {ports:<width$}  {program}\n");
+        text += &format!("{pid:>7}  {in_use:>6}  {served:>7}  {exhausted:>9}  {refused:>7}  ");
+        if beside {
+            text += &format!("{:<width$}  ", cut(&ports, PORTS));
+        }
+        text += &(program + "\n");
+        if !beside && !ports.is_empty() {
+            let room = look.width - 9;
+            let lines = if look.whole { folded(&ports, room) } else { vec![cut(&ports, room)] };
+            text.extend(lines.iter().map(|line| format!("{:9}{line}\n", "")));
+        }
     }
     text
 }
@@ -145,8 +198,9 @@ mod tests {
             (28_000, 1, 1, "██████████████████▒░"),
             (0, 0, 0, "░░░░░░░░░░░░░░░░░░░░"),
         ] {
-            assert_eq!(bar(open, waiting, free), shown, "{open} {waiting} {free}");
+            assert_eq!(bar(open, waiting, free, BAR), shown, "{open} {waiting} {free}");
             assert_eq!(shown.chars().count(), BAR);
+            assert_eq!(bar(open, waiting, free, 13).chars().count(), 13);
         }
     }
 }
