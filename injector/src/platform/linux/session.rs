@@ -102,11 +102,12 @@ fn write(path: &Path, bytes: &[u8], log: bool) -> std::io::Result<File> {
     // Every page that will be used is taken now: where memory has run out when one is first touched, the
     // program that touches it is killed.
     let reserve = |len: usize| posix_fallocate(&file, 0, len as i64).map_err(std::io::Error::from);
-    let mut pages = bytes.chunks(PAGE).enumerate().filter(|(_, page)| **page != [0; PAGE][..page.len()]);
-    pages
-        .try_for_each(|(n, page)| file.write_all_at(page, (n * PAGE) as u64))
+    // A command may find the file at once. It has its full size from the beginning then, and the page that says
+    // what it is comes last.
+    let mut pages = bytes.chunks(PAGE).enumerate().rev().filter(|(_, page)| **page != [0; PAGE][..page.len()]);
+    file.set_len(Region::SIZE as u64)
         .and_then(|()| reserve(if log { Region::SIZE } else { bytes.len() }))
-        .and_then(|()| file.set_len(Region::SIZE as u64))
+        .and_then(|()| pages.try_for_each(|(n, page)| file.write_all_at(page, (n * PAGE) as u64)))
         .inspect_err(|_| {
             let _ = fs::remove_file(path);
         })?;
