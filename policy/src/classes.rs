@@ -165,7 +165,7 @@ impl Model {
                 name: rule.name,
                 scopes: scopes.into_iter().collect(),
                 ports,
-                what: self.what(rule),
+                what: self.what(rule, rules),
                 source: rule.source,
             }));
         }
@@ -205,7 +205,12 @@ impl Model {
         one.into_iter().collect()
     }
 
-    fn what(&self, rule: &ClassRule) -> String {
+    fn what(&self, rule: &ClassRule, rules: &Effective) -> String {
+        if rule.extent == Extent::Ephemeral
+            && let Some(instead) = self.instead(rules)
+        {
+            return format!("{}; here the policy hands out {instead}", rule.what);
+        }
         let more = match rule.extent {
             Extent::Settable => self.preset.dynamic.as_ref().map(|l| format!(", of {} ports or more", l.count)),
             Extent::Ephemeral if self.portrange.is_some() => Some(match self.order() {
@@ -216,6 +221,26 @@ impl Model {
             _ => None,
         };
         format!("{}{}", rule.what, more.unwrap_or_default())
+    }
+
+    /// What the policy hands out in place of the range that the model's own settings make.
+    fn instead(&self, rules: &Effective) -> Option<String> {
+        let own = PortSet::from(self.range);
+        let mut parts: Vec<(Vec<Scope>, &PortSet)> = Vec::new();
+        for scope in Scope::ALL {
+            let dynamic = &rules.scope(scope).dynamic;
+            match parts.iter_mut().find(|(_, ports)| *ports == dynamic) {
+                Some((scopes, _)) => scopes.push(scope),
+                None => parts.push((vec![scope], dynamic)),
+            }
+        }
+        let others = parts.into_iter().filter(|(_, ports)| **ports != own);
+        let written = others.map(|(scopes, ports)| match scopes.into_iter().collect() {
+            ScopeSet::ALL => ports.to_string(),
+            scopes => format!("{ports}/{scopes}"),
+        });
+        let written: Vec<_> = written.collect();
+        (!written.is_empty()).then(|| written.join(" "))
     }
 }
 

@@ -298,3 +298,26 @@ fn large_files_are_read() {
         let _ = resolved(text.as_bytes(), "x");
     }
 }
+
+/// The command that should have written the file has failed, most likely.
+#[test]
+fn files_that_hold_nothing() {
+    let utf16 = utf16("\r\n");
+    for name in ["x.toml", "x.reg", "x.conf", "x"] {
+        for bytes in [&b""[..], b"\xef\xbb\xbf", b"\xff\xfe", b" \n\t\r\n", &utf16] {
+            let problems = Layer::from_bytes(bytes, name).expect_err("it is empty");
+            assert!(said(problems.clone()).starts_with(&format!("error: `{name}` is empty\nhelp:  ")), "{problems:?}");
+            assert_eq!(Layer::imported(bytes, name).expect_err("it is empty"), problems);
+        }
+        let comments = Layer::from_bytes(b"# nothing\n\n ; here\n", name).map(|_| ()).map_err(said);
+        if name == "x.toml" {
+            assert!(Layer::from_bytes(b"# preset = \"linux\"\n", name).is_ok(), "it waits to be filled in");
+        } else {
+            let comments = comments.expect_err("it holds comments alone");
+            assert!(
+                comments.starts_with(&format!("error: `{name}` sets nothing: it holds comments alone\n")),
+                "{comments}"
+            );
+        }
+    }
+}

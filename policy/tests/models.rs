@@ -77,3 +77,19 @@ fn fixed_classes() {
         assert_eq!(class(&policy, "specific"), specific, "{}", preset.name);
     }
 }
+
+/// A range that the policy puts in place of the model's own is told of, and the model's rows stay.
+#[test]
+fn a_policys_own_range_in_the_classes() {
+    for (name, row, own, range, told) in [
+        ("windows-xp", "ephemeral", "1025-5000", "4000-4999", "; here the policy hands out 4000-4999"),
+        ("linux", "local", "32768-60999", "4000-4999/tcp", "; here the policy hands out 4000-4999/tcp"),
+        ("freebsd", "default", "10000-65535", "4000/udp4", "; here the policy hands out 4000/udp4"),
+        ("linux", "local", "32768-60999", "32768-60999", "wildcard binds get one of these"),
+    ] {
+        let policy = resolved(&[(Setting::Preset, name), (Setting::Range, range)], "");
+        assert_eq!(class(&policy, row), own, "{name}");
+        let what = classes(&policy).into_iter().find(|class| class.name == row).expect("it is there").what;
+        assert!(what.ends_with(told), "{name}: {what}");
+    }
+}

@@ -35,9 +35,25 @@ impl Layer {
     }
 }
 
+/// The name of a file that may hold nothing but comments: a policy whose lines all wait to be wanted.
+const POLICY_EXTENSION: &str = ".toml";
+
+/// What is said of a file that sets nothing at all: most likely the command that should have written it has failed.
+fn nothing(text: &str, file_name: &str) -> Option<Problem> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+    if lines.peek().is_none() {
+        return Some(words::empty(file_name));
+    }
+    let comments = !file_name.ends_with(POLICY_EXTENSION) && lines.all(|line| line.starts_with(['#', ';']));
+    comments.then(|| words::comments_alone(file_name))
+}
+
 /// `otherwise` is what text in no particular form is taken for.
 fn read(bytes: &[u8], file_name: &str, otherwise: Option<Format>) -> Result<Layer, Vec<Problem>> {
     let (text, encoding) = decode::text(bytes, file_name).map_err(|problem| vec![problem])?;
+    if let Some(problem) = nothing(&text, file_name) {
+        return Err(vec![problem]);
+    }
     let mut draft = Draft::new(&text, file_name);
     match format::of(&text).or(otherwise) {
         None => {

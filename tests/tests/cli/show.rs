@@ -11,7 +11,7 @@ fn show() {
         "\
 classes of linux
   privileged   0-1023       specific binds need CAP_NET_BIND_SERVICE (ip-sysctl: ip_unprivileged_port_start)
-  local        32768-60999  wildcard binds get one of these (ip-sysctl: ip_local_port_range)
+  local        32768-60999  wildcard binds get one of these; here the policy hands out 20000-20009/tcp (ip-sysctl: ip_local_port_range)
   reserved     20003-20005  wildcard binds skip these (ip-sysctl: ip_local_reserved_ports)
   specific     0-65535      specific binds may name these (bind(2))
   rresvport    512-1023     from 1023 downwards (glibc 2.36)

@@ -1,7 +1,26 @@
 //! The wording of what is said about settings that are imported.
 
-use super::super::{Origin, Problem};
+use super::super::{Origin, Problem, Severity};
 use crate::{PortRange, Preset};
+
+/// Of such a file there is no line to show.
+fn whole(message: String, help: &str) -> Problem {
+    Problem { severity: Severity::Error, origin: None, message, help: help.into() }
+}
+
+pub(super) fn empty(file_name: &str) -> Problem {
+    whole(
+        format!("`{file_name}` is empty"),
+        "did the command fail that should have written it? A policy that asks for nothing is a .toml file with a comment",
+    )
+}
+
+pub(super) fn comments_alone(file_name: &str) -> Problem {
+    whole(
+        format!("`{file_name}` sets nothing: it holds comments alone"),
+        "take the mark off the lines that shall count; a policy that asks for nothing is a .toml file",
+    )
+}
 
 /// Text that is neither a policy nor any system's settings.
 pub(super) fn no_known_form(origin: &Origin) -> Problem {
