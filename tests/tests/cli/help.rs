@@ -131,7 +131,7 @@ fn manual_pages() {
         assert!(page.contains(&format!("portshim\\-{command}(1)")), "{command}: {page}");
         let page = here.told(&["man", command]);
         assert!(page.contains(&format!(".TH portshim-{command} 1  {version}")), "{page}");
-        assert!(page.contains("Examples:"), "{page}");
+        assert!(page.contains(".SH EXAMPLES\n") && page.contains("\n.nf\n"), "{page}");
     }
     assert!(here.told(&["man", "run"]).contains("PORTSHIM_SHARING"));
 }
