@@ -222,9 +222,18 @@ help:  name a policy file that exists, or begin one with `portshim capture`
     // What another program writes is as good as a file.
     let mut piped = here.command("sh", &["-c", r#"echo 'preset = "iana"' | "$0" check /dev/stdin"#]);
     here.expect(piped.arg(portshim_path()), 0, "/dev/stdin: a policy\n", "");
-    here.file("desk/largest.toml", vec![b' '; 1 << 20]);
+    here.file("desk/empty.reg", "");
+    let remedy = "did the command fail that should have written it? A policy that asks for nothing is a .toml file with a comment";
+    here.says(&["check", "empty.reg"], 125, "", &format!("error: `empty.reg` is empty\nhelp:  {remedy}\n"));
+    here.says(
+        &["run", "-c", "empty.reg", "--", "true"],
+        125,
+        "",
+        &format!("error: `empty.reg` is empty\nhelp:  {remedy}\n"),
+    );
+    here.file("desk/largest.toml", vec![b'#'; 1 << 20]);
     here.says(&["check", "largest.toml"], 0, "largest.toml: a policy\n", "");
-    here.file("desk/larger.toml", vec![b' '; (1 << 20) + 1]);
+    here.file("desk/larger.toml", vec![b'#'; (1 << 20) + 1]);
     here.says(
         &["check", "larger.toml"],
         125,
