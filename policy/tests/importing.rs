@@ -321,3 +321,13 @@ fn files_that_hold_nothing() {
         }
     }
 }
+
+/// A command of a script that was misspelt is not passed over.
+#[test]
+fn misspelt_netsh_commands() {
+    first(
+        "netsh int ipv4 set dynamicport udp 10000 1000\nnetsh int ipv4 sett dynamicport tcp start=10000 num=1000\n",
+        "error: x:2:16: `sett`: netsh knows no such command here",
+    );
+    first("netsh int ip6 set dynamicport tcp 10000 1000\n", "error: x:1:11: `ip6`: netsh knows no ports here");
+}

@@ -1,6 +1,6 @@
 //! netsh's command lines: what is taken, what is refused and where, and what is about something else.
 
-use portshim_policy::text::netsh::{Command, command};
+use portshim_policy::text::netsh::{Command, CommandError, command, names_store};
 
 #[test]
 fn what_netsh_takes() {
@@ -77,6 +77,7 @@ fn what_it_refuses() {
         ("", "", 0),
     ] {
         let e = text.parse::<Command>().expect_err(text);
+        let e = e.fault();
         assert_eq!((e.part.as_str(), e.at), (part, at), "{text}: {e}");
         assert!(!e.remedy.is_empty());
     }
@@ -92,5 +93,48 @@ fn what_is_about_something_else() {
         "ip show dynamicport tcp",
     ] {
         assert_eq!(command(text), Ok(None), "{text}");
+    }
+}
+
+/// Windows refuses these as an incorrect parameter; what it cannot even read is told apart.
+#[test]
+fn what_is_incorrect_and_what_is_unreadable() {
+    for (text, incorrect) in [
+        ("int ipv4 set dynamicport tcp start=1024 num=1000", true),
+        ("int ipv4 set dynamicport tcp start=10000 num=254", true),
+        ("int ipv4 set dynamicport tcp start=65535 num=255", true),
+        ("int ipv4 set dynamicport tcp start=70000 num=255", true),
+        ("int ipv4 add excludedportrange tcp 0 1", true),
+        ("int ipv4 add excludedportrange tcp 80 0", true),
+        ("int ipv4 set dynamicport tcp start=x num=255", false),
+        ("int ipv4 set dynamicport", false),
+        ("int ipv4 set dynamicport icmp 10000 255", false),
+        ("int ipv4 set dynamicport tcp start = 10000 num=255", false),
+        ("int ipv4 set dynamicport tcp start= 10000 num=255", false),
+        ("int ipv4 set dynamicport tcp start =10000 num=255", false),
+        ("int ipv4 sett dynamicport tcp 10000 255", false),
+        ("int ip4 set dynamicport tcp 10000 255", false),
+        ("advfirewall reset", false),
+    ] {
+        let e = text.parse::<Command>().expect_err(text);
+        assert_eq!(matches!(e, CommandError::Incorrect(_)), incorrect, "{text}: {e}");
+        assert_eq!(
+            e.to_string().contains("no white space around `=`"),
+            text.contains(" =") || text.contains("= "),
+            "{e}"
+        );
+    }
+}
+
+#[test]
+fn whether_a_store_is_named() {
+    for (text, named) in [
+        ("int ipv4 show dynamicport tcp", false),
+        ("int ipv4 show dynamicport tcp act", true),
+        ("int ipv4 show dynamicport tcp store=persistent", true),
+        ("int ipv4 show dynamicport tcp sto=a", true),
+        ("int ipv4 add excludedportrange tcp startport=1 num=1", false),
+    ] {
+        assert_eq!(names_store(text), named, "{text}");
     }
 }

@@ -1,15 +1,17 @@
 //! `portshim netsh`: netsh's own command lines, against a live session or a policy file.
 
+mod seen;
+
 use super::changing::{Wanted, begin, bound, explain};
-use super::ports::set;
 use super::sessions::chosen;
 use crate::cli::{Netsh, PolicyOptions};
 use crate::failure::Failure;
 use crate::platform::{self, LiveSession};
 use crate::{output, policy, wording};
-use portshim_policy::text::Resolved;
-use portshim_policy::text::netsh::{self, Command, EditError, Store};
-use portshim_policy::{Act, Lift, Owner, PortRange, PortSet, Refusal, Scope, ScopeSet, Transport, Whose};
+use portshim_policy::text::netsh::{self, Command, CommandError, EditError, Store};
+use portshim_policy::text::{Layer, Resolved, resolve};
+use portshim_policy::{Act, Entry, Lift, Owner, Refusal, Scope, ScopeSet, Transport, Whose};
+use seen::Seen;
 use std::io::Write;
 use std::path::Path;
 
@@ -21,14 +23,21 @@ type Refused = (&'static str, Failure);
 
 pub(super) fn netsh(args: &Netsh) -> Result<u8, Failure> {
     let line = args.words.join(" ");
-    let command: Command = line.parse().map_err(|e| wording::not_netsh(&e))?;
+    if let Some(usage) = netsh::usage(&line) {
+        return output::print(&usage).map(|()| 0);
+    }
+    let command: Command = match line.parse() {
+        Ok(command) => command,
+        Err(CommandError::Incorrect(e)) => return refuse((netsh::INCORRECT, wording::not_netsh(&e))),
+        Err(CommandError::Unreadable(e)) => return Err(wording::not_netsh(&e)),
+    };
     let refused = match command {
         Command::ShowDynamicPort { scope, store } => {
-            let range = ports(args, store, scope)?.range(scope)?;
+            let range = seen(args, store, scope)?.range(scope)?;
             return output::print(&netsh::dynamic_port(protocol(scope), range)).map(|()| 0);
         }
         Command::ShowExcludedPortRange { scope, store } => {
-            let excluded = ports(args, store, scope)?.excluded();
+            let excluded = seen(args, store, scope)?.listed();
             return output::print(&netsh::excluded_port_ranges(protocol(scope), &excluded)).map(|()| 0);
         }
         Command::SetDynamicPort { store, .. }
@@ -38,7 +47,13 @@ pub(super) fn netsh(args: &Netsh) -> Result<u8, Failure> {
             Store::Persistent => keep(args, &command)?,
         },
     };
-    let Some((said, failure)) = refused else { return output::print(netsh::DONE).map(|()| 0) };
+    match refused {
+        Some(refused) => refuse(refused),
+        None => output::print(netsh::DONE).map(|()| 0),
+    }
+}
+
+fn refuse((said, failure): Refused) -> Result<u8, Failure> {
     output::print(said)?;
     output::complain(&failure.to_string());
     Ok(REFUSED)
@@ -51,79 +66,33 @@ fn protocol(scope: Scope) -> &'static str {
     }
 }
 
-/// The ports of one scope, as netsh sees them.
-struct Ports {
-    dynamic: PortSet,
-    /// What an administrator excluded: reserved ports.
-    administered: Vec<PortRange>,
-    /// What belongs to some program: blocked ports.
-    others: Vec<PortRange>,
-}
-
-impl Ports {
-    fn of_session(session: &LiveSession, scope: Scope) -> Result<Self, Failure> {
-        let region = session.snapshot().map_err(|why| wording::unreadable_session(session, &why))?;
-        let none = || wording::unreadable_session(session, "it holds no rules");
-        let rules = region.all_rules().last().ok_or_else(none)?;
-        let shared = rules.scope(scope);
-        let live = |act| region.ledger.entries().filter(move |e| e.act == act && e.scopes.contains(scope));
-        let all = |ports: &PortSet, act| ports.runs().chain(live(act).map(|entry| entry.range)).collect();
-        Ok(Self {
-            dynamic: set(&shared.dynamic),
-            administered: all(&set(&shared.reserved), Act::Reserve),
-            others: all(&set(&shared.blocked), Act::Block),
-        })
-    }
-
-    fn of_policy(policy: &Resolved, scope: Scope) -> Self {
-        let general = policy.rules.last().map(|rules| rules.scope(scope).clone()).unwrap_or_default();
-        Self {
-            dynamic: general.dynamic,
-            administered: general.reserved.runs().collect(),
-            others: general.blocked.runs().collect(),
-        }
-    }
-
-    /// The dynamic range. netsh knows of one; where there are several, the user is told.
-    fn range(&self, scope: Scope) -> Result<PortRange, Failure> {
-        let mut runs = self.dynamic.runs();
-        let first = runs.next().ok_or_else(|| wording::nothing_dynamic(scope))?;
-        match runs.last() {
-            None => Ok(first),
-            Some(last) => {
-                output::complain(&wording::range_with_holes(scope, &self.dynamic));
-                Ok(PortRange::new(first.first(), last.last()).unwrap_or(first))
-            }
-        }
-    }
-
-    /// All that is excluded, ascending, and what of it an administrator did.
-    fn excluded(&self) -> Vec<(PortRange, bool)> {
-        let administered = self.administered.iter().map(|range| (*range, true));
-        let mut all: Vec<_> = administered.chain(self.others.iter().map(|range| (*range, false))).collect();
-        all.sort_unstable();
-        all
-    }
-
-    /// What is excluded of `range`.
-    fn excluded_of(&self, range: PortRange) -> PortSet {
-        self.administered.iter().chain(&self.others).filter_map(|other| other.intersect(range)).collect()
-    }
-}
-
-/// The ports that a command is to show.
-fn ports(args: &Netsh, store: Store, scope: Scope) -> Result<Ports, Failure> {
+/// The ports that a command is to show. Where that may be something else than what was meant, the user is told.
+fn seen(args: &Netsh, store: Store, scope: Scope) -> Result<Seen, Failure> {
     if store == Store::Persistent {
         let path = policy::named_or_here(args.file.as_deref());
-        let text = policy::text(&path)?.unwrap_or_else(netsh::new_file);
-        return Ok(Ports::of_policy(&policy::alone(&text, &path)?, scope));
+        return kept(policy::text(&path)?.as_deref(), &path).map(|policy| Seen::of_policy(&policy, scope));
     }
+    let store_named = netsh::names_store(&args.words.join(" "));
     let named = args.session.session.as_deref();
-    if named.is_some() || args.file.is_none() && !LiveSession::all().is_empty() {
-        return Ports::of_session(&chosen(named)?, scope);
+    let lives = !LiveSession::all().is_empty();
+    if named.is_some() || args.file.is_none() && lives {
+        let session = chosen(named)?;
+        let path = policy::named_or_here(None);
+        if named.is_none() && !store_named && path.exists() {
+            output::complain(&wording::session_shown(&session, &path));
+        }
+        return Seen::of_session(&session, scope);
+    }
+    if store_named && !lives {
+        output::complain(wording::NO_SESSION_SHOWN);
     }
     let options = PolicyOptions { file: args.file.clone(), ..PolicyOptions::default() };
-    policy::resolved(&options).map(|policy| Ports::of_policy(&policy, scope))
+    policy::resolved(&options).map(|policy| Seen::of_policy(&policy, scope))
+}
+
+/// What the file that keeps what is persistent comes to.
+fn kept(text: Option<&str>, path: &Path) -> Result<Resolved, Failure> {
+    policy::alone(text.unwrap_or(&netsh::new_file()), path)
 }
 
 /// Changes a live session. Says why, where Windows would not.
@@ -133,14 +102,16 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
     let (scope, range, refusal) = match *command {
         Command::SetDynamicPort { scope, range, .. } => {
+            Seen::of_session(&session, scope)?.hands_out_of(range, scope)?;
             change.set_dynamic(scope, range);
             return Ok(None);
         }
         Command::AddExcludedPortRange { scope, range, .. } => {
-            let met = Ports::of_session(&session, scope)?.excluded_of(range);
-            if !met.is_empty() {
-                return Ok(Some((netsh::IN_USE, wording::excluded_already(range, &met))));
+            let seen = Seen::of_session(&session, scope)?;
+            if let Some(refused) = seen.meets(range) {
+                return Ok(Some(refused));
             }
+            seen.hands_out_without(range, scope)?;
             let in_use = |range, scopes| bound(&session, range, scopes).map(|socket| socket.map(|socket| socket.port));
             let entered = change.enter(Act::Reserve, range, scope.into(), Owner::SESSION, in_use);
             (scope, range, entered.err())
@@ -159,7 +130,8 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     let failure = explain(&session, region, Act::Reserve, Wanted { range, scopes: ScopeSet::from(scope) }, refusal);
     match refusal {
         Refusal::InUse(_) | Refusal::Meets(_) | Refusal::Kept(_) => Ok(Some((netsh::IN_USE, failure))),
-        Refusal::Illegal(_) | Refusal::Full | Refusal::Untold | Refusal::Missing => Err(failure),
+        Refusal::Illegal(_) => Ok(Some((netsh::INCORRECT, failure))),
+        Refusal::Full | Refusal::Untold | Refusal::Missing => Err(failure),
     }
 }
 
@@ -168,25 +140,61 @@ fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     let path = policy::named_or_here(args.file.as_deref());
     let before = policy::text(&path)?;
     // What is wrong with the file as it is has to be told of first.
-    if let Some(text) = &before {
-        policy::alone(text, &path)?;
+    let policy = kept(before.as_deref(), &path)?;
+    match *command {
+        Command::SetDynamicPort { scope, range, .. } => Seen::of_policy(&policy, scope).hands_out_of(range, scope)?,
+        Command::AddExcludedPortRange { scope, range, .. } => {
+            let seen = Seen::of_policy(&policy, scope);
+            if !policy.legal.allows(Act::Reserve, range) && !seen.is_dynamic(range) {
+                let rule = policy.legal.rule(Act::Reserve);
+                return Ok(Some((netsh::INCORRECT, wording::model_excludes_elsewhere(range, &rule))));
+            }
+            if let Some(refused) = seen.meets(range) {
+                return Ok(Some(refused));
+            }
+            seen.hands_out_without(range, scope)?;
+        }
+        _ => {}
     }
-    let text = match after(before.as_deref(), command, &path)? {
+    let text = match netsh::edited(before.as_deref(), command) {
         Ok(text) => text,
-        Err(refused) => return Ok(Some(refused)),
+        Err(e @ EditError::Meets(_)) => return Ok(Some((netsh::IN_USE, wording::not_kept(&path, &e)))),
+        Err(EditError::Missing) => return Ok(Some((netsh::MISSING, missing(command, &policy, &path)))),
+        Err(EditError::Unreadable) => return Err(wording::not_toml(&path)),
     };
-    policy::alone(&text, &path).map_err(|failure| wording::not_after_that(&path, &failure))?;
+    let layer = Layer::from_toml(&text, &path.display().to_string());
+    if let Err(problems) = layer.and_then(|layer| resolve(&[layer], &platform::host())) {
+        return Err(wording::not_after_that(&path, &problems));
+    }
     replace(&path, &text).map_err(|e| wording::policy_unwritable(&path, &e))?;
     Ok(None)
 }
 
-/// The text of a policy file after a change, or what netsh would say.
-fn after(text: Option<&str>, command: &Command, path: &Path) -> Result<Result<String, Refused>, Failure> {
-    match netsh::edited(text, command) {
-        Ok(text) => Ok(Ok(text)),
-        Err(e @ EditError::Meets(_)) => Ok(Err((netsh::IN_USE, wording::not_kept(path, &e)))),
-        Err(e @ EditError::Missing) => Ok(Err((netsh::MISSING, wording::not_kept(path, &e)))),
-        Err(EditError::Unreadable) => Err(wording::not_toml(path)),
+/// Why a policy file has nothing to delete.
+fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
+    let Command::DeleteExcludedPortRange { scope, range, .. } = *command else {
+        return wording::not_kept(path, &EditError::Missing);
+    };
+    let seen = Seen::of_policy(policy, scope);
+    if let Some(entry) = seen.excluded.iter().find(|entry| entry.range == range)
+        && let Some(origin) = &entry.origin
+    {
+        return wording::not_netshs(range, entry.administered, origin);
+    }
+    let near: Vec<_> = (seen.excluded.iter())
+        .filter(|entry| entry.range.intersect(range).is_some())
+        .filter_map(|entry| entry.origin.as_ref().map(|origin| format!("{}, by {origin}", entry.range)))
+        .collect();
+    if !near.is_empty() {
+        return wording::other_ranges(path, &near);
+    }
+    let has = |session: &LiveSession| {
+        let entered = |entry: &Entry| entry.act == Act::Reserve && entry.range == range && entry.scopes.contains(scope);
+        session.snapshot().is_ok_and(|region| region.ledger.entries().any(|entry| entered(&entry)))
+    };
+    match LiveSession::all().into_iter().find(has) {
+        Some(session) => wording::excluded_in_session(path, range, &session),
+        None => wording::not_kept(path, &EditError::Missing),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::plain;
 use crate::failure::Failure;
+use crate::platform::LiveSession;
 use portshim_policy::spec::SpecError;
 use portshim_policy::text::netsh::EditError;
-use portshim_policy::{PortRange, PortSet, Scope};
+use portshim_policy::text::{Origin, Problem};
+use portshim_policy::{LegalRule, PortRange, PortSet, Scope};
 use std::io;
 use std::path::Path;
 
@@ -13,7 +15,10 @@ pub(crate) fn not_netsh(e: &SpecError) -> Failure {
 }
 
 pub(crate) fn nothing_dynamic(scope: Scope) -> Failure {
-    Failure::new(format!("no port is handed out for {scope}, so there is no dynamic range to show"), "")
+    Failure::new(
+        format!("no port is handed out for {scope}, so there is no dynamic range to show"),
+        "set one: set dynamicport",
+    )
 }
 
 pub(crate) fn range_with_holes(scope: Scope, ports: &PortSet) -> String {
@@ -22,9 +27,57 @@ pub(crate) fn range_with_holes(scope: Scope, ports: &PortSet) -> String {
     )
 }
 
-pub(crate) fn excluded_already(range: PortRange, met: &PortSet) -> Failure {
-    Failure::new(format!("{range}: of these ports, {met} cannot be excluded: they are already"), "")
+/// `origins` are what keeps them out, where that is known.
+pub(crate) fn excluded_already(range: PortRange, met: &PortSet, origins: &[String]) -> Failure {
+    let by = if origins.is_empty() { String::new() } else { format!(" by {}", origins.join(", ")) };
+    Failure::new(
+        format!("{range} cannot be excluded: {met} is reserved or blocked already{by}"),
+        "exclude only ports that are not; `show excludedportrange` lists them",
+    )
 }
+
+/// The policy's model has no such reservations.
+pub(crate) fn model_excludes_elsewhere(range: PortRange, rule: &LegalRule) -> Failure {
+    Failure::new(format!("{range} cannot be excluded: {rule}"), "exclude ports inside these, or choose another preset")
+}
+
+pub(crate) fn nothing_left_after_that(scope: Scope) -> Failure {
+    Failure::new(
+        format!("with that change, no port would be left to hand out for {scope}"),
+        "exclude less of the dynamic range, or set a wider one before",
+    )
+}
+
+/// Ports that are excluded, but not by what netsh writes.
+pub(crate) fn not_netshs(range: PortRange, reserved: bool, origin: &Origin) -> Failure {
+    let word = if reserved { "reserved" } else { "blocked" };
+    Failure::new(format!("{range} is {word} by {origin}, which netsh cannot lift"), "change it there")
+}
+
+/// `near` are the ranges that meet the one that is to be deleted.
+pub(crate) fn other_ranges(path: &Path, near: &[String]) -> Failure {
+    Failure::new(
+        format!("{}: {}", path.display(), EditError::Missing),
+        format!("name exactly one that there is: {}", near.join("; ")),
+    )
+}
+
+pub(crate) fn excluded_in_session(path: &Path, range: PortRange, session: &LiveSession) -> Failure {
+    Failure::new(
+        format!("{}: {}", path.display(), EditError::Missing),
+        format!("session {} has {range}: store=active deletes it there", session.id),
+    )
+}
+
+/// What is said where a session is shown and a policy file is not.
+pub(crate) fn session_shown(session: &LiveSession, path: &Path) -> String {
+    let (id, path) = (&session.id, path.display());
+    format!("note: this is what session {id} has now; store=persistent shows what `{path}` keeps")
+}
+
+/// What is said where no session is there to be shown.
+pub(crate) const NO_SESSION_SHOWN: &str =
+    "note: no session of yours is live; this is what a program that starts here would get";
 
 /// A live session has no reservation of exactly these ports.
 pub(crate) fn not_excluded(range: PortRange, scope: Scope) -> Failure {
@@ -39,7 +92,8 @@ pub(crate) fn not_kept(path: &Path, e: &EditError) -> Failure {
         EditError::Missing => {
             "name exactly the ports that were added: `show excludedportrange store=persistent` lists them"
         }
-        EditError::Meets(_) | EditError::Unreadable => "",
+        EditError::Meets(_) => "exclude only ports that are not: `show excludedportrange store=persistent` lists them",
+        EditError::Unreadable => "write it as TOML: `portshim check` names what is wrong",
     };
     Failure::new(format!("{}: {e}", path.display()), help)
 }
@@ -51,10 +105,16 @@ pub(crate) fn not_toml(path: &Path) -> Failure {
     )
 }
 
-pub(crate) fn not_after_that(path: &Path, failure: &Failure) -> Failure {
-    Failure::new(format!("with that change, `{}` would be no policy\n{failure}", path.display()), "")
+/// The lines that `problems` speak of are not there yet, so they are not shown.
+pub(crate) fn not_after_that(path: &Path, problems: &[Problem]) -> Failure {
+    let first = problems.iter().find(|problem| problem.is_error());
+    let (message, help) = first.map_or(("", ""), |problem| (&problem.message, &problem.help));
+    Failure::new(format!("with that change, `{}` would be no policy: {message}", path.display()), help)
 }
 
 pub(crate) fn policy_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(format!("the policy file `{}` cannot be written: {}", path.display(), plain(e)), "")
+    Failure::new(
+        format!("the policy file `{}` cannot be written: {}", path.display(), plain(e)),
+        "name one in a folder that you may write to: -c FILE",
+    )
 }

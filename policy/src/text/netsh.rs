@@ -2,15 +2,21 @@
 //! out, with values by name or in order.
 
 mod edit;
+mod error;
 mod output;
+mod usage;
+mod word;
 
 pub use edit::{EditError, edited, new_file};
-pub use output::{DONE, IN_USE, MISSING, dynamic_port, excluded_port_ranges};
+pub use error::CommandError;
+pub use output::{DONE, IN_USE, INCORRECT, MISSING, dynamic_port, excluded_port_ranges};
+pub use usage::usage;
 
 use crate::spec::SpecError;
 use crate::{DynamicLimits, PortRange, Scope};
 use core::fmt;
 use core::str::FromStr;
+use word::{Word, begins, words};
 
 /// The smallest first port of a dynamic range.
 const FIRST: u32 = DynamicLimits::SINCE_VISTA.first as u32;
@@ -112,71 +118,34 @@ const START: &str = "startport";
 const NUMBER: &str = "numberofports";
 const STORE: &str = "store";
 
-/// A word, without quotes around it, and where it begins.
-#[derive(Clone, Copy)]
-struct Word<'a> {
-    at: usize,
-    text: &'a str,
-}
-
-impl Word<'_> {
-    fn error(self, problem: impl Into<String>, remedy: impl Into<String>) -> SpecError {
-        SpecError { part: self.text.into(), at: self.at, problem: problem.into(), remedy: remedy.into() }
-    }
-
-    /// Whether it is `word`, or two letters of it or more.
-    fn abbreviates(self, word: &str) -> bool {
-        self.text.len() >= 2 && begins(word, self.text)
-    }
-}
-
-/// Whether `word` begins with `start`, whatever the case.
-fn begins(word: &str, start: &str) -> bool {
-    word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-}
-
-/// White space separates words, and quotes keep it inside one. What joins a line to the next one in a batch file
-/// (`^`) and in PowerShell (`` ` ``) counts as white space.
-fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut quoted = false;
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        quoted ^= c == '"';
-        let joins = matches!(c, '^' | '`') && text[at + 1..].starts_with(['\n', '\r']);
-        if at < text.len() && (quoted || !(c.is_whitespace() || joins)) {
-            start.get_or_insert(at);
-        } else if let Some(at_word) = start.take() {
-            let word = &text[at_word..at];
-            let inside = word.strip_prefix('"').map_or(word, |word| word.strip_suffix('"').unwrap_or(word));
-            words.push(Word { at: at_word + usize::from(inside.len() < word.len()), text: inside });
-        }
-    }
-    words
-}
-
 /// Reads what follows `netsh`. `None` where it is about something else than ports.
 ///
 /// # Errors
-/// [`SpecError`] where it is about ports, and Windows would refuse it.
-pub fn command(text: &str) -> Result<Option<Command>, SpecError> {
+/// [`CommandError`] where it is about ports, and Windows would refuse it.
+pub fn command(text: &str) -> Result<Option<Command>, CommandError> {
     let words = words(text);
     let [interface, family, verb, object, values @ ..] = words.as_slice() else { return Ok(None) };
     if !interface.abbreviates("interface") {
         return Ok(None);
     }
-    let v6 = match family.text.to_ascii_lowercase().as_str() {
-        "ip" | "ipv4" => false,
-        "ipv6" => true,
-        _ => return Ok(None),
-    };
-    let Some((_, verb)) = Verb::ALL.into_iter().find(|(name, _)| verb.abbreviates(name)) else { return Ok(None) };
     let object = if object.abbreviates("dynamicportrange") {
         Object::DynamicPort
     } else if object.abbreviates("excludedportrange") {
         Object::ExcludedPortRange
     } else {
         return Ok(None);
+    };
+    let v6 = match family.text.to_ascii_lowercase().as_str() {
+        "ip" | "ipv4" => false,
+        "ipv6" => true,
+        _ => return Err(family.error("netsh knows no ports here", "write ipv4 or ipv6").into()),
+    };
+    let Some((_, verb)) = Verb::ALL.into_iter().find(|(name, _)| verb.abbreviates(name)) else {
+        let verbs = match object {
+            Object::DynamicPort => "write show or set",
+            Object::ExcludedPortRange => "write show, add or delete",
+        };
+        return Err(verb.error("netsh knows no such command here", verbs).into());
     };
     Values::read(text, verb, object, values)?.command(verb, object, v6).map(Some)
 }
@@ -203,7 +172,11 @@ impl<'a> Values<'a> {
             named: [(PROTOCOL, None), (START, None), (NUMBER, None), (STORE, None)],
         };
         let takes = |name: &str| verb != Verb::Show || matches!(name, PROTOCOL | STORE);
-        for word in words {
+        for (n, word) in words.iter().enumerate() {
+            let split = word.text.ends_with('=') && words.get(n + 1).is_some_and(|next| !next.text.contains('='));
+            if split || word.text.starts_with('=') {
+                return Err(word.error("netsh takes no white space around `=`", format!("write {usage}")));
+            }
             let named = word.text.split_once('=').map(|(name, value)| {
                 let inside = value.trim_start_matches('"');
                 let at = word.at + word.text.len() - inside.len();
@@ -240,12 +213,12 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn command(&self, verb: Verb, object: Object, v6: bool) -> Result<Command, SpecError> {
+    fn command(&self, verb: Verb, object: Object, v6: bool) -> Result<Command, CommandError> {
         if matches!((verb, object), (Verb::Set, Object::ExcludedPortRange)) {
-            return Err(self.refused("netsh adds and deletes excluded ranges", "write add excludedportrange"));
+            return Err(self.refused("netsh adds and deletes excluded ranges", "write add excludedportrange").into());
         }
         if matches!((verb, object), (Verb::Add | Verb::Delete, Object::DynamicPort)) {
-            return Err(self.refused("netsh sets the dynamic range", "write set dynamicport"));
+            return Err(self.refused("netsh sets the dynamic range", "write set dynamicport").into());
         }
         let protocol = self.need(PROTOCOL)?;
         let scope = match (protocol.text.to_ascii_lowercase().as_str(), v6) {
@@ -253,7 +226,7 @@ impl<'a> Values<'a> {
             ("tcp", true) => Scope::Tcp6,
             ("udp", false) => Scope::Udp4,
             ("udp", true) => Scope::Udp6,
-            _ => return Err(protocol.error("netsh knows no such protocol here", "write tcp or udp")),
+            _ => return Err(protocol.error("netsh knows no such protocol here", "write tcp or udp").into()),
         };
         let store = match self.get(STORE) {
             None if verb == Verb::Show => Store::Active,
@@ -280,7 +253,8 @@ impl<'a> Values<'a> {
         Word { at: self.end, text: "" }.error(problem, format!("{remedy}, as in {}", self.usage))
     }
 
-    fn range(&self, object: Object) -> Result<PortRange, SpecError> {
+    fn range(&self, object: Object) -> Result<PortRange, CommandError> {
+        let refuse = |e| Err(CommandError::Incorrect(e));
         let (first, count) = (self.need(START)?, self.need(NUMBER)?);
         let (least, fewest) = if object == Object::DynamicPort { (FIRST, COUNT) } else { (1, 1) };
         let (start, number) = (value(first)?, value(count)?);
@@ -289,17 +263,17 @@ impl<'a> Values<'a> {
                 Object::DynamicPort => format!("a dynamic range begins at port {least} or above (KB 929851)"),
                 Object::ExcludedPortRange => "port 0 asks for any port, so it cannot be excluded".into(),
             };
-            return Err(first.error(problem, format!("write a number from {least} to 65535")));
+            return refuse(first.error(problem, format!("write a number from {least} to 65535")));
         }
         if start > 65535 {
-            return Err(first.error("a port is at most 65535", format!("write a number from {least} to 65535")));
+            return refuse(first.error("a port is at most 65535", format!("write a number from {least} to 65535")));
         }
         if number < fewest {
             let problem = match object {
                 Object::DynamicPort => format!("a dynamic range has at least {fewest} ports (KB 929851)"),
                 Object::ExcludedPortRange => "this excludes no port".into(),
             };
-            return Err(count.error(problem, format!("write {fewest} or more")));
+            return refuse(count.error(problem, format!("write {fewest} or more")));
         }
         let room = 65536 - start;
         let remedy = match room {
@@ -309,7 +283,7 @@ impl<'a> Values<'a> {
         let last = start + number.min(65536) - 1;
         let range = u16::try_from(start).ok().zip(u16::try_from(last).ok());
         let range = range.and_then(|(first, last)| PortRange::new(first, last).ok());
-        range.ok_or_else(|| count.error("the range would end above port 65535", remedy))
+        range.map_or_else(|| refuse(count.error("the range would end above port 65535", remedy)), Ok)
     }
 }
 
@@ -323,18 +297,30 @@ fn value(word: Word<'_>) -> Result<u32, SpecError> {
 
 /// As [`command`], for what must be a command about ports.
 impl FromStr for Command {
-    type Err = SpecError;
+    type Err = CommandError;
 
-    fn from_str(text: &str) -> Result<Self, SpecError> {
+    fn from_str(text: &str) -> Result<Self, CommandError> {
         command(text)?.ok_or_else(|| {
             let trimmed = text.trim();
             let at = text.len() - text.trim_start().len();
-            Word { at, text: trimmed }.error(
+            let unknown = Word { at, text: trimmed }.error(
                 "of netsh, portshim knows the commands about ports alone",
                 "write interface ipv4|ipv6, then show or set dynamicport, or show, add or delete excludedportrange",
-            )
+            );
+            unknown.into()
         })
     }
+}
+
+/// Whether the line says by itself in which store it looks things up or changes them.
+#[must_use]
+pub fn names_store(text: &str) -> bool {
+    const OBJECT: usize = 4;
+    let named = |word: &Word<'_>| match word.text.split_once('=') {
+        Some((name, _)) => name.len() > 2 && begins(STORE, name),
+        None => !word.text.is_empty() && Store::ALL.iter().any(|store| begins(store.name(), word.text)),
+    };
+    words(text).iter().skip(OBJECT).any(named)
 }
 
 impl fmt::Display for Command {

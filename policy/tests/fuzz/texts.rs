@@ -112,7 +112,7 @@ fn netsh_commands() {
                 assert_eq!(netsh::command(&text), Ok(Some(command)), "{text:?}");
                 made_in_a_new_policy(&command);
             }
-            Err(e) => is_sound(&text, &e),
+            Err(e) => is_sound(&text, e.fault()),
         }
     });
 }

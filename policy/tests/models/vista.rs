@@ -52,7 +52,7 @@ fn dynamic_ranges_of_vista() {
             (Ok(Command::SetDynamicPort { scope, range, .. }), Ok(expected)) => {
                 assert_eq!((scope, range.to_string().as_str()), (Scope::Tcp4, expected), "{line}: {source}");
             }
-            (Err(error), Err(expected)) => assert_eq!(error.problem, expected, "{line}: {source}"),
+            (Err(error), Err(expected)) => assert_eq!(error.fault().problem, expected, "{line}: {source}"),
             (found, _) => panic!("{line}: {source}: {found:?}"),
         }
     }

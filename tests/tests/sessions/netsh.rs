@@ -8,7 +8,10 @@ use std::path::Path;
 
 const OK: &str = "Ok.\n\n";
 const IN_USE: &str = "The process cannot access the file because it is being used by another process.\n\n";
+const INCORRECT: &str = "The parameter is incorrect.\n\n";
 const MISSING: &str = "The system cannot find the file specified.\n\n";
+
+const NOTHING_LEFT: &str = "error: with that change, no port would be left to hand out for tcp4\nhelp:  exclude less of the dynamic range, or set a wider one before\n";
 
 /// Demands an answer to a command line that is given in a folder, and an exit status; what is said on standard error.
 #[track_caller]
@@ -79,24 +82,24 @@ fn what_windows_refuses_is_refused_in_its_words() {
             "int ipv4 add excludedportrange tcp 10009 1",
             1,
             IN_USE,
-            "error: ./portshim.toml: the policy reserves or blocks 10009 already\n",
+            "error: 10009 cannot be excluded: 10009 is reserved or blocked already by reserve.ports (./portshim.toml, line 4)\nhelp:  exclude only ports that are not; `show excludedportrange` lists them\n",
         ),
         (
             "int ipv4 delete excludedportrange tcp 10000 9",
             1,
             MISSING,
-            "error: ./portshim.toml: the policy reserves no such range\nhelp:  name exactly the ports that were added: `show excludedportrange store=persistent` lists them\n",
+            "error: ./portshim.toml: the policy reserves no such range\nhelp:  name exactly one that there is: 10000-10009, by reserve.ports (./portshim.toml, line 4)\n",
         ),
         (
             "int ipv4 set dynamicport tcp start=1024 num=1000",
-            125,
-            "",
+            1,
+            INCORRECT,
             "error: `1024`: a dynamic range begins at port 1025 or above (KB 929851)\nhelp:  write a number from 1025 to 65535\n",
         ),
         (
             "int ipv4 set dynamicport tcp start=10000 num=254",
-            125,
-            "",
+            1,
+            INCORRECT,
             "error: `254`: a dynamic range has at least 255 ports (KB 929851)\nhelp:  write 255 or more\n",
         ),
     ] {
@@ -106,7 +109,7 @@ fn what_windows_refuses_is_refused_in_its_words() {
     // A change after which nothing would be left to hand out.
     answers(&folder, "int ipv4 set dynamicport tcp 49152 255", 0, OK);
     let said = answers(&folder, "int ipv4 add excludedportrange tcp 49152 255", 125, "");
-    assert!(said.starts_with("error: with that change, `./portshim.toml` would be no policy\n"), "{said}");
+    assert_eq!(said, NOTHING_LEFT);
     fs::write(&file, "REGEDIT4\r\n").expect("it can be written");
     let said = answers(&folder, "int ipv4 add excludedportrange tcp 80 1", 125, "");
     assert!(said.starts_with("error: "), "{said}");
@@ -142,4 +145,68 @@ fn what_is_active_changes_a_running_program() {
         assert_eq!(server.told("tcp 10004"), "10004");
         assert!(!folder.join("portshim.toml").exists(), "what is active is kept nowhere");
     });
+}
+
+/// What is listed is there, whichever setting put it there: netsh neither adds to it nor lifts it.
+#[test]
+fn what_other_settings_exclude_stays_theirs() {
+    private(|| {
+        let folder = scratch("netsh-others");
+        let file = folder.join("portshim.toml");
+        let text =
+            "preset = \"linux\"\nreserve = [\"7000-7001/tcp\"]\n[linux]\nip_local_reserved_ports = \"8080-8081\"\n";
+        fs::write(&file, text).expect("it can be written");
+        let rows = "      7000        7001     *\n      8080        8081     *\n";
+        answers(&folder, "int ipv4 show excludedportrange tcp", 0, &exclusions(rows));
+        let said = answers(&folder, "int ipv4 delete excludedportrange tcp 8080 2", 1, MISSING);
+        let origin = "linux.ip_local_reserved_ports (./portshim.toml, line 4)";
+        assert_eq!(
+            said,
+            format!("error: 8080-8081 is reserved by {origin}, which netsh cannot lift\nhelp:  change it there\n")
+        );
+        let said = answers(&folder, "int ipv4 add excludedportrange tcp 8081 2", 1, IN_USE);
+        let error = format!("error: 8081-8082 cannot be excluded: 8081 is reserved or blocked already by {origin}\n");
+        assert!(said.starts_with(&error), "{said}");
+        assert_eq!(fs::read_to_string(&file).expect("it can be read"), text);
+        // A wider scope is no hindrance.
+        answers(&folder, "int ipv4 delete excludedportrange tcp 7000 2", 0, OK);
+        fs::write(&file, "preset = \"windows-xp\"\n").expect("it can be written");
+        let said = answers(&folder, "int ipv4 add excludedportrange tcp 6000 1", 1, INCORRECT);
+        assert!(said.starts_with("error: 6000 cannot be excluded: windows-xp reserves only ports of "), "{said}");
+    });
+}
+
+#[test]
+fn which_store_is_spoken_of() {
+    private(|| {
+        let folder = scratch("netsh-stores");
+        let none = answers(&folder, "int ipv4 show dynamicport tcp store=active", 0, &range(32768, 28232));
+        assert_eq!(none, "note: no session of yours is live; this is what a program that starts here would get\n");
+        answers(&folder, "int ipv4 set dynamicport tcp 10000 255", 0, OK);
+        let mut server = Server::run(&["--preset", "windows-vista"]);
+        assert_eq!(server.told("tcp 0"), "49152");
+        let note = answers(&folder, "int ipv4 show dynamicport tcp", 0, &range(49152, 16384));
+        assert!(note.starts_with("note: this is what session ") && note.contains("store=persistent shows"), "{note}");
+        assert_eq!(answers(&folder, "int ipv4 show dynamicport tcp store=active", 0, &range(49152, 16384)), "");
+        assert_eq!(answers(&folder, "int ipv4 show dynamicport tcp store=persistent", 0, &range(10000, 255)), "");
+        answers(&folder, "int ipv4 add excludedportrange tcp 50000 5 store=active", 0, OK);
+        let hint = answers(&folder, "int ipv4 delete excludedportrange tcp 50000 5", 1, MISSING);
+        assert!(hint.contains(" has 50000-50004: store=active deletes it there\n"), "{hint}");
+        // Nothing would be left in the running session, either.
+        answers(&folder, "int ipv4 set dynamicport tcp 50100 255 store=active", 0, OK);
+        let said = answers(&folder, "int ipv4 add excludedportrange tcp 50100 255 store=active", 125, "");
+        assert_eq!(said, NOTHING_LEFT);
+        assert_eq!(server.told("tcp 0"), "50100");
+    });
+}
+
+#[test]
+fn how_a_command_goes() {
+    let folder = scratch("netsh-usage");
+    let usage = "Usage: interface ipv4|ipv6 set dynamicport [protocol=]tcp|udp [startport=]PORT [numberofports=]COUNT [[store=]active|persistent]\n";
+    for question in ["?", "/?", "help"] {
+        assert_eq!(answers(&folder, &format!("int ipv4 set dynamicport {question}"), 0, usage), "");
+    }
+    let said = answers(&folder, "int ipv4 set dynamicport tcp start = 10000 num=255", 125, "");
+    assert!(said.starts_with("error: `=`: netsh takes no white space around `=`\n"), "{said}");
 }

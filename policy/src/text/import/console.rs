@@ -7,6 +7,7 @@ use super::super::netsh::{self, Command, Store};
 use super::draft::{self, Draft};
 use super::listing::{Shape, shape};
 use super::words;
+use crate::spec::SpecError;
 use crate::{PortRange, Preset, Scope, ScopeSet, Transport, spec};
 use call::{Call, Program};
 use core::ops::Range;
@@ -37,6 +38,10 @@ pub(super) fn read(draft: &mut Draft<'_>) {
         draft.nothing_found(&(0..0), understood);
     }
     outcome.lay_into(&mut draft.layer.wishes);
+}
+
+fn read_command(text: &str) -> Result<Option<Command>, SpecError> {
+    Ok(netsh::command(text)?)
 }
 
 /// What a listing turned out to be about.
@@ -83,7 +88,7 @@ impl Reader<'_, '_> {
 
     fn netsh(&mut self, span: &Range<usize>) {
         self.asked = None;
-        let Some(command) = self.draft.keep(span, "netsh", netsh::command).and_then(|read| read.value) else { return };
+        let Some(command) = self.draft.keep(span, "netsh", read_command).and_then(|read| read.value) else { return };
         let (key, scope) = match command {
             Command::ShowDynamicPort { scope, store } | Command::ShowExcludedPortRange { scope, store } => {
                 self.asked = Some((scope, store));

@@ -7,6 +7,8 @@ use core::fmt::Write;
 pub const DONE: &str = "Ok.\n\n";
 /// What it says where ports meet others that are excluded or in use (ERROR_SHARING_VIOLATION).
 pub const IN_USE: &str = "The process cannot access the file because it is being used by another process.\n\n";
+/// What it says where a parameter is outside its limits (ERROR_INVALID_PARAMETER).
+pub const INCORRECT: &str = "The parameter is incorrect.\n\n";
 /// What it says where there is nothing to delete (ERROR_FILE_NOT_FOUND).
 pub const MISSING: &str = "The system cannot find the file specified.\n\n";
 
