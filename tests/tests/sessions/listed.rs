@@ -132,6 +132,9 @@ fn a_program_that_begins_a_session_of_its_own_leaves_the_other() {
             let children = || fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
             let child = || children().trim().parse().unwrap_or(0);
             until("the program has begun", || begun(program.id()) || begun(child()));
+            // Its loader maps the session a moment later.
+            let mapped = "[s['ports'] for s in it if s['command'] == 'sleep 600' and s['processes']]";
+            until("it has the session", || json(&["ps", "--json"], mapped) == "[['30000-30009']]");
             let processes = processes.replace("ID", &id).replace("CHILD", &child().to_string());
             let listed =
                 json(&["ps", "--json"], "[(s['id'], s['ports'], [p['pid'] for p in s['processes']]) for s in it]");
