@@ -46,7 +46,8 @@ fn port(text: &str, at: usize) -> Result<u16, SpecError> {
         return Err(error(text, at, "a port number is missing", "write PORT or FIRST-LAST, such as 4000-4999"));
     }
     if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(error(text, at, "this is not a port number", "write a number from 1 to 65535"));
+        let remedy = separated(text).unwrap_or_else(|| "write a number from 1 to 65535".to_owned());
+        return Err(error(text, at, "this is not a port number", remedy));
     }
     match text.trim_start_matches('0').parse::<u16>() {
         Ok(port) => Ok(port),
@@ -58,6 +59,17 @@ fn port(text: &str, at: usize) -> Result<u16, SpecError> {
         )),
         Err(_) => Err(error(text, at, "a port is at most 65535", "write a number from 1 to 65535")),
     }
+}
+
+/// What somebody meant who parted numbers by something else than `,` and `-`.
+fn separated(text: &str) -> Option<String> {
+    for (wrong, right) in [("..", "-"), (":", "-"), ("–", "-"), (";", ","), (" ", ",")] {
+        let parts: Vec<_> = text.split(wrong).map(str::trim).filter(|part| !part.is_empty()).collect();
+        if parts.len() > 1 && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+            return Some(format!("write {}", parts.join(right)));
+        }
+    }
+    None
 }
 
 /// How many bytes of white space `text` begins with.
@@ -100,7 +112,7 @@ pub fn ports(text: &str, offset: usize) -> Result<Vec<PortRange>, SpecError> {
 /// # Errors
 /// [`SpecError`] for a name that is none.
 pub fn scope(text: &str, at: usize) -> Result<ScopeSet, SpecError> {
-    ScopeSet::named(text.trim()).ok_or_else(|| {
+    ScopeSet::named(&text.trim().to_ascii_lowercase()).ok_or_else(|| {
         let names: Vec<_> = ScopeSet::NAMES.iter().map(|(name, _)| *name).collect();
         error(text.trim(), at + indent(text), "there is no such scope", format!("write one of {}", names.join(", ")))
     })
@@ -140,8 +152,24 @@ mod tests {
             let spec: Spec = text.parse().unwrap();
             assert_eq!(spec.to_string(), text);
         }
+        assert_eq!("80/TCP4".parse::<Spec>().unwrap().to_string(), "80/tcp4");
         let spaced: Spec = " 80 , 90 - 100 / tcp ".parse().unwrap();
         assert_eq!(spaced.to_string(), "80,90-100/tcp");
+    }
+
+    #[test]
+    fn other_separators() {
+        for (text, remedy) in [
+            ("80 90", "write 80,90"),
+            ("80:90", "write 80-90"),
+            ("80..90", "write 80-90"),
+            ("80;90", "write 80,90"),
+            ("80–90/tcp", "write 80-90"),
+            ("80,90 91", "write 90,91"),
+            ("80 x", "write a number from 1 to 65535"),
+        ] {
+            assert_eq!(text.parse::<Spec>().expect_err(text).remedy, remedy, "{text}");
+        }
     }
 
     #[test]

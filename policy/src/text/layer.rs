@@ -185,11 +185,7 @@ impl Layer {
 }
 
 pub(super) fn preset(text: &str, origin: &Origin) -> Result<Sourced<&'static Preset>, Problem> {
-    let preset = Preset::named(text).ok_or_else(|| {
-        let names = Preset::ALL.iter().map(|p| p.name);
-        let aliases = Preset::ALL.iter().flat_map(|p| p.aliases.iter().copied());
-        words::unknown(origin, "preset", text, &names.clone().chain(aliases).collect::<Vec<_>>(), names)
-    })?;
+    let preset = Preset::named(&text.to_ascii_lowercase()).ok_or_else(|| words::unknown_preset(origin, text))?;
     Ok(Sourced::new(preset, origin.clone()))
 }
 

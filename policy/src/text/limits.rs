@@ -2,8 +2,8 @@
 
 use super::layer::Ports;
 use super::resolved::Trace;
-use super::{Origin, Problem, words};
-use crate::{Act, Effective, Legal, Scope, ScopeSet};
+use super::{Origin, Problem, Sourced, words};
+use crate::{Act, Effective, Legal, PortRange, Preset, Scope, ScopeSet};
 
 /// How many problems are looked for.
 const MOST: usize = 1000;
@@ -12,6 +12,7 @@ const MOST: usize = 1000;
 pub(super) fn check(
     trace: &Trace,
     rules: &Effective,
+    named: &Sourced<&'static Preset>,
     legal: &Legal,
     unprivileged_start: u16,
     problems: &mut Vec<Problem>,
@@ -31,18 +32,29 @@ pub(super) fn check(
             add(words::not_blockable(&part.origin, *range, legal));
         }
     }
+    if preset.reserve.is_some() {
+        for part in &trace.reserved {
+            let dynamic = |range: PortRange| {
+                let meets = |scope| rules.scope(scope).dynamic.runs().any(|run| run.intersect(range).is_some());
+                part.value.scopes.iter().any(meets)
+            };
+            let vain =
+                part.value.ports.iter().filter(|range| !legal.allows(Act::Reserve, **range) && !dynamic(**range));
+            vain.for_each(|range| add(words::reserved_in_vain(&part.origin, *range, legal)));
+        }
+    }
     for scope in Scope::ALL {
         let parts = &trace.dynamic[scope.index()];
         let ranges = || parts.iter().flat_map(|part| part.value.ports.iter().map(move |range| (part, *range)));
         if let Some(limits) = &preset.dynamic {
             for (part, range) in ranges().filter(|(_, range)| range.first() < limits.first) {
-                add(words::starts_low(&part.origin, range, preset, limits));
+                add(words::starts_low(&part.origin, range, named, limits));
             }
             let count = rules.scope(scope).dynamic.len();
             if count < limits.count
                 && let Some(part) = parts.first()
             {
-                add(words::too_small(&part.origin, count, preset, limits));
+                add(words::too_small(&part.origin, count, named, limits));
             }
         }
         for (part, range) in ranges().filter(|(_, range)| range.first() < unprivileged_start) {

@@ -63,7 +63,7 @@ pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Pr
 
     let rules: Vec<_> = traces.iter().map(|trace| effective(trace, &settings)).collect();
     for (trace, rules) in traces.iter().zip(&rules) {
-        limits::check(trace, rules, &settings.model.legal(), host.unprivileged_start, &mut problems);
+        limits::check(trace, rules, &preset, &settings.model.legal(), host.unprivileged_start, &mut problems);
     }
     if problems.iter().any(Problem::is_error) {
         return Err(problems);

@@ -1,7 +1,7 @@
 //! The wording of every problem with a policy. What is wrong inside a SPEC, a sysctl's value or a
 //! registry's is worded where those are read.
 
-use super::{Origin, Problem};
+use super::{Origin, Problem, Sourced};
 use crate::spec::{Spec, SpecError};
 use crate::{Act, DynamicLimits, Legal, MAX_GLOB, MAX_RULES, PortRange, Preset, RangeEnd, ScopeSet};
 
@@ -39,11 +39,28 @@ pub(super) fn unknown<'a>(
     if name.is_empty() {
         return Problem::error(origin, format!("no {what} is named"), format!("write one of {}", list(listed)));
     }
-    let help = match nearest(name, candidates) {
+    let near = if let [only] = candidates { Some(*only) } else { nearest(name, candidates) };
+    let help = match near {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("write one of {}", list(listed)),
     };
     Problem::error(origin, format!("`{name}`: there is no such {what}"), help)
+}
+
+/// As [`unknown`], for a preset: `win10`, `vista` and `windows` are understood as what they are short for.
+pub(super) fn unknown_preset(origin: &Origin, text: &str) -> Problem {
+    let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
+    let all: Vec<_> = names.iter().chain(Preset::ALL.iter().flat_map(|preset| preset.aliases)).copied().collect();
+    let name = text.to_ascii_lowercase();
+    let windows = name.strip_prefix("windows").or(name.strip_prefix("win"));
+    let version = windows.unwrap_or(&name).trim_start_matches(['-', '_', ' ']);
+    if windows.is_some() && version.is_empty() {
+        let listed = names.iter().copied().filter(|name| name.starts_with("windows"));
+        return unknown(origin, "preset", text, &[], listed);
+    }
+    let full = format!("windows-{version}");
+    let meant: Vec<_> = all.iter().copied().filter(|name| *name == full).collect();
+    unknown(origin, "preset", text, if meant.is_empty() { &all } else { &meant }, names)
 }
 
 /// `text` is what was being read; the error's place counts from its start.
@@ -59,13 +76,7 @@ pub(super) fn ports(origin: &Origin, text: &str, e: &SpecError) -> Problem {
         Origin::Environment { .. } => "put white space between SPECs of several scopes".into(),
         _ => "write an array of SPECs, one for each scope".into(),
     };
-    let between = |wrong: char, right: &str| {
-        let parts: Vec<_> = e.part.split(|c: char| c == wrong || c.is_whitespace()).filter(|p| !p.is_empty()).collect();
-        let numbers = parts.len() > 1 && parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit()));
-        numbers.then(|| format!("write {}", parts.join(right)))
-    };
     let remedy = if text.matches('/').count() > 1 { Some(several) } else { None };
-    let remedy = remedy.or_else(|| between(' ', ",")).or_else(|| between(':', "-"));
     let remedy = remedy.unwrap_or_else(|| e.remedy.clone());
     spec(origin, text, &SpecError { remedy, ..e.clone() })
 }
@@ -249,22 +260,56 @@ pub(super) fn host_keeps_privilege(origin: &Origin, start: u16, host: u16) -> Pr
     )
 }
 
-pub(super) fn starts_low(origin: &Origin, range: PortRange, preset: &Preset, limits: &DynamicLimits) -> Problem {
+/// The preset's name, and what names it where that is not the source that `origin` is in.
+fn named(preset: &Sourced<&'static Preset>, origin: &Origin) -> String {
+    let name = preset.value.name;
+    match (&preset.origin, origin) {
+        (Origin::File { file, line, .. }, other) if !matches!(other, Origin::File { file: f, .. } if f == file) => {
+            format!("preset {name} ({file}, line {line})")
+        }
+        (Origin::Environment { .. }, Origin::Option { .. } | Origin::File { .. })
+        | (Origin::Option { .. }, Origin::Environment { .. } | Origin::File { .. }) => {
+            format!("preset {name} ({})", preset.origin)
+        }
+        _ => name.to_owned(),
+    }
+}
+
+pub(super) fn starts_low(
+    origin: &Origin,
+    range: PortRange,
+    preset: &Sourced<&'static Preset>,
+    limits: &DynamicLimits,
+) -> Problem {
     let DynamicLimits { first, source, .. } = limits;
     Problem::error(
         origin,
-        format!("{range}: the dynamic range of {} begins at {first} or above ({source})", preset.name),
+        format!("{range}: the dynamic range of {} begins at {first} or above ({source})", named(preset, origin)),
         format!("begin at {first}, or choose a preset that takes any range, such as linux"),
     )
 }
 
-pub(super) fn too_small(origin: &Origin, found: u32, preset: &Preset, limits: &DynamicLimits) -> Problem {
+pub(super) fn too_small(
+    origin: &Origin,
+    found: u32,
+    preset: &Sourced<&'static Preset>,
+    limits: &DynamicLimits,
+) -> Problem {
     let DynamicLimits { count, source, .. } = limits;
     let ports = if found == 1 { "port" } else { "ports" };
     Problem::error(
         origin,
-        format!("{found} {ports}: the dynamic range of {} has at least {count} ({source})", preset.name),
+        format!("{found} {ports}: the dynamic range of {} has at least {count} ({source})", named(preset, origin)),
         format!("name {count} ports or more, or choose a preset that takes any range, such as linux"),
+    )
+}
+
+/// Ports that the model neither hands out nor lets anybody reserve.
+pub(super) fn reserved_in_vain(origin: &Origin, range: PortRange, legal: &Legal) -> Problem {
+    Problem::warning(
+        origin,
+        format!("{range}: this has no effect: it is not dynamic, and {}", legal.rule(Act::Reserve)),
+        "reserve ports of the dynamic range, or leave these out",
     )
 }
 
