@@ -6,7 +6,11 @@ import sys
 limit = int(sys.argv[1]) if len(sys.argv) > 1 else 65536
 held = []
 while len(held) < limit:
-    sock = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        sock = socket.socket(type=socket.SOCK_DGRAM)
+    except OSError as error:
+        print("out of descriptors (ulimit -n):", errno.errorcode[error.errno])
+        break
     try:
         sock.bind(("127.0.0.1", 0))
     except OSError as error:

@@ -116,8 +116,9 @@ pub(crate) enum Command {
 /// Run a program under a policy
 ///
 /// portshim becomes the program: same process, same signals, same terminal, same exit status, and
-/// not a word on standard output or standard error. Exit status 125: portshim itself failed and
-/// nothing was launched; 126: the program cannot be executed; 127: it was not found.
+/// not a word on standard output or, but for warnings (-q keeps them back), on standard error. Exit
+/// status 125: portshim itself failed and nothing was launched; 126: the program cannot be executed;
+/// 127: it was not found.
 #[derive(Args)]
 #[command(after_help = examples::RUN, override_usage = "portshim run [OPTIONS] -- CMD [ARG]...", max_term_width = WIDTH)]
 pub(crate) struct Run {
@@ -185,7 +186,7 @@ pub(crate) struct Env {
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
     /// How to write the variables
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Shell)]
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t = Format::Shell)]
     pub(crate) format: Format,
     /// Where the program will find the library, if not where portshim keeps it
     #[arg(long, value_name = "PATH")]
@@ -295,7 +296,7 @@ pub(crate) struct Netsh {
 #[derive(Args)]
 pub(crate) struct Completions {
     /// The shell
-    #[arg(value_name = "SHELL", value_enum)]
+    #[arg(value_name = "SHELL", value_enum, ignore_case = true)]
     pub(crate) shell: clap_complete::Shell,
 }
 

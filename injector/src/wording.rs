@@ -35,7 +35,8 @@ pub(crate) fn unreadable_settings(path: &Path, e: &io::Error) -> Failure {
     let help = match e.kind() {
         io::ErrorKind::NotFound => "name a file that exists, or - for standard input",
         io::ErrorKind::IsADirectory => "name a file",
-        _ => "",
+        io::ErrorKind::PermissionDenied => "let this user read it, or name another",
+        _ => "name another file",
     };
     Failure::new(format!("the file `{}` cannot be read: {}", path.display(), plain(e)), help)
 }
@@ -44,7 +45,7 @@ pub(crate) fn not_found(name: &OsStr) -> Failure {
     let name = name.to_string_lossy();
     let (problem, help) = match (name.is_empty(), name.contains(std::path::is_separator)) {
         (true, _) => ("the program's name is empty".into(), "write `portshim run [POLICY] -- CMD [ARG…]`".to_owned()),
-        (_, true) => (format!("`{name}` does not exist"), String::new()),
+        (_, true) => (format!("`{name}` does not exist"), "give the path of a program that exists".to_owned()),
         _ => (format!("`{name}` was not found in PATH"), format!("give its path, such as ./{name}")),
     };
     Failure::new(problem, help).with_status(NOT_FOUND)
@@ -71,7 +72,7 @@ pub(crate) fn switched_off() -> String {
 pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
     let help = match why {
         "it is not executable" => format!("chmod +x {}", path.display()),
-        _ => String::new(),
+        _ => "name a program, or a script whose interpreter is one".to_owned(),
     };
     Failure::new(format!("`{}` cannot be executed: {why}", path.display()), help).with_status(CANNOT_EXECUTE)
 }
@@ -157,15 +158,24 @@ pub(crate) fn no_session_to_watch(why: &str) -> Failure {
 }
 
 pub(crate) fn report_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(format!("the report `{}` cannot be written: {}", path.display(), plain(e)), "")
+    Failure::new(
+        format!("the report `{}` cannot be written: {}", path.display(), plain(e)),
+        "name a file in a folder that you may write to: --report=FILE",
+    )
 }
 
 pub(crate) fn log_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(format!("the log `{}` cannot be written: {}", path.display(), plain(e)), "")
+    Failure::new(
+        format!("the log `{}` cannot be written: {}", path.display(), plain(e)),
+        "name a file in a folder that you may write to: --log FILE",
+    )
 }
 
 pub(crate) fn output_unwritable(e: &io::Error) -> Failure {
-    Failure::new(format!("standard output cannot be written: {}", plain(e)), "")
+    Failure::new(
+        format!("standard output cannot be written: {}", plain(e)),
+        "send it to a file or a program that can take it",
+    )
 }
 
 pub(crate) fn nothing_to_report(why: &str) -> Failure {

@@ -37,7 +37,7 @@ pub(super) fn failure(e: &Error, args: &[OsString]) -> Failure {
     };
     let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
         .into_iter()
-        .find_map(|kind| e.get(kind).map(text));
+        .find_map(|kind| e.get(kind).map(nearest));
     let valid = context(ContextKind::ValidValue);
     let help = match suggested {
         Some(suggestion) => format!("did you mean `{suggestion}`?"),
@@ -61,6 +61,14 @@ fn slip(args: &[OsString]) -> Option<Failure> {
     }
     let file = words().find(|word| ["-c", "--policy"].contains(word)).filter(|_| command.get_name() == "check")?;
     Some(Failure::new(format!("there is no option `{file}`"), "write `portshim check FILE`"))
+}
+
+/// The likeliest name.
+fn nearest(value: &ContextValue) -> String {
+    match value {
+        ContextValue::Strings(names) => names.last().cloned().unwrap_or_default(),
+        other => text(other),
+    }
 }
 
 fn text(value: &ContextValue) -> String {

@@ -19,6 +19,9 @@ pub(super) fn show(args: &Show) -> Result<u8, Failure> {
 /// How wide a column of ports may become.
 const WIDEST: usize = 32;
 
+/// How wide the column of values is.
+const COLUMN: usize = 20;
+
 /// The policy, and the file that was heard for it.
 #[derive(Serialize)]
 struct WithFile<'a> {
@@ -31,11 +34,11 @@ struct WithFile<'a> {
 fn table(file: Option<&str>, shown: &Shown) -> String {
     let mut text = model(shown);
     text += &file.map_or_else(String::new, |file| format!("{:<9} {file}\n", "file"));
-    text += &line("preset", shown.preset.value, &shown.preset.origin.to_string());
+    text += &line("", "preset", shown.preset.value, &shown.preset.origin.to_string());
     for rules in &shown.rules {
         if let Some(glob) = &rules.matches {
             text.push('\n');
-            text.push_str(&line("for", &glob.value, &glob.origin.to_string()));
+            text.push_str(&line("", "for", &glob.value, &glob.origin.to_string()));
         } else if shown.rules.len() > 1 {
             text.push_str("\nfor all other programs\n");
         }
@@ -56,7 +59,12 @@ fn model(shown: &Shown) -> String {
     let width = shown.classes.iter().map(|class| ports(class).len()).filter(|len| *len <= WIDEST).max().unwrap_or(0);
     for class in &shown.classes {
         let ShownClass { name, what, source, .. } = class;
-        text += &format!("  {name:<12} {:<width$}  {what} ({source})\n", ports(class));
+        let ports = ports(class);
+        // What does not fit its column has a line of its own.
+        let (ports, more) =
+            if ports.len() > width { ("", format!("  {name:<12} {ports}\n")) } else { (&*ports, String::new()) };
+        let name = if more.is_empty() { name } else { "" };
+        text += &format!("{more}  {name:<12} {ports:<width$}  {what} ({source})\n");
     }
     text.push('\n');
     if let Some(binds) = &shown.second_binds {
@@ -66,6 +74,12 @@ fn model(shown: &Shown) -> String {
     text
 }
 
+/// What the words and numbers of the table of second binds mean.
+const LEGEND: &str = "  default: without an option, reuse: with SO_REUSEADDR, exclusive: with SO_EXCLUSIVEADDRUSE
+  *: to any address, 1: to one address, the same for both
+  ok: both have the port, 10048: refused, WSAEADDRINUSE, 10013: refused, WSAEACCES
+";
+
 fn second_binds(name: &str, binds: &ShownSecondBinds) -> String {
     let row = |first: &str, cells: &[String]| {
         let mut line = format!("  {first:<14}");
@@ -74,7 +88,9 @@ fn second_binds(name: &str, binds: &ShownSecondBinds) -> String {
         }
         format!("{}\n", line.trim_end())
     };
-    let mut text = format!("second binds under {name}, * to any address, 1 to one address ({})\n", binds.source);
+    let mut text =
+        format!("second binds under {name}: a socket binds a port that another one has ({})\n", binds.source);
+    text += LEGEND;
     text += &row("first \\ second", &binds.seconds);
     for binds in &binds.rows {
         text += &row(&binds.first, &binds.same_user);
@@ -91,9 +107,9 @@ fn second_binds(name: &str, binds: &ShownSecondBinds) -> String {
 
 fn one(rules: &ShownRules) -> String {
     let seed = rules.seed.value.map_or_else(|| "none".into(), |seed| seed.to_string());
-    let mut text = line("select", rules.select.value, &rules.select.origin.to_string());
-    text.push_str(&line("sharing", rules.sharing.value, &rules.sharing.origin.to_string()));
-    text.push_str(&line("seed", &seed, &rules.seed.origin.to_string()));
+    let mut text = line("", "select", rules.select.value, &rules.select.origin.to_string());
+    text.push_str(&line("", "sharing", rules.sharing.value, &rules.sharing.origin.to_string()));
+    text.push_str(&line("", "seed", &seed, &rules.seed.origin.to_string()));
     // Scopes that hold the same are told of together.
     let mut rest: Vec<&ShownScope> = rules.scopes.iter().collect();
     while let Some(first) = rest.first().copied() {
@@ -109,7 +125,7 @@ fn one(rules: &ShownRules) -> String {
         text.push_str(&format!("\n{}: {count} to hand out: {}\n", names.join(" "), first.runs));
         for (word, parts) in [("dynamic", &first.dynamic), ("reserved", &first.reserved), ("blocked", &first.blocked)] {
             for ShownPorts { ports, origin } in parts {
-                text.push_str(&format!("  {}", line(word, ports, &origin.to_string())));
+                text.push_str(&line("  ", word, ports, &origin.to_string()));
             }
         }
         rest = others;
@@ -117,6 +133,9 @@ fn one(rules: &ShownRules) -> String {
     text
 }
 
-fn line(word: &str, value: &str, origin: &str) -> String {
-    format!("{word:<9} {value:<20} {origin}\n")
+fn line(indent: &str, word: &str, value: &str, origin: &str) -> String {
+    if value.chars().count() > COLUMN {
+        return format!("{indent}{word:<9} {value}\n{indent}{:<9} {:<COLUMN$} {origin}\n", "", "");
+    }
+    format!("{indent}{word:<9} {value:<COLUMN$} {origin}\n")
 }

@@ -74,7 +74,12 @@ ports       tcp4 tcp6 udp4 udp6
         ),
         "",
     );
-    here.says(&["doctor", "./none"], 127, "", "error: `./none` does not exist\n");
+    here.says(
+        &["doctor", "./none"],
+        127,
+        "",
+        "error: `./none` does not exist\nhelp:  give the path of a program that exists\n",
+    );
 }
 
 #[test]

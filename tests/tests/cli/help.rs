@@ -26,6 +26,7 @@ fn what_is_mistyped() {
     let general = "`portshim --help` and `portshim COMMAND --help` explain by example";
     for (args, problem, help) in [
         (&[][..], "a command is missing", general),
+        (&["netsh.exe"], "there is no command `netsh.exe`", "did you mean `netsh`?"),
         (&["shwo"], "there is no command `shwo`", "did you mean `show`?"),
         (&["listen", "80"], "there is no command `listen`", general),
         (&["run"], "CMD is missing", general),
@@ -146,5 +147,5 @@ fn a_reader_that_goes_away_is_no_error() {
     let mut command = here.command("bash", &["-c", script, portshim]);
     here.expect(&mut command, 0, "0\n", "");
     let mut command = here.command("sh", &["-c", "\"$0\" show --preset linux >/dev/full", portshim]);
-    here.expect(&mut command, 125, "", "error: standard output cannot be written: no space left on device\n");
+    here.expect(&mut command, 125, "", "error: standard output cannot be written: no space left on device\nhelp:  send it to a file or a program that can take it\n");
 }

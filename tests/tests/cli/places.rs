@@ -41,7 +41,7 @@ fn a_small_limit_on_files_is_for_the_program() {
         &mut after(&here, "ulimit -S -f 0", &["--log=log.txt", "--range=21970/udp", "--", "perl", "-e", BIND]),
         0,
         "21970",
-        "error: the log `log.txt` cannot be written: file too large\n",
+        "error: the log `log.txt` cannot be written: file too large\nhelp:  name a file in a folder that you may write to: --log FILE\n",
     );
     // Nor a library, where it is not there yet.
     fs::remove_dir_all(here.path("cache/portshim")).expect("it is ours");

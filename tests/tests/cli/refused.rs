@@ -22,8 +22,18 @@ fn what_is_not_there() {
         );
         here.says(&[&["run", "--report"], rest].concat(), 127, "", &said);
     }
-    here.says(&["run", "--", "./no-such-program"], 127, "", "error: `./no-such-program` does not exist\n");
-    here.says(&["run", "--", "/etc/passwd/x"], 127, "", "error: `/etc/passwd/x` does not exist\n");
+    here.says(
+        &["run", "--", "./no-such-program"],
+        127,
+        "",
+        "error: `./no-such-program` does not exist\nhelp:  give the path of a program that exists\n",
+    );
+    here.says(
+        &["run", "--", "/etc/passwd/x"],
+        127,
+        "",
+        "error: `/etc/passwd/x` does not exist\nhelp:  give the path of a program that exists\n",
+    );
     here.says(
         &["run", "--", ""],
         127,
@@ -42,47 +52,47 @@ fn what_cannot_be_executed() {
         "",
         "error: `./notes.txt` cannot be executed: it is not executable\nhelp:  chmod +x ./notes.txt\n",
     );
-    here.says(&["run", "--", "/etc"], 126, "", "error: `/etc` cannot be executed: it is a directory\n");
+    here.says(&["run", "--", "/etc"], 126, "", "error: `/etc` cannot be executed: it is a directory\nhelp:  name a program, or a script whose interpreter is one\n");
     here.says(
         &["run", "--", "/dev/null"],
         126,
         "",
-        "error: `/dev/null` cannot be executed: it is not a regular file\n",
+        "error: `/dev/null` cannot be executed: it is not a regular file\nhelp:  name a program, or a script whose interpreter is one\n",
     );
     here.program("desk/script", "#!/no/such/interpreter -x\n");
     here.says(
         &["run", "--", "./script"],
         126,
         "",
-        "error: `./script` cannot be executed: its interpreter `/no/such/interpreter` cannot be executed: it does not exist\n",
+        "error: `./script` cannot be executed: its interpreter `/no/such/interpreter` cannot be executed: it does not exist\nhelp:  name a program, or a script whose interpreter is one\n",
     );
     here.program("desk/nameless", "#!  \nhello\n");
     here.says(
         &["run", "--", "./nameless"],
         126,
         "",
-        "error: `./nameless` cannot be executed: its `#!` line names no interpreter\n",
+        "error: `./nameless` cannot be executed: its `#!` line names no interpreter\nhelp:  name a program, or a script whose interpreter is one\n",
     );
     here.program("desk/damaged", "\x7fELF, but not really");
     here.says(
         &["run", "--", "./damaged"],
         126,
         "",
-        "error: `./damaged` cannot be executed: it is a damaged ELF file\n",
+        "error: `./damaged` cannot be executed: it is a damaged ELF file\nhelp:  name a program, or a script whose interpreter is one\n",
     );
     here.cc("desk/orphan", HELLO, &["-Wl,--dynamic-linker=/no/such/ld-linux-x86-64.so.2"]);
     here.says(
         &["run", "--", "./orphan"],
         126,
         "",
-        "error: `./orphan` cannot be executed: its loader `/no/such/ld-linux-x86-64.so.2` does not exist\n",
+        "error: `./orphan` cannot be executed: its loader `/no/such/ld-linux-x86-64.so.2` does not exist\nhelp:  name a program, or a script whose interpreter is one\n",
     );
     here.program("desk/serpent", format!("#!{}\n", here.path("desk/serpent").display()));
     here.says(
         &["run", "--", "./serpent"],
         126,
         "",
-        "error: `./serpent` cannot be executed: too many interpreters stand one behind the other\n",
+        "error: `./serpent` cannot be executed: too many interpreters stand one behind the other\nhelp:  name a program, or a script whose interpreter is one\n",
     );
 }
 

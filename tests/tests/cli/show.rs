@@ -34,6 +34,18 @@ udp4 udp6: 28232 ports to hand out: 32768-60999
     );
 }
 
+/// Ports that do not fit their column leave the other columns where they are.
+#[test]
+fn show_many_ports() {
+    let here = Sandbox::new();
+    let list = "80,443,1000-1999,3000-3999,5000,6000,7000";
+    let said = here.told(&["show", "--preset", "linux", "--reserve", list]);
+    let row = format!("\n  reserved     {list}\n                            wildcard binds skip these (ip-sysctl");
+    assert!(said.contains(&row), "{said}");
+    let part = format!("\n  reserved  {list}\n                                 --reserve {list}\n");
+    assert!(said.contains(&part), "{said}");
+}
+
 #[test]
 fn show_rules_for_single_programs() {
     let here = Sandbox::new();
@@ -74,7 +86,10 @@ classes of windows-2003, MaxUserPort 49151
   rresvport    512-1023    from 1023 downwards (glibc 2.36)
   bindresvport 512-1023    from 600 + process % 424 upwards, then from 600, then 512 to 599 (glibc 2.36)
 
-second binds under windows-2003, * to any address, 1 to one address (Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE)
+second binds under windows-2003: a socket binds a port that another one has (Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE)
+  default: without an option, reuse: with SO_REUSEADDR, exclusive: with SO_EXCLUSIVEADDRUSE
+  *: to any address, 1: to one address, the same for both
+  ok: both have the port, 10048: refused, WSAEADDRINUSE, 10013: refused, WSAEACCES
   first \\ second  default *  default 1  reuse *  reuse 1  exclusive *  exclusive 1
   default *       10048      ok         10013    ok       10048        ok
   default 1       ok         10048      ok       10013    10048        10048

@@ -141,13 +141,13 @@ fn a_file_that_cannot_be_written_is_told_of_before_launching() {
         &args(&["--report=no/report"], &["touch", "launched"]),
         125,
         "",
-        "error: the report `no/report` cannot be written: no such file or directory\n",
+        "error: the report `no/report` cannot be written: no such file or directory\nhelp:  name a file in a folder that you may write to: --report=FILE\n",
     );
     here.says(
         &args(&["--log=no/log"], &["touch", "launched"]),
         125,
         "",
-        "error: the log `no/log` cannot be written: no such file or directory\n",
+        "error: the log `no/log` cannot be written: no such file or directory\nhelp:  name a file in a folder that you may write to: --log FILE\n",
     );
     assert!(!here.path("desk/launched").exists());
 }
@@ -158,12 +158,18 @@ fn what_cannot_be_written_in_the_end_leaves_the_status_alone() {
     let here = Sandbox::new();
     let program = ["sh", "-c", "perl -e \"$0\"; exit 7", PROGRAM];
     for (options, said) in [
-        (&["--log=/dev/full"][..], "error: the log `/dev/full` cannot be written: no space left on device\n"),
-        (&["--report=/dev/full"], "error: the report `/dev/full` cannot be written: no space left on device\n"),
+        (
+            &["--log=/dev/full"][..],
+            "error: the log `/dev/full` cannot be written: no space left on device\nhelp:  name a file in a folder that you may write to: --log FILE\n",
+        ),
+        (
+            &["--report=/dev/full"],
+            "error: the report `/dev/full` cannot be written: no space left on device\nhelp:  name a file in a folder that you may write to: --report=FILE\n",
+        ),
         (
             &["--log=/dev/full", "--report=/dev/full"],
-            "error: the log `/dev/full` cannot be written: no space left on device\n\
-             error: the report `/dev/full` cannot be written: no space left on device\n",
+            "error: the log `/dev/full` cannot be written: no space left on device\nhelp:  name a file in a folder that you may write to: --log FILE\n\
+             error: the report `/dev/full` cannot be written: no space left on device\nhelp:  name a file in a folder that you may write to: --report=FILE\n",
         ),
     ] {
         here.says(&args(options, &program), 7, "2 of 3; refused\n", said);
@@ -183,7 +189,12 @@ fn the_status_is_the_programs() {
         let first = format!("portshim: /usr/bin/sh: {end}");
         assert_eq!(String::from_utf8_lossy(&output.stderr).lines().next(), Some(first.as_str()));
     }
-    here.says(&["run", "--report", "--", "./none"], 127, "", "error: `./none` does not exist\n");
+    here.says(
+        &["run", "--report", "--", "./none"],
+        127,
+        "",
+        "error: `./none` does not exist\nhelp:  give the path of a program that exists\n",
+    );
 }
 
 /// The program that portshim watches.
