@@ -331,3 +331,12 @@ fn misspelt_netsh_commands() {
     );
     first("netsh int ip6 set dynamicport tcp 10000 1000\n", "error: x:1:11: `ip6`: netsh knows no ports here");
 }
+
+#[test]
+fn misspelt_sysctls() {
+    let misspelt = "net.ipv4.ip_local_port_rnage";
+    first(
+        format!("net.ipv4.ip_local_reserved_ports = 80\nnet.ipv4.ip_forward = 1\n{misspelt} = 1025 5000\n"),
+        &format!("error: x:3:32: `{misspelt}`: there is no such setting"),
+    );
+}

@@ -18,7 +18,9 @@ pub(super) enum Format {
 /// The form that the text is in, if it is in one of them for certain.
 pub(super) fn of(text: &str) -> Option<Format> {
     let lines = || draft::lines(text, |_| false).map(|(_, line)| line.trim());
-    if lines().find(|line| !line.is_empty()).is_some_and(registry::is_heading) {
+    // An export that has lost its first line is one still: no other form has keys of the registry.
+    let first = lines().find(|line| !line.is_empty());
+    if first.is_some_and(registry::is_heading) || lines().any(|line| line.starts_with("[HKEY_")) {
         Some(Format::Registry)
     } else if lines().any(|line| sysctl::setting(line).is_some()) {
         Some(Format::Sysctl)
@@ -68,6 +70,7 @@ mod tests {
             ("net.inet.ip.portrange.first: 10000\n", Some(Format::Sysctl)),
             ("REGEDIT4\r\n", Some(Format::Registry)),
             ("\n  Windows Registry Editor Version 5.00\n", Some(Format::Registry)),
+            ("\n[HKEY_LOCAL_MACHINE\\SYSTEM]\n\"a\"=dword:1\n", Some(Format::Registry)),
             ("netsh int ipv4 show dynamicport tcp\n", Some(Format::Console)),
             ("@echo off\nrem ports\nnetsh.exe interface ipv4 show global\n", Some(Format::Console)),
             ("rpccfg /pe 5000-5010\n", Some(Format::Console)),

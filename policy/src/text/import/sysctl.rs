@@ -55,6 +55,12 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     }
 }
 
+/// The settings of Linux that are taken up.
+const NAMES: [&str; 3] =
+    ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.ip_unprivileged_port_start"];
+/// How alike a name must be to one of them, from 0 to 1, to be a slip of it. No other setting of a kernel comes near.
+const ALIKE: f64 = 0.9;
+
 /// Takes up one setting: the last one with a name counts, as for sysctl. `false` where it is not about ports.
 fn linux(draft: &mut Draft<'_>, name: &str, span: &Range<usize>) -> bool {
     match name {
@@ -69,7 +75,14 @@ fn linux(draft: &mut Draft<'_>, name: &str, span: &Range<usize>) -> bool {
         "net.ipv4.ip_unprivileged_port_start" => {
             draft.layer.unprivileged_start = draft.keep(span, name, sysctl::unprivileged_start);
         }
-        _ => return false,
+        _ => {
+            let near = NAMES.into_iter().find(|known| strsim::normalized_damerau_levenshtein(known, name) >= ALIKE);
+            if let Some(known) = near {
+                let origin = draft.origin(span, name);
+                draft.say(words::misspelt(&origin, name, known));
+            }
+            return false;
+        }
     }
     draft.preset("linux", span, SETTINGS);
     true

@@ -49,6 +49,11 @@ pub(super) fn no_port_setting(origin: &Origin, understood: &str) -> Problem {
     Problem::error(origin, "nothing in this file sets ports", format!("what is understood: {understood}"))
 }
 
+/// A setting that no kernel has, and one that it has.
+pub(super) fn misspelt(origin: &Origin, name: &str, known: &str) -> Problem {
+    Problem::error(origin, format!("`{name}`: there is no such setting"), format!("did you mean `{known}`?"))
+}
+
 /// A setting that is known and has no place in a policy.
 pub(super) fn not_modelled(origin: &Origin, name: &str, why: &str) -> Problem {
     Problem::note(origin, format!("{name} is no part of a policy: {why}"), "")
