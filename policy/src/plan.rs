@@ -187,8 +187,10 @@ impl<'a> Plan<'a> {
         let runs_first = kernel_chooses && outside > 0 && inside > 0 && entropy.below(inside + outside) < inside;
         let runs = kernel_chooses && inside > 0;
         let ports = !kernel_chooses || outside > 0;
-        // A connection can be made from a port that others use, where the kernel chooses it.
-        let believes = self.hint.is_some_and(|hint| hint.count() > 0) && (kernel_chooses || !share || inside == 0);
+        // What a seed repeats must not depend on what has been learned. And a connection can be made from a port that
+        // others use, where the kernel chooses it.
+        let learned = self.hint.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
+        let believes = learned && (kernel_chooses || !share || inside == 0);
         let unsteerable = kernel_chooses;
         let first_ports = ports.then_some(Stage::Ports { unsteerable, fresh: believes });
         let share = (share && outside > 0).then_some(Stage::Share);

@@ -289,6 +289,9 @@ proptest! {
         let runs: Vec<Vec<_>> = (0..2u64)
             .map(|secret| {
                 let region = Region::boxed(std::slice::from_ref(&rules));
+                if secret == 1 {
+                    case.belief.lay(&region); // what has been learned must not show
+                }
                 let steps = peers.iter().map(|peer| {
                     let request = Request { peer: *peer, ..case.request };
                     exhaust_with(&Case { request, ..case.clone() }, &region, None, secret)
