@@ -5,6 +5,7 @@ use portshim_tests::programs::until;
 use portshim_tests::said;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -248,8 +249,9 @@ fn signals_are_passed_on() {
 #[test]
 fn a_stop_is_shared() {
     let here = Sandbox::new();
-    let mut child =
-        here.portshim(&["run", "--report", "--", "sleep", "600"]).stderr(Stdio::null()).spawn().expect("it runs");
+    // A group whose parent is in another one: the kernel lets no terminal stop an orphaned group (setpgid(2)).
+    let mut command = here.portshim(&["run", "--report", "--", "sleep", "600"]);
+    let mut child = command.stderr(Stdio::null()).process_group(0).spawn().expect("it runs");
     let (portshim, program) = (i32::try_from(child.id()).expect("a process number"), pid_of_child(&child));
     until("the program sleeps", || {
         fs::read_to_string(format!("/proc/{program}/comm")).is_ok_and(|comm| comm == "sleep\n")
