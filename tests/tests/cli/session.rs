@@ -100,7 +100,8 @@ fn a_session_goes_when_its_last_process_has_gone() {
     let child: i32 = child.trim().parse().expect("a process number");
     program.wait().expect("it ran");
     let maps = || fs::read_to_string(format!("/proc/{child}/maps")).unwrap_or_default();
-    until("the child has the session", || maps().contains("/session-"));
+    let is_sleep = || fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|comm| comm == "sleep\n");
+    until("the child has the session", || is_sleep() && maps().contains("/session-"));
     here.told(&["show"]);
     assert_eq!(here.sessions().len(), 1, "its child runs");
     // SAFETY: kill(2) of a process that our child started, and that still sleeps.
