@@ -103,7 +103,10 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     let (scope, range, refusal) = match *command {
         Command::SetDynamicPort { scope, range, .. } => {
             Seen::of_session(&session, scope)?.hands_out_of(range, scope)?;
-            change.set_dynamic(scope, range);
+            let others = change.set_dynamic(scope, range);
+            if others > 0 {
+                output::complain(&wording::others_unchanged(others));
+            }
             return Ok(None);
         }
         Command::AddExcludedPortRange { scope, range, .. } => {

@@ -118,3 +118,8 @@ pub(crate) fn policy_unwritable(path: &Path, e: &io::Error) -> Failure {
         "name one in a folder that you may write to: -c FILE",
     )
 }
+
+pub(crate) fn others_unchanged(others: usize) -> String {
+    let whose = if others == 1 { "one [[process]] rule that has" } else { "[[process]] rules that have" };
+    format!("note: programs under {whose} a range of their own keep it")
+}

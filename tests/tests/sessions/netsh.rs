@@ -210,3 +210,16 @@ fn how_a_command_goes() {
     let said = answers(&folder, "int ipv4 set dynamicport tcp start = 10000 num=255", 125, "");
     assert!(said.starts_with("error: `=`: netsh takes no white space around `=`\n"), "{said}");
 }
+
+#[test]
+fn programs_with_a_range_of_their_own_keep_it() {
+    private(|| {
+        let folder = scratch("netsh-own-range");
+        let own = "preset = \"windows-vista\"\n[[process]]\nmatch = \"python*\"\ndynamic.all = \"20000-20999\"\n";
+        fs::write(folder.join("own.toml"), own).expect("it can be written");
+        let mut server = Server::run(&["-c", folder.join("own.toml").to_str().expect("text")]);
+        let said = answers(&folder, "int ipv4 set dynamicport tcp start=10000 num=255 store=active", 0, OK);
+        assert_eq!(said, "note: programs under one [[process]] rule that has a range of their own keep it\n");
+        assert_eq!(server.told("tcp 0"), "20000");
+    });
+}
