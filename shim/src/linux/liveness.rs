@@ -1,5 +1,5 @@
-//! Who this process is, and whether another one still lives. Asked only where the ledger or the table of
-//! processes has something to say about it.
+//! Who this process is, and whether another one still lives. The latter is asked only where the ledger or the table
+//! of processes has something to say about it.
 
 use super::sys;
 use core::ffi::CStr;
