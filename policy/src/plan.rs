@@ -249,10 +249,13 @@ impl<'a> Plan<'a> {
         self.rules.live(self.request.scope)
     }
 
+    /// As the kernel does: the first free port from a random one on.
     fn next_aim(&mut self, entropy: &mut dyn Entropy) -> Option<u16> {
         self.aims = self.aims.checked_sub(1)?;
-        let view = self.view().within(self.steerable?).fresh(self.hint);
-        view.ranked(entropy.below(view.count())).filter(|port| view.contains(*port))
+        let run = self.steerable?.intersect(self.rules.scope(self.request.scope).hull()?)?;
+        let view = self.view().within(run).fresh(self.hint);
+        let start = run.first() + entropy.below(run.len()) as u16;
+        view.at_or_above(start).or_else(|| view.at_or_above(0))
     }
 
     fn next_port(&mut self, unsteerable: bool, fresh: bool, entropy: &mut dyn Entropy) -> Option<Step> {

@@ -124,7 +124,7 @@ impl Mechanism for Attempt<'_> {
             return Try::Done((wish.own)());
         }
         let candidate = wish.local.with_port(port);
-        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
         if wish.call == Call::Bind {
             self.lifted = Some(lifted);
             return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
@@ -165,7 +165,7 @@ impl Mechanism for Attempt<'_> {
             return Try::Again(Outcome::Taken);
         }
         let candidate = wish.local.with_port(port);
-        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(wish.socket.fd));
+        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
         lifted.share();
         let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
         self.port = bound.is_ok().then_some(port);

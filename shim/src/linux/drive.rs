@@ -100,7 +100,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         }
         unsure = false;
     }
-    let range = RangeOption::of(wish.socket.fd);
+    let range = RangeOption::of(&wish.socket);
     let request = wish.request(scope, dual, &range, left_to_kernel);
     let mut attempt = Attempt::new(wish, scope, range, unsure, left_to_kernel);
     let mut entropy = rules.entropy(scope, wish.session.secret());

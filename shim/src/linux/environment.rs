@@ -66,6 +66,13 @@ pub(crate) fn read() -> Option<Found> {
     Some(Found { session, policy })
 }
 
+/// Where the stack of the main thread began: the address of what the kernel left there.
+#[inline]
+pub(crate) fn stack_start() -> usize {
+    // SAFETY: the dynamic linker sets the pointer before it runs anyone's code.
+    unsafe { __libc_stack_end as usize }
+}
+
 /// The environment that the program was started with, for one that binds before even libc's own
 /// constructor has looked for it, in DT_PREINIT_ARRAY.
 fn from_stack() -> Strings {

@@ -77,6 +77,8 @@ hooks! {
     fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int => privileged::bindresvport;
 
     fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int => descriptors::socket;
+    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t)
+        -> c_int => descriptors::setsockopt;
     fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int => descriptors::accept;
     fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => descriptors::accept4;
     fn close(fd: c_int) -> c_int => descriptors::close;

@@ -1,20 +1,30 @@
-//! What is known of descriptors without asking the kernel: settled ones, from which a send cannot bind;
-//! fresh datagram sockets, which even a failing write binds; TCP sockets that have just been bound. A
-//! cache and no more: "unknown" leads to the slow path, which asks the kernel.
+//! What is known of descriptors without asking the kernel: what `socket` made of them; settled ones, from which
+//! a send cannot bind; fresh datagram sockets, which even a failing write binds; TCP sockets that have just
+//! been bound. A cache and no more: "unknown" leads to the slow path, which asks the kernel.
 
+use super::options::IP_LOCAL_PORT_RANGE;
 use super::session;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use portshim_policy::Scope;
 
 const DESCRIPTORS: usize = 65536;
 
-/// A cell is 0 for "unknown", or one of these with a number in its lower bits: the session's epoch, so that
-/// a new epoch makes all such cells unknown at once; for a fresh socket a serial number, so that it is
-/// not taken for another that had the same descriptor.
+/// The upper two bits of a cell: 0 for "unknown", or one of these with a number in its lower bits. That is the
+/// session's epoch, so that a new epoch makes all such cells unknown at once; for a fresh socket a serial number,
+/// so that it is not taken for another that had the same descriptor.
 const SETTLED: u32 = 1 << 30;
 const BOUND: u32 = 2 << 30;
 const FRESH_DATAGRAM: u32 = 3 << 30;
-const NUMBER: u32 = (1 << 30) - 1;
+const TAG: u32 = 3 << 30;
+const NUMBER: u32 = (1 << 26) - 1;
+
+/// Between them, what `socket` made: 0 where that is not known, or a scope's index and one. It is the protocol and
+/// the family of the socket, which stay the same for its life.
+const MADE: u32 = 7 << 27;
+/// No call has changed anything that matters here: the socket has no port and no address, and the options are
+/// those that a new one has.
+const UNTOUCHED: u32 = 1 << 26;
 
 static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
 static SERIAL: AtomicU32 = AtomicU32::new(0);
@@ -26,6 +36,14 @@ pub(crate) struct Seen {
     epoch: u32,
 }
 
+/// What is known of a socket that this process has made.
+#[derive(Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) scope: Scope,
+    /// It has no port, no address, and the options of a new one.
+    pub(crate) untouched: bool,
+}
+
 #[inline]
 fn cell(fd: c_int) -> Option<&'static AtomicU32> {
     CELLS.get(fd as usize)
@@ -34,8 +52,8 @@ fn cell(fd: c_int) -> Option<&'static AtomicU32> {
 #[inline]
 fn is_current(fd: c_int, tag: u32) -> bool {
     cell(fd).is_some_and(|cell| {
-        let value = cell.load(Relaxed);
-        value & !NUMBER == tag && session::epoch().is_some_and(|epoch| value == tag | epoch & NUMBER)
+        let value = cell.load(Relaxed) & (TAG | NUMBER);
+        value >= tag && session::epoch().is_some_and(|epoch| value == tag | epoch & NUMBER)
     })
 }
 
@@ -54,7 +72,45 @@ pub(crate) fn is_bound(fd: c_int) -> bool {
 /// a write "unknown" leads straight through.
 #[inline]
 pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
-    cell(fd).is_some_and(|cell| cell.load(Relaxed) & !NUMBER == FRESH_DATAGRAM)
+    cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
+}
+
+/// What `socket` made of `fd`, for a call that may change it: from then on it is not untouched any more.
+#[inline]
+pub(crate) fn made(fd: c_int) -> Option<Made> {
+    let cell = cell(fd)?;
+    let value = cell.load(Relaxed);
+    let scope = *Scope::ALL.get(((value & MADE) >> MADE.trailing_zeros()).checked_sub(1)? as usize)?;
+    let untouched = value & UNTOUCHED != 0;
+    if untouched {
+        touch_cell(cell);
+    }
+    Some(Made { scope, untouched })
+}
+
+/// The program sets an option.
+#[inline]
+pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
+    match (level, name) {
+        (libc::SOL_SOCKET, libc::SO_REUSEADDR | libc::SO_REUSEPORT)
+        | (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT | IP_LOCAL_PORT_RANGE) => touch(fd),
+        // From IPv6 to IPv4.
+        (libc::SOL_IPV6, libc::IPV6_ADDRFORM) => forget(fd),
+        _ => {}
+    }
+}
+
+#[inline]
+fn touch(fd: c_int) {
+    if let Some(cell) = cell(fd)
+        && cell.load(Relaxed) & UNTOUCHED != 0
+    {
+        touch_cell(cell);
+    }
+}
+
+fn touch_cell(cell: &AtomicU32) {
+    cell.fetch_and(!UNTOUCHED, Relaxed);
 }
 
 /// To be called before the kernel is asked about `fd`, for [`settle`] and [`bind`] to be right afterwards.
@@ -75,36 +131,66 @@ pub(crate) fn bind(fd: c_int, seen: Seen) {
 
 fn learn(fd: c_int, seen: Seen, tag: u32) {
     if let Some(cell) = cell(fd) {
-        let _ = cell.compare_exchange(seen.cell, tag | seen.epoch & NUMBER, Relaxed, Relaxed);
+        let learned = tag | seen.cell & MADE | seen.epoch & NUMBER;
+        let _ = cell.compare_exchange(seen.cell, learned, Relaxed, Relaxed);
     }
 }
 
-/// `fd` is a new socket.
+/// `fd` is a new socket, made by this call of `socket`.
 #[inline]
-pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int) {
-    let datagram = (family == libc::AF_INET || family == libc::AF_INET6)
-        && kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == libc::SOCK_DGRAM;
-    if datagram { lose_port(fd) } else { forget(fd) }
+pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int) {
+    let Some(cell) = cell(fd) else { return };
+    let scopes = match family {
+        libc::AF_INET => [Scope::Tcp4, Scope::Udp4],
+        libc::AF_INET6 => [Scope::Tcp6, Scope::Udp6],
+        _ => return forget_cell(cell),
+    };
+    let made = match (kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK), protocol) {
+        (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) => new(scopes[0]),
+        (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) => FRESH_DATAGRAM | new(scopes[1]),
+        (libc::SOCK_DGRAM, _) => FRESH_DATAGRAM,
+        _ => return forget_cell(cell),
+    };
+    cell.store(made | serial(), Relaxed);
+}
+
+#[inline]
+fn new(scope: Scope) -> u32 {
+    (scope.index() as u32 + 1) << MADE.trailing_zeros() | UNTOUCHED
+}
+
+#[inline]
+fn serial() -> u32 {
+    SERIAL.fetch_add(1, Relaxed) & NUMBER
 }
 
 /// `fd` is a datagram socket without a port.
-#[inline]
 pub(crate) fn lose_port(fd: c_int) {
     if let Some(cell) = cell(fd) {
-        cell.store(FRESH_DATAGRAM | SERIAL.fetch_add(1, Relaxed) & NUMBER, Relaxed);
+        cell.store(FRESH_DATAGRAM | cell.load(Relaxed) & MADE | serial(), Relaxed);
+    }
+}
+
+/// Whether `fd` has a port is not known any more.
+pub(crate) fn doubt(fd: c_int) {
+    if let Some(cell) = cell(fd) {
+        cell.fetch_and(MADE, Relaxed);
     }
 }
 
 /// `to` is the same as `from` from now on. What is done to one of them, the other does not see.
 #[inline]
 pub(crate) fn copy(from: c_int, to: c_int) {
-    if is_fresh_datagram(from) {
-        lose_port(to);
-        return;
+    touch(from);
+    let known = cell(from).map_or(0, |cell| cell.load(Relaxed));
+    if let Some(cell) = cell(to)
+        && known | cell.load(Relaxed) != 0
+    {
+        let fresh = if known & TAG == FRESH_DATAGRAM { FRESH_DATAGRAM | serial() } else { 0 };
+        cell.store(fresh | known & MADE, Relaxed);
     }
-    forget(to);
     if is_bound(from) {
-        forget(from);
+        doubt(from);
     }
 }
 

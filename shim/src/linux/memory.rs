@@ -1,5 +1,6 @@
 //! The program's memory, read without faulting: what the kernel could not read, neither do we.
 
+use super::environment::stack_start;
 use super::sys;
 use core::ffi::c_void;
 use core::hint;
@@ -65,11 +66,24 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
     if first < PAGE || last < first {
         return false;
     }
-    // Most addresses are variables of the caller. This call's own frame is surely there, and so is the rest of its
-    // page.
-    let here = hint::black_box(&first);
-    if first / PAGE == last / PAGE && first / PAGE == core::ptr::from_ref(here) as usize / PAGE {
-        return true;
-    }
-    sys::can_copy_from(first & !7) && (first / PAGE == last / PAGE || sys::can_copy_from(last & !7))
+    // Most addresses are variables of a caller.
+    is_in_frames(first, last)
+        || sys::can_copy_from(first & !7) && (first / PAGE == last / PAGE || sys::can_copy_from(last & !7))
+}
+
+/// Whether all of it lies in this thread's stack: in the rest of this frame's page, or in the frames above.
+fn is_in_frames(first: usize, last: usize) -> bool {
+    /// The main thread's stack ends that far above every other mapping, at least.
+    const ALONE: usize = 64 << 20;
+    /// Another thread may run on a stack of its own making, that ends nobody knows where.
+    const NEAR: usize = 16 << 10;
+    let here = core::ptr::from_ref(hint::black_box(&first)) as usize;
+    let bottom = here & !(PAGE - 1);
+    let end = match stack_start().checked_sub(here) {
+        Some(..=ALONE) => stack_start(),
+        // glibc keeps what it knows of a thread at the end of its stack.
+        // SAFETY: pthread_self takes nothing, and always succeeds.
+        _ => (here + NEAR).min(unsafe { libc::pthread_self() } as usize),
+    };
+    bottom <= first && last < end.max(bottom + PAGE)
 }

@@ -1,6 +1,7 @@
 //! Socket options that portshim changes for the length of one attempt and puts back after it.
 
 use super::address::Address;
+use super::socket::Socket;
 use super::{host, sys};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,7 +9,7 @@ use portshim_policy::PortRange;
 
 /// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
 /// end. It is an option of SOL_IP on IPv6 sockets, too.
-const IP_LOCAL_PORT_RANGE: c_int = 51;
+pub(crate) const IP_LOCAL_PORT_RANGE: c_int = 51;
 
 /// Which sockets are being steered: descriptor << 32 | value, at the descriptor's place.
 static STEERED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
@@ -30,7 +31,11 @@ pub(crate) struct RangeOption {
 
 impl RangeOption {
     /// Looks what the program set itself; 0 is nothing. `None` where the kernel has no such option.
-    pub(crate) fn of(fd: c_int) -> Self {
+    pub(crate) fn of(socket: &Socket) -> Self {
+        let fd = socket.fd;
+        if socket.untouched {
+            return Self { fd, own: None, changed: false };
+        }
         let own = sys::getsockopt::<u32>(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE);
         if own == Err(libc::ENOPROTOOPT) {
             host::cannot_steer();
@@ -90,8 +95,10 @@ pub(crate) struct Lifted {
 const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
 
 impl Lifted {
-    pub(crate) fn on(fd: c_int) -> Self {
-        let before = REUSE.map(|name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name).unwrap_or(0));
+    pub(crate) fn on(socket: &Socket) -> Self {
+        let fd = socket.fd;
+        let is_set = |name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name).unwrap_or(0);
+        let before = if socket.untouched { [0; 2] } else { REUSE.map(is_set) };
         let lifted = Self { fd, before, sharing: false };
         for (name, value) in REUSE.into_iter().zip(before) {
             if value != 0 {

@@ -1,9 +1,11 @@
-//! What a descriptor is: asked of the kernel each time, because a descriptor's number says nothing.
+//! What a descriptor is: asked of the kernel, unless the call that made it was seen.
 
 use super::address::Address;
+use super::known::Made;
 use super::options::record_address;
 use super::{known, sys};
 use core::ffi::c_int;
+use libc::{sockaddr_in, sockaddr_in6};
 use portshim_policy::{Scope, Transport};
 
 /// IPPROTO_MPTCP, linux/in.h.
@@ -21,6 +23,8 @@ pub(crate) struct Socket {
     pub(crate) family: c_int,
     /// IPPROTO_TCP, IPPROTO_MPTCP, IPPROTO_UDP or IPPROTO_UDPLITE.
     pub(crate) protocol: c_int,
+    /// It is known to have no port, no address and the options of a new socket.
+    pub(crate) untouched: bool,
 }
 
 /// What a descriptor turned out to be.
@@ -34,9 +38,25 @@ pub(crate) enum Kind {
 }
 
 impl Socket {
+    /// What `fd` is, for a call that may bind it.
+    #[inline]
+    pub(crate) fn of(fd: c_int) -> Kind {
+        let Some(Made { scope, untouched }) = known::made(fd) else { return Self::asked(fd) };
+        let transport = scope.transport();
+        let protocol = match transport {
+            Transport::Tcp => libc::IPPROTO_TCP,
+            Transport::Udp => libc::IPPROTO_UDP,
+        };
+        let family = match scope {
+            Scope::Tcp4 | Scope::Udp4 => libc::AF_INET,
+            Scope::Tcp6 | Scope::Udp6 => libc::AF_INET6,
+        };
+        Kind::Served(Self { fd, transport, family, protocol, untouched })
+    }
+
     /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but another
     /// type or protocol, and go through.
-    pub(crate) fn of(fd: c_int) -> Kind {
+    fn asked(fd: c_int) -> Kind {
         let option = |name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name);
         let Ok(family) = option(libc::SO_DOMAIN) else { return Kind::None };
         if family != libc::AF_INET && family != libc::AF_INET6 {
@@ -48,7 +68,7 @@ impl Socket {
             (Ok(libc::SOCK_DGRAM), libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE) => Transport::Udp,
             _ => return Kind::Other,
         };
-        Kind::Served(Self { fd, transport, family, protocol })
+        Kind::Served(Self { fd, transport, family, protocol, untouched: false })
     }
 
     /// As [`Socket::of`], for calls to which every other descriptor is the same.
@@ -57,6 +77,15 @@ impl Socket {
             Kind::Served(socket) => Some(socket),
             Kind::Other | Kind::None => None,
         }
+    }
+
+    /// The socket's own address.
+    pub(crate) fn local(&self) -> sys::Result<Address> {
+        if !self.untouched {
+            return Address::local(self.fd);
+        }
+        let len = if self.family == libc::AF_INET { size_of::<sockaddr_in>() } else { size_of::<sockaddr_in6>() };
+        Ok(Address::wildcard(self.family, len))
     }
 
     /// The scope of a port at `local`, and whether the socket takes it in the other family too. A
@@ -103,7 +132,8 @@ impl Socket {
 
     /// Whether `bind` only records the address (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
     pub(crate) fn binds_address_only(&self) -> bool {
-        sys::getsockopt::<c_int>(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).is_ok_and(|v| v != 0)
+        !self.untouched
+            && sys::getsockopt::<c_int>(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).is_ok_and(|v| v != 0)
     }
 
     /// The interface that the socket is confined to (SO_BINDTOIFINDEX, Linux 5.0), 0 for none.
@@ -113,12 +143,13 @@ impl Socket {
 
     /// Whether SO_REUSEADDR is set.
     pub(crate) fn reuses_address(&self) -> bool {
-        sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR).is_ok_and(|v| v != 0)
+        !self.untouched && sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR).is_ok_and(|v| v != 0)
     }
 
     /// Whether SO_REUSEADDR or SO_REUSEPORT is set.
     pub(crate) fn reuses(&self) -> bool {
-        self.reuses_address()
-            || sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEPORT).is_ok_and(|v| v != 0)
+        !self.untouched
+            && (self.reuses_address()
+                || sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEPORT).is_ok_and(|v| v != 0))
     }
 }

@@ -71,9 +71,9 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
     let Some(session) = session::get() else { return own() as c_int };
     let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() as c_int };
-    let Ok(local) = Address::local(fd) else { return own() as c_int };
+    let Ok(local) = socket.local() else { return own() as c_int };
     if socket.surely_has_port(&local) {
-        known::forget(fd);
+        known::doubt(fd);
         return own() as c_int;
     }
     serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, waits: Waits::Once, own: &own })

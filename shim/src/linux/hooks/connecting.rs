@@ -40,7 +40,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
     match socket.transport {
         Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
         Transport::Udp => {
-            let Ok(local) = Address::local(fd) else { return own() };
+            let Ok(local) = socket.local() else { return own() };
             if socket.surely_has_port(&local) {
                 return own();
             }
@@ -61,9 +61,9 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
 
 /// Connects a TCP socket to `peer`.
 pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, waits: Waits, own: &dyn Fn() -> isize) -> isize {
-    let Ok(local) = Address::local(socket.fd) else { return own() };
+    let Ok(local) = socket.local() else { return own() };
     if socket.surely_has_port(&local) {
-        known::forget(socket.fd); // should the connection fail, the port may be lost
+        known::doubt(socket.fd); // should the connection fail, the port may be lost
         return own();
     }
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());

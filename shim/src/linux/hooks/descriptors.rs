@@ -2,7 +2,7 @@
 //! the old one is forgotten.
 
 use crate::linux::{errno, held, hooks, host, known, liveness, session, sys};
-use core::ffi::{c_int, c_long, c_uint};
+use core::ffi::{c_int, c_long, c_uint, c_void};
 use libc::{sockaddr, socklen_t};
 
 /// Forgets what `fd` was, if it is one.
@@ -29,9 +29,18 @@ fn forget_all(first: c_uint, last: c_uint) {
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
     let fd = unsafe { hooks::socket::next(family, kind, protocol) };
-    known::begin(fd, family, kind);
+    known::begin(fd, family, kind, protocol);
     held::release(fd);
     fd
+}
+
+/// # Safety
+/// As for setsockopt(2).
+#[inline]
+pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int {
+    known::set(fd, level, name);
+    // SAFETY: the program's own call, as it came.
+    unsafe { hooks::setsockopt::next(fd, level, name, value, len) }
 }
 
 /// # Safety

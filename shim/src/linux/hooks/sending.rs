@@ -131,7 +131,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
             own()
         }
         (Transport::Udp, to) => {
-            let Ok(local) = Address::local(fd) else { return own() };
+            let Ok(local) = socket.local() else { return own() };
             if socket.surely_has_port(&local) {
                 known::settle(fd, seen);
                 return own();
