@@ -26,7 +26,7 @@ use crate::platform;
 use portshim_policy::Act;
 
 /// Carries out a command, and gives the exit status.
-pub(crate) fn carry_out(command: Command) -> Result<u8, Failure> {
+pub(crate) fn carry_out(command: Command) -> Result<u32, Failure> {
     if !matches!(command, Command::Run(_)) {
         platform::sweep();
     }

@@ -5,17 +5,17 @@ use portshim_policy::text::Problem;
 use std::fmt;
 
 /// portshim itself failed, and nothing was launched.
-pub(crate) const FAILED: u8 = 125;
+pub(crate) const FAILED: u32 = 125;
 /// The program was found but cannot be executed.
-pub(crate) const CANNOT_EXECUTE: u8 = 126;
+pub(crate) const CANNOT_EXECUTE: u32 = 126;
 /// The program was not found.
-pub(crate) const NOT_FOUND: u8 = 127;
+pub(crate) const NOT_FOUND: u32 = 127;
 
 /// An error as the user sees it.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// The exit status.
-    pub(crate) status: u8,
+    pub(crate) status: u32,
     text: String,
 }
 
@@ -26,7 +26,7 @@ impl Failure {
     }
 
     /// The same with another exit status.
-    pub(crate) fn with_status(self, status: u8) -> Self {
+    pub(crate) fn with_status(self, status: u32) -> Self {
         Self { status, ..self }
     }
 }

@@ -17,7 +17,7 @@ use failure::Failure;
 use std::ffi::OsString;
 
 /// Runs the command with these arguments, the first of which is its own name, and gives its exit status.
-fn portshim(args: Vec<OsString>) -> u8 {
+fn portshim(args: Vec<OsString>) -> u32 {
     let done = match cli::parse(args) {
         Ok(cli::Parsed::Command(command)) => commands::carry_out(command),
         Ok(cli::Parsed::Text(text)) => output::print(&text).map(|()| 0),
@@ -30,6 +30,7 @@ fn portshim(args: Vec<OsString>) -> u8 {
 }
 
 #[cfg(any(test, not(target_os = "linux")))]
-fn main() -> std::process::ExitCode {
-    portshim(std::env::args_os().collect()).into()
+fn main() {
+    // All 32 bits of it: on Windows exit codes have as many.
+    std::process::exit(portshim(std::env::args_os().collect()).cast_signed())
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::{output, platform};
 
-pub(super) fn capture() -> Result<u8, Failure> {
+pub(super) fn capture() -> Result<u32, Failure> {
     let host = platform::host();
     let (range, start) = (host.port_range, host.unprivileged_start);
     let reserved = if host.reserved.is_empty() { String::new() } else { host.reserved.to_string() };

@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
 }
 
 /// Reserves or blocks.
-pub(super) fn enter(act: Act, args: &Ports) -> Result<u8, Failure> {
+pub(super) fn enter(act: Act, args: &Ports) -> Result<u32, Failure> {
     let entered = all_or_nothing(args, act, |change, session, wanted| {
         let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
         change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
@@ -37,7 +37,7 @@ pub(super) fn enter(act: Act, args: &Ports) -> Result<u8, Failure> {
 }
 
 /// Unreserves or unblocks.
-pub(super) fn lift(act: Act, args: &Ports) -> Result<u8, Failure> {
+pub(super) fn lift(act: Act, args: &Ports) -> Result<u32, Failure> {
     let lifted = all_or_nothing(args, act, |change, _, wanted| {
         let which = match act {
             Act::Reserve => Lift::Holding(wanted.range),

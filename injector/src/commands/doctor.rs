@@ -12,7 +12,7 @@ use serde::Serialize;
 /// What a set without ports is written as.
 const NONE: &str = "none";
 /// The program is not covered in full.
-const NOT_COVERED: u8 = 1;
+const NOT_COVERED: u32 = 1;
 
 #[derive(Serialize)]
 struct Finding<'a> {
@@ -51,7 +51,7 @@ struct Means {
     pinned: String,
 }
 
-pub(super) fn doctor(args: &Doctor) -> Result<u8, Failure> {
+pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
     let resolved = policy::resolved(&args.policy)?;
     let [command, ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
     let program = find(command)?;

@@ -10,7 +10,7 @@ use std::path::Path;
 /// Where an image is told to keep the library, unless the user says otherwise.
 const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
 
-pub(super) fn env(args: &Env) -> Result<u8, Failure> {
+pub(super) fn env(args: &Env) -> Result<u32, Failure> {
     let resolved = policy::resolved(&args.policy)?;
     output::complain_of(&resolved.warnings);
     let options = wire::Options { follow: !args.no_follow, hint: Hint::wished()?.is_on(), legal: resolved.legal };

@@ -16,12 +16,12 @@ use std::io::Write;
 use std::path::Path;
 
 /// The exit status of netsh where it did nothing.
-const REFUSED: u8 = 1;
+const REFUSED: u32 = 1;
 
 /// What netsh says where it refuses, and what there is to add to it.
 type Refused = (&'static str, Failure);
 
-pub(super) fn netsh(args: &Netsh) -> Result<u8, Failure> {
+pub(super) fn netsh(args: &Netsh) -> Result<u32, Failure> {
     let line = args.words.join(" ");
     if let Some(usage) = netsh::usage(&line) {
         return output::print(&usage).map(|()| 0);
@@ -53,7 +53,7 @@ pub(super) fn netsh(args: &Netsh) -> Result<u8, Failure> {
     }
 }
 
-fn refuse((said, failure): Refused) -> Result<u8, Failure> {
+fn refuse((said, failure): Refused) -> Result<u32, Failure> {
     output::print(said)?;
     output::complain(&failure.to_string());
     Ok(REFUSED)
@@ -210,7 +210,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     match std::fs::metadata(&target) {
         Ok(metadata) => file.as_file().set_permissions(metadata.permissions())?,
         // A temporary file is its owner's alone; a policy is no secret.
-        Err(_) => file.as_file().set_permissions(platform::usual_permissions())?,
+        Err(_) => platform::share(file.as_file())?,
     }
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|e| e.error).map(drop)

@@ -5,13 +5,13 @@ use crate::failure::Failure;
 use crate::{output, wording};
 use clap_mangen::Man as Page;
 
-pub(super) fn completions(args: &Completions) -> Result<u8, Failure> {
+pub(super) fn completions(args: &Completions) -> Result<u32, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli::table(), "portshim", &mut script);
     output::print(&String::from_utf8_lossy(&script)).map(|()| 0)
 }
 
-pub(super) fn man(args: &Man) -> Result<u8, Failure> {
+pub(super) fn man(args: &Man) -> Result<u32, Failure> {
     let mut table = cli::table();
     table.build();
     let command = match &args.command {

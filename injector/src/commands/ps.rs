@@ -33,7 +33,7 @@ struct Shown {
     age: String,
 }
 
-pub(super) fn ps(args: &Ps) -> Result<u8, Failure> {
+pub(super) fn ps(args: &Ps) -> Result<u32, Failure> {
     let shown: Vec<_> = LiveSession::all().iter().map(Shown::new).collect();
     if args.json {
         return output::print(&output::json(&shown)).map(|()| 0);

@@ -25,7 +25,7 @@ pub(super) enum Target {
 struct Report {
     program: String,
     /// The exit status; `null` where a signal ended the program.
-    status: Option<u8>,
+    status: Option<u32>,
     /// The signal's name; `null` where the program ended by itself.
     signal: Option<&'static str>,
     rules: Vec<Rules>,
@@ -85,10 +85,7 @@ impl Target {
 
 impl Report {
     fn new(program: &Program, ended: Ended, region: &Region) -> Self {
-        let (status, signal) = match ended {
-            Ended::Exited(status) => (Some(status), None),
-            Ended::Killed(_, signal) => (None, Some(signal)),
-        };
+        let (status, signal) = ended.told();
         let rules = region.all_rules().iter().map(|rules| Rules {
             matches: match rules.glob() {
                 (_, 0) => None,

@@ -13,7 +13,7 @@ use portshim_policy::wire;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-pub(super) fn run(args: &Run) -> Result<u8, Failure> {
+pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     let voice = Voice { verbose: args.verbose, quiet: args.quiet };
     let resolved = policy::resolved(&args.policy)?;
     let [command, arguments @ ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
@@ -82,7 +82,7 @@ fn watch(
     session: &Session,
     report: Option<report::Target>,
     mut log: Option<Log>,
-) -> Result<u8, Failure> {
+) -> Result<u32, Failure> {
     let logs = log.is_some();
     // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of in the end.
     let mut written = Ok(());

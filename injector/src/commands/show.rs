@@ -6,7 +6,7 @@ use crate::{output, policy};
 use portshim_policy::text::{Shown, ShownClass, ShownPorts, ShownRules, ShownScope, ShownSecondBinds};
 use serde::Serialize;
 
-pub(super) fn show(args: &Show) -> Result<u8, Failure> {
+pub(super) fn show(args: &Show) -> Result<u32, Failure> {
     let shown = policy::resolved(&args.policy)?.show();
     let file = policy::file(&args.policy).map(|file| file.display().to_string());
     if args.json {

@@ -108,7 +108,7 @@ struct ShownUse {
     refused: u64,
 }
 
-pub(super) fn status(args: &Status) -> Result<u8, Failure> {
+pub(super) fn status(args: &Status) -> Result<u32, Failure> {
     let session = chosen(args.session.session.as_deref())?;
     let region = session.snapshot().map_err(|why| wording::unreadable_session(&session, &why))?;
     let usage = Usage::of(&session).map_err(|why| wording::unseen_sockets(&why))?;

@@ -27,9 +27,13 @@ pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
 pub(crate) use library::{library, nameable};
-pub(crate) use private::usual_permissions;
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
 pub(crate) use sockets::{Socket, held, holder, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
+
+/// Gives a new file the permissions that are usual for one that is no secret.
+pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
+    file.set_permissions(private::usual_permissions())
+}

@@ -42,7 +42,7 @@ extern "C" fn truncated(_: c_int) {
     // Where nobody listens, the exit status still says it.
     let _ = write(io::stderr(), wording::TRUNCATED.as_bytes());
     // SAFETY: _exit(2) has no conditions.
-    unsafe { _exit(c_int::from(FAILED)) }
+    unsafe { _exit(FAILED.cast_signed()) }
 }
 
 /// This thread, as a ledger's writer.

@@ -13,5 +13,5 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
             OsString::from_vec(arg.to_bytes().to_vec())
         })
         .collect();
-    c_int::from(crate::portshim(args))
+    crate::portshim(args).cast_signed()
 }

@@ -27,10 +27,18 @@ pub(crate) enum Ended {
 
 impl Ended {
     /// The status to exit with: a shell's convention is 128 and the signal's number.
-    pub(crate) fn status(self) -> u8 {
+    pub(crate) fn status(self) -> u32 {
         match self {
-            Self::Exited(status) => status,
-            Self::Killed(signal, _) => 128 + signal,
+            Self::Exited(status) => status.into(),
+            Self::Killed(signal, _) => 128 + u32::from(signal),
+        }
+    }
+
+    /// The program's exit status, and the name of the signal that ended it: one of both.
+    pub(crate) fn told(self) -> (Option<u32>, Option<&'static str>) {
+        match self {
+            Self::Exited(status) => (Some(status.into()), None),
+            Self::Killed(_, signal) => (None, Some(signal)),
         }
     }
 }
