@@ -128,6 +128,30 @@ pub(crate) fn launched_uncovered(program: &Program, what: &Obstacle) -> String {
     message("warning", &format!("{} {}", culprit(program), obstacle(what)), "")
 }
 
+/// Windows loads the library into a program's process.
+#[cfg(windows)]
+pub(crate) fn unloadable(library: &Path, e: &io::Error) -> Failure {
+    Failure::new(
+        format!("the library `{}` cannot be loaded: {}", library.display(), plain(e)),
+        "does a virus scanner keep it from being loaded? Let it pass, or name another copy with PORTSHIM_LIB",
+    )
+}
+
+#[cfg(windows)]
+pub(crate) fn not_entered(program: &Path, e: &io::Error) -> Failure {
+    Failure::new(
+        format!("the library cannot be loaded into `{}`: {}", program.display(), plain(e)),
+        "does a virus scanner, or a rule for this program that allows Microsoft's libraries alone, forbid it?\n\
+         `portshim doctor` tells what it can of a program",
+    )
+}
+
+#[cfg(windows)]
+pub(crate) fn needs_elevation(program: &Path) -> Failure {
+    let problem = format!("`{}` cannot be executed: it asks for an administrator's rights", program.display());
+    Failure::new(problem, "give the command in a console that was opened as administrator").with_status(CANNOT_EXECUTE)
+}
+
 pub(crate) fn no_place_for_library(reasons: &[String]) -> Failure {
     Failure::new(
         format!("there is no place to lay down the library\n{}", reasons.join("\n")),

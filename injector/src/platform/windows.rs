@@ -1,0 +1,31 @@
+//! Windows: programs are PE files, and the shim is loaded into a process before its first instruction.
+
+mod batch;
+mod command_line;
+mod environment;
+mod find;
+mod host;
+mod inject;
+mod inspect;
+mod launch;
+mod library;
+mod life;
+mod native;
+mod pe;
+mod private;
+mod session;
+mod sessions;
+mod sockets;
+mod suspended;
+
+pub(crate) use environment::{Environment, is_switched_off};
+pub(crate) use find::Find;
+pub(crate) use host::{Steering, host, host_name, policy_files, steering};
+pub(crate) use inspect::find;
+pub(crate) use launch::{Ended, become_program, watch_program};
+pub(crate) use library::{library, nameable};
+pub(crate) use life::{is_alive, this_thread};
+pub(crate) use private::share;
+pub(crate) use session::{Session, sweep};
+pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
+pub(crate) use sockets::{Socket, held, holder, sockets};

@@ -1,0 +1,39 @@
+//! The line of text that has the command interpreter execute a batch file with arguments that are taken as they are.
+
+const QUOTE: u16 = b'"' as u16;
+const PERCENT: u16 = b'%' as u16;
+const BLANK: u16 = b' ' as u16;
+
+/// The line; `None` where an argument holds what no quoting keeps together.
+pub(super) fn line<'a>(shell: &[u16], script: &[u16], arguments: impl Iterator<Item = &'a [u16]>) -> Option<Vec<u16>> {
+    let mut line = Vec::new();
+    let add = |line: &mut Vec<u16>, text: &str| line.extend(text.encode_utf16());
+    line.push(QUOTE);
+    line.extend_from_slice(shell);
+    // /d: no AutoRun. /v:off: no `!NAME!`. /e:on: without extensions `%cd:~,%` would not come to nothing.
+    // /s: the outer quotes are taken away, and nothing else.
+    add(&mut line, "\" /e:on /v:off /d /s /c \"\"");
+    line.extend_from_slice(script);
+    line.push(QUOTE);
+    for argument in arguments {
+        if argument.iter().any(|unit| [0, u16::from(b'\r'), u16::from(b'\n')].contains(unit)) {
+            return None;
+        }
+        // Within quotes nothing means anything to the interpreter but quotes themselves, of which two are one, and
+        // percent signs: between two of them it would look for a variable, and `%cd:~,%` is an empty one.
+        line.extend([BLANK, QUOTE]);
+        for &unit in argument {
+            match unit {
+                QUOTE => line.extend([QUOTE, QUOTE]),
+                PERCENT => add(&mut line, "%%cd:~,%"),
+                unit => line.push(unit),
+            }
+        }
+        let backslashes = argument.iter().rev().take_while(|unit| **unit == u16::from(b'\\')).count();
+        // A program that the batch file hands the argument to would take a quote after them for a letter.
+        line.extend(std::iter::repeat_n(u16::from(b'\\'), backslashes));
+        line.push(QUOTE);
+    }
+    line.push(QUOTE);
+    Some(line)
+}

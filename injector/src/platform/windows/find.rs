@@ -1,0 +1,71 @@
+//! Finds the file that a command names, as the command interpreter does.
+
+use super::native::wide;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use windows_sys::Win32::System::Environment::NeedCurrentDirectoryForExePathW;
+
+/// Why no file is executed.
+#[derive(Debug)]
+pub(crate) enum Find {
+    /// There is none of that name.
+    NotFound,
+    /// There is one, but it may not be executed.
+    Denied(PathBuf, String),
+}
+
+/// What a name may be continued with where `PATHEXT` is not set.
+const DEFAULT_EXTENSIONS: &str = ".COM;.EXE;.BAT;.CMD";
+
+/// The file that `name` stands for: itself where it names a folder, else the first in the current folder and
+/// `PATH`; of a name without its extension, the first of those in `PATHEXT`.
+pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
+    if name.is_empty() {
+        return Err(Find::NotFound);
+    }
+    let extensions = env::var_os("PATHEXT").filter(|list| !list.is_empty()).unwrap_or(DEFAULT_EXTENSIONS.into());
+    let extensions = extensions.to_string_lossy();
+    let extensions: Vec<_> = extensions.split(';').filter(|extension| extension.starts_with('.')).collect();
+    let has_folder = name.as_encoded_bytes().iter().any(|byte| b"\\/:".contains(byte));
+    if has_folder {
+        let path = PathBuf::from(name);
+        if path.is_dir() && candidates(&path, &extensions).all(|file| !is_file(&file)) {
+            return Err(Find::Denied(path, "it is a directory".into()));
+        }
+        // A file of the very name is meant even where nothing says that it is a program.
+        let files = candidates(&path, &extensions).chain([path.clone()]);
+        return first(files).ok_or(Find::NotFound);
+    }
+    let typed = wide(name);
+    // SAFETY: the name ends in NUL.
+    let here = unsafe { NeedCurrentDirectoryForExePathW(typed.as_ptr()) } != 0;
+    let here = here.then(|| PathBuf::from(format!(".{MAIN_SEPARATOR}")));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = here.into_iter().chain(env::split_paths(&path)).collect();
+    let files = folders.iter().filter(|folder| !folder.as_os_str().is_empty());
+    first(files.flat_map(|folder| candidates(&folder.join(name), &extensions).collect::<Vec<_>>()))
+        .ok_or(Find::NotFound)
+}
+
+/// The files that a path may stand for, in the order in which they are looked for.
+fn candidates<'a>(path: &'a Path, extensions: &'a [&'a str]) -> impl Iterator<Item = PathBuf> + 'a {
+    let itself = path.extension().map(|_| path.to_owned());
+    let continued = extensions.iter().map(move |extension| {
+        let mut name = OsString::from(path);
+        name.push(extension);
+        PathBuf::from(name)
+    });
+    itself.into_iter().chain(continued)
+}
+
+fn first(files: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    files.into_iter().find(|file| is_file(file))
+}
+
+/// Whether there is a file, or an alias such as the Store makes, which can be executed but not be looked into.
+fn is_file(path: &Path) -> bool {
+    let metadata = fs::metadata(path).or_else(|_| fs::symlink_metadata(path));
+    metadata.is_ok_and(|metadata| !metadata.is_dir())
+}

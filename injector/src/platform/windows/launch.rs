@@ -1,0 +1,123 @@
+//! Starts a program with the shim in it, stays until it ends, and ends as it did.
+
+use super::environment::Environment;
+use super::inject::Shim;
+use super::inspect::shell;
+use super::suspended::Suspended;
+use super::{batch, command_line};
+use crate::coverage::{Coverage, Program};
+use crate::failure::Failure;
+use crate::wording;
+use std::ffi::{OsStr, OsString};
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::path::Path;
+use std::{fs, io, process};
+use windows_sys::Win32::Foundation::{ERROR_ELEVATION_REQUIRED, WAIT_OBJECT_0, WAIT_TIMEOUT};
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, WaitForSingleObject};
+use windows_sys::core::BOOL;
+
+/// How a program ended: with this status. No signal ends one on Windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended(u32);
+
+impl Ended {
+    /// The status to exit with: the program's own.
+    pub(crate) fn status(self) -> u32 {
+        self.0
+    }
+
+    /// The program's exit status, and the signal that ended it.
+    pub(crate) fn told(self) -> (Option<u32>, Option<&'static str>) {
+        (Some(self.0), None)
+    }
+}
+
+/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
+/// should not fill up in between.
+const INTERVAL: u32 = 20;
+
+/// Does for the program what it can to become it, which on Windows no process can: waits for its end, and ends with
+/// its exit code. Returns only if that fails.
+pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
+    match watch_program(program, arguments, environment, None) {
+        Ok(ended) => {
+            if let Some(marker) = &environment.session {
+                let _ = fs::remove_file(marker);
+            }
+            process::exit(ended.status().cast_signed())
+        }
+        Err(failure) => failure,
+    }
+}
+
+/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and then.
+pub(crate) fn watch_program(
+    program: &Program,
+    arguments: &[OsString],
+    environment: &Environment,
+    mut meanwhile: Option<&mut dyn FnMut()>,
+) -> Result<Ended, Failure> {
+    let reached = !matches!(program.coverage, Coverage::None(_));
+    // Before the variables that switch it on are there: in this process it has nothing to do.
+    let shim = reached.then(|| Shim::load(&environment.library)).transpose();
+    let shim = shim.map_err(|e| wording::unloadable(&environment.library, &e))?;
+    environment.assume();
+    leave_interrupts();
+    let suspended = begin(program, arguments).map_err(|e| failure(program, &e))?;
+    if let Some(shim) = shim {
+        shim.enter(&suspended).map_err(|e| wording::not_entered(&program.path, &e))?;
+    }
+    let running = suspended.resume().map_err(|e| failure(program, &e))?;
+    let pause = if meanwhile.is_some() { INTERVAL } else { INFINITE };
+    loop {
+        // SAFETY: the handle is open.
+        match unsafe { WaitForSingleObject(running.process.as_raw_handle(), pause) } {
+            WAIT_OBJECT_0 => break,
+            WAIT_TIMEOUT => meanwhile.iter_mut().for_each(|meanwhile| meanwhile()),
+            _ => return Err(failure(program, &io::Error::last_os_error())),
+        }
+    }
+    exit_code(&running.process).map(Ended).map_err(|e| failure(program, &e))
+}
+
+fn exit_code(process: &OwnedHandle) -> io::Result<u32> {
+    let mut code = 0;
+    // SAFETY: the handle is open, and the code outlives the call.
+    super::native::done(unsafe { GetExitCodeProcess(process.as_raw_handle(), &mut code) })?;
+    Ok(code)
+}
+
+/// What is typed at the console is for the program, which shares it.
+fn leave_interrupts() {
+    // SAFETY: the handler does nothing at all. Unlike what SetConsoleCtrlHandler(NULL, TRUE) does, programs do not
+    // inherit it.
+    unsafe { SetConsoleCtrlHandler(Some(leave), 1) };
+}
+
+unsafe extern "system" fn leave(event: u32) -> BOOL {
+    BOOL::from(event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT)
+}
+
+fn begin(program: &Program, arguments: &[OsString]) -> io::Result<Suspended> {
+    let units = |text: &OsStr| text.encode_wide().collect::<Vec<_>>();
+    let words: Vec<_> = arguments.iter().map(|argument| units(argument)).collect();
+    let words = words.iter().map(Vec::as_slice);
+    if program.by_shell {
+        let (shell, script) = (shell(), std::path::absolute(&program.path)?);
+        let line = batch::line(&units(shell.as_os_str()), &units(script.as_os_str()), words);
+        let line = line.ok_or_else(|| io::Error::other("a batch file cannot be given an argument with a line end"))?;
+        return Suspended::begin(&shell, line);
+    }
+    Suspended::begin(&program.path, command_line::line(&units(&program.typed), words))
+}
+
+fn failure(program: &Program, e: &io::Error) -> Failure {
+    let path: &Path = &program.path;
+    match e.raw_os_error().map(i32::cast_unsigned) {
+        Some(ERROR_ELEVATION_REQUIRED) => wording::needs_elevation(path),
+        _ if e.kind() == io::ErrorKind::NotFound && !path.exists() => wording::not_found(&program.typed),
+        _ => wording::cannot_execute(path, &wording::plain(e)),
+    }
+}

@@ -1,0 +1,76 @@
+//! The library to load: laid down from the copy inside this command, or another one that the user named.
+
+use super::environment::POLICY;
+use super::pe::{self, Pe};
+use super::private;
+use crate::failure::Failure;
+use crate::wording::{self, plain};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The library, as the build made it.
+static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
+/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
+const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
+/// Names another library.
+const OTHER: &str = "PORTSHIM_LIB";
+
+/// The library that is loaded into programs.
+pub(crate) fn library() -> Result<PathBuf, Failure> {
+    if let Some(path) = std::env::var_os(OTHER).filter(|path| !path.is_empty()) {
+        let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
+        return match named(&path) {
+            Ok(()) => Ok(path),
+            Err(why) => Err(wording::no_such_library(OTHER, &path, &why)),
+        };
+    }
+    let mut reasons = Vec::new();
+    for folder in private::folders("lib") {
+        match folder.and_then(|folder| laid_down(&folder)) {
+            Ok(path) => return Ok(path),
+            Err(why) => reasons.push(why),
+        }
+    }
+    Err(wording::no_place_for_library(&reasons))
+}
+
+fn named(path: &Path) -> Result<(), String> {
+    let content = fs::read(path).map_err(|e| plain(&e))?;
+    let fits = |pe: Pe| pe.library && (pe.bits, pe.machine) == Pe::OWN;
+    let knows = content.windows(POLICY.len()).any(|bytes| bytes == POLICY.as_bytes());
+    if pe::read(&*content).is_some_and(fits) && knows { Ok(()) } else { Err("it is not portshim's library".into()) }
+}
+
+/// No variable holds the library's path, so any will do.
+pub(crate) fn nameable(_: &Path) -> Result<(), String> {
+    Ok(())
+}
+
+/// The library in this folder, put there if need be. What lies there is read again each time: on Windows nothing
+/// else tells cheaply who may have written it.
+fn laid_down(folder: &Path) -> Result<PathBuf, String> {
+    let path = folder.join(NAME);
+    if !is_whole(&path) {
+        match write(folder, &path) {
+            // Another portshim may have been quicker, and a file that is loaded cannot be replaced.
+            Err(_) if is_whole(&path) => {}
+            written => written.map_err(|e| format!("{}: {}", path.display(), plain(&e)))?,
+        }
+    }
+    Ok(path)
+}
+
+fn is_whole(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|content| content == EMBEDDED)
+}
+
+/// Writes the library under a name of its own and gives it its own name at once, so that no process ever loads half
+/// of it.
+fn write(folder: &Path, path: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(".").suffix(".dll").tempfile_in(folder)?;
+    file.write_all(EMBEDDED)?;
+    // A crash after the renaming must not leave the name with other content.
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|e| e.error)
+}

@@ -1,0 +1,202 @@
+//! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
+
+use super::life::now;
+use super::native::{done, handle, wide};
+use super::private;
+use crate::hint::Hint;
+use crate::wording::plain;
+use portshim_policy::Region;
+use portshim_policy::text::Resolved;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
+use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, LocalFree};
+use windows_sys::Win32::Security::Authorization::{
+    ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+};
+use windows_sys::Win32::Security::{PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES};
+use windows_sys::Win32::System::Memory::{
+    CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
+};
+
+/// The names of sessions begin so; the number of the process that made one follows, then when it began.
+pub(super) const PREFIX: &str = "portshim-session-";
+/// The folder of the markers.
+pub(super) const FOLDER: &str = "sessions";
+/// Whoever owns it may do everything, and nobody else anything.
+const OWNER_ALONE: &str = "D:P(A;;GA;;;OW)";
+
+/// A session that this process laid down.
+pub(crate) struct Session {
+    /// The session's marker.
+    pub(crate) path: PathBuf,
+    region: &'static Region,
+    /// The region lives as long as somebody has it open.
+    _mapping: OwnedHandle,
+}
+
+impl Session {
+    /// Lays down a region with this policy. Says why, where there is no place for it.
+    pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
+        let random = random()?;
+        let mut region = Region::boxed(&policy.rules);
+        region.set_legal(policy.legal);
+        hint.lay(&region);
+        let created = now();
+        region.header.follow.store(u32::from(follow), Relaxed);
+        region.header.log.store(u32::from(log), Relaxed);
+        region.header.creator.store(std::process::id(), Relaxed);
+        region.header.created.store(created, Relaxed);
+        region.header.secret.store(random[0], Relaxed);
+        let name = format!("{PREFIX}{}-{created:x}-{:016x}", std::process::id(), random[1]);
+        let mapping = mapping(&name, region.as_bytes()).map_err(|e| format!("{name}: {}", plain(&e)))?;
+        let mut reasons = Vec::new();
+        for folder in private::folders(FOLDER) {
+            let path = match &folder {
+                Ok(folder) => folder.join(&name),
+                Err(why) => {
+                    reasons.push(why.clone());
+                    continue;
+                }
+            };
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => return Ok(Self { path, region: mapping.1, _mapping: mapping.0 }),
+                Err(e) => reasons.push(format!("{}: {}", path.display(), plain(&e))),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+
+    /// The region as it is now.
+    pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
+        snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
+    }
+
+    /// Takes the marker away, unless a process that the program left behind still uses the region: that is for
+    /// whoever looks next to find out.
+    pub(crate) fn end(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// What is in a region now.
+pub(super) fn snapshot(region: &'static Region) -> Result<Box<Region>, String> {
+    let mut bytes = vec![0_u8; Region::SIZE];
+    // SAFETY: a region is `SIZE` bytes long and mapped for as long as this process runs. Whoever writes meanwhile
+    // writes single words; what is read of them is looked at as any bytes are.
+    unsafe { ptr::copy_nonoverlapping(ptr::from_ref(region).cast::<u8>(), bytes.as_mut_ptr(), Region::SIZE) };
+    Region::from_bytes(&bytes).map_err(|e| e.to_string())
+}
+
+/// The name of a session's memory, as Windows has it.
+fn object(name: &str) -> Vec<u16> {
+    wide(format!(r"Local\{name}"))
+}
+
+/// Makes the memory of this name, with these bytes at its start.
+fn mapping(name: &str, bytes: &[u8]) -> io::Result<(OwnedHandle, &'static Region)> {
+    let security = Security::new(OWNER_ALONE)?;
+    let attributes = SECURITY_ATTRIBUTES {
+        nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
+        lpSecurityDescriptor: security.0,
+        bInheritHandle: 0,
+    };
+    let (size, name) = (Region::SIZE as u64, object(name));
+    // SAFETY: the attributes and the name, which ends in NUL, outlive the call.
+    let made = unsafe {
+        CreateFileMappingW(
+            INVALID_HANDLE_VALUE,
+            &attributes,
+            PAGE_READWRITE,
+            (size >> 32) as u32,
+            size as u32,
+            name.as_ptr(),
+        )
+    };
+    let mapping = handle(made)?;
+    let at = view(&mapping)?;
+    // SAFETY: the view is `SIZE` bytes long and not yet anybody else's, and there are not more bytes than that.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
+    // SAFETY: the view is never unmapped.
+    let region = unsafe { Region::at(at) }.map_err(io::Error::other)?;
+    Ok((mapping, region))
+}
+
+/// Opens the memory of this name, and keeps it mapped for as long as this process runs.
+pub(super) fn open(name: &str) -> Result<&'static Region, OpenError> {
+    let name = object(name);
+    // SAFETY: the name ends in NUL and outlives the call.
+    let opened = unsafe { OpenFileMappingW(FILE_MAP_ALL_ACCESS, 0, name.as_ptr()) };
+    let mapping = handle(opened).map_err(OpenError::Missing)?;
+    let at = view(&mapping).map_err(OpenError::Missing)?;
+    // SAFETY: the view is never unmapped, and as long as was asked for.
+    unsafe { Region::at(at) }.map_err(|e| OpenError::Foreign(e.to_string()))
+}
+
+/// Why a session's memory is not there.
+pub(super) enum OpenError {
+    /// It cannot be opened.
+    Missing(io::Error),
+    /// It is not a region of this version.
+    Foreign(String),
+}
+
+fn view(mapping: &OwnedHandle) -> io::Result<*mut u8> {
+    // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than asked for.
+    let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
+    if view.Value.is_null() { Err(io::Error::last_os_error()) } else { Ok(view.Value.cast()) }
+}
+
+/// A security descriptor.
+struct Security(PSECURITY_DESCRIPTOR);
+
+impl Security {
+    fn new(text: &str) -> io::Result<Self> {
+        let (text, mut made) = (wide(text), ptr::null_mut());
+        // SAFETY: the text ends in NUL; the size is not asked for.
+        done(unsafe {
+            ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                text.as_ptr(),
+                SDDL_REVISION_1,
+                &mut made,
+                ptr::null_mut(),
+            )
+        })?;
+        Ok(Self(made))
+    }
+}
+
+impl Drop for Security {
+    fn drop(&mut self) {
+        // SAFETY: the call that made it has it freed so, and it is used no more.
+        unsafe { LocalFree(self.0) };
+    }
+}
+
+fn random() -> Result<[u64; 2], String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
+    let bits = u128::from_ne_bytes(bytes);
+    Ok([bits as u64, (bits >> 64) as u64])
+}
+
+/// Removes the markers of sessions that are over.
+pub(crate) fn sweep() {
+    for folder in private::existing_folders(FOLDER) {
+        for name in markers(&folder) {
+            if matches!(open(&name), Err(OpenError::Missing(e)) if e.kind() == io::ErrorKind::NotFound) {
+                let _ = fs::remove_file(folder.join(name));
+            }
+        }
+    }
+}
+
+/// The sessions that this folder has markers of.
+pub(super) fn markers(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with(PREFIX)).collect()
+}
