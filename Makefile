@@ -8,13 +8,17 @@ TO = $(DESTDIR)$(PREFIX)
 COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz bench bench-quick check fmt clippy deny doc install
+.PHONY: help build windows run test fuzz bench bench-quick check fmt clippy deny doc install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the release build: one binary, target/release/portshim
 	$(CARGO) build --release --locked
+
+windows: ## target/windows/portshim.exe, which is all that a Windows user needs, from here
+	@injector/windows/setup
+	@injector/windows/build
 
 run: build ## watch a real server and its clients take their ports from a policy
 	@PORTSHIM=$(PORTSHIM) examples/demo

@@ -5,12 +5,20 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Names a shim that is built already, where to build one here would take building the standard library again.
+const BUILT: &str = "PORTSHIM_BUILT_SHIM";
+
 fn main() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for input in ["shim", "policy", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", project.join(input).display());
     }
-    let shim = build_shim(&project);
+    println!("cargo::rerun-if-env-changed={BUILT}");
+    let built = env::var_os(BUILT).map(PathBuf::from);
+    if let Some(built) = &built {
+        println!("cargo::rerun-if-changed={}", built.display());
+    }
+    let shim = built.unwrap_or_else(|| build_shim(&project));
     let bytes = std::fs::read(&shim).unwrap_or_else(|e| panic!("{}: {e}", shim.display()));
     let digest = Sha256::digest(&bytes);
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
