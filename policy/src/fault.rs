@@ -1,18 +1,41 @@
-//! What a program is told when the policy says no: the kernel's own words for it.
+//! What a program is told when the policy says no: the system's own words for it.
 
 use crate::{Call, Transport};
 
 /// A refusal, before it becomes a system's error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No port is left for `bind` or `listen`: EADDRINUSE, 10055 on Windows.
+    /// No port is left for `bind` or `listen`.
     AddressInUse,
-    /// No port is left for a TCP connection: EADDRNOTAVAIL, 10055 on Windows.
+    /// No port is left for a TCP connection.
     AddressNotAvailable,
-    /// No port is left for a datagram: EAGAIN, 10055 on Windows.
+    /// No port is left for a datagram.
     TryAgain,
-    /// The port is blocked: EACCES, 10013 on Windows.
+    /// The port is blocked.
     Blocked,
+}
+
+/// A Winsock error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WinsockError {
+    /// As in winerror.h.
+    pub name: &'static str,
+    /// Its number.
+    pub number: u16,
+}
+
+const NO_BUFFERS: WinsockError = WinsockError { name: "WSAENOBUFS", number: 10055 };
+const ACCESS: WinsockError = WinsockError { name: "WSAEACCES", number: 10013 };
+
+impl Fault {
+    /// What Winsock calls it.
+    #[must_use]
+    pub const fn winsock(self) -> WinsockError {
+        match self {
+            Self::AddressInUse | Self::AddressNotAvailable | Self::TryAgain => NO_BUFFERS,
+            Self::Blocked => ACCESS,
+        }
+    }
 }
 
 /// What an exhausted policy says to `call`. Observed on Linux 6.18 for every row (bind(2), connect(2),

@@ -3,6 +3,20 @@
 //! After its constructor it does not allocate, lock, print, open files, read the environment or
 //! look up symbols, and it leaves `errno` as the program's own call left it. What it decides, it
 //! asks [`portshim_policy`]; what it does is a short loop around the program's own call.
+//!
+//! Each system has a module of its own. What both need stands beside them, and knows of the system
+//! what [`system`] names.
 
+#[cfg(windows)]
+mod address;
+#[cfg(windows)]
+mod held;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod linux;
+#[cfg(windows)]
+mod session;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(windows)]
+use windows as system;

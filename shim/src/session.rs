@@ -1,0 +1,117 @@
+//! The session as this process sees it: the region it maps and the rules that are for it.
+
+use crate::held;
+use crate::system::{liveness, sys};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::{Call, Event, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict};
+
+/// Everything a hook needs, by reference to memory that is never unmapped.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    pub(crate) region: &'static Region,
+    pub(crate) rules: &'static Rules,
+}
+
+impl Session {
+    /// The session's unpredictable bits.
+    pub(crate) fn secret(self) -> u64 {
+        self.region.header.secret.load(Relaxed)
+    }
+
+    /// Whether events are recorded.
+    pub(crate) fn logs(self) -> bool {
+        self.region.header.log.load(Relaxed) != 0
+    }
+
+    /// Counts what became of a request, and records it where that is asked for.
+    pub(crate) fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        let live = self.rules.live(scope);
+        let own = held::place(self).map(|place| place.counts(scope));
+        let (all, own) = match verdict {
+            Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),
+            Verdict::Exhausted => (&live.exhausted, own.map(|own| &own.exhausted)),
+            Verdict::Refused => (&live.refused, own.map(|own| &own.refused)),
+        };
+        all.fetch_add(1, Relaxed);
+        if let Some(own) = own {
+            own.fetch_add(1, Relaxed);
+        }
+        if self.logs() {
+            let (time, process) = (sys::now(), sys::process());
+            self.region.events.push(Event { time, process, call, scope, verdict, port, name: Self::name() });
+        }
+    }
+
+    /// What the ledger has to say to a request for a port of `range`, without the entries of the dead.
+    pub(crate) fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
+        let ledger = &self.region.ledger;
+        if !ledger.is_empty() {
+            ledger.expire(range, scopes, liveness::is_alive);
+        }
+        ledger
+    }
+
+    /// Whether a specific bind to `port` is refused.
+    pub(crate) fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
+        let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);
+        let is_own = |owner: &Owner| owner.is(&liveness::me());
+        let ledger = &self.region.ledger;
+        scopes.iter().any(by_policy)
+            || ledger.blocker(port, scopes, is_own).is_some()
+                && self.ledger(PortRange::single(port), scopes).blocker(port, scopes, is_own).is_some()
+    }
+
+    /// The name that this program goes by, as far as an event can carry it.
+    pub(crate) fn name() -> [u8; NAME] {
+        let mut name = [0; NAME];
+        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&PROGRAM) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        name
+    }
+}
+
+const FRESH: u8 = 0;
+const STARTING: u8 = 1;
+const ON: u8 = 2;
+const OFF: u8 = 3;
+
+static STATE: AtomicU8 = AtomicU8::new(FRESH);
+static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());
+static RULES: AtomicPtr<Rules> = AtomicPtr::new(core::ptr::null_mut());
+/// The program's name, eight bytes a word.
+static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
+
+/// The session, or `None` where the shim is off or not yet up: then every call goes through.
+#[inline]
+pub(crate) fn get() -> Option<Session> {
+    if STATE.load(Acquire) != ON {
+        return None;
+    }
+    // SAFETY: both pointers were stored from `&'static` references before `STATE` became `ON`.
+    unsafe { Some(Session { region: &*REGION.load(Relaxed), rules: &*RULES.load(Relaxed) }) }
+}
+
+/// Has the session found, once.
+pub(crate) fn start(find: impl FnOnce() -> Option<Session>) {
+    if STATE.compare_exchange(FRESH, STARTING, Acquire, Relaxed).is_err() {
+        return;
+    }
+    let found = find();
+    if let Some(session) = found {
+        REGION.store(core::ptr::from_ref(session.region).cast_mut(), Relaxed);
+        RULES.store(core::ptr::from_ref(session.rules).cast_mut(), Relaxed);
+    }
+    STATE.store(if found.is_some() { ON } else { OFF }, Release);
+}
+
+/// Notes the name that this program goes by.
+pub(crate) fn set_name(of: &[u8]) {
+    let mut name = [0; NAME];
+    for (byte, of) in name.iter_mut().zip(of) {
+        *byte = *of;
+    }
+    for (word, bytes) in PROGRAM.iter().zip(name.as_chunks::<8>().0) {
+        word.store(u64::from_ne_bytes(*bytes), Relaxed);
+    }
+}

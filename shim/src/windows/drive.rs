@@ -1,0 +1,65 @@
+//! Serves one request on Windows: what is asked of the plan, and what the program is told.
+
+use super::address::Address;
+use super::attempt::Attempt;
+use super::errno;
+use super::socket::Socket;
+use crate::held;
+use crate::session::Session;
+use portshim_policy::{Call, Plan, PortRange, Request, Verdict, peer_hash, scopes_of};
+
+/// A request for a port, and the program's own call that needs it.
+pub(crate) struct Wish<'a> {
+    pub(crate) session: Session,
+    pub(crate) socket: Socket,
+    pub(crate) call: Call,
+    /// The address that the socket is about to be bound to.
+    pub(crate) local: Address,
+    pub(crate) peer: Option<Address>,
+    /// The last error from before the program's call.
+    pub(crate) before: i32,
+    /// The program's own call, past the hook; it sets the last error.
+    pub(crate) own: &'a dyn Fn() -> i32,
+}
+
+/// Serves a wish: what the program's call returns. The last error is as that call would leave it.
+pub(crate) fn serve(wish: &Wish<'_>) -> i32 {
+    let session = wish.session;
+    let rules = session.rules;
+    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let key = || rules.seed().unwrap_or_else(|| session.secret());
+    let request = Request {
+        call: wish.call,
+        scope,
+        dual,
+        reuse: false, // an order of Linux's own, which no preset has on Windows
+        limit: PortRange::ALL,
+        peer: wish.peer.map_or(0, |peer| peer_hash(key(), &wish.local.ip(), &peer.ip(), peer.port())),
+    };
+    let scopes = scopes_of(scope, dual);
+    let mut attempt = Attempt::new(wish);
+    let mut entropy = rules.entropy(scope, session.secret());
+    let ledger = session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes);
+    let hint = session.region.hints.of(scope);
+    let revision = rules.revision();
+    // Winsock cannot be made to choose inside a range.
+    let mut served = Plan::new(rules, ledger, hint, request, None).drive(&mut attempt, &mut entropy);
+    if served.is_err() && rules.revision() != revision {
+        served = Plan::new(rules, ledger, hint, request, None).drive(&mut attempt, &mut entropy);
+    }
+    let answer = match served {
+        Ok(answer) => answer,
+        Err(fault) => {
+            session.note(wish.call, scope, Verdict::Exhausted, 0);
+            errno::fail(errno::of(fault))
+        }
+    };
+    let left = errno::get();
+    if let Some(port) = attempt.port() {
+        session.note(wish.call, scope, Verdict::Pinned, port);
+        held::hold(session, wish.socket.handle, scopes, scope, port);
+    }
+    drop(attempt);
+    errno::set(left);
+    answer
+}

@@ -1,0 +1,27 @@
+//! The last error: kept as the program's own call left it, and the one place where a fault becomes a number.
+
+use portshim_policy::Fault;
+use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
+
+/// The error number of the last failed call of this thread. Winsock keeps its own in the same place.
+pub(crate) fn get() -> i32 {
+    // SAFETY: reads this thread's own number.
+    unsafe { GetLastError() as i32 }
+}
+
+/// Sets this thread's error number.
+pub(crate) fn set(number: i32) {
+    // SAFETY: writes this thread's own number.
+    unsafe { SetLastError(number as u32) }
+}
+
+/// What a failed call returns, with its error number.
+pub(crate) fn fail(number: i32) -> i32 {
+    set(number);
+    -1
+}
+
+/// What Winsock says in the same place.
+pub(crate) const fn of(fault: Fault) -> i32 {
+    fault.winsock().number as i32
+}

@@ -1,0 +1,44 @@
+//! `bind`.
+
+use crate::session::{self, Session};
+use crate::windows::address::Address;
+use crate::windows::drive::{Wish, serve};
+use crate::windows::socket::Socket;
+use crate::windows::{errno, hooks};
+use portshim_policy::{Call, Fault, Verdict, scopes_of};
+use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
+
+/// # Safety
+/// As for bind.
+pub(crate) unsafe fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
+    let before = errno::get();
+    let own = || {
+        errno::set(before);
+        // SAFETY: the program's own call, as it came.
+        unsafe { hooks::bind::next(handle, address, len) }
+    };
+    let Some(session) = session::get() else { return own() };
+    let Some(socket) = Socket::served(handle) else { return own() };
+    let Some(local) = Address::read(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    if local.port() != 0 {
+        return if is_blocked(session, &socket, &local) { refuse() } else { own() };
+    }
+    if socket.has_port() {
+        return own();
+    }
+    serve(&Wish { session, socket, call: Call::Bind, local, peer: None, before, own: &own })
+}
+
+/// Whether a specific bind to this address is refused.
+fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
+    let (scope, dual) = socket.scope(local, None);
+    let blocked = session.blocks(local.port(), scopes_of(scope, dual)) && !socket.has_port();
+    if blocked {
+        session.note(Call::Bind, scope, Verdict::Refused, local.port());
+    }
+    blocked
+}
+
+fn refuse() -> i32 {
+    errno::fail(errno::of(Fault::Blocked))
+}

@@ -1,0 +1,106 @@
+//! Finds the session that this process was started for, and covers the process.
+
+use super::{environment, hooks, sys};
+use crate::held;
+use crate::session::{self, Session, set_name};
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::Relaxed;
+use portshim_policy::{MAX_GLOB, Region, Rules, mix, wire};
+use windows_sys::Win32::Foundation::{CloseHandle, FALSE};
+use windows_sys::Win32::Security::Authentication::Identity::RtlGenRandom;
+use windows_sys::Win32::System::LibraryLoader::GetModuleFileNameW;
+use windows_sys::Win32::System::Memory::{
+    FILE_MAP_ALL_ACCESS, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
+    UnmapViewOfFile, VirtualAlloc, VirtualFree,
+};
+
+/// Reads the environment, maps the region and installs every hook. Where nothing asks for portshim, nothing is done.
+pub(crate) fn start() {
+    session::start(|| {
+        let found = environment::read()?;
+        let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
+        found
+            .session
+            .and_then(|name| open(&name))
+            .and_then(with_rules)
+            .or_else(|| found.policy.and_then(|policy| private(&policy)).and_then(with_rules))
+    });
+    if let Some(session) = session::get() {
+        // The table of processes is how others learn of this one.
+        held::place(session);
+        hooks::install();
+    }
+}
+
+/// Maps the session's memory, if it is a region of this version.
+fn open(name: &[u16]) -> Option<&'static Region> {
+    // SAFETY: `name` ends in a NUL.
+    let mapping = unsafe { OpenFileMappingW(FILE_MAP_ALL_ACCESS, FALSE, name.as_ptr()) };
+    if mapping.is_null() {
+        return None;
+    }
+    // SAFETY: the handle is ours; the view stays without it.
+    let view = unsafe {
+        let view = MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE);
+        CloseHandle(mapping);
+        view
+    };
+    // SAFETY: `SIZE` bytes were just mapped for reading and writing, or the pointer is null.
+    match unsafe { Region::at(view.Value.cast()) } {
+        Ok(region) => Some(region),
+        Err(_) => {
+            // SAFETY: the view was refused, so nothing refers to it.
+            unsafe { UnmapViewOfFile(view) };
+            None
+        }
+    }
+}
+
+/// Lays down a region of this process alone, from the environment's policy.
+fn private(policy: &[u8]) -> Option<&'static Region> {
+    // SAFETY: new memory is nobody's.
+    let at = unsafe { VirtualAlloc(null_mut(), Region::SIZE, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE) };
+    // SAFETY: `SIZE` bytes of zeroes were just allocated, or the pointer is null.
+    let region = unsafe { Region::at_unsealed(at.cast()) }?;
+    if wire::decode(policy, region).is_err() {
+        // SAFETY: the region goes out of use here.
+        unsafe { VirtualFree(at, 0, MEM_RELEASE) };
+        return None;
+    }
+    region.header.secret.store(random(), Relaxed);
+    Some(region)
+}
+
+fn random() -> u64 {
+    let mut bits = 0u64;
+    // SAFETY: `bits` is as long as is said.
+    if unsafe { RtlGenRandom((&raw mut bits).cast(), size_of::<u64>() as u32) } {
+        bits
+    } else {
+        mix(u64::from(sys::process()) ^ sys::now())
+    }
+}
+
+/// The rules whose glob matches the executable's name, which is noted. `java*` is for java.exe; `node` is for
+/// node.exe and for Node.EXE.
+fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
+    let mut path = [0; 1024];
+    // SAFETY: the buffer is as long as is said.
+    let length = unsafe { GetModuleFileNameW(null_mut(), path.as_mut_ptr(), path.len() as u32) } as usize;
+    let path = &path[..length.min(path.len())];
+    let file = path.rsplit(|unit| *unit == u16::from(b'\\')).next().unwrap_or(path);
+    let mut room = [0; MAX_GLOB * 4];
+    let mut end = 0;
+    for character in char::decode_utf16(file.iter().copied()) {
+        let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
+        let Some(place) = room.get_mut(end..end + character.len_utf8()) else { break };
+        end += character.encode_utf8(place).len();
+    }
+    let name = &room[..end];
+    set_name(name);
+    let mut small = room;
+    small.make_ascii_lowercase();
+    let small = &small[..end];
+    let stem = small.strip_suffix(b".exe").unwrap_or(small);
+    region.rules_for(&[name, &name[..stem.len()], small, stem])
+}

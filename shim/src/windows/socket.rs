@@ -1,0 +1,62 @@
+//! What a socket is: asked of Winsock each time, because a handle's number says nothing.
+
+use super::address::{AF_INET, AF_INET6, Address};
+use super::sys;
+use core::ffi::c_int;
+use portshim_policy::{Scope, Transport};
+use windows_sys::Win32::Networking::WinSock::{
+    IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPV6_V6ONLY, SO_PROTOCOL_INFOW, SOCK_DGRAM, SOCK_STREAM, SOCKET,
+    SOL_SOCKET, WSAPROTOCOL_INFOW,
+};
+
+/// A socket whose ports portshim serves.
+#[derive(Clone, Copy)]
+pub(crate) struct Socket {
+    pub(crate) handle: SOCKET,
+    pub(crate) transport: Transport,
+    /// AF_INET or AF_INET6.
+    pub(crate) family: c_int,
+}
+
+impl Socket {
+    /// Asks Winsock what `handle` is; `None` where ports of such sockets are not served, or it is none.
+    pub(crate) fn served(handle: SOCKET) -> Option<Self> {
+        let info: WSAPROTOCOL_INFOW = sys::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
+        let family = info.iAddressFamily;
+        if family != AF_INET && family != AF_INET6 {
+            return None;
+        }
+        let transport = match (info.iSocketType, info.iProtocol) {
+            (SOCK_STREAM, IPPROTO_TCP) => Transport::Tcp,
+            (SOCK_DGRAM, IPPROTO_UDP) => Transport::Udp,
+            _ => return None,
+        };
+        Some(Self { handle, transport, family })
+    }
+
+    /// The scope of a port at `local`, and whether the socket takes it in the other family too. A
+    /// mapped address, or a mapped peer of an unbound socket, speaks IPv4 and draws from its ports.
+    pub(crate) fn scope(&self, local: &Address, peer: Option<&Address>) -> (Scope, bool) {
+        let (v4, v6) = match self.transport {
+            Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
+            Transport::Udp => (Scope::Udp4, Scope::Udp6),
+        };
+        if self.family == AF_INET || local.is_mapped() {
+            return (v4, false);
+        }
+        if !local.is_wildcard() || self.is_v6_only() {
+            return (v6, false);
+        }
+        (if peer.is_some_and(Address::is_mapped) { v4 } else { v6 }, true)
+    }
+
+    /// Whether it has a port: without one, Winsock does not tell an address at all.
+    pub(crate) fn has_port(&self) -> bool {
+        Address::local(self.handle).is_some_and(|local| local.port() != 0)
+    }
+
+    /// Whether the socket speaks IPv6 alone, which it does unless told otherwise.
+    fn is_v6_only(&self) -> bool {
+        sys::option::<i32>(self.handle, IPPROTO_IPV6, IPV6_V6ONLY) != Ok(0)
+    }
+}
