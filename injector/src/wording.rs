@@ -238,7 +238,8 @@ pub(crate) fn policy_too_long(why: &str) -> Failure {
 /// An error of the system, without the capital and the number.
 pub(crate) fn plain(e: &io::Error) -> String {
     let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
+    // Windows ends its own with a full stop.
+    let text = text.split(" (os error").next().unwrap_or_default().trim_end_matches(['.', '\r', '\n']);
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -13,6 +13,7 @@ mod life;
 mod native;
 mod pe;
 mod private;
+mod security;
 mod session;
 mod sessions;
 mod sockets;

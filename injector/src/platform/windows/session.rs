@@ -1,8 +1,9 @@
 //! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
 
 use super::life::now;
-use super::native::{done, handle, wide};
+use super::native::{handle, wide};
 use super::private;
+use super::security::Security;
 use crate::hint::Hint;
 use crate::wording::plain;
 use portshim_policy::Region;
@@ -13,11 +14,8 @@ use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
-use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, LocalFree};
-use windows_sys::Win32::Security::Authorization::{
-    ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
-};
-use windows_sys::Win32::Security::{PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES};
+use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
@@ -26,8 +24,6 @@ use windows_sys::Win32::System::Memory::{
 pub(super) const PREFIX: &str = "portshim-session-";
 /// The folder of the markers.
 pub(super) const FOLDER: &str = "sessions";
-/// Whoever owns it may do everything, and nobody else anything.
-const OWNER_ALONE: &str = "D:P(A;;GA;;;OW)";
 
 /// A session that this process laid down.
 pub(crate) struct Session {
@@ -98,10 +94,10 @@ fn object(name: &str) -> Vec<u16> {
 
 /// Makes the memory of this name, with these bytes at its start.
 fn mapping(name: &str, bytes: &[u8]) -> io::Result<(OwnedHandle, &'static Region)> {
-    let security = Security::new(OWNER_ALONE)?;
+    let security = Security::of_this_user_alone()?;
     let attributes = SECURITY_ATTRIBUTES {
         nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
-        lpSecurityDescriptor: security.0,
+        lpSecurityDescriptor: security.descriptor(),
         bInheritHandle: 0,
     };
     let (size, name) = (Region::SIZE as u64, object(name));
@@ -148,32 +144,6 @@ fn view(mapping: &OwnedHandle) -> io::Result<*mut u8> {
     // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than asked for.
     let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
     if view.Value.is_null() { Err(io::Error::last_os_error()) } else { Ok(view.Value.cast()) }
-}
-
-/// A security descriptor.
-struct Security(PSECURITY_DESCRIPTOR);
-
-impl Security {
-    fn new(text: &str) -> io::Result<Self> {
-        let (text, mut made) = (wide(text), ptr::null_mut());
-        // SAFETY: the text ends in NUL; the size is not asked for.
-        done(unsafe {
-            ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                text.as_ptr(),
-                SDDL_REVISION_1,
-                &mut made,
-                ptr::null_mut(),
-            )
-        })?;
-        Ok(Self(made))
-    }
-}
-
-impl Drop for Security {
-    fn drop(&mut self) {
-        // SAFETY: the call that made it has it freed so, and it is used no more.
-        unsafe { LocalFree(self.0) };
-    }
 }
 
 fn random() -> Result<[u64; 2], String> {
