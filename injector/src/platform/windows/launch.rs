@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::inject::Shim;
 use super::inspect::shell;
 use super::suspended::Suspended;
-use super::{batch, command_line};
+use super::{batch, command_line, session};
 use crate::coverage::{Coverage, Program};
 use crate::failure::Failure;
 use crate::wording;
@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
-use std::{fs, io, process};
+use std::{io, process};
 use windows_sys::Win32::Foundation::{ERROR_ELEVATION_REQUIRED, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, WaitForSingleObject};
@@ -44,7 +44,7 @@ pub(crate) fn become_program(program: &Program, arguments: &[OsString], environm
     match watch_program(program, arguments, environment, None) {
         Ok(ended) => {
             if let Some(marker) = &environment.session {
-                let _ = fs::remove_file(marker);
+                session::end(marker);
             }
             process::exit(ended.status().cast_signed())
         }

@@ -4,15 +4,21 @@ use super::life::now;
 use super::native::{handle, wide};
 use super::private;
 use super::security::Security;
+use super::sessions::members;
 use crate::hint::Hint;
 use crate::wording::plain;
-use portshim_policy::Region;
 use portshim_policy::text::Resolved;
+use portshim_policy::{Owner, Region};
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::ptr;
+use std::str::FromStr;
 use std::sync::atomic::Ordering::Relaxed;
 use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
@@ -20,8 +26,8 @@ use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
 
-/// The names of sessions begin so; the number of the process that made one follows, then when it began.
-pub(super) const PREFIX: &str = "portshim-session-";
+/// The names of sessions begin so.
+const PREFIX: &str = "portshim-session-";
 /// The folder of the markers.
 pub(super) const FOLDER: &str = "sessions";
 
@@ -44,10 +50,10 @@ impl Session {
         let created = now();
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
-        region.header.creator.store(std::process::id(), Relaxed);
+        region.header.creator.store(process::id(), Relaxed);
         region.header.created.store(created, Relaxed);
         region.header.secret.store(random[0], Relaxed);
-        let name = format!("{PREFIX}{}-{created:x}-{:016x}", std::process::id(), random[1]);
+        let name = Name { maker: process::id(), created, random: random[1] }.to_string();
         let mapping = mapping(&name, region.as_bytes()).map_err(|e| format!("{name}: {}", plain(&e)))?;
         let mut reasons = Vec::new();
         for folder in private::folders(FOLDER) {
@@ -58,8 +64,8 @@ impl Session {
                     continue;
                 }
             };
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(Self { path, region: mapping.1, _mapping: mapping.0 }),
+            match mark(&path) {
+                Ok(()) => return Ok(Self { path, region: mapping.1, _mapping: mapping.0 }),
                 Err(e) => reasons.push(format!("{}: {}", path.display(), plain(&e))),
             }
         }
@@ -71,11 +77,61 @@ impl Session {
         snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
     }
 
-    /// Takes the marker away, unless a process that the program left behind still uses the region: that is for
-    /// whoever looks next to find out.
+    /// Takes the marker away, unless a process that the program left behind is still under the policy.
     pub(crate) fn end(&self) {
-        let _ = fs::remove_file(&self.path);
+        end(&self.path);
     }
+}
+
+/// Ends the session of this marker, as [`Session::end`] does.
+pub(super) fn end(marker: &Path) {
+    let name = marker.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    if !open(name).is_ok_and(|region| members(region).iter().any(|member| member.process != process::id())) {
+        let _ = fs::remove_file(marker);
+    }
+}
+
+/// What a session is called: whose it is, since when, and what nobody guesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// The process that made it.
+    pub(super) maker: u32,
+    /// When that was, as processes' beginnings are told.
+    pub(super) created: u64,
+    random: u64,
+}
+
+impl Name {
+    /// The process that made it, as far as it still is that process.
+    pub(super) fn maker(&self) -> Owner {
+        Owner { process: self.maker, namespace: 0, since: self.created }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { maker, created, random } = self;
+        write!(f, "{PREFIX}{maker}-{created:x}-{random:016x}")
+    }
+}
+
+impl FromStr for Name {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.strip_prefix(PREFIX).ok_or(())?.split('-');
+        let mut part = || parts.next().ok_or(());
+        let number = |text| u64::from_str_radix(text, 16).map_err(drop);
+        let name = Self { maker: part()?.parse().map_err(drop)?, created: number(part()?)?, random: number(part()?)? };
+        if parts.next().is_none() { Ok(name) } else { Err(()) }
+    }
+}
+
+/// Lays down a marker, which tells for what the session was made.
+fn mark(path: &Path) -> io::Result<()> {
+    let words: Vec<_> = env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    let command = words.join(OsStr::new(" "));
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(command.to_string_lossy().as_bytes())
 }
 
 /// What is in a region now.
@@ -168,5 +224,5 @@ pub(crate) fn sweep() {
 pub(super) fn markers(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.starts_with(PREFIX)).collect()
+    names.filter(|name| name.parse::<Name>().is_ok()).collect()
 }

@@ -1,39 +1,76 @@
 //! The sessions that live: which processes belong to them, and what is in their regions.
 
-use super::session::{OpenError, open, snapshot};
+use super::life::{is_alive, now, started};
+use super::private;
+use super::process::Process;
+use super::session::{FOLDER, Name, OpenError, markers, open, snapshot};
 use crate::wording::plain;
-use portshim_policy::{Owner, Region};
-use std::path::PathBuf;
+use portshim_policy::{Owner, PortRange, Region, ScopeSet};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
 use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// What people call it: the number of the process that made it.
+    /// What people call it: the number of the process that made it, or its name where that would not tell it from
+    /// others.
     pub(crate) id: String,
     /// Its marker.
     pub(crate) path: PathBuf,
-    /// How long ago it was made; `None` where its region does not say.
+    /// How long ago it was made.
     pub(crate) age: Option<Duration>,
     /// The command line of the program that it was made for.
     pub(crate) command: String,
-    /// The processes that have its region open, the oldest first.
+    /// The processes that say in its region that they belong to it, the oldest first.
     pub(crate) processes: Vec<Process>,
 }
 
-/// A process of a session.
-pub(crate) struct Process {
-    /// Its number.
-    pub(crate) pid: u32,
-    /// The name of its file.
-    pub(crate) name: String,
-    /// Its command line.
-    pub(crate) command: String,
+/// A session that has a marker and a region.
+struct Candidate {
+    path: PathBuf,
+    name: Name,
+    region: Result<&'static Region, String>,
 }
 
 impl LiveSession {
     /// Every one of this user's, the oldest first.
     pub(crate) fn all() -> Vec<Self> {
-        Vec::new()
+        let mut all: Vec<_> = private::existing_folders(FOLDER).flat_map(|folder| candidates(&folder)).collect();
+        all.sort_by_key(|candidate| (candidate.name.created, candidate.name.maker));
+        let makers: Vec<_> = all.iter().filter(|one| is_alive(&one.name.maker())).map(|one| one.name.maker).collect();
+        let mut found: Vec<_> = all.into_iter().filter_map(|candidate| Self::living(candidate, &makers)).collect();
+        let mut count = BTreeMap::<String, usize>::new();
+        for session in &found {
+            *count.entry(session.id.clone()).or_default() += 1;
+        }
+        for session in &mut found {
+            if count[&session.id] > 1 {
+                session.id = session.name();
+            }
+        }
+        found
+    }
+
+    /// The session, where its maker or one of its processes runs. Makers belong to none: a `run` under `run` only
+    /// waits for what belongs to the inner session alone.
+    fn living(candidate: Candidate, makers: &[u32]) -> Option<Self> {
+        let Candidate { path, name, region } = candidate;
+        let mut members = region.as_ref().map(|region| members(region)).unwrap_or_default();
+        // To look at a session, or to change it, is not to belong to it.
+        members.retain(|member| member.process != process::id() && !makers.contains(&member.process));
+        if members.is_empty() && !makers.contains(&name.maker) {
+            return None;
+        }
+        members.sort_by_key(|member| (started(member.process), member.process));
+        Some(Self {
+            id: name.maker.to_string(),
+            age: now().checked_sub(name.created).map(|age| Duration::from_nanos(age.saturating_mul(100))),
+            command: fs::read_to_string(&path).unwrap_or_default(),
+            path,
+            processes: members.iter().map(|member| Process::new(member.process)).collect(),
+        })
     }
 
     /// Whether it still has a process.
@@ -46,9 +83,11 @@ impl LiveSession {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The region as it is now.
+    /// The region as it is now, without the entries of owners that are gone.
     pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
-        self.region().and_then(snapshot)
+        let region = self.region().and_then(snapshot)?;
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+        Ok(region)
     }
 
     /// The region itself, mapped for as long as this process runs.
@@ -60,24 +99,19 @@ impl LiveSession {
     }
 }
 
-impl Process {
-    /// Whether this is whom a region means.
-    pub(crate) fn is(&self, owner: &Owner) -> bool {
-        owner.process == self.pid
-    }
+fn candidates(folder: &Path) -> Vec<Candidate> {
+    let candidate = |marker: String| {
+        let region = match open(&marker) {
+            Ok(region) => Ok(region),
+            Err(OpenError::Foreign(why)) => Err(why),
+            Err(OpenError::Missing(_)) => return None,
+        };
+        Some(Candidate { path: folder.join(&marker), name: marker.parse().ok()?, region })
+    };
+    markers(folder).into_iter().filter_map(candidate).collect()
 }
 
-/// The user whom a process belongs to; `None` where there is none of that number.
-pub(crate) fn owner(_: u32) -> Option<u32> {
-    None
-}
-
-/// Whether a user is the one that this process acts for.
-pub(crate) fn is_us(_: u32) -> bool {
-    false
-}
-
-/// A user's name.
-pub(crate) fn user(_: u32) -> String {
-    "another user".into()
+/// The processes of a session that live.
+pub(super) fn members(region: &Region) -> Vec<Owner> {
+    region.processes.all().iter().filter_map(|place| place.owner()).filter(is_alive).collect()
 }

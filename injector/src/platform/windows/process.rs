@@ -1,0 +1,111 @@
+//! Other processes: what they are called, and whose they are.
+
+use super::native::{done, handle};
+use portshim_policy::Owner;
+use std::io;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::path::Path;
+use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, UNICODE_STRING};
+use windows_sys::Win32::System::Threading::{
+    OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION, QueryFullProcessImageNameW,
+};
+
+/// A path of Windows has at most so many characters.
+const LONGEST: usize = 32_768;
+
+/// A process of a session.
+pub(crate) struct Process {
+    /// Its number.
+    pub(crate) pid: u32,
+    /// The name of its file.
+    pub(crate) name: String,
+    /// Its command line.
+    pub(crate) command: String,
+}
+
+impl Process {
+    pub(super) fn new(pid: u32) -> Self {
+        let opened = open(pid).ok();
+        let path = opened.as_ref().and_then(|process| path(process).ok()).unwrap_or_default();
+        let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let command = opened.as_ref().and_then(command_line).filter(|line| !line.is_empty()).unwrap_or(path);
+        Self { pid, name, command }
+    }
+
+    /// Whether this is whom a region means.
+    pub(crate) fn is(&self, owner: &Owner) -> bool {
+        owner.process == self.pid
+    }
+}
+
+fn open(pid: u32) -> io::Result<OwnedHandle> {
+    // SAFETY: the call has no conditions.
+    handle(unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) })
+}
+
+fn path(process: &OwnedHandle) -> io::Result<String> {
+    let mut text = vec![0_u16; LONGEST];
+    let mut length = text.len() as u32;
+    // SAFETY: the handle is open; the text is as long as is said.
+    done(unsafe {
+        QueryFullProcessImageNameW(process.as_raw_handle(), PROCESS_NAME_WIN32, text.as_mut_ptr(), &mut length)
+    })?;
+    Ok(String::from_utf16_lossy(&text[..length as usize]))
+}
+
+/// A process's command line, where Windows tells: since 8.1.
+fn command_line(process: &OwnedHandle) -> Option<String> {
+    // The structure comes first, and what it points to behind it.
+    const ROOM: usize = size_of::<UNICODE_STRING>() / size_of::<u64>() + LONGEST / 4 + 1;
+    let mut answer = vec![0_u64; ROOM];
+    let (size, mut length) = (size_of_val(answer.as_slice()) as u32, 0);
+    // SAFETY: the handle is open; the answer is as long as is said, and aligned for the structure.
+    let status = unsafe {
+        NtQueryInformationProcess(
+            process.as_raw_handle(),
+            ProcessCommandLineInformation,
+            answer.as_mut_ptr().cast(),
+            size,
+            &mut length,
+        )
+    };
+    if status != 0 {
+        return None;
+    }
+    // SAFETY: the call has filled it, which says so.
+    let text = unsafe { &*answer.as_ptr().cast::<UNICODE_STRING>() };
+    let units = usize::from(text.Length) / 2;
+    let begin = (text.Buffer as usize).checked_sub(answer.as_ptr() as usize)? / 2;
+    // SAFETY: all of the answer is initialised, and any bits are characters.
+    let all = unsafe { std::slice::from_raw_parts(answer.as_ptr().cast::<u16>(), size as usize / 2) };
+    Some(String::from_utf16_lossy(all.get(begin..begin + units)?))
+}
+
+/// What a process is called, by its file, as far as this user may know.
+pub(super) fn name(pid: u32) -> String {
+    Process::new(pid).name
+}
+
+/// The users that matter here: whoever gives the command, and all others.
+const US: u32 = 0;
+const OTHERS: u32 = 1;
+
+/// Whom a process belongs to; `None` where there is none of that number.
+pub(crate) fn owner(pid: u32) -> Option<u32> {
+    match open(pid) {
+        Ok(_) => Some(US),
+        Err(e) if e.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()) => Some(OTHERS),
+        Err(_) => None,
+    }
+}
+
+/// Whether a user is the one that this process acts for.
+pub(crate) fn is_us(user: u32) -> bool {
+    user == US
+}
+
+/// What a user is called.
+pub(crate) fn user(user: u32) -> String {
+    if is_us(user) { "this user".into() } else { "another user".into() }
+}
