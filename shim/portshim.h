@@ -12,8 +12,8 @@
  * alone loads the library (`portshim env`), what is entered holds for this program and the children that it forks.
  *
  * One binary works with and without portshim: each function looks the library's own up, in whatever way the
- * program was linked. Without the library it fails with ENOSYS. There is nothing to link with, but for dlsym,
- * which C libraries of before 2021 keep in libdl (-ldl).
+ * program was linked. Without the library it fails with ENOSYS. There is nothing to link with, but for dlsym on
+ * Linux, which C libraries of before 2021 keep in libdl (-ldl).
  *
  *     #include <portshim.h>
  *
@@ -34,16 +34,30 @@
  *   ENOENT      this process has no such entry to lift
  *   EBUSY       another process has been writing for a second
  *   EMFILE      (or ENFILE) asking which ports are in use takes a descriptor, and there is none left
- *   EOPNOTSUPP  the kernel does not tell which ports are in use (it has no sock_diag)
+ *   EOPNOTSUPP  the system does not tell which ports are in use (Linux without sock_diag)
  *
- * The functions may be called from any thread, but not from a signal handler. They are for Linux.
+ * The functions may be called from any thread, but not from a signal handler. On Linux the library is
+ * libportshim.so, on Windows portshim.dll under whatever name.
  */
 #ifndef PORTSHIM_H
 #define PORTSHIM_H
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
+
+#ifdef _WIN32
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN /* or it brings winsock.h, which winsock2.h cannot follow */
+#define PORTSHIM_LEAN
+#endif
+#include <windows.h>
+#ifdef PORTSHIM_LEAN
+#undef PORTSHIM_LEAN
+#undef WIN32_LEAN_AND_MEAN
+#endif
+#else
+#include <dlfcn.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,11 +79,46 @@ extern "C" {
 #define PORTSHIM_RESERVE 0
 #define PORTSHIM_BLOCK 1
 
+#ifdef _WIN32
+
+/*
+ * The library's function of this name, null where it is not loaded. Its file has a name of its own for each
+ * version, so that it is looked for by what it exports.
+ */
+static __inline void *portshim_find(const char *name)
+{
+    union { FARPROC function; BOOL (WINAPI *list)(HANDLE, HMODULE *, DWORD, DWORD *); void *found; } any;
+    HMODULE modules[1024];
+    DWORD bytes = 0, n;
+    any.function = GetProcAddress(GetModuleHandleA("kernel32.dll"), "K32EnumProcessModules");
+    if (any.found && any.list(GetCurrentProcess(), modules, sizeof(modules), &bytes)) {
+        if (bytes > sizeof(modules))
+            bytes = sizeof(modules);
+        for (n = 0; n < bytes / sizeof(modules[0]); n++) {
+            any.function = GetProcAddress(modules[n], name);
+            if (any.found)
+                return any.found;
+        }
+    }
+    errno = ENOSYS;
+    return NULL;
+}
+
+/* What a function returns. The library cannot reach this program's errno: it leaves its number as the last error. */
+static __inline int portshim_told(int result)
+{
+    if (result < 0)
+        errno = (int)GetLastError();
+    return result;
+}
+
+#else
+
 /*
  * The library's function of this name, null where it is not loaded. It is looked up rather than declared weak,
  * because what becomes of an undefined weak function is up to compiler and linker: some make it null for good.
  */
-static __inline__ void *portshim_find(const char *name)
+static __inline void *portshim_find(const char *name)
 {
     void *found = dlsym((void *)0, name); /* RTLD_DEFAULT, which only _GNU_SOURCE defines */
     if (!found)
@@ -77,16 +126,24 @@ static __inline__ void *portshim_find(const char *name)
     return found;
 }
 
+/* What a function returns; the library has set errno. */
+static __inline int portshim_told(int result)
+{
+    return result;
+}
+
+#endif
+
 /* The version of the library: 1. */
-static __inline__ int portshim_version(void)
+static __inline int portshim_version(void)
 {
     union { void *found; int (*call)(void); } library;
     library.found = portshim_find("portshim_version");
-    return library.found ? library.call() : -1;
+    return library.found ? portshim_told(library.call()) : -1;
 }
 
 /* Whether this program runs with the library of portshim loaded, and of this version at least. */
-static __inline__ int portshim_loaded(void)
+static __inline int portshim_loaded(void)
 {
     return portshim_version() >= PORTSHIM_VERSION;
 }
@@ -95,55 +152,55 @@ static __inline__ int portshim_loaded(void)
  * Reserves a range. Several processes may reserve the same one, and one process may do so several times: each
  * time is an entry of its own. Returns 0.
  */
-static __inline__ int portshim_reserve(unsigned first, unsigned last, unsigned scopes)
+static __inline int portshim_reserve(unsigned first, unsigned last, unsigned scopes)
 {
     union { void *found; int (*call)(unsigned, unsigned, unsigned); } library;
     library.found = portshim_find("portshim_reserve");
-    return library.found ? library.call(first, last, scopes) : -1;
+    return library.found ? portshim_told(library.call(first, last, scopes)) : -1;
 }
 
 /*
  * Lifts the first of this process's reservations that holds all of these ports, and lifts it whole. Asked for
  * PORTSHIM_ALL, it takes one for any scope. Returns 0.
  */
-static __inline__ int portshim_unreserve(unsigned first, unsigned last, unsigned scopes)
+static __inline int portshim_unreserve(unsigned first, unsigned last, unsigned scopes)
 {
     union { void *found; int (*call)(unsigned, unsigned, unsigned); } library;
     library.found = portshim_find("portshim_unreserve");
-    return library.found ? library.call(first, last, scopes) : -1;
+    return library.found ? portshim_told(library.call(first, last, scopes)) : -1;
 }
 
 /*
  * Blocks a range, in which no socket of any process may be bound. Returns the last port, which is the handle
  * that Windows gives. To lift the block, name the first port.
  */
-static __inline__ int portshim_block(unsigned first, unsigned last, unsigned scopes)
+static __inline int portshim_block(unsigned first, unsigned last, unsigned scopes)
 {
     union { void *found; int (*call)(unsigned, unsigned, unsigned); } library;
     library.found = portshim_find("portshim_block");
-    return library.found ? library.call(first, last, scopes) : -1;
+    return library.found ? portshim_told(library.call(first, last, scopes)) : -1;
 }
 
 /*
  * Lifts the first of this process's blocks that begins with this port. Asked for PORTSHIM_ALL, it takes one
  * for any scope. Returns 0.
  */
-static __inline__ int portshim_unblock(unsigned first, unsigned scopes)
+static __inline int portshim_unblock(unsigned first, unsigned scopes)
 {
     union { void *found; int (*call)(unsigned, unsigned); } library;
     library.found = portshim_find("portshim_unblock");
-    return library.found ? library.call(first, scopes) : -1;
+    return library.found ? portshim_told(library.call(first, scopes)) : -1;
 }
 
 /*
  * Writes the rule of the policy's port model about reserving or blocking, with a NUL, cut off where the buffer
  * ends. Returns its whole length without the NUL, as snprintf(3) does.
  */
-static __inline__ int portshim_rule(int act, char *buffer, size_t size)
+static __inline int portshim_rule(int act, char *buffer, size_t size)
 {
     union { void *found; int (*call)(int, char *, size_t); } library;
     library.found = portshim_find("portshim_rule");
-    return library.found ? library.call(act, buffer, size) : -1;
+    return library.found ? portshim_told(library.call(act, buffer, size)) : -1;
 }
 
 #ifdef __cplusplus

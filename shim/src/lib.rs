@@ -9,6 +9,8 @@
 
 #[cfg(windows)]
 mod address;
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
+mod api;
 #[cfg(windows)]
 mod held;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -18,5 +20,7 @@ mod session;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use linux as system;
 #[cfg(windows)]
 use windows as system;

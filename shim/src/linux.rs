@@ -5,26 +5,35 @@
 //! need no port go straight through.
 
 mod address;
-mod api;
 mod attempt;
 mod claim;
-mod diag;
+pub(crate) mod diag;
 mod drive;
 mod environment;
-mod errno;
+pub(crate) mod errno;
 mod held;
 mod hooks;
 mod host;
 mod known;
-mod liveness;
+pub(crate) mod liveness;
 mod memory;
 mod options;
 mod probe;
 mod route;
 mod sanitizer;
-mod session;
+pub(crate) mod session;
 mod socket;
-mod sys;
+pub(crate) mod sys;
+
+pub(crate) use diag as in_use;
+
+/// Does it without a signal handler between: one that jumps out of it would leave it undone for good.
+pub(crate) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let signals = sys::hold_signals();
+    let done = work();
+    sys::keep_signals(signals);
+    done
+}
 
 #[ctor::ctor(unsafe)]
 fn start() {

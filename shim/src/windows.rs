@@ -8,14 +8,15 @@ mod address;
 mod attempt;
 mod drive;
 mod environment;
-mod errno;
+pub(crate) mod errno;
 mod hooks;
+pub(crate) mod in_use;
 mod inject;
 mod library;
 pub(crate) mod liveness;
 mod memory;
 mod options;
-mod session;
+pub(crate) mod session;
 mod socket;
 pub(crate) mod sys;
 
@@ -33,6 +34,11 @@ pub(crate) type Descriptor = windows_sys::Win32::Networking::WinSock::SOCKET;
 /// Handles are multiples of four.
 pub(crate) const fn index_of(socket: Descriptor) -> usize {
     socket / 4
+}
+
+/// Does it: nothing interrupts a thread here to run something else on it.
+pub(crate) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }
 
 /// Called by the loader, which holds its lock meanwhile: what loads a library or waits for a thread is out of reach.

@@ -1,6 +1,7 @@
 //! `errno`: kept as the program's own call left it, and the one place where a fault becomes a number.
 
 use core::ffi::c_int;
+pub(crate) use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
 use portshim_policy::Fault;
 
 /// The error number of the last failed call of this thread.
@@ -25,7 +26,7 @@ pub(crate) fn fail(number: c_int) -> isize {
 /// mirrors Windows' WSAEACCES.
 pub(crate) const fn of(fault: Fault) -> c_int {
     match fault {
-        Fault::AddressInUse => libc::EADDRINUSE,
+        Fault::AddressInUse => EADDRINUSE,
         Fault::AddressNotAvailable => libc::EADDRNOTAVAIL,
         Fault::TryAgain => libc::EAGAIN,
         Fault::Blocked => libc::EACCES,

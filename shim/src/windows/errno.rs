@@ -21,6 +21,18 @@ pub(crate) fn fail(number: i32) -> i32 {
     -1
 }
 
+/// The C runtime's numbers, which `portshim.h` makes `errno` of (errno.h).
+pub(crate) const ENOENT: i32 = 2;
+pub(crate) const EBUSY: i32 = 16;
+pub(crate) const EEXIST: i32 = 17;
+pub(crate) const EINVAL: i32 = 22;
+pub(crate) const EMFILE: i32 = 24;
+pub(crate) const ENOSPC: i32 = 28;
+pub(crate) const ERANGE: i32 = 34;
+pub(crate) const EADDRINUSE: i32 = 100;
+pub(crate) const ENOTCONN: i32 = 126;
+pub(crate) const EOPNOTSUPP: i32 = 130;
+
 /// What Winsock says in the same place.
 pub(crate) const fn of(fault: Fault) -> i32 {
     fault.winsock().number as i32

@@ -2,6 +2,7 @@
 
 use super::{environment, hooks, sys};
 use crate::held;
+pub(crate) use crate::session::get;
 use crate::session::{self, Session, set_name};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -25,7 +26,7 @@ pub(crate) fn start() {
             .and_then(with_rules)
             .or_else(|| found.policy.and_then(|policy| private(&policy)).and_then(with_rules))
     });
-    if let Some(session) = session::get() {
+    if let Some(session) = get() {
         // The table of processes is how others learn of this one.
         held::place(session);
         hooks::install();

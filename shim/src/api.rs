@@ -1,7 +1,8 @@
 //! What a program may ask of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
-use super::{diag, errno, liveness, session, sys};
+use crate::system::errno::{self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
+use crate::system::{in_use, liveness, session, sys, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
@@ -55,9 +56,9 @@ extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
 /// `buffer` must be writable for `size` bytes, or `size` 0.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn portshim_rule(act: c_int, buffer: *mut c_char, size: usize) -> c_int {
-    let Some(session) = session::get() else { return answer(Err(libc::ENOTCONN)) };
+    let Some(session) = session::get() else { return answer(Err(ENOTCONN)) };
     let Some(act) = [Act::Reserve, Act::Block].into_iter().find(|known| *known as c_int == act) else {
-        return answer(Err(libc::EINVAL));
+        return answer(Err(EINVAL));
     };
     let room: &mut [u8] = if size == 0 || buffer.is_null() {
         &mut []
@@ -96,24 +97,24 @@ impl Write for Text<'_> {
 fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> sys::Result<(PortRange, ScopeSet)> {
     let (Ok(first @ 1..), Ok(last), Ok(bits)) = (u16::try_from(first), u16::try_from(last), u8::try_from(scopes))
     else {
-        return Err(libc::EINVAL);
+        return Err(EINVAL);
     };
     let scopes = ScopeSet::from_bits(bits);
     if bits == 0 || scopes.bits() != bits {
-        return Err(libc::EINVAL);
+        return Err(EINVAL);
     }
-    Ok((PortRange::new(first, last).map_err(|_| libc::EINVAL)?, scopes))
+    Ok((PortRange::new(first, last).map_err(|_| EINVAL)?, scopes))
 }
 
 fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
-    let untold = Cell::new(libc::EOPNOTSUPP);
-    let in_use = |range, scopes| {
-        diag::bound_port(range, scopes).map_err(|error| {
+    let untold = Cell::new(EOPNOTSUPP);
+    let bound = |range, scopes| {
+        in_use::bound_port(range, scopes).map_err(|error| {
             untold.set(error);
             Untold
         })
     };
-    in_turn(|change| change.enter(act, range, scopes, liveness::me(), in_use))?
+    in_turn(|change| change.enter(act, range, scopes, liveness::me(), bound))?
         .map(|entry| c_int::from(entry.range.last()))
         .map_err(|refusal| if matches!(refusal, Refusal::Untold) { untold.get() } else { number(refusal) })
 }
@@ -122,17 +123,14 @@ fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
     in_turn(|change| change.lift(act, which, scopes, Whose::Own(liveness::me())))?.map(drop).map_err(number)
 }
 
-/// Waits for the turn to write, and has `write` done in it. No signal handler runs meanwhile: one that jumps out
-/// of it would leave the turn taken for as long as this thread lives.
+/// Waits for the turn to write, and has `write` done in it.
 fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
-    let region = session::get().ok_or(libc::ENOTCONN)?.region;
+    let region = session::get().ok_or(ENOTCONN)?.region;
     let thread = liveness::this_thread();
     let begun = sys::ticks();
     let (mut holder, mut since) = (0, begun);
     loop {
-        let signals = sys::hold_signals();
-        let written = Change::begin(region, thread, liveness::is_alive).map(|change| write(&change));
-        sys::keep_signals(signals);
+        let written = undisturbed(|| Change::begin(region, thread, liveness::is_alive).map(|change| write(&change)));
         if let Some(written) = written {
             if region.ledger.take_waiting() {
                 // Whoever writes time and again leaves others no moment to begin.
@@ -145,7 +143,7 @@ fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
             (holder, since) = (turn, now);
         }
         if now.wrapping_sub(since) > PATIENCE || now.wrapping_sub(begun) > LAST_PATIENCE {
-            return Err(libc::EBUSY);
+            return Err(EBUSY);
         }
         region.ledger.set_waiting();
         sys::rest();
@@ -154,12 +152,12 @@ fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
 
 fn number(refusal: Refusal) -> c_int {
     match refusal {
-        Refusal::Illegal(_) => libc::ERANGE,
-        Refusal::InUse(_) => libc::EADDRINUSE,
-        Refusal::Untold => libc::EOPNOTSUPP,
-        Refusal::Meets(_) | Refusal::Kept(_) => libc::EEXIST,
-        Refusal::Full => libc::ENOSPC,
-        Refusal::Missing => libc::ENOENT,
+        Refusal::Illegal(_) => ERANGE,
+        Refusal::InUse(_) => EADDRINUSE,
+        Refusal::Untold => EOPNOTSUPP,
+        Refusal::Meets(_) | Refusal::Kept(_) => EEXIST,
+        Refusal::Full => ENOSPC,
+        Refusal::Missing => ENOENT,
     }
 }
 
