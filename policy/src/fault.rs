@@ -1,4 +1,4 @@
-//! What a program is told when the policy says no: the system's own words for it.
+//! What a program is told when it cannot have a port: which case it is, and what each system calls it.
 
 use crate::{Call, Transport};
 
@@ -13,28 +13,75 @@ pub enum Fault {
     TryAgain,
     /// The port is blocked.
     Blocked,
+    /// Another socket has the port.
+    Taken,
+    /// The socket has a port already.
+    AlreadyBound,
 }
-
-/// A Winsock error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WinsockError {
-    /// As in winerror.h.
-    pub name: &'static str,
-    /// Its number.
-    pub number: u16,
-}
-
-const NO_BUFFERS: WinsockError = WinsockError { name: "WSAENOBUFS", number: 10055 };
-const ACCESS: WinsockError = WinsockError { name: "WSAEACCES", number: 10013 };
 
 impl Fault {
-    /// What Winsock calls it.
+    /// All of them, in the order of the rows of [`Errors`].
+    pub const ALL: [Self; 6] =
+        [Self::AddressInUse, Self::AddressNotAvailable, Self::TryAgain, Self::Blocked, Self::Taken, Self::AlreadyBound];
+}
+
+/// One error of a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemError {
+    /// The name that its headers give it.
+    pub name: &'static str,
+    /// Its number; `None` where that differs from one such system to the next.
+    pub number: Option<u16>,
+}
+
+/// A system's errors.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Errors {
+    /// One for each [`Fault`].
+    rows: [SystemError; 6],
+    /// Where they are written down.
+    pub source: &'static str,
+}
+
+const fn posix(name: &'static str) -> SystemError {
+    SystemError { name, number: None }
+}
+
+const fn winsock(name: &'static str, number: u16) -> SystemError {
+    SystemError { name, number: Some(number) }
+}
+
+impl Errors {
+    /// Of Linux. Observed on 6.18.
+    pub const LINUX: Self = Self {
+        rows: [
+            posix("EADDRINUSE"),
+            posix("EADDRNOTAVAIL"),
+            posix("EAGAIN"),
+            posix("EACCES"),
+            posix("EADDRINUSE"),
+            posix("EINVAL"),
+        ],
+        source: "bind(2), connect(2), udp(7)",
+    };
+
+    /// Of Windows: to whoever asks for any port, it says that it has no more buffers.
+    pub const WINSOCK: Self = Self {
+        rows: [
+            winsock("WSAENOBUFS", 10055),
+            winsock("WSAENOBUFS", 10055),
+            winsock("WSAENOBUFS", 10055),
+            winsock("WSAEACCES", 10013),
+            winsock("WSAEADDRINUSE", 10048),
+            winsock("WSAEINVAL", 10022),
+        ],
+        source: "Microsoft, bind function; KB 196271",
+    };
+
+    /// What this system calls it.
     #[must_use]
-    pub const fn winsock(self) -> WinsockError {
-        match self {
-            Self::AddressInUse | Self::AddressNotAvailable | Self::TryAgain => NO_BUFFERS,
-            Self::Blocked => ACCESS,
-        }
+    pub const fn of(&self, fault: Fault) -> SystemError {
+        self.rows[fault as usize]
     }
 }
 
@@ -46,5 +93,39 @@ pub const fn exhausted(call: Call, transport: Transport) -> Fault {
         (Call::Bind | Call::Listen, _) => Fault::AddressInUse,
         (Call::Connect | Call::Send, Transport::Tcp) => Fault::AddressNotAvailable,
         (Call::Connect | Call::Send, Transport::Udp) => Fault::TryAgain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Preset, SecondBind};
+
+    #[test]
+    fn errors_stand_in_the_rows_of_their_faults() {
+        for (row, fault) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!(fault as usize, row);
+        }
+        let told = |errors: &Errors| Fault::ALL.map(|fault| (errors.of(fault).name, errors.of(fault).number));
+        assert_eq!(told(&Errors::LINUX).map(|error| error.1), [None; 6]);
+        assert_eq!(
+            told(&Errors::WINSOCK)[3..],
+            [("WSAEACCES", Some(10013)), ("WSAEADDRINUSE", Some(10048)), ("WSAEINVAL", Some(10022))]
+        );
+        for call in [Call::Bind, Call::Connect, Call::Listen, Call::Send] {
+            for transport in [Transport::Tcp, Transport::Udp] {
+                assert_eq!(Errors::WINSOCK.of(exhausted(call, transport)).number, Some(10055));
+            }
+        }
+    }
+
+    #[test]
+    fn each_model_speaks_its_own_system_s_language() {
+        for preset in Preset::ALL {
+            let winsock = preset.name.starts_with("windows");
+            assert_eq!(*preset.errors, if winsock { Errors::WINSOCK } else { Errors::LINUX }, "{}", preset.name);
+        }
+        assert_eq!(SecondBind::InUse.error(), Errors::WINSOCK.of(Fault::Taken).number);
+        assert_eq!(SecondBind::Access.error(), Errors::WINSOCK.of(Fault::Blocked).number);
     }
 }

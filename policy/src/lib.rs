@@ -43,7 +43,7 @@ pub use classes::{Class, ClassRule};
 pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
 pub use entropy::{Entropy, mix};
 pub use events::{EVENTS, Event, NAME, Ring, Verdict};
-pub use fault::{Fault, WinsockError, exhausted};
+pub use fault::{Errors, Fault, SystemError, exhausted};
 pub use hint::{Hint, Hints};
 pub use ledger::{Change, ENTRIES, Entry, Ledger, Lift, Owner, Refusal, Untold, Whose, scopes_of};
 pub use legal::{Act, Legal, LegalRule};

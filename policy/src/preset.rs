@@ -3,7 +3,7 @@
 
 use crate::classes::{self, ClassRule};
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
-use crate::{Binder, Order, PortRange, PortRanges, SecondBind, SecondBinds, Sharing};
+use crate::{Binder, Errors, Order, PortRange, PortRanges, SecondBind, SecondBinds, Sharing};
 
 /// One operating system's port model. All of them stand in [`Preset::ALL`].
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub struct Preset {
     pub privileged: Privileged,
     /// When a second socket may bind a port; `None` where the running kernel's rule is the model's.
     pub second_binds: Option<&'static SecondBinds>,
+    /// What the model's own system says where a port cannot be had. A program is told in the words of the system that
+    /// it runs on.
+    pub errors: &'static Errors,
     /// What [`Order::Native`] means here; `Native` itself is the running kernel's own order.
     pub native: Order,
     /// Whether connections to different peers share a port, unless told otherwise.
@@ -132,6 +135,7 @@ const WINDOWS_XP: Preset = Preset {
     classes: classes::WINDOWS_2003,
     privileged: LIBC,
     second_binds: Some(&SecondBinds::UP_TO_XP),
+    errors: &Errors::WINSOCK,
     native: Order::Sequential,
     sharing: Sharing::Exclusive,
     summary: "1025 to MaxUserPort (5000), one socket per port",
@@ -153,6 +157,7 @@ const LINUX: Preset = Preset {
     classes: classes::LINUX,
     privileged: LIBC,
     second_binds: None,
+    errors: &Errors::LINUX,
     native: Order::Native,
     sharing: Sharing::Tuple,
     summary: "a Linux kernel as it comes: 32768 to 60999, nothing reserved",
@@ -232,6 +237,7 @@ impl Preset {
             classes: classes::WINDOWS_VISTA,
             privileged: LIBC,
             second_binds: Some(&SecondBinds::SINCE_2003),
+            errors: &Errors::WINSOCK,
             // A random choice is something a socket has to ask for: SO_RANDOMIZE_PORT.
             native: Order::Sequential,
             // A wildcard port is one socket's alone unless sockets ask to share

@@ -26,9 +26,10 @@ pub(crate) fn fail(number: c_int) -> isize {
 /// mirrors Windows' WSAEACCES.
 pub(crate) const fn of(fault: Fault) -> c_int {
     match fault {
-        Fault::AddressInUse => EADDRINUSE,
+        Fault::AddressInUse | Fault::Taken => EADDRINUSE,
         Fault::AddressNotAvailable => libc::EADDRNOTAVAIL,
         Fault::TryAgain => libc::EAGAIN,
         Fault::Blocked => libc::EACCES,
+        Fault::AlreadyBound => EINVAL,
     }
 }

@@ -1,7 +1,8 @@
 //! The last error: kept as the program's own call left it, and the one place where a fault becomes a number.
 
-use portshim_policy::Fault;
+use portshim_policy::{Errors, Fault};
 use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
+use windows_sys::Win32::Networking::WinSock::WSAENOBUFS;
 
 /// The error number of the last failed call of this thread. Winsock keeps its own in the same place.
 pub(crate) fn get() -> i32 {
@@ -34,6 +35,6 @@ pub(crate) const ENOTCONN: i32 = 126;
 pub(crate) const EOPNOTSUPP: i32 = 130;
 
 /// What Winsock says in the same place.
-pub(crate) const fn of(fault: Fault) -> i32 {
-    fault.winsock().number as i32
+pub(crate) fn of(fault: Fault) -> i32 {
+    Errors::WINSOCK.of(fault).number.map_or(WSAENOBUFS, i32::from)
 }
