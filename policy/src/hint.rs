@@ -30,6 +30,12 @@ impl Hint {
         }
     }
 
+    /// Whether `port` is believed taken.
+    pub(crate) fn contains(&self, port: u16) -> bool {
+        let (word, bit) = self.place(port);
+        word.load(Relaxed) & bit != 0
+    }
+
     /// How many ports are believed taken.
     #[must_use]
     pub fn count(&self) -> u32 {

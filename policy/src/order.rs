@@ -2,7 +2,7 @@
 
 use crate::plan::{Call, Request};
 use crate::view::{Parity, View};
-use crate::{Entropy, LiveScope, PortRange, Transport};
+use crate::{Entropy, Hint, LiveScope, PortRange, Transport};
 use core::sync::atomic::Ordering::Relaxed;
 
 /// In which sequence ports are tried. Whatever the order, every allowed port is tried before a
@@ -76,6 +76,10 @@ impl Order {
 
 /// RFC 6056 §3.3.5 suggests 500 as the trade-off between reuse distance and predictability.
 const INCREMENT: u32 = 500;
+
+/// How many ports in a row may be drawn that are believed taken: then a sweep, which starts at random as well, finds
+/// a free one faster.
+const PATIENCE: u32 = 256;
 
 /// One pass over the allowed ports of a window, starting in its midst and wrapping.
 #[derive(Clone, Copy)]
@@ -200,9 +204,16 @@ impl Walk {
         }
     }
 
-    /// The next port to try, or `None` once every one has been proposed.
-    pub(crate) fn next(&mut self, view: &View<'_>, live: &LiveScope, entropy: &mut dyn Entropy) -> Option<u16> {
-        if self.draws > 0 {
+    /// The next port to try, or `None` once every one has been proposed; without those that `hint` believes taken.
+    pub(crate) fn next(
+        &mut self,
+        view: &View<'_>,
+        hint: Option<&Hint>,
+        live: &LiveScope,
+        entropy: &mut dyn Entropy,
+    ) -> Option<u16> {
+        let mut patience = PATIENCE;
+        while self.draws > 0 {
             self.draws -= 1;
             let count = view.count();
             let rank = if self.increments {
@@ -211,8 +222,16 @@ impl Walk {
             } else {
                 entropy.below(count)
             };
-            return view.ranked(rank);
+            let port = view.ranked(rank)?;
+            if hint.is_none_or(|hint| !hint.contains(port)) {
+                return Some(port);
+            }
+            patience -= 1;
+            if patience == 0 {
+                self.draws = 0;
+            }
         }
+        let view = &view.fresh(hint);
         while let Some(Some(sweep)) = self.sweeps.get(self.current) {
             let place = self.place.unwrap_or(Place { at: sweep.start, wrapped: false });
             match sweep.advance(view, place) {

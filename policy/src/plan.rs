@@ -36,6 +36,40 @@ pub struct Request {
     pub peer: u64,
 }
 
+impl Request {
+    /// The run that a plan for this request proposes first, where that is plain to see: every choice is the
+    /// system's, nothing is in its way, and as far as is known most of its ports are free.
+    #[must_use]
+    pub fn plain_run(
+        &self,
+        rules: &Rules,
+        ledger: &Ledger,
+        hint: Option<&Hint>,
+        steerable: Option<PortRange>,
+    ) -> Option<PortRange> {
+        let hull = rules.scope(self.scope).hull()?;
+        let plain = ledger.is_empty()
+            && self.limit.encloses(hull)
+            && rules.scope(self.scope).is_solid(self.dual)
+            && rules.leaves_choice(self.scope, steerable)
+            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, hint)));
+        plain.then_some(hull)
+    }
+
+    /// Whether this is a connection, which may share its port with others.
+    fn is_connection(&self) -> bool {
+        self.call == Call::Connect && self.scope.transport() == Transport::Tcp
+    }
+
+    /// Whether so much of `run` is believed taken that the system would look for a free port for long.
+    fn is_crowded(&self, run: PortRange, hint: &Hint) -> bool {
+        match self.scope.transport() {
+            Transport::Tcp => hint.count() > run.len() / 5 * 2,
+            Transport::Udp => hint.count() > run.len() / 4 * 3,
+        }
+    }
+}
+
 /// What the mechanism shall try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -159,7 +193,7 @@ impl<'a> Plan<'a> {
                 Stage::Aim => self.next_aim(entropy).map(Step::Aim),
                 Stage::Runs => self.next_run(entropy).map(Step::Steer),
                 Stage::Ports { unsteerable, fresh } => self.next_port(unsteerable, fresh, entropy),
-                Stage::Share => self.next_walked(self.outside(), entropy).map(Step::Share),
+                Stage::Share => self.next_walked(self.outside(), None, entropy).map(Step::Share),
             };
             if let Some(step) = step {
                 self.proposed = match step {
@@ -208,20 +242,15 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Whether this is a connection, which may share its port with others.
     fn is_connection(&self) -> bool {
-        self.request.call == Call::Connect && self.request.scope.transport() == Transport::Tcp
+        self.request.is_connection()
     }
 
     /// Whether the run is so full that to find a free port here is faster than to let the kernel look for one.
     fn is_worth_aiming(&self) -> bool {
-        let Some(hint) = self.hint.filter(|_| !self.is_connection()) else { return false };
         let hull = self.rules.scope(self.request.scope).hull();
-        let Some(run) = hull.zip(self.steerable).and_then(|(hull, range)| hull.intersect(range)) else { return false };
-        match self.request.scope.transport() {
-            Transport::Tcp => hint.count() > run.len() / 2,
-            Transport::Udp => hint.count() > run.len() / 4 * 3,
-        }
+        let run = hull.zip(self.steerable).and_then(|(hull, range)| hull.intersect(range));
+        run.zip(self.hint).is_some_and(|(run, hint)| !self.is_connection() && self.request.is_crowded(run, hint))
     }
 
     /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.
@@ -260,18 +289,18 @@ impl<'a> Plan<'a> {
 
     fn next_port(&mut self, unsteerable: bool, fresh: bool, entropy: &mut dyn Entropy) -> Option<Step> {
         let view = if unsteerable { self.outside() } else { self.view() };
-        let view = if fresh { view.fresh(self.hint) } else { view };
-        let port = self.next_walked(view, entropy)?;
+        let port = self.next_walked(view, if fresh { self.hint } else { None }, entropy)?;
         Some(match self.steerable {
             Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),
             _ => Step::Pin(port),
         })
     }
 
-    fn next_walked(&mut self, view: View<'a>, entropy: &mut dyn Entropy) -> Option<u16> {
+    /// The next port of a view in the policy's order; without those that `hint` believes taken.
+    fn next_walked(&mut self, view: View<'a>, hint: Option<&'a Hint>, entropy: &mut dyn Entropy) -> Option<u16> {
         let live = self.live();
         let walk = self.walk.get_or_insert_with(|| Walk::new(self.rules.order(), &self.request, &view, live, entropy));
-        walk.next(&view, live, entropy)
+        walk.next(&view, hint, live, entropy)
     }
 
     fn next_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {

@@ -143,7 +143,7 @@ impl Processes {
         own: &Process,
         scope: Scope,
         most: u32,
-        moment: u32,
+        moment: impl FnOnce() -> u32,
         exists: impl Fn(&Owner) -> bool,
         is_alive: impl Fn(&Owner) -> bool,
     ) -> u32 {
@@ -154,6 +154,7 @@ impl Processes {
         if sum <= most {
             return sum;
         }
+        let moment = moment();
         let thorough = self.looked.swap(moment, Relaxed) != moment;
         for place in under().filter(|place| !core::ptr::eq(*place, own) && count(place) > 0) {
             let is_gone = |owner| !exists(&owner) || thorough && !is_alive(&owner);
@@ -212,7 +213,7 @@ mod tests {
         let held = |most, moment, missing: u32, dead: u32| {
             let exists = |owner: &Owner| owner.process != missing;
             let is_alive = |owner: &Owner| owner.process != 4 && owner.process != dead;
-            region.processes.held(own, Scope::Udp4, most, moment, exists, is_alive)
+            region.processes.held(own, Scope::Udp4, most, || moment, exists, is_alive)
         };
         assert_eq!(held(12, 1, 1, 0), 12);
         assert_eq!(held(11, 1, 1, 0), 9);

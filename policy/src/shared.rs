@@ -60,6 +60,68 @@ pub struct SharedScope {
     hull: AtomicU32,
     /// [`SOLID`] and [`SOLID_DUAL`].
     solid: AtomicU32,
+    /// Of all ports that may be handed out, and of those for dual sockets.
+    ranks: [Ranks; 2],
+}
+
+/// How many ports of a set lie below the 32 places at which it is cut into pieces: what spares a request for the
+/// port of some rank a look at all those before it.
+#[repr(C)]
+pub(crate) struct Ranks {
+    /// All ports; 0 where that is not known.
+    count: AtomicU32,
+    below: [AtomicU32; PIECES],
+}
+
+const PIECES: usize = 32;
+/// Words in a piece.
+const PIECE: usize = WORDS / PIECES;
+
+impl Ranks {
+    /// How many ports there are altogether, if that is known.
+    pub(crate) fn count(&self) -> Option<u32> {
+        match self.count.load(Relaxed) {
+            0 => None,
+            count => Some(count),
+        }
+    }
+
+    /// How many ports lie below `port` in the set of these words.
+    pub(crate) fn below(&self, port: u16, word: impl Fn(usize) -> u64) -> u32 {
+        let (index, bit) = (usize::from(port / 64), port % 64);
+        let before: u32 = (index / PIECE * PIECE..index).map(|index| word(index).count_ones()).sum();
+        let here = (word(index) & !(u64::MAX << bit)).count_ones();
+        self.below[index / PIECE].load(Relaxed).wrapping_add(before + here)
+    }
+
+    /// The port with `rank` smaller ones in the set of these words, where there is one.
+    pub(crate) fn at(&self, rank: u32, word: impl Fn(usize) -> u64) -> Option<u16> {
+        let piece = self.below.iter().rposition(|below| below.load(Relaxed) <= rank)?;
+        let mut left = rank - self.below[piece].load(Relaxed).min(rank);
+        for index in piece * PIECE..(piece + 1) * PIECE {
+            let mut here = word(index);
+            let count = here.count_ones();
+            if left < count {
+                (0..left).for_each(|_| here &= here - 1);
+                return Some((index * 64) as u16 + here.trailing_zeros() as u16);
+            }
+            left -= count;
+        }
+        None
+    }
+
+    fn forget(&self) {
+        self.count.store(0, Relaxed);
+    }
+
+    fn learn(&self, word: impl Fn(usize) -> u64) {
+        let mut count = 0;
+        for (piece, below) in self.below.iter().enumerate() {
+            below.store(count, Relaxed);
+            count += (piece * PIECE..(piece + 1) * PIECE).map(|index| word(index).count_ones()).sum::<u32>();
+        }
+        self.count.store(count, Relaxed);
+    }
 }
 
 /// Every port from the lowest to the highest may be handed out.
@@ -77,6 +139,23 @@ impl SharedScope {
         }
     }
 
+    /// Of the ports of word `index`, those that may be handed out; with `other`, the rules of the other family, to
+    /// sockets that take their port there, too.
+    #[inline]
+    pub(crate) fn allowed(&self, index: usize, other: Option<&Self>) -> u64 {
+        let mut word = self.dynamic.word(index) & !self.reserved.word(index) & !self.blocked.word(index);
+        if let Some(other) = other {
+            word &= !other.reserved.word(index) & !other.blocked.word(index);
+        }
+        // Port 0 is a request, never an answer.
+        if index == 0 { word & !1 } else { word }
+    }
+
+    /// Where each port stands among those that may be handed out.
+    pub(crate) fn ranks(&self, dual: bool) -> &Ranks {
+        &self.ranks[usize::from(dual)]
+    }
+
     /// Whether every port of the hull may be handed out.
     pub(crate) fn is_solid(&self, dual: bool) -> bool {
         self.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
@@ -85,6 +164,7 @@ impl SharedScope {
     /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
     pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
         self.solid.store(0, Relaxed);
+        self.ranks.iter().for_each(Ranks::forget);
         let both = match self.hull() {
             Some(old) => (old.first().min(range.first()), old.last().max(range.last())),
             None => (range.first(), range.last()),
@@ -99,7 +179,7 @@ impl SharedScope {
         self.summarise(other);
     }
 
-    /// Notes hull and solidity, which spare each request a look at every port.
+    /// Notes hull, solidity and ranks, which spare each request a look at every port.
     pub(crate) fn summarise(&self, other: &Self) {
         let index_of = |index: Option<usize>| index.unwrap_or(0);
         let used = |index: &usize| self.dynamic.word(*index) & if *index == 0 { !1 } else { u64::MAX } != 0;
@@ -125,6 +205,13 @@ impl SharedScope {
             }
         }
         self.solid.store(solid, Relaxed);
+        // The ranks of a solid range are plain.
+        if solid & SOLID == 0 {
+            self.ranks[0].learn(|index| self.allowed(index, None));
+        }
+        if solid & SOLID_DUAL == 0 {
+            self.ranks[1].learn(|index| self.allowed(index, Some(other)));
+        }
     }
 }
 
@@ -176,5 +263,5 @@ impl LiveScope {
 
 const _: () = {
     assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 40);
-    assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + 8);
+    assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + 8 + 2 * (4 + 4 * PIECES));
 };

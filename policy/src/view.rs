@@ -1,6 +1,7 @@
 //! One request's view of the ports: what it may get, word by word, read live.
 
 use crate::ledger::{Block, Ledger, Touched, scopes_of};
+use crate::shared::Ranks;
 use crate::{Hint, PortRange, Rules, Scope, set};
 
 /// Ports of one parity, or of both.
@@ -44,6 +45,8 @@ pub struct View<'a> {
     scope: Scope,
     dual: bool,
     limit: PortRange,
+    /// Whether the rules allow every port of the limit.
+    solid: bool,
     without: Option<PortRange>,
     /// Ports that this believes taken are left out.
     fresh: Option<&'a Hint>,
@@ -55,8 +58,9 @@ impl<'a> View<'a> {
     /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
     #[must_use]
     pub fn new(rules: &'a Rules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
-        let mut view =
-            Self { rules, ledger, touched: None, scope, dual, limit, without: None, fresh: None, parity: Parity::Any };
+        let solid = rules.scope(scope).is_solid(dual);
+        let (touched, without, fresh, parity) = (None, None, None, Parity::Any);
+        let mut view = Self { rules, ledger, touched, scope, dual, limit, solid, without, fresh, parity };
         match rules.scope(scope).hull() {
             Some(hull) => view = view.within(hull),
             None => view.without = Some(PortRange::ALL),
@@ -74,7 +78,8 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn without(mut self, range: PortRange) -> Self {
-        self.without = Some(range);
+        // A view of nothing stays one.
+        self.without = self.without.or(Some(range).filter(|range| range.intersect(self.limit).is_some()));
         self
     }
 
@@ -90,23 +95,33 @@ impl<'a> View<'a> {
 
     /// Every port of the view as one range, where it is known to have no holes.
     pub(crate) fn as_range(&self) -> Option<PortRange> {
-        let plain = self.without.is_none() && self.touched.is_none() && self.fresh.is_none();
-        let solid = plain && self.parity == Parity::Any;
-        (solid && self.rules.scope(self.scope).is_solid(self.dual)).then_some(self.limit)
+        self.solid().filter(|_| self.gap().is_none())
+    }
+
+    /// The limit, where it is known to have no holes but the gap.
+    fn solid(&self) -> Option<PortRange> {
+        (self.solid && self.is_plain()).then_some(self.limit)
+    }
+
+    /// Whether nothing but ranges is left out of what the rules allow.
+    fn is_plain(&self) -> bool {
+        self.touched.is_none() && self.fresh.is_none() && self.parity == Parity::Any
+    }
+
+    /// The part of the limit that is left out.
+    fn gap(&self) -> Option<PortRange> {
+        self.without.and_then(|without| without.intersect(self.limit))
     }
 
     /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the ports around.
+    #[inline]
     fn word(&self, index: usize, live: &mut Block) -> u64 {
-        let limit = set::mask(self.limit, index) & self.parity.mask();
+        let (first, last) = (usize::from(self.limit.first() / 64), usize::from(self.limit.last() / 64));
+        let limit = if first < index && index < last { u64::MAX } else { set::mask(self.limit, index) };
         if limit == 0 {
             return 0;
         }
-        let own = self.rules.scope(self.scope);
-        let mut word = own.dynamic.word(index) & !own.reserved.word(index) & !own.blocked.word(index);
-        if self.dual {
-            let other = self.rules.scope(self.scope.other_family());
-            word &= !other.reserved.word(index) & !other.blocked.word(index);
-        }
+        let mut word = if self.solid { u64::MAX } else { self.allowed(index) };
         if self.touched.is_some_and(|touched| touched.contains(index)) {
             word &= !live.word(self.ledger, index, scopes_of(self.scope, self.dual));
         }
@@ -116,10 +131,30 @@ impl<'a> View<'a> {
         if let Some(without) = self.without {
             word &= !set::mask(without, index);
         }
-        if index == 0 {
-            word &= !1; // port 0 is a request, never an answer
-        }
-        word & limit
+        word & limit & self.parity.mask()
+    }
+
+    /// Of the ports of word `index`, those that the rules allow.
+    fn allowed(&self, index: usize) -> u64 {
+        let other = self.dual.then(|| self.rules.scope(self.scope.other_family()));
+        self.rules.scope(self.scope).allowed(index, other)
+    }
+
+    /// Where the ports stand that the rules allow, if that is known and tells where they stand here.
+    fn ranks(&self) -> Option<&'a Ranks> {
+        let ranks = self.rules.scope(self.scope).ranks(self.dual);
+        (self.is_plain() && ranks.count().is_some()).then_some(ranks)
+    }
+
+    /// How many ports that the rules allow lie below `port`, and how many inside `range`.
+    fn counted(&self, ranks: &Ranks, range: PortRange) -> (u32, u32) {
+        let below = |port| ranks.below(port, |index| self.allowed(index));
+        let first = below(range.first());
+        let end = match range.last().checked_add(1) {
+            Some(end) => below(end),
+            None => ranks.count().unwrap_or(0),
+        };
+        (first, end.saturating_sub(first))
     }
 
     fn words(&self) -> core::ops::RangeInclusive<usize> {
@@ -129,8 +164,13 @@ impl<'a> View<'a> {
     /// How many ports it holds.
     #[must_use]
     pub fn count(&self) -> u32 {
-        if let Some(range) = self.as_range() {
-            return range.len();
+        if let Some(range) = self.solid() {
+            return range.len() - self.gap().map_or(0, PortRange::len);
+        }
+        if let Some(ranks) = self.ranks() {
+            let whole = self.rules.scope(self.scope).hull().is_some_and(|hull| self.limit.encloses(hull));
+            let all = if whole { ranks.count().unwrap_or(0) } else { self.counted(ranks, self.limit).1 };
+            return all.saturating_sub(self.gap().map_or(0, |gap| self.counted(ranks, gap).1));
         }
         let mut live = Block::default();
         self.words().map(|i| self.word(i, &mut live).count_ones()).sum()
@@ -146,45 +186,78 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn at_or_above(&self, from: u16) -> Option<u16> {
         let from = from.max(self.limit.first());
+        let (start, last) = (usize::from(from / 64), usize::from(self.limit.last() / 64));
         let mut live = Block::default();
-        let mut index = usize::from(from / 64);
-        let mut word = self.word(index, &mut live) & (u64::MAX << (from % 64));
-        loop {
-            if word != 0 {
-                return Some((index * 64) as u16 + word.trailing_zeros() as u16);
-            }
-            index += 1;
-            if index > usize::from(self.limit.last() / 64) {
-                return None;
-            }
-            word = self.word(index, &mut live);
+        let lowest = |index: usize, word: u64| Some((index * 64) as u16 + word.trailing_zeros() as u16);
+        let word = self.word(start, &mut live) & (u64::MAX << (from % 64));
+        if word != 0 {
+            return lowest(start, word);
         }
+        let mut rest = start + 1..last + 1;
+        if self.has_even_words() {
+            let inner = start + 1..last;
+            if let Some((index, word)) = inner.map(|i| (i, self.inner_word(i))).find(|(_, word)| *word != 0) {
+                return lowest(index, word);
+            }
+            rest.start = last.max(start + 1);
+        }
+        rest.map(|i| (i, self.word(i, &mut live))).find(|(_, word)| *word != 0).and_then(|(i, word)| lowest(i, word))
     }
 
     /// The highest port at or below `from`.
     #[must_use]
     pub fn at_or_below(&self, from: u16) -> Option<u16> {
         let from = from.min(self.limit.last());
+        let (start, first) = (usize::from(from / 64), usize::from(self.limit.first() / 64));
         let mut live = Block::default();
-        let mut index = usize::from(from / 64);
-        let mut word = self.word(index, &mut live) & (u64::MAX >> (63 - from % 64));
-        loop {
-            if word != 0 {
-                return Some((index * 64) as u16 + 63 - word.leading_zeros() as u16);
-            }
-            if index <= usize::from(self.limit.first() / 64) {
-                return None;
-            }
-            index -= 1;
-            word = self.word(index, &mut live);
+        let highest = |index: usize, word: u64| Some((index * 64) as u16 + 63 - word.leading_zeros() as u16);
+        let word = self.word(start, &mut live) & (u64::MAX >> (63 - from % 64));
+        if word != 0 {
+            return highest(start, word);
         }
+        let mut rest = first..start;
+        if self.has_even_words() {
+            let inner = (first + 1..start).rev();
+            if let Some((index, word)) = inner.map(|i| (i, self.inner_word(i))).find(|(_, word)| *word != 0) {
+                return highest(index, word);
+            }
+            rest.end = start.min(first + 1);
+        }
+        let mut rest = rest.rev().map(|i| (i, self.word(i, &mut live)));
+        rest.find(|(_, word)| *word != 0).and_then(|(i, word)| highest(i, word))
+    }
+
+    /// Whether between the first word and the last there is nothing special about any.
+    fn has_even_words(&self) -> bool {
+        self.touched.is_none() && self.without.is_none()
+    }
+
+    /// A word between the first and the last, where there is nothing special about it.
+    #[inline]
+    fn inner_word(&self, index: usize) -> u64 {
+        let allowed = if self.solid { u64::MAX } else { self.allowed(index) };
+        allowed & !self.fresh.map_or(0, |hint| hint.word(index)) & self.parity.mask()
     }
 
     /// The port with `rank` smaller ones, or the lowest where there are not so many any more.
     #[must_use]
     pub fn ranked(&self, rank: u32) -> Option<u16> {
-        if let Some(range) = self.as_range() {
-            return Some(range.first() + if rank < range.len() { rank as u16 } else { 0 });
+        if let Some(range) = self.solid() {
+            let at = u32::from(range.first()).saturating_add(rank);
+            let behind =
+                self.gap().filter(|gap| at >= u32::from(gap.first())).map_or(at, |gap| at.saturating_add(gap.len()));
+            let inside = u16::try_from(behind).ok().filter(|port| range.contains(*port));
+            return inside.or_else(|| self.at_or_above(0));
+        }
+        if let Some(ranks) = self.ranks() {
+            let mut rank = rank.saturating_add(ranks.below(self.limit.first(), |index| self.allowed(index)));
+            if let Some((below, inside)) = self.gap().map(|gap| self.counted(ranks, gap))
+                && rank >= below
+            {
+                rank = rank.saturating_add(inside);
+            }
+            let found = ranks.at(rank, |index| self.allowed(index));
+            return found.filter(|port| self.contains(*port)).or_else(|| self.at_or_above(0));
         }
         let mut left = rank;
         let mut live = Block::default();
@@ -241,5 +314,63 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn hull(&self) -> Option<PortRange> {
         PortRange::new(self.at_or_above(0)?, self.at_or_below(u16::MAX)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::privileged::PrivilegedRange;
+    use crate::{Effective, Order, Region, ScopeRules, Sharing};
+    use proptest::prelude::*;
+
+    fn range() -> impl Strategy<Value = PortRange> {
+        (1..=65535u16, 0..6000u16).prop_map(|(first, more)| PortRange::new(first, first.saturating_add(more)).unwrap())
+    }
+
+    proptest! {
+        /// However a view is counted, by ranks, as a solid range, or word by word.
+        #[test]
+        fn counts_and_ranks_agree_with_a_list(
+            dynamic in proptest::collection::vec(range(), 1..4),
+            reserved in proptest::collection::vec(range(), 0..3),
+            there in proptest::collection::vec(range(), 0..2),
+            limit in prop_oneof![Just(PortRange::ALL), range()],
+            without in proptest::option::of(range()),
+            dual in any::<bool>(),
+            ranks in proptest::collection::vec(any::<u16>(), 8),
+        ) {
+            let set = |ranges: &[PortRange]| ranges.iter().copied().collect();
+            let mut scopes: [ScopeRules; 4] = Default::default();
+            scopes[Scope::Tcp6.index()] =
+                ScopeRules { dynamic: set(&dynamic), reserved: set(&reserved), ..ScopeRules::default() };
+            scopes[Scope::Tcp4.index()].blocked = set(&there);
+            let region = Region::boxed(&[Effective {
+                matches: None,
+                order: Order::Native,
+                sharing: Sharing::Tuple,
+                seed: None,
+                privileged: PrivilegedRange::LIBC,
+                unprivileged_start: None,
+                scopes,
+            }]);
+            let rules = region.rules_for(&[b""]).unwrap();
+            let mut view = View::new(rules, &region.ledger, Scope::Tcp6, dual, limit);
+            if let Some(without) = without {
+                view = view.without(without);
+            }
+            let holds = |ranges: &[PortRange], port| ranges.iter().any(|range| range.contains(port));
+            let listed: Vec<u16> = (1..=65535)
+                .filter(|port| holds(&dynamic, *port) && !holds(&reserved, *port))
+                .filter(|port| limit.contains(*port) && !without.is_some_and(|without| without.contains(*port)))
+                .filter(|port| !(dual && holds(&there, *port)))
+                .collect();
+            prop_assert_eq!(view.count() as usize, listed.len());
+            for rank in ranks {
+                let rank = u32::from(rank) % (listed.len() as u32 + 2);
+                let expected = listed.get(rank as usize).or(listed.first()).copied();
+                prop_assert_eq!(view.ranked(rank), expected, "rank {}", rank);
+            }
+        }
     }
 }

@@ -60,9 +60,7 @@ pub(crate) enum Task {
     Cycle { kind: Kind, times: u32 },
     /// bind(0) or connect on new sockets: only that call counts.
     Ask { kind: Kind, most: u32, within: Duration },
-    /// Sockets alone, without what it takes to close them.
-    Open { kind: Kind, times: u32 },
-    /// bind(0) or connect until there is no port left, or this time is over: all of it counts.
+    /// bind(0) or connect until there is no port left, or these calls have taken that long: only they count.
     Fill { kind: Kind, within: Duration },
     /// The same, uncounted; what is left afterwards is then taken by number.
     Hold { kind: Kind, within: Duration },

@@ -79,7 +79,6 @@ impl Worker {
             Task::Ask { kind, most, within } => self.ask(kind, most, within),
             Task::Fill { kind, within } => self.fill(kind, within),
             Task::Hold { kind, within } => self.hold(kind, within),
-            Task::Open { kind, times } => open(kind, times),
             Task::Release { kind, free, order, seed } => {
                 self.held.release(kind, free, order, seed);
                 self.held_by_all(task)
@@ -293,15 +292,6 @@ fn undisturbed(times: u32, call: impl Fn() -> Result<()>) -> Result<Answer> {
 fn median(mut portions: Vec<Duration>) -> Answer {
     let middle = portions.len() / 2;
     took_for(u64::from(PORTION), *portions.select_nth_unstable(middle).1)
-}
-
-fn open(kind: Kind, times: u32) -> Result<Answer> {
-    let mut sockets = Vec::with_capacity(times as usize);
-    let since = Instant::now();
-    for _ in 0..times {
-        sockets.push(calls::socket(kind)?);
-    }
-    Ok(took_for(u64::from(times), since.elapsed()))
 }
 
 fn took_for(calls: u64, took: Duration) -> Answer {

@@ -44,7 +44,7 @@ fn reads(region: &Region, pick: usize) {
         let _ = (region.ledger.withholds(port, scope.into()), region.ledger.blocker(port, ScopeSet::ALL, |_| false));
         if let Some(own) = region.processes.all().get(pick % 3) {
             let (moment, exists) = (pick as u32, |owner: &Owner| owner.process != 1);
-            let _ = region.processes.held(own, scope, 100, moment, exists, |owner| owner.process != 2);
+            let _ = region.processes.held(own, scope, 100, || moment, exists, |owner| owner.process != 2);
         }
     }
     for rules in region.all_rules() {

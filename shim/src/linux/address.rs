@@ -10,11 +10,14 @@ use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, sockaddr_in, sockaddr_in6, so
 const SHORTEST_V6: usize = 24;
 /// The longest address of any kind that the kernel copies.
 const LONGEST: usize = size_of::<sockaddr_storage>();
+/// As much of an address as means something to a socket that is served.
+pub(crate) const LENGTH: usize = size_of::<sockaddr_in6>();
 
 /// An address that the kernel could read: a private copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Address {
-    storage: sockaddr_storage,
+    /// Of either family, or of another one.
+    storage: sockaddr_in6,
     len: usize,
 }
 
@@ -27,9 +30,10 @@ impl Address {
             return None;
         }
         let mut address = Self::none();
-        // SAFETY: the kernel has just been seen to read these bytes, and the storage holds `LONGEST`.
+        // SAFETY: the kernel has just been seen to read these bytes, and the storage holds `LENGTH`.
         unsafe {
-            core::ptr::copy_nonoverlapping(at.cast::<u8>(), (&raw mut address.storage).cast::<u8>(), len);
+            let kept = len.min(LENGTH);
+            core::ptr::copy_nonoverlapping(at.cast::<u8>(), (&raw mut address.storage).cast::<u8>(), kept);
         }
         address.len = len;
         Some(address)
@@ -38,14 +42,14 @@ impl Address {
     /// The local address of a socket.
     pub(crate) fn local(fd: c_int) -> sys::Result<Self> {
         let mut address = Self::none();
-        address.len = sys::getsockname(fd, &mut address.storage)?.min(LONGEST);
+        address.len = sys::getsockname(fd, &mut address.storage)?.min(LENGTH);
         Ok(address)
     }
 
     /// The address of a socket's peer.
     pub(crate) fn remote(fd: c_int) -> sys::Result<Self> {
         let mut address = Self::none();
-        address.len = sys::getpeername(fd, &mut address.storage)?.min(LONGEST);
+        address.len = sys::getpeername(fd, &mut address.storage)?.min(LENGTH);
         Ok(address)
     }
 
@@ -57,26 +61,27 @@ impl Address {
     /// 0.0.0.0 or `::`, without a port.
     pub(crate) fn wildcard(family: c_int, len: usize) -> Self {
         let mut address = Self { len, ..Self::none() };
-        address.storage.ss_family = family as libc::sa_family_t;
+        address.storage.sin6_family = family as libc::sa_family_t;
         address
     }
 
     fn none() -> Self {
-        // SAFETY: a sockaddr_storage is all integers.
+        // SAFETY: a sockaddr_in6 is all integers.
         Self { storage: unsafe { core::mem::zeroed() }, len: 0 }
     }
 
     /// The family field.
     pub(crate) fn family(&self) -> c_int {
-        c_int::from(self.storage.ss_family)
+        c_int::from(self.storage.sin6_family)
     }
 
-    pub(crate) fn storage(&self) -> &sockaddr_storage {
+    pub(crate) fn storage(&self) -> &sockaddr_in6 {
         &self.storage
     }
 
+    /// How long it is as far as it is kept: the kernel reads no more of it than that.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len.min(LENGTH)
     }
 
     /// Whether it is a whole address of the family that a socket of `family` takes in `bind`. On
@@ -104,14 +109,12 @@ impl Address {
         if self.len < 4 {
             return 0;
         }
-        // SAFETY: the storage is longer and aligned for a sockaddr_in; all its bytes are set.
-        u16::from_be(unsafe { (*(&raw const self.storage).cast::<sockaddr_in>()).sin_port })
+        u16::from_be(self.storage.sin6_port)
     }
 
     /// The same address with another port.
     pub(crate) fn with_port(mut self, port: u16) -> Self {
-        // SAFETY: the storage is longer than a sockaddr_in and aligned for it.
-        unsafe { (*(&raw mut self.storage).cast::<sockaddr_in>()).sin_port = port.to_be() };
+        self.storage.sin6_port = port.to_be();
         self
     }
 
@@ -119,10 +122,9 @@ impl Address {
     pub(crate) fn ip(&self) -> [u8; 16] {
         let mut ip = [0; 16];
         if self.family() == AF_INET6 {
-            // SAFETY: the storage is longer than a sockaddr_in6 and aligned for it; all bytes are set.
-            ip = unsafe { (*(&raw const self.storage).cast::<sockaddr_in6>()).sin6_addr.s6_addr };
+            ip = self.storage.sin6_addr.s6_addr;
         } else {
-            // SAFETY: as above, for a sockaddr_in.
+            // SAFETY: the storage is longer than a sockaddr_in and aligned for it; all its bytes are set.
             let v4 = unsafe { (*(&raw const self.storage).cast::<sockaddr_in>()).sin_addr.s_addr };
             ip[..4].copy_from_slice(&v4.to_ne_bytes());
         }
@@ -131,11 +133,7 @@ impl Address {
 
     /// The scope of a link-local IPv6 address, an interface's number.
     pub(crate) fn interface(&self) -> u32 {
-        if self.family() != AF_INET6 {
-            return 0;
-        }
-        // SAFETY: as in `ip`.
-        unsafe { (*(&raw const self.storage).cast::<sockaddr_in6>()).sin6_scope_id }
+        if self.family() == AF_INET6 { self.storage.sin6_scope_id } else { 0 }
     }
 
     /// Whether it is `::ffff:a.b.c.d`, an IPv4 address in an IPv6 socket.

@@ -7,7 +7,8 @@ use super::drive::{Waits, Wish};
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
 use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
-use super::{errno, hooks, host, sys};
+use super::{errno, held, hooks, host, sys};
+use core::sync::atomic::Ordering::Relaxed;
 use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted};
 
 /// The steps of a plan, on one socket.
@@ -39,6 +40,10 @@ pub(crate) struct Attempt<'a> {
     how: Verdict,
     /// The port that the socket was seen to get.
     port: Option<u16>,
+    /// The kernel chose, and nobody looked.
+    unseen: bool,
+    /// The run that the attempt began with, and that the plan will propose once more.
+    passed: Option<PortRange>,
 }
 
 /// What it takes to use a port beside other connections: both addresses, and the kernel's answer about a
@@ -74,7 +79,19 @@ impl<'a> Attempt<'a> {
             patience: 10_000,
             how: Verdict::Steered,
             port: None,
+            unseen: false,
+            passed: None,
         }
+    }
+
+    /// Steers to the run that the plan is going to begin with. `None` where there has to be a plan, then.
+    pub(crate) fn begin_with(&mut self, run: PortRange) -> Option<isize> {
+        match self.steer(run) {
+            Try::Done(answer) => return Some(answer),
+            Try::Again(Outcome::Taken) => self.passed = Some(run),
+            Try::Again(_) => {}
+        }
+        None
     }
 
     /// The ports that the program's own range on this socket leaves.
@@ -92,6 +109,11 @@ impl<'a> Attempt<'a> {
         self.port
     }
 
+    /// Whether the kernel chose the port, and nobody looked which.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.unseen
+    }
+
     /// Whether the program's own call has been made, and failed for want of a port.
     pub(crate) fn has_asked(&self) -> bool {
         self.missed_before
@@ -107,7 +129,7 @@ impl Mechanism for Attempt<'_> {
     type Answer = isize;
 
     fn steer(&mut self, run: PortRange) -> Try<isize> {
-        if self.is_known_taken(run) {
+        if self.passed.take() == Some(run) || self.is_known_taken(run) {
             return Try::Again(Outcome::Taken);
         }
         self.steer_unasked(run)
@@ -226,7 +248,11 @@ impl Attempt<'_> {
             self.missed_before = true;
             return Try::Again(Outcome::Taken);
         }
-        if (answer >= 0 || errno::get() == libc::EINPROGRESS) && !self.unsure && self.missed(run) {
+        let got_one = !self.unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
+        if got_one && self.may_go_unseen(run) {
+            self.port = (run.len() == 1).then_some(run.first());
+            self.unseen = true;
+        } else if got_one && self.missed(run) {
             return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
                 Try::Again(Outcome::Unsteerable)
             } else {
@@ -236,10 +262,28 @@ impl Attempt<'_> {
         Try::Done(answer)
     }
 
+    /// Whether it need not be seen which port of `run` a new socket got: nobody wants to know, or there is but one, and
+    /// in this very moment the kernel was seen to choose where it was told to.
+    fn may_go_unseen(&self, run: PortRange) -> bool {
+        let session = self.wish.session;
+        let likely = self.wish.socket.untouched && !session.logs();
+        if run.len() == 1 {
+            return likely && host::just_obeyed();
+        }
+        let few = run.len() / 16;
+        let is_sparse = session.hint(self.scope).is_none_or(|hint| hint.count() <= few)
+            && session.rules.live(self.scope).high.load(Relaxed) <= few;
+        if !is_sparse && held::has_unseen() {
+            // From now on it is worth knowing which ports are taken.
+            held::look(session);
+        }
+        likely && is_sparse && host::just_obeyed()
+    }
+
     /// Whether so many ports of `run` are taken that the kernel's own way of looking for one for a connection,
     /// every second port first, would take it long.
     fn is_dense(&self, run: PortRange) -> bool {
-        let hint = self.wish.session.region.hints.of(self.scope);
+        let hint = self.wish.session.hint(self.scope);
         self.wish.is_tcp_connect() && hint.is_some_and(|hint| hint.count() > run.len() / 5 * 2)
     }
 
@@ -293,6 +337,7 @@ impl Attempt<'_> {
         let port = Address::local(fd).map_or(0, |local| local.port());
         self.port = (port != 0).then_some(port);
         if port == 0 || run.contains(port) {
+            host::saw_it_obey();
             return false;
         }
         host::look();

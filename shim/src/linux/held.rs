@@ -1,8 +1,9 @@
 //! Which descriptors hold a port that was handed out: what a session has in use at once is counted by them, and
 //! when one is closed, its port is believed to be free again.
 
+use super::address::Address;
 use super::session::{self, Session};
-use super::{liveness, sys};
+use super::{hooks, liveness, sys};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{Hint, Process, Scope, ScopeSet};
@@ -83,16 +84,45 @@ fn enter(session: Session, process: u32) -> bool {
     true
 }
 
+/// The descriptors below this may hold ports that nobody has looked at.
+static UNSEEN: AtomicU32 = AtomicU32::new(0);
+
+/// Looks at the ports that nobody has looked at, so that the hint knows them.
+#[cold]
+pub(crate) fn look(session: Session) {
+    let end = UNSEEN.swap(0, Relaxed);
+    for (fd, cell) in (0..).zip(CELLS.iter().take(end as usize)) {
+        let packed = cell.load(Relaxed);
+        let hold = Hold::unpack(packed);
+        if packed == 0 || hold.port != 0 || hold.process != liveness::process() {
+            continue;
+        }
+        let port = Address::local(fd).map_or(0, |local| local.port());
+        let seen = Hold { port, ..hold };
+        if port != 0 && cell.compare_exchange(packed, seen.pack(), Relaxed, Relaxed).is_ok() {
+            seen.hints(session).for_each(|hint| hint.mark(port));
+        }
+    }
+}
+
+/// Whether there may be ports that nobody has looked at.
+#[inline]
+pub(crate) fn has_unseen() -> bool {
+    UNSEEN.load(Relaxed) != 0
+}
+
 /// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
 pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, port: u16) {
     let hold = Hold { process: liveness::process(), port, scopes, scope };
     if port != 0 {
         hold.hints(session).for_each(|hint| hint.mark(port));
+    } else {
+        UNSEEN.fetch_max(fd as u32 + 1, Relaxed);
     }
     let (Some(place), Some(cell)) = (place(session), CELLS.get(fd as usize)) else { return };
     let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
     if before.process == hold.process {
-        if before.port != port {
+        if before.port != port && before.port != 0 {
             before.hints(session).for_each(|hint| hint.unmark(before.port));
         }
         if before.scope == scope {
@@ -103,7 +133,7 @@ pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, 
     place.counts(scope).held.fetch_add(1, Relaxed);
     let high = &session.rules.live(scope).high;
     let most = high.load(Relaxed);
-    let moment = sys::ticks() as u32;
+    let moment = || sys::ticks() as u32;
     let held = session.region.processes.held(place, scope, most, moment, liveness::may_be_alive, liveness::is_alive);
     if held > most {
         high.fetch_max(held, Relaxed);
@@ -132,7 +162,7 @@ pub(crate) fn pass(from: c_int, to: c_int) {
     if let (Some(from), Some(to)) = (CELLS.get(from as usize), CELLS.get(to as usize)) {
         let packed = from.load(Relaxed);
         // A process that shares its parent's memory (vfork) leaves the parent's sockets where they are.
-        let is_ours = packed != 0 && Hold::unpack(packed).process == sys::process();
+        let is_ours = packed != 0 && Hold::unpack(packed).process == hooks::process();
         if is_ours && from.compare_exchange(packed, 0, Relaxed, Relaxed).is_ok() {
             to.store(packed, Relaxed);
         }
@@ -144,11 +174,13 @@ fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);
     let hold = Hold::unpack(packed);
     // A child of vfork(2) closes its own descriptors, and shares these cells with its parent.
-    let Some(session) = session::get().filter(|_| hold.process == sys::process()) else { return };
+    let Some(session) = session::get().filter(|_| hold.process == hooks::process()) else { return };
     if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;
     }
-    hold.hints(session).for_each(|hint| hint.unmark(hold.port));
+    if hold.port != 0 {
+        hold.hints(session).for_each(|hint| hint.unmark(hold.port));
+    }
     // SAFETY: as in `place`.
     let place = unsafe { PLACE.load(Relaxed).as_ref() };
     if let Some(place) = place.filter(|_| PLACE_OF.load(Acquire) == hold.process) {

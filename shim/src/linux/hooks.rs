@@ -4,10 +4,13 @@ mod binding;
 mod connecting;
 mod descriptors;
 mod executing;
+mod forking;
 mod privileged;
 mod sending;
 mod variadic;
 mod writing;
+
+pub(crate) use forking::process;
 
 use super::address::Address;
 use super::{errno, sys};
@@ -50,6 +53,7 @@ macro_rules! hooks {
         pub(crate) fn resolve() {
             $($name::resolve();)*
             variadic::resolve();
+            forking::resolve();
         }
     };
 }

@@ -1,7 +1,7 @@
 //! The host's own port range, inside which the kernel can be steered.
 
 use super::sys;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use portshim_policy::PortRange;
 
 /// The range as first | last << 16; 0 where it is not known.
@@ -22,6 +22,33 @@ pub(crate) fn steerable() -> Option<PortRange> {
 /// Remembers that this kernel cannot be steered.
 pub(crate) fn cannot_steer() {
     UNSUPPORTED.store(1, Relaxed);
+}
+
+/// The moment in which the kernel was last seen to choose where it was told to.
+static SEEN: AtomicU32 = AtomicU32::new(0);
+/// How often it has been relied on since: a clock may have been made to stand still.
+static RELIED: AtomicU32 = AtomicU32::new(0);
+const OFTEN: u32 = 256;
+/// The process has been to more than one network, perhaps in some of its threads alone.
+static ELSEWHERE: AtomicBool = AtomicBool::new(false);
+
+/// The kernel was just seen to choose where it was told to.
+pub(crate) fn saw_it_obey() {
+    SEEN.store(sys::moment(), Relaxed);
+    RELIED.store(0, Relaxed);
+}
+
+/// Whether it was seen to in this very moment.
+pub(crate) fn just_obeyed() -> bool {
+    let relied = RELIED.load(Relaxed);
+    RELIED.store(relied.wrapping_add(1), Relaxed);
+    relied < OFTEN && SEEN.load(Relaxed) == sys::moment() && !ELSEWHERE.load(Relaxed)
+}
+
+/// The process is in another network namespace, as far as that can be told.
+pub(crate) fn move_on() {
+    ELSEWHERE.store(true, Relaxed);
+    look();
 }
 
 /// Reads the range, which differs from one network namespace to the next.

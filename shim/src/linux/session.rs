@@ -4,7 +4,7 @@ use super::{environment, held, hooks, host, liveness, sys};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{
-    Call, Event, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict, mix, wire,
+    Call, Event, Hint, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict, mix, wire,
 };
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
@@ -23,6 +23,11 @@ impl Session {
     /// Whether events are recorded.
     pub(crate) fn logs(self) -> bool {
         self.region.header.log.load(Relaxed) != 0
+    }
+
+    /// What is believed of one scope's ports; `None` where nothing shall be.
+    pub(crate) fn hint(self, scope: Scope) -> Option<&'static Hint> {
+        self.region.hints.of(scope)
     }
 
     /// Counts what became of a request, and records it where that is asked for.

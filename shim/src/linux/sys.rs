@@ -3,6 +3,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::{MaybeUninit, size_of};
+use libc::sockaddr_in6;
 use syscalls::{Errno, Sysno};
 
 /// A result of the kernel's: a value, or its error number.
@@ -36,33 +37,33 @@ pub(crate) fn setsockopt<T: Copy>(fd: c_int, level: c_int, name: c_int, value: T
 }
 
 /// getsockname(2) into a buffer; the length the kernel gave.
-pub(crate) fn getsockname(fd: c_int, address: &mut libc::sockaddr_storage) -> Result<usize> {
-    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+pub(crate) fn getsockname(fd: c_int, address: &mut sockaddr_in6) -> Result<usize> {
+    let mut len = size_of::<sockaddr_in6>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` bytes to `address` and the length to `len`.
-    unsafe { call!(getsockname, fd, address as *mut libc::sockaddr_storage, &raw mut len)? };
+    unsafe { call!(getsockname, fd, address as *mut sockaddr_in6, &raw mut len)? };
     Ok(len as usize)
 }
 
 /// getpeername(2) into a buffer; the length the kernel gave.
-pub(crate) fn getpeername(fd: c_int, address: &mut libc::sockaddr_storage) -> Result<usize> {
-    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+pub(crate) fn getpeername(fd: c_int, address: &mut sockaddr_in6) -> Result<usize> {
+    let mut len = size_of::<sockaddr_in6>() as libc::socklen_t;
     // SAFETY: as in `getsockname`.
-    unsafe { call!(getpeername, fd, address as *mut libc::sockaddr_storage, &raw mut len)? };
+    unsafe { call!(getpeername, fd, address as *mut sockaddr_in6, &raw mut len)? };
     Ok(len as usize)
 }
 
 /// bind(2) to an address of ours.
-pub(crate) fn bind(fd: c_int, address: &libc::sockaddr_storage, len: usize) -> Result<()> {
-    debug_assert!(len <= size_of::<libc::sockaddr_storage>());
+pub(crate) fn bind(fd: c_int, address: &sockaddr_in6, len: usize) -> Result<()> {
+    debug_assert!(len <= size_of::<sockaddr_in6>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
-    unsafe { call!(bind, fd, address as *const libc::sockaddr_storage, len).map(drop) }
+    unsafe { call!(bind, fd, address as *const sockaddr_in6, len).map(drop) }
 }
 
 /// connect(2) to an address of ours.
-pub(crate) fn connect(fd: c_int, address: &libc::sockaddr_storage, len: usize) -> Result<()> {
-    debug_assert!(len <= size_of::<libc::sockaddr_storage>());
+pub(crate) fn connect(fd: c_int, address: &sockaddr_in6, len: usize) -> Result<()> {
+    debug_assert!(len <= size_of::<sockaddr_in6>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
-    unsafe { call!(connect, fd, address as *const libc::sockaddr_storage, len).map(drop) }
+    unsafe { call!(connect, fd, address as *const sockaddr_in6, len).map(drop) }
 }
 
 /// execveat(2), which only comes back with an error.
@@ -213,6 +214,14 @@ pub(crate) fn now() -> u64 {
     // SAFETY: clock_gettime(2), safe in signal handlers, writes one timespec.
     unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// The moment, some four milliseconds long, by the clock that costs least.
+pub(crate) fn moment() -> u32 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: as in `now`.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    (time.tv_sec as u32) << 8 | (time.tv_nsec as u32) >> 22
 }
 
 /// Lets others run.

@@ -141,7 +141,8 @@ unsafe fn wide(at: *const c_void) -> Option<Vec<u16>> {
     let mut block = Vec::new();
     loop {
         let next = at.wrapping_add(block.len());
-        if (block.is_empty() || (next as usize) % 4096 < size_of::<u16>()) && !is_readable(next.cast(), size_of::<u16>())
+        if (block.is_empty() || (next as usize) % 4096 < size_of::<u16>())
+            && !is_readable(next.cast(), size_of::<u16>())
         {
             return None;
         }

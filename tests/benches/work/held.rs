@@ -38,20 +38,23 @@ impl Held {
         self.len() >= self.most && self.len() < self.ports.len()
     }
 
-    /// Asks for ports until there is none left, or the time is over: the sockets, and how long it took.
+    /// Asks for ports until there is none left, or the time is over: the sockets, and how long the asking took.
     pub(crate) fn fill(&self, kind: Kind, within: Duration, ask: &Ask<'_>) -> Result<(Vec<OwnedFd>, Duration)> {
         let room = self.most - self.len();
         let mut sockets = Vec::with_capacity(room.min(self.ports.len()));
-        let since = Instant::now();
-        while sockets.len() < room && since.elapsed() < within {
+        let mut took = Duration::ZERO;
+        while sockets.len() < room && took < within {
             let socket = calls::socket(kind)?;
-            match ask(&socket) {
+            let since = Instant::now();
+            let answer = ask(&socket);
+            took += since.elapsed();
+            match answer {
                 Ok(()) => sockets.push(socket),
                 Err(error) if is_exhausted(&error) => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok((sockets, since.elapsed()))
+        Ok((sockets, took))
     }
 
     /// Keeps sockets that have a port.
