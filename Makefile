@@ -8,10 +8,10 @@ TO = $(DESTDIR)$(PREFIX)
 COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build windows run test fuzz bench bench-quick check fmt clippy deny doc install
+.PHONY: help build windows run test fuzz bench bench-quick check fmt clippy clippy-windows deny doc install
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the release build: one binary, target/release/portshim
 	$(CARGO) build --release --locked
@@ -38,13 +38,16 @@ bench-quick: build ## the same in a minute, the slowest of it summed up from sam
 	@tests/benches/setup
 	@PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) target/release/portshim-bench --effort quick
 
-check: fmt clippy deny doc test ## everything that CI runs
+check: fmt clippy clippy-windows deny doc test ## everything that CI runs
 
 fmt: ## the formatting of the sources
 	$(CARGO) fmt --check
 
 clippy: ## lints, with every warning an error
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+
+clippy-windows: windows ## the same for what is for Windows alone
+	@injector/windows/clippy
 
 deny: $(TOOLS)/bin/cargo-deny ## licences and origins of the dependencies
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
