@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// How much of a program's networking is served from the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "a process is reached wholly there, or not at all"))]
 pub(crate) enum Coverage {
     /// All that goes through its C library.
     Full,
@@ -34,8 +35,9 @@ impl Coverage {
     }
 }
 
-/// Why a preloaded library does not reach a program.
+/// Why the library does not reach a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "all but the last are about preloading"))]
 pub(crate) enum Obstacle {
     /// No loader runs, so nothing can be loaded into it.
     Static,

@@ -2,16 +2,21 @@
 
 mod netsh;
 mod sessions;
+/// What is said on this system alone, or otherwise than on others.
+#[cfg_attr(target_os = "linux", path = "wording/linux.rs")]
+#[cfg_attr(windows, path = "wording/windows.rs")]
+mod system;
 
 pub(crate) use netsh::*;
 pub(crate) use sessions::*;
+pub(crate) use system::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
 use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
 use portshim_policy::spec::SpecError;
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 
 pub(crate) fn unreadable_policy(path: &Path, e: &io::Error) -> Failure {
     let help = match e.kind() {
@@ -46,7 +51,7 @@ pub(crate) fn not_found(name: &OsStr) -> Failure {
     let (problem, help) = match (name.is_empty(), name.contains(std::path::is_separator)) {
         (true, _) => ("the program's name is empty".into(), "write `portshim run [POLICY] -- CMD [ARG…]`".to_owned()),
         (_, true) => (format!("`{name}` does not exist"), "give the path of a program that exists".to_owned()),
-        _ => (format!("`{name}` was not found in PATH"), format!("give its path, such as ./{name}")),
+        _ => (format!("`{name}` was not found in PATH"), format!("give its path, such as .{MAIN_SEPARATOR}{name}")),
     };
     Failure::new(problem, help).with_status(NOT_FOUND)
 }
@@ -103,7 +108,7 @@ pub(crate) fn remedy(obstacle: &Obstacle) -> &'static str {
         Obstacle::Loader(_) => {
             "use the program's glibc build, or run it in a network namespace with the range set by sysctl"
         }
-        Obstacle::Machine { .. } => "use the program's build for this machine, or run it in a network namespace",
+        Obstacle::Machine { .. } => OTHER_MACHINE,
     }
 }
 
@@ -128,35 +133,10 @@ pub(crate) fn launched_uncovered(program: &Program, what: &Obstacle) -> String {
     message("warning", &format!("{} {}", culprit(program), obstacle(what)), "")
 }
 
-/// Windows loads the library into a program's process.
-#[cfg(windows)]
-pub(crate) fn unloadable(library: &Path, e: &io::Error) -> Failure {
-    Failure::new(
-        format!("the library `{}` cannot be loaded: {}", library.display(), plain(e)),
-        "does a virus scanner keep it from being loaded? Let it pass, or name another copy with PORTSHIM_LIB",
-    )
-}
-
-#[cfg(windows)]
-pub(crate) fn not_entered(program: &Path, e: &io::Error) -> Failure {
-    Failure::new(
-        format!("the library cannot be loaded into `{}`: {}", program.display(), plain(e)),
-        "does a virus scanner, or a rule for this program that allows Microsoft's libraries alone, forbid it?\n\
-         `portshim doctor` tells what it can of a program",
-    )
-}
-
-#[cfg(windows)]
-pub(crate) fn needs_elevation(program: &Path) -> Failure {
-    let problem = format!("`{}` cannot be executed: it asks for an administrator's rights", program.display());
-    Failure::new(problem, "give the command in a console that was opened as administrator").with_status(CANNOT_EXECUTE)
-}
-
 pub(crate) fn no_place_for_library(reasons: &[String]) -> Failure {
     Failure::new(
         format!("there is no place to lay down the library\n{}", reasons.join("\n")),
-        "set XDG_CACHE_HOME to a private directory on a file system that allows execution, or name the\n\
-         library with PORTSHIM_LIB",
+        format!("set {LIBRARY_PLACE}, or name the\nlibrary with PORTSHIM_LIB"),
     )
 }
 
@@ -177,7 +157,7 @@ pub(crate) fn library_not_utf8(path: &Path) -> Failure {
 pub(crate) fn no_session_to_watch(why: &str) -> Failure {
     Failure::new(
         format!("there is no place for a session, so nothing can be logged or reported: {why}"),
-        "set XDG_RUNTIME_DIR to a private directory, or leave --log and --report out",
+        format!("set {SESSION_PLACE}, or leave --log and --report out"),
     )
 }
 
@@ -231,7 +211,7 @@ pub(crate) fn policy_too_long_to_print(length: usize) -> Failure {
 pub(crate) fn policy_too_long(why: &str) -> Failure {
     Failure::new(
         format!("the policy is too long for an environment variable, and there is no place for a session: {why}"),
-        "set XDG_RUNTIME_DIR to a private directory, or use ranges with fewer holes",
+        format!("set {SESSION_PLACE}, or use ranges with fewer holes"),
     )
 }
 

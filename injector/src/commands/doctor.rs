@@ -125,10 +125,7 @@ impl Finding<'_> {
             say("help", help);
         }
         if self.obstacle.is_none() {
-            say(
-                "beyond it",
-                "system calls made past the C library, such as io_uring, and those of the resolver inside it",
-            );
+            say("beyond it", wording::BEYOND);
         }
         for Adjustment { variable, value, reason, .. } in self.adjustments {
             say("addition", &format!("{variable} gets {value}: {reason}"));
@@ -137,7 +134,7 @@ impl Finding<'_> {
         let can = if steering.possible {
             format!("{}: chooses inside any part of {}, its own range", self.kernel, self.host_range)
         } else {
-            format!("{}: before Linux 6.3 the choice cannot be narrowed", self.kernel)
+            format!("{}: {}", self.kernel, wording::UNSTEERABLE)
         };
         say("kernel", &can);
         if let Some(why) = &self.pinned_because {

@@ -11,6 +11,7 @@ use std::path::Path;
 const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
 
 pub(super) fn env(args: &Env) -> Result<u32, Failure> {
+    platform::can_preload()?;
     let resolved = policy::resolved(&args.policy)?;
     output::complain_of(&resolved.warnings);
     let options = wire::Options { follow: !args.no_follow, hint: Hint::wished()?.is_on(), legal: resolved.legal };

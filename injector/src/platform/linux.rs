@@ -37,3 +37,8 @@ pub(crate) use watch::{Ended, watch_program};
 pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(private::usual_permissions())
 }
+
+/// Whether variables alone can have a library loaded into programs.
+pub(crate) fn can_preload() -> Result<(), crate::failure::Failure> {
+    Ok(())
+}

@@ -25,7 +25,7 @@ pub(crate) use find::Find;
 pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{Ended, become_program, watch_program};
-pub(crate) use library::{library, nameable};
+pub(crate) use library::{can_preload, library, nameable};
 pub(crate) use life::{is_alive, this_thread};
 pub(crate) use private::share;
 pub(crate) use process::{Process, is_us, owner, user};

@@ -1,5 +1,6 @@
 //! What is said of live sessions, and of what is asked of them.
 
+use super::SEE_SOCKETS;
 use crate::commands::Wanted;
 use crate::failure::{Failure, message};
 use crate::platform::{self, LiveSession};
@@ -68,12 +69,6 @@ pub(crate) fn session_ended(session: &LiveSession) -> Failure {
     Failure::new(format!("session {} has ended meanwhile", session.id), "`portshim ps` lists those that live")
 }
 
-/// What is said where a file is cut short while it is mapped.
-pub(crate) const TRUNCATED: &str = "\
-error: the session's file was cut short while it was being changed
-help:  one of its programs does that; start them anew
-";
-
 pub(crate) fn not_a_spec(text: &str, e: &SpecError) -> Failure {
     let place = if e.part == text { String::new() } else { format!("`{text}`: ") };
     Failure::new(format!("{place}{e}"), &e.remedy)
@@ -139,7 +134,7 @@ pub(crate) fn port_in_use(act: Act, wanted: Wanted, port: u16, by: &Bound) -> Fa
     let (by, help) = match by {
         Bound::By(pid, name) => (format!("is in use by process {pid} ({})", name.escape_debug()), "end that process"),
         Bound::Waiting => ("is held by a connection in TIME_WAIT".into(), "wait a minute"),
-        Bound::Unknown => ("is in use".into(), "see who has it, `ss -tuapn` shows all"),
+        Bound::Unknown => ("is in use".into(), SEE_SOCKETS),
     };
     Failure::new(
         format!("{}: port {port} {by}", cannot_be(act, wanted)),

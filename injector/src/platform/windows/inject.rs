@@ -3,6 +3,7 @@
 use super::native::wide;
 use super::suspended::Suspended;
 use std::io;
+use std::mem::transmute;
 use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 use windows_sys::Win32::Foundation::{ERROR_PROC_NOT_FOUND, HANDLE};
@@ -24,13 +25,10 @@ impl Shim {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the library is loaded and stays so, the name ends in NUL.
-        match unsafe { GetProcAddress(library, c"portshim_inject".as_ptr().cast()) } {
-            // SAFETY: the library has it declared so.
-            Some(found) => {
-                Ok(Self(unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, Inject>(found) }))
-            }
-            None => Err(io::Error::from_raw_os_error(ERROR_PROC_NOT_FOUND.cast_signed())),
-        }
+        let found = unsafe { GetProcAddress(library, c"portshim_inject".as_ptr().cast()) };
+        let found = found.ok_or_else(|| io::Error::from_raw_os_error(ERROR_PROC_NOT_FOUND.cast_signed()))?;
+        // SAFETY: the library has it declared so.
+        Ok(Self(unsafe { transmute::<unsafe extern "system" fn() -> isize, Inject>(found) }))
     }
 
     /// Loads it into that process as well.

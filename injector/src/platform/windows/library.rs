@@ -42,6 +42,11 @@ fn named(path: &Path) -> Result<(), String> {
     if pe::read(&*content).is_some_and(fits) && knows { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
+/// Whether variables alone can have a library loaded into programs.
+pub(crate) fn can_preload() -> Result<(), Failure> {
+    Err(wording::no_preload())
+}
+
 /// No variable holds the library's path, so any will do.
 pub(crate) fn nameable(_: &Path) -> Result<(), String> {
     Ok(())

@@ -113,5 +113,5 @@ fn candidates(folder: &Path) -> Vec<Candidate> {
 
 /// The processes of a session that live.
 pub(super) fn members(region: &Region) -> Vec<Owner> {
-    region.processes.all().iter().filter_map(|place| place.owner()).filter(is_alive).collect()
+    region.processes.all().iter().filter_map(portshim_policy::Process::owner).filter(is_alive).collect()
 }

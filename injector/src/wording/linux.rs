@@ -1,0 +1,24 @@
+//! What is said on Linux alone, or otherwise than elsewhere.
+
+/// How to let the library be laid down, and a session.
+pub(super) const LIBRARY_PLACE: &str = "XDG_CACHE_HOME to a private directory on a file system that allows execution";
+pub(super) const SESSION_PLACE: &str = "XDG_RUNTIME_DIR to a private directory";
+
+/// How to find out who has a port.
+pub(super) const SEE_SOCKETS: &str = "see who has it, `ss -tuapn` shows all";
+
+/// What to do about a program for another machine.
+pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine, or run it in a network namespace";
+
+/// What the library never reaches.
+pub(crate) const BEYOND: &str =
+    "system calls made past the C library, such as io_uring, and those of the resolver inside it";
+
+/// Why the kernel does not choose.
+pub(crate) const UNSTEERABLE: &str = "before Linux 6.3 the choice cannot be narrowed";
+
+/// What is said where a file is cut short while it is mapped.
+pub(crate) const TRUNCATED: &str = "\
+error: the session's file was cut short while it was being changed
+help:  one of its programs does that; start them anew
+";

@@ -1,0 +1,51 @@
+//! What is said on Windows alone, or otherwise than elsewhere.
+
+use super::plain;
+use crate::failure::{CANNOT_EXECUTE, Failure};
+use std::io;
+use std::path::Path;
+
+/// How to let the library be laid down, and a session.
+pub(super) const LIBRARY_PLACE: &str = "LOCALAPPDATA to a folder that you may write to, and execute programs from";
+pub(super) const SESSION_PLACE: &str = "LOCALAPPDATA to a folder that you may write to";
+
+/// How to find out who has a port.
+pub(super) const SEE_SOCKETS: &str = "see who has it, `netstat -ano` shows all";
+
+/// What to do about a program for another machine.
+pub(super) const OTHER_MACHINE: &str = "use the program's build for 64-bit Windows on x86-64 (x64)";
+
+/// What the library never reaches.
+pub(crate) const BEYOND: &str =
+    "requests made past Winsock (ws2_32.dll), and children that are not 64-bit x86-64 programs";
+
+/// Why the kernel does not choose.
+pub(crate) const UNSTEERABLE: &str = "its choice cannot be narrowed for one program";
+
+pub(crate) fn no_preload() -> Failure {
+    Failure::new(
+        "no variable has Windows load a library into programs",
+        "give the command that starts the program to `portshim run -- CMD`: in the command line of a service, of a task\n\
+         or of a container, too",
+    )
+}
+
+pub(crate) fn unloadable(library: &Path, e: &io::Error) -> Failure {
+    Failure::new(
+        format!("the library `{}` cannot be loaded: {}", library.display(), plain(e)),
+        "does a virus scanner keep it from being loaded? Let it pass, or name another copy with PORTSHIM_LIB",
+    )
+}
+
+pub(crate) fn not_entered(program: &Path, e: &io::Error) -> Failure {
+    Failure::new(
+        format!("the library cannot be loaded into `{}`: {}", program.display(), plain(e)),
+        "does a virus scanner, or a rule for this program that allows Microsoft's libraries alone, forbid it?\n\
+         `portshim doctor` tells what it can of a program",
+    )
+}
+
+pub(crate) fn needs_elevation(program: &Path) -> Failure {
+    let problem = format!("`{}` cannot be executed: it asks for an administrator's rights", program.display());
+    Failure::new(problem, "give the command in a console that was opened as administrator").with_status(CANNOT_EXECUTE)
+}
