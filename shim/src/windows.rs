@@ -12,6 +12,7 @@ pub(crate) mod errno;
 mod hooks;
 pub(crate) mod in_use;
 mod inject;
+mod known;
 mod library;
 pub(crate) mod liveness;
 mod memory;

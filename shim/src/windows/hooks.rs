@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::Networking::WinSock::{
     LPWSAOVERLAPPED_COMPLETION_ROUTINE, QOS, SOCKADDR, SOCKET, SOCKET_ADDRESS_LIST, TIMEVAL, WSABUF, WSAMSG,
+    WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW,
 };
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::IO::OVERLAPPED;
@@ -118,6 +119,13 @@ hooks! {
             returned: *mut u32, overlapped: *mut OVERLAPPED, completion: LPWSAOVERLAPPED_COMPLETION_ROUTINE
         ) -> i32 => sending::wsa_ioctl;
 
+        fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET => descriptors::socket;
+        fn WSASocketW(
+            family: i32, kind: i32, protocol: i32, info: *const WSAPROTOCOL_INFOW, group: u32, flags: u32
+        ) -> SOCKET => descriptors::wsa_socket_wide;
+        fn WSASocketA(
+            family: i32, kind: i32, protocol: i32, info: *const WSAPROTOCOL_INFOA, group: u32, flags: u32
+        ) -> SOCKET => descriptors::wsa_socket_narrow;
         fn closesocket(socket: SOCKET) -> i32 => descriptors::closesocket;
     }
     in "kernelbase.dll" {

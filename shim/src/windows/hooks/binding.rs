@@ -4,7 +4,7 @@ use crate::session::{self, Session};
 use crate::windows::address::Address;
 use crate::windows::drive::{Wish, serve};
 use crate::windows::socket::Socket;
-use crate::windows::{errno, hooks};
+use crate::windows::{errno, hooks, known};
 use portshim_policy::{Call, Fault, Verdict, scopes_of};
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
 
@@ -23,7 +23,7 @@ pub(crate) unsafe fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) ->
     if local.port() != 0 {
         return if is_blocked(session, &socket, &local) { refuse() } else { own() };
     }
-    if socket.has_port() {
+    if socket.has_port() || known::is_associated(handle) {
         return own();
     }
     serve(&Wish { session, socket, call: Call::Bind, local, peer: None, before, own: &own })

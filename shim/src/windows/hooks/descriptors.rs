@@ -1,14 +1,56 @@
 //! What becomes of handles.
 
 use crate::held;
-use crate::windows::{errno, hooks};
-use windows_sys::Win32::Networking::WinSock::SOCKET;
+use crate::windows::{errno, hooks, known};
+use windows_sys::Win32::Networking::WinSock::{SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW};
+
+/// # Safety
+/// As for socket.
+pub(crate) unsafe fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET {
+    // SAFETY: the program's own call, as it came.
+    new(unsafe { hooks::socket::next(family, kind, protocol) })
+}
+
+/// # Safety
+/// As for WSASocketW.
+pub(crate) unsafe fn wsa_socket_wide(
+    family: i32,
+    kind: i32,
+    protocol: i32,
+    info: *const WSAPROTOCOL_INFOW,
+    group: u32,
+    flags: u32,
+) -> SOCKET {
+    // SAFETY: the program's own call, as it came.
+    new(unsafe { hooks::WSASocketW::next(family, kind, protocol, info, group, flags) })
+}
+
+/// # Safety
+/// As for WSASocketA.
+pub(crate) unsafe fn wsa_socket_narrow(
+    family: i32,
+    kind: i32,
+    protocol: i32,
+    info: *const WSAPROTOCOL_INFOA,
+    group: u32,
+    flags: u32,
+) -> SOCKET {
+    // SAFETY: the program's own call, as it came.
+    new(unsafe { hooks::WSASocketA::next(family, kind, protocol, info, group, flags) })
+}
+
+/// The number may have been another socket's, which was closed by a call that is not hooked.
+fn new(handle: SOCKET) -> SOCKET {
+    known::forget(handle);
+    handle
+}
 
 /// # Safety
 /// As for closesocket.
 pub(crate) unsafe fn closesocket(handle: SOCKET) -> i32 {
     // Before it is closed: afterwards another thread may have a socket of the same number.
     let before = errno::get();
+    known::forget(handle);
     held::release(handle);
     errno::set(before);
     // SAFETY: the program's own call, as it came.

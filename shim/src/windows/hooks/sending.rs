@@ -5,14 +5,14 @@ use crate::windows::address::Address;
 use crate::windows::drive::{Wish, serve};
 use crate::windows::memory::is_readable;
 use crate::windows::socket::Socket;
-use crate::windows::{errno, hooks};
+use crate::windows::{errno, hooks, known};
 use core::ffi::c_void;
 use core::mem::{size_of, transmute};
 use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use portshim_policy::{Call, Transport};
 use windows_sys::Win32::Networking::WinSock::{
-    LPWSAOVERLAPPED_COMPLETION_ROUTINE, SIO_GET_EXTENSION_FUNCTION_POINTER, SOCKADDR, SOCKET, WSABUF, WSAID_WSASENDMSG,
-    WSAMSG,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE, SIO_ASSOCIATE_PORT_RESERVATION, SIO_GET_EXTENSION_FUNCTION_POINTER, SOCKADDR,
+    SOCKET, WSABUF, WSAID_WSASENDMSG, WSAMSG,
 };
 use windows_sys::Win32::System::IO::OVERLAPPED;
 use windows_sys::core::GUID;
@@ -114,7 +114,10 @@ pub(crate) unsafe fn wsa_ioctl(
     let answer = unsafe {
         hooks::WSAIoctl::next(handle, code, input, input_len, output, output_len, returned, overlapped, completion)
     };
-    if answer != 0 || code != SIO_GET_EXTENSION_FUNCTION_POINTER || session::get().is_none() {
+    if answer == 0 && code == SIO_ASSOCIATE_PORT_RESERVATION {
+        known::associate(handle);
+    }
+    if answer != 0 || code != SIO_GET_EXTENSION_FUNCTION_POINTER {
         return answer;
     }
     // SAFETY: the call has succeeded, so it has read a GUID here and written a pointer there.
@@ -139,7 +142,7 @@ fn is_same(one: &GUID, other: &GUID) -> bool {
 
 /// Sends by `own`, which is the program's call, to the address of a message.
 fn message_through(handle: SOCKET, message: *const WSAMSG, own: &dyn Fn() -> i32) -> i32 {
-    if !is_readable(message.cast(), size_of::<WSAMSG>()) {
+    if known::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
         return own();
     }
     // SAFETY: all of the message has just been seen to be readable; it is plain integers and pointers.
@@ -149,19 +152,21 @@ fn message_through(handle: SOCKET, message: *const WSAMSG, own: &dyn Fn() -> i32
 
 /// Sends by `own`, which is the program's call.
 fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() -> i32) -> i32 {
+    if known::is_settled(handle) {
+        return own();
+    }
     let before = errno::get();
     let own = || {
         errno::set(before);
         own()
     };
     let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp) else {
+    let socket = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp);
+    let Some(socket) = socket.filter(|socket| !socket.has_port()) else {
+        known::settle(handle);
         return own();
     };
     let Some(peer) = Address::read(address, len).filter(|a| a.fits(socket.family)) else { return own() };
-    if socket.has_port() {
-        return own();
-    }
     let local = Address::any(socket.family);
     serve(&Wish { session, socket, call: Call::Send, local, peer: Some(peer), before, own: &own })
 }
