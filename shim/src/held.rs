@@ -102,7 +102,7 @@ pub(crate) fn hold(session: Session, fd: Descriptor, scopes: ScopeSet, scope: Sc
     place.counts(scope).held.fetch_add(1, Relaxed);
     let high = &session.rules.live(scope).high;
     let most = high.load(Relaxed);
-    let moment = sys::ticks() as u32;
+    let moment = || sys::ticks() as u32;
     let held = session.region.processes.held(place, scope, most, moment, liveness::may_be_alive, liveness::is_alive);
     if held > most {
         high.fetch_max(held, Relaxed);
