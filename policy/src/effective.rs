@@ -47,6 +47,14 @@ impl ScopeRules {
         set.subtract(&self.blocked);
         set
     }
+
+    /// Whether there is none that a wildcard bind may get.
+    #[must_use]
+    pub fn allows_none(&self) -> bool {
+        let (reserved, blocked) = (self.reserved.words(), self.blocked.words());
+        let mut words = self.dynamic.words().iter().zip(reserved).zip(blocked);
+        words.all(|((dynamic, reserved), blocked)| dynamic & !reserved & !blocked == 0)
+    }
 }
 
 /// The rules for one program, complete: nothing is left to a default.

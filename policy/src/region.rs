@@ -4,11 +4,13 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
+use crate::shared::Piece;
 use crate::{Effective, Hints, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::borrow::Cow;
 
 /// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
@@ -106,7 +108,19 @@ impl Region {
         for (rules, effective) in region.rules.iter().zip(effective) {
             rules.fill(effective);
         }
-        region.seal(effective.len());
+        region.declare(effective.len());
+        region
+    }
+
+    /// As [`Region::boxed`], without the ports: [`Region::pieces`] adds them. What is not touched costs nothing, and
+    /// to touch a page for the first time takes longer than to fill it.
+    #[must_use]
+    pub fn without_ports(effective: &[Effective]) -> Box<Self> {
+        let region = Self::zeroed();
+        for (rules, effective) in region.rules.iter().zip(effective) {
+            rules.fill_head(effective);
+        }
+        region.declare(effective.len());
         region
     }
 
@@ -138,6 +152,10 @@ impl Region {
                 rules.scope(scope).summarise(rules.scope(scope.other_family()));
             }
         }
+        self.declare(count);
+    }
+
+    fn declare(&self, count: usize) {
         self.header.count.store(count.min(MAX_RULES) as u32, Relaxed);
         self.header.version.store(VERSION, Relaxed);
         self.header.magic.store(MAGIC, Release);
@@ -202,6 +220,30 @@ impl Region {
         unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), used) }
     }
 
+    /// What a file of this session starts with, ascending, and where; all else is zero. The first piece says that it is
+    /// a region. `effective` are the rules that it was [made](Region::without_ports) of, and `beliefs` says whether
+    /// anything has been changed in the hints.
+    #[must_use]
+    pub fn pieces<'a>(&'a mut self, effective: &'a [Effective], beliefs: bool) -> Vec<(usize, Cow<'a, [u8]>)> {
+        let own = self.as_bytes();
+        let part = |at: usize, len: usize| (at, Cow::Borrowed(&own[at..at + len]));
+        let mut pieces = vec![part(0, offset_of!(Header, claims))];
+        pieces.extend(beliefs.then(|| part(offset_of!(Self, hints), size_of::<Hints>())));
+        for (number, effective) in effective.iter().take(MAX_RULES).enumerate() {
+            let at = offset_of!(Self, rules) + number * size_of::<Rules>();
+            pieces.push(part(at, Rules::HEAD));
+            pieces.extend(Rules::pieces(effective).map(|(inside, piece)| {
+                let bytes = match piece {
+                    // SAFETY: bytes are aligned anywhere, and each of a word's eight is one.
+                    Piece::Words(words) => Cow::Borrowed(unsafe { words.align_to().1 }),
+                    Piece::Numbers(numbers) => numbers.into_iter().flat_map(u32::to_ne_bytes).collect(),
+                };
+                (at + inside, bytes)
+            }));
+        }
+        pieces
+    }
+
     /// A snapshot from bytes that were read from a session's file.
     ///
     /// # Errors
@@ -253,3 +295,49 @@ const _: () = {
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
     assert!(size_of::<Header>() == 56 + 4 * CLAIMS);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::privileged::PrivilegedRange;
+    use crate::{Order, PortRange, PortSet, ScopeRules, Sharing};
+
+    #[test]
+    fn a_region_can_be_laid_down_in_pieces() {
+        let set = |ranges: &[(u16, u16)]| -> PortSet {
+            ranges.iter().map(|(first, last)| PortRange::new(*first, *last).unwrap()).collect()
+        };
+        let rules = |matches: Option<&str>, dynamic: PortSet, reserved: PortSet, blocked: PortSet| Effective {
+            matches: matches.map(str::to_owned),
+            order: Order::Random,
+            sharing: Sharing::Exclusive,
+            seed: Some(u64::MAX),
+            privileged: PrivilegedRange::LIBC,
+            unprivileged_start: Some(1024),
+            scopes: core::array::from_fn(|_| ScopeRules {
+                dynamic: dynamic.clone(),
+                reserved: reserved.clone(),
+                blocked: blocked.clone(),
+            }),
+        };
+        for some in [
+            vec![rules(None, set(&[(32768, 60999)]), set(&[]), set(&[]))],
+            vec![
+                rules(Some("java*"), set(&[(1, 65535)]), set(&[(1, 1), (65535, 65535)]), set(&[(4000, 4001)])),
+                rules(None, set(&[]), set(&[(64, 127)]), set(&[])),
+            ],
+        ] {
+            let (mut whole, mut outline) = (Region::boxed(&some), Region::without_ports(&some));
+            let mut copy = vec![0; whole.used()];
+            for region in [&whole, &outline] {
+                region.hints.believe(7, 77);
+            }
+            let pieces = outline.pieces(&some, true);
+            assert!(pieces.is_sorted_by_key(|(at, _)| *at));
+            for (at, bytes) in pieces {
+                copy[at..at + bytes.len()].copy_from_slice(&bytes);
+            }
+            assert!(copy == whole.as_bytes());
+        }
+    }
+}

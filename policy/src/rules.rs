@@ -2,7 +2,9 @@
 
 use crate::effective::{Effective, Sharing, glob_matches};
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
+use crate::shared::Piece;
 use crate::{Entropy, LiveScope, Order, PortRange, Scope, SharedScope, mix};
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// The longest executable name that a `[[process]]` can match, in bytes.
@@ -161,6 +163,14 @@ impl Rules {
     }
 
     pub(crate) fn fill(&self, effective: &Effective) {
+        self.fill_head(effective);
+        for scope in Scope::ALL {
+            self.scope(scope).fill(effective.scope(scope), effective.scope(scope.other_family()));
+        }
+    }
+
+    /// Fills in all but the ports.
+    pub(crate) fn fill_head(&self, effective: &Effective) {
         self.set_glob(effective.matches.as_deref().unwrap_or("").as_bytes());
         self.set_order(effective.order);
         self.set_sharing(effective.sharing);
@@ -171,12 +181,18 @@ impl Rules {
             self.set_privileged(effective.privileged);
         }
         self.set_unprivileged_start(effective.unprivileged_start.unwrap_or(0));
-        for scope in Scope::ALL {
-            let (shared, from) = (self.scope(scope), effective.scope(scope));
-            shared.dynamic.fill(&from.dynamic);
-            shared.reserved.fill(&from.reserved);
-            shared.blocked.fill(&from.blocked);
-        }
+    }
+
+    /// How many bytes all but the ports takes, and what is counted of them.
+    pub(crate) const HEAD: usize = offset_of!(Self, scopes);
+
+    /// The ports, and where they would be.
+    pub(crate) fn pieces(effective: &Effective) -> impl Iterator<Item = (usize, Piece<'_>)> {
+        Scope::ALL.into_iter().flat_map(|scope| {
+            let at = offset_of!(Self, scopes) + scope.index() * size_of::<SharedScope>();
+            let pieces = SharedScope::pieces(effective.scope(scope), effective.scope(scope.other_family()));
+            pieces.map(move |(inside, piece)| (at + inside, piece))
+        })
     }
 }
 

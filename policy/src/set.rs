@@ -2,14 +2,17 @@
 
 use crate::PortRange;
 use core::fmt;
+use core::ops::Range;
+use std::sync::Arc;
 
 /// Words of 64 bits in a set.
 pub(crate) const WORDS: usize = 1024;
 
-/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine.
+/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine. A copy shares the
+/// words with the original until one of them changes.
 #[derive(Clone, Default)]
 pub struct PortSet {
-    words: Option<Box<[u64; WORDS]>>,
+    words: Option<Arc<[u64; WORDS]>>,
 }
 
 static NONE: [u64; WORDS] = [0; WORDS];
@@ -47,24 +50,25 @@ impl PortSet {
 
     /// Adds every port of `range`.
     pub fn insert(&mut self, range: PortRange) {
-        let words = self.words.get_or_insert_with(|| Box::new(NONE));
-        for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-            words[index] |= mask(range, index);
+        let words = self.own().iter_mut().enumerate();
+        for (index, word) in words.take(usize::from(range.last() / 64) + 1).skip(usize::from(range.first() / 64)) {
+            *word |= mask(range, index);
         }
     }
 
     /// Removes every port of `range`.
     pub fn remove(&mut self, range: PortRange) {
-        let Some(words) = &mut self.words else { return };
-        for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-            words[index] &= !mask(range, index);
+        let Some(words) = self.words.as_mut().map(Arc::make_mut) else { return };
+        let words = words.iter_mut().enumerate();
+        for (index, word) in words.take(usize::from(range.last() / 64) + 1).skip(usize::from(range.first() / 64)) {
+            *word &= !mask(range, index);
         }
     }
 
     /// Adds every port of `other`.
     pub fn union(&mut self, other: &Self) {
         let Some(theirs) = &other.words else { return };
-        let words = self.words.get_or_insert_with(|| Box::new(NONE));
+        let words = self.own();
         for (word, theirs) in words.iter_mut().zip(theirs.iter()) {
             *word |= theirs;
         }
@@ -73,9 +77,13 @@ impl PortSet {
     /// Removes every port of `other`.
     pub fn subtract(&mut self, other: &Self) {
         let (Some(words), Some(theirs)) = (&mut self.words, &other.words) else { return };
-        for (word, theirs) in words.iter_mut().zip(theirs.iter()) {
+        for (word, theirs) in Arc::make_mut(words).iter_mut().zip(theirs.iter()) {
             *word &= !theirs;
         }
+    }
+
+    fn own(&mut self) -> &mut [u64; WORDS] {
+        Arc::make_mut(self.words.get_or_insert_with(|| Arc::new(NONE)))
     }
 
     /// Whether `port` is in it.
@@ -96,10 +104,23 @@ impl PortSet {
         self.words.as_ref().is_none_or(|words| words.iter().all(|w| *w == 0))
     }
 
+    /// Whether nothing was ever added to it: known at a glance.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.words.is_none()
+    }
+
+    /// From the first of its words that holds a port to the last one.
+    pub(crate) fn used_words(&self) -> Range<usize> {
+        let Some(words) = &self.words else { return 0..0 };
+        let first = words.iter().position(|word| *word != 0);
+        let last = words.iter().rposition(|word| *word != 0);
+        first.unwrap_or(0)..last.map_or(0, |last| last + 1)
+    }
+
     /// Its words, the bit of port `p` at word `p / 64`, bit `p % 64`.
     #[must_use]
     pub fn words(&self) -> &[u64] {
-        self.words.as_deref().unwrap_or(&NONE)
+        self.words.as_deref().map_or(&NONE[..], |words| &words[..])
     }
 
     /// Its runs: the longest contiguous ranges, ascending.

@@ -1,7 +1,8 @@
 //! Sets of ports and counters in shared memory: the parts of a region that change while programs run.
 
 use crate::set::WORDS;
-use crate::{PortRange, PortSet, mix};
+use crate::{PortRange, PortSet, ScopeRules, mix};
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
@@ -41,13 +42,16 @@ impl SharedSet {
     /// Fills a set that is still empty. Words without a port are left alone: most of a region's pages
     /// are then never touched.
     pub(crate) fn fill(&self, set: &PortSet) {
+        if set.is_bare() {
+            return;
+        }
         for (word, bits) in self.words.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
             word.store(*bits, Relaxed);
         }
     }
 }
 
-/// One scope's ports, as [`crate::ScopeRules`] has them.
+/// One scope's ports, as [`ScopeRules`] has them.
 #[repr(C)]
 pub struct SharedScope {
     /// Ports that may be handed out.
@@ -56,6 +60,13 @@ pub struct SharedScope {
     pub reserved: SharedSet,
     /// Ports that may not be bound at all.
     pub blocked: SharedSet,
+    summary: Summary,
+}
+
+/// What spares each request a look at every port of a scope.
+#[repr(C)]
+#[derive(Default)]
+struct Summary {
     /// The lowest and highest dynamic port, first | last << 16; 0 where there is none.
     hull: AtomicU32,
     /// [`SOLID`] and [`SOLID_DUAL`].
@@ -64,9 +75,68 @@ pub struct SharedScope {
     ranks: [Ranks; 2],
 }
 
+impl Summary {
+    /// From each set's words: the dynamic ports, those that may not be handed out here, and those that may not in the
+    /// other family.
+    fn note(&self, dynamic: impl Fn(usize) -> u64, denied: impl Fn(usize) -> u64, denied_there: impl Fn(usize) -> u64) {
+        // Port 0 is a request, never an answer.
+        let ports = |index| dynamic(index) & if index == 0 { !1 } else { u64::MAX };
+        let Some(low) = (0..WORDS).find(|index| ports(*index) != 0) else { return };
+        let high = (low..WORDS).rev().find(|index| ports(*index) != 0).unwrap_or(low);
+        let first = (low * 64) as u32 + ports(low).trailing_zeros();
+        let last = (high * 64) as u32 + 63 - ports(high).leading_zeros();
+        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
+        self.hull.store(first | last << 16, Relaxed);
+        let mut solid = SOLID | SOLID_DUAL;
+        for index in low..=high {
+            let whole = crate::set::mask(hull, index);
+            if ports(index) & !denied(index) & whole != whole {
+                solid = 0;
+                break;
+            }
+            if denied_there(index) & whole != 0 {
+                solid &= !SOLID_DUAL;
+            }
+        }
+        self.solid.store(solid, Relaxed);
+        // The ranks of a solid range are plain.
+        if solid & SOLID == 0 {
+            self.ranks[0].learn(|index| ports(index) & !denied(index));
+        }
+        if solid & SOLID_DUAL == 0 {
+            self.ranks[1].learn(|index| ports(index) & !denied(index) & !denied_there(index));
+        }
+    }
+
+    /// The same from what the rules say of a scope and of the same protocol's other family.
+    fn note_rules(&self, from: &ScopeRules, other: &ScopeRules) {
+        let words = from.dynamic.words();
+        if [from, other].iter().all(|rules| rules.reserved.is_bare() && rules.blocked.is_bare()) {
+            return self.note(|i| words[i], |_| 0, |_| 0);
+        }
+        let denied = [&from.reserved, &from.blocked, &other.reserved, &other.blocked].map(PortSet::words);
+        self.note(|i| words[i], |i| denied[0][i] | denied[1][i], |i| denied[2][i] | denied[3][i]);
+    }
+
+    /// Its numbers, as they stand beside each other.
+    fn numbers(&self) -> Vec<u32> {
+        let ranks = self.ranks.iter().flat_map(|ranks| core::iter::once(&ranks.count).chain(&ranks.below));
+        [&self.hull, &self.solid].into_iter().chain(ranks).map(|number| number.load(Relaxed)).collect()
+    }
+}
+
+/// A part of a region that holds anything but zeroes.
+pub(crate) enum Piece<'a> {
+    /// 64 ports each.
+    Words(&'a [u64]),
+    /// Numbers that stand beside each other.
+    Numbers(Vec<u32>),
+}
+
 /// How many ports of a set lie below the 32 places at which it is cut into pieces: what spares a request for the
 /// port of some rank a look at all those before it.
 #[repr(C)]
+#[derive(Default)]
 pub(crate) struct Ranks {
     /// All ports; 0 where that is not known.
     count: AtomicU32,
@@ -133,7 +203,7 @@ impl SharedScope {
     /// From the lowest to the highest dynamic port, `None` where there is none.
     #[must_use]
     pub fn hull(&self) -> Option<PortRange> {
-        match self.hull.load(Relaxed) {
+        match self.summary.hull.load(Relaxed) {
             0 => None,
             packed => PortRange::new(packed as u16, (packed >> 16) as u16).ok(),
         }
@@ -153,23 +223,23 @@ impl SharedScope {
 
     /// Where each port stands among those that may be handed out.
     pub(crate) fn ranks(&self, dual: bool) -> &Ranks {
-        &self.ranks[usize::from(dual)]
+        &self.summary.ranks[usize::from(dual)]
     }
 
     /// Whether every port of the hull may be handed out.
     pub(crate) fn is_solid(&self, dual: bool) -> bool {
-        self.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
+        self.summary.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
     }
 
     /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
     pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
-        self.solid.store(0, Relaxed);
-        self.ranks.iter().for_each(Ranks::forget);
+        self.summary.solid.store(0, Relaxed);
+        self.summary.ranks.iter().for_each(Ranks::forget);
         let both = match self.hull() {
             Some(old) => (old.first().min(range.first()), old.last().max(range.last())),
             None => (range.first(), range.last()),
         };
-        self.hull.store(u32::from(both.0) | u32::from(both.1) << 16, Relaxed);
+        self.summary.hull.store(u32::from(both.0) | u32::from(both.1) << 16, Relaxed);
         for (index, word) in self.dynamic.words.iter().enumerate() {
             let new = crate::set::mask(range, index);
             if word.load(Relaxed) != new {
@@ -179,39 +249,35 @@ impl SharedScope {
         self.summarise(other);
     }
 
-    /// Notes hull, solidity and ranks, which spare each request a look at every port.
+    /// Sums up what is in it, once it has been filled or changed.
     pub(crate) fn summarise(&self, other: &Self) {
-        let index_of = |index: Option<usize>| index.unwrap_or(0);
-        let used = |index: &usize| self.dynamic.word(*index) & if *index == 0 { !1 } else { u64::MAX } != 0;
-        let (low, high) = (index_of((0..WORDS).find(used)), index_of((0..WORDS).rev().find(used)));
-        let (low_word, high_word) =
-            (self.dynamic.word(low) & if low == 0 { !1 } else { u64::MAX }, self.dynamic.word(high));
-        if low_word == 0 {
-            return;
-        }
-        let first = (low * 64) as u32 + low_word.trailing_zeros();
-        let last = (high * 64) as u32 + 63 - high_word.leading_zeros();
-        self.hull.store(first | last << 16, Relaxed);
-        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
-        let mut solid = SOLID | SOLID_DUAL;
-        for index in low..=high {
-            let whole = crate::set::mask(hull, index);
-            let denied = self.reserved.word(index) | self.blocked.word(index);
-            let denied_there = other.reserved.word(index) | other.blocked.word(index);
-            if self.dynamic.word(index) & !denied & whole != whole {
-                solid = 0;
-            } else if denied_there & whole != 0 {
-                solid &= !SOLID_DUAL;
-            }
-        }
-        self.solid.store(solid, Relaxed);
-        // The ranks of a solid range are plain.
-        if solid & SOLID == 0 {
-            self.ranks[0].learn(|index| self.allowed(index, None));
-        }
-        if solid & SOLID_DUAL == 0 {
-            self.ranks[1].learn(|index| self.allowed(index, Some(other)));
-        }
+        let denied = |scope: &Self, index| scope.reserved.word(index) | scope.blocked.word(index);
+        self.summary.note(|i| self.dynamic.word(i), |i| denied(self, i), |i| denied(other, i));
+    }
+
+    /// Fills a scope that is still empty, and sums it up, from what the rules say of it and of the same protocol's other
+    /// family.
+    pub(crate) fn fill(&self, from: &ScopeRules, other: &ScopeRules) {
+        self.dynamic.fill(&from.dynamic);
+        self.reserved.fill(&from.reserved);
+        self.blocked.fill(&from.blocked);
+        self.summary.note_rules(from, other);
+    }
+
+    /// What [`Self::fill`] would leave behind, and where.
+    pub(crate) fn pieces<'a>(from: &'a ScopeRules, other: &ScopeRules) -> impl Iterator<Item = (usize, Piece<'a>)> {
+        let set = |at: usize, set: &'a PortSet| {
+            let words = set.used_words();
+            (!words.is_empty()).then(|| (at + words.start * size_of::<u64>(), Piece::Words(&set.words()[words])))
+        };
+        let sets = [
+            set(offset_of!(Self, dynamic), &from.dynamic),
+            set(offset_of!(Self, reserved), &from.reserved),
+            set(offset_of!(Self, blocked), &from.blocked),
+        ];
+        let summary = Summary::default();
+        summary.note_rules(from, other);
+        sets.into_iter().flatten().chain([(offset_of!(Self, summary), Piece::Numbers(summary.numbers()))])
     }
 }
 
@@ -263,5 +329,6 @@ impl LiveScope {
 
 const _: () = {
     assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 40);
-    assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + 8 + 2 * (4 + 4 * PIECES));
+    assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + size_of::<Summary>());
+    assert!(size_of::<Summary>() == 8 + 2 * (4 + 4 * PIECES));
 };

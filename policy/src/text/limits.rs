@@ -70,7 +70,7 @@ pub(super) fn check(
 fn empty(trace: &Trace, rules: &Effective) -> Vec<Problem> {
     let mut causes: Vec<(Option<Origin>, Vec<String>, Vec<Scope>)> = Vec::new();
     for scope in Scope::ALL {
-        if !rules.scope(scope).allowed().is_empty() {
+        if !rules.scope(scope).allows_none() {
             continue;
         }
         let dynamic = &trace.dynamic[scope.index()];

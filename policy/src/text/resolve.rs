@@ -188,6 +188,18 @@ fn effective(trace: &Trace, settings: &Settings) -> Effective {
     fn union<'a>(parts: impl Iterator<Item = &'a Ports>) -> PortSet {
         parts.flat_map(|p| p.value.ports.iter().copied()).collect()
     }
+    let mut scopes: [ScopeRules; 4] = Default::default();
+    for scope in Scope::ALL {
+        let index = scope.index();
+        let mut before = Scope::ALL.into_iter().take(index);
+        let dynamic = match before.find(|other| trace.dynamic[other.index()] == trace.dynamic[index]) {
+            // Mostly it is the same in all scopes.
+            Some(other) => scopes[other.index()].dynamic.clone(),
+            None => union(trace.dynamic[index].iter()),
+        };
+        scopes[index] =
+            ScopeRules { dynamic, reserved: union(trace.reserved(scope)), blocked: union(trace.blocked(scope)) };
+    }
     Effective {
         matches: trace.matches.as_ref().map(|m| m.value.clone()),
         order: trace.order.value,
@@ -195,10 +207,6 @@ fn effective(trace: &Trace, settings: &Settings) -> Effective {
         seed: trace.seed.value,
         privileged: settings.model.privileged(),
         unprivileged_start: settings.unprivileged_start,
-        scopes: Scope::ALL.map(|scope| ScopeRules {
-            dynamic: union(trace.dynamic[scope.index()].iter()),
-            reserved: union(trace.reserved(scope)),
-            blocked: union(trace.blocked(scope)),
-        }),
+        scopes,
     }
 }
