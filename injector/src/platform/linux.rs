@@ -13,6 +13,7 @@ mod launch;
 mod library;
 mod life;
 mod private;
+mod random;
 mod room;
 mod session;
 mod sessions;

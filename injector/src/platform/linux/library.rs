@@ -2,7 +2,7 @@
 
 use super::environment::POLICY;
 use super::inspect::own_machine;
-use super::{elf, private, room};
+use super::{elf, private, random, room};
 use crate::failure::Failure;
 use crate::wording::{self, plain};
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -107,9 +107,8 @@ fn trusted(path: &Path) -> bool {
 /// Writes the library under a name of its own and gives it its own name at once, so that no other
 /// process ever loads half of it.
 fn write(directory: &Path, path: &Path) -> std::io::Result<()> {
-    let mut bits = [0; 8];
-    getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
-    let temporary = directory.join(format!(".{NAME}.{:016x}", u64::from_ne_bytes(bits)));
+    let [random] = random::words().map_err(std::io::Error::other)?;
+    let temporary = directory.join(format!(".{NAME}.{random:016x}"));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
         file.write_all(EMBEDDED)?;
         // Whatever the caller's umask leaves of a new file.

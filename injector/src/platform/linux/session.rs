@@ -1,7 +1,7 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::sweep::{dated, is_mapped, maker, sweep_if_crowded};
-use super::{environment, private, room};
+use super::{environment, private, random, room};
 use crate::hint::Hint;
 use crate::wording::plain;
 use nix::fcntl::posix_fallocate;
@@ -10,6 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use portshim_policy::Region;
 use portshim_policy::text::Resolved;
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -21,8 +22,8 @@ use std::time::Duration;
 /// namespace in which it has that number.
 pub(super) const PREFIX: &str = "session-";
 
-/// Pages without anything in them are left out of the file: a region is mostly empty.
-const PAGE: usize = 4096;
+/// Some bytes of a region, and where they begin.
+type Piece<'a> = (usize, Cow<'a, [u8]>);
 
 /// A session that this process laid down.
 pub(crate) struct Session {
@@ -34,9 +35,9 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. Says why, where there is no place for it.
     pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
-        let random = random()?;
+        let random = random::words::<2>()?;
         outlast_own();
-        let mut region = Region::boxed(&policy.rules);
+        let mut region = Region::without_ports(&policy.rules);
         region.set_legal(policy.legal);
         hint.lay(&region);
         region.header.follow.store(u32::from(follow), Relaxed);
@@ -45,9 +46,11 @@ impl Session {
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
         let name = format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]);
+        let used = if log { Region::SIZE } else { region.used() };
+        let pieces = region.pieces(&policy.rules, hint != Hint::Learn);
         let mut reasons = Vec::new();
         for directory in private::runtimes() {
-            match directory.and_then(|directory| Self::lay(&directory, &name, region.as_bytes(), log)) {
+            match directory.and_then(|directory| Self::lay(&directory, &name, &pieces, used)) {
                 Ok(session) => return Ok(session),
                 Err(why) => reasons.push(why),
             }
@@ -55,10 +58,10 @@ impl Session {
         Err(reasons.join("; "))
     }
 
-    fn lay(directory: &Path, name: &str, bytes: &[u8], log: bool) -> Result<Self, String> {
+    fn lay(directory: &Path, name: &str, pieces: &[Piece], used: usize) -> Result<Self, String> {
         sweep_if_crowded(directory);
         let path = directory.join(name);
-        match room::for_files_of(Region::SIZE, || write(&path, bytes, log)) {
+        match room::for_files_of(Region::SIZE, || write(&path, pieces, used)) {
             Ok(file) => Ok(Self { path, file }),
             Err(e) => Err(format!("{}: {}", path.display(), plain(&e))),
         }
@@ -97,17 +100,17 @@ fn outlast_own() {
     }
 }
 
-fn write(path: &Path, bytes: &[u8], log: bool) -> std::io::Result<File> {
+fn write(path: &Path, pieces: &[Piece], used: usize) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
     // Every page that will be used is taken now: where memory has run out when one is first touched, the
     // program that touches it is killed.
     let reserve = |len: usize| posix_fallocate(&file, 0, len as i64).map_err(std::io::Error::from);
-    // A command may find the file at once. It has its full size from the beginning then, and the page that says
+    // A command may find the file at once. It has its full size from the beginning then, and the piece that says
     // what it is comes last.
-    let mut pages = bytes.chunks(PAGE).enumerate().rev().filter(|(_, page)| **page != [0; PAGE][..page.len()]);
+    let mut pieces = pieces.iter().rev();
     file.set_len(Region::SIZE as u64)
-        .and_then(|()| reserve(if log { Region::SIZE } else { bytes.len() }))
-        .and_then(|()| pages.try_for_each(|(n, page)| file.write_all_at(page, (n * PAGE) as u64)))
+        .and_then(|()| reserve(used))
+        .and_then(|()| pieces.try_for_each(|(at, bytes)| file.write_all_at(bytes, *at as u64)))
         .inspect_err(|_| {
             let _ = fs::remove_file(path);
         })?;
@@ -133,13 +136,6 @@ fn ticks_a_second() -> u64 {
 pub(super) fn age(then: u64) -> Option<Duration> {
     let ticks = ticks().checked_sub(then).filter(|_| then != 0)?;
     Some(Duration::from_secs_f64(ticks as f64 / ticks_a_second() as f64))
-}
-
-fn random() -> Result<[u64; 2], String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
-    let bits = u128::from_ne_bytes(bytes);
-    Ok([bits as u64, (bits >> 64) as u64])
 }
 
 /// The identity of the PID namespace of this process.
