@@ -4,6 +4,8 @@
 mod complaint;
 mod examples;
 mod options;
+#[cfg(unix)]
+mod quick;
 
 pub(crate) use options::{FILE_VARIABLE, PolicyOptions};
 
@@ -119,7 +121,7 @@ pub(crate) enum Command {
 /// not a word on standard output or, but for warnings (-q keeps them back), on standard error. Exit
 /// status 125: portshim itself failed and nothing was launched; 126: the program cannot be executed;
 /// 127: it was not found.
-#[derive(Args)]
+#[derive(Args, Debug)]
 #[command(after_help = examples::RUN, override_usage = "portshim run [OPTIONS] -- CMD [ARG]...", max_term_width = WIDTH)]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -323,19 +325,29 @@ pub(crate) enum Parsed {
 
 /// Reads the arguments, the first of which is the command's own name.
 pub(crate) fn parse(mut args: Vec<OsString>) -> Result<Parsed, Failure> {
+    #[cfg(unix)]
+    if args.get(1).is_some_and(|name| name == RUN)
+        && let Some(run) = quick::read(&args[2..])
+    {
+        return Ok(Parsed::Command(Command::Run(run)));
+    }
     // `portshim help run` is `portshim run --help`.
     if args.get(1).is_some_and(|name| name == "help") {
         args.remove(1);
         args.push("--help".into());
     }
+    parse_by_table(&args)
+}
+
+fn parse_by_table(args: &[OsString]) -> Result<Parsed, Failure> {
     // A program is waiting to be started: the tables of the other commands are not even made for it.
     if args.get(1).is_some_and(|name| name == RUN) {
         let command = Run::augment_args(clap::Command::new(RUN).bin_name(format!("portshim {RUN}")));
         let matches = command.try_get_matches_from(&args[1..]);
-        return parsed(matches.and_then(|matches| Run::from_arg_matches(&matches)).map(Command::Run), &args);
+        return parsed(matches.and_then(|matches| Run::from_arg_matches(&matches)).map(Command::Run), args);
     }
-    let matches = table().try_get_matches_from(&args);
-    parsed(matches.and_then(|matches| Cli::from_arg_matches(&matches)).map(|cli| cli.command), &args)
+    let matches = table().try_get_matches_from(args);
+    parsed(matches.and_then(|matches| Cli::from_arg_matches(&matches)).map(|cli| cli.command), args)
 }
 
 fn parsed(result: Result<Command, clap::Error>, args: &[OsString]) -> Result<Parsed, Failure> {

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 const HEADING: &str = "Policy";
 /// Names the policy file where `-c` does not. `PORTSHIM_POLICY` is what the library reads.
 pub(crate) const FILE_VARIABLE: &str = "PORTSHIM_POLICY_FILE";
-const FILE: &str = "policy";
+/// The long form of `-c`.
+pub(super) const FILE: &str = "policy";
 
 /// What the user asked for, as written.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +46,7 @@ fn described(setting: Setting) -> (&'static str, String) {
     (value, help.into())
 }
 
-fn name(setting: Setting) -> &'static str {
+pub(super) fn name(setting: Setting) -> &'static str {
     setting.option().trim_start_matches('-')
 }
 

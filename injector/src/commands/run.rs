@@ -42,7 +42,7 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     let session = Session::create(&resolved, hint, follow, log.is_some());
     let text = wire::encode(&resolved.rules, wire::Options { follow, hint: hint.is_on(), legal: resolved.legal });
     let fits = text.len() <= Environment::ROOM;
-    if let Some(file) = policy::file(&args.policy) {
+    if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         voice.note(|| format!("the policy file is {}", file.display()));
     }
     describe(voice, &program, &library, &session, fits);
