@@ -24,7 +24,7 @@ fn main() {
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let (stem, extension) = (shim.file_stem(), shim.extension());
     let (stem, extension) = (stem.expect("a name").to_string_lossy(), extension.expect("a kind").to_string_lossy());
-    link_unwinder();
+    link_statically();
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED={}", shim.display());
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED_NAME={stem}-{hash}.{extension}");
 }
@@ -58,18 +58,59 @@ fn build_shim(project: &Path) -> PathBuf {
     profile.join("release").join(file)
 }
 
-/// Links the unwinder statically, where there is one to link: to load a library for it alone takes as long as
-/// everything else that a start does.
-fn link_unwinder() {
+/// The libraries that Rust programs are linked with, and those that the linker gets instead.
+const ARCHIVES: [(&str, &[&str]); 7] = [
+    ("c", &["libc.a"]),
+    ("gcc_s", &["libgcc_eh.a", "libgcc.a"]),
+    ("dl", &["libdl.a"]),
+    ("m", &["libm.a"]),
+    ("pthread", &["libpthread.a"]),
+    ("rt", &["librt.a"]),
+    ("util", &["libutil.a"]),
+];
+
+/// Links the command statically and at a fixed address, where the C library can be had so: what the loader and its
+/// relocations take is more than what the command itself does for a start (docs/adr/0008-start-up.md).
+///
+/// There is no setting for this of one program alone: `crt-static` is for all that is built at once, and a library to
+/// preload cannot be. So the linker is asked for the shared libraries as ever, and finds scripts that name the others.
+fn link_statically() {
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
-    if target("OS") != "linux" || target("ENV") != "gnu" {
+    let is_static = target("FEATURE").split(',').any(|feature| feature == "crt-static");
+    if target("OS") != "linux" || target("ENV") != "gnu" || is_static {
         return;
     }
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
-    let Ok(output) = Command::new(compiler).arg("-print-file-name=libgcc_eh.a").output() else { return };
-    let path = String::from_utf8_lossy(&output.stdout);
-    if let Some(folder) = Path::new(path.trim()).parent().filter(|folder| folder.is_absolute()) {
+    let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("static");
+    std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    for (library, archives) in ARCHIVES {
+        let paths: Option<Vec<_>> = archives.iter().map(|archive| found(archive)).collect();
+        let Some(paths) = paths else {
+            println!("cargo::warning=there is no static C library: portshim will take longer to start");
+            return link_unwinder();
+        };
+        let script = folder.join(format!("lib{library}.so"));
+        std::fs::write(&script, format!("GROUP ( {} )\n", paths.join(" ")))
+            .unwrap_or_else(|e| panic!("{}: {e}", script.display()));
+    }
+    // Fewer segments, and none to be sealed once it is relocated: nothing is.
+    for argument in ["-static", "-no-pie", "-Wl,-z,norelro", "-Wl,--no-rosegment"] {
+        println!("cargo::rustc-link-arg-bins={argument}");
+    }
+    println!("cargo::rustc-link-arg-bins=-L{}", folder.display());
+}
+
+/// Links at least the unwinder statically: to load a library for it alone takes a while.
+fn link_unwinder() {
+    if let Some(folder) = found("libgcc_eh.a").as_ref().and_then(|archive| Path::new(archive).parent()) {
         println!("cargo::rustc-link-search=native={}", folder.display());
         println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
     }
+}
+
+/// Where the C compiler has a library.
+fn found(archive: &str) -> Option<String> {
+    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
+    let output = Command::new(compiler).arg(format!("-print-file-name={archive}")).output().ok()?;
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Path::new(&path).is_absolute().then_some(path)
 }

@@ -1,8 +1,8 @@
 //! What an ELF file says about how it is loaded.
 
-use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, PT_NOTE};
-use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _};
-use object::read::{ReadCache, ReadCacheOps, ReadRef, StringTable};
+use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE};
+use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionHeader as _};
+use object::read::{ReadCache, ReadCacheOps, ReadRef};
 use object::{Endianness, FileKind};
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,6 +17,8 @@ pub(super) struct Elf {
     pub(super) bits: u32,
     /// `e_machine`.
     pub(super) machine: u16,
+    /// Whether it may be loaded at any address: a library, or a program of the kind that is.
+    pub(super) movable: bool,
     /// The loader that the file names; none in a static program.
     pub(super) loader: Option<PathBuf>,
     /// The libraries that it names itself.
@@ -25,7 +27,24 @@ pub(super) struct Elf {
     pub(super) soname: Option<String>,
     /// Whether the Go compiler made it.
     pub(super) go: bool,
+    /// Whether it is this command, of whatever version.
+    pub(super) ours: bool,
 }
+
+/// An ELF note with a name and nothing else: by it one portshim knows another, which is linked statically and passes
+/// on what it is given all the same.
+#[repr(C, align(4))]
+struct Note {
+    sizes: [u32; 2],
+    kind: u32,
+    name: [u8; NOTE.len()],
+}
+
+const NOTE: &[u8; 12] = b"portshim\0\0\0\0";
+
+#[used]
+#[unsafe(link_section = ".note.portshim")]
+static OURS: Note = Note { sizes: [NOTE.len() as u32, 0], kind: 1, name: *NOTE };
 
 /// A file, read by the page: what decides stands close together in few places.
 struct Pages<'a> {
@@ -37,6 +56,8 @@ struct Pages<'a> {
 }
 
 const PAGE: u64 = 4096;
+/// The longest name of a library that is looked at, with the NUL at its end: a file's own cannot be longer.
+const NAME_MAX: u64 = 256;
 
 impl ReadCacheOps for Pages<'_> {
     fn len(&mut self) -> Result<u64, ()> {
@@ -92,7 +113,8 @@ fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data
     let header = H::parse(data).ok()?;
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, data).ok()?;
-    let mut elf = Elf { bits, machine: header.e_machine(endian).0, ..Elf::default() };
+    let mut elf =
+        Elf { bits, machine: header.e_machine(endian).0, movable: header.e_type(endian) == ET_DYN, ..Elf::default() };
     for segment in segments {
         if let Ok(Some(loader)) = segment.interpreter(endian, data) {
             elf.loader = Some(PathBuf::from(OsString::from_vec(loader.to_vec())));
@@ -103,13 +125,28 @@ fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data
         {
             while let Ok(Some(note)) = notes.next() {
                 elf.go |= note.name() == b"Go";
+                elf.ours |= note.name() == b"portshim";
             }
         }
     }
-    let sections = header.sections(endian, data).ok();
-    elf.go |= sections.is_some_and(|s| s.section_by_name(endian, b".go.buildinfo").is_some());
+    elf.go |= names_of_sections(header, endian, data).is_some_and(|names| contains(names, b"\0.go.buildinfo\0"));
     dynamic::<H, R>(&mut elf, endian, segments, data);
     Some(elf)
+}
+
+/// The names of all sections, in one piece: to ask for one name after the other takes a hundred times as long.
+fn names_of_sections<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
+    header: &H,
+    endian: Endianness,
+    data: R,
+) -> Option<&'a [u8]> {
+    let sections = header.section_headers(endian, data).ok()?;
+    let names = sections.get(header.shstrndx(endian, data).ok()? as usize)?;
+    names.data(endian, data).ok()
+}
+
+fn contains(bytes: &[u8], sought: &[u8]) -> bool {
+    bytes.windows(sought.len()).any(|part| part == sought)
 }
 
 /// The names in the dynamic section, which the loader reads.
@@ -130,8 +167,11 @@ fn dynamic<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
         let inside = address.checked_sub(from).filter(|inside| *inside < len)?;
         inside.checked_add(s.p_offset(endian).into())
     })?;
-    let strings = StringTable::new(data, offset, offset.checked_add(size)?);
-    let name = |at: u64| strings.get(u32::try_from(at).ok()?).ok().map(|n| String::from_utf8_lossy(n).into_owned());
+    let name = |at: u64| {
+        let bytes = data.read_bytes_at(offset.checked_add(at)?, size.checked_sub(at)?.min(NAME_MAX)).ok()?;
+        let end = bytes.iter().position(|b| *b == 0)?;
+        Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+    };
     elf.needed = entries.iter().filter(|e| e.tag(endian) == DT_NEEDED).filter_map(|e| name(e.val(endian))).collect();
     elf.soname = value(DT_SONAME).and_then(name);
     Some(())

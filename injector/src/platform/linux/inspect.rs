@@ -144,9 +144,10 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
         return Coverage::None(Obstacle::Machine { theirs: format!("{}-bit {name}", elf.bits), ours });
     }
     let Some(loader) = &elf.loader else {
-        // The loader itself, started by hand, names none either.
+        // This command passes everything on to the program that it becomes. The loader itself, started by hand, names
+        // none either.
         let is_loader = elf.soname.as_ref().is_some_and(|name| GLIBC_LOADERS.iter().any(|l| name.starts_with(l)));
-        return match (is_loader, elf.go) {
+        return match (is_loader || elf.ours, elf.go) {
             (true, _) => Coverage::Full,
             (false, true) => Coverage::None(Obstacle::Go),
             (false, false) => Coverage::None(Obstacle::Static),

@@ -61,7 +61,8 @@ fn named(path: &Path) -> Result<(), String> {
 
 /// Whether this is a library for this machine that knows of policies, be it of another version.
 fn is_ours(path: &Path) -> std::io::Result<bool> {
-    let fits = |elf: elf::Elf| elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());
+    let fits =
+        |elf: elf::Elf| elf.movable && elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());
     if !elf::read(&File::open(path)?).is_some_and(fits) {
         return Ok(false);
     }

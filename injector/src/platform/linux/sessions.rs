@@ -7,7 +7,7 @@ use super::session::{age, pid_namespace};
 use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
 use crate::wording::plain;
 use nix::libc;
-use nix::unistd::{Pid, Uid, User};
+use nix::unistd::{Pid, Uid};
 use portshim_policy::{Owner, PortRange, Region, ScopeSet};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -238,7 +238,15 @@ pub(crate) fn is_us(uid: u32) -> bool {
     Uid::effective().as_raw() == uid
 }
 
-/// A user's name, or number where there is none.
+/// A user's name, or number where /etc/passwd has none: to ask the C library would take shared libraries, and this
+/// command is linked without any.
 pub(crate) fn user(uid: u32) -> String {
-    User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| format!("user {uid}"), |user| user.name)
+    let users = fs::read("/etc/passwd").unwrap_or_default();
+    let name = users.split(|b| *b == b'\n').find_map(|line| {
+        // passwd(5): name, password, number.
+        let mut fields = line.split(|b| *b == b':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number == uid.to_string().as_bytes()).then(|| String::from_utf8_lossy(name).into_owned())
+    });
+    name.unwrap_or_else(|| format!("user {uid}"))
 }
