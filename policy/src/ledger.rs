@@ -232,11 +232,12 @@ impl Heard {
     }
 }
 
-/// Which words of 64 ports a ledger speaks of in some scopes: of the others nobody need ask it.
+/// Which ports a ledger speaks of in some scopes, a bit for 1,024 of them: of the others nobody need ask it.
 #[derive(Clone, Copy)]
-pub(crate) struct Touched([u64; TOUCHED]);
+pub(crate) struct Touched(u64);
 
-const TOUCHED: usize = crate::set::WORDS / 64;
+/// Words of 64 ports for each bit.
+const WORDS_A_BIT: usize = crate::set::WORDS / 64;
 
 impl Touched {
     /// `None` where it speaks of no port of `limit`.
@@ -244,18 +245,17 @@ impl Touched {
         if ledger.is_empty() {
             return None;
         }
-        let mut touched: Option<Self> = None;
+        let mut touched = 0;
         for range in ledger.withheld(scopes).filter_map(|range| range.intersect(limit)) {
-            let words = &mut touched.get_or_insert(Self([0; TOUCHED])).0;
-            for index in range.first() / 64..=range.last() / 64 {
-                words[usize::from(index / 64)] |= 1 << (index % 64);
-            }
+            let bit = |port: u16| usize::from(port / 64) / WORDS_A_BIT;
+            touched |= (u64::MAX << bit(range.first())) & (u64::MAX >> (63 - bit(range.last())));
         }
-        touched
+        (touched != 0).then_some(Self(touched))
     }
 
-    pub(crate) fn contains(&self, index: usize) -> bool {
-        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    /// Whether it speaks of a port around word `index`.
+    pub(crate) fn contains(self, index: usize) -> bool {
+        self.0 >> (index / WORDS_A_BIT % 64) & 1 == 1
     }
 }
 
@@ -264,41 +264,42 @@ const BLOCK: usize = 64;
 
 /// The ports around one place that no wildcard bind gets. To look up one word takes a look at every entry, so
 /// that whoever goes from word to word looks up many at once.
-pub(crate) struct Block {
-    /// Counted from 1; 0 where nothing has been looked up.
+#[derive(Default)]
+pub(crate) struct Block(Option<Words>);
+
+struct Words {
+    /// Which block of words it is.
     number: usize,
     words: [u64; BLOCK],
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Self { number: 0, words: [0; BLOCK] }
-    }
 }
 
 impl Block {
     /// Of 64 ports, from `index * 64` up, those that no wildcard bind gets in `scopes`.
     pub(crate) fn word(&mut self, ledger: &Ledger, index: usize, scopes: ScopeSet) -> u64 {
-        let number = index / BLOCK + 1;
-        if self.number != number {
-            self.look_up(ledger, number, scopes);
+        let number = index / BLOCK;
+        match &self.0 {
+            Some(known) if known.number == number => known.words[index % BLOCK],
+            _ => self.0.insert(Words::look_up(ledger, number, scopes)).words[index % BLOCK],
         }
-        self.words[index % BLOCK]
     }
+}
 
-    fn look_up(&mut self, ledger: &Ledger, number: usize, scopes: ScopeSet) {
-        *self = Self { number, ..Self::default() };
-        let begin = (number - 1) * BLOCK;
-        let Ok(all) = PortRange::new((begin * 64) as u16, (begin * 64 + BLOCK * 64 - 1) as u16) else { return };
-        for range in ledger.withheld(scopes).filter_map(|range| range.intersect(all)) {
-            if range == all {
-                self.words = [u64::MAX; BLOCK];
-                return;
-            }
-            for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-                self.words[index % BLOCK] |= crate::set::mask(range, index);
+impl Words {
+    fn look_up(ledger: &Ledger, number: usize, scopes: ScopeSet) -> Self {
+        let mut words = [0; BLOCK];
+        let begin = number * BLOCK;
+        if let Ok(all) = PortRange::new((begin * 64) as u16, (begin * 64 + BLOCK * 64 - 1) as u16) {
+            for range in ledger.withheld(scopes).filter_map(|range| range.intersect(all)) {
+                if range == all {
+                    words = [u64::MAX; BLOCK];
+                    break;
+                }
+                for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
+                    words[index % BLOCK] |= crate::set::mask(range, index);
+                }
             }
         }
+        Self { number, words }
     }
 }
 

@@ -52,7 +52,7 @@ impl Request {
             && self.limit.encloses(hull)
             && rules.scope(self.scope).is_solid(self.dual)
             && rules.leaves_choice(self.scope, steerable)
-            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, hint)));
+            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, true, hint)));
         plain.then_some(hull)
     }
 
@@ -61,12 +61,15 @@ impl Request {
         self.call == Call::Connect && self.scope.transport() == Transport::Tcp
     }
 
-    /// Whether so much of `run` is believed taken that the system would look for a free port for long.
-    fn is_crowded(&self, run: PortRange, hint: &Hint) -> bool {
-        match self.scope.transport() {
-            Transport::Tcp => hint.count() > run.len() / 5 * 2,
-            Transport::Udp => hint.count() > run.len() / 4 * 3,
-        }
+    /// Whether so much of `range` is believed taken that the system would look for a free port for long. Past the end
+    /// of a run it looks through all ports there are for one to send a datagram from.
+    fn is_crowded(&self, range: PortRange, solid: bool, hint: &Hint) -> bool {
+        let most = match self.scope.transport() {
+            Transport::Tcp => range.len() / 5 * 2,
+            Transport::Udp if solid => range.len() / 4 * 3,
+            Transport::Udp => range.len() / 4,
+        };
+        hint.count() > most
     }
 }
 
@@ -248,9 +251,10 @@ impl<'a> Plan<'a> {
 
     /// Whether the run is so full that to find a free port here is faster than to let the kernel look for one.
     fn is_worth_aiming(&self) -> bool {
-        let hull = self.rules.scope(self.request.scope).hull();
-        let run = hull.zip(self.steerable).and_then(|(hull, range)| hull.intersect(range));
-        run.zip(self.hint).is_some_and(|(run, hint)| !self.is_connection() && self.request.is_crowded(run, hint))
+        let scope = self.rules.scope(self.request.scope);
+        let range = scope.hull().zip(self.steerable).and_then(|(hull, range)| hull.intersect(range));
+        let (Some(range), Some(hint)) = (range, self.hint) else { return false };
+        !self.is_connection() && self.request.is_crowded(range, scope.is_solid(self.request.dual), hint)
     }
 
     /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.

@@ -186,6 +186,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn at_or_above(&self, from: u16) -> Option<u16> {
         let from = from.max(self.limit.first());
+        if let Some(range) = self.as_range() {
+            return range.contains(from).then_some(from);
+        }
         let (start, last) = (usize::from(from / 64), usize::from(self.limit.last() / 64));
         let mut live = Block::default();
         let lowest = |index: usize, word: u64| Some((index * 64) as u16 + word.trailing_zeros() as u16);
@@ -208,6 +211,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn at_or_below(&self, from: u16) -> Option<u16> {
         let from = from.min(self.limit.last());
+        if let Some(range) = self.as_range() {
+            return range.contains(from).then_some(from);
+        }
         let (start, first) = (usize::from(from / 64), usize::from(self.limit.first() / 64));
         let mut live = Block::default();
         let highest = |index: usize, word: u64| Some((index * 64) as u16 + 63 - word.leading_zeros() as u16);
