@@ -4,6 +4,7 @@
 use crate::system::{AF_INET, AF_INET6, SHORTEST_V6};
 use core::ffi::c_int;
 use core::mem::size_of;
+use portshim_policy::{Scope, Transport};
 
 /// A whole IPv4 address.
 pub(crate) const V4: usize = 16;
@@ -18,7 +19,8 @@ pub(crate) struct Storage {
     port: [u8; 2],
     v4: [u8; 4],
     v6: [u8; 16],
-    interface: u32,
+    /// The scope of a link-local address.
+    pub(crate) interface: u32,
 }
 
 const _: () = assert!(LENGTH == 28);
@@ -36,11 +38,19 @@ impl Address {
         Self { storage: Storage { family: family as u16, ..Storage::default() }, len }
     }
 
+    /// 0.0.0.0 or `::`, without a port, as long as it has to be.
+    pub(crate) fn any(family: c_int) -> Self {
+        Self::wildcard(family, if family == AF_INET6 { LENGTH } else { V4 })
+    }
+
     /// The address that `fill` writes, which says how long it is.
-    pub(crate) fn filled(fill: impl FnOnce(&mut Storage) -> Option<usize>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// What `fill` says.
+    pub(crate) fn filled(fill: impl FnOnce(&mut Storage) -> Result<usize, i32>) -> Result<Self, i32> {
         let mut storage = Storage::default();
         let len = fill(&mut storage)?;
-        Some(Self { storage, len })
+        Ok(Self { storage, len })
     }
 
     pub(crate) fn storage(&self) -> &Storage {
@@ -60,15 +70,20 @@ impl Address {
     /// Whether it is a whole address of its own family.
     pub(crate) fn is_whole(&self) -> bool {
         match self.family() {
-            AF_INET => self.len >= V4,
-            AF_INET6 => self.len >= SHORTEST_V6,
+            AF_INET => self.reaches(V4),
+            AF_INET6 => self.reaches(SHORTEST_V6),
             _ => false,
         }
     }
 
+    /// Whether it is `len` bytes long at least.
+    pub(crate) fn reaches(&self, len: usize) -> bool {
+        self.len >= len
+    }
+
     /// The port, 0 where there is none. It stands at the same place in both families.
     pub(crate) fn port(&self) -> u16 {
-        if self.len < 4 { 0 } else { u16::from_be_bytes(self.storage.port) }
+        if self.reaches(4) { u16::from_be_bytes(self.storage.port) } else { 0 }
     }
 
     /// The same address with another port.
@@ -96,4 +111,28 @@ impl Address {
     pub(crate) fn is_wildcard(&self) -> bool {
         self.ip() == [0; 16]
     }
+}
+
+/// The scope of a port at `local`, and whether a socket takes it in the other family too. A mapped address, or a mapped
+/// peer of an unbound socket, speaks IPv4 and draws from its ports.
+pub(crate) fn scope_of(
+    transport: Transport,
+    family: c_int,
+    local: &Address,
+    peer: Option<&Address>,
+    is_v6_only: impl FnOnce() -> bool,
+) -> (Scope, bool) {
+    let (v4, v6) = match transport {
+        Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
+        Transport::Udp => (Scope::Udp4, Scope::Udp6),
+    };
+    if family == AF_INET || local.is_mapped() {
+        return (v4, false);
+    }
+    if !local.is_wildcard() || is_v6_only() {
+        return (v6, false);
+    }
+    // Dual-stack. A UDP socket keeps `::` and is reached over both families whoever its peer is.
+    let to_v4 = peer.is_some_and(|p| p.is_mapped() || p.family() == AF_INET);
+    (if to_v4 { v4 } else { v6 }, true)
 }

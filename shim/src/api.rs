@@ -1,8 +1,9 @@
 //! What a program may ask of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
+use crate::session;
 use crate::system::errno::{self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
-use crate::system::{in_use, liveness, session, sys, undisturbed};
+use crate::system::{in_use, liveness, sys, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};

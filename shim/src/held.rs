@@ -2,7 +2,7 @@
 //! when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
-use crate::system::{Descriptor, index_of, liveness, sys};
+use crate::system::{Descriptor, index_of, liveness, sys, this_process};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{Hint, Process, Scope, ScopeSet};
 
@@ -10,31 +10,32 @@ const DESCRIPTORS: usize = 65536;
 
 /// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent, whose sockets
 /// stay open whatever the child closes.
-static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
+pub(crate) static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
 
 /// What a descriptor holds, and by which process.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Hold {
-    process: u32,
-    port: u16,
-    scopes: ScopeSet,
+pub(crate) struct Hold {
+    pub(crate) process: u32,
+    /// 0 where nobody has looked yet.
+    pub(crate) port: u16,
+    pub(crate) scopes: ScopeSet,
     /// Whose port was asked for.
-    scope: Scope,
+    pub(crate) scope: Scope,
 }
 
 impl Hold {
-    fn pack(self) -> u64 {
+    pub(crate) fn pack(self) -> u64 {
         let kind = u64::from(self.scopes.bits()) | (self.scope.index() as u64) << 4;
         u64::from(self.process) | u64::from(self.port) << 32 | kind << 48
     }
 
-    fn unpack(cell: u64) -> Self {
+    pub(crate) fn unpack(cell: u64) -> Self {
         let scope = Scope::ALL[(cell >> 52) as usize % Scope::ALL.len()];
         Self { process: cell as u32, port: (cell >> 32) as u16, scopes: ScopeSet::from_bits((cell >> 48) as u8), scope }
     }
 
     /// For every scope, what is believed of it.
-    fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
+    pub(crate) fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
         let hints = &session.region.hints;
         self.scopes.iter().filter_map(|scope| hints.of(scope))
     }
@@ -91,7 +92,7 @@ pub(crate) fn hold(session: Session, fd: Descriptor, scopes: ScopeSet, scope: Sc
     let (Some(place), Some(cell)) = (place(session), CELLS.get(index_of(fd))) else { return };
     let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
     if before.process == hold.process {
-        if before.port != port {
+        if before.port != port && before.port != 0 {
             before.hints(session).for_each(|hint| hint.unmark(before.port));
         }
         if before.scope == scope {
@@ -119,16 +120,19 @@ pub(crate) fn release(fd: Descriptor) {
     }
 }
 
+/// What a cell speaks of is held no longer.
 #[cold]
-fn give_back(cell: &AtomicU64) {
+pub(crate) fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);
     let hold = Hold::unpack(packed);
     // A child of vfork(2) closes its own descriptors, and shares these cells with its parent.
-    let Some(session) = session::get().filter(|_| hold.process == sys::process()) else { return };
+    let Some(session) = session::get().filter(|_| hold.process == this_process()) else { return };
     if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;
     }
-    hold.hints(session).for_each(|hint| hint.unmark(hold.port));
+    if hold.port != 0 {
+        hold.hints(session).for_each(|hint| hint.unmark(hold.port));
+    }
     // SAFETY: as in `place`.
     let place = unsafe { PLACE.load(Relaxed).as_ref() };
     if let Some(place) = place.filter(|_| PLACE_OF.load(Acquire) == hold.process) {

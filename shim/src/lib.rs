@@ -7,15 +7,17 @@
 //! Each system has a module of its own. What both need stands beside them, and knows of the system
 //! what [`system`] names.
 
-#[cfg(windows)]
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod address;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod api;
-#[cfg(windows)]
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod held;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod linux;
-#[cfg(windows)]
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
+mod planned;
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod session;
 #[cfg(windows)]
 mod windows;

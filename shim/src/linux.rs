@@ -25,7 +25,19 @@ pub(crate) mod session;
 mod socket;
 pub(crate) mod sys;
 
+pub(crate) use address::SHORTEST_V6;
 pub(crate) use diag as in_use;
+pub(crate) use hooks::process as this_process;
+pub(crate) use libc::{AF_INET, AF_INET6};
+pub(crate) use session::start;
+
+/// What a program calls a socket.
+pub(crate) type Descriptor = core::ffi::c_int;
+
+/// Descriptors are counted from 0.
+pub(crate) const fn index_of(fd: Descriptor) -> usize {
+    fd as usize
+}
 
 /// Does it without a signal handler between: one that jumps out of it would leave it undone for good.
 pub(crate) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
@@ -36,6 +48,6 @@ pub(crate) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[ctor::ctor(unsafe)]
-fn start() {
-    session::start();
+fn begin() {
+    start();
 }

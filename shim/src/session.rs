@@ -1,9 +1,12 @@
 //! The session as this process sees it: the region it maps and the rules that are for it.
 
+use crate::address::Address;
 use crate::held;
-use crate::system::{liveness, sys};
+use crate::system::{self, liveness, sys};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Event, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict};
+use portshim_policy::{
+    Call, Event, Hint, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict, peer_hash,
+};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
@@ -18,9 +21,20 @@ impl Session {
         self.region.header.secret.load(Relaxed)
     }
 
+    /// RFC 6056's F: a hash of both ends of a connection, whose key is the seed, or a secret.
+    pub(crate) fn hash(self, local: &Address, peer: &Address) -> u64 {
+        let key = self.rules.seed().unwrap_or_else(|| self.secret());
+        peer_hash(key, &local.ip(), &peer.ip(), peer.port())
+    }
+
     /// Whether events are recorded.
     pub(crate) fn logs(self) -> bool {
         self.region.header.log.load(Relaxed) != 0
+    }
+
+    /// What is believed of one scope's ports; `None` where nothing shall be.
+    pub(crate) fn hint(self, scope: Scope) -> Option<&'static Hint> {
+        self.region.hints.of(scope)
     }
 
     /// Counts what became of a request, and records it where that is asked for.
@@ -85,17 +99,40 @@ static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
 /// The session, or `None` where the shim is off or not yet up: then every call goes through.
 #[inline]
 pub(crate) fn get() -> Option<Session> {
-    if STATE.load(Acquire) != ON {
+    if STATE.load(Acquire) != ON && !wake() {
         return None;
     }
-    // SAFETY: both pointers were stored from `&'static` references before `STATE` became `ON`.
-    unsafe { Some(Session { region: &*REGION.load(Relaxed), rules: &*RULES.load(Relaxed) }) }
+    // SAFETY: stored from a `&'static` reference before `STATE` became `ON`.
+    let rules = unsafe { &*RULES.load(Relaxed) };
+    Some(Session { region: region()?, rules })
 }
 
-/// Has the session found, once.
-pub(crate) fn start(find: impl FnOnce() -> Option<Session>) {
+/// The session's region, without starting anything.
+#[inline]
+pub(crate) fn region() -> Option<&'static Region> {
+    // SAFETY: null until the region is mapped, and from then on a `&'static` reference.
+    unsafe { REGION.load(Relaxed).as_ref() }
+}
+
+/// A hook runs before our constructor did: another library's constructor came first.
+#[cold]
+fn wake() -> bool {
+    system::start();
+    // The other side of a race, or a signal handler inside `start`: wait a little, then let the call through.
+    for _ in 0..1000 {
+        match STATE.load(Acquire) {
+            ON => return true,
+            OFF => return false,
+            _ => sys::pause(),
+        }
+    }
+    false
+}
+
+/// Has the session found, once; `None` where that has been done before, or there is none.
+pub(crate) fn start(find: impl FnOnce() -> Option<Session>) -> Option<Session> {
     if STATE.compare_exchange(FRESH, STARTING, Acquire, Relaxed).is_err() {
-        return;
+        return None;
     }
     let found = find();
     if let Some(session) = found {
@@ -103,6 +140,7 @@ pub(crate) fn start(find: impl FnOnce() -> Option<Session>) {
         RULES.store(core::ptr::from_ref(session.rules).cast_mut(), Relaxed);
     }
     STATE.store(if found.is_some() { ON } else { OFF }, Release);
+    found
 }
 
 /// Notes the name that this program goes by.

@@ -22,6 +22,8 @@ mod socket;
 pub(crate) mod sys;
 
 pub(crate) use address::{AF_INET, AF_INET6, SHORTEST_V6};
+pub(crate) use session::start;
+pub(crate) use sys::process as this_process;
 
 use core::ffi::c_void;
 use windows_sys::Win32::Foundation::{HMODULE, TRUE};
@@ -49,7 +51,7 @@ extern "system" fn DllMain(module: HMODULE, reason: u32, _reserved: *mut c_void)
         // SAFETY: the loader passes this library's own handle.
         unsafe { DisableThreadLibraryCalls(module) };
         library::remember(module);
-        session::start();
+        start();
     }
     TRUE
 }

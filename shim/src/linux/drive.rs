@@ -6,7 +6,8 @@ use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
 use super::{errno, held, host, route};
-use portshim_policy::{Call, Fault, Ledger, Plan, PortRange, Request, Scope, Transport, Verdict, peer_hash, scopes_of};
+use crate::planned::planned;
+use portshim_policy::{Call, Fault, PortRange, Request, Scope, Transport, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -42,8 +43,6 @@ impl Wish<'_> {
     /// SO_REUSEADDR is set.
     fn request(&self, scope: Scope, dual: bool, range: &RangeOption, left_to_kernel: bool) -> Request {
         let rules = self.session.rules;
-        let key = || rules.seed().unwrap_or_else(|| self.session.secret());
-        let hash = |peer: Address| peer_hash(key(), &self.local.ip(), &peer.ip(), peer.port());
         let orders_by_reuse = !left_to_kernel && matches!(self.call, Call::Bind | Call::Listen);
         Request {
             call: self.call,
@@ -51,7 +50,7 @@ impl Wish<'_> {
             dual,
             reuse: orders_by_reuse && self.socket.reuses_address(),
             limit: range.limit(rules.scope(scope).hull()),
-            peer: self.peer.filter(|_| !left_to_kernel).map_or(0, hash),
+            peer: self.peer.filter(|_| !left_to_kernel).map_or(0, |peer| self.session.hash(&self.local, &peer)),
         }
     }
 
@@ -108,7 +107,9 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let hint = wish.session.hint(scope);
     let mut attempt = Attempt::new(wish, scope, range, unsure, left_to_kernel);
     let at_once = request.plain_run(rules, ledger, hint, steerable).and_then(|run| attempt.begin_with(run));
-    let served = at_once.map_or_else(|| planned(wish, &mut attempt, request, ledger, steerable), Ok);
+    let renewed = |attempt: &Attempt<'_>| Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
+    let whole = |attempt| planned(wish.session, attempt, request, ledger, steerable, renewed);
+    let served = at_once.map_or_else(|| whole(&mut attempt), Ok);
     let answer = match served {
         Ok(answer) => {
             wish.account(scope, dual, &attempt, unsure, answer);
@@ -128,25 +129,4 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
         errno::set(before);
     }
     answer
-}
-
-/// Carries a whole plan out. One that found no port begins anew where the dynamic ports have been replaced meanwhile.
-#[inline(never)]
-fn planned(
-    wish: &Wish<'_>,
-    attempt: &mut Attempt<'_>,
-    request: Request,
-    ledger: &Ledger,
-    steerable: Option<PortRange>,
-) -> Result<isize, Fault> {
-    let rules = wish.session.rules;
-    let hint = wish.session.hint(request.scope);
-    let mut entropy = rules.entropy(request.scope, wish.session.secret());
-    let revision = rules.revision();
-    let served = Plan::new(rules, ledger, hint, request, steerable).drive(attempt, &mut entropy);
-    if served.is_ok() || rules.revision() == revision {
-        return served;
-    }
-    let request = Request { limit: attempt.limit(rules.scope(request.scope).hull()), ..request };
-    Plan::new(rules, ledger, hint, request, steerable).drive(attempt, &mut entropy)
 }

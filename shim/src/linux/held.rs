@@ -1,88 +1,13 @@
-//! Which descriptors hold a port that was handed out: what a session has in use at once is counted by them, and
-//! when one is closed, its port is believed to be free again.
+//! What descriptors hold, as they are passed on and closed in numbers, and while the kernel alone knows their ports.
 
 use super::address::Address;
-use super::session::{self, Session};
-use super::{hooks, liveness, sys};
+use super::session::Session;
+use super::{hooks, liveness};
+pub(crate) use crate::held::release;
+use crate::held::{self, CELLS, Hold, give_back};
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Hint, Process, Scope, ScopeSet};
-
-const DESCRIPTORS: usize = 65536;
-
-/// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent, whose sockets
-/// stay open whatever the child closes.
-static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
-
-/// What a descriptor holds, and by which process.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Hold {
-    process: u32,
-    port: u16,
-    scopes: ScopeSet,
-    /// Whose port was asked for.
-    scope: Scope,
-}
-
-impl Hold {
-    fn pack(self) -> u64 {
-        let kind = u64::from(self.scopes.bits()) | (self.scope.index() as u64) << 4;
-        u64::from(self.process) | u64::from(self.port) << 32 | kind << 48
-    }
-
-    fn unpack(cell: u64) -> Self {
-        let scope = Scope::ALL[(cell >> 52) as usize % Scope::ALL.len()];
-        Self { process: cell as u32, port: (cell >> 32) as u16, scopes: ScopeSet::from_bits((cell >> 48) as u8), scope }
-    }
-
-    /// For every scope, what is believed of it.
-    fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
-        let hints = &session.region.hints;
-        self.scopes.iter().filter_map(|scope| hints.of(scope))
-    }
-}
-
-/// This process's place in the session's table, and which process that was.
-static PLACE: AtomicPtr<Process> = AtomicPtr::new(core::ptr::null_mut());
-static PLACE_OF: AtomicU32 = AtomicU32::new(0);
-
-/// The process that is just taking its place, so that its other threads do not begin the counts once more.
-static ENTERING: AtomicU32 = AtomicU32::new(0);
-
-/// This process's place in the session's table, taken at its first request.
-pub(crate) fn place(session: Session) -> Option<&'static Process> {
-    let process = liveness::process();
-    if PLACE_OF.load(Acquire) != process && !enter(session, process) {
-        return None;
-    }
-    // SAFETY: null, or a reference into the region, which is never unmapped.
-    unsafe { PLACE.load(Relaxed).as_ref() }
-}
-
-/// Takes the place; false where it is being taken, by another thread that needs too long, or by this one, which
-/// is in a signal handler now.
-#[cold]
-fn enter(session: Session, process: u32) -> bool {
-    let other = ENTERING.load(Relaxed);
-    if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
-        for _ in 0..1000 {
-            if PLACE_OF.load(Acquire) == process {
-                return true;
-            }
-            sys::pause();
-        }
-        return false;
-    }
-    if PLACE_OF.load(Acquire) != process {
-        let me = liveness::me();
-        let (name, rules) = (Session::name(), session.region.number_of(session.rules));
-        let place = session.region.processes.enter(&me, &name, rules, liveness::is_alive);
-        PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
-        PLACE_OF.store(process, Release);
-    }
-    ENTERING.store(0, Release);
-    true
-}
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use portshim_policy::{Scope, ScopeSet};
 
 /// The descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: AtomicU32 = AtomicU32::new(0);
@@ -113,41 +38,10 @@ pub(crate) fn has_unseen() -> bool {
 
 /// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
 pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, port: u16) {
-    let hold = Hold { process: liveness::process(), port, scopes, scope };
-    if port != 0 {
-        hold.hints(session).for_each(|hint| hint.mark(port));
-    } else {
+    if port == 0 {
         UNSEEN.fetch_max(fd as u32 + 1, Relaxed);
     }
-    let (Some(place), Some(cell)) = (place(session), CELLS.get(fd as usize)) else { return };
-    let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
-    if before.process == hold.process {
-        if before.port != port && before.port != 0 {
-            before.hints(session).for_each(|hint| hint.unmark(before.port));
-        }
-        if before.scope == scope {
-            return;
-        }
-        drop_from(place, before.scope);
-    }
-    place.counts(scope).held.fetch_add(1, Relaxed);
-    let high = &session.rules.live(scope).high;
-    let most = high.load(Relaxed);
-    let moment = || sys::ticks() as u32;
-    let held = session.region.processes.held(place, scope, most, moment, liveness::may_be_alive, liveness::is_alive);
-    if held > most {
-        high.fetch_max(held, Relaxed);
-    }
-}
-
-/// `fd` is closed, or about to be.
-#[inline]
-pub(crate) fn release(fd: c_int) {
-    if let Some(cell) = CELLS.get(fd as usize)
-        && cell.load(Relaxed) != 0
-    {
-        give_back(cell);
-    }
+    held::hold(session, fd, scopes, scope, port);
 }
 
 /// The descriptors from `first` to `last` are closed.
@@ -167,29 +61,4 @@ pub(crate) fn pass(from: c_int, to: c_int) {
             to.store(packed, Relaxed);
         }
     }
-}
-
-#[cold]
-fn give_back(cell: &AtomicU64) {
-    let packed = cell.load(Relaxed);
-    let hold = Hold::unpack(packed);
-    // A child of vfork(2) closes its own descriptors, and shares these cells with its parent.
-    let Some(session) = session::get().filter(|_| hold.process == hooks::process()) else { return };
-    if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
-        return;
-    }
-    if hold.port != 0 {
-        hold.hints(session).for_each(|hint| hint.unmark(hold.port));
-    }
-    // SAFETY: as in `place`.
-    let place = unsafe { PLACE.load(Relaxed).as_ref() };
-    if let Some(place) = place.filter(|_| PLACE_OF.load(Acquire) == hold.process) {
-        drop_from(place, hold.scope);
-    }
-}
-
-/// One less that `place` holds.
-fn drop_from(place: &Process, scope: Scope) {
-    let held = &place.counts(scope).held;
-    let _ = held.fetch_update(Relaxed, Relaxed, |held| held.checked_sub(1));
 }

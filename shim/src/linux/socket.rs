@@ -4,8 +4,8 @@ use super::address::Address;
 use super::known::Made;
 use super::options::record_address;
 use super::{known, sys};
+use crate::address::scope_of;
 use core::ffi::c_int;
-use libc::{sockaddr_in, sockaddr_in6};
 use portshim_policy::{Scope, Transport};
 
 /// IPPROTO_MPTCP, linux/in.h.
@@ -84,26 +84,12 @@ impl Socket {
         if !self.untouched {
             return Address::local(self.fd);
         }
-        let len = if self.family == libc::AF_INET { size_of::<sockaddr_in>() } else { size_of::<sockaddr_in6>() };
-        Ok(Address::wildcard(self.family, len))
+        Ok(Address::any(self.family))
     }
 
-    /// The scope of a port at `local`, and whether the socket takes it in the other family too. A
-    /// mapped address, or a mapped peer of an unbound socket, speaks IPv4 and draws from its ports.
+    /// The scope of a port at `local`, and whether the socket takes it in the other family too.
     pub(crate) fn scope(&self, local: &Address, peer: Option<&Address>) -> (Scope, bool) {
-        let (v4, v6) = match self.transport {
-            Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
-            Transport::Udp => (Scope::Udp4, Scope::Udp6),
-        };
-        if self.family == libc::AF_INET || local.is_mapped() {
-            return (v4, false);
-        }
-        if !local.is_wildcard() || self.is_v6_only() {
-            return (v6, false);
-        }
-        // Dual-stack. A UDP socket keeps `::` and is reached over both families whoever its peer is.
-        let to_v4 = peer.is_some_and(|p| p.is_mapped() || p.family() == libc::AF_INET);
-        (if to_v4 { v4 } else { v6 }, true)
+        scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
     }
 
     /// Whether the socket, whose address is `local`, surely has a port. A TCP socket whose connection was

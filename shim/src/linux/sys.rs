@@ -1,9 +1,9 @@
 //! The shim's own system calls. They go straight to the kernel: no other hook sees them, and
 //! `errno` stays as it is. An error is the kernel's number.
 
+use super::address::Storage;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::{MaybeUninit, size_of};
-use libc::sockaddr_in6;
 use syscalls::{Errno, Sysno};
 
 /// A result of the kernel's: a value, or its error number.
@@ -37,33 +37,33 @@ pub(crate) fn setsockopt<T: Copy>(fd: c_int, level: c_int, name: c_int, value: T
 }
 
 /// getsockname(2) into a buffer; the length the kernel gave.
-pub(crate) fn getsockname(fd: c_int, address: &mut sockaddr_in6) -> Result<usize> {
-    let mut len = size_of::<sockaddr_in6>() as libc::socklen_t;
+pub(crate) fn getsockname(fd: c_int, address: &mut Storage) -> Result<usize> {
+    let mut len = size_of::<Storage>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` bytes to `address` and the length to `len`.
-    unsafe { call!(getsockname, fd, address as *mut sockaddr_in6, &raw mut len)? };
+    unsafe { call!(getsockname, fd, address as *mut Storage, &raw mut len)? };
     Ok(len as usize)
 }
 
 /// getpeername(2) into a buffer; the length the kernel gave.
-pub(crate) fn getpeername(fd: c_int, address: &mut sockaddr_in6) -> Result<usize> {
-    let mut len = size_of::<sockaddr_in6>() as libc::socklen_t;
+pub(crate) fn getpeername(fd: c_int, address: &mut Storage) -> Result<usize> {
+    let mut len = size_of::<Storage>() as libc::socklen_t;
     // SAFETY: as in `getsockname`.
-    unsafe { call!(getpeername, fd, address as *mut sockaddr_in6, &raw mut len)? };
+    unsafe { call!(getpeername, fd, address as *mut Storage, &raw mut len)? };
     Ok(len as usize)
 }
 
 /// bind(2) to an address of ours.
-pub(crate) fn bind(fd: c_int, address: &sockaddr_in6, len: usize) -> Result<()> {
-    debug_assert!(len <= size_of::<sockaddr_in6>());
+pub(crate) fn bind(fd: c_int, address: &Storage, len: usize) -> Result<()> {
+    debug_assert!(len <= size_of::<Storage>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
-    unsafe { call!(bind, fd, address as *const sockaddr_in6, len).map(drop) }
+    unsafe { call!(bind, fd, address as *const Storage, len).map(drop) }
 }
 
 /// connect(2) to an address of ours.
-pub(crate) fn connect(fd: c_int, address: &sockaddr_in6, len: usize) -> Result<()> {
-    debug_assert!(len <= size_of::<sockaddr_in6>());
+pub(crate) fn connect(fd: c_int, address: &Storage, len: usize) -> Result<()> {
+    debug_assert!(len <= size_of::<Storage>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
-    unsafe { call!(connect, fd, address as *const sockaddr_in6, len).map(drop) }
+    unsafe { call!(connect, fd, address as *const Storage, len).map(drop) }
 }
 
 /// execveat(2), which only comes back with an error.

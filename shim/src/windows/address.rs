@@ -26,18 +26,14 @@ impl Address {
         Self::filled(|storage| {
             // SAFETY: these bytes have just been seen to be readable, and the storage holds `LENGTH`.
             unsafe { core::ptr::copy_nonoverlapping(at.cast::<u8>(), core::ptr::from_mut(storage).cast::<u8>(), len) };
-            Some(len)
+            Ok(len)
         })
+        .ok()
     }
 
     /// The local address of a socket, which one that is not bound has not.
-    pub(crate) fn local(socket: SOCKET) -> Option<Self> {
-        Self::filled(|storage| sys::local(socket, storage).ok())
-    }
-
-    /// 0.0.0.0 or `::`: what Winsock itself binds a socket to that has to have an address.
-    pub(crate) fn any(family: c_int) -> Self {
-        Self::wildcard(family, if family == AF_INET6 { SHORTEST_V6 } else { crate::address::V4 })
+    pub(crate) fn local(socket: SOCKET) -> sys::Result<Self> {
+        Self::filled(|storage| sys::local(socket, storage))
     }
 
     /// Whether it is a whole address of the family that a socket of `family` takes.

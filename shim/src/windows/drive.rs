@@ -5,8 +5,9 @@ use super::attempt::Attempt;
 use super::errno;
 use super::socket::Socket;
 use crate::held;
+use crate::planned::planned;
 use crate::session::Session;
-use portshim_policy::{Call, Plan, PortRange, Request, Verdict, peer_hash, scopes_of};
+use portshim_policy::{Call, PortRange, Request, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -27,27 +28,19 @@ pub(crate) fn serve(wish: &Wish<'_>) -> i32 {
     let session = wish.session;
     let rules = session.rules;
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
-    let key = || rules.seed().unwrap_or_else(|| session.secret());
     let request = Request {
         call: wish.call,
         scope,
         dual,
         reuse: false, // an order of Linux's own, which no preset has on Windows
         limit: PortRange::ALL,
-        peer: wish.peer.map_or(0, |peer| peer_hash(key(), &wish.local.ip(), &peer.ip(), peer.port())),
+        peer: wish.peer.map_or(0, |peer| session.hash(&wish.local, &peer)),
     };
     let scopes = scopes_of(scope, dual);
     let mut attempt = Attempt::new(wish);
-    let mut entropy = rules.entropy(scope, session.secret());
     let ledger = session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes);
-    let hint = session.region.hints.of(scope);
-    let revision = rules.revision();
     // Winsock cannot be made to choose inside a range.
-    let mut served = Plan::new(rules, ledger, hint, request, None).drive(&mut attempt, &mut entropy);
-    if served.is_err() && rules.revision() != revision {
-        served = Plan::new(rules, ledger, hint, request, None).drive(&mut attempt, &mut entropy);
-    }
-    let answer = match served {
+    let answer = match planned(session, &mut attempt, request, ledger, None, |_| request) {
         Ok(answer) => answer,
         Err(fault) => {
             session.note(wish.call, scope, Verdict::Exhausted, 0);

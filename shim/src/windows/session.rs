@@ -2,7 +2,6 @@
 
 use super::{environment, hooks, sys};
 use crate::held;
-pub(crate) use crate::session::get;
 use crate::session::{self, Session, set_name};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -17,7 +16,7 @@ use windows_sys::Win32::System::Memory::{
 
 /// Reads the environment, maps the region and installs every hook. Where nothing asks for portshim, nothing is done.
 pub(crate) fn start() {
-    session::start(|| {
+    let started = session::start(|| {
         let found = environment::read()?;
         let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
         found
@@ -26,7 +25,7 @@ pub(crate) fn start() {
             .and_then(with_rules)
             .or_else(|| found.policy.and_then(|policy| private(&policy)).and_then(with_rules))
     });
-    if let Some(session) = get() {
+    if let Some(session) = started {
         // The table of processes is how others learn of this one.
         held::place(session);
         hooks::install();

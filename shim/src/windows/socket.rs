@@ -2,6 +2,7 @@
 
 use super::address::{AF_INET, AF_INET6, Address};
 use super::sys;
+use crate::address::scope_of;
 use core::ffi::c_int;
 use portshim_policy::{Scope, Transport};
 use windows_sys::Win32::Networking::WinSock::{
@@ -34,25 +35,14 @@ impl Socket {
         Some(Self { handle, transport, family })
     }
 
-    /// The scope of a port at `local`, and whether the socket takes it in the other family too. A
-    /// mapped address, or a mapped peer of an unbound socket, speaks IPv4 and draws from its ports.
+    /// The scope of a port at `local`, and whether the socket takes it in the other family too.
     pub(crate) fn scope(&self, local: &Address, peer: Option<&Address>) -> (Scope, bool) {
-        let (v4, v6) = match self.transport {
-            Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
-            Transport::Udp => (Scope::Udp4, Scope::Udp6),
-        };
-        if self.family == AF_INET || local.is_mapped() {
-            return (v4, false);
-        }
-        if !local.is_wildcard() || self.is_v6_only() {
-            return (v6, false);
-        }
-        (if peer.is_some_and(Address::is_mapped) { v4 } else { v6 }, true)
+        scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
     }
 
     /// Whether it has a port: without one, Winsock does not tell an address at all.
     pub(crate) fn has_port(&self) -> bool {
-        Address::local(self.handle).is_some_and(|local| local.port() != 0)
+        Address::local(self.handle).is_ok_and(|local| local.port() != 0)
     }
 
     /// Whether the socket speaks IPv6 alone, which it does unless told otherwise.

@@ -1,0 +1,29 @@
+//! Carries a whole plan out.
+
+use crate::session::Session;
+use portshim_policy::{Fault, Ledger, Mechanism, Plan, PortRange, Request};
+
+/// Carries a plan for `request` out. One that found no port begins anew where the dynamic ports have been replaced
+/// meanwhile, as `renewed` has it.
+///
+/// # Errors
+/// The [`Fault`] to report, where no port is left.
+#[inline(never)]
+pub(crate) fn planned<M: Mechanism>(
+    session: Session,
+    mechanism: &mut M,
+    request: Request,
+    ledger: &Ledger,
+    steerable: Option<PortRange>,
+    renewed: impl FnOnce(&M) -> Request,
+) -> Result<M::Answer, Fault> {
+    let rules = session.rules;
+    let hint = session.hint(request.scope);
+    let mut entropy = rules.entropy(request.scope, session.secret());
+    let revision = rules.revision();
+    let served = Plan::new(rules, ledger, hint, request, steerable).drive(mechanism, &mut entropy);
+    if served.is_ok() || rules.revision() == revision {
+        return served;
+    }
+    Plan::new(rules, ledger, hint, renewed(mechanism), steerable).drive(mechanism, &mut entropy)
+}
