@@ -8,5 +8,7 @@ pub(crate) use linux::*;
 
 #[cfg(windows)]
 mod windows;
+#[cfg(any(windows, test))]
+mod windows_formats;
 #[cfg(windows)]
 pub(crate) use windows::*;

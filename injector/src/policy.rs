@@ -3,6 +3,7 @@
 use crate::cli::{FILE_VARIABLE, PolicyOptions};
 use crate::failure::Failure;
 use crate::{platform, wording};
+use portshim_policy::Preset;
 use portshim_policy::text::{Layer, Problem, Resolved, Setting, resolve};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -19,7 +20,8 @@ const STANDARD_INPUT: &str = "-";
 pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     let mut problems = Vec::new();
     let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
-    match resolve(&layers, &platform::host()) {
+    let preset = layers.iter().find_map(Layer::preset).unwrap_or_else(Preset::host);
+    match resolve(&layers, &platform::host_under(preset)) {
         Ok(resolved) if problems.is_empty() => Ok(resolved),
         Ok(_) => Err(problems.into()),
         Err(more) => {

@@ -43,3 +43,13 @@ pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
 pub(crate) fn can_preload() -> Result<(), crate::failure::Failure> {
     Ok(())
 }
+
+/// The settings, where a policy of this model depends on them: to ask for them takes no time.
+pub(crate) fn host_under(_: &portshim_policy::Preset) -> portshim_policy::text::HostSettings {
+    host()
+}
+
+/// All of the settings, in a form that is imported, where this system's are not those of Linux.
+pub(crate) fn foreign_settings() -> Option<Result<String, crate::failure::Failure>> {
+    None
+}

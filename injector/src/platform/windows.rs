@@ -1,7 +1,5 @@
 //! Windows: programs are PE files, and the shim is loaded into a process before its first instruction.
 
-mod batch;
-mod command_line;
 mod environment;
 mod find;
 mod host;
@@ -11,7 +9,7 @@ mod launch;
 mod library;
 mod life;
 mod native;
-mod pe;
+mod netsh;
 mod private;
 mod process;
 mod security;
@@ -22,7 +20,7 @@ mod suspended;
 
 pub(crate) use environment::{Environment, is_switched_off};
 pub(crate) use find::Find;
-pub(crate) use host::{Steering, host, host_name, policy_files, steering};
+pub(crate) use host::{Steering, foreign_settings, host, host_name, host_under, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{Ended, become_program, watch_program};
 pub(crate) use library::{can_preload, library, nameable};

@@ -30,6 +30,14 @@ pub(crate) fn no_preload() -> Failure {
     )
 }
 
+pub(crate) fn netsh_silent() -> Failure {
+    Failure::new(
+        "netsh does not show this host's port settings",
+        "does `netsh interface ipv4 show dynamicport tcp` show them in a console? Windows has them since Vista; of an\n\
+         older one, export the registry's key Services\\Tcpip\\Parameters, and give that to `portshim import`",
+    )
+}
+
 pub(crate) fn unloadable(library: &Path, e: &io::Error) -> Failure {
     Failure::new(
         format!("the library `{}` cannot be loaded: {}", library.display(), plain(e)),

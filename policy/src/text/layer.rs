@@ -129,6 +129,12 @@ impl Layer {
         Self::default()
     }
 
+    /// The model that it asks for.
+    #[must_use]
+    pub fn preset(&self) -> Option<&'static Preset> {
+        self.preset.as_ref().map(|preset| preset.value)
+    }
+
     /// Reads a policy file. `file_name` is what problems call it. A byte order mark and CRLF line
     /// ends are accepted.
     ///

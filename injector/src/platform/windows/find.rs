@@ -19,6 +19,11 @@ pub(crate) enum Find {
 /// What a name may be continued with where `PATHEXT` is not set.
 const DEFAULT_EXTENSIONS: &str = ".COM;.EXE;.BAT;.CMD";
 
+/// Where Windows keeps its own programs.
+pub(super) fn system_folder() -> PathBuf {
+    env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join("System32")
+}
+
 /// The file that `name` stands for: itself where it names a folder, else the first in the current folder and
 /// `PATH`; of a name without its extension, the first of those in `PATHEXT`.
 pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {

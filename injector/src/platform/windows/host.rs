@@ -1,18 +1,65 @@
 //! This host's own port settings.
 
+use super::super::windows_formats::listing;
+use super::netsh::{self, Question, Shown};
 use super::private;
-use portshim_policy::PortRange;
+use crate::failure::Failure;
+use crate::wording;
 use portshim_policy::text::HostSettings;
+use portshim_policy::{PortRange, Preset};
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
+use windows_sys::Win32::System::SystemInformation::OSVERSIONINFOW;
 
-/// The dynamic range that Windows begins with since Vista (KB929851).
+/// The dynamic range that Windows has since Vista, unless it is set otherwise (KB 929851).
 const DYNAMIC: (u16, u16) = (49152, 65535);
 
 /// The settings; where there is no telling, as they come.
 pub(crate) fn host() -> HostSettings {
-    let mut settings = HostSettings::default();
-    settings.port_range = PortRange::new(DYNAMIC.0, DYNAMIC.1).unwrap_or(settings.port_range);
+    static HOST: OnceLock<HostSettings> = OnceLock::new();
+    HOST.get_or_init(asked).clone()
+}
+
+/// The settings, where a policy of this model depends on them. To ask for them takes longer than all else that a
+/// start does.
+pub(crate) fn host_under(preset: &Preset) -> HostSettings {
+    if preset.range.is_none() { host() } else { usual() }
+}
+
+fn usual() -> HostSettings {
+    let range = PortRange::new(DYNAMIC.0, DYNAMIC.1).unwrap_or(PortRange::ALL);
+    // Low ports are no privilege on Windows.
+    HostSettings { port_range: range, unprivileged_start: 0, ..HostSettings::default() }
+}
+
+/// What netsh shows. One dynamic range stands for all: TCP's for IPv4.
+fn asked() -> HostSettings {
+    let mut settings = usual();
+    let excluded = ["tcp", "udp"].map(|transport| Question(Shown::Excluded, "ipv4", transport));
+    let questions = [Question(Shown::Dynamic, "ipv4", "tcp")].into_iter().chain(excluded);
+    for (question, answer) in netsh::answers(questions) {
+        match question.0 {
+            Shown::Dynamic => {
+                let range = listing::dynamic(&answer).and_then(|(first, count)| {
+                    let last = first.checked_add(count)?.checked_sub(1)?;
+                    PortRange::new(first.try_into().ok()?, last.try_into().ok()?).ok()
+                });
+                settings.port_range = range.unwrap_or(settings.port_range);
+            }
+            Shown::Excluded => {
+                let ranges = listing::excluded(&answer).into_iter();
+                let ranges = ranges.filter_map(|(first, last)| PortRange::new(first, last).ok());
+                ranges.for_each(|range| settings.reserved.insert(range));
+            }
+        }
+    }
     settings
+}
+
+/// All of the settings, in a form that is imported, where this system's are not those of Linux.
+pub(crate) fn foreign_settings() -> Option<Result<String, Failure>> {
+    Some(netsh::transcript().ok_or_else(wording::netsh_silent))
 }
 
 /// The usual places for a policy file, the user's before the system's.
@@ -37,5 +84,10 @@ pub(crate) fn host_name() -> String {
 
 /// No version of Windows can.
 pub(crate) fn steering() -> Steering {
-    Steering { kernel: "Windows".into(), possible: false }
+    let size = size_of::<OSVERSIONINFOW>() as u32;
+    let mut version = OSVERSIONINFOW { dwOSVersionInfoSize: size, ..OSVERSIONINFOW::default() };
+    // SAFETY: the structure outlives the call, and says how long it is.
+    unsafe { RtlGetVersion(&mut version) };
+    let OSVERSIONINFOW { dwMajorVersion: major, dwMinorVersion: minor, dwBuildNumber: build, .. } = version;
+    Steering { kernel: format!("Windows {major}.{minor}.{build}"), possible: false }
 }

@@ -1,11 +1,10 @@
 //! Tells what a file is, and how far the shim reaches the process that it becomes.
 
-use super::find::{Find, search};
-use super::pe::{self, Pe};
+use super::super::windows_formats::pe::{self, Pe};
+use super::find::{Find, search, system_folder};
 use crate::coverage::{Coverage, Obstacle, Program, Step};
 use crate::wording::plain;
 use object::read::ReadCache;
-use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -48,7 +47,7 @@ fn follow(program: &mut Program, path: &Path) -> Result<(), Find> {
         return denied("it is a library");
     }
     step(format!("a {} program{}", pe.machine_name(), if pe.dotnet { " for .NET" } else { "" }));
-    if (pe.bits, pe.machine) != Pe::OWN {
+    if !pe.is_own() {
         let ours = Pe { bits: Pe::OWN.0, machine: Pe::OWN.1, library: true, dotnet: false };
         let (theirs, ours) = (pe.machine_name(), ours.machine_name());
         program.coverage = Coverage::None(Obstacle::Machine { theirs, ours });
@@ -63,5 +62,5 @@ fn is_batch(path: &Path) -> bool {
 
 /// The command interpreter.
 pub(super) fn shell() -> PathBuf {
-    env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join(r"System32\cmd.exe")
+    system_folder().join("cmd.exe")
 }

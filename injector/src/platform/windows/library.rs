@@ -1,7 +1,7 @@
 //! The library to load: laid down from the copy inside this command, or another one that the user named.
 
+use super::super::windows_formats::pe::{self, Pe};
 use super::environment::POLICY;
-use super::pe::{self, Pe};
 use super::private;
 use crate::failure::Failure;
 use crate::wording::{self, plain};
@@ -37,7 +37,7 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
 
 fn named(path: &Path) -> Result<(), String> {
     let content = fs::read(path).map_err(|e| plain(&e))?;
-    let fits = |pe: Pe| pe.library && (pe.bits, pe.machine) == Pe::OWN;
+    let fits = |pe: Pe| pe.library && pe.is_own();
     let knows = content.windows(POLICY.len()).any(|bytes| bytes == POLICY.as_bytes());
     if pe::read(&*content).is_some_and(fits) && knows { Ok(()) } else { Err("it is not portshim's library".into()) }
 }

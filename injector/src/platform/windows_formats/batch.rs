@@ -5,7 +5,11 @@ const PERCENT: u16 = b'%' as u16;
 const BLANK: u16 = b' ' as u16;
 
 /// The line; `None` where an argument holds what no quoting keeps together.
-pub(super) fn line<'a>(shell: &[u16], script: &[u16], arguments: impl Iterator<Item = &'a [u16]>) -> Option<Vec<u16>> {
+pub(in super::super) fn line<'a>(
+    shell: &[u16],
+    script: &[u16],
+    arguments: impl Iterator<Item = &'a [u16]>,
+) -> Option<Vec<u16>> {
     let mut line = Vec::new();
     let add = |line: &mut Vec<u16>, text: &str| line.extend(text.encode_utf16());
     line.push(QUOTE);
@@ -36,4 +40,31 @@ pub(super) fn line<'a>(shell: &[u16], script: &[u16], arguments: impl Iterator<I
     }
     line.push(QUOTE);
     Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_an_argument_means_anything_to_the_interpreter() {
+        let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+        let (shell, script) = (units(r"C:\cmd.exe"), units(r"C:\a b\x.bat"));
+        for (argument, expected) in [
+            ("a", Some(r#""a""#)),
+            ("", Some(r#""""#)),
+            ("1 & 2", Some(r#""1 & 2""#)),
+            (r#"q"q"#, Some(r#""q""q""#)),
+            ("%PATH%", Some(r#""%%cd:~,%PATH%%cd:~,%""#)),
+            (r"a\b\", Some(r#""a\b\\""#)),
+            ("a\nb", None),
+            ("a\rb", None),
+        ] {
+            let argument = units(argument);
+            let line = line(&shell, &script, [argument.as_slice()].into_iter());
+            let start = r#""C:\cmd.exe" /e:on /v:off /d /s /c ""C:\a b\x.bat""#;
+            let expected = expected.map(|expected| format!("{start} {expected}\""));
+            assert_eq!(line.map(|line| String::from_utf16(&line).unwrap()), expected);
+        }
+    }
 }

@@ -1,0 +1,6 @@
+//! What Windows reads and writes, as far as it is nothing but text and bytes: tested wherever the tests run.
+
+pub(super) mod batch;
+pub(super) mod command_line;
+pub(super) mod listing;
+pub(super) mod pe;
