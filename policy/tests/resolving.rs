@@ -28,6 +28,7 @@ fn host() -> HostSettings {
         port_range: PortRange::new(40000, 40099).unwrap(),
         reserved: PortSet::from(PortRange::single(40050)),
         unprivileged_start: 1024,
+        ..HostSettings::default()
     }
 }
 

@@ -55,23 +55,14 @@ pub enum Origin {
     Default,
 }
 
-/// The settings of the host that a policy takes up.
+/// A setting of the host that a policy takes up, by the name that the host's system has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum HostSetting {
-    /// The dynamic range: `net.ipv4.ip_local_port_range`.
-    #[serde(rename = "net.ipv4.ip_local_port_range")]
-    PortRange,
-    /// The reserved ports: `net.ipv4.ip_local_reserved_ports`.
-    #[serde(rename = "net.ipv4.ip_local_reserved_ports")]
-    Reserved,
-}
+#[serde(transparent)]
+pub struct HostSetting(pub &'static str);
 
 impl fmt::Display for HostSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PortRange => "net.ipv4.ip_local_port_range",
-            Self::Reserved => "net.ipv4.ip_local_reserved_ports",
-        })
+        f.write_str(self.0)
     }
 }
 

@@ -10,11 +10,15 @@ use crate::{Effective, MAX_RULES, Order, PortRange, PortSet, Preset, RangeEnd, S
 /// The settings of the host that a policy depends on, read by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSettings {
-    /// The range from which the kernel draws: `net.ipv4.ip_local_port_range`.
+    /// The range from which the kernel draws: on Linux `net.ipv4.ip_local_port_range`.
     pub port_range: PortRange,
-    /// The ports that it leaves out: `net.ipv4.ip_local_reserved_ports`.
+    /// What that setting is called.
+    pub range_name: HostSetting,
+    /// The ports that it leaves out: on Linux `net.ipv4.ip_local_reserved_ports`.
     pub reserved: PortSet,
-    /// The lowest port that needs no privilege: `net.ipv4.ip_unprivileged_port_start`.
+    /// What that setting is called.
+    pub reserved_name: HostSetting,
+    /// The lowest port that needs no privilege: on Linux `net.ipv4.ip_unprivileged_port_start`.
     pub unprivileged_start: u16,
 }
 
@@ -23,7 +27,9 @@ impl Default for HostSettings {
     fn default() -> Self {
         Self {
             port_range: Preset::named("linux").and_then(|p| p.range).unwrap_or(PortRange::ALL),
+            range_name: HostSetting("net.ipv4.ip_local_port_range"),
             reserved: PortSet::new(),
+            reserved_name: HostSetting("net.ipv4.ip_local_reserved_ports"),
             unprivileged_start: 1024,
         }
     }
@@ -91,9 +97,9 @@ impl Stack<'_> {
             None => {
                 if !self.host.reserved.is_empty() {
                     let ports = self.host.reserved.runs().collect();
-                    reserved.push(everywhere(ports, Origin::Host { setting: HostSetting::Reserved }));
+                    reserved.push(everywhere(ports, Origin::Host { setting: self.host.reserved_name }));
                 }
-                (self.host.port_range, Origin::Host { setting: HostSetting::PortRange })
+                (self.host.port_range, Origin::Host { setting: self.host.range_name })
             }
         };
         Trace {

@@ -67,7 +67,7 @@ fn privileged(
     if range.first() < start.value {
         let own = match preset.range {
             Some(_) => Origin::Preset { name: preset.name, source: preset.source },
-            None => Origin::Host { setting: super::HostSetting::PortRange },
+            None => Origin::Host { setting: host.range_name },
         };
         problems.push(words::overlaps_privileged(&start.origin, start.value, range, asked.unwrap_or(&own)));
     }

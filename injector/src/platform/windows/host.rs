@@ -5,7 +5,7 @@ use super::netsh::{self, Question, Shown};
 use super::private;
 use crate::failure::Failure;
 use crate::wording;
-use portshim_policy::text::HostSettings;
+use portshim_policy::text::{HostSetting, HostSettings};
 use portshim_policy::{PortRange, Preset};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -29,8 +29,14 @@ pub(crate) fn host_under(preset: &Preset) -> HostSettings {
 
 fn usual() -> HostSettings {
     let range = PortRange::new(DYNAMIC.0, DYNAMIC.1).unwrap_or(PortRange::ALL);
-    // Low ports are no privilege on Windows.
-    HostSettings { port_range: range, unprivileged_start: 0, ..HostSettings::default() }
+    HostSettings {
+        port_range: range,
+        range_name: HostSetting("dynamicport"),
+        reserved_name: HostSetting("excludedportrange"),
+        // Low ports are no privilege on Windows.
+        unprivileged_start: 0,
+        ..HostSettings::default()
+    }
 }
 
 /// What netsh shows. One dynamic range stands for all: TCP's for IPv4.
