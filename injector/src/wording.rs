@@ -221,5 +221,10 @@ pub(crate) fn plain(e: &io::Error) -> String {
     // Windows ends its own with a full stop.
     let text = text.split(" (os error").next().unwrap_or_default().trim_end_matches(['.', '\r', '\n']);
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    // An abbreviation stays one.
+    let second = chars.clone().nth(1);
+    match chars.next() {
+        Some(first) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
 }

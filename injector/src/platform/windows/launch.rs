@@ -13,9 +13,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
-use std::{io, process};
+use std::{io, process, slice};
 use windows_sys::Win32::Foundation::{ERROR_ELEVATION_REQUIRED, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Environment::GetCommandLineW;
 use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, WaitForSingleObject};
 use windows_sys::core::BOOL;
 
@@ -104,14 +105,28 @@ unsafe extern "system" fn leave(event: u32) -> BOOL {
 fn begin(program: &Program, arguments: &[OsString]) -> io::Result<Suspended> {
     let units = |text: &OsStr| text.encode_wide().collect::<Vec<_>>();
     let words: Vec<_> = arguments.iter().map(|argument| units(argument)).collect();
-    let words = words.iter().map(Vec::as_slice);
     if program.by_shell {
         let (shell, script) = (shell(), std::path::absolute(&program.path)?);
-        let line = batch::line(&units(shell.as_os_str()), &units(script.as_os_str()), words);
+        let line = batch::line(&units(shell.as_os_str()), &units(script.as_os_str()), words.iter().map(Vec::as_slice));
         let line = line.ok_or_else(|| io::Error::other("a batch file cannot be given an argument with a line end"))?;
         return Suspended::begin(&shell, line);
     }
-    Suspended::begin(&program.path, command_line::line(&units(&program.typed), words))
+    let name = units(&program.typed);
+    let line = match command_line::tail(own_line(), &words) {
+        Some(tail) => command_line::called(&name, tail),
+        None => command_line::line(&name, words.iter().map(Vec::as_slice)),
+    };
+    Suspended::begin(&program.path, line)
+}
+
+/// The command line of this process.
+fn own_line() -> &'static [u16] {
+    // SAFETY: the call has no conditions.
+    let line = unsafe { GetCommandLineW() };
+    // SAFETY: the line ends in NUL, and all before it can be read.
+    let length = (0..).take_while(|n| unsafe { *line.add(*n) } != 0).count();
+    // SAFETY: as many characters as were just counted. They stay as they are as long as the process runs.
+    unsafe { slice::from_raw_parts(line, length) }
 }
 
 fn failure(program: &Program, e: &io::Error) -> Failure {
