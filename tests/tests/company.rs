@@ -22,6 +22,7 @@ portshim_tests::each_keeper!(
     fork_in_a_threaded_program,
     jemalloc,
     library_constructors,
+    numbers_given_to_other_sockets,
     plugins,
     running_out_in_processes,
     running_out_in_threads,
@@ -146,6 +147,10 @@ fn plugins(ports: &Ports) {
 
 fn tiny_stacks(ports: &Ports) {
     assert_eq!(Company::new().run(ports, "tiny_stack", &[], &[]).len(), 4);
+}
+
+fn numbers_given_to_other_sockets(ports: &Ports) {
+    assert_eq!(Company::new().run(ports, "renumbered", &[], &[]).len(), 5 + 2 + 1);
 }
 
 fn churn(ports: &Ports) {
