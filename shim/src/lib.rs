@@ -12,6 +12,8 @@ mod address;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod api;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
+mod claim;
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod held;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod linux;

@@ -6,7 +6,6 @@
 
 mod address;
 mod attempt;
-mod claim;
 pub(crate) mod diag;
 mod drive;
 mod environment;

@@ -16,7 +16,7 @@ mod known;
 mod library;
 pub(crate) mod liveness;
 mod memory;
-mod options;
+mod probe;
 pub(crate) mod session;
 mod socket;
 pub(crate) mod sys;

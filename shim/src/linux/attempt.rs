@@ -1,13 +1,13 @@
 //! One attempt to serve a wish: carries a plan's steps out on the program's socket.
 
 use super::address::Address;
-use super::claim::Claim;
 use super::diag::Diag;
 use super::drive::{Waits, Wish};
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
 use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
 use super::{errno, held, hooks, host, sys};
+use crate::claim::Claim;
 use core::sync::atomic::Ordering::Relaxed;
 use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted};
 

@@ -1,28 +1,51 @@
 //! One attempt to serve a wish: carries a plan's steps out on the program's socket.
 
 use super::drive::Wish;
-use super::options::Lifted;
+use super::probe::Probe;
 use super::{errno, sys};
-use portshim_policy::{Call, Mechanism, Outcome, PortRange, Try};
+use crate::claim::Claim;
+use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, ScopeSet, Try};
 use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVAL};
 
 /// The steps of a plan, on one socket.
 pub(crate) struct Attempt<'a> {
     wish: &'a Wish<'a>,
-    /// The option that a bind by number must not have, from the first such bind on.
-    lifted: Option<Lifted>,
+    /// Where the port has to be free.
+    scopes: ScopeSet,
+    /// The sockets that ask for free ports, one for each family, while they have found none.
+    probes: [Option<Probe>; 2],
+    /// How many times more this request will wait for another thread's claim.
+    patience: u32,
     /// The port that the socket has got.
     port: Option<u16>,
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) fn new(wish: &'a Wish<'a>) -> Self {
-        Self { wish, lifted: None, port: None }
+    pub(crate) fn new(wish: &'a Wish<'a>, scopes: ScopeSet) -> Self {
+        Self { wish, scopes, probes: [None, None], patience: 10_000, port: None }
     }
 
     /// The port that the socket has got.
     pub(crate) fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// Whether nobody has `port`, as far as it can be asked.
+    fn is_free(&mut self, port: u16) -> bool {
+        let scopes = self.scopes;
+        scopes.iter().zip(0..).all(|(scope, n)| self.is_free_in(scope, n, port))
+    }
+
+    fn is_free_in(&mut self, scope: Scope, n: usize, port: u16) -> bool {
+        let Some(slot) = self.probes.get_mut(n) else { return true };
+        let Some(probe) = slot.take().or_else(|| Probe::of(scope).ok()) else { return true };
+        match probe.take(port) {
+            Err(WSAEADDRINUSE | WSAEACCES) => {
+                *slot = Some(probe);
+                false
+            }
+            _ => true, // dropped, it lets go of the port
+        }
     }
 }
 
@@ -39,27 +62,25 @@ impl Mechanism for Attempt<'_> {
 
     fn pin(&mut self, port: u16) -> Try<i32> {
         let wish = self.wish;
-        let candidate = wish.local.with_port(port);
-        if self.lifted.is_none() {
-            self.lifted = Some(Lifted::on(wish.socket.handle));
+        // From asking to binding, nobody else of the session may be about to take the same port.
+        let slot = wish.session.region.header.claim(port);
+        let Some(claim) = Claim::on(slot, &mut self.patience) else { return Try::Again(Outcome::Taken) };
+        if !self.is_free(port) {
+            return Try::Again(Outcome::Taken);
         }
+        let candidate = wish.local.with_port(port);
         errno::set(wish.before);
-        match sys::bind(wish.socket.handle, candidate.storage(), candidate.len()) {
+        let bound = sys::bind(wish.socket.handle, candidate.storage(), candidate.len());
+        drop(claim);
+        match bound {
             Ok(()) => {
                 self.port = Some(port);
-                if wish.call == Call::Bind {
-                    return Try::Done(0);
-                }
-                self.lifted = None; // the program's own call may take long
-                Try::Done((wish.own)())
+                if wish.call == Call::Bind { Try::Done(0) } else { Try::Done((wish.own)()) }
             }
             // WSAEACCES: the port is excluded, or another socket has it for itself alone.
             Err(WSAEADDRINUSE | WSAEACCES) => Try::Again(Outcome::Taken),
             // Another thread has been faster.
-            Err(WSAEINVAL) if wish.socket.has_port() => {
-                self.lifted = None;
-                Try::Done((wish.own)())
-            }
+            Err(WSAEINVAL) if wish.socket.has_port() => Try::Done((wish.own)()),
             Err(error) => Try::Done(errno::fail(error)),
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> i32 {
         peer: wish.peer.map_or(0, |peer| session.hash(&wish.local, &peer)),
     };
     let scopes = scopes_of(scope, dual);
-    let mut attempt = Attempt::new(wish);
+    let mut attempt = Attempt::new(wish, scopes);
     let ledger = session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes);
     // Winsock cannot be made to choose inside a range.
     let answer = match planned(session, &mut attempt, request, ledger, None, |_| request) {

@@ -49,7 +49,7 @@ pub(crate) fn may_be_alive(owner: &Owner) -> bool {
 }
 
 /// `None` where there is no such process, else when it was created, where that is told.
-fn lives(process: u32) -> Option<Option<u64>> {
+pub(crate) fn lives(process: u32) -> Option<Option<u64>> {
     let rights = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE;
     let before = errno::get();
     // SAFETY: no conditions; the handle is closed with `Handle`.

@@ -1,9 +1,12 @@
 //! Winsock and the kernel, asked directly and never by way of a hook.
 
 use super::address::Storage;
-use super::{errno, hooks};
+use super::{errno, hooks, liveness};
+use core::ffi::c_int;
 use core::mem::size_of;
-use windows_sys::Win32::Networking::WinSock::{SOCKET, getsockname, getsockopt, setsockopt};
+use windows_sys::Win32::Networking::WinSock::{
+    INVALID_SOCKET, SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, getsockname, getsockopt, setsockopt,
+};
 use windows_sys::Win32::System::SystemInformation::{GetSystemTimePreciseAsFileTime, GetTickCount64};
 use windows_sys::Win32::System::Threading::{GetCurrentProcessId, GetCurrentThreadId, Sleep, SwitchToThread};
 
@@ -44,6 +47,25 @@ pub(crate) fn local(socket: SOCKET, address: &mut Storage) -> Result<usize> {
 pub(crate) fn bind(socket: SOCKET, address: &Storage, len: usize) -> Result<()> {
     // SAFETY: `address` is readable for `len` bytes.
     checked(unsafe { hooks::bind::next(socket, core::ptr::from_ref(address).cast(), len as i32) })
+}
+
+/// A new socket, which no child inherits.
+pub(crate) fn socket(family: c_int, kind: i32, protocol: i32) -> Result<SOCKET> {
+    // SAFETY: no memory is passed.
+    let socket =
+        unsafe { hooks::WSASocketW::next(family, kind, protocol, core::ptr::null(), 0, WSA_FLAG_NO_HANDLE_INHERIT) };
+    if socket == INVALID_SOCKET { Err(errno::get()) } else { Ok(socket) }
+}
+
+/// Closes a socket of ours, past the hook.
+pub(crate) fn close(socket: SOCKET) {
+    // SAFETY: no memory is passed.
+    unsafe { hooks::closesocket::next(socket) };
+}
+
+/// Whether there is such a process.
+pub(crate) fn is_alive(process: u32) -> bool {
+    liveness::lives(process).is_some()
 }
 
 /// This process's number.

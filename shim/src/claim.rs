@@ -1,6 +1,6 @@
-//! Claims: one thread at a time, session-wide, gambles on a port that others use as well.
+//! Claims: one thread at a time, session-wide, gambles on a port that others may use as well.
 
-use super::sys;
+use crate::system::sys;
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// A port that this thread alone, in the whole session, may be gambling on.
