@@ -37,9 +37,10 @@ impl Session {
     pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
         let random = random::words::<2>()?;
         outlast_own();
-        let mut region = Region::without_ports(&policy.rules);
+        // Not given back: this process is about to become another.
+        let region = Box::leak(Region::without_ports(&policy.rules));
         region.set_legal(policy.legal);
-        hint.lay(&region);
+        hint.lay(region);
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
         region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
