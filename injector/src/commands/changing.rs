@@ -148,7 +148,8 @@ pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -
     let here = session.processes.is_empty().then(std::process::id);
     let sockets = platform::sockets(processes.chain(here)).map_err(|_| Untold)?;
     let inside = |socket: &Socket| range.contains(socket.port) && socket.scopes.intersects(scopes);
-    Ok(sockets.into_iter().filter(inside).min_by_key(|socket| (socket.port, socket.waits)))
+    let listed = sockets.into_iter().filter(inside).min_by_key(|socket| (socket.port, socket.waits));
+    Ok(listed.or_else(|| platform::unlisted(range, scopes)))
 }
 
 /// What the user is told of a refusal.

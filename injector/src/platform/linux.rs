@@ -53,3 +53,8 @@ pub(crate) fn host_under(_: &portshim_policy::Preset) -> portshim_policy::text::
 pub(crate) fn foreign_settings() -> Option<Result<String, crate::failure::Failure>> {
     None
 }
+
+/// The first of these ports that is in use although no table lists a socket that has it: there is none.
+pub(crate) fn unlisted(_: portshim_policy::PortRange, _: portshim_policy::ScopeSet) -> Option<Socket> {
+    None
+}
