@@ -3,4 +3,6 @@
 pub(super) mod batch;
 pub(super) mod command_line;
 pub(super) mod listing;
+pub(super) mod name;
+pub(super) mod path;
 pub(super) mod pe;

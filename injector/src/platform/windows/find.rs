@@ -1,8 +1,9 @@
 //! Finds the file that a command names, as the command interpreter does.
 
+use super::super::windows_formats::path::{candidates, extensions};
 use super::native::wide;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use windows_sys::Win32::System::Environment::NeedCurrentDirectoryForExePathW;
@@ -16,9 +17,6 @@ pub(crate) enum Find {
     Denied(PathBuf, String),
 }
 
-/// What a name may be continued with where `PATHEXT` is not set.
-const DEFAULT_EXTENSIONS: &str = ".COM;.EXE;.BAT;.CMD";
-
 /// Where Windows keeps its own programs.
 pub(super) fn system_folder() -> PathBuf {
     env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join("System32")
@@ -30,9 +28,7 @@ pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     if name.is_empty() {
         return Err(Find::NotFound);
     }
-    let extensions = env::var_os("PATHEXT").filter(|list| !list.is_empty()).unwrap_or(DEFAULT_EXTENSIONS.into());
-    let extensions = extensions.to_string_lossy();
-    let extensions: Vec<_> = extensions.split(';').filter(|extension| extension.starts_with('.')).collect();
+    let extensions = extensions(env::var_os("PATHEXT").as_deref());
     let has_folder = name.as_encoded_bytes().iter().any(|byte| b"\\/:".contains(byte));
     if has_folder {
         let path = PathBuf::from(name);
@@ -52,17 +48,6 @@ pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     let files = folders.iter().filter(|folder| !folder.as_os_str().is_empty());
     first(files.flat_map(|folder| candidates(&folder.join(name), &extensions).collect::<Vec<_>>()))
         .ok_or(Find::NotFound)
-}
-
-/// The files that a path may stand for, in the order in which they are looked for.
-fn candidates<'a>(path: &'a Path, extensions: &'a [&'a str]) -> impl Iterator<Item = PathBuf> + 'a {
-    let itself = path.extension().map(|_| path.to_owned());
-    let continued = extensions.iter().map(move |extension| {
-        let mut name = OsString::from(path);
-        name.push(extension);
-        PathBuf::from(name)
-    });
-    itself.into_iter().chain(continued)
 }
 
 fn first(files: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
 
+use super::super::windows_formats::name::Name;
 use super::life::now;
 use super::native::{handle, wide};
 use super::private;
@@ -7,18 +8,16 @@ use super::security::Security;
 use super::sessions::members;
 use crate::hint::Hint;
 use crate::wording::plain;
+use portshim_policy::Region;
 use portshim_policy::text::Resolved;
-use portshim_policy::{Owner, Region};
 use std::env;
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::ptr;
-use std::str::FromStr;
 use std::sync::atomic::Ordering::Relaxed;
 use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
@@ -26,8 +25,6 @@ use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
 
-/// The names of sessions begin so.
-const PREFIX: &str = "portshim-session-";
 /// The folder of the markers.
 pub(super) const FOLDER: &str = "sessions";
 
@@ -88,42 +85,6 @@ pub(super) fn end(marker: &Path) {
     let name = marker.file_name().and_then(OsStr::to_str).unwrap_or_default();
     if !open(name).is_ok_and(|region| members(region).iter().any(|member| member.process != process::id())) {
         let _ = fs::remove_file(marker);
-    }
-}
-
-/// What a session is called: whose it is, since when, and what nobody guesses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Name {
-    /// The process that made it.
-    pub(super) maker: u32,
-    /// When that was, as processes' beginnings are told.
-    pub(super) created: u64,
-    random: u64,
-}
-
-impl Name {
-    /// The process that made it, as far as it still is that process.
-    pub(super) fn maker(&self) -> Owner {
-        Owner { process: self.maker, namespace: 0, since: self.created }
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { maker, created, random } = self;
-        write!(f, "{PREFIX}{maker}-{created:x}-{random:016x}")
-    }
-}
-
-impl FromStr for Name {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut parts = text.strip_prefix(PREFIX).ok_or(())?.split('-');
-        let mut part = || parts.next().ok_or(());
-        let number = |text| u64::from_str_radix(text, 16).map_err(drop);
-        let name = Self { maker: part()?.parse().map_err(drop)?, created: number(part()?)?, random: number(part()?)? };
-        if parts.next().is_none() { Ok(name) } else { Err(()) }
     }
 }
 

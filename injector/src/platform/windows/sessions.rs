@@ -1,9 +1,10 @@
 //! The sessions that live: which processes belong to them, and what is in their regions.
 
+use super::super::windows_formats::name::Name;
 use super::life::{is_alive, now, started};
 use super::private;
 use super::process::Process;
-use super::session::{FOLDER, Name, OpenError, markers, open, snapshot};
+use super::session::{FOLDER, OpenError, markers, open, snapshot};
 use crate::wording::plain;
 use portshim_policy::{Owner, PortRange, Region, ScopeSet};
 use std::collections::BTreeMap;
