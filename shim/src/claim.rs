@@ -1,6 +1,6 @@
 //! Claims: one thread at a time, session-wide, gambles on a port that others may use as well.
 
-use crate::system::sys;
+use crate::system::{sys, this_process};
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// A port that this thread alone, in the whole session, may be gambling on.
@@ -12,7 +12,7 @@ pub(crate) struct Claim<'a> {
 impl<'a> Claim<'a> {
     /// `None` where another thread holds on to it for longer than `patience` lasts.
     pub(crate) fn on(slot: &'a AtomicU32, patience: &mut u32) -> Option<Self> {
-        let owner = sys::process();
+        let owner = this_process();
         loop {
             match slot.compare_exchange(0, owner, Acquire, Relaxed) {
                 Ok(_) => return Some(Self { slot, owner }),
