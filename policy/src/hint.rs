@@ -31,7 +31,8 @@ impl Hint {
     }
 
     /// Whether `port` is believed taken.
-    pub(crate) fn contains(&self, port: u16) -> bool {
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
         let (word, bit) = self.place(port);
         word.load(Relaxed) & bit != 0
     }

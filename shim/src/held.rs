@@ -2,7 +2,7 @@
 //! when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
-use crate::system::{Descriptor, index_of, liveness, sys, this_process};
+use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{Hint, Process, Scope, ScopeSet};
 
@@ -130,7 +130,7 @@ pub(crate) fn give_back(cell: &AtomicU64) {
     if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;
     }
-    if hold.port != 0 {
+    if hold.port != 0 && !lingers(hold.scope) {
         hold.hints(session).for_each(|hint| hint.unmark(hold.port));
     }
     // SAFETY: as in `place`.

@@ -38,6 +38,11 @@ pub(crate) const fn index_of(fd: Descriptor) -> usize {
     fd as usize
 }
 
+/// Whether a port that has been given back may still be another's: here, to ask the kernel tells.
+pub(crate) const fn lingers(_scope: portshim_policy::Scope) -> bool {
+    false
+}
+
 /// Does it without a signal handler between: one that jumps out of it would leave it undone for good.
 pub(crate) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
     let signals = sys::hold_signals();

@@ -6,6 +6,7 @@
 
 mod address;
 mod attempt;
+mod connections;
 mod drive;
 mod environment;
 pub(crate) mod errno;
@@ -26,6 +27,7 @@ pub(crate) use session::start;
 pub(crate) use sys::process as this_process;
 
 use core::ffi::c_void;
+use portshim_policy::{Scope, Transport};
 use windows_sys::Win32::Foundation::{HMODULE, TRUE};
 use windows_sys::Win32::System::LibraryLoader::DisableThreadLibraryCalls;
 use windows_sys::Win32::System::SystemServices::DLL_PROCESS_ATTACH;
@@ -37,6 +39,11 @@ pub(crate) type Descriptor = windows_sys::Win32::Networking::WinSock::SOCKET;
 /// Handles are multiples of four.
 pub(crate) const fn index_of(socket: Descriptor) -> usize {
     socket / 4
+}
+
+/// Whether a port of `scope` that has been given back may still be another's: a TCP connection stays in TIME_WAIT.
+pub(crate) fn lingers(scope: Scope) -> bool {
+    scope.transport() == Transport::Tcp
 }
 
 /// Does it: nothing interrupts a thread here to run something else on it.

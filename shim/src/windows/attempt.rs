@@ -2,9 +2,9 @@
 
 use super::drive::Wish;
 use super::probe::Probe;
-use super::{errno, sys};
+use super::{connections, errno, sys};
 use crate::claim::Claim;
-use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, ScopeSet, Try};
+use portshim_policy::{Call, Mechanism, Outcome, PortRange, PortSet, Scope, ScopeSet, Transport, Try};
 use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVAL};
 
 /// The steps of a plan, on one socket.
@@ -14,6 +14,8 @@ pub(crate) struct Attempt<'a> {
     scopes: ScopeSet,
     /// The sockets that ask for free ports, one for each family, while they have found none.
     probes: [Option<Probe>; 2],
+    /// The ports of connections, looked up for the first port that may have one.
+    connected: Option<PortSet>,
     /// How many times more this request will wait for another thread's claim.
     patience: u32,
     /// The port that the socket has got.
@@ -22,7 +24,7 @@ pub(crate) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(wish: &'a Wish<'a>, scopes: ScopeSet) -> Self {
-        Self { wish, scopes, probes: [None, None], patience: 10_000, port: None }
+        Self { wish, scopes, probes: [None, None], connected: None, patience: 10_000, port: None }
     }
 
     /// The port that the socket has got.
@@ -33,7 +35,28 @@ impl<'a> Attempt<'a> {
     /// Whether nobody has `port`, as far as it can be asked.
     fn is_free(&mut self, port: u16) -> bool {
         let scopes = self.scopes;
-        scopes.iter().zip(0..).all(|(scope, n)| self.is_free_in(scope, n, port))
+        !self.is_connected(port) && scopes.iter().zip(0..).all(|(scope, n)| self.is_free_in(scope, n, port))
+    }
+
+    /// Whether a connection has `port`, be it in TIME_WAIT. That is asked of ports that the session has used: of others the
+    /// hint does not speak.
+    fn is_connected(&mut self, port: u16) -> bool {
+        let (session, scopes) = (self.wish.session, self.scopes);
+        let hints = || scopes.iter().map(|scope| session.hint(scope));
+        let is_used = hints().any(|hint| hint.is_none_or(|hint| hint.contains(port)));
+        if self.wish.socket.transport == Transport::Udp || !is_used {
+            return false;
+        }
+        let connected = self.connected.get_or_insert_with(|| {
+            let connected = connections::ports(scopes);
+            // What nobody has is believed free again.
+            for hint in hints().flatten() {
+                let is_over = |port: &u16| hint.contains(*port) && !connected.contains(*port);
+                (1..=u16::MAX).filter(is_over).for_each(|port| hint.unmark(port));
+            }
+            connected
+        });
+        connected.contains(port)
     }
 
     fn is_free_in(&mut self, scope: Scope, n: usize, port: u16) -> bool {
