@@ -14,7 +14,10 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
 use std::{io, process, slice};
-use windows_sys::Win32::Foundation::{ERROR_ELEVATION_REQUIRED, WAIT_OBJECT_0, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{
+    ERROR_BAD_EXE_FORMAT, ERROR_ELEVATION_REQUIRED, ERROR_EXE_MACHINE_TYPE_MISMATCH, STILL_ACTIVE, WAIT_OBJECT_0,
+    WAIT_TIMEOUT,
+};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Environment::GetCommandLineW;
 use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, WaitForSingleObject};
@@ -66,10 +69,17 @@ pub(crate) fn watch_program(
     let shim = reached.then(|| Shim::load(&environment.library)).transpose();
     let shim = shim.map_err(|e| wording::unloadable(&environment.library, &e))?;
     environment.assume();
+    if let Some(marker) = &environment.session {
+        session::tell(marker, &program.typed, arguments);
+    }
     leave_interrupts();
     let suspended = begin(program, arguments).map_err(|e| failure(program, &e))?;
-    if let Some(shim) = shim {
-        shim.enter(&suspended).map_err(|e| wording::not_entered(&program.path, &e))?;
+    if let Some(Err(e)) = shim.map(|shim| shim.enter(&suspended)) {
+        // Of a program that lacks a library of its own, nothing is left by now: that is its end, as without us.
+        return match exit_code(suspended.process()) {
+            Ok(code) if code != STILL_ACTIVE.cast_unsigned() => Ok(Ended(code)),
+            _ => Err(wording::not_entered(&program.path, &e)),
+        };
     }
     let running = suspended.resume().map_err(|e| failure(program, &e))?;
     let pause = if meanwhile.is_some() { INTERVAL } else { INFINITE };
@@ -132,6 +142,9 @@ fn own_line() -> &'static [u16] {
 fn failure(program: &Program, e: &io::Error) -> Failure {
     let path: &Path = &program.path;
     match e.raw_os_error().map(i32::cast_unsigned) {
+        Some(ERROR_BAD_EXE_FORMAT | ERROR_EXE_MACHINE_TYPE_MISMATCH) => {
+            wording::cannot_execute(path, "it is damaged, or not made for this Windows")
+        }
         Some(ERROR_ELEVATION_REQUIRED) => wording::needs_elevation(path),
         _ if e.kind() == io::ErrorKind::NotFound && !path.exists() => wording::not_found(&program.typed),
         _ => wording::cannot_execute(path, &wording::plain(e)),

@@ -10,10 +10,10 @@ use crate::hint::Hint;
 use crate::wording::plain;
 use portshim_policy::Region;
 use portshim_policy::text::Resolved;
-use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::iter;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -61,8 +61,8 @@ impl Session {
                     continue;
                 }
             };
-            match mark(&path) {
-                Ok(()) => return Ok(Self { path, region: mapping.1, _mapping: mapping.0 }),
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => return Ok(Self { path, region: mapping.1, _mapping: mapping.0 }),
                 Err(e) => reasons.push(format!("{}: {}", path.display(), plain(&e))),
             }
         }
@@ -88,11 +88,12 @@ pub(super) fn end(marker: &Path) {
     }
 }
 
-/// Lays down a marker, which tells for what the session was made.
-fn mark(path: &Path) -> io::Result<()> {
-    let words: Vec<_> = env::args_os().skip_while(|word| word != "--").skip(1).collect();
+/// Writes down in a session's marker for which command the session was made.
+pub(super) fn tell(marker: &Path, program: &OsStr, arguments: &[OsString]) {
+    let words: Vec<_> = iter::once(program).chain(arguments.iter().map(OsString::as_os_str)).collect();
     let command = words.join(OsStr::new(" "));
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(command.to_string_lossy().as_bytes())
+    // It serves those who list sessions, and nobody else.
+    let _ = fs::write(marker, command.to_string_lossy().as_bytes());
 }
 
 /// What is in a region now.
