@@ -93,11 +93,38 @@ fn link_statically() {
         std::fs::write(&script, format!("GROUP ( {} )\n", paths.join(" ")))
             .unwrap_or_else(|e| panic!("{}: {e}", script.display()));
     }
-    // Fewer segments, and none to be sealed once it is relocated: nothing is.
-    for argument in ["-static", "-no-pie", "-Wl,-z,norelro", "-Wl,--no-rosegment"] {
-        println!("cargo::rustc-link-arg-bins={argument}");
+    let search = format!("-L{}", folder.display());
+    let plain = ["-static", "-no-pie", &search];
+    // What a start runs side by side, for each piece of 64 KiB that is touched takes a page fault; fewer segments; none
+    // to be sealed once it is relocated, for nothing is. Not every linker knows of all that.
+    let order = Path::new(env!("CARGO_MANIFEST_DIR")).join("start.ld");
+    println!("cargo::rerun-if-changed={}", order.display());
+    let order = format!("-Wl,-T,{}", order.display());
+    let lean = ["-Wl,-z,norelro", "-Wl,--no-rosegment", &order];
+    let all = [&plain[..], &lean].concat();
+    match [&all[..], &plain].into_iter().find(|arguments| can_be_linked(arguments)) {
+        Some(arguments) => arguments.iter().for_each(|argument| println!("cargo::rustc-link-arg-bins={argument}")),
+        None => {
+            println!("cargo::warning=this linker makes no static programs: portshim will take longer to start");
+            link_unwinder();
+        }
     }
-    println!("cargo::rustc-link-arg-bins=-L{}", folder.display());
+}
+
+/// Whether a program can be linked with these arguments, and runs, where programs for the target do.
+fn can_be_linked(arguments: &[&str]) -> bool {
+    let setting = |name: &str| env::var(name).unwrap_or_default();
+    let out = PathBuf::from(setting("OUT_DIR"));
+    let (source, program) = (out.join("trial.rs"), out.join("trial"));
+    std::fs::write(&source, "fn main() {}").unwrap_or_else(|e| panic!("{}: {e}", source.display()));
+    let mut rustc = Command::new(setting("RUSTC"));
+    rustc.args(["--target", &setting("TARGET"), "-o"]).arg(&program).arg(&source);
+    rustc.args(env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}")));
+    rustc.args(setting("CARGO_ENCODED_RUSTFLAGS").split('\x1f').filter(|flag| !flag.is_empty()));
+    rustc.args(arguments.iter().map(|argument| format!("-Clink-arg={argument}")));
+    let linked = rustc.output().is_ok_and(|output| output.status.success());
+    linked
+        && (setting("HOST") != setting("TARGET") || Command::new(program).status().is_ok_and(|status| status.success()))
 }
 
 /// Links at least the unwinder statically: to load a library for it alone takes a while.
