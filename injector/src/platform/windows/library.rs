@@ -77,5 +77,8 @@ fn write(folder: &Path, path: &Path) -> io::Result<()> {
     file.write_all(EMBEDDED)?;
     // A crash after the renaming must not leave the name with other content.
     file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|e| e.error)
+    // Closed before it has its name: a file that is open for writing cannot be loaded.
+    let file = file.into_temp_path();
+    let named = if path.exists() { file.persist(path) } else { file.persist_noclobber(path) };
+    named.map_err(|e| e.error)
 }
