@@ -8,7 +8,7 @@ TO = $(DESTDIR)$(PREFIX)
 COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build windows run test fuzz bench bench-quick check fmt clippy clippy-windows deny doc install
+.PHONY: help build windows run test test-windows fuzz bench bench-quick check fmt clippy clippy-windows deny doc install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +23,14 @@ windows: ## target/windows/portshim.exe, which is all that a Windows user needs,
 run: build ## watch a real server and its clients take their ports from a policy
 	@PORTSHIM=$(PORTSHIM) examples/demo
 
-test: build ## install what the tests need, then run them all
+test: build windows ## install what the tests need, then run them all
 	@tests/setup
+	@tests/windows/setup
 	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tests/run
+
+test-windows: build windows ## only what runs Windows programs, under Wine
+	@tests/windows/setup
+	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) $(CARGO) test --locked --package portshim-tests --test windows
 
 fuzz: ## every parser under inputs that nobody would write, ROUNDS=10 times as long as the tests
 	@ROUNDS=$(ROUNDS) policy/tests/fuzz/run

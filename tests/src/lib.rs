@@ -5,6 +5,8 @@ pub mod oracle;
 #[cfg(target_os = "linux")]
 pub mod probe;
 pub mod programs;
+#[cfg(target_os = "linux")]
+pub mod wine;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

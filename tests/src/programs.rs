@@ -237,13 +237,14 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Answers every HTTP request with `ok`.
+    /// Answers every HTTP request with `ok`. Port 0 is any.
     ///
     /// # Panics
     /// Where `port` cannot be had.
     #[must_use]
     pub fn http(port: u16) -> Self {
         let listener = TcpListener::bind(("::", port)).expect("a private network has all ports free");
+        let port = listener.local_addr().expect("it is bound").port();
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let record = Arc::clone(&seen);
         thread::spawn(move || {
@@ -266,13 +267,14 @@ impl Peer {
         Self { port, seen }
     }
 
-    /// Sends every UDP datagram back.
+    /// Sends every UDP datagram back. Port 0 is any.
     ///
     /// # Panics
     /// Where `port` cannot be had.
     #[must_use]
     pub fn echo(port: u16) -> Self {
         let socket = UdpSocket::bind(("::", port)).expect("a private network has all ports free");
+        let port = socket.local_addr().expect("it is bound").port();
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let record = Arc::clone(&seen);
         thread::spawn(move || {

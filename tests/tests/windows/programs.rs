@@ -1,0 +1,139 @@
+//! Real Windows programs, as their makers publish them, take every port they did not choose from the policy.
+
+use super::ports::tcp_answer;
+use portshim_tests::programs::{Peer, must, scratch, source};
+use portshim_tests::said;
+use portshim_tests::wine::{Talk, output, portshim, program, range, spec, theirs};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// `portshim.exe run OPTIONS -- PROGRAM`, where the program is one of those that were fetched.
+fn run(range: (u16, u16), name: &str) -> Command {
+    let mut command = portshim(["run", "--preset", "windows-2003-sp1", "--range", &spec(range), "--"]);
+    command.arg(theirs(&program(name)));
+    command
+}
+
+#[track_caller]
+fn judge(who: &str, seen: &BTreeSet<u16>, range: (u16, u16)) {
+    assert!(!seen.is_empty(), "{who}: no port was seen, so nothing was tested");
+    assert!(seen.iter().all(|port| (range.0..=range.1).contains(port)), "{who}: {seen:?} should be inside {range:?}");
+}
+
+fn page(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|e| panic!("port {port}: {e}"));
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+/// A Go program, which binds and connects by Winsock's extensions, and serves on a port of any number.
+pub(crate) fn esbuild() {
+    let (range, folder) = (range(5), scratch("wine-esbuild"));
+    std::fs::write(folder.join("page.html"), "the page").expect("a file can be written");
+    let mut joined = Command::new("sh");
+    // It says where it serves on standard error.
+    let serving = run(range, "esbuild.exe");
+    joined.args(["-c", r#"exec "$@" 2>&1"#, "sh"]).arg(serving.get_program()).args(serving.get_args());
+    joined.args(["--serve=127.0.0.1:0", "--servedir=."]).current_dir(&folder);
+    let mut server = Talk::with(joined);
+    let port = loop {
+        if let Some((_, rest)) = server.line().split_once("127.0.0.1:") {
+            break rest.trim_end_matches('/').parse().expect("a port");
+        }
+    };
+    judge("esbuild", &BTreeSet::from([port]), range);
+    let page = page(port, "/page.html");
+    assert!(page.ends_with("the page"), "{page}");
+    assert_eq!(server.end().0, Some(0), "it ends with its input");
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
+}
+
+/// Node's servers, clients, datagrams, and a child process.
+pub(crate) fn node() {
+    for preset in ["windows-xp", "windows-2003-sp1", "windows-vista"] {
+        node_under(preset);
+    }
+}
+
+fn node_under(preset: &str) {
+    let (http, udp, range, folder) = (Peer::http(0), Peer::echo(0), range(255), scratch("wine-node"));
+    let (file, log) = (folder.join("ports"), folder.join("log"));
+    std::fs::write(&file, "").expect("a file can be written");
+    let mut command = portshim(["run", "--preset", preset, "--range", &spec(range), "--"]);
+    command.arg(theirs(&program("node.exe"))).arg(theirs(&source("windows/node.js"))).arg(theirs(&file));
+    command.args([http.port.to_string(), udp.port.to_string()]);
+    let log_file = || std::fs::File::create(&log).expect("a file can be made");
+    command.stdout(Stdio::from(log_file())).stderr(Stdio::from(log_file()));
+    let mut child = command.spawn().expect("it starts");
+    let answer = page(told(&mut child, &file, "http"), "/");
+    assert!(answer.contains("served"), "{answer}");
+    assert_eq!(net_answer(told(&mut child, &file, "net")), "served");
+    let status = child.wait().expect("it can be waited for");
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    let log = std::fs::read_to_string(&log).expect("it is there");
+    assert!(status.success() && text.ends_with("done\n"), "{status}: {text}{log}");
+    assert!(text.contains("child 0\n"), "{text}");
+    let numbers = |what: &str| -> Vec<u16> {
+        text.lines().filter_map(|line| line.strip_prefix(what)?.trim().parse().ok()).collect()
+    };
+    let told: BTreeSet<u16> = numbers("port").into_iter().collect();
+    let seen: BTreeSet<u16> = http.visitors().union(&udp.visitors()).copied().collect();
+    assert_eq!(told, seen, "{preset}: what it sees itself, and what its peers see");
+    assert_eq!(numbers("port").len(), 12, "{preset}: six for it and six for its child: {text}");
+    judge(preset, &told, range);
+    judge(preset, &numbers("http").into_iter().chain(numbers("net")).collect(), range);
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
+}
+
+/// The port that it has written behind this word, once it has.
+fn told(child: &mut Child, file: &Path, what: &str) -> u16 {
+    loop {
+        // Asked first, for what it wrote before it ended counts.
+        let ended = child.try_wait().expect("it can be waited for");
+        let text = std::fs::read_to_string(file).expect("it is there");
+        // Lines that have their end.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        if let Some(port) = whole.lines().find_map(|line| line.strip_prefix(what)?.trim().parse().ok()) {
+            return port;
+        }
+        assert!(ended.is_none(), "it ended and did not tell its port of {what}: {ended:?}: {text}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn net_answer(port: u16) -> String {
+    tcp_answer("127.0.0.1", port)
+}
+
+/// A Rust program, built with Microsoft's tools, which connects out.
+pub(crate) fn uv() {
+    let (http, range, folder) = (Peer::http(0), range(20), scratch("wine-uv"));
+    let (package, inside) = ("thing-1.0-py3-none-any.whl", folder.join("thing-1.0.dist-info"));
+    std::fs::create_dir(&inside).expect("a folder can be made");
+    std::fs::write(inside.join("METADATA"), "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
+        .expect("a file can be written");
+    must(Command::new("python3").args(["-m", "zipfile", "-c", package, "thing-1.0.dist-info/"]).current_dir(&folder));
+    let mut command = run(range, "uv.exe");
+    command.args([
+        "publish",
+        "--no-config",
+        "--no-cache",
+        "--trusted-publishing",
+        "never",
+        "--username",
+        "a",
+        "--password",
+        "b",
+    ]);
+    command.args(["--publish-url", &format!("http://127.0.0.1:{}/", http.port), package]).current_dir(&folder);
+    let output = output(&mut command);
+    judge(&format!("uv: {}", said(&output)), &http.visitors(), range);
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
+}

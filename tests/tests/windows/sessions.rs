@@ -1,0 +1,176 @@
+//! Live sessions: seen, changed and told of from a second portshim.exe, and from inside a program.
+
+use portshim_tests::wine::{Said, Talk, output, portshim, probe, probed, range, spec};
+use std::collections::BTreeSet;
+
+/// A program of one session, which goes on when a line is said to it, and the session's name.
+struct Running {
+    program: Talk,
+    session: String,
+}
+
+impl Running {
+    fn start(options: &[&str], verbs: &[&str]) -> Self {
+        let verbs = [&["env=PORTSHIM_SESSION"], verbs].concat();
+        let mut program = Talk::with(probe(options, &verbs));
+        let session = program.line();
+        let session = session.strip_prefix("env ").expect("it tells its session").to_owned();
+        assert!(session.starts_with("portshim-session-"), "{session}");
+        Self { program, session }
+    }
+
+    /// Another portshim.exe with this command, for this session.
+    fn portshim(&self, args: &[&str]) -> std::process::Command {
+        let (command, rest) = args.split_first().expect("a command");
+        let mut all = portshim([command, "--session", &self.session]);
+        all.args(rest);
+        all
+    }
+
+    #[track_caller]
+    fn told(&self, args: &[&str]) -> String {
+        Said::of(&mut self.portshim(args)).0.join("\n")
+    }
+}
+
+/// A session is listed while its programs run, with them, and is gone after.
+pub(crate) fn listed() {
+    let range = spec(range(2));
+    let mut running = Running::start(&["--range", &range], &["udp4", "bind=127.0.0.1,0", "wait"]);
+    let port = running.program.port();
+    let listed = Said::of(&mut portshim(["ps"])).0.join("\n");
+    assert!(listed.contains("probe.exe"), "{listed}");
+    let status = running.told(&["status"]);
+    assert!(status.contains(&range), "{status}");
+    let json = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
+    assert!(json.to_string().contains("probe.exe"), "{json}");
+    let _ = port;
+    assert_eq!(running.program.end().0, Some(0));
+    let listed = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
+    assert!(!listed.contains(&running.session), "{listed}");
+}
+
+/// Reserved and blocked from outside while a program runs: from its next call on, and no longer than until it is lifted.
+pub(crate) fn changed_from_outside() {
+    let range = range(3);
+    let bind = format!("bind=127.0.0.1,{}", range.1);
+    let (fill, names) = ("fill=1,udp4,bind,127.0.0.1,0", ["tcp4", &bind, "close"]);
+    let verbs = [&["wait", fill, fill, "wait"], &names[..], &["wait"], &names[..], &["wait"], &names[..]].concat();
+    let options = ["--range", &spec(range), "--select", "sequential"];
+    let mut running = Running::start(&options, &verbs);
+    running.told(&["reserve", &range.0.to_string()]);
+    running.program.say("");
+    running.program.line();
+    assert_eq!((running.program.port(), running.program.port()), (range.0 + 1, range.0 + 2), "the first is reserved");
+    running.told(&["block", &format!("{}/tcp", range.1)]);
+    running.program.say("");
+    running.program.line();
+    assert_eq!(running.program.line(), "bind error 10013");
+    running.program.line();
+    let status = running.told(&["status"]);
+    assert!(status.contains(&range.0.to_string()) && status.contains(&range.1.to_string()), "{status}");
+    running.told(&["unblock", &format!("{}/tcp", range.1)]);
+    running.told(&["unreserve", &range.0.to_string()]);
+    running.program.say("");
+    running.program.line();
+    assert_eq!(running.program.line(), format!("bind port {}", range.1));
+    running.program.say("");
+    assert_eq!(running.program.end().0, Some(0));
+}
+
+/// What a model does not allow is refused, for whoever asks.
+pub(crate) fn changes_refused() {
+    let mut running = Running::start(&["--preset", "windows-2003"], &["wait"]);
+    let refused = output(&mut running.portshim(&["block", "2000"]));
+    let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(125) && complaint.starts_with("error: "), "{refused:?}");
+    assert!(complaint.contains("2000"), "{complaint}");
+    running.program.say("");
+    assert_eq!(running.program.end().0, Some(0));
+}
+
+/// Programs that one session's parent starts obey what was changed before, and each its own.
+pub(crate) fn obeyed_by_children() {
+    let range = range(3);
+    let child = format!("spawn={} fill=4,tcp4,bind,127.0.0.1,0", super::launched::probe_path());
+    let mut running = Running::start(&["--range", &spec(range)], &["wait", &child]);
+    running.told(&["reserve", &range.1.to_string()]);
+    running.program.say("");
+    let (status, said) = running.program.end();
+    assert_eq!(status, Some(0));
+    assert_eq!(said.ports().into_iter().collect::<BTreeSet<_>>(), (range.0..range.1).collect(), "{said:?}");
+    assert_eq!(said.errors(), [10055], "{said:?}");
+}
+
+/// portshim.h, used by a program that does not link the library.
+pub(crate) fn from_inside() {
+    const TCP: &str = "3";
+    let range = range(3);
+    let (first, last) = (range.0.to_string(), range.1.to_string());
+    let reserve = format!("api=reserve,{first},{first},{TCP}");
+    let unreserve = reserve.replace("reserve", "unreserve");
+    let block = format!("api=block,{last},{last},{TCP}");
+    let unblock = format!("api=unblock,{last},{TCP}");
+    let bind = format!("bind=127.0.0.1,{last}");
+    let child = format!("spawn={} tcp4 {bind}", super::launched::probe_path());
+    let verbs = [
+        "api=version",
+        &reserve,
+        "fill=4,tcp4,bind,127.0.0.1,0",
+        "api=reserve,0,1,3",
+        &unreserve,
+        &unreserve,
+        "tcp4",
+        "bind=127.0.0.1,0",
+    ];
+    let said = probed(&["--range", &spec(range)], &verbs);
+    let expected = [
+        "api version 1",
+        "api reserve 0",
+        "bind port",
+        "bind port",
+        "bind error 10055",
+        "api reserve -1 errno EINVAL",
+        "api unreserve 0",
+        "api unreserve -1 errno ENOENT",
+        "bind port",
+    ];
+    for (line, expected) in said.0.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}, which should be {expected}: {said:#?}");
+    }
+    assert_eq!(said.0.len(), expected.len(), "{said:#?}");
+    assert_eq!(said.0.last(), Some(&format!("bind port {first}")));
+
+    // A block keeps others out, this process not; it is refused where somebody is inside, and lifted by its first port.
+    let said = probed(&["--range", &spec(range)], &[&block, &child, "tcp4", &bind, &unblock, &block, &unblock]);
+    let expected = [
+        format!("api block {last}"),
+        "bind error 10013".into(),
+        "spawn exit 0".into(),
+        format!("bind port {last}"),
+        "api unblock 0".into(),
+        "api block -1 errno EADDRINUSE".into(),
+        "api unblock -1 errno ENOENT".into(),
+    ];
+    assert_eq!(said.0, expected);
+}
+
+/// Without portshim the header's functions say that they are not there.
+pub(crate) fn from_inside_without_portshim() {
+    let mut bare = portshim_tests::wine::windows(portshim_tests::wine::program("probe.exe"));
+    let said = Said::of(bare.args(["api=version", "api=reserve,1,2,3", "api=rule,0"]));
+    assert!(said.0.iter().all(|line| line.ends_with("-1 errno ENOSYS")), "{said:?}");
+    // With it, the rule is the model's.
+    let said = probed(&["--preset", "windows-2003"], &["api=rule,1"]);
+    assert!(said.0[0].starts_with("api rule ") && said.0[0].len() > 20, "{said:?}");
+}
+
+/// What a program entered goes when it ends, while the session lives on.
+pub(crate) fn gone_with_its_owner() {
+    let range = range(1);
+    let child = format!("spawn={} api=reserve,{},{},3", super::launched::probe_path(), range.0, range.0);
+    let verbs = ["tcp4", "bind=127.0.0.1,0"];
+    let said = probed(&["--range", &spec(range)], &[&[&*child], &verbs[..]].concat());
+    assert_eq!(said.0, ["api reserve 0".into(), "spawn exit 0".into(), format!("bind port {}", range.0)]);
+}
