@@ -77,7 +77,7 @@ pub(crate) fn switched_off() -> String {
 pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
     let help = match why {
         "it is not executable" => format!("chmod +x {}", path.display()),
-        _ => "name a program, or a script whose interpreter is one".to_owned(),
+        _ => NAME_A_PROGRAM.to_owned(),
     };
     Failure::new(format!("`{}` cannot be executed: {why}", path.display()), help).with_status(CANNOT_EXECUTE)
 }

@@ -7,6 +7,9 @@ pub(super) const SESSION_PLACE: &str = "XDG_RUNTIME_DIR to a private directory";
 /// How to find out who has a port.
 pub(super) const SEE_SOCKETS: &str = "see who has it, `ss -tuapn` shows all";
 
+/// What to do about a file that cannot be executed.
+pub(super) const NAME_A_PROGRAM: &str = "name a program, or a script whose interpreter is one";
+
 /// What to do about a program for another machine.
 pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine, or run it in a network namespace";
 

@@ -12,6 +12,10 @@ pub(super) const SESSION_PLACE: &str = "LOCALAPPDATA to a folder that you may wr
 /// How to find out who has a port.
 pub(super) const SEE_SOCKETS: &str = "see who has it, `netstat -ano` shows all";
 
+/// What to do about a file that cannot be executed.
+pub(super) const NAME_A_PROGRAM: &str =
+    "name a program or a batch file; of another script, name its interpreter first: portshim run -- python SCRIPT";
+
 /// What to do about a program for another machine.
 pub(super) const OTHER_MACHINE: &str = "use the program's build for 64-bit Windows on x86-64 (x64)";
 

@@ -20,7 +20,7 @@ use windows_sys::Win32::Foundation::{
 };
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Environment::GetCommandLineW;
-use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, WaitForSingleObject};
+use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, Sleep, WaitForSingleObject};
 use windows_sys::core::BOOL;
 
 /// How a program ended: with this status. No signal ends one on Windows.
@@ -103,13 +103,20 @@ fn exit_code(process: &OwnedHandle) -> io::Result<u32> {
 
 /// What is typed at the console is for the program, which shares it.
 fn leave_interrupts() {
-    // SAFETY: the handler does nothing at all. Unlike what SetConsoleCtrlHandler(NULL, TRUE) does, programs do not
-    // inherit it.
+    // SAFETY: the handler touches nothing. Unlike what SetConsoleCtrlHandler(NULL, TRUE) does, programs do not inherit
+    // it.
     unsafe { SetConsoleCtrlHandler(Some(leave), 1) };
 }
 
+/// Runs in a thread of its own.
 unsafe extern "system" fn leave(event: u32) -> BOOL {
-    BOOL::from(event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT)
+    if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
+        // The console closes, or the user leaves. The program has been told, too, and may take the few seconds that
+        // Windows gives; if this process ended first, it would take the program along.
+        // SAFETY: the call has no conditions.
+        unsafe { Sleep(INFINITE) };
+    }
+    1
 }
 
 fn begin(program: &Program, arguments: &[OsString]) -> io::Result<Suspended> {

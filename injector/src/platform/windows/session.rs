@@ -25,6 +25,8 @@ use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
 
+/// How many markers a start leaves unexamined.
+const CROWD: usize = 16;
 /// The folder of the markers.
 pub(super) const FOLDER: &str = "sessions";
 
@@ -54,6 +56,9 @@ impl Session {
         let mapping = mapping(&name, region.as_bytes()).map_err(|e| format!("{name}: {}", plain(&e)))?;
         let mut reasons = Vec::new();
         for folder in private::folders(FOLDER) {
+            if folder.as_ref().is_ok_and(|folder| markers(folder).len() > CROWD) {
+                sweep();
+            }
             let path = match &folder {
                 Ok(folder) => folder.join(&name),
                 Err(why) => {

@@ -40,7 +40,7 @@ impl LiveSession {
     pub(crate) fn all() -> Vec<Self> {
         let mut all: Vec<_> = private::existing_folders(FOLDER).flat_map(|folder| candidates(&folder)).collect();
         all.sort_by_key(|candidate| (candidate.name.created, candidate.name.maker));
-        let makers: Vec<_> = all.iter().filter(|one| is_alive(&one.name.maker())).map(|one| one.name.maker).collect();
+        let makers: Vec<_> = all.iter().filter(|one| is_alive(&maker(&one.name))).map(|one| one.name.maker).collect();
         let mut found: Vec<_> = all.into_iter().filter_map(|candidate| Self::living(candidate, &makers)).collect();
         let mut count = BTreeMap::<String, usize>::new();
         for session in &found {
@@ -98,6 +98,11 @@ impl LiveSession {
             OpenError::Foreign(why) => why,
         })
     }
+}
+
+/// The process that made a session, as far as it still is that process.
+fn maker(name: &Name) -> Owner {
+    Owner { process: name.maker, namespace: 0, since: name.created }
 }
 
 fn candidates(folder: &Path) -> Vec<Candidate> {

@@ -1,6 +1,5 @@
 //! The names of sessions.
 
-use portshim_policy::Owner;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,13 +15,6 @@ pub(in super::super) struct Name {
     pub(in super::super) created: u64,
     /// Unpredictable bits.
     pub(in super::super) random: u64,
-}
-
-impl Name {
-    /// The process that made it, as far as it still is that process.
-    pub(in super::super) fn maker(&self) -> Owner {
-        Owner { process: self.maker, namespace: 0, since: self.created }
-    }
 }
 
 impl fmt::Display for Name {
