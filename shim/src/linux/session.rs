@@ -75,8 +75,6 @@ fn random() -> u64 {
 
 /// The rules whose glob matches the executable's name: the file's, or the one it was called by, which is noted.
 fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
-    let mut buffer = [0; 1024];
-    let file = sys::readlink(c"/proc/self/exe", &mut buffer).map_or(&[][..], |len| &buffer[..len]);
     // SAFETY: as for AT_RANDOM.
     let called = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
     let called = if called.is_null() {
@@ -85,7 +83,13 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
         // SAFETY: the kernel leaves a NUL-terminated path there for the program's whole life.
         unsafe { CStr::from_ptr(called) }.to_bytes()
     };
-    let (file, called) = (base_name(file), base_name(called));
+    let called = base_name(called);
+    let mut buffer = [0; 1024];
+    // /proc takes its time: it is asked only where the answer matters.
+    let file = match region.all_rules() {
+        [_] if !called.is_empty() => &[][..],
+        _ => base_name(sys::readlink(c"/proc/self/exe", &mut buffer).map_or(&[][..], |len| &buffer[..len])),
+    };
     session::set_name(if called.is_empty() { file } else { called });
     region.rules_for(&[file, called])
 }
