@@ -3,7 +3,10 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Release};
 use windows_sys::Win32::Foundation::HMODULE;
-use windows_sys::Win32::System::LibraryLoader::GetModuleFileNameW;
+use windows_sys::Win32::System::LibraryLoader::{
+    GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleFileNameW, GetModuleHandleExW,
+};
+use windows_sys::core::PCWSTR;
 
 /// The longest path that Windows knows, in UTF-16 units.
 pub(crate) const LONGEST: usize = 32768;
@@ -21,6 +24,14 @@ pub(crate) fn remember(module: HMODULE) {
     if length < LONGEST {
         LENGTH.store(length, Release);
     }
+}
+
+/// Keeps this library loaded until the process ends: the functions that are detoured lead into it.
+pub(crate) fn stay() {
+    let mut own = core::ptr::null_mut();
+    let flags = GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
+    // SAFETY: with the second flag the name is an address inside the library; `own` is ours.
+    unsafe { GetModuleHandleExW(flags, stay as *const () as PCWSTR, &raw mut own) };
 }
 
 /// The path, with a NUL at its end; `None` where it is not known.

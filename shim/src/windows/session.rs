@@ -1,6 +1,6 @@
 //! Finds the session that this process was started for, and covers the process.
 
-use super::{environment, hooks, sys};
+use super::{environment, hooks, library, sys};
 use crate::held;
 use crate::session::{self, Session, set_name};
 use core::ptr::null_mut;
@@ -28,6 +28,7 @@ pub(crate) fn start() {
     if let Some(session) = started {
         // The table of processes is how others learn of this one.
         held::place(session);
+        library::stay();
         hooks::install();
     }
 }
