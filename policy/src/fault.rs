@@ -23,6 +23,19 @@ impl Fault {
     /// All of them, in the order of the rows of [`Errors`].
     pub const ALL: [Self; 6] =
         [Self::AddressInUse, Self::AddressNotAvailable, Self::TryAgain, Self::Blocked, Self::Taken, Self::AlreadyBound];
+
+    /// The case in a few words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AddressInUse => "no port left to bind",
+            Self::AddressNotAvailable => "no port left to connect",
+            Self::TryAgain => "no port left to send",
+            Self::Blocked => "blocked",
+            Self::Taken => "taken",
+            Self::AlreadyBound => "bound already",
+        }
+    }
 }
 
 /// One error of a system.

@@ -31,5 +31,7 @@ pub use problem::{Problem, Severity};
 pub use registry::reserved_range;
 pub use resolve::{HostSettings, resolve};
 pub use resolved::Resolved;
-pub use show::{Shown, ShownClass, ShownFirstBind, ShownPorts, ShownRules, ShownScope, ShownSecondBinds};
+pub use show::{
+    Shown, ShownClass, ShownError, ShownErrors, ShownFirstBind, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
+};
 pub use sysctl::{local_port_range, reserved_ports};

@@ -3,7 +3,9 @@
 use crate::cli::Show;
 use crate::failure::Failure;
 use crate::{output, policy};
-use portshim_policy::text::{Shown, ShownClass, ShownPorts, ShownRules, ShownScope, ShownSecondBinds};
+use portshim_policy::text::{
+    Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
+};
 use serde::Serialize;
 
 pub(super) fn show(args: &Show) -> Result<u32, Failure> {
@@ -67,11 +69,25 @@ fn model(shown: &Shown) -> String {
         text += &format!("{more}  {name:<12} {ports:<width$}  {what} ({source})\n");
     }
     text.push('\n');
+    // Those that have numbers are not Linux's.
+    if shown.errors.rows.iter().any(|error| error.number.is_some()) {
+        text += &errors(name, &shown.errors);
+        text.push('\n');
+    }
     if let Some(binds) = &shown.second_binds {
         text += &second_binds(name, binds);
         text.push('\n');
     }
     text
+}
+
+fn errors(name: &str, errors: &ShownErrors) -> String {
+    let mut text = format!("errors of {name}: what it says to a program that cannot have a port ({})\n", errors.source);
+    for ShownError { case, name, number } in &errors.rows {
+        let number = number.map(|number| number.to_string()).unwrap_or_default();
+        text += &format!("  {case:<23}  {number:<5}  {name}\n");
+    }
+    text + "  programs on Linux are told in Linux's own words\n"
 }
 
 /// What the words and numbers of the table of second binds mean.

@@ -2,7 +2,7 @@
 
 use super::layer::Ports;
 use super::{Problem, Resolved, Sourced};
-use crate::{Binder, Class, Scope, SecondBinds};
+use crate::{Binder, Class, Errors, Fault, Scope, SecondBinds};
 use serde::Serialize;
 
 /// The effective policy. This is what `portshim show --json` writes; fields are only ever added.
@@ -16,6 +16,8 @@ pub struct Shown {
     pub max_user_port: Option<u16>,
     /// When a second socket may bind a port, where the model has a rule of its own; `null` elsewhere.
     pub second_binds: Option<ShownSecondBinds>,
+    /// What the model's own system says to a program that cannot have a port.
+    pub errors: ShownErrors,
     /// One entry for each `[[process]]`, in the order in which they are tried, then one for all others.
     pub rules: Vec<ShownRules>,
     /// What will not be done as it was written.
@@ -37,6 +39,37 @@ pub struct ShownClass {
     pub what: String,
     /// Where that is written down.
     pub source: &'static str,
+}
+
+/// What a system says to a program that cannot have a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownErrors {
+    /// Case by case.
+    pub rows: Vec<ShownError>,
+    /// Where they are written down.
+    pub source: &'static str,
+}
+
+/// One case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownError {
+    /// The case, in a few words.
+    pub case: &'static str,
+    /// The error's name in that system's headers.
+    pub name: &'static str,
+    /// Its number; `null` where that differs from one such system to the next.
+    pub number: Option<u16>,
+}
+
+impl ShownErrors {
+    fn of(errors: &Errors) -> Self {
+        let row = |fault: Fault| ShownError {
+            case: fault.name(),
+            name: errors.of(fault).name,
+            number: errors.of(fault).number,
+        };
+        Self { rows: Fault::ALL.map(row).to_vec(), source: errors.source }
+    }
 }
 
 /// When a second socket may bind a port.
@@ -170,6 +203,7 @@ impl Resolved {
             classes: general.into_iter().map(class).collect(),
             max_user_port: self.model.max_user_port,
             second_binds: self.model.preset.second_binds.map(ShownSecondBinds::of),
+            errors: ShownErrors::of(self.model.preset.errors),
             preset: self.preset.map(|p| p.name),
             rules: rules.collect(),
             warnings: self.warnings.clone(),

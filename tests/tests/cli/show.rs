@@ -86,6 +86,15 @@ classes of windows-2003, MaxUserPort 49151
   rresvport    512-1023    from 1023 downwards (glibc 2.36)
   bindresvport 512-1023    from 600 + process % 424 upwards, then from 600, then 512 to 599 (glibc 2.36)
 
+errors of windows-2003: what it says to a program that cannot have a port (Microsoft, bind function; KB 196271)
+  no port left to bind     10055  WSAENOBUFS
+  no port left to connect  10055  WSAENOBUFS
+  no port left to send     10055  WSAENOBUFS
+  blocked                  10013  WSAEACCES
+  taken                    10048  WSAEADDRINUSE
+  bound already            10022  WSAEINVAL
+  programs on Linux are told in Linux's own words
+
 second binds under windows-2003: a socket binds a port that another one has (Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE)
   default: without an option, reuse: with SO_REUSEADDR, exclusive: with SO_EXCLUSIVEADDRUSE
   *: to any address, 1: to one address, the same for both
