@@ -38,7 +38,6 @@ fn build_shim(project: &Path) -> PathBuf {
     cargo.current_dir(project).args(["build", "--release", "--package", "portshim-shim"]);
     // By now the outer cargo has written the lock file or was forbidden to.
     cargo.arg("--locked").arg("--target-dir").arg(&out);
-    cargo.env("PORTSHIM_SHIM_ALONE", "1");
     if host != target {
         cargo.args(["--target", &target]);
     }

@@ -1,23 +1,13 @@
-//! Tells whether the shim is built alone, and links the unwinder statically: a library that a preload needs and the
-//! program's root does not have keeps the program from starting at all.
+//! Links the unwinder statically: a library that a preload needs and the program's root does not have keeps
+//! the program from starting at all.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Set by who builds the shim and nothing else. Beside other packages it gets the policy as they need it, with the
-/// standard library.
-const ALONE: &str = "PORTSHIM_SHIM_ALONE";
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed={ALONE}");
-    println!("cargo:rustc-check-cfg=cfg(alone)");
     let target = |key: &str| std::env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     if target("OS") != "linux" || target("ENV") != "gnu" {
-        return;
-    }
-    if std::env::var_os(ALONE).is_some() {
-        println!("cargo:rustc-cfg=alone");
         return;
     }
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());

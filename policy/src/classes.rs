@@ -2,10 +2,6 @@
 
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
 use crate::{Act, Effective, Model, Order, PortRange, PortSet, Scope, ScopeSet};
-use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use alloc::{format, vec};
 
 /// A class of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]

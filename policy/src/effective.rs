@@ -2,7 +2,6 @@
 
 use crate::privileged::PrivilegedRange;
 use crate::{Order, PortSet, Scope};
-use alloc::string::String;
 
 /// Whether connections to different peers may share one local port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

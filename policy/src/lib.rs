@@ -9,10 +9,6 @@
 //! session maps, and then driven, one request at a time, by a [`Plan`].
 
 #![deny(unsafe_code)]
-// The shim does without the standard library.
-#![cfg_attr(not(feature = "text"), no_std)]
-
-extern crate alloc;
 
 mod classes;
 mod effective;

@@ -6,13 +6,11 @@
 
 use crate::shared::Piece;
 use crate::{Effective, Hints, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
-use alloc::alloc::{Layout, alloc_zeroed, handle_alloc_error};
-use alloc::borrow::Cow;
-use alloc::boxed::Box;
-use alloc::{vec, vec::Vec};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::borrow::Cow;
 
 /// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;

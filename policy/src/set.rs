@@ -1,9 +1,9 @@
 //! A set of ports: one bit for each of the 65,536.
 
 use crate::PortRange;
-use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Range;
+use std::sync::Arc;
 
 /// Words of 64 bits in a set.
 pub(crate) const WORDS: usize = 1024;

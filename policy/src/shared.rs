@@ -2,7 +2,6 @@
 
 use crate::set::WORDS;
 use crate::{PortRange, PortSet, ScopeRules, mix};
-use alloc::vec::Vec;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 

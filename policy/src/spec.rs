@@ -1,10 +1,6 @@
 //! The SPEC grammar: `PORTS[/SCOPE]`, such as `8080`, `80,443,8000-8100`, `10000-10999/udp`.
 
 use crate::{PortRange, ScopeSet};
-use alloc::borrow::ToOwned;
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 
 /// Ports, and the scopes they are meant for.

@@ -8,9 +8,6 @@ use crate::privileged::{PrivilegedOrder, PrivilegedRange};
 use crate::{
     Effective, Legal, MAX_GLOB, MAX_RULES, Order, PortRange, PortSet, Preset, Region, Scope, ScopeSet, Sharing,
 };
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
 /// The version that [`encode`] writes and [`decode`] reads.

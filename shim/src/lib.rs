@@ -7,13 +7,8 @@
 //! Each system has a module of its own. What both need stands beside them, and knows of the system
 //! what [`system`] names.
 
-// Without the standard library where nothing else is built beside it, as it is for the command that carries it.
-#![cfg_attr(alone, no_std)]
-
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod address;
-#[cfg(alone)]
-mod alone;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod api;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]

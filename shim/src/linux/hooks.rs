@@ -14,29 +14,21 @@ pub(crate) use forking::process;
 
 use super::address::Address;
 use super::{errno, sys};
-use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t};
 
-/// Exports each function, with its handler. `NAME::next` calls the next library's.
+/// Interposes each function with its handler. `NAME::next` calls the next library's.
 macro_rules! hooks {
     ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $kind:ty),*) -> $ret:ty => $family:ident::$handler:ident;)*) => {
         $(
             #[doc = concat!("The hook of `", stringify!($name), "`.")]
             pub(crate) mod $name {
                 use super::*;
-
-                static NEXT: Next = Next::new();
-
-                #[doc = concat!("What the program calls as `", stringify!($name), "`.")]
-                ///
-                /// # Safety
-                /// As for the function itself.
-                #[unsafe(no_mangle)]
-                unsafe extern "C" fn $name($($arg: $kind),*) -> $ret {
-                    // SAFETY: the program made this call; its arguments are passed on as they came.
-                    unsafe { super::$family::$handler($($arg),*) }
+                redhook::hook! {
+                    unsafe fn $name($($arg: $kind),*) -> $ret => hooked {
+                        // SAFETY: the program made this call; its arguments are passed on as they came.
+                        unsafe { super::$family::$handler($($arg),*) }
+                    }
                 }
 
                 /// Calls the next library's function.
@@ -47,20 +39,12 @@ macro_rules! hooks {
                 #[expect(clippy::allow_attributes, reason = "not every hook calls on")]
                 #[allow(dead_code)]
                 pub(crate) unsafe fn next($($arg: $kind),*) -> $ret {
-                    let next = NEXT.get(NAME);
-                    // SAFETY: the next library's function of this name is of the same type as ours.
-                    let next: unsafe extern "C" fn($($kind),*) -> $ret = unsafe { core::mem::transmute(next) };
                     // SAFETY: as the caller promises.
-                    unsafe { next($($arg),*) }
+                    unsafe { redhook::real!($name)($($arg),*) }
                 }
 
-                const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                    Ok(name) => name,
-                    Err(_) => unreachable!(),
-                };
-
                 pub(super) fn resolve() {
-                    NEXT.get(NAME);
+                    redhook::real!($name);
                 }
             }
         )*
@@ -72,39 +56,6 @@ macro_rules! hooks {
             forking::resolve();
         }
     };
-}
-
-/// The next library's function of some name.
-struct Next(AtomicPtr<c_void>);
-
-impl Next {
-    const fn new() -> Self {
-        Self(AtomicPtr::new(null_mut()))
-    }
-
-    /// Looked up by the constructor, or by a call from before it.
-    #[inline]
-    fn get(&self, name: &CStr) -> *mut c_void {
-        match self.0.load(Relaxed) {
-            next if next.is_null() => self.look(name),
-            next => next,
-        }
-    }
-
-    #[cold]
-    fn look(&self, name: &CStr) -> *mut c_void {
-        // SAFETY: the name ends in a NUL.
-        let next = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
-        let next = if next.is_null() { missing as *mut c_void } else { next };
-        self.0.store(next, Relaxed);
-        next
-    }
-}
-
-/// Instead of a function that no other library has: who calls it would not have started without us.
-extern "C" fn missing() -> c_long {
-    errno::set(libc::ENOSYS);
-    -1
 }
 
 hooks! {
