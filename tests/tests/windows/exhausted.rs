@@ -81,6 +81,18 @@ pub(crate) fn closed() {
     assert_eq!(said.ports(), [range.0; 3], "{said:?}");
 }
 
+/// A connection that is closed keeps its port through TIME_WAIT, in which nobody gets it.
+pub(crate) fn held_through_time_wait() {
+    let (range, peer) = (range(2), Peer::http(0));
+    let connect = format!("connect=127.0.0.1,{}", peer.port);
+    let once = ["tcp4", &connect, "close"];
+    let child = format!("spawn={} tcp4 {connect}", super::launched::probe_path());
+    let verbs = [&once[..], &once, &once, &["tcp4", "bind=127.0.0.1,0", &child]].concat();
+    let said = probed(&["--preset", "windows-xp", "--range", &spec(range)], &verbs);
+    assert_eq!(said.ports(), [range.0, range.1], "{said:?}");
+    assert_eq!(said.errors(), [NO_PORTS; 3], "{said:?}");
+}
+
 /// Several processes of one session share its ports.
 pub(crate) fn shared_by_processes() {
     let range = range(5);
