@@ -50,7 +50,14 @@ pub fn in_a_network_of_its_own() {
 }
 
 /// Wine's server, which stays while tests run.
-pub struct Server(Child);
+pub struct Server(());
+
+/// Wine's server, told to do this.
+fn wineserver(what: &str) -> Command {
+    let mut command = Command::new(project().join("tests/windows/wine"));
+    command.arg(what).env("WINE_COMMAND", "wineserver").stdin(Stdio::null());
+    command
+}
 
 impl Server {
     /// Starts it.
@@ -59,28 +66,26 @@ impl Server {
     /// Where it does not run.
     #[must_use]
     pub fn start() -> Self {
-        let wineserver = |arg: &str| {
-            let mut command = Command::new(project().join("tests/windows/wine"));
-            command.arg(arg).env("WINE_COMMAND", "wineserver").stdin(Stdio::null());
-            command
-        };
         // One that an earlier run left would make its sockets in another network.
         let _ = wineserver("-k").status();
-        wineserver("-w").status().expect("wineserver runs: tests/windows/setup makes what it needs");
-        let server = wineserver("-fp").spawn().expect("wineserver runs");
+        // The command comes back when the server listens. Programs that came before would start one that does not stay.
+        for what in ["-w", "-p"] {
+            let status = wineserver(what).status();
+            let done = status.is_ok_and(|status| status.success());
+            assert!(done, "Wine's server does not run: `tests/windows/setup` makes what it needs");
+        }
         // Its first program brings Wine's services up; the tests' programs then find them.
         let first = windows("cmd.exe").args(["/c", "exit"]).status();
         assert!(first.is_ok_and(|status| status.success()), "Wine does not run: `tests/windows/setup` makes it");
-        Self(server)
+        Self(())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // It ends all that runs under it. Should it refuse, the namespace ends it.
-        let mut end = Command::new(project().join("tests/windows/wine"));
-        let _ = end.arg("-k").env("WINE_COMMAND", "wineserver").status();
-        let _ = self.0.wait();
+        let _ = wineserver("-k").status();
+        let _ = wineserver("-w").status();
     }
 }
 

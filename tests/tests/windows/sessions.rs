@@ -38,14 +38,16 @@ pub(crate) fn listed() {
     let range = spec(range(2));
     let mut running = Running::start(&["--range", &range], &["udp4", "bind=127.0.0.1,0", "wait"]);
     let port = running.program.port();
-    let listed = Said::of(&mut portshim(["ps"])).0.join("\n");
-    assert!(listed.contains("probe.exe"), "{listed}");
-    let status = running.told(&["status"]);
-    assert!(status.contains(&range), "{status}");
+    // The number of the process that made it, and its ports; what follows is cut where the line ends.
+    let id = running.session.split('-').nth(2).expect("a name with a number in it");
+    let listed = Said::of(&mut portshim(["ps"])).0;
+    let row = listed.iter().find(|line| line.split_whitespace().next() == Some(id));
+    assert!(row.is_some_and(|row| row.contains(&range)), "{id}: {listed:#?}");
+    let status = running.told(&["status", "--verbose"]);
+    assert!(status.contains(&range) && status.contains(&port.to_string()), "{status}");
     let json = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
     assert!(json.to_string().contains("probe.exe"), "{json}");
-    let _ = port;
     assert_eq!(running.program.end().0, Some(0));
     let listed = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
     assert!(!listed.contains(&running.session), "{listed}");
