@@ -47,11 +47,13 @@ impl Request {
         hint: Option<&Hint>,
         steerable: Option<PortRange>,
     ) -> Option<PortRange> {
-        let hull = rules.scope(self.scope).hull()?;
-        let plain = ledger.is_empty()
+        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
+        let inside = steerable.is_some_and(|range| range.encloses(hull));
+        let plain = solid
+            && inside
+            && ledger.is_empty()
             && self.limit.encloses(hull)
-            && rules.scope(self.scope).is_solid(self.dual)
-            && rules.leaves_choice(self.scope, steerable)
+            && rules.is_native()
             && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, true, hint)));
         plain.then_some(hull)
     }
@@ -251,10 +253,9 @@ impl<'a> Plan<'a> {
 
     /// Whether the run is so full that to find a free port here is faster than to let the kernel look for one.
     fn is_worth_aiming(&self) -> bool {
-        let scope = self.rules.scope(self.request.scope);
-        let range = scope.hull().zip(self.steerable).and_then(|(hull, range)| hull.intersect(range));
-        let (Some(range), Some(hint)) = (range, self.hint) else { return false };
-        !self.is_connection() && self.request.is_crowded(range, scope.is_solid(self.request.dual), hint)
+        let extent = self.rules.scope(self.request.scope).extent(self.request.dual);
+        let (Some((hull, solid)), Some(range), Some(hint)) = (extent, self.steerable, self.hint) else { return false };
+        !self.is_connection() && hull.intersect(range).is_some_and(|range| self.request.is_crowded(range, solid, hint))
     }
 
     /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.

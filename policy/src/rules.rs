@@ -99,7 +99,12 @@ impl Rules {
     #[must_use]
     pub fn leaves_choice(&self, scope: Scope, steerable: Option<PortRange>) -> bool {
         let inside = |hull| steerable.is_some_and(|range| range.encloses(hull));
-        self.order() == Order::Native && self.seed().is_none() && self.scope(scope).hull().is_some_and(inside)
+        self.is_native() && self.scope(scope).hull().is_some_and(inside)
+    }
+
+    /// Whether ports are chosen as the system itself chooses.
+    pub(crate) fn is_native(&self) -> bool {
+        self.order() == Order::Native && self.seed().is_none()
     }
 
     /// Randomness for one request. A seed makes it a function of how many were drawn before in this

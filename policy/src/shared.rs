@@ -67,10 +67,9 @@ pub struct SharedScope {
 #[repr(C)]
 #[derive(Default)]
 struct Summary {
-    /// The lowest and highest dynamic port, first | last << 16; 0 where there is none.
-    hull: AtomicU32,
-    /// [`SOLID`] and [`SOLID_DUAL`].
-    solid: AtomicU32,
+    /// The lowest and highest dynamic port, first | last << 16, with [`SOLID`] and [`SOLID_DUAL`]; 0 where there is none.
+    /// In one word, because each says nothing without the other.
+    extent: AtomicU64,
     /// Of all ports that may be handed out, and of those for dual sockets.
     ranks: [Ranks; 2],
 }
@@ -86,7 +85,6 @@ impl Summary {
         let first = (low * 64) as u32 + ports(low).trailing_zeros();
         let last = (high * 64) as u32 + 63 - ports(high).leading_zeros();
         let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
-        self.hull.store(first | last << 16, Relaxed);
         let mut solid = SOLID | SOLID_DUAL;
         for index in low..=high {
             let whole = crate::set::mask(hull, index);
@@ -98,7 +96,7 @@ impl Summary {
                 solid &= !SOLID_DUAL;
             }
         }
-        self.solid.store(solid, Relaxed);
+        self.extent.store(u64::from(first | last << 16) | solid, Relaxed);
         // The ranks of a solid range are plain.
         if solid & SOLID == 0 {
             self.ranks[0].learn(|index| ports(index) & !denied(index));
@@ -121,7 +119,9 @@ impl Summary {
     /// Its numbers, as they stand beside each other.
     fn numbers(&self) -> Vec<u32> {
         let ranks = self.ranks.iter().flat_map(|ranks| core::iter::once(&ranks.count).chain(&ranks.below));
-        [&self.hull, &self.solid].into_iter().chain(ranks).map(|number| number.load(Relaxed)).collect()
+        let extent = self.extent.load(Relaxed).to_ne_bytes();
+        let halves = extent.as_chunks::<4>().0.iter().map(|half| u32::from_ne_bytes(*half));
+        halves.chain(ranks.map(|number| number.load(Relaxed))).collect()
     }
 }
 
@@ -195,18 +195,23 @@ impl Ranks {
 }
 
 /// Every port from the lowest to the highest may be handed out.
-const SOLID: u32 = 1;
+const SOLID: u64 = 1 << 32;
 /// The same, to sockets that take their port in the other family, too.
-const SOLID_DUAL: u32 = 2;
+const SOLID_DUAL: u64 = 2 << 32;
 
 impl SharedScope {
     /// From the lowest to the highest dynamic port, `None` where there is none.
     #[must_use]
     pub fn hull(&self) -> Option<PortRange> {
-        match self.summary.hull.load(Relaxed) {
-            0 => None,
-            packed => PortRange::new(packed as u16, (packed >> 16) as u16).ok(),
-        }
+        self.extent(false).map(|(hull, _)| hull)
+    }
+
+    /// The same, and whether every port of it may be handed out, to `dual` sockets perhaps.
+    pub(crate) fn extent(&self, dual: bool) -> Option<(PortRange, bool)> {
+        let extent = self.summary.extent.load(Relaxed);
+        let (first, last) = (extent as u16, (extent >> 16) as u16);
+        let solid = extent & if dual { SOLID_DUAL } else { SOLID } != 0;
+        if extent == 0 { None } else { PortRange::new(first, last).ok().map(|hull| (hull, solid)) }
     }
 
     /// Of the ports of word `index`, those that may be handed out; with `other`, the rules of the other family, to
@@ -226,20 +231,14 @@ impl SharedScope {
         &self.summary.ranks[usize::from(dual)]
     }
 
-    /// Whether every port of the hull may be handed out.
-    pub(crate) fn is_solid(&self, dual: bool) -> bool {
-        self.summary.solid.load(Relaxed) & if dual { SOLID_DUAL } else { SOLID } != 0
-    }
-
     /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
     pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
-        self.summary.solid.store(0, Relaxed);
         self.summary.ranks.iter().for_each(Ranks::forget);
         let both = match self.hull() {
             Some(old) => (old.first().min(range.first()), old.last().max(range.last())),
             None => (range.first(), range.last()),
         };
-        self.summary.hull.store(u32::from(both.0) | u32::from(both.1) << 16, Relaxed);
+        self.summary.extent.store(u64::from(both.0) | u64::from(both.1) << 16, Relaxed);
         for (index, word) in self.dynamic.words.iter().enumerate() {
             let new = crate::set::mask(range, index);
             if word.load(Relaxed) != new {

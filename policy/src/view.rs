@@ -58,11 +58,12 @@ impl<'a> View<'a> {
     /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
     #[must_use]
     pub fn new(rules: &'a Rules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
-        let solid = rules.scope(scope).is_solid(dual);
+        let extent = rules.scope(scope).extent(dual);
+        let solid = extent.is_some_and(|(_, solid)| solid);
         let (touched, without, fresh, parity) = (None, None, None, Parity::Any);
         let mut view = Self { rules, ledger, touched, scope, dual, limit, solid, without, fresh, parity };
-        match rules.scope(scope).hull() {
-            Some(hull) => view = view.within(hull),
+        match extent {
+            Some((hull, _)) => view = view.within(hull),
             None => view.without = Some(PortRange::ALL),
         }
         view.touched = Touched::by(ledger, scopes_of(scope, dual), view.limit);

@@ -150,7 +150,7 @@ fn tiny_stacks(ports: &Ports) {
 }
 
 fn numbers_given_to_other_sockets(ports: &Ports) {
-    assert_eq!(Company::new().run(ports, "renumbered", &[], &[]).len(), 5 + 2 + 1);
+    assert_eq!(Company::new().run(ports, "renumbered", &[], &[]).len(), 5 + 2 + 1 + 1);
 }
 
 fn churn(ports: &Ports) {

@@ -33,6 +33,25 @@ fn ten_ports_are_ten_ports() {
     });
 }
 
+/// The port that the server has cannot be connected from, and what cannot be had is told and counted so.
+#[test]
+fn a_server_that_connects_to_itself_runs_out() {
+    private(|| {
+        for first in RANGES {
+            let (range, script) = (format!("{first}-{}", first + 2), source("promises/inside.py"));
+            let script = script.to_str().expect("text");
+            let output =
+                portshim(["run", "--range", &range, "--report", "--", "python3", script]).output().expect("it runs");
+            let none = "EADDRNOTAVAIL 0";
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("2, {none}, {none}, {none}\n"), "{range}");
+            let report = String::from_utf8_lossy(&output.stderr);
+            let counts =
+                report.lines().find_map(|line| line.trim_start().strip_prefix("tcp4 ")).expect("a line of TCP");
+            assert_eq!(counts.split_whitespace().collect::<Vec<_>>(), ["3", "3", "0", "3"], "{range}");
+        }
+    });
+}
+
 #[test]
 fn reserved_ports_are_skipped_and_blocked_ones_refused() {
     private(|| {

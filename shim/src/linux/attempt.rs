@@ -146,7 +146,8 @@ impl Mechanism for Attempt<'_> {
             return Try::Done((wish.own)());
         }
         let candidate = wish.local.with_port(port);
-        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
+        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
+        lifted.keep_alone();
         if wish.call == Call::Bind {
             self.lifted = Some(lifted);
             return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
@@ -273,9 +274,9 @@ impl Attempt<'_> {
         let few = run.len() / 16;
         let is_sparse = session.hint(self.scope).is_none_or(|hint| hint.count() <= few)
             && session.rules.live(self.scope).high.load(Relaxed) <= few;
-        if !is_sparse && held::has_unseen() {
+        if !is_sparse && held::has_unseen(self.scope) {
             // From now on it is worth knowing which ports are taken.
-            held::look(session);
+            held::look(session, self.scope);
         }
         likely && is_sparse && host::just_obeyed()
     }

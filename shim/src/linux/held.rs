@@ -9,17 +9,17 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use portshim_policy::{Scope, ScopeSet};
 
-/// The descriptors below this may hold ports that nobody has looked at.
-static UNSEEN: AtomicU32 = AtomicU32::new(0);
+/// For each scope, the descriptors below this may hold ports that nobody has looked at.
+static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 
-/// Looks at the ports that nobody has looked at, so that the hint knows them.
+/// Looks at the ports of `scope` that nobody has looked at, so that the hint knows them.
 #[cold]
-pub(crate) fn look(session: Session) {
-    let end = UNSEEN.swap(0, Relaxed);
+pub(crate) fn look(session: Session, scope: Scope) {
+    let end = UNSEEN[scope.index()].swap(0, Relaxed);
     for (fd, cell) in (0..).zip(CELLS.iter().take(end as usize)) {
         let packed = cell.load(Relaxed);
         let hold = Hold::unpack(packed);
-        if packed == 0 || hold.port != 0 || hold.process != liveness::process() {
+        if packed == 0 || hold.port != 0 || hold.scope != scope || hold.process != liveness::process() {
             continue;
         }
         let port = Address::local(fd).map_or(0, |local| local.port());
@@ -30,16 +30,16 @@ pub(crate) fn look(session: Session) {
     }
 }
 
-/// Whether there may be ports that nobody has looked at.
+/// Whether there may be ports of `scope` that nobody has looked at.
 #[inline]
-pub(crate) fn has_unseen() -> bool {
-    UNSEEN.load(Relaxed) != 0
+pub(crate) fn has_unseen(scope: Scope) -> bool {
+    UNSEEN[scope.index()].load(Relaxed) != 0
 }
 
 /// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
 pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, port: u16) {
     if port == 0 {
-        UNSEEN.fetch_max(fd as u32 + 1, Relaxed);
+        UNSEEN[scope.index()].fetch_max(fd as u32 + 1, Relaxed);
     }
     held::hold(session, fd, scopes, scope, port);
 }

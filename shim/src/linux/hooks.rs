@@ -10,7 +10,7 @@ mod sending;
 mod variadic;
 mod writing;
 
-pub(crate) use forking::process;
+pub(crate) use forking::{is_lodger, process};
 
 use super::address::Address;
 use super::{errno, sys};

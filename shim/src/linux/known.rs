@@ -2,6 +2,7 @@
 //! a send cannot bind; fresh datagram sockets, which even a failing write binds; TCP sockets that have just
 //! been bound. A cache and no more: "unknown" leads to the slow path, which asks the kernel.
 
+use super::hooks::is_lodger;
 use super::options::IP_LOCAL_PORT_RANGE;
 use super::session;
 use core::ffi::c_int;
@@ -28,6 +29,7 @@ const UNTOUCHED: u32 = 1 << 26;
 
 static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
 static SERIAL: AtomicU32 = AtomicU32::new(0);
+static SET: AtomicU32 = AtomicU32::new(0);
 
 /// What a cell said, and which epoch it was, before the kernel was asked.
 #[derive(Clone, Copy)]
@@ -93,11 +95,20 @@ pub(crate) fn made(fd: c_int) -> Option<Made> {
 pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
     match (level, name) {
         (libc::SOL_SOCKET, libc::SO_REUSEADDR | libc::SO_REUSEPORT)
-        | (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT | IP_LOCAL_PORT_RANGE) => touch(fd),
+        | (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT | IP_LOCAL_PORT_RANGE) => {
+            SET.fetch_add(1, Relaxed);
+            touch(fd);
+        }
         // From IPv6 to IPv4.
         (libc::SOL_IPV6, libc::IPV6_ADDRFORM) => forget(fd),
         _ => {}
     }
+}
+
+/// How often options that matter have been set: by a library behind us perhaps, while it makes a socket.
+#[inline]
+pub(crate) fn options_set() -> u32 {
+    SET.load(Relaxed)
 }
 
 #[inline]
@@ -130,16 +141,19 @@ pub(crate) fn bind(fd: c_int, seen: Seen) {
 }
 
 fn learn(fd: c_int, seen: Seen, tag: u32) {
-    if let Some(cell) = cell(fd) {
+    if let Some(cell) = cell(fd).filter(|_| !is_lodger()) {
         let learned = tag | seen.cell & MADE | seen.epoch & NUMBER;
         let _ = cell.compare_exchange(seen.cell, learned, Relaxed, Relaxed);
     }
 }
 
-/// `fd` is a new socket, made by this call of `socket`.
+/// `fd` is a new socket, made by this call of `socket`; `as_made` where nobody has set its options meanwhile.
 #[inline]
-pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int) {
+pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
     let Some(cell) = cell(fd) else { return };
+    if is_lodger() || !as_made {
+        return forget_cell(cell);
+    }
     let scopes = match family {
         libc::AF_INET => [Scope::Tcp4, Scope::Udp4],
         libc::AF_INET6 => [Scope::Tcp6, Scope::Udp6],
@@ -166,8 +180,14 @@ fn serial() -> u32 {
 
 /// `fd` is a datagram socket without a port.
 pub(crate) fn lose_port(fd: c_int) {
-    if let Some(cell) = cell(fd) {
-        cell.store(FRESH_DATAGRAM | cell.load(Relaxed) & MADE | serial(), Relaxed);
+    lose_port_of(fd, cell(fd).map_or(0, |cell| cell.load(Relaxed) & MADE));
+}
+
+fn lose_port_of(fd: c_int, made: u32) {
+    if is_lodger() {
+        forget(fd);
+    } else if let Some(cell) = cell(fd) {
+        cell.store(FRESH_DATAGRAM | made | serial(), Relaxed);
     }
 }
 
@@ -182,13 +202,12 @@ pub(crate) fn doubt(fd: c_int) {
 #[inline]
 pub(crate) fn copy(from: c_int, to: c_int) {
     touch(from);
-    let known = cell(from).map_or(0, |cell| cell.load(Relaxed));
-    if let Some(cell) = cell(to)
-        && known | cell.load(Relaxed) != 0
-    {
-        let fresh = if known & TAG == FRESH_DATAGRAM { FRESH_DATAGRAM | serial() } else { 0 };
-        cell.store(fresh | known & MADE, Relaxed);
+    if is_fresh_datagram(from) {
+        // What was made is not passed on: in a process that shares our memory, `to` may be another socket for us.
+        lose_port_of(to, 0);
+        return;
     }
+    forget(to);
     if is_bound(from) {
         doubt(from);
     }

@@ -71,19 +71,16 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
         || sys::can_copy_from(first & !7) && (first / PAGE == last / PAGE || sys::can_copy_from(last & !7))
 }
 
-/// Whether all of it lies in this thread's stack: in the rest of this frame's page, or in the frames above.
+/// Whether all of it lies in this thread's stack: in the rest of this frame's page or, for the main thread, in the
+/// frames above. Where another stack ends, nobody knows.
 fn is_in_frames(first: usize, last: usize) -> bool {
     /// The main thread's stack ends that far above every other mapping, at least.
     const ALONE: usize = 64 << 20;
-    /// Another thread may run on a stack of its own making, that ends nobody knows where.
-    const NEAR: usize = 16 << 10;
     let here = core::ptr::from_ref(hint::black_box(&first)) as usize;
     let bottom = here & !(PAGE - 1);
     let end = match stack_start().checked_sub(here) {
         Some(..=ALONE) => stack_start(),
-        // glibc keeps what it knows of a thread at the end of its stack.
-        // SAFETY: pthread_self takes nothing, and always succeeds.
-        _ => (here + NEAR).min(unsafe { libc::pthread_self() } as usize),
+        _ => bottom + PAGE,
     };
-    bottom <= first && last < end.max(bottom + PAGE)
+    bottom <= first && last < end
 }

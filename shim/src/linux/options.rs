@@ -121,6 +121,14 @@ impl Lifted {
         }
     }
 
+    /// Lets the next bind take a port only if it is wholly free.
+    pub(crate) fn keep_alone(&mut self) {
+        if self.sharing {
+            self.set(libc::SO_REUSEADDR, 0);
+            self.sharing = false;
+        }
+    }
+
     /// The socket has its port. Others may share it later: the kernel reads the flag live.
     pub(crate) fn keep_shared(mut self) {
         self.share();

@@ -70,7 +70,7 @@ int main(void)
 
     fd = one(AF_INET6, SOCK_STREAM);
     post(pair[0], one(AF_INET, SOCK_DGRAM));
-    CHECK(close(fd) == 0);
+    CHECK(syscall(SYS_close_range, fd, fd, 0) == 0);
     CHECK(delivered(pair[1]) == fd);
     bind_any(fd, AF_INET);
 
@@ -90,6 +90,20 @@ int main(void)
     CHECK(bind(fd, (struct sockaddr *)&taken, sizeof taken) == -1 && errno == EADDRINUSE);
     bind_any(fd, AF_INET);
     tell(listener);
+
+    /* In a child of vfork, which has the memory of its parent and numbers of its own. */
+    fd = one(AF_INET, SOCK_DGRAM);
+    other = one(AF_INET6, SOCK_STREAM);
+    pid_t child = vfork();
+    if (child == 0) {
+        dup2(other, fd);
+        _exit(0);
+    }
+    reap(child);
+    CHECK(close(other) == 0);
+    struct sockaddr_in sink = loopback(PEER);
+    CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&sink, sizeof sink) == 1);
+    tell(fd);
 
     /* Only the address is bound, and the port comes with the connection: set through a copy of the descriptor. */
     fd = one(AF_INET, SOCK_STREAM);

@@ -23,6 +23,11 @@ pub(in super::super) fn line<'a>(
         if argument.iter().any(|unit| [0, u16::from(b'\r'), u16::from(b'\n')].contains(unit)) {
             return None;
         }
+        if is_plain(argument) {
+            line.push(BLANK);
+            line.extend_from_slice(argument);
+            continue;
+        }
         // Within quotes nothing means anything to the interpreter but quotes themselves, of which two are one, and
         // percent signs: between two of them it would look for a variable, and `%cd:~,%` is an empty one.
         line.extend([BLANK, QUOTE]);
@@ -42,6 +47,17 @@ pub(in super::super) fn line<'a>(
     Some(line)
 }
 
+/// Whether the interpreter takes it as it is, without quotes: a batch file compares what it is given with them.
+fn is_plain(argument: &[u16]) -> bool {
+    const PLAIN: &str = "#$*+-./:?@\\_";
+    let means_nothing = |unit: &u16| match char::from_u32(u32::from(*unit)) {
+        Some(letter) if letter.is_ascii() => letter.is_ascii_alphanumeric() || PLAIN.contains(letter),
+        // Blanks of other scripts are none to the interpreter; controls are.
+        other => *unit >= 0xa0 || other.is_none(),
+    };
+    argument.last().is_some_and(|last| *last != u16::from(b'\\')) && argument.iter().all(means_nothing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,7 +67,10 @@ mod tests {
         let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
         let (shell, script) = (units(r"C:\cmd.exe"), units(r"C:\a b\x.bat"));
         for (argument, expected) in [
-            ("a", Some(r#""a""#)),
+            ("a", Some("a")),
+            (r"C:\a-b\ü.txt", Some(r"C:\a-b\ü.txt")),
+            ("a;b", Some(r#""a;b""#)),
+            ("a=b", Some(r#""a=b""#)),
             ("", Some(r#""""#)),
             ("1 & 2", Some(r#""1 & 2""#)),
             (r#"q"q"#, Some(r#""q""q""#)),

@@ -27,9 +27,10 @@ fn forget_all(first: c_uint, last: c_uint) {
 /// As for socket(2).
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
+    let set = known::options_set();
     // SAFETY: the program's own call, as it came.
     let fd = unsafe { hooks::socket::next(family, kind, protocol) };
-    known::begin(fd, family, kind, protocol);
+    known::begin(fd, family, kind, protocol, set == known::options_set());
     held::release(fd);
     fd
 }
@@ -88,7 +89,7 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
 /// # Safety
 /// As for close_range(2).
 #[unsafe(no_mangle)]
-unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     forget_all(first, last);
     match sys::close_range(first, last, flags) {
         Ok(()) => 0,

@@ -26,6 +26,12 @@ pub(crate) fn process() -> u32 {
     if CALLED.load(Relaxed) == 0 { liveness::process() } else { sys::process() }
 }
 
+/// Whether this is a child of vfork, to which nothing belongs that is kept in memory.
+#[inline]
+pub(crate) fn is_lodger() -> bool {
+    CALLED.load(Relaxed) != 0 && sys::process() != liveness::process()
+}
+
 /// vfork(2), for a caller from before the constructor. The return address must not stay on a stack that the child
 /// writes on.
 #[unsafe(naked)]
