@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::wording;
 use portshim_policy::text::Problem;
+use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 
 /// Writes to standard output. A reader that has gone away is not an error: it has seen enough.
@@ -17,7 +18,17 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Writes a line to standard error, if anybody is there to read it.
 pub(crate) fn complain(line: &str) {
     // Nobody is left to tell that nobody listens.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", harmless(line));
+}
+
+/// The text without what a terminal would obey: it may quote a file or an argument.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |letter: char| if is_obeyed(letter) { letter.escape_default().to_string() } else { letter.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// How many problems are told of at once. A file may hold as many as it has bytes.
@@ -73,4 +84,15 @@ pub(crate) fn json(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        assert_eq!(harmless("error: `ü`\n\thelp"), "error: `ü`\n\thelp");
+        assert_eq!(harmless("\u{1b}[31mred\r\0"), r"\u{1b}[31mred\r\u{0}");
+    }
 }
