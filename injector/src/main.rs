@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod coverage;
+mod environment;
 mod failure;
 mod hint;
 mod output;

@@ -1,14 +1,19 @@
 //! The one door to the operating system. Each system has a module with these names; nothing else here
 //! knows which system it is on.
 
+mod library;
+pub(crate) use library::library;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::*;
+use linux as system;
 
 #[cfg(windows)]
 mod windows;
 #[cfg(any(windows, test))]
 mod windows_formats;
 #[cfg(windows)]
-pub(crate) use windows::*;
+use windows as system;
+
+pub(crate) use system::*;

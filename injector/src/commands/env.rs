@@ -16,7 +16,7 @@ pub(super) fn env(args: &Env) -> Result<u32, Failure> {
     output::complain_of(&resolved.warnings);
     let options = wire::Options { follow: !args.no_follow, hint: Hint::wished()?.is_on(), legal: resolved.legal };
     let text = wire::encode(&resolved.rules, options);
-    if text.len() > platform::Environment::ROOM {
+    if text.len() > platform::ROOM {
         return Err(wording::policy_too_long_to_print(text.len()));
     }
     let own = platform::library()?;

@@ -4,10 +4,11 @@ use super::log::Log;
 use super::report;
 use crate::cli::Run;
 use crate::coverage::Program;
+use crate::environment::{Environment, is_switched_off};
 use crate::failure::{Failure, NOT_FOUND};
 use crate::hint::Hint;
 use crate::output::{self, Voice};
-use crate::platform::{self, Environment, Find, Session};
+use crate::platform::{self, Find, Session};
 use crate::{policy, wording};
 use portshim_policy::wire;
 use std::ffi::{OsStr, OsString};
@@ -27,7 +28,7 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
         }
         voice.warn(|| wording::launched_uncovered(&program, obstacle));
     }
-    if platform::is_switched_off() {
+    if is_switched_off() {
         voice.warn(wording::switched_off);
     }
     if !resolved.warnings.is_empty() {
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     let hint = Hint::wished()?;
     let session = Session::create(&resolved, hint, follow, log.is_some());
     let text = wire::encode(&resolved.rules, wire::Options { follow, hint: hint.is_on(), legal: resolved.legal });
-    let fits = text.len() <= Environment::ROOM;
+    let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         voice.note(|| format!("the policy file is {}", file.display()));
     }

@@ -22,12 +22,13 @@ mod sweep;
 mod watch;
 
 pub(crate) use change::{is_alive, this_thread};
-pub(crate) use environment::{Environment, is_switched_off};
+pub(crate) use environment::{ROOM, loading, session_variable};
 pub(crate) use find::Find;
 pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
-pub(crate) use library::{library, nameable};
+pub(crate) use library::nameable;
+pub(super) use library::{laid_down, named, places};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
 pub(crate) use sockets::{Socket, held, holder, sockets};

@@ -1,8 +1,8 @@
 //! Starts a program: becomes it, or begins a child.
 
-use super::environment::Environment;
 use super::inspect::SHELL;
 use crate::coverage::Program;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::wording;
 use nix::errno::Errno;

@@ -1,10 +1,10 @@
 //! The library to preload: laid down from the copy inside this command, or another one that the user named.
 
-use super::environment::POLICY;
+use super::super::library::{EMBEDDED, NAME};
 use super::inspect::own_machine;
 use super::{elf, private, random, room};
-use crate::failure::Failure;
-use crate::wording::{self, plain};
+use crate::environment::POLICY;
+use crate::wording::plain;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, Uid, faccessat};
@@ -14,42 +14,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The library, as the build made it.
-static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
-/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
-const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
 /// The mode of the library's file. Whom the directory lets in may read it, and a copy of it can be read by all.
 const MODE: u32 = 0o644;
-/// Names another library.
-const OTHER: &str = "PORTSHIM_LIB";
-
-/// The library that a program is to preload.
-pub(crate) fn library() -> Result<PathBuf, Failure> {
-    if let Some(path) = std::env::var_os(OTHER).filter(|path| !path.is_empty()) {
-        let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
-        return match named(&path) {
-            Ok(()) => Ok(path),
-            Err(why) => Err(wording::no_such_library(OTHER, &path, &why)),
-        };
-    }
-    let mut reasons = Vec::new();
-    for place in places() {
-        match place.and_then(|place| laid_down(&place)) {
-            Ok(path) => return Ok(path),
-            Err(why) => reasons.push(why),
-        }
-    }
-    Err(wording::no_place_for_library(&reasons))
-}
 
 /// Where the library can be laid down, the best place first.
-fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
+pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     // What root starts may go on as another user, and start programs of its own then.
     let shared = Uid::effective().is_root().then(private::shared).into_iter();
     shared.chain(std::iter::once_with(private::cache)).chain(private::runtimes())
 }
 
-fn named(path: &Path) -> Result<(), String> {
+/// Whether another library, which the user names, will do.
+pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     nameable(path)?;
     let metadata = fs::metadata(path).map_err(|e| plain(&e))?;
     if !metadata.is_file() {
@@ -83,7 +59,7 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
 /// The content is not read again each time. Nobody but this user can write to the directory, a file
 /// gets this name only once it is complete, and the name holds the content's hash: a file of ours
 /// under this name, of the right size, is that library.
-fn laid_down(directory: &Path) -> Result<PathBuf, String> {
+pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
     if statvfs(directory).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {

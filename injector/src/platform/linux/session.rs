@@ -1,7 +1,8 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::sweep::{dated, is_mapped, maker, sweep_if_crowded};
-use super::{environment, private, random, room};
+use super::{private, random, room};
+use crate::environment::SESSION;
 use crate::hint::Hint;
 use crate::wording::plain;
 use nix::fcntl::posix_fallocate;
@@ -90,7 +91,7 @@ impl Session {
 /// Waits until the session that this process itself was made for, where it was, is older than one made now: which of
 /// the two it belongs to is told by that.
 fn outlast_own() {
-    let own = std::env::var_os(environment::SESSION).map(PathBuf::from);
+    let own = std::env::var_os(SESSION).map(PathBuf::from);
     let Some(own) = own.filter(|own| own.file_name().and_then(maker).is_some_and(|(pid, _)| pid == Pid::this())) else {
         return;
     };

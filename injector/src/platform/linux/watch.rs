@@ -1,8 +1,8 @@
 //! Stays with a program until it ends, and passes signals on to it.
 
-use super::environment::Environment;
 use super::launch::{call, failure};
 use crate::coverage::Program;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use nix::errno::Errno;
 use nix::libc;

@@ -1,12 +1,12 @@
 //! Starts a program with the shim in it, stays until it ends, and ends as it did.
 
 use super::super::windows_formats::{batch, command_line};
-use super::environment::Environment;
 use super::inject::Shim;
 use super::inspect::shell;
 use super::session;
 use super::suspended::Suspended;
 use crate::coverage::{Coverage, Program};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::wording;
 use std::ffi::{OsStr, OsString};

@@ -1,41 +1,22 @@
 //! The library to load: laid down from the copy inside this command, or another one that the user named.
 
+use super::super::library::{EMBEDDED, NAME};
 use super::super::windows_formats::pe::{self, Pe};
-use super::environment::POLICY;
 use super::private;
+use crate::environment::POLICY;
 use crate::failure::Failure;
 use crate::wording::{self, plain};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// The library, as the build made it.
-static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
-/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
-const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
-/// Names another library.
-const OTHER: &str = "PORTSHIM_LIB";
-
-/// The library that is loaded into programs.
-pub(crate) fn library() -> Result<PathBuf, Failure> {
-    if let Some(path) = std::env::var_os(OTHER).filter(|path| !path.is_empty()) {
-        let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
-        return match named(&path) {
-            Ok(()) => Ok(path),
-            Err(why) => Err(wording::no_such_library(OTHER, &path, &why)),
-        };
-    }
-    let mut reasons = Vec::new();
-    for folder in private::folders("lib") {
-        match folder.and_then(|folder| laid_down(&folder)) {
-            Ok(path) => return Ok(path),
-            Err(why) => reasons.push(why),
-        }
-    }
-    Err(wording::no_place_for_library(&reasons))
+/// Where the library can be laid down, the best place first.
+pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
+    private::folders("lib")
 }
 
-fn named(path: &Path) -> Result<(), String> {
+/// Whether another library, which the user names, will do.
+pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     let content = fs::read(path).map_err(|e| plain(&e))?;
     let fits = |pe: Pe| pe.library && pe.is_own();
     let knows = content.windows(POLICY.len()).any(|bytes| bytes == POLICY.as_bytes());
@@ -54,7 +35,7 @@ pub(crate) fn nameable(_: &Path) -> Result<(), String> {
 
 /// The library in this folder, put there if need be. What lies there is read again each time: on Windows nothing
 /// else tells cheaply who may have written it.
-fn laid_down(folder: &Path) -> Result<PathBuf, String> {
+pub(in super::super) fn laid_down(folder: &Path) -> Result<PathBuf, String> {
     let path = folder.join(NAME);
     if !is_whole(&path) {
         match write(folder, &path) {

@@ -1,0 +1,61 @@
+//! The variables that tell the shim the policy.
+
+use crate::coverage::Adjustment;
+use crate::platform;
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Tells the shim the policy.
+pub(crate) const POLICY: &str = "PORTSHIM_POLICY";
+/// Tells it where the session's region is.
+pub(crate) const SESSION: &str = "PORTSHIM_SESSION";
+/// Set to 1, it switches the shim off.
+const DISABLE: &str = "PORTSHIM_DISABLE";
+
+/// Whether the user has switched the shim off.
+pub(crate) fn is_switched_off() -> bool {
+    env::var_os(DISABLE).is_some_and(|value| value == "1")
+}
+
+/// What a program's environment holds for the shim.
+pub(crate) struct Environment {
+    /// The library.
+    pub(crate) library: PathBuf,
+    /// The policy in its wire form, where it fits.
+    pub(crate) policy: Option<String>,
+    /// The file that stands for the session, where there is one.
+    pub(crate) session: Option<PathBuf>,
+    /// Additions that the program needs.
+    pub(crate) adjustments: Vec<Adjustment>,
+}
+
+impl Environment {
+    /// Puts it into this process's own environment, which the program will inherit.
+    pub(crate) fn assume(&self) {
+        let session = self.session.as_deref().map(platform::session_variable);
+        let mut changes = vec![(POLICY, self.policy.as_ref().map(OsString::from)), (SESSION, session)];
+        changes.extend(platform::loading(&self.library).map(|(name, value)| (name, Some(value))));
+        for addition in &self.adjustments {
+            changes.push((addition.variable, Some(appended(addition, env::var_os(addition.variable)))));
+        }
+        for (name, value) in changes {
+            match value {
+                // SAFETY: on Linux this process has one thread, so nobody else reads the environment; Windows guards
+                // its own against threads that change it at once.
+                Some(value) => unsafe { env::set_var(name, value) },
+                // SAFETY: as above. What an outer session left there is not this one's.
+                None => unsafe { env::remove_var(name) },
+            }
+        }
+    }
+}
+
+fn appended(addition: &Adjustment, before: Option<OsString>) -> OsString {
+    let mut value = before.unwrap_or_default();
+    if !value.is_empty() {
+        value.push(addition.separator);
+    }
+    value.push(addition.value);
+    value
+}

@@ -1,0 +1,33 @@
+//! The library that is loaded into programs: carried inside the command, and laid down where a program can have it
+//! from. How, and where, each system says.
+
+use super::system;
+use crate::failure::Failure;
+use crate::wording;
+use std::path::PathBuf;
+
+/// The library, as the build made it.
+pub(super) static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
+/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
+pub(super) const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
+/// Names another library.
+const OTHER: &str = "PORTSHIM_LIB";
+
+/// The library that is loaded into programs.
+pub(crate) fn library() -> Result<PathBuf, Failure> {
+    if let Some(path) = std::env::var_os(OTHER).filter(|path| !path.is_empty()) {
+        let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
+        return match system::named(&path) {
+            Ok(()) => Ok(path),
+            Err(why) => Err(wording::no_such_library(OTHER, &path, &why)),
+        };
+    }
+    let mut reasons = Vec::new();
+    for place in system::places() {
+        match place.and_then(|place| system::laid_down(&place)) {
+            Ok(path) => return Ok(path),
+            Err(why) => reasons.push(why),
+        }
+    }
+    Err(wording::no_place_for_library(&reasons))
+}
