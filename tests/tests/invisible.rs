@@ -43,6 +43,9 @@ fn it_ends_as_the_program_ends() {
     for status in [0, 1, 42, 125, 126, 127, 255] {
         assert_eq!(same(&["sh", "-c", &format!("exit {status}")]).status.code(), Some(status));
     }
+    // A shell's background jobs are started with SIGINT ignored, and so would be what these tests start.
+    // SAFETY: signal(2) takes no memory, and this is how the signal is in any other process.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGINT, libc::SIGPIPE, libc::SIGUSR1] {
         let output = same(&["sh", "-c", &format!("kill -{signal} $$; sleep 60")]);
         assert_eq!(output.status.signal(), Some(signal));
