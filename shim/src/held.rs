@@ -48,6 +48,9 @@ static PLACE_OF: AtomicU32 = AtomicU32::new(0);
 /// The process that is just taking its place, so that its other threads do not begin the counts once more.
 static ENTERING: AtomicU32 = AtomicU32::new(0);
 
+/// How often it is waited for that place: twenty milliseconds or so.
+const PATIENCE: u32 = 40;
+
 /// This process's place in the session's table, taken at its first request.
 pub(crate) fn place(session: Session) -> Option<&'static Process> {
     let process = liveness::process();
@@ -64,11 +67,12 @@ pub(crate) fn place(session: Session) -> Option<&'static Process> {
 fn enter(session: Session, process: u32) -> bool {
     let other = ENTERING.load(Relaxed);
     if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
-        for _ in 0..1000 {
+        for turn in 0..PATIENCE {
             if PLACE_OF.load(Acquire) == process {
                 return true;
             }
-            sys::pause();
+            // The other thread may not be running, and this one be alone on its processor.
+            if turn < PATIENCE / 2 { sys::pause() } else { sys::rest() }
         }
         return false;
     }
