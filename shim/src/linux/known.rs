@@ -29,6 +29,7 @@ const UNTOUCHED: u32 = 1 << 26;
 
 static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
 static SERIAL: AtomicU32 = AtomicU32::new(0);
+/// See [`options_set`].
 static SET: AtomicU32 = AtomicU32::new(0);
 
 /// What a cell said, and which epoch it was, before the kernel was asked.

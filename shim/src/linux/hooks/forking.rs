@@ -1,9 +1,10 @@
 //! `vfork`, whose child runs in its parent's memory under a number of its own: whoever goes by what is kept there
 //! has to know of it. Like `syscall`, the hook must leave no frame behind.
 
-use crate::linux::{errno, liveness, sys};
+use super::variadic::fail;
+use crate::linux::{liveness, sys};
 use core::arch::naked_asm;
-use core::ffi::{c_int, c_void};
+use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Relaxed};
 
 /// libc's `vfork`, or the next library's; ours until it has been looked up.
@@ -51,11 +52,6 @@ unsafe extern "C" fn bare() {
         vfork = const libc::SYS_vfork,
         fail = sym fail,
     )
-}
-
-extern "C" fn fail(number: c_int) -> c_int {
-    errno::set(number);
-    -1
 }
 
 /// The hook of `vfork`.

@@ -46,7 +46,8 @@ unsafe extern "C" fn bare() {
     )
 }
 
-extern "C" fn fail(number: c_int) -> c_long {
+/// What a system call of our own returns that has failed.
+pub(super) extern "C" fn fail(number: c_int) -> c_long {
     errno::set(number);
     -1
 }
