@@ -99,7 +99,8 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
 /// What to do about it.
 pub(crate) fn remedy(obstacle: &Obstacle) -> &'static str {
     const NAMESPACE: &str = "give it a network of its own, with the kernel's own settings:\n\
-                             unshare -rn sh -c 'sysctl -w net.ipv4.ip_local_port_range=\"20000 20009\"; exec CMD'";
+                             unshare -rn sh -c 'ip link set lo up && \
+                             echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec CMD'";
     match obstacle {
         Obstacle::Static => "link it dynamically, or run it in a network namespace with the range set by sysctl",
         Obstacle::Go => NAMESPACE,

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::{portshim, said};
+use crate::{portshim, project, said};
 
 /// Set in the namespaces, so that a test knows that it is there.
 const PRIVATE: &str = "PRIVATE_NETWORK";
@@ -399,6 +399,16 @@ pub fn told(said: &str) -> Vec<u16> {
 #[must_use]
 pub fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// A program that `tests/setup` fetched.
+///
+/// # Panics
+/// Where it has not.
+#[must_use]
+pub fn fetched(name: &str) -> PathBuf {
+    let path = project().join("target/programs").join(name);
+    path.canonicalize().unwrap_or_else(|e| panic!("{}: {e}; `tests/setup` fetches it", path.display()))
 }
 
 /// An empty folder of one test's own.

@@ -10,6 +10,10 @@ use portshim_tests::programs::{Peer, Ports, Service, Watch, local_ports, must, p
 use std::collections::BTreeSet;
 use std::path::Path;
 
+mod programs {
+    mod go;
+}
+
 /// Bound by number, by us or by the programs' own settings.
 const HTTP: u16 = 7001;
 const UDP: u16 = 7002;

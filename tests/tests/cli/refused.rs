@@ -170,10 +170,10 @@ help:  link it dynamically, or run it in a network namespace with the range set 
 #[test]
 fn a_go_program() {
     let here = Sandbox::new();
-    // What the Go linker leaves behind is what tells.
-    let source = format!("__attribute__((section(\".go.buildinfo\"))) char buildinfo[32] = \"go\";\n{HELLO}");
-    here.cc("desk/fixed", &source, &["-static"]);
-    here.cc("desk/cgo", &source, &[]);
+    // What the Go linker leaves behind is what tells; real programs are in `programs/go.rs`.
+    let source = |section: &str| format!("__attribute__((section(\"{section}\"))) char go[32] = \"go\";\n{HELLO}");
+    here.cc("desk/fixed", &source(".gopclntab"), &["-static"]);
+    here.cc("desk/cgo", &source(".go.buildinfo"), &[]);
     for (name, coverage, reach) in [("fixed", "none", "outside"), ("cgo", "partial", "partly outside")] {
         here.says(
             &["run", "--", &format!("./{name}")],
@@ -183,7 +183,7 @@ fn a_go_program() {
                 "\
 error: `./{name}` is a Go program, which makes its system calls itself, past every preloaded library
 help:  give it a network of its own, with the kernel's own settings:
-       unshare -rn sh -c 'sysctl -w net.ipv4.ip_local_port_range=\"20000 20009\"; exec CMD'
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec CMD'
        --allow-uncovered launches it all the same, {reach} the policy
 "
             ),

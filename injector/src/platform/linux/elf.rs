@@ -46,6 +46,10 @@ const NOTE: &[u8; 12] = b"portshim\0\0\0\0";
 #[unsafe(link_section = ".note.portshim")]
 static OURS: Note = Note { sizes: [NOTE.len() as u32, 0], kind: 1, name: *NOTE };
 
+/// Sections that only the linker of Go makes: the table in which a program finds its own functions, which a linker of C
+/// may lay among other data, and what it was built from, which the builder may leave out.
+const GO_SECTIONS: [&[u8]; 2] = [b"\0.gopclntab\0", b"\0.go.buildinfo\0"];
+
 /// A file, read by the page: what decides stands close together in few places.
 struct Pages<'a> {
     file: &'a File,
@@ -119,7 +123,7 @@ fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data
         if let Ok(Some(loader)) = segment.interpreter(endian, data) {
             elf.loader = Some(PathBuf::from(OsString::from_vec(loader.to_vec())));
         }
-        // The linker of Go leaves a note, which stripping does not remove.
+        // The linker of Go leaves a note, unless it was told to leave no build ID.
         if segment.p_type(endian) == PT_NOTE
             && let Ok(Some(mut notes)) = segment.notes(endian, data)
         {
@@ -129,7 +133,8 @@ fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data
             }
         }
     }
-    elf.go |= names_of_sections(header, endian, data).is_some_and(|names| contains(names, b"\0.go.buildinfo\0"));
+    let names = names_of_sections(header, endian, data).unwrap_or_default();
+    elf.go |= GO_SECTIONS.iter().any(|section| contains(names, section));
     dynamic::<H, R>(&mut elf, endian, segments, data);
     Some(elf)
 }
