@@ -21,6 +21,7 @@ mod legal;
 mod mechanism;
 mod model;
 mod order;
+mod plain;
 mod plan;
 mod port;
 mod portrange;

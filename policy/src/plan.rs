@@ -37,35 +37,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// The run that a plan for this request proposes first, where that is plain to see: every choice is the
-    /// system's, nothing is in its way, and as far as is known most of its ports are free.
-    #[must_use]
-    pub fn plain_run(
-        &self,
-        rules: &Rules,
-        ledger: &Ledger,
-        hint: Option<&Hint>,
-        steerable: Option<PortRange>,
-    ) -> Option<PortRange> {
-        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
-        let inside = steerable.is_some_and(|range| range.encloses(hull));
-        let plain = solid
-            && inside
-            && ledger.is_empty()
-            && self.limit.encloses(hull)
-            && rules.is_native()
-            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, true, hint)));
-        plain.then_some(hull)
-    }
-
     /// Whether this is a connection, which may share its port with others.
-    fn is_connection(&self) -> bool {
+    pub(crate) fn is_connection(&self) -> bool {
         self.call == Call::Connect && self.scope.transport() == Transport::Tcp
     }
 
     /// Whether so much of `range` is believed taken that the system would look for a free port for long. Past the end
     /// of a run it looks through all ports there are for one to send a datagram from.
-    fn is_crowded(&self, range: PortRange, solid: bool, hint: &Hint) -> bool {
+    pub(crate) fn is_crowded(&self, range: PortRange, solid: bool, hint: &Hint) -> bool {
         let most = match self.scope.transport() {
             Transport::Tcp => range.len() / 5 * 2,
             Transport::Udp if solid => range.len() / 4 * 3,

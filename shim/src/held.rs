@@ -4,7 +4,7 @@
 use crate::session::{self, Session};
 use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Hint, Process, Scope, ScopeSet};
+use portshim_policy::{Call, Hint, Process, Scope, ScopeSet, Verdict};
 
 const DESCRIPTORS: usize = 65536;
 
@@ -87,22 +87,32 @@ fn enter(session: Session, process: u32) -> bool {
     true
 }
 
-/// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
-pub(crate) fn hold(session: Session, fd: Descriptor, scopes: ScopeSet, scope: Scope, port: u16) {
+/// A port that a request was given.
+pub(crate) struct Handed {
+    pub(crate) call: Call,
+    pub(crate) how: Verdict,
+    /// Whose port was asked for.
+    pub(crate) scope: Scope,
+    pub(crate) scopes: ScopeSet,
+    /// 0 is one that is not known.
+    pub(crate) port: u16,
+}
+
+/// `fd` holds what was handed out from now on.
+#[inline]
+pub(crate) fn hold(session: Session, fd: Descriptor, handed: &Handed) {
+    let Handed { call, how, scope, scopes, port } = *handed;
+    let place = place(session);
+    session.note_at(place, call, scope, how, port);
     let hold = Hold { process: liveness::process(), port, scopes, scope };
     if port != 0 {
         hold.hints(session).for_each(|hint| hint.mark(port));
     }
-    let (Some(place), Some(cell)) = (place(session), CELLS.get(index_of(fd))) else { return };
-    let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
-    if before.process == hold.process {
-        if before.port != port && before.port != 0 {
-            before.hints(session).for_each(|hint| hint.unmark(before.port));
-        }
-        if before.scope == scope {
-            return;
-        }
-        drop_from(place, before.scope);
+    let (Some(place), Some(cell)) = (place, CELLS.get(index_of(fd))) else { return };
+    if cell.load(Relaxed) == 0 {
+        cell.store(hold.pack(), Relaxed);
+    } else if is_held_still(session, place, cell, hold) {
+        return;
     }
     place.counts(scope).held.fetch_add(1, Relaxed);
     let high = &session.rules.live(scope).high;
@@ -112,6 +122,22 @@ pub(crate) fn hold(session: Session, fd: Descriptor, scopes: ScopeSet, scope: Sc
     if held > most {
         high.fetch_max(held, Relaxed);
     }
+}
+
+/// Puts `hold` in the place of what a cell said before; whether the descriptor is counted in its scope already.
+#[cold]
+fn is_held_still(session: Session, place: &Process, cell: &AtomicU64, hold: Hold) -> bool {
+    let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
+    if before.process == hold.process {
+        if before.port != hold.port && before.port != 0 {
+            before.hints(session).for_each(|hint| hint.unmark(before.port));
+        }
+        if before.scope == hold.scope {
+            return true;
+        }
+        drop_from(place, before.scope);
+    }
+    false
 }
 
 /// `fd` is closed, or about to be.

@@ -17,6 +17,7 @@ mod known;
 pub(crate) mod liveness;
 mod memory;
 mod options;
+mod plain;
 mod probe;
 mod route;
 mod sanitizer;

@@ -5,7 +5,7 @@ use crate::held;
 use crate::system::{self, liveness, sys};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{
-    Call, Event, Hint, Ledger, NAME, Owner, PortRange, Region, Rules, Scope, ScopeSet, Verdict, peer_hash,
+    Call, Event, Hint, Ledger, NAME, Owner, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict, peer_hash,
 };
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
@@ -39,8 +39,14 @@ impl Session {
 
     /// Counts what became of a request, and records it where that is asked for.
     pub(crate) fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        self.note_at(held::place(self), call, scope, verdict, port);
+    }
+
+    /// The same, of the process that has this place in the session's table.
+    #[inline]
+    pub(crate) fn note_at(self, place: Option<&Process>, call: Call, scope: Scope, verdict: Verdict, port: u16) {
         let live = self.rules.live(scope);
-        let own = held::place(self).map(|place| place.counts(scope));
+        let own = place.map(|place| place.counts(scope));
         let (all, own) = match verdict {
             Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),
             Verdict::Exhausted => (&live.exhausted, own.map(|own| &own.exhausted)),
@@ -51,9 +57,14 @@ impl Session {
             own.fetch_add(1, Relaxed);
         }
         if self.logs() {
-            let (time, process) = (sys::now(), sys::process());
-            self.region.events.push(Event { time, process, call, scope, verdict, port, name: Self::name() });
+            self.log(call, scope, verdict, port);
         }
+    }
+
+    #[cold]
+    fn log(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        let (time, process) = (sys::now(), sys::process());
+        self.region.events.push(Event { time, process, call, scope, verdict, port, name: Self::name() });
     }
 
     /// What the ledger has to say to a request for a port of `range`, without the entries of the dead.

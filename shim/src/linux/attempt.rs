@@ -8,8 +8,18 @@ use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
 use super::{errno, held, hooks, host, sys};
 use crate::claim::Claim;
-use core::sync::atomic::Ordering::Relaxed;
 use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted};
+
+/// What is known of the port that a socket got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Got {
+    /// Its number.
+    Port(u16),
+    /// The kernel chose, and nobody looked.
+    Unseen,
+    /// Nothing, not even whether there is one.
+    Unknown,
+}
 
 /// The steps of a plan, on one socket.
 pub(crate) struct Attempt<'a> {
@@ -38,10 +48,8 @@ pub(crate) struct Attempt<'a> {
     patience: u32,
     /// How the port was come by.
     how: Verdict,
-    /// The port that the socket was seen to get.
-    port: Option<u16>,
-    /// The kernel chose, and nobody looked.
-    unseen: bool,
+    /// The port that the socket got.
+    got: Got,
     /// The run that the attempt began with, and that the plan will propose once more.
     passed: Option<PortRange>,
 }
@@ -78,8 +86,7 @@ impl<'a> Attempt<'a> {
             lifted: None,
             patience: 10_000,
             how: Verdict::Steered,
-            port: None,
-            unseen: false,
+            got: Got::Unknown,
             passed: None,
         }
     }
@@ -104,14 +111,9 @@ impl<'a> Attempt<'a> {
         self.how
     }
 
-    /// The port that the socket was seen to get.
-    pub(crate) fn port(&self) -> Option<u16> {
-        self.port
-    }
-
-    /// Whether the kernel chose the port, and nobody looked which.
-    pub(crate) fn is_unseen(&self) -> bool {
-        self.unseen
+    /// The port that the socket got.
+    pub(crate) fn got(&self) -> Got {
+        self.got
     }
 
     /// Whether the program's own call has been made, and failed for want of a port.
@@ -153,7 +155,7 @@ impl Mechanism for Attempt<'_> {
             return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
         }
         let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
-        self.port = bound.is_ok().then_some(port);
+        self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
             Ok(()) if self.shared => lifted.keep_shared(),
             Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
@@ -191,7 +193,7 @@ impl Mechanism for Attempt<'_> {
         let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
         lifted.share();
         let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
-        self.port = bound.is_ok().then_some(port);
+        self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
             Ok(()) => lifted.keep_shared(),
             Err(libc::EINVAL) => {
@@ -251,8 +253,7 @@ impl Attempt<'_> {
         }
         let got_one = !self.unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
         if got_one && self.may_go_unseen(run) {
-            self.port = (run.len() == 1).then_some(run.first());
-            self.unseen = true;
+            self.got = if run.len() == 1 { Got::Port(run.first()) } else { Got::Unseen };
         } else if got_one && self.missed(run) {
             return if self.wish.call == Call::Bind || self.wish.call == Call::Listen {
                 Try::Again(Outcome::Unsteerable)
@@ -267,18 +268,8 @@ impl Attempt<'_> {
     /// in this very moment the kernel was seen to choose where it was told to.
     fn may_go_unseen(&self, run: PortRange) -> bool {
         let session = self.wish.session;
-        let likely = self.wish.socket.untouched && !session.logs();
-        if run.len() == 1 {
-            return likely && host::just_obeyed();
-        }
-        let few = run.len() / 16;
-        let is_sparse = session.hint(self.scope).is_none_or(|hint| hint.count() <= few)
-            && session.rules.live(self.scope).high.load(Relaxed) <= few;
-        if !is_sparse && held::has_unseen(self.scope) {
-            // From now on it is worth knowing which ports are taken.
-            held::look(session, self.scope);
-        }
-        likely && is_sparse && host::just_obeyed()
+        let worthless = run.len() == 1 || held::may_go_unseen(session, self.scope, run);
+        worthless && self.wish.socket.untouched && !session.logs() && host::just_obeyed()
     }
 
     /// Whether so many ports of `run` are taken that the kernel's own way of looking for one for a connection,
@@ -292,7 +283,7 @@ impl Attempt<'_> {
     fn answered(&mut self, port: u16, result: sys::Result<()>) -> Try<isize> {
         match result {
             Ok(()) => {
-                self.port = Some(port);
+                self.got = Got::Port(port);
                 Try::Done(0)
             }
             Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
@@ -336,7 +327,7 @@ impl Attempt<'_> {
     fn missed(&mut self, run: PortRange) -> bool {
         let fd = self.wish.socket.fd;
         let port = Address::local(fd).map_or(0, |local| local.port());
-        self.port = (port != 0).then_some(port);
+        self.got = if port == 0 { Got::Unknown } else { Got::Port(port) };
         if port == 0 || run.contains(port) {
             host::saw_it_obey();
             return false;

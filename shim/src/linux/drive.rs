@@ -1,11 +1,12 @@
 //! Serves one request on Linux: what is asked of the plan, and what the program is told.
 
 use super::address::Address;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Got};
+use super::held::Handed;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, host, route};
+use super::{errno, held, host, plain, route};
 use crate::planned::planned;
 use portshim_policy::{Call, Fault, PortRange, Request, Scope, Transport, Verdict, scopes_of};
 
@@ -70,23 +71,29 @@ impl Wish<'_> {
         unreachable.unwrap_or(errno::of(fault))
     }
 
-    /// Counts the port that was got. Many a call that fails has taken one all the same.
-    fn account(&self, scope: Scope, dual: bool, attempt: &Attempt<'_>, unsure: bool, answer: isize) {
+    /// Counts the port that was got, after the program's own call. Many a call that fails has taken one all the same.
+    #[inline]
+    pub(crate) fn account(&self, scope: Scope, dual: bool, how: Verdict, got: Got, unsure: bool, answer: isize) {
         let certain = !unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
-        let port = match attempt.port().filter(|_| certain) {
-            Some(port) => port,
-            None if attempt.is_unseen() => 0,
-            None => Address::local(self.socket.fd).map_or(0, |local| local.port()),
+        let port = match got {
+            Got::Port(port) if certain => port,
+            Got::Unseen if certain => 0,
+            _ => Address::local(self.socket.fd).map_or(0, |local| local.port()),
         };
         if certain || port != 0 && !(unsure && port == self.local.port()) {
-            self.session.note(self.call, scope, attempt.how(), port);
-            held::hold(self.session, self.socket.fd, scopes_of(scope, dual), scope, port);
+            let handed = Handed { call: self.call, how, scope, scopes: scopes_of(scope, dual), port };
+            held::hold(self.session, self.socket.fd, &handed);
         }
     }
 }
 
 /// Serves a wish: what the program's call returns. `errno` is set as that call would set it.
 pub(crate) fn serve(wish: &Wish<'_>) -> isize {
+    plain::serve(wish).unwrap_or_else(|| serve_by_attempt(wish))
+}
+
+#[inline(never)]
+fn serve_by_attempt(wish: &Wish<'_>) -> isize {
     let before = errno::get();
     let rules = wish.session.rules;
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
@@ -112,7 +119,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let served = at_once.map_or_else(|| whole(&mut attempt), Ok);
     let answer = match served {
         Ok(answer) => {
-            wish.account(scope, dual, &attempt, unsure, answer);
+            wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);
             answer
         }
         Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),

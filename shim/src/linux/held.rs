@@ -3,18 +3,19 @@
 use super::address::Address;
 use super::session::Session;
 use super::{hooks, liveness};
+pub(crate) use crate::held::Handed;
 pub(crate) use crate::held::release;
 use crate::held::{self, CELLS, Hold, give_back};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_policy::{Scope, ScopeSet};
+use portshim_policy::{PortRange, Scope};
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 
 /// Looks at the ports of `scope` that nobody has looked at, so that the hint knows them.
 #[cold]
-pub(crate) fn look(session: Session, scope: Scope) {
+fn look(session: Session, scope: Scope) {
     let end = UNSEEN[scope.index()].swap(0, Relaxed);
     for (fd, cell) in (0..).zip(CELLS.iter().take(end as usize)) {
         let packed = cell.load(Relaxed);
@@ -30,18 +31,26 @@ pub(crate) fn look(session: Session, scope: Scope) {
     }
 }
 
-/// Whether there may be ports of `scope` that nobody has looked at.
+/// Whether it is of no use to know which port of `run` a socket gets: few of them are held, and ever were.
 #[inline]
-pub(crate) fn has_unseen(scope: Scope) -> bool {
-    UNSEEN[scope.index()].load(Relaxed) != 0
+pub(crate) fn may_go_unseen(session: Session, scope: Scope, run: PortRange) -> bool {
+    let few = run.len() / 16;
+    let is_sparse = session.hint(scope).is_none_or(|hint| hint.count() <= few)
+        && session.rules.live(scope).high.load(Relaxed) <= few;
+    if !is_sparse && UNSEEN[scope.index()].load(Relaxed) != 0 {
+        look(session, scope);
+    }
+    is_sparse
 }
 
-/// `fd` holds `port` in `scopes` from now on; it was asked for in `scope`. Port 0 is one that is not known.
-pub(crate) fn hold(session: Session, fd: c_int, scopes: ScopeSet, scope: Scope, port: u16) {
-    if port == 0 {
-        UNSEEN[scope.index()].fetch_max(fd as u32 + 1, Relaxed);
+/// `fd` holds what was handed out from now on.
+#[inline]
+pub(crate) fn hold(session: Session, fd: c_int, handed: &Handed) {
+    let end = &UNSEEN[handed.scope.index()];
+    if handed.port == 0 && end.load(Relaxed) <= fd as u32 {
+        end.fetch_max(fd as u32 + 1, Relaxed);
     }
-    held::hold(session, fd, scopes, scope, port);
+    held::hold(session, fd, handed);
 }
 
 /// The descriptors from `first` to `last` are closed.

@@ -56,6 +56,7 @@ impl Socket {
 
     /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but another
     /// type or protocol, and go through.
+    #[cold]
     fn asked(fd: c_int) -> Kind {
         let option = |name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name);
         let Ok(family) = option(libc::SO_DOMAIN) else { return Kind::None };

@@ -4,7 +4,7 @@ use super::address::Address;
 use super::attempt::Attempt;
 use super::errno;
 use super::socket::Socket;
-use crate::held;
+use crate::held::{self, Handed};
 use crate::planned::planned;
 use crate::session::Session;
 use portshim_policy::{Call, PortRange, Request, Verdict, scopes_of};
@@ -49,8 +49,8 @@ pub(crate) fn serve(wish: &Wish<'_>) -> i32 {
     };
     let left = errno::get();
     if let Some(port) = attempt.port() {
-        session.note(wish.call, scope, Verdict::Pinned, port);
-        held::hold(session, wish.socket.handle, scopes, scope, port);
+        let handed = Handed { call: wish.call, how: Verdict::Pinned, scope, scopes, port };
+        held::hold(session, wish.socket.handle, &handed);
     }
     drop(attempt);
     errno::set(left);

@@ -2,6 +2,7 @@
 //! are served here whole, from the policy's privileged order.
 
 use crate::linux::address::Address;
+use crate::linux::held::Handed;
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, held, hooks, sys};
@@ -118,8 +119,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     for port in ports.filter(|port| !denied(*port)) {
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
-                session.note(Call::Bind, scope, Verdict::Pinned, port);
-                held::hold(session, fd, scopes, scope, port);
+                held::hold(session, fd, &Handed { call: Call::Bind, how: Verdict::Pinned, scope, scopes, port });
                 errno::set(before);
                 return Ok(port);
             }

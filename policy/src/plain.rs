@@ -1,0 +1,114 @@
+//! What a plan would propose first, where that is plain to see: most requests are served by it, without a plan.
+
+use crate::order::Walk;
+use crate::{Entropy, Hint, Ledger, PortRange, Request, Rules};
+
+impl Request {
+    /// The run that a plan for this request proposes first, where that is plain to see: every choice is the
+    /// system's, nothing is in its way, and as far as is known most of its ports are free.
+    #[must_use]
+    pub fn plain_run(
+        &self,
+        rules: &Rules,
+        ledger: &Ledger,
+        hint: Option<&Hint>,
+        steerable: Option<PortRange>,
+    ) -> Option<PortRange> {
+        let hull = self.plain_hull(rules, ledger)?;
+        let plain = steerable.is_some_and(|range| range.encloses(hull))
+            && rules.is_native()
+            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, true, hint)));
+        plain.then_some(hull)
+    }
+
+    /// The port that a plan for this request proposes first, where that is plain to see: no choice can be left to the
+    /// system, nothing is in the way, and as far as is known the port is free.
+    #[must_use]
+    pub fn plain_port(
+        &self,
+        rules: &Rules,
+        ledger: &Ledger,
+        hint: Option<&Hint>,
+        steerable: Option<PortRange>,
+        entropy: &mut impl Entropy,
+    ) -> Option<u16> {
+        let hull = self.plain_hull(rules, ledger)?;
+        if steerable.is_some_and(|range| range.intersect(hull).is_some()) || rules.seed().is_some() {
+            return None;
+        }
+        Walk::first(rules.order(), self, hull, hint, rules.live(self.scope), entropy)
+    }
+
+    /// All ports that there are for this request, where none between the lowest and the highest is left out.
+    fn plain_hull(&self, rules: &Rules, ledger: &Ledger) -> Option<PortRange> {
+        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
+        (solid && ledger.is_empty() && self.limit.encloses(hull)).then_some(hull)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::privileged::PrivilegedRange;
+    use crate::{Call, Effective, Order, Outcome, Plan, Region, Scope, ScopeRules, Sharing, Step};
+    use proptest::prelude::*;
+
+    fn range() -> impl Strategy<Value = PortRange> {
+        (1..=65535u16, 0..300u16).prop_map(|(first, more)| PortRange::new(first, first.saturating_add(more)).unwrap())
+    }
+
+    proptest! {
+        /// Whatever is plain to see is what a plan begins with.
+        #[test]
+        fn it_is_what_a_plan_proposes_first(
+            range in range(),
+            order in proptest::sample::select(&Order::ALL[..]),
+            call in proptest::sample::select(&[Call::Bind, Call::Connect, Call::Listen, Call::Send][..]),
+            scope in proptest::sample::select(&Scope::ALL[..]),
+            sharing in proptest::sample::select(&Sharing::ALL[..]),
+            reuse in any::<bool>(),
+            peer in any::<u64>(),
+            draws in any::<u64>(),
+            handed_out in 0..3,
+            taken in proptest::collection::vec(any::<u16>(), 0..40),
+            inside in any::<bool>(),
+        ) {
+            let mut scopes: [ScopeRules; 4] = Default::default();
+            scopes[scope.index()].dynamic = [range].into_iter().collect();
+            let rules = Effective {
+                matches: None,
+                order,
+                sharing,
+                seed: None,
+                privileged: PrivilegedRange::LIBC,
+                unprivileged_start: None,
+                scopes,
+            };
+            let request = Request { call, scope, dual: false, reuse, limit: PortRange::ALL, peer };
+            let steerable = inside.then_some(PortRange::ALL);
+            let first = |plainly: bool| {
+                let region = Region::boxed(std::slice::from_ref(&rules));
+                let rules = region.rules_for(&[b""]).unwrap();
+                let hint = region.hints.of(scope);
+                taken.iter().for_each(|port| hint.unwrap().mark(range.first().saturating_add(port % range.len() as u16)));
+                let mut drawn = draws;
+                let mut entropy = || { drawn = drawn.wrapping_add(1); crate::mix(drawn) };
+                let whole = |entropy: &mut dyn Entropy| {
+                    Plan::new(rules, &region.ledger, hint, request, steerable).next(Outcome::Start, entropy)
+                };
+                for _ in 0..handed_out {
+                    whole(&mut entropy);
+                }
+                if !plainly {
+                    return Some(whole(&mut entropy));
+                }
+                let run = request.plain_run(rules, &region.ledger, hint, steerable).map(Step::Steer);
+                let port = || request.plain_port(rules, &region.ledger, hint, steerable, &mut entropy).map(Step::Pin);
+                run.or_else(port)
+            };
+            if let Some(plain) = first(true) {
+                prop_assert_eq!(Some(plain), first(false));
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The common case, in few steps: a new socket of which everything is known, and a policy that leaves no doubt which
+//! ports are to be tried first. What is not so common is left to an [attempt](super::attempt).
+
+use super::attempt::Got;
+use super::drive::Wish;
+use super::options::Lifted;
+use super::{errno, held, hooks, host, sys};
+use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Verdict, exhausted};
+
+/// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
+#[inline]
+pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
+    let session = wish.session;
+    if !wish.socket.untouched || !wish.binds || session.logs() {
+        return None;
+    }
+    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let request = Request { call: wish.call, scope, dual, reuse: false, limit: PortRange::ALL, peer: 0 };
+    let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
+    let steerable = host::steerable();
+    match request.plain_run(rules, ledger, hint, steerable) {
+        // Elsewhere it takes an option of the socket.
+        Some(run) if steerable == Some(run) => steer(wish, scope, dual, run),
+        Some(_) => None,
+        None => {
+            let peer = wish.peer.filter(|_| wish.is_tcp_connect());
+            let request = Request { peer: peer.map_or(0, |peer| session.hash(&wish.local, &peer)), ..request };
+            let mut entropy = rules.entropy(scope, session.secret());
+            let port = request.plain_port(rules, ledger, hint, steerable, &mut entropy)?;
+            pin(wish, scope, dual, port)
+        }
+    }
+}
+
+/// Has the kernel choose among all ports of `run`, its own range, as it would by itself.
+#[inline]
+fn steer(wish: &Wish<'_>, scope: Scope, dual: bool, run: PortRange) -> Option<isize> {
+    let alone = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Exclusive;
+    if alone || !held::may_go_unseen(wish.session, scope, run) || !host::just_obeyed() {
+        return None;
+    }
+    let before = errno::get();
+    let answer = (wish.own)();
+    if answer < 0 && errno::get() == errno::of(exhausted(wish.call, wish.socket.transport)) {
+        errno::set(before);
+        return None;
+    }
+    wish.account(scope, dual, Verdict::Steered, Got::Unseen, false, answer);
+    if answer >= 0 {
+        errno::set(before);
+    }
+    Some(answer)
+}
+
+/// Binds the socket to `port`, if it is free.
+#[inline]
+fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
+    let (before, fd) = (errno::get(), wish.socket.fd);
+    let candidate = wish.local.with_port(port);
+    let bound = if wish.call == Call::Bind {
+        hooks::next_bind(fd, &candidate)
+    } else {
+        sys::bind(fd, candidate.storage(), candidate.len())
+    };
+    if let Err(error) = bound {
+        if let Some(hint) = wish.session.hint(scope).filter(|_| error == libc::EADDRINUSE) {
+            hint.mark(port);
+        }
+        errno::set(before);
+        return None;
+    }
+    if wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Tuple {
+        Lifted::on(&wish.socket).keep_shared();
+    }
+    let answer = if wish.call == Call::Bind { 0 } else { (wish.own)() };
+    wish.account(scope, dual, Verdict::Pinned, Got::Port(port), false, answer);
+    if answer >= 0 {
+        errno::set(before);
+    }
+    Some(answer)
+}
