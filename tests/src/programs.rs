@@ -10,7 +10,7 @@ mod ports;
 mod service;
 mod watch;
 
-pub use namespaces::private;
+pub use namespaces::{as_root, is_root, private};
 pub use peer::Peer;
 pub use ports::{Keeper, Ports, set_sysctl};
 pub use service::Service;

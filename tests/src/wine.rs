@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use crate::programs::{set_sysctl, until};
+use crate::programs::{is_root, set_sysctl, until};
 use crate::{project, said};
 
 /// Set in the namespaces, so that a test program knows that it is there.
@@ -31,12 +31,10 @@ pub static PRESETS: RwLock<()> = RwLock::new(());
 /// Where no namespaces can be had.
 pub fn in_a_network_of_its_own() {
     if std::env::var_os(PRIVATE).is_none() {
-        // SAFETY: geteuid(2) has no conditions.
-        let root = unsafe { libc::geteuid() } == 0;
         let error = Command::new("flock")
             .arg(project().join("target/wine.lock"))
             .arg("unshare")
-            .args((!root).then_some("--map-root-user"))
+            .args((!is_root()).then_some("--map-root-user"))
             .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
             // It waits, and so takes leave of the orphans that it inherits.
             .args(["bash", "-c", r#"ip link set lo up && "$@"; exit $?"#, "bash"])

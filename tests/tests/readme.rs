@@ -4,7 +4,7 @@
 //! In a block marked `console`, a line after `$ ` is a command, lines after `> ` go on with it, and all others
 //! are what it says. There `[..]` stands for anything inside a line, and a line of `...` for any lines.
 
-use portshim_tests::programs::{must, scratch};
+use portshim_tests::programs::{is_root, must, scratch};
 use portshim_tests::{portshim, portshim_path, project};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -81,8 +81,6 @@ impl Shell {
     fn start(folder: &Path, home: &Path) -> Self {
         let mut folders = vec![portshim_path().parent().expect("a program is in a folder").to_path_buf()];
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-        // SAFETY: geteuid(2) has no conditions.
-        let root = unsafe { libc::geteuid() } == 0;
         let reader = r#"
             exec 9<&0 </dev/null 2>&1
             ip link set lo up
@@ -97,7 +95,7 @@ impl Shell {
         let mut command = Command::new("timeout");
         command
             .args(["--kill-after=1", "120", "unshare"])
-            .args((!root).then_some("--map-root-user"))
+            .args((!is_root()).then_some("--map-root-user"))
             .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", reader])
             .current_dir(folder)
             .env("PATH", std::env::join_paths(folders).expect("they came from PATH"))

@@ -1,8 +1,8 @@
 //! Where the library and the session are laid down, and what is left alone for want of a place.
 
-use super::sandbox::{Sandbox, is_root, mode};
+use super::sandbox::{Sandbox, mode};
 use portshim_tests::portshim_path;
-use portshim_tests::programs::until;
+use portshim_tests::programs::{is_root, until};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,8 @@
 //! Where a policy comes from, and what is said of one that is none.
 
-use super::sandbox::{Sandbox, is_root, mode};
+use super::sandbox::{Sandbox, mode};
 use portshim_tests::portshim_path;
+use portshim_tests::programs::is_root;
 use std::process::Command;
 
 /// What `show` says of the dynamic range for tcp4.

@@ -1,6 +1,7 @@
 //! Programs that are not launched, and why.
 
 use super::sandbox::{Sandbox, mode, succeeded};
+use portshim_tests::programs::as_root;
 use std::os::unix::fs::{chown, symlink};
 use std::process::Command;
 
@@ -196,88 +197,92 @@ help:  give it a network of its own, with the kernel's own settings:
 
 #[test]
 fn a_program_that_becomes_somebody_else() {
-    // SAFETY: geteuid(2) has no conditions.
-    assert_eq!(unsafe { libc::geteuid() }, 0, "only root can make such a program");
-    let here = Sandbox::new();
-    let source = here.cc("hello", HELLO, &[]);
-    let refused = |name: &str| {
-        format!(
-            "\
+    as_root(|| {
+        let here = Sandbox::new();
+        let source = here.cc("hello", HELLO, &[]);
+        let refused = |name: &str| {
+            format!(
+                "\
 error: `./{name}` runs as another user or group, so the loader ignores a preloaded library
 help:  run a copy without the set-user-ID and set-group-ID bits, as the user it would become
        --allow-uncovered launches it all the same, outside the policy
 "
-        )
-    };
-    for (name, owner, bits) in
-        [("set-uid", (Some(65534), Some(0)), 0o4755), ("set-gid", (Some(0), Some(65534)), 0o2755)]
-    {
-        let path = here.path("desk").join(name);
-        std::fs::copy(&source, &path).expect("a copy");
-        chown(&path, owner.0, owner.1).expect("root may");
-        mode(&path, bits);
-        here.says(&["run", "--", &format!("./{name}")], 125, "", &refused(name));
-    }
-    // Nothing is gained by who is that user already: the loader does not mind.
-    let own = here.path("desk/own");
-    std::fs::copy(&source, &own).expect("a copy");
-    mode(&own, 0o4755);
-    here.says(&["run", "--", "./own"], 0, "hello\n", "");
-    // And nothing is where the kernel was told not to give it.
-    let mut command = here.command("setpriv", &["--no-new-privs"]);
-    command.arg(portshim_tests::portshim_path()).args(["run", "--", "./set-uid"]);
-    here.expect(&mut command, 0, "hello\n", "");
+            )
+        };
+        for (name, owner, bits) in
+            [("set-uid", (Some(65534), Some(0)), 0o4755), ("set-gid", (Some(0), Some(65534)), 0o2755)]
+        {
+            let path = here.path("desk").join(name);
+            std::fs::copy(&source, &path).expect("a copy");
+            chown(&path, owner.0, owner.1).expect("root may");
+            mode(&path, bits);
+            here.says(&["run", "--", &format!("./{name}")], 125, "", &refused(name));
+        }
+        // Nothing is gained by who is that user already: the loader does not mind.
+        let own = here.path("desk/own");
+        std::fs::copy(&source, &own).expect("a copy");
+        mode(&own, 0o4755);
+        here.says(&["run", "--", "./own"], 0, "hello\n", "");
+        // And nothing is where the kernel was told not to give it.
+        let mut command = here.command("setpriv", &["--no-new-privs"]);
+        command.arg(portshim_tests::portshim_path()).args(["run", "--", "./set-uid"]);
+        here.expect(&mut command, 0, "hello\n", "");
+    });
 }
 
 #[test]
 fn a_program_with_capabilities() {
-    // SAFETY: geteuid(2) has no conditions.
-    assert_eq!(unsafe { libc::geteuid() }, 0, "only root can make such a program");
-    // Where nobody may go, too.
-    let folder = std::path::PathBuf::from(format!("/var/tmp/portshim-cli-{}", std::process::id()));
-    std::fs::create_dir(&folder).expect("a folder can be made");
-    mode(&folder, 0o755);
-    let here = Sandbox::new();
-    let program = folder.join("server");
-    std::fs::copy(here.cc("hello", HELLO, &[]), &program).expect("a copy");
-    let command = folder.join("portshim");
-    std::fs::copy(portshim_tests::portshim_path(), &command).expect("a copy");
-    // struct vfs_cap_data, revision 2, effective, CAP_NET_BIND_SERVICE (capabilities(7)).
-    let capabilities: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
-    let path = std::ffi::CString::new(program.to_str().expect("text")).expect("no NUL");
-    // SAFETY: both names end in NUL, and the value is as long as is said.
-    let set = unsafe {
-        let value = capabilities.as_ptr().cast();
-        libc::setxattr(path.as_ptr(), c"security.capability".as_ptr(), value, 20, 0)
-    };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
-    let as_nobody = |allow: &str| {
-        Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(&command)
-            .args(["run", allow, "--"])
-            .arg(&program)
-            .current_dir("/")
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .output()
-            .expect("setpriv is installed")
-    };
-    let (refused, allowed) = (as_nobody("-q"), as_nobody("--allow-uncovered"));
-    std::fs::remove_dir_all(&folder).expect("it can go");
-    let name = program.display();
-    assert_eq!(
-        String::from_utf8_lossy(&refused.stderr),
-        format!(
-            "\
+    as_root(|| {
+        // Where nobody may go, too.
+        let folder = std::path::PathBuf::from(format!("/var/tmp/portshim-cli-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a folder can be made");
+        mode(&folder, 0o755);
+        let home = folder.join("home");
+        std::fs::create_dir(&home).expect("it is ours");
+        chown(&home, Some(65534), Some(65534)).expect("root may");
+        let here = Sandbox::new();
+        let program = folder.join("server");
+        std::fs::copy(here.cc("hello", HELLO, &[]), &program).expect("a copy");
+        let command = folder.join("portshim");
+        std::fs::copy(portshim_tests::portshim_path(), &command).expect("a copy");
+        // struct vfs_cap_data, revision 2, effective, CAP_NET_BIND_SERVICE (capabilities(7)).
+        let capabilities: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
+        let path = std::ffi::CString::new(program.to_str().expect("text")).expect("no NUL");
+        // SAFETY: both names end in NUL, and the value is as long as is said.
+        let set = unsafe {
+            let value = capabilities.as_ptr().cast();
+            libc::setxattr(path.as_ptr(), c"security.capability".as_ptr(), value, 20, 0)
+        };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+        let as_nobody = |allow: &str| {
+            Command::new("setpriv")
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                .arg(&command)
+                .args(["run", allow, "--"])
+                .arg(&program)
+                .current_dir("/")
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .env("HOME", &home)
+                .output()
+                .expect("setpriv is installed")
+        };
+        let (refused, allowed) = (as_nobody("-q"), as_nobody("--allow-uncovered"));
+        std::fs::remove_dir_all(&folder).expect("it can go");
+        let name = program.display();
+        assert_eq!(
+            String::from_utf8_lossy(&refused.stderr),
+            format!(
+                "\
 error: `{name}` has file capabilities, so the loader ignores a preloaded library
 help:  run a copy of it, which has no capabilities, or run it as root
        --allow-uncovered launches it all the same, outside the policy
 "
-        )
-    );
-    assert_eq!(refused.status.code(), Some(125));
-    assert_eq!(succeeded(&allowed), "hello\n");
+            )
+        );
+        assert_eq!(refused.status.code(), Some(125));
+        assert_eq!(succeeded(&allowed), "hello\n");
+    });
 }
 
 #[test]

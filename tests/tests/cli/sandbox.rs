@@ -1,6 +1,7 @@
 //! A place of a test's own, in which nothing of this machine's user is seen, and commands whose whole
 //! output is compared.
 
+use portshim_tests::programs::is_root;
 use portshim_tests::{portshim, said};
 use std::ffi::CString;
 use std::fs;
@@ -157,12 +158,6 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Whether the tests are run by root.
-pub(super) fn is_root() -> bool {
-    // SAFETY: geteuid(2) has no conditions.
-    unsafe { libc::geteuid() == 0 }
 }
 
 pub(super) fn mode(path: &Path, mode: u32) {

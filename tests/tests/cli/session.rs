@@ -1,8 +1,8 @@
 //! What `run` lays down and what it puts into the program's environment: the library, the session, the
 //! variables.
 
-use super::sandbox::{Sandbox, is_root, mode, succeeded};
-use portshim_tests::programs::until;
+use super::sandbox::{Sandbox, mode, succeeded};
+use portshim_tests::programs::{is_root, until};
 use portshim_tests::{portshim_path, said};
 use std::fs;
 use std::io::{BufRead, BufReader};

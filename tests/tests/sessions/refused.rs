@@ -1,7 +1,7 @@
 //! Sessions that are not there, not one's own, or broken.
 
 use super::server::{Server, json, refused, told};
-use portshim_tests::programs::{must, private, scratch};
+use portshim_tests::programs::{is_root, must, private, scratch};
 use portshim_tests::{portshim, portshim_path, said};
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
@@ -69,12 +69,6 @@ fn one_that_is_not_there() {
             &format!("{BEGIN_ONE}; `portshim ps` lists them"),
         );
     });
-}
-
-/// Whether the tests are run by root, who may start processes of others.
-fn is_root() -> bool {
-    // SAFETY: geteuid(2) has no conditions.
-    unsafe { libc::geteuid() == 0 }
 }
 
 /// Not even root may.
