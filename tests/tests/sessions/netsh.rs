@@ -55,6 +55,7 @@ fn what_is_persistent_goes_into_a_policy_file_that_programs_obey() {
         assert_eq!(port, "10100\n", "the first port that is not excluded");
         assert_eq!(answers(&folder, "int ipv4 delete excludedportrange tcp 10000 100", 0, OK), "");
         answers(&folder, "int ipv4 show excludedportrange tcp", 0, &exclusions(""));
+        fs::remove_dir_all(folder).expect("the folder is ours");
     });
 }
 
@@ -69,6 +70,7 @@ fn a_policy_file_keeps_what_else_is_in_it() {
     assert!(!folder.join("portshim.toml").exists());
     let left: Vec<_> = fs::read_dir(&folder).expect("it is a folder").flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["mine.toml"], "nothing is left beside it");
+    fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
 #[test]
@@ -114,6 +116,7 @@ fn what_windows_refuses_is_refused_in_its_words() {
     let said = answers(&folder, "int ipv4 add excludedportrange tcp 80 1", 125, "");
     assert!(said.starts_with("error: "), "{said}");
     assert_eq!(fs::read_to_string(&file).expect("it can be read"), "REGEDIT4\r\n");
+    fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
 #[test]
@@ -144,6 +147,7 @@ fn what_is_active_changes_a_running_program() {
         answers(&folder, "int ipv4 delete excludedportrange tcp 10002 3 store=active", 0, OK);
         assert_eq!(server.told("tcp 10004"), "10004");
         assert!(!folder.join("portshim.toml").exists(), "what is active is kept nowhere");
+        fs::remove_dir_all(folder).expect("the folder is ours");
     });
 }
 
@@ -173,6 +177,7 @@ fn what_other_settings_exclude_stays_theirs() {
         fs::write(&file, "preset = \"windows-xp\"\n").expect("it can be written");
         let said = answers(&folder, "int ipv4 add excludedportrange tcp 6000 1", 1, INCORRECT);
         assert!(said.starts_with("error: 6000 cannot be excluded: windows-xp reserves only ports of "), "{said}");
+        fs::remove_dir_all(folder).expect("the folder is ours");
     });
 }
 
@@ -197,6 +202,7 @@ fn which_store_is_spoken_of() {
         let said = answers(&folder, "int ipv4 add excludedportrange tcp 50100 255 store=active", 125, "");
         assert_eq!(said, NOTHING_LEFT);
         assert_eq!(server.told("tcp 0"), "50100");
+        fs::remove_dir_all(folder).expect("the folder is ours");
     });
 }
 
@@ -209,6 +215,7 @@ fn how_a_command_goes() {
     }
     let said = answers(&folder, "int ipv4 set dynamicport tcp start = 10000 num=255", 125, "");
     assert!(said.starts_with("error: `=`: netsh takes no white space around `=`\n"), "{said}");
+    fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
 #[test]
@@ -221,5 +228,6 @@ fn programs_with_a_range_of_their_own_keep_it() {
         let said = answers(&folder, "int ipv4 set dynamicport tcp start=10000 num=255 store=active", 0, OK);
         assert_eq!(said, "note: programs under one [[process]] rule that has a range of their own keep it\n");
         assert_eq!(server.told("tcp 0"), "20000");
+        fs::remove_dir_all(folder).expect("the folder is ours");
     });
 }
