@@ -2,6 +2,7 @@
 import ctypes
 import errno
 import os
+import resource
 import socket
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -44,6 +45,9 @@ def way(ports):
     return f"in no order: {ports}"
 
 
+# A user's own limit may be below the number of ports.
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 for name, search in [("rresvport", rresvport), ("bindresvport", bindresvport)]:
     found = search()
     error = errno.errorcode[ctypes.get_errno()]
