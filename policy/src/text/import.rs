@@ -4,6 +4,7 @@
 mod console;
 mod decode;
 mod draft;
+mod foreign;
 mod format;
 mod listing;
 mod registry;
@@ -55,7 +56,12 @@ fn read(bytes: &[u8], file_name: &str, otherwise: Option<Format>) -> Result<Laye
         return Err(vec![problem]);
     }
     let mut draft = Draft::new(&text, file_name);
-    match format::of(&text).or(otherwise) {
+    let format = format::of(&text);
+    if let Some((place, sign)) = format.and_then(|format| foreign::find(&text, format)) {
+        let origin = draft.origin(&place, "");
+        return Err(vec![words::foreign(&origin, sign)]);
+    }
+    match format.or(otherwise) {
         None => {
             let origin = draft.origin(&(0..0), "");
             return Err(vec![words::no_known_form(&origin)]);

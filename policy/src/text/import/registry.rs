@@ -54,6 +54,11 @@ fn value(line: &str) -> Option<(&str, &str)> {
     Some((name, value))
 }
 
+/// Whether a line is one that an export begins with, heading or key.
+pub(super) fn is_begin(line: &str) -> bool {
+    is_heading(line) || line.starts_with("[HKEY_")
+}
+
 pub(super) fn read(draft: &mut Draft<'_>) {
     let joins = |line: &str| line.ends_with('\\') && !line.trim_start().starts_with(';');
     let mut export = Export { draft, wide: true, key: Key::Other, current: [false; 2], found: false };

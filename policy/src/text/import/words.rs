@@ -32,6 +32,17 @@ pub(super) fn no_known_form(origin: &Origin) -> Problem {
     )
 }
 
+/// A line of a file that line `sign` would make one of settings.
+pub(super) fn foreign(origin: &Origin, sign: usize) -> Problem {
+    Problem::error(
+        origin,
+        format!(
+            "this is no line of settings, though line {sign} is: a text that speaks of settings is not taken for them"
+        ),
+        "copy what sets ports into a file of its own",
+    )
+}
+
 pub(super) fn not_utf8(origin: &Origin) -> Problem {
     Problem::error(origin, "this is not text in UTF-8", "save the policy as UTF-8")
 }
