@@ -6,12 +6,15 @@ use crate::report::Row;
 use crate::stats::{Pair, Sense};
 use crate::targets::{self, Target};
 use crate::work;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use tempfile::TempDir;
 
 pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     let program = found("true").ok_or("`true` is not in PATH")?.to_string_lossy().into_owned();
-    let portshim = bench.portshim.to_string_lossy().into_owned();
+    let (_folder, portshim) = installed(&bench.portshim)?;
+    let portshim = portshim.to_string_lossy().into_owned();
     let (tools, missing) = peers();
     let mut ways = vec![
         Peer::new("bare", Vec::new()),
@@ -53,6 +56,18 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
         found.peers.push(row(&format!("start/{}", way.name), &what, targets::only(Sense::Cost), number, 0));
     }
     Ok(found)
+}
+
+/// A copy of the command in a folder of its own, made as `make install` makes one: what users start is not the file that
+/// the linker has just written, which lies in memory in single pages and takes the kernel longer to map. Beside it, on
+/// the same file system; the folder for scratch is in memory.
+fn installed(portshim: &Path) -> Result<(TempDir, PathBuf), String> {
+    let said = |e: std::io::Error| format!("a copy of {}: {e}", portshim.display());
+    let beside = portshim.parent().unwrap_or(Path::new("."));
+    let folder = tempfile::tempdir_in(beside).map_err(said)?;
+    let copy = folder.path().join("portshim");
+    let status = Command::new("install").args(["-m", "755"]).arg(portshim).arg(&copy).status().map_err(said)?;
+    if status.success() { Ok((folder, copy)) } else { Err(format!("a copy of {}: {status}", portshim.display())) }
 }
 
 fn command(bench: &Bench, way: &Peer, program: &str) -> Result<Command, String> {
