@@ -1,6 +1,7 @@
 //! What `show`, `explain`, `env` and `capture` say.
 
 use super::sandbox::{Sandbox, mode, succeeded};
+use portshim_tests::portshim_path;
 
 #[test]
 fn show() {
@@ -309,4 +310,21 @@ fn capture_is_a_policy_that_says_what_the_host_does() {
         said.lines().filter(|line| line.contains("to hand out")).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(runs(&["show", "-c", "host.toml"]), runs(&["show", "--preset", "host"]));
+}
+
+#[test]
+fn a_long_list_of_reserved_ports_is_heard_to_its_end() {
+    let here = Sandbox::new();
+    let portshim = portshim_path();
+    // More than the kernel says in one go to whoever asks for a little.
+    let ports: Vec<_> = (0..2000).map(|n| (20000 + 2 * n).to_string()).collect();
+    let list = here.file("reserved", ports.join(","));
+    let script = format!(
+        "cat {} >/proc/sys/net/ipv4/ip_local_reserved_ports && exec {} capture",
+        list.display(),
+        portshim.display()
+    );
+    let output = here.command("unshare", &["-rn", "sh", "-c", &script]).output().expect("unshare is installed");
+    let captured = succeeded(&output);
+    assert!(captured.contains(&format!("\nip_local_reserved_ports = \"{}\"\n", ports.join(","))), "{captured}");
 }

@@ -3,10 +3,13 @@
 use super::private;
 use nix::libc;
 use portshim_policy::text::{HostSettings, local_port_range, reserved_ports};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 const SETTINGS: &str = "/proc/sys/net/ipv4";
+/// Room for what a setting says, in bytes; a list of ports may take more.
+const ROOM: usize = 128;
 /// The policy that an administrator lays down for everybody.
 const SYSTEM_POLICY: &str = "/etc/portshim/policy.toml";
 /// ip(7), since Linux 6.3.
@@ -14,18 +17,32 @@ const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
 
 /// The settings, each as the kernel has it; where there is no telling, as it comes.
 pub(crate) fn host() -> HostSettings {
-    let read = |name: &str| fs::read_to_string(format!("{SETTINGS}/{name}")).ok();
     let mut settings = HostSettings::default();
-    if let Some(range) = read("ip_local_port_range").and_then(|text| local_port_range(text.trim()).ok()) {
+    if let Some(range) = setting("ip_local_port_range").and_then(|text| local_port_range(text.trim()).ok()) {
         settings.port_range = range;
     }
-    if let Some(ports) = read("ip_local_reserved_ports").and_then(|text| reserved_ports(text.trim()).ok()) {
+    if let Some(ports) = setting("ip_local_reserved_ports").and_then(|text| reserved_ports(text.trim()).ok()) {
         settings.reserved = ports.into_iter().collect();
     }
-    if let Some(start) = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok()) {
+    if let Some(start) = setting("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok()) {
         settings.unprivileged_start = start;
     }
     settings
+}
+
+/// What the kernel says of one setting. It says it in one go, as far as there is room, and nothing to whoever asks for
+/// more (proc_do_large_bitmap in kernel/sysctl.c).
+fn setting(name: &str) -> Option<String> {
+    let file = File::open(format!("{SETTINGS}/{name}")).ok()?;
+    let mut text = vec![0; ROOM];
+    loop {
+        let read = file.read_at(&mut text, 0).ok()?;
+        if read < text.len() {
+            text.truncate(read);
+            return String::from_utf8(text).ok();
+        }
+        text.resize(text.len() * 16, 0);
+    }
 }
 
 /// The usual places for a policy file, the user's before the system's.
