@@ -6,6 +6,7 @@ use object::read::{ReadCache, ReadCacheOps, ReadRef};
 use object::{Endianness, FileKind};
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -54,8 +55,11 @@ const GO_SECTIONS: [&[u8]; 2] = [b"\0.gopclntab\0", b"\0.go.buildinfo\0"];
 struct Pages<'a> {
     file: &'a File,
     at: u64,
+    /// The first page, which is asked for time and again.
+    first: &'a [u8],
+    /// The last other one that was.
     page: Vec<u8>,
-    /// Where in the file the page begins.
+    /// Where in the file that one begins.
     begin: u64,
 }
 
@@ -74,18 +78,17 @@ impl ReadCacheOps for Pages<'_> {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ()> {
-        let offset = self.at.checked_sub(self.begin).filter(|offset| *offset < self.page.len() as u64);
-        let offset = match offset {
-            Some(offset) => offset,
-            None => {
-                self.begin = self.at / PAGE * PAGE;
-                self.page.resize(PAGE as usize, 0);
-                let read = self.file.read_at(&mut self.page, self.begin).map_err(drop)?;
-                self.page.truncate(read);
-                self.at - self.begin
+        let begin = self.at / PAGE * PAGE;
+        let page = if begin == 0 {
+            self.first
+        } else {
+            if begin != self.begin {
+                self.page = page(self.file, begin).map_err(drop)?;
+                self.begin = begin;
             }
+            &self.page
         };
-        let rest = self.page.get(offset as usize..).unwrap_or_default();
+        let rest = page.get((self.at - begin) as usize..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         self.at += count as u64;
@@ -103,9 +106,21 @@ impl ReadCacheOps for Pages<'_> {
     }
 }
 
-/// Reads an ELF file; `None` where it is none, or too broken for the kernel.
-pub(super) fn read(file: &File) -> Option<Elf> {
-    let cache = ReadCache::new(Pages { file, at: 0, page: Vec::new(), begin: 0 });
+/// The first page of a file: it tells the format.
+pub(super) fn first_page(file: &File) -> io::Result<Vec<u8>> {
+    page(file, 0)
+}
+
+fn page(file: &File, begin: u64) -> io::Result<Vec<u8>> {
+    let mut page = vec![0; PAGE as usize];
+    let read = file.read_at(&mut page, begin)?;
+    page.truncate(read);
+    Ok(page)
+}
+
+/// Reads an ELF file, whose first page is known; `None` where it is none, or too broken for the kernel.
+pub(super) fn read(file: &File, first: &[u8]) -> Option<Elf> {
+    let cache = ReadCache::new(Pages { file, at: 0, first, page: Vec::new(), begin: 0 });
     match FileKind::parse(&cache).ok()? {
         FileKind::Elf32 => parse::<object::elf::FileHeader32<Endianness>, _>(32, &cache),
         FileKind::Elf64 => parse::<object::elf::FileHeader64<Endianness>, _>(64, &cache),

@@ -10,7 +10,6 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// How many interpreters the kernel follows before ELOOP (`BINPRM` rewrites in exec.c: 4, and the file itself).
 const DEPTH: usize = 5;
 /// How much of a file the kernel reads to find its format (`BINPRM_BUF_SIZE`).
-const HEAD: u64 = 256;
+const HEAD: usize = 256;
 /// What execvp(3) hands a file without a format to.
 pub(super) const SHELL: &str = "/bin/sh";
 
@@ -60,14 +59,13 @@ pub(crate) fn find(name: &OsStr) -> Result<Program, Find> {
 fn follow(program: &mut Program, path: &Path) -> Result<Option<PathBuf>, Find> {
     let first = program.steps.is_empty();
     let mut step = |kind: String| program.steps.push(Step { path: path.to_owned(), kind });
-    let Ok(mut file) = File::open(path) else {
+    let Ok(file) = File::open(path) else {
         // A file may be executed without being readable; then nothing can be known of it.
         step("a file that may not be read".into());
         return Ok(None);
     };
-    let mut head = Vec::new();
-    let read = file.by_ref().take(HEAD).read_to_end(&mut head);
-    read.map_err(|e| Find::Denied(path.to_owned(), plain(&e)))?;
+    let first_page = elf::first_page(&file).map_err(|e| Find::Denied(path.to_owned(), plain(&e)))?;
+    let head = &first_page[..first_page.len().min(HEAD)];
     if let Some(line) = head.strip_prefix(b"#!") {
         step("a script".into());
         return interpreter(program, path, line);
@@ -81,7 +79,7 @@ fn follow(program: &mut Program, path: &Path) -> Result<Option<PathBuf>, Find> {
         program.by_shell = true;
         return Ok(Some(SHELL.into()));
     }
-    let Some(elf) = elf::read(&file) else {
+    let Some(elf) = elf::read(&file, &first_page) else {
         return Err(Find::Denied(path.to_owned(), "it is a damaged ELF file".into()));
     };
     step(format!("a {}-bit ELF program", elf.bits));

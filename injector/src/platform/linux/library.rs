@@ -39,7 +39,8 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
 fn is_ours(path: &Path) -> std::io::Result<bool> {
     let fits =
         |elf: elf::Elf| elf.movable && elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());
-    if !elf::read(&File::open(path)?).is_some_and(fits) {
+    let file = File::open(path)?;
+    if !elf::read(&file, &elf::first_page(&file)?).is_some_and(fits) {
         return Ok(false);
     }
     let content = fs::read(path)?;

@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 /// Makes a private directory where there is none, and verifies one that is there.
 pub(super) fn directory(path: &Path) -> Result<(), String> {
     let said = |why: &str| format!("{}: {why}", path.display());
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => return Ok(()),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(said(&plain(&e))),
-    }
     // Not the target of a link: whoever laid the link could lay another.
-    let metadata = fs::symlink_metadata(path).map_err(|e| said(&plain(&e)))?;
+    let metadata = match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => match DirBuilder::new().mode(0o700).create(path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => fs::symlink_metadata(path),
+            made => return made.map_err(|e| said(&plain(&e))),
+        },
+        found => found,
+    };
+    let metadata = metadata.map_err(|e| said(&plain(&e)))?;
     if !metadata.is_dir() {
         Err(said("it is not a directory"))
     } else if metadata.uid() != Uid::effective().as_raw() {
@@ -91,13 +93,15 @@ pub(super) fn shared() -> Result<PathBuf, String> {
     for directory in path.ancestors().skip(1) {
         roots(directory)?;
     }
-    let made = DirBuilder::new().mode(0o755).create(path);
-    // Whatever the caller's umask leaves of a new directory.
-    let made = made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)));
-    match made {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(format!("{}: {}", path.display(), plain(&e))),
-        _ => roots(path).map(|()| path.to_owned()),
+    if fs::symlink_metadata(path).is_err() {
+        let made = DirBuilder::new().mode(0o755).create(path);
+        // Whatever the caller's umask leaves of a new directory.
+        match made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755))) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(format!("{}: {}", path.display(), plain(&e))),
+            _ => {}
+        }
     }
+    roots(path).map(|()| path.to_owned())
 }
 
 /// Whether this is a directory, and no link to one, that all can enter and only root can change.
