@@ -6,6 +6,7 @@ use crate::{Entropy, Hint, Ledger, PortRange, Request, Rules};
 impl Request {
     /// The run that a plan for this request proposes first, where that is plain to see: every choice is the
     /// system's, nothing is in its way, and as far as is known most of its ports are free.
+    #[inline]
     #[must_use]
     pub fn plain_run(
         &self,
@@ -13,12 +14,19 @@ impl Request {
         ledger: &Ledger,
         hint: Option<&Hint>,
         steerable: Option<PortRange>,
+        entropy: &mut impl Entropy,
     ) -> Option<PortRange> {
-        let hull = self.plain_hull(rules, ledger)?;
-        let plain = steerable.is_some_and(|range| range.encloses(hull))
+        let scope = rules.scope(self.scope);
+        let (hull, solid) = scope.extent(self.dual)?;
+        let plain = self.is_alone(ledger, hull)
+            && steerable.is_some_and(|range| range.encloses(hull))
             && rules.is_native()
-            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, true, hint)));
-        plain.then_some(hull)
+            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, solid, hint)));
+        if !plain || solid {
+            return plain.then_some(hull);
+        }
+        let runs = scope.runs(self.dual);
+        runs.around(runs.at(entropy.below(runs.count()?))?)
     }
 
     /// The port that a plan for this request proposes first, where that is plain to see: no choice can be left to the
@@ -32,17 +40,20 @@ impl Request {
         steerable: Option<PortRange>,
         entropy: &mut impl Entropy,
     ) -> Option<u16> {
-        let hull = self.plain_hull(rules, ledger)?;
-        if steerable.is_some_and(|range| range.intersect(hull).is_some()) || rules.seed().is_some() {
+        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
+        let plain = solid
+            && self.is_alone(ledger, hull)
+            && steerable.is_none_or(|range| range.intersect(hull).is_none())
+            && rules.seed().is_none();
+        if !plain {
             return None;
         }
         Walk::first(rules.order(), self, hull, hint, rules.live(self.scope), entropy)
     }
 
-    /// All ports that there are for this request, where none between the lowest and the highest is left out.
-    fn plain_hull(&self, rules: &Rules, ledger: &Ledger) -> Option<PortRange> {
-        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
-        (solid && ledger.is_empty() && self.limit.encloses(hull)).then_some(hull)
+    /// Whether nothing but the rules has a say in which ports of `hull` it may get.
+    fn is_alone(&self, ledger: &Ledger, hull: PortRange) -> bool {
+        ledger.is_empty() && self.limit.encloses(hull)
     }
 }
 
@@ -62,6 +73,8 @@ mod tests {
         #[test]
         fn it_is_what_a_plan_proposes_first(
             range in range(),
+            reserved in proptest::collection::vec(range(), 0..3),
+            holes in proptest::collection::vec(any::<u16>(), 0..3),
             order in proptest::sample::select(&Order::ALL[..]),
             call in proptest::sample::select(&[Call::Bind, Call::Connect, Call::Listen, Call::Send][..]),
             scope in proptest::sample::select(&Scope::ALL[..]),
@@ -75,6 +88,8 @@ mod tests {
         ) {
             let mut scopes: [ScopeRules; 4] = Default::default();
             scopes[scope.index()].dynamic = [range].into_iter().collect();
+            let holes = holes.iter().map(|hole| PortRange::single(range.first().saturating_add(hole % range.len() as u16)));
+            scopes[scope.index()].reserved = holes.chain(reserved).collect();
             let rules = Effective {
                 matches: None,
                 order,
@@ -102,7 +117,7 @@ mod tests {
                 if !plainly {
                     return Some(whole(&mut entropy));
                 }
-                let run = request.plain_run(rules, &region.ledger, hint, steerable).map(Step::Steer);
+                let run = request.plain_run(rules, &region.ledger, hint, steerable, &mut entropy).map(Step::Steer);
                 let port = || request.plain_port(rules, &region.ledger, hint, steerable, &mut entropy).map(Step::Pin);
                 run.or_else(port)
             };

@@ -4,7 +4,6 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
-use crate::shared::Piece;
 use crate::{Effective, Hints, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
 use core::fmt;
 use core::mem::{offset_of, size_of};
@@ -20,7 +19,7 @@ const CLAIMS: usize = 1024;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,8 +234,8 @@ impl Region {
             pieces.extend(Rules::pieces(effective).map(|(inside, piece)| {
                 let bytes = match piece {
                     // SAFETY: bytes are aligned anywhere, and each of a word's eight is one.
-                    Piece::Words(words) => Cow::Borrowed(unsafe { words.align_to().1 }),
-                    Piece::Numbers(numbers) => numbers.into_iter().flat_map(u32::to_ne_bytes).collect(),
+                    Cow::Borrowed(words) => Cow::Borrowed(unsafe { words.align_to().1 }),
+                    Cow::Owned(words) => words.into_iter().flat_map(u64::to_ne_bytes).collect(),
                 };
                 (at + inside, bytes)
             }));

@@ -2,10 +2,10 @@
 
 use crate::effective::{Effective, Sharing, glob_matches};
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
-use crate::shared::Piece;
 use crate::{Entropy, LiveScope, Order, PortRange, Scope, SharedScope, mix};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::borrow::Cow;
 
 /// The longest executable name that a `[[process]]` can match, in bytes.
 pub const MAX_GLOB: usize = 63;
@@ -110,9 +110,11 @@ impl Rules {
     /// Randomness for one request. A seed makes it a function of how many were drawn before in this
     /// scope; without one, `secret` makes it unpredictable.
     pub fn entropy(&self, scope: Scope, secret: u64) -> impl Entropy + '_ {
-        let base = mix(self.seed().unwrap_or(secret) ^ mix(scope.index() as u64 + 1));
         let counter = &self.live[scope.index()].entropy;
-        move || mix(base.wrapping_add(counter.fetch_add(1, Relaxed)))
+        move || {
+            let base = mix(self.seed().unwrap_or(secret) ^ mix(scope.index() as u64 + 1));
+            mix(base.wrapping_add(counter.fetch_add(1, Relaxed)))
+        }
     }
 
     /// Sets the order of choice.
@@ -192,7 +194,7 @@ impl Rules {
     pub(crate) const HEAD: usize = offset_of!(Self, scopes);
 
     /// The ports, and where they would be.
-    pub(crate) fn pieces(effective: &Effective) -> impl Iterator<Item = (usize, Piece<'_>)> {
+    pub(crate) fn pieces(effective: &Effective) -> impl Iterator<Item = (usize, Cow<'_, [u64]>)> {
         Scope::ALL.into_iter().flat_map(|scope| {
             let at = offset_of!(Self, scopes) + scope.index() * size_of::<SharedScope>();
             let pieces = SharedScope::pieces(effective.scope(scope), effective.scope(scope.other_family()));

@@ -4,6 +4,7 @@ use crate::set::WORDS;
 use crate::{PortRange, PortSet, ScopeRules, mix};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::borrow::Cow;
 
 /// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
 const PERTURBATIONS: usize = 256;
@@ -71,7 +72,7 @@ struct Summary {
     /// In one word, because each says nothing without the other.
     extent: AtomicU64,
     /// Of all ports that may be handed out, and of those for dual sockets.
-    ranks: [Ranks; 2],
+    runs: [Runs; 2],
 }
 
 impl Summary {
@@ -97,12 +98,12 @@ impl Summary {
             }
         }
         self.extent.store(u64::from(first | last << 16) | solid, Relaxed);
-        // The ranks of a solid range are plain.
+        // A solid range is one run.
         if solid & SOLID == 0 {
-            self.ranks[0].learn(|index| ports(index) & !denied(index));
+            self.runs[0].learn(|index| ports(index) & !denied(index));
         }
         if solid & SOLID_DUAL == 0 {
-            self.ranks[1].learn(|index| ports(index) & !denied(index) & !denied_there(index));
+            self.runs[1].learn(|index| ports(index) & !denied(index) & !denied_there(index));
         }
     }
 
@@ -116,81 +117,144 @@ impl Summary {
         self.note(|i| words[i], |i| denied[0][i] | denied[1][i], |i| denied[2][i] | denied[3][i]);
     }
 
-    /// Its numbers, as they stand beside each other.
-    fn numbers(&self) -> Vec<u32> {
-        let ranks = self.ranks.iter().flat_map(|ranks| core::iter::once(&ranks.count).chain(&ranks.below));
-        let extent = self.extent.load(Relaxed).to_ne_bytes();
-        let halves = extent.as_chunks::<4>().0.iter().map(|half| u32::from_ne_bytes(*half));
-        halves.chain(ranks.map(|number| number.load(Relaxed))).collect()
+    /// Its words, and where they stand.
+    fn pieces(&self) -> impl Iterator<Item = (usize, Vec<u64>)> {
+        let runs = |dual: usize| {
+            let words = self.runs[dual].words();
+            (words[0] != 0).then(|| (offset_of!(Self, runs) + dual * size_of::<Runs>(), words))
+        };
+        [Some((offset_of!(Self, extent), vec![self.extent.load(Relaxed)])), runs(0), runs(1)].into_iter().flatten()
     }
 }
 
-/// A part of a region that holds anything but zeroes.
-pub(crate) enum Piece<'a> {
-    /// 64 ports each.
-    Words(&'a [u64]),
-    /// Numbers that stand beside each other.
-    Numbers(Vec<u32>),
-}
-
-/// How many ports of a set lie below the 32 places at which it is cut into pieces: what spares a request for the
-/// port of some rank a look at all those before it.
+/// The runs of a set, from the lowest up: what spares a request for the port of some rank, or for the run around a port,
+/// a look at all the others.
 #[repr(C)]
-#[derive(Default)]
-pub(crate) struct Ranks {
-    /// All ports; 0 where that is not known.
-    count: AtomicU32,
-    below: [AtomicU32; PIECES],
+pub(crate) struct Runs {
+    /// How many ports | how many runs << 32; 0 where that is not known, or there are too many.
+    size: AtomicU64,
+    /// Each as first | last << 16 | how many ports lie below it << 32.
+    runs: [AtomicU64; RUNS],
 }
 
-const PIECES: usize = 32;
-/// Words in a piece.
-const PIECE: usize = WORDS / PIECES;
+const RUNS: usize = 256;
 
-impl Ranks {
-    /// How many ports there are altogether, if that is known.
+impl Default for Runs {
+    fn default() -> Self {
+        Self { size: AtomicU64::new(0), runs: [const { AtomicU64::new(0) }; RUNS] }
+    }
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Run {
+    first: u16,
+    last: u16,
+    below: u32,
+}
+
+impl Runs {
+    /// All ports, if that is known.
     pub(crate) fn count(&self) -> Option<u32> {
-        match self.count.load(Relaxed) {
+        match self.size.load(Relaxed) as u32 {
             0 => None,
             count => Some(count),
         }
     }
 
-    /// How many ports lie below `port` in the set of these words.
-    pub(crate) fn below(&self, port: u16, word: impl Fn(usize) -> u64) -> u32 {
-        let (index, bit) = (usize::from(port / 64), port % 64);
-        let before: u32 = (index / PIECE * PIECE..index).map(|index| word(index).count_ones()).sum();
-        let here = (word(index) & !(u64::MAX << bit)).count_ones();
-        self.below[index / PIECE].load(Relaxed).wrapping_add(before + here)
+    /// How many there are.
+    fn len(&self) -> usize {
+        (self.size.load(Relaxed) >> 32) as usize
     }
 
-    /// The port with `rank` smaller ones in the set of these words, where there is one.
-    pub(crate) fn at(&self, rank: u32, word: impl Fn(usize) -> u64) -> Option<u16> {
-        let piece = self.below.iter().rposition(|below| below.load(Relaxed) <= rank)?;
-        let mut left = rank - self.below[piece].load(Relaxed).min(rank);
-        for index in piece * PIECE..(piece + 1) * PIECE {
-            let mut here = word(index);
-            let count = here.count_ones();
-            if left < count {
-                (0..left).for_each(|_| here &= here - 1);
-                return Some((index * 64) as u16 + here.trailing_zeros() as u16);
-            }
-            left -= count;
+    /// How many ports lie below `port`.
+    pub(crate) fn below(&self, port: u16) -> u32 {
+        match self.last_where(|run| run.first <= port) {
+            Some(run) if port <= run.last => run.below + u32::from(port - run.first),
+            Some(run) => run.below + u32::from(run.last.saturating_sub(run.first)) + 1,
+            None => 0,
         }
-        None
+    }
+
+    /// How many ports lie below `range`, and how many inside.
+    pub(crate) fn inside(&self, range: PortRange) -> (u32, u32) {
+        let first = self.below(range.first());
+        let end = range.last().checked_add(1).map_or_else(|| self.count().unwrap_or(0), |end| self.below(end));
+        (first, end.saturating_sub(first))
+    }
+
+    /// The port with `rank` smaller ones, where there is one.
+    pub(crate) fn at(&self, rank: u32) -> Option<u16> {
+        let run = self.last_where(|run| run.below <= rank)?;
+        let at = u32::from(run.first).checked_add(rank - run.below)?;
+        u16::try_from(at).ok().filter(|port| *port <= run.last)
+    }
+
+    /// The run that holds `port`, where one does.
+    pub(crate) fn around(&self, port: u16) -> Option<PortRange> {
+        let run = self.last_where(|run| run.first <= port)?;
+        PortRange::new(run.first, run.last).ok().filter(|run| run.contains(port))
+    }
+
+    /// The last run of which something is true that is true of all those before it.
+    fn last_where(&self, is_true: impl Fn(Run) -> bool) -> Option<Run> {
+        let run = |index: usize| {
+            let packed = self.runs[index].load(Relaxed);
+            Run { first: packed as u16, last: (packed >> 16) as u16, below: (packed >> 32) as u32 }
+        };
+        let (mut from, mut to) = (0, self.len().min(RUNS));
+        while from < to {
+            let middle = from.midpoint(to);
+            if is_true(run(middle)) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from.checked_sub(1).map(run)
     }
 
     fn forget(&self) {
-        self.count.store(0, Relaxed);
+        self.size.store(0, Relaxed);
     }
 
+    /// From the set's words.
     fn learn(&self, word: impl Fn(usize) -> u64) {
-        let mut count = 0;
-        for (piece, below) in self.below.iter().enumerate() {
-            below.store(count, Relaxed);
-            count += (piece * PIECE..(piece + 1) * PIECE).map(|index| word(index).count_ones()).sum::<u32>();
+        let (mut len, mut count) = (0, 0u32);
+        let mut note = |first: u32, end: u32| {
+            if let Some(run) = self.runs.get(len) {
+                run.store(u64::from(first) | u64::from(end - 1) << 16 | u64::from(count) << 32, Relaxed);
+            }
+            len += 1;
+            count += end - first;
+        };
+        let mut began = None;
+        for index in 0..WORDS {
+            let (word, base) = (word(index), index as u32 * 64);
+            let mut at = 0;
+            // From one change to the next.
+            while at < 64 {
+                let rest = if began.is_some() { !word } else { word } >> at;
+                let same = rest.trailing_zeros();
+                if rest == 0 {
+                    break;
+                }
+                at += same;
+                match began.take() {
+                    Some(first) => note(first, base + at),
+                    None => began = Some(base + at),
+                }
+            }
         }
-        self.count.store(count, Relaxed);
+        if let Some(first) = began {
+            note(first, u32::from(u16::MAX) + 1);
+        }
+        self.size.store(if len <= RUNS { u64::from(count) | (len as u64) << 32 } else { 0 }, Relaxed);
+    }
+
+    /// Its words, as far as they mean anything.
+    fn words(&self) -> Vec<u64> {
+        core::iter::once(&self.size).chain(&self.runs[..self.len()]).map(|word| word.load(Relaxed)).collect()
     }
 }
 
@@ -226,14 +290,14 @@ impl SharedScope {
         if index == 0 { word & !1 } else { word }
     }
 
-    /// Where each port stands among those that may be handed out.
-    pub(crate) fn ranks(&self, dual: bool) -> &Ranks {
-        &self.summary.ranks[usize::from(dual)]
+    /// The runs of the ports that may be handed out, to `dual` sockets perhaps.
+    pub(crate) fn runs(&self, dual: bool) -> &Runs {
+        &self.summary.runs[usize::from(dual)]
     }
 
     /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
     pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
-        self.summary.ranks.iter().for_each(Ranks::forget);
+        self.summary.runs.iter().for_each(Runs::forget);
         let both = match self.hull() {
             Some(old) => (old.first().min(range.first()), old.last().max(range.last())),
             None => (range.first(), range.last()),
@@ -264,10 +328,13 @@ impl SharedScope {
     }
 
     /// What [`Self::fill`] would leave behind, and where.
-    pub(crate) fn pieces<'a>(from: &'a ScopeRules, other: &ScopeRules) -> impl Iterator<Item = (usize, Piece<'a>)> {
+    pub(crate) fn pieces<'a>(
+        from: &'a ScopeRules,
+        other: &ScopeRules,
+    ) -> impl Iterator<Item = (usize, Cow<'a, [u64]>)> {
         let set = |at: usize, set: &'a PortSet| {
             let words = set.used_words();
-            (!words.is_empty()).then(|| (at + words.start * size_of::<u64>(), Piece::Words(&set.words()[words])))
+            (!words.is_empty()).then(|| (at + words.start * size_of::<u64>(), Cow::Borrowed(&set.words()[words])))
         };
         let sets = [
             set(offset_of!(Self, dynamic), &from.dynamic),
@@ -276,7 +343,9 @@ impl SharedScope {
         ];
         let summary = Summary::default();
         summary.note_rules(from, other);
-        sets.into_iter().flatten().chain([(offset_of!(Self, summary), Piece::Numbers(summary.numbers()))])
+        let summary: Vec<_> = summary.pieces().collect();
+        let at = |(inside, words)| (offset_of!(Self, summary) + inside, Cow::Owned(words));
+        sets.into_iter().flatten().chain(summary.into_iter().map(at))
     }
 }
 
@@ -329,5 +398,5 @@ impl LiveScope {
 const _: () = {
     assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 40);
     assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + size_of::<Summary>());
-    assert!(size_of::<Summary>() == 8 + 2 * (4 + 4 * PIECES));
+    assert!(size_of::<Summary>() == 8 + 2 * (8 + 8 * RUNS));
 };

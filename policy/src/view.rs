@@ -1,7 +1,7 @@
 //! One request's view of the ports: what it may get, word by word, read live.
 
 use crate::ledger::{Block, Ledger, Touched, scopes_of};
-use crate::shared::Ranks;
+use crate::shared::Runs;
 use crate::{Hint, PortRange, Rules, Scope, set};
 
 /// Ports of one parity, or of both.
@@ -141,21 +141,10 @@ impl<'a> View<'a> {
         self.rules.scope(self.scope).allowed(index, other)
     }
 
-    /// Where the ports stand that the rules allow, if that is known and tells where they stand here.
-    fn ranks(&self) -> Option<&'a Ranks> {
-        let ranks = self.rules.scope(self.scope).ranks(self.dual);
-        (self.is_plain() && ranks.count().is_some()).then_some(ranks)
-    }
-
-    /// How many ports that the rules allow lie below `port`, and how many inside `range`.
-    fn counted(&self, ranks: &Ranks, range: PortRange) -> (u32, u32) {
-        let below = |port| ranks.below(port, |index| self.allowed(index));
-        let first = below(range.first());
-        let end = match range.last().checked_add(1) {
-            Some(end) => below(end),
-            None => ranks.count().unwrap_or(0),
-        };
-        (first, end.saturating_sub(first))
+    /// The runs of the ports that the rules allow, if they are known and nothing but ranges is left out of them here.
+    fn runs(&self) -> Option<&'a Runs> {
+        let runs = self.rules.scope(self.scope).runs(self.dual);
+        (self.is_plain() && runs.count().is_some()).then_some(runs)
     }
 
     fn words(&self) -> core::ops::RangeInclusive<usize> {
@@ -168,10 +157,8 @@ impl<'a> View<'a> {
         if let Some(range) = self.solid() {
             return range.len() - self.gap().map_or(0, PortRange::len);
         }
-        if let Some(ranks) = self.ranks() {
-            let whole = self.rules.scope(self.scope).hull().is_some_and(|hull| self.limit.encloses(hull));
-            let all = if whole { ranks.count().unwrap_or(0) } else { self.counted(ranks, self.limit).1 };
-            return all.saturating_sub(self.gap().map_or(0, |gap| self.counted(ranks, gap).1));
+        if let Some(runs) = self.runs() {
+            return runs.inside(self.limit).1.saturating_sub(self.gap().map_or(0, |gap| runs.inside(gap).1));
         }
         let mut live = Block::default();
         self.words().map(|i| self.word(i, &mut live).count_ones()).sum()
@@ -256,15 +243,14 @@ impl<'a> View<'a> {
             let inside = u16::try_from(behind).ok().filter(|port| range.contains(*port));
             return inside.or_else(|| self.at_or_above(0));
         }
-        if let Some(ranks) = self.ranks() {
-            let mut rank = rank.saturating_add(ranks.below(self.limit.first(), |index| self.allowed(index)));
-            if let Some((below, inside)) = self.gap().map(|gap| self.counted(ranks, gap))
+        if let Some(runs) = self.runs() {
+            let mut rank = rank.saturating_add(runs.below(self.limit.first()));
+            if let Some((below, inside)) = self.gap().map(|gap| runs.inside(gap))
                 && rank >= below
             {
                 rank = rank.saturating_add(inside);
             }
-            let found = ranks.at(rank, |index| self.allowed(index));
-            return found.filter(|port| self.contains(*port)).or_else(|| self.at_or_above(0));
+            return runs.at(rank).filter(|port| self.contains(*port)).or_else(|| self.at_or_above(0));
         }
         let mut left = rank;
         let mut live = Block::default();
@@ -288,6 +274,10 @@ impl<'a> View<'a> {
     pub fn run_around(&self, port: u16) -> PortRange {
         if let Some(range) = self.as_range() {
             return range;
+        }
+        let known = self.runs().filter(|_| self.gap().is_none()).and_then(|runs| runs.around(port));
+        if let Some(run) = known.and_then(|run| run.intersect(self.limit)) {
+            return run;
         }
         let mut live = Block::default();
         let (mut first, mut last) = (port, port);
@@ -336,17 +326,21 @@ mod tests {
     }
 
     proptest! {
-        /// However a view is counted, by ranks, as a solid range, or word by word.
+        /// However a view is counted, by its runs, as a solid range, or word by word.
         #[test]
         fn counts_and_ranks_agree_with_a_list(
             dynamic in proptest::collection::vec(range(), 1..4),
             reserved in proptest::collection::vec(range(), 0..3),
             there in proptest::collection::vec(range(), 0..2),
+            combed in prop_oneof![Just(0), 1..700usize],
             limit in prop_oneof![Just(PortRange::ALL), range()],
             without in proptest::option::of(range()),
             dual in any::<bool>(),
             ranks in proptest::collection::vec(any::<u16>(), 8),
         ) {
+            let mut reserved = reserved;
+            // More runs than are kept, perhaps.
+            reserved.extend((0..combed).map(|n| PortRange::single(dynamic[0].first().saturating_add(2 * n as u16))));
             let set = |ranges: &[PortRange]| ranges.iter().copied().collect();
             let mut scopes: [ScopeRules; 4] = Default::default();
             scopes[Scope::Tcp6.index()] =
@@ -377,6 +371,13 @@ mod tests {
                 let rank = u32::from(rank) % (listed.len() as u32 + 2);
                 let expected = listed.get(rank as usize).or(listed.first()).copied();
                 prop_assert_eq!(view.ranked(rank), expected, "rank {}", rank);
+                let Some(port) = expected else { continue };
+                let is_listed = |port: &u16| listed.binary_search(port).is_ok();
+                let run = PortRange::new(
+                    (1..=port).rev().take_while(is_listed).last().unwrap(),
+                    (port..=u16::MAX).take_while(is_listed).last().unwrap(),
+                );
+                prop_assert_eq!(Ok(view.run_around(port)), run, "around {}", port);
             }
         }
     }

@@ -268,7 +268,7 @@ impl Attempt<'_> {
     /// in this very moment the kernel was seen to choose where it was told to.
     fn may_go_unseen(&self, run: PortRange) -> bool {
         let session = self.wish.session;
-        let worthless = run.len() == 1 || held::may_go_unseen(session, self.scope, run);
+        let worthless = run.len() == 1 || held::may_go_unseen(session, self.scope);
         worthless && self.wish.socket.untouched && !session.logs() && host::just_obeyed()
     }
 

@@ -113,7 +113,9 @@ fn serve_by_attempt(wish: &Wish<'_>) -> isize {
     let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
     let hint = wish.session.hint(scope);
     let mut attempt = Attempt::new(wish, scope, range, unsure, left_to_kernel);
-    let at_once = request.plain_run(rules, ledger, hint, steerable).and_then(|run| attempt.begin_with(run));
+    let mut entropy = rules.entropy(scope, wish.session.secret());
+    let at_once = request.plain_run(rules, ledger, hint, steerable, &mut entropy);
+    let at_once = at_once.and_then(|run| attempt.begin_with(run));
     let renewed = |attempt: &Attempt<'_>| Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
     let whole = |attempt| planned(wish.session, attempt, request, ledger, steerable, renewed);
     let served = at_once.map_or_else(|| whole(&mut attempt), Ok);

@@ -31,10 +31,10 @@ fn look(session: Session, scope: Scope) {
     }
 }
 
-/// Whether it is of no use to know which port of `run` a socket gets: few of them are held, and ever were.
+/// Whether it is of no use to know which port a socket gets: few are held, and ever were.
 #[inline]
-pub(crate) fn may_go_unseen(session: Session, scope: Scope, run: PortRange) -> bool {
-    let few = run.len() / 16;
+pub(crate) fn may_go_unseen(session: Session, scope: Scope) -> bool {
+    let few = session.rules.scope(scope).hull().map_or(0, PortRange::len) / 16;
     let is_sparse = session.hint(scope).is_none_or(|hint| hint.count() <= few)
         && session.rules.live(scope).high.load(Relaxed) <= few;
     if !is_sparse && UNSEEN[scope.index()].load(Relaxed) != 0 {

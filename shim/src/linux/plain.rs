@@ -3,7 +3,7 @@
 
 use super::attempt::Got;
 use super::drive::Wish;
-use super::options::Lifted;
+use super::options::{Lifted, RangeOption};
 use super::{errno, held, hooks, host, sys};
 use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Verdict, exhausted};
 
@@ -18,27 +18,39 @@ pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
     let request = Request { call: wish.call, scope, dual, reuse: false, limit: PortRange::ALL, peer: 0 };
     let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
     let steerable = host::steerable();
-    match request.plain_run(rules, ledger, hint, steerable) {
-        // Elsewhere it takes an option of the socket.
-        Some(run) if steerable == Some(run) => steer(wish, scope, dual, run),
-        Some(_) => None,
-        None => {
-            let peer = wish.peer.filter(|_| wish.is_tcp_connect());
-            let request = Request { peer: peer.map_or(0, |peer| session.hash(&wish.local, &peer)), ..request };
-            let mut entropy = rules.entropy(scope, session.secret());
-            let port = request.plain_port(rules, ledger, hint, steerable, &mut entropy)?;
-            pin(wish, scope, dual, port)
-        }
+    let mut entropy = rules.entropy(scope, session.secret());
+    if let Some(run) = request.plain_run(rules, ledger, hint, steerable, &mut entropy) {
+        return match may_steer(wish, scope) {
+            true if steerable == Some(run) => choose(wish, scope, dual),
+            true => steer(wish, scope, dual, run),
+            false => None,
+        };
     }
+    let peer = wish.peer.filter(|_| wish.is_tcp_connect());
+    let request = Request { peer: peer.map_or(0, |peer| session.hash(&wish.local, &peer)), ..request };
+    let port = request.plain_port(rules, ledger, hint, steerable, &mut entropy)?;
+    pin(wish, scope, dual, port)
 }
 
-/// Has the kernel choose among all ports of `run`, its own range, as it would by itself.
+/// Whether the kernel may be left to choose, and nobody look what: it shall have no say in whose a port is besides, and
+/// it was seen to choose where it was told to.
 #[inline]
-fn steer(wish: &Wish<'_>, scope: Scope, dual: bool, run: PortRange) -> Option<isize> {
+fn may_steer(wish: &Wish<'_>, scope: Scope) -> bool {
     let alone = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Exclusive;
-    if alone || !held::may_go_unseen(wish.session, scope, run) || !host::just_obeyed() {
-        return None;
-    }
+    !alone && held::may_go_unseen(wish.session, scope) && host::just_obeyed()
+}
+
+/// Has the kernel choose among the ports of `run`.
+#[inline(never)]
+fn steer(wish: &Wish<'_>, scope: Scope, dual: bool, run: PortRange) -> Option<isize> {
+    let mut range = RangeOption::of(&wish.socket);
+    range.steer(run, false).ok()?;
+    choose(wish, scope, dual)
+}
+
+/// Has the kernel choose.
+#[inline]
+fn choose(wish: &Wish<'_>, scope: Scope, dual: bool) -> Option<isize> {
     let before = errno::get();
     let answer = (wish.own)();
     if answer < 0 && errno::get() == errno::of(exhausted(wish.call, wish.socket.transport)) {
