@@ -124,10 +124,14 @@ fn kept_back(look: Look, reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>]) -> S
     text
 }
 
-/// What is open, what waits, and what is free, in proportion. Whatever there is of each shows.
+/// What is open, what waits, and what is free, in proportion. Whatever there is of each shows; where there is nothing
+/// of any, all of the range is kept back.
 fn bar(open: u32, waiting: u32, free: u32, width: usize) -> String {
     let parts = [open, waiting, free];
-    let all = u64::from(parts.iter().sum::<u32>().max(1));
+    let all = u64::from(parts.iter().sum::<u32>());
+    if all == 0 {
+        return "─".repeat(width);
+    }
     let mut cells = parts.map(|part| (u64::from(part) * width as u64 / all).max(u64::from(part > 0)) as usize);
     // What the division left over, or what the small ones took too much, is the largest one's.
     let largest = (0..3).max_by_key(|n| parts[*n]).unwrap_or(2);
@@ -196,7 +200,9 @@ mod tests {
             (7, 2, 1, "██████████████▒▒▒▒░░"),
             (1, 0, 28_231, "█░░░░░░░░░░░░░░░░░░░"),
             (28_000, 1, 1, "██████████████████▒░"),
-            (0, 0, 0, "░░░░░░░░░░░░░░░░░░░░"),
+            (0, 0, 0, "────────────────────"),
+            (0, 0, 1, "░░░░░░░░░░░░░░░░░░░░"),
+            (0, 65_534, 1, "▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░"),
         ] {
             assert_eq!(bar(open, waiting, free, BAR), shown, "{open} {waiting} {free}");
             assert_eq!(shown.chars().count(), BAR);
