@@ -2,7 +2,7 @@
 
 use super::sandbox::Sandbox;
 use portshim_tests::programs::until;
-use portshim_tests::said;
+use portshim_tests::{portshim_path, said};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -227,12 +227,15 @@ fn signals_are_passed_on() {
         ("USR1", libc::SIGUSR1),
         ("USR2", libc::SIGUSR2),
         ("WINCH", libc::SIGWINCH),
+        ("ALRM", libc::SIGALRM),
+        ("IO", libc::SIGIO),
+        ("RTMIN", libc::SIGRTMIN()),
     ];
     for (name, number) in signals {
         let program = format!(
             "$| = 1; $SIG{{{name}}} = sub {{ print qq({name}\\n); exit 9 }}; print qq(ready\\n); sleep 600 while 1;"
         );
-        let mut command = here.portshim(&["run", "--report", "-q", "--", "perl", "-e", &program]);
+        let mut command = here.portshim(&["run", "--report=report.txt", "--", "perl", "-e", &program]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
@@ -243,7 +246,61 @@ fn signals_are_passed_on() {
         out.read_to_string(&mut rest).expect("its output");
         assert_eq!(rest, format!("{name}\n"));
         assert_eq!(child.wait().expect("it ran").code(), Some(9), "{name}");
+        let report = fs::read_to_string(here.path("desk/report.txt")).expect("it was written");
+        assert!(report.starts_with("portshim: /usr/bin/perl: exit status 9\n"), "{name}: {report}");
     }
+}
+
+#[test]
+fn what_cannot_be_passed_on_leaves_the_program_and_its_session_alone() {
+    let here = Sandbox::new();
+    let mut child = here.portshim(&["run", "--log=log.txt", "--", "sleep", "600"]).spawn().expect("it runs");
+    let program = pid_of_child(&child);
+    until("its session lives", || here.told(&["ps", "--json"]).contains("\"sleep 600\""));
+    child.kill().expect("it runs");
+    child.wait().expect("it ran");
+    let listed = here.told(&["ps", "--json"]);
+    // SAFETY: kill(2) has no conditions, and the program, which has just been listed, ends by nothing else.
+    assert_eq!(unsafe { libc::kill(program, libc::SIGKILL) }, 0);
+    assert!(listed.contains(&format!("\"pid\": {program}")), "{listed}");
+}
+
+/// Some set a timer and become the program that it is to end.
+#[test]
+fn a_timer_from_before_is_the_programs() {
+    let here = Sandbox::new();
+    let alarm = ["-e", "alarm 1; exec @ARGV", portshim_path().to_str().expect("text"), "run", "--report=report.txt"]
+        .map(str::to_owned);
+    let mut command = here.command("timeout", &["--signal=KILL", "60", "perl"]);
+    command.args(alarm).args(["--", "sleep", "600"]);
+    here.expect(&mut command, 142, "", "");
+    let report = fs::read_to_string(here.path("desk/report.txt")).expect("it was written");
+    assert!(report.starts_with("portshim: /usr/bin/sleep: ended by SIGALRM\n"), "{report}");
+}
+
+/// The kernel tells the leader of a terminal's session alone that the terminal is gone: under ssh or in a container,
+/// that may be portshim.
+#[test]
+fn a_hangup_is_passed_on() {
+    let here = Sandbox::new();
+    let script = r#"
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+while b"ready" not in said:
+    said += os.read(terminal, 100)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+    let program = r#"$| = 1; $SIG{HUP} = sub { exit 9 }; print "ready\n"; sleep 600 while 1;"#;
+    let portshim = portshim_path();
+    let args =
+        ["-c", script, portshim.to_str().expect("text"), "run", "--report=report.txt", "--", "perl", "-e", program];
+    here.expect(here.command("timeout", &["60", "python3"]).args(args), 0, "9\n", "");
+    let report = fs::read_to_string(here.path("desk/report.txt")).expect("it was written");
+    assert!(report.starts_with("portshim: /usr/bin/perl: exit status 9\n"), "{report}");
 }
 
 #[test]

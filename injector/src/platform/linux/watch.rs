@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getsid};
 use std::ffi::{CString, OsString, c_char};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
@@ -47,19 +47,25 @@ impl Ended {
 /// should not fill up in between.
 const INTERVAL: u8 = 20;
 
-/// The signals that are meant for the program.
-const PASSED_ON: [Signal; 10] = [
-    Signal::SIGTERM,
-    Signal::SIGINT,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGWINCH,
-    Signal::SIGCONT,
-    Signal::SIGTSTP,
-    Signal::SIGALRM,
+/// The signals that are not meant for the program: what this process brings upon itself, or is told of its own.
+const OWN: [Signal; 11] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGPIPE,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGXFSZ,
 ];
+
+/// Those that a terminal sends to every process of its foreground group.
+const OF_A_TERMINAL: [libc::c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGWINCH];
+/// Those that it sends, when it hangs up, to the leader of its session alone (`__tty_hangup` in tty_io.c).
+const OF_A_HANGUP: [libc::c_int; 2] = [libc::SIGHUP, libc::SIGCONT];
 
 /// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and then.
 pub(crate) fn watch_program(
@@ -69,8 +75,8 @@ pub(crate) fn watch_program(
     meanwhile: Option<&mut dyn FnMut()>,
 ) -> Result<Ended, Failure> {
     environment.assume();
-    let mut waited: SigSet = PASSED_ON.into_iter().collect();
-    waited.add(Signal::SIGCHLD);
+    let mut waited = SigSet::all();
+    OWN.into_iter().for_each(|signal| waited.remove(signal));
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&waited), Some(&mut before))
         .and_then(|()| SignalFd::with_flags(&waited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
@@ -147,19 +153,24 @@ fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut()>)
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno),
         };
-        if info.ssi_signo == libc::SIGCHLD.cast_unsigned() {
+        let signal = info.ssi_signo.cast_signed();
+        if signal == libc::SIGCHLD {
             if let Some(ended) = reap(child)? {
                 return Ok(ended);
             }
-            continue;
-        }
-        // What the kernel sends, the terminal asked for, and the program, in the same group, got it too.
-        let from_terminal = info.ssi_code == libc::SI_KERNEL;
-        if !from_terminal && let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) {
-            // The program may be gone already; its end is what comes next then.
-            let _ = kill(child, signal);
+        } else if !has_it_already(signal, info.ssi_code) {
+            // Of real-time signals there are more than have names. The program may be gone already; its end is what
+            // comes next then.
+            // SAFETY: kill(2) has no conditions, and until it is waited for, the number is the program's.
+            let _ = unsafe { libc::kill(child.as_raw(), signal) };
         }
     }
+}
+
+/// Whether the kernel has sent this signal to the program, which is in the same group and session, as well.
+fn has_it_already(signal: libc::c_int, code: i32) -> bool {
+    let leads = || getsid(None) == Ok(Pid::this());
+    code == libc::SI_KERNEL && (OF_A_TERMINAL.contains(&signal) || OF_A_HANGUP.contains(&signal) && !leads())
 }
 
 /// Takes notice of whatever became of the program.
