@@ -1,11 +1,40 @@
 //! What a plan would propose first, where that is plain to see: most requests are served by it, without a plan.
 
 use crate::order::Walk;
-use crate::{Entropy, Hint, Ledger, PortRange, Request, Rules};
+use crate::view::View;
+use crate::{Entropy, Hint, Ledger, PortRange, Request, Rules, Step};
 
 impl Request {
-    /// The run that a plan for this request proposes first, where that is plain to see: every choice is the
-    /// system's, nothing is in its way, and as far as is known most of its ports are free.
+    /// What a plan for this request proposes first, where that is plain to see: either every choice is the system's, or
+    /// none can be, and nothing but the rules has a say.
+    #[must_use]
+    pub fn plain_step(
+        &self,
+        rules: &Rules,
+        ledger: &Ledger,
+        hint: Option<&Hint>,
+        steerable: Option<PortRange>,
+        entropy: &mut impl Entropy,
+    ) -> Option<Step> {
+        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
+        if rules.seed().is_some() || !self.is_alone(ledger, hull) {
+            return None;
+        }
+        match steerable {
+            Some(range) if range.encloses(hull) => match hint.filter(|hint| self.is_crowded(hull, solid, hint)) {
+                Some(hint) if !self.is_connection() => {
+                    self.plain_aim(rules, ledger, hint, hull, entropy).map(Step::Aim)
+                }
+                _ => self.plain_run(rules, ledger, hint, steerable, entropy).map(Step::Steer),
+            },
+            Some(range) if range.intersect(hull).is_some() => None,
+            _ if !solid => None,
+            _ => Walk::first(rules.order(), self, hull, hint, rules.live(self.scope), entropy).map(Step::Pin),
+        }
+    }
+
+    /// The run that a plan for this request begins with, where that is plain to see: every choice is the system's, and as
+    /// far as is known most of its ports are free.
     #[inline]
     #[must_use]
     pub fn plain_run(
@@ -29,26 +58,17 @@ impl Request {
         runs.around(runs.at(entropy.below(runs.count()?))?)
     }
 
-    /// The port that a plan for this request proposes first, where that is plain to see: no choice can be left to the
-    /// system, nothing is in the way, and as far as is known the port is free.
-    #[must_use]
-    pub fn plain_port(
+    /// The port that the system is aimed at, where so few are free that to let it choose would take long.
+    fn plain_aim(
         &self,
         rules: &Rules,
         ledger: &Ledger,
-        hint: Option<&Hint>,
-        steerable: Option<PortRange>,
+        hint: &Hint,
+        hull: PortRange,
         entropy: &mut impl Entropy,
     ) -> Option<u16> {
-        let (hull, solid) = rules.scope(self.scope).extent(self.dual)?;
-        let plain = solid
-            && self.is_alone(ledger, hull)
-            && steerable.is_none_or(|range| range.intersect(hull).is_none())
-            && rules.seed().is_none();
-        if !plain {
-            return None;
-        }
-        Walk::first(rules.order(), self, hull, hint, rules.live(self.scope), entropy)
+        let view = View::new(rules, ledger, self.scope, self.dual, self.limit).fresh(Some(hint));
+        if rules.is_native() { view.aim(hull, entropy) } else { None }
     }
 
     /// Whether nothing but the rules has a say in which ports of `hull` it may get.
@@ -61,7 +81,7 @@ impl Request {
 mod tests {
     use super::*;
     use crate::privileged::PrivilegedRange;
-    use crate::{Call, Effective, Order, Outcome, Plan, Region, Scope, ScopeRules, Sharing, Step};
+    use crate::{Call, Effective, Order, Outcome, Plan, Region, Scope, ScopeRules, Sharing};
     use proptest::prelude::*;
 
     fn range() -> impl Strategy<Value = PortRange> {
@@ -83,7 +103,7 @@ mod tests {
             peer in any::<u64>(),
             draws in any::<u64>(),
             handed_out in 0..3,
-            taken in proptest::collection::vec(any::<u16>(), 0..40),
+            taken in prop_oneof![proptest::collection::vec(any::<u16>(), 0..40), proptest::collection::vec(any::<u16>(), 200..400)],
             inside in any::<bool>(),
         ) {
             let mut scopes: [ScopeRules; 4] = Default::default();
@@ -117,9 +137,7 @@ mod tests {
                 if !plainly {
                     return Some(whole(&mut entropy));
                 }
-                let run = request.plain_run(rules, &region.ledger, hint, steerable, &mut entropy).map(Step::Steer);
-                let port = || request.plain_port(rules, &region.ledger, hint, steerable, &mut entropy).map(Step::Pin);
-                run.or_else(port)
+                request.plain_step(rules, &region.ledger, hint, steerable, &mut entropy)
             };
             if let Some(plain) = first(true) {
                 prop_assert_eq!(Some(plain), first(false));

@@ -262,13 +262,10 @@ impl<'a> Plan<'a> {
         self.rules.live(self.request.scope)
     }
 
-    /// As the kernel does: the first free port from a random one on.
     fn next_aim(&mut self, entropy: &mut dyn Entropy) -> Option<u16> {
         self.aims = self.aims.checked_sub(1)?;
         let run = self.steerable?.intersect(self.rules.scope(self.request.scope).hull()?)?;
-        let view = self.view().within(run).fresh(self.hint);
-        let start = run.first() + entropy.below(run.len()) as u16;
-        view.at_or_above(start).or_else(|| view.at_or_above(0))
+        self.view().fresh(self.hint).aim(run, entropy)
     }
 
     fn next_port(&mut self, unsteerable: bool, fresh: bool, entropy: &mut dyn Entropy) -> Option<Step> {

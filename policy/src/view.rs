@@ -2,7 +2,7 @@
 
 use crate::ledger::{Block, Ledger, Touched, scopes_of};
 use crate::shared::Runs;
-use crate::{Hint, PortRange, Rules, Scope, set};
+use crate::{Entropy, Hint, PortRange, Rules, Scope, set};
 
 /// Ports of one parity, or of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Parity {
         }
     }
 
-    const fn mask(self) -> u64 {
+    pub(crate) const fn mask(self) -> u64 {
         match self {
             Self::Any => u64::MAX,
             Self::Even => 0x5555_5555_5555_5555,
@@ -193,6 +193,13 @@ impl<'a> View<'a> {
             rest.start = last.max(start + 1);
         }
         rest.map(|i| (i, self.word(i, &mut live))).find(|(_, word)| *word != 0).and_then(|(i, word)| lowest(i, word))
+    }
+
+    /// As the kernel does: the first port of `run` from a random one on.
+    pub(crate) fn aim(&self, run: PortRange, entropy: &mut (impl Entropy + ?Sized)) -> Option<u16> {
+        let view = self.within(run);
+        let start = run.first() + entropy.below(run.len()) as u16;
+        view.at_or_above(start).or_else(|| view.at_or_above(0))
     }
 
     /// The highest port at or below `from`.

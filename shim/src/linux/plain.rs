@@ -5,7 +5,7 @@ use super::attempt::Got;
 use super::drive::Wish;
 use super::options::{Lifted, RangeOption};
 use super::{errno, held, hooks, host, sys};
-use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Verdict, exhausted};
+use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, exhausted};
 
 /// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
 #[inline]
@@ -15,21 +15,32 @@ pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
         return None;
     }
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
-    let request = Request { call: wish.call, scope, dual, reuse: false, limit: PortRange::ALL, peer: 0 };
-    let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
-    let steerable = host::steerable();
+    let (rules, steerable) = (session.rules, host::steerable());
+    let peer = wish.peer.filter(|_| wish.is_tcp_connect() && !rules.leaves_choice(scope, steerable));
+    let peer = peer.map_or(0, |peer| session.hash(&wish.local, &peer));
+    let request = Request { call: wish.call, scope, dual, reuse: false, limit: PortRange::ALL, peer };
     let mut entropy = rules.entropy(scope, session.secret());
-    if let Some(run) = request.plain_run(rules, ledger, hint, steerable, &mut entropy) {
-        return match may_steer(wish, scope) {
-            true if steerable == Some(run) => choose(wish, scope, dual),
-            true => steer(wish, scope, dual, run),
-            false => None,
-        };
+    match request.plain_step(rules, &session.region.ledger, session.hint(scope), steerable, &mut entropy)? {
+        Step::Steer(_) if !may_steer(wish, scope) => None,
+        Step::Steer(run) if steerable == Some(run) => choose(wish, scope, dual, Got::Unseen),
+        Step::Steer(run) => steer(wish, scope, dual, run, Got::Unseen),
+        Step::Aim(port) if host::just_obeyed() => {
+            let aimed = steer(wish, scope, dual, PortRange::single(port), Got::Port(port));
+            if aimed.is_none() {
+                learn(wish, scope, port);
+            }
+            aimed
+        }
+        Step::Pin(port) => pin(wish, scope, dual, port),
+        _ => None,
     }
-    let peer = wish.peer.filter(|_| wish.is_tcp_connect());
-    let request = Request { peer: peer.map_or(0, |peer| session.hash(&wish.local, &peer)), ..request };
-    let port = request.plain_port(rules, ledger, hint, steerable, &mut entropy)?;
-    pin(wish, scope, dual, port)
+}
+
+/// Remembers that `port` was found to be taken.
+fn learn(wish: &Wish<'_>, scope: Scope, port: u16) {
+    if let Some(hint) = wish.session.hint(scope) {
+        hint.mark(port);
+    }
 }
 
 /// Whether the kernel may be left to choose, and nobody look what: it shall have no say in whose a port is besides, and
@@ -42,22 +53,22 @@ fn may_steer(wish: &Wish<'_>, scope: Scope) -> bool {
 
 /// Has the kernel choose among the ports of `run`.
 #[inline(never)]
-fn steer(wish: &Wish<'_>, scope: Scope, dual: bool, run: PortRange) -> Option<isize> {
+fn steer(wish: &Wish<'_>, scope: Scope, dual: bool, run: PortRange, got: Got) -> Option<isize> {
     let mut range = RangeOption::of(&wish.socket);
     range.steer(run, false).ok()?;
-    choose(wish, scope, dual)
+    choose(wish, scope, dual, got)
 }
 
 /// Has the kernel choose.
 #[inline]
-fn choose(wish: &Wish<'_>, scope: Scope, dual: bool) -> Option<isize> {
+fn choose(wish: &Wish<'_>, scope: Scope, dual: bool, got: Got) -> Option<isize> {
     let before = errno::get();
     let answer = (wish.own)();
     if answer < 0 && errno::get() == errno::of(exhausted(wish.call, wish.socket.transport)) {
         errno::set(before);
         return None;
     }
-    wish.account(scope, dual, Verdict::Steered, Got::Unseen, false, answer);
+    wish.account(scope, dual, Verdict::Steered, got, false, answer);
     if answer >= 0 {
         errno::set(before);
     }
@@ -75,8 +86,8 @@ fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
         sys::bind(fd, candidate.storage(), candidate.len())
     };
     if let Err(error) = bound {
-        if let Some(hint) = wish.session.hint(scope).filter(|_| error == libc::EADDRINUSE) {
-            hint.mark(port);
+        if error == libc::EADDRINUSE {
+            learn(wish, scope, port);
         }
         errno::set(before);
         return None;
