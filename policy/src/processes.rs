@@ -35,6 +35,8 @@ pub struct Process {
     pub rules: AtomicU32,
     _reserved: AtomicU32,
     counts: [Counts; 4],
+    /// What one process counts shall not lie in a cache line with what the next one does.
+    _apart: [AtomicU64; 3],
 }
 
 impl Process {
@@ -168,7 +170,8 @@ impl Processes {
 }
 
 const _: () = {
-    assert!(size_of::<Process>() == 24 + NAME + 4 * size_of::<Counts>());
+    assert!(size_of::<Process>() == 24 + NAME + 4 * size_of::<Counts>() + 24);
+    assert!(size_of::<Process>().is_multiple_of(64));
     assert!(size_of::<Processes>() == 8 + PROCESSES * size_of::<Process>());
 };
 
