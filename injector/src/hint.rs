@@ -45,8 +45,8 @@ impl Hint {
         match self {
             Self::Learn => {}
             Self::Off => region.hints.switch_off(),
-            Self::All => (0..WORDS).for_each(|index| region.hints.believe(index, u64::MAX)),
-            Self::Random => (0..WORDS).for_each(|index| region.hints.believe(index, mix(index as u64))),
+            Self::All => (0..WORDS).for_each(|index| region.believe(index, u64::MAX)),
+            Self::Random => (0..WORDS).for_each(|index| region.believe(index, mix(index as u64))),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The hint: which ports are probably taken. It only orders the tries, and the system decides: a port that is
 //! believed taken is tried last, and no request is refused before it has been.
 
-use crate::Scope;
+use crate::peers::{PeerHints, PeerTable, TABLE};
 use crate::set::WORDS;
+use crate::{Peers, Scope};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// What a session believes of one scope's ports.
 #[repr(C)]
 pub struct Hint {
     words: [AtomicU64; WORDS],
-    count: AtomicU32,
-    _reserved: AtomicU32,
+    count: AtomicU64,
 }
 
 impl Hint {
@@ -40,7 +40,30 @@ impl Hint {
     /// How many ports are believed taken.
     #[must_use]
     pub fn count(&self) -> u32 {
-        self.count.load(Relaxed)
+        self.count.load(Relaxed) as u32
+    }
+
+    /// Uses memory that may not be there: `is_there` says whether a word can be written, and leaves 0 in it.
+    pub(crate) fn reserve(&self, is_there: impl Fn(&AtomicU64) -> bool) -> bool {
+        const PAGE: usize = 4096 / size_of::<AtomicU64>();
+        let there = self.words.iter().step_by(PAGE).chain([&self.count]).all(is_there);
+        if there {
+            self.count.store(self.words.iter().map(|word| u64::from(word.load(Relaxed).count_ones())).sum(), Relaxed);
+        }
+        there
+    }
+
+    /// Believes nothing any more.
+    pub(crate) fn clear(&self) {
+        self.words.iter().filter(|word| word.load(Relaxed) != 0).for_each(|word| word.store(0, Relaxed));
+        self.count.store(0, Relaxed);
+    }
+
+    /// Believes this of the ports from `index * 64` up.
+    pub(crate) fn believe(&self, index: usize, bits: u64) {
+        let before = self.words[index % WORDS].swap(bits, Relaxed);
+        let count = self.count.load(Relaxed).saturating_add(bits.count_ones().into());
+        self.count.store(count.saturating_sub(before.count_ones().into()), Relaxed);
     }
 
     /// 64 ports, from `index * 64` up.
@@ -60,6 +83,7 @@ pub struct Hints {
     /// Not 0 where nothing shall be believed.
     off: AtomicU32,
     _reserved: AtomicU32,
+    peers: PeerTable,
 }
 
 impl Hints {
@@ -74,17 +98,18 @@ impl Hints {
         self.off.store(1, Relaxed);
     }
 
-    /// Believes this of the ports from `index * 64` up, in all scopes: a wrong hint must do no harm.
-    pub fn believe(&self, index: usize, bits: u64) {
-        for hint in &self.hints {
-            let before = hint.words[index % WORDS].swap(bits, Relaxed);
-            let count = hint.count.load(Relaxed).saturating_add(bits.count_ones());
-            hint.count.store(count.saturating_sub(before.count_ones()), Relaxed);
-        }
+    /// Believes this of the ports from `index * 64` up, in all scopes.
+    pub(crate) fn believe(&self, index: usize, bits: u64) {
+        self.hints.iter().for_each(|hint| hint.believe(index, bits));
+    }
+
+    /// What is believed of ports towards single peers, with the memory for it.
+    pub(crate) fn peers<'a>(&'a self, hints: &'a PeerHints) -> Option<Peers<'a>> {
+        (self.off.load(Relaxed) == 0).then(|| Peers::new(&self.peers, hints))
     }
 }
 
-const _: () = assert!(size_of::<Hints>() == 4 * (8 * WORDS + 8) + 8);
+const _: () = assert!(size_of::<Hints>() == 4 * (8 * WORDS + 8) + 8 + TABLE);
 
 #[cfg(test)]
 mod tests {

@@ -88,8 +88,9 @@ enum Stage {
     Runs,
     /// Ports one by one; the flags leave out those that `Runs` covers, and those that are believed taken.
     Ports { unsteerable: bool, fresh: bool },
-    /// Ports outside the steerable range, shared by 4-tuple.
-    Share,
+    /// Ports outside the steerable range, shared by 4-tuple; the flag leaves out those that are believed taken
+    /// towards the peer.
+    Share { fresh: bool },
 }
 
 /// How many ports believed free are tried before the kernel looks through all of a run: strangers may hold them.
@@ -102,9 +103,11 @@ pub struct Plan<'a> {
     rules: &'a Rules,
     ledger: &'a Ledger,
     hint: Option<&'a Hint>,
+    /// What is believed of ports towards the peer.
+    towards: Option<&'a Hint>,
     request: Request,
     steerable: Option<PortRange>,
-    stages: [Option<Stage>; 5],
+    stages: [Option<Stage>; 6],
     stage: usize,
     /// How many ports believed free are still to be tried.
     aims: u8,
@@ -139,9 +142,10 @@ impl<'a> Plan<'a> {
             rules,
             ledger,
             hint,
+            towards: None,
             request,
             steerable,
-            stages: [None; 5],
+            stages: [None; 6],
             stage: 0,
             aims: if request.scope.transport() == Transport::Tcp { AIMS } else { DATAGRAM_AIMS },
             proposed: None,
@@ -149,6 +153,12 @@ impl<'a> Plan<'a> {
             runs: None,
             parts: [None; 3],
         }
+    }
+
+    /// Goes by what is believed of ports towards the peer, too. That is for the mechanism to learn.
+    #[must_use]
+    pub fn towards(self, peer: Option<&'a Hint>) -> Self {
+        Self { towards: peer, ..self }
     }
 
     /// What the request may get, all stages together.
@@ -177,7 +187,10 @@ impl<'a> Plan<'a> {
                 Stage::Aim => self.next_aim(entropy).map(Step::Aim),
                 Stage::Runs => self.next_run(entropy).map(Step::Steer),
                 Stage::Ports { unsteerable, fresh } => self.next_port(unsteerable, fresh, entropy),
-                Stage::Share => self.next_walked(self.outside(), None, entropy).map(Step::Share),
+                Stage::Share { fresh } => {
+                    let hint = if fresh { self.towards } else { None };
+                    self.next_walked(self.outside(), hint, entropy).map(Step::Share)
+                }
             };
             if let Some(step) = step {
                 self.proposed = match step {
@@ -211,16 +224,19 @@ impl<'a> Plan<'a> {
         let believes = learned && (kernel_chooses || !share || inside == 0);
         let unsteerable = kernel_chooses;
         let first_ports = ports.then_some(Stage::Ports { unsteerable, fresh: believes });
-        let share = (share && outside > 0).then_some(Stage::Share);
+        let share = share && outside > 0;
+        let believes_peer = self.towards.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
+        let fresh_share = (share && believes_peer).then_some(Stage::Share { fresh: true });
+        let share = share.then_some(Stage::Share { fresh: false });
         let last_ports = (ports && believes).then_some(Stage::Ports { unsteerable, fresh: false });
         let aim = (runs && self.is_worth_aiming()).then_some(Stage::Aim);
         let runs = runs.then_some(Stage::Runs);
         let order = if ports && !runs_first {
-            [first_ports, aim, runs, share, last_ports]
+            [first_ports, aim, runs, fresh_share, share, last_ports]
         } else {
-            [aim, runs, first_ports, share, last_ports]
+            [aim, runs, first_ports, fresh_share, share, last_ports]
         };
-        self.stages = [None; 5];
+        self.stages = [None; 6];
         for (slot, stage) in self.stages.iter_mut().zip(order.into_iter().flatten()) {
             *slot = Some(stage);
         }

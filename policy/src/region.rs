@@ -4,6 +4,7 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
+use crate::peers::PeerHints;
 use crate::{Effective, Hints, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
 use core::fmt;
 use core::mem::{offset_of, size_of};
@@ -19,7 +20,7 @@ const CLAIMS: usize = 1024;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,8 @@ pub struct Region {
     rules: [Rules; MAX_RULES],
     /// What has happened, where the header's `log` asks for it.
     pub events: Ring,
+    /// What is believed of ports towards single peers: no page of it is used before there is one.
+    pub(crate) peer_hints: PeerHints,
 }
 
 impl Region {
@@ -214,9 +217,13 @@ impl Region {
     #[must_use]
     pub fn as_bytes(&mut self) -> &[u8] {
         let used = self.used();
-        // SAFETY: all `SIZE` bytes are borrowed by us alone, `used` is not more, and the layout has no
-        // padding: every field is a multiple of its successor's alignment (asserted below).
-        unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), used) }
+        &self.whole()[..used]
+    }
+
+    fn whole(&mut self) -> &[u8] {
+        // SAFETY: all `SIZE` bytes are borrowed by us alone, and the layout has no padding: every field is a
+        // multiple of its successor's alignment (asserted below).
+        unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), Self::SIZE) }
     }
 
     /// What a file of this session starts with, ascending, and where; all else is zero. The first piece says that it is
@@ -224,7 +231,7 @@ impl Region {
     /// anything has been changed in the hints.
     #[must_use]
     pub fn pieces<'a>(&'a mut self, effective: &'a [Effective], beliefs: bool) -> Vec<(usize, Cow<'a, [u8]>)> {
-        let own = self.as_bytes();
+        let own = self.whole();
         let part = |at: usize, len: usize| (at, Cow::Borrowed(&own[at..at + len]));
         let mut pieces = vec![part(0, offset_of!(Header, claims))];
         pieces.extend(beliefs.then(|| part(offset_of!(Self, hints), size_of::<Hints>())));
@@ -240,6 +247,7 @@ impl Region {
                 (at + inside, bytes)
             }));
         }
+        pieces.extend(beliefs.then(|| part(offset_of!(Self, peer_hints), size_of::<PeerHints>())));
         pieces
     }
 
@@ -290,7 +298,8 @@ impl Region {
 }
 
 const _: () = {
-    let shared = size_of::<Ledger>() + size_of::<Processes>() + size_of::<Hints>() + size_of::<Ring>();
+    let shared =
+        size_of::<Ledger>() + size_of::<Processes>() + size_of::<Hints>() + size_of::<Ring>() + size_of::<PeerHints>();
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
     assert!(size_of::<Header>() == 56 + 4 * CLAIMS);
 };
@@ -327,16 +336,16 @@ mod tests {
             ],
         ] {
             let (mut whole, mut outline) = (Region::boxed(&some), Region::without_ports(&some));
-            let mut copy = vec![0; whole.used()];
+            let mut copy = vec![0; Region::SIZE];
             for region in [&whole, &outline] {
-                region.hints.believe(7, 77);
+                region.believe(7, 77);
             }
             let pieces = outline.pieces(&some, true);
             assert!(pieces.is_sorted_by_key(|(at, _)| *at));
             for (at, bytes) in pieces {
                 copy[at..at + bytes.len()].copy_from_slice(&bytes);
             }
-            assert!(copy == whole.as_bytes());
+            assert!(copy == whole.whole());
         }
     }
 }

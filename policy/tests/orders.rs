@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
 const SECRET: u64 = 0x5EC2E7;
+/// Whose hint the plans go by.
+const PEER: u64 = 1;
 
 /// A ledger without an entry.
 fn nothing_live() -> &'static Ledger {
@@ -40,8 +42,8 @@ impl Belief {
             match self {
                 Self::Off => region.hints.switch_off(),
                 Self::None => {}
-                Self::All => region.hints.believe(index, u64::MAX),
-                Self::Random(seed) => region.hints.believe(index, portshim_policy::mix(seed ^ index as u64)),
+                Self::All => region.believe(index, u64::MAX),
+                Self::Random(seed) => region.believe(index, portshim_policy::mix(seed ^ index as u64)),
             }
         }
     }
@@ -166,10 +168,11 @@ fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u6
     let rules = region.rules_for(&[b"any"]).unwrap();
     let mut entropy = rules.entropy(case.request.scope, secret);
     let hint = region.hints.of(case.request.scope);
-    let mut plan = Plan::new(rules, &region.ledger, hint, case.request, case.steerable);
-    // Random draws double the tries, so does what is believed taken, another pass looks for ports to share, and
+    let towards = region.peers().and_then(|peers| peers.take(PEER, |_| true).map(|place| peers.hint(place)));
+    let mut plan = Plan::new(rules, &region.ledger, hint, case.request, case.steerable).towards(towards);
+    // Random draws double the tries, so does what is believed taken, two other passes look for ports to share, and
     // Unsteerable starts afresh.
-    let most = 12 * case.allowed().len() as usize + 24;
+    let most = 16 * case.allowed().len() as usize + 24;
     let mut steps = vec![plan.next(Outcome::Start, &mut entropy)];
     let mut steers = 0;
     while !matches!(steps.last(), Some(Step::GiveUp(_))) {
@@ -196,6 +199,12 @@ fn covered(steps: &[Step]) -> PortSet {
         }
     }
     ports
+}
+
+/// The ports that are proposed to be shared.
+fn shared(steps: &[Step]) -> PortSet {
+    let port = |step: &Step| if let Step::Share(port) = step { Some(PortRange::single(*port)) } else { None };
+    steps.iter().filter_map(port).collect()
 }
 
 fn is_within(range: PortRange, ports: &PortSet) -> bool {
@@ -232,6 +241,7 @@ proptest! {
             }
         }
         prop_assert_eq!(covered(&steps), allowed);
+        prop_assert_eq!(shared(&steps), if case.shares() { case.unsteerable() } else { PortSet::new() });
     }
 
     #[test]
@@ -265,10 +275,24 @@ proptest! {
         let steps = exhaust(&case, &region, None);
         let free = steps.iter().position(|s| matches!(s, Step::Share(_))).unwrap_or(steps.len() - 1);
         prop_assert!(steps[free..].iter().all(|s| matches!(s, Step::Share(_) | Step::GiveUp(_))));
-        let shared: PortSet = (steps[free..].iter())
-            .filter_map(|s| if let Step::Share(port) = s { Some(PortRange::single(*port)) } else { None })
-            .collect();
-        prop_assert_eq!(shared, if case.shares() { case.unsteerable() } else { PortSet::new() });
+    }
+
+    #[test]
+    fn ports_that_are_believed_taken_towards_the_peer_are_shared_last(case in case(), taken in any::<u64>()) {
+        let rules = Effective { seed: None, sharing: Sharing::Tuple, ..case.rules.clone() };
+        let request = Request { call: Call::Connect, ..case.request };
+        let case = Case { rules, request, belief: Belief::None, ..case };
+        let region = case.region();
+        let peers = region.peers().expect("it is not switched off");
+        let hint = peers.hint(peers.take(PEER, |_| true).expect("there is memory"));
+        let is_taken = |port: u16| portshim_policy::mix(taken ^ u64::from(port)) & 1 == 1;
+        (1..=65535).filter(|port| is_taken(*port)).for_each(|port| hint.mark(port));
+        let steps = exhaust(&case, &region, None);
+        let first = steps.iter().position(|step| matches!(step, Step::Share(port) if is_taken(*port)));
+        let before = shared(&steps[..first.unwrap_or(steps.len())]);
+        for port in shared(&steps).runs().flat_map(|run| run.first()..=run.last()) {
+            prop_assert!(is_taken(port) || before.contains(port), "{port} comes late");
+        }
     }
 
     #[test]

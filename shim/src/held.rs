@@ -4,7 +4,7 @@
 use crate::session::{self, Session};
 use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Hint, Process, Scope, ScopeSet, Verdict};
+use portshim_policy::{Call, Hint, Place, Process, Scope, ScopeSet, Transport, Verdict};
 
 const DESCRIPTORS: usize = 65536;
 
@@ -21,23 +21,46 @@ pub(crate) struct Hold {
     pub(crate) scopes: ScopeSet,
     /// Whose port was asked for.
     pub(crate) scope: Scope,
+    /// Towards which peer alone the port is taken, where that is known.
+    pub(crate) towards: Option<Place>,
 }
+
+/// Where in a cell the number of that peer's place stands.
+const TOWARDS: u32 = 54;
+const _: () = assert!(Place::NUMBERS <= 1 << (u64::BITS - TOWARDS));
 
 impl Hold {
     pub(crate) fn pack(self) -> u64 {
         let kind = u64::from(self.scopes.bits()) | (self.scope.index() as u64) << 4;
-        u64::from(self.process) | u64::from(self.port) << 32 | kind << 48
+        let towards = u64::from(Place::number(self.towards)) << TOWARDS;
+        u64::from(self.process) | u64::from(self.port) << 32 | kind << 48 | towards
     }
 
     pub(crate) fn unpack(cell: u64) -> Self {
         let scope = Scope::ALL[(cell >> 52) as usize % Scope::ALL.len()];
-        Self { process: cell as u32, port: (cell >> 32) as u16, scopes: ScopeSet::from_bits((cell >> 48) as u8), scope }
+        Self {
+            process: cell as u32,
+            port: (cell >> 32) as u16,
+            scopes: ScopeSet::from_bits((cell >> 48) as u8),
+            scope,
+            towards: Place::numbered((cell >> TOWARDS) as usize),
+        }
     }
 
     /// For every scope, what is believed of it.
     pub(crate) fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
         let hints = &session.region.hints;
         self.scopes.iter().filter_map(|scope| hints.of(scope))
+    }
+
+    /// The port is believed to be free again.
+    fn unmark(self, session: Session) {
+        self.hints(session).for_each(|hint| hint.unmark(self.port));
+        if self.scope.transport() == Transport::Tcp
+            && let Some(peers) = session.region.peers()
+        {
+            peers.unmark(self.towards, self.port);
+        }
     }
 }
 
@@ -104,7 +127,7 @@ pub(crate) fn hold(session: Session, fd: Descriptor, handed: &Handed) {
     let Handed { call, how, scope, scopes, port } = *handed;
     let place = place(session);
     session.note_at(place, call, scope, how, port);
-    let hold = Hold { process: liveness::process(), port, scopes, scope };
+    let hold = Hold { process: liveness::process(), port, scopes, scope, towards: None };
     if port != 0 {
         hold.hints(session).for_each(|hint| hint.mark(port));
     }
@@ -130,7 +153,7 @@ fn is_held_still(session: Session, place: &Process, cell: &AtomicU64, hold: Hold
     let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
     if before.process == hold.process {
         if before.port != hold.port && before.port != 0 {
-            before.hints(session).for_each(|hint| hint.unmark(before.port));
+            before.unmark(session);
         }
         if before.scope == hold.scope {
             return true;
@@ -161,7 +184,7 @@ pub(crate) fn give_back(cell: &AtomicU64) {
         return;
     }
     if hold.port != 0 && !lingers(hold.scope) {
-        hold.hints(session).for_each(|hint| hint.unmark(hold.port));
+        hold.unmark(session);
     }
     // SAFETY: as in `place`.
     let place = unsafe { PLACE.load(Relaxed).as_ref() };

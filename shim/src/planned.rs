@@ -21,9 +21,11 @@ pub(crate) fn planned<M: Mechanism>(
     let hint = session.hint(request.scope);
     let mut entropy = rules.entropy(request.scope, session.secret());
     let revision = rules.revision();
-    let served = Plan::new(rules, ledger, hint, request, steerable).drive(mechanism, &mut entropy);
+    let towards = session.peers().and_then(|peers| peers.find(request.peer).map(|place| peers.hint(place)));
+    let plan = |request| Plan::new(rules, ledger, hint, request, steerable).towards(towards);
+    let served = plan(request).drive(mechanism, &mut entropy);
     if served.is_ok() || rules.revision() == revision {
         return served;
     }
-    Plan::new(rules, ledger, hint, renewed(mechanism), steerable).drive(mechanism, &mut entropy)
+    plan(renewed(mechanism)).drive(mechanism, &mut entropy)
 }

@@ -5,7 +5,8 @@ use crate::held;
 use crate::system::{self, liveness, sys};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{
-    Call, Event, Hint, Ledger, NAME, Owner, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict, peer_hash,
+    Call, Event, Hint, Ledger, NAME, Owner, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict,
+    peer_hash,
 };
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
@@ -35,6 +36,12 @@ impl Session {
     /// What is believed of one scope's ports; `None` where nothing shall be.
     pub(crate) fn hint(self, scope: Scope) -> Option<&'static Hint> {
         self.region.hints.of(scope)
+    }
+
+    /// What is believed of ports towards single peers; `None` where nothing shall be. What a seed repeats must not
+    /// depend on what has been learned.
+    pub(crate) fn peers(self) -> Option<Peers<'static>> {
+        self.region.peers().filter(|_| self.rules.seed().is_none())
     }
 
     /// Counts what became of a request, and records it where that is asked for.

@@ -7,8 +7,8 @@ use portshim_policy::{
     PortSet, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
 };
 
-/// More steps than any plan takes: three stages over all ports.
-const STEPS: usize = 4 * 65536;
+/// More steps than any plan takes: four stages over all ports.
+const STEPS: usize = 5 * 65536;
 
 fn rules(first: u16, last: u16) -> Effective {
     let dynamic = PortSet::from(PortRange::new(first, last).expect("it is no smaller"));
@@ -65,7 +65,12 @@ fn serves(rules: &Rules, region: &Region, pick: usize) {
     let request =
         Request { call, scope, dual: pick & 16 != 0, reuse: pick & 32 != 0, limit: PortRange::ALL, peer: pick as u64 };
     let steerable = (pick & 64 != 0).then(|| PortRange::new(32768, 60999).expect("it is no smaller"));
-    let mut plan = Plan::new(rules, &region.ledger, region.hints.of(scope), request, steerable);
+    let towards = region.peers().and_then(|peers| {
+        let place = peers.find(request.peer).or_else(|| peers.take(request.peer, |_| pick & 256 != 0));
+        peers.unmark(place, (pick % 65536) as u16);
+        place.map(|place| peers.hint(place))
+    });
+    let mut plan = Plan::new(rules, &region.ledger, region.hints.of(scope), request, steerable).towards(towards);
     let mut count = pick as u64;
     let mut entropy = || {
         count += 1;

@@ -8,7 +8,9 @@ use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
 use super::{errno, held, hooks, host, sys};
 use crate::claim::Claim;
-use portshim_policy::{Call, Mechanism, Outcome, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted};
+use portshim_policy::{
+    Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
+};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,8 @@ struct Beside {
     way: Way,
     diag: Diag,
     interface: i32,
+    /// Which ports are believed taken towards the peer.
+    known: Option<(Place, &'static Hint)>,
 }
 
 impl<'a> Attempt<'a> {
@@ -114,6 +118,12 @@ impl<'a> Attempt<'a> {
     /// The port that the socket got.
     pub(crate) fn got(&self) -> Got {
         self.got
+    }
+
+    /// The peer towards which alone the port is taken, where that is remembered.
+    pub(crate) fn shared_towards(&self) -> Option<Place> {
+        let beside = self.beside.as_ref().filter(|_| self.how == Verdict::Shared);
+        beside.and_then(|beside| beside.known).map(|(place, _)| place)
     }
 
     /// Whether the program's own call has been made, and failed for want of a port.
@@ -178,7 +188,11 @@ impl Mechanism for Attempt<'_> {
                 Err(_) => return Try::Again(Outcome::Taken),
             };
             let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
-            self.beside = Some(Beside { way, diag, interface: wish.socket.interface() });
+            let known = wish.session.peers().and_then(|peers| {
+                let place = peers.take(wish.session.hash(&wish.local, peer), sys::can_write)?;
+                Some((place, peers.hint(place)))
+            });
+            self.beside = Some(Beside { way, diag, interface: wish.socket.interface(), known });
         }
         let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
         let source = beside.way.source.with_port(port);
@@ -186,6 +200,10 @@ impl Mechanism for Attempt<'_> {
         let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
             return Try::Again(Outcome::Taken);
         };
+        // It is taken towards the peer, or is about to be.
+        if let Some((_, hint)) = beside.known {
+            hint.mark(port);
+        }
         if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
             return Try::Again(Outcome::Taken);
         }

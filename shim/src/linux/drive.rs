@@ -122,6 +122,9 @@ fn serve_by_attempt(wish: &Wish<'_>) -> isize {
     let answer = match served {
         Ok(answer) => {
             wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);
+            if let (Some(peer), Got::Port(port)) = (attempt.shared_towards(), attempt.got()) {
+                held::share(wish.socket.fd, peer, port);
+            }
             answer
         }
         Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),

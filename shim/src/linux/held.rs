@@ -8,7 +8,7 @@ pub(crate) use crate::held::release;
 use crate::held::{self, CELLS, Hold, give_back};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_policy::{PortRange, Scope};
+use portshim_policy::{Place, PortRange, Scope};
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
@@ -51,6 +51,16 @@ pub(crate) fn hold(session: Session, fd: c_int, handed: &Handed) {
         end.fetch_max(fd as u32 + 1, Relaxed);
     }
     held::hold(session, fd, handed);
+}
+
+/// The port that `fd` holds is taken towards the peer of this place alone.
+pub(crate) fn share(fd: c_int, towards: Place, port: u16) {
+    let Some(cell) = CELLS.get(fd as usize) else { return };
+    let packed = cell.load(Relaxed);
+    let hold = Hold { towards: Some(towards), ..Hold::unpack(packed) };
+    if packed != 0 && hold.port == port && hold.process == liveness::process() {
+        let _ = cell.compare_exchange(packed, hold.pack(), Relaxed, Relaxed);
+    }
 }
 
 /// The descriptors from `first` to `last` are closed.

@@ -4,6 +4,7 @@
 use super::address::Storage;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::{MaybeUninit, size_of};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use syscalls::{Errno, Sysno};
 
 /// A result of the kernel's: a value, or its error number.
@@ -275,6 +276,17 @@ pub(crate) fn can_copy_from(at: usize) -> bool {
     // SAFETY: the kernel copies the set itself, and an impossible `how` changes no mask.
     let result = unsafe { call!(rt_sigprocmask, c_int::MAX, at, 0, 8) };
     result == Err(libc::EINVAL)
+}
+
+/// Whether the kernel can write `word`, asked without touching it: where it lies in a file whose disk is full, who
+/// touches it is killed. It is 0 afterwards.
+pub(crate) fn can_write(word: &AtomicU64) -> bool {
+    // SAFETY: the kernel writes this thread's mask of eight bytes to a word that is no shorter, and changes none.
+    let written = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, 0, word.as_ptr(), 8) }.is_ok();
+    if written {
+        word.store(0, Relaxed);
+    }
+    written
 }
 
 /// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that were kept before.
