@@ -38,6 +38,8 @@ pub(crate) struct Attempt<'a> {
     exhausted: i32,
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
+    /// Which ports are believed taken towards the peer, looked up with it.
+    known: Option<(Place, &'static Hint)>,
     /// The socket that asks for free ports, while it has found none.
     probe: Option<Probe>,
     /// The socket may have had a port all along.
@@ -62,8 +64,6 @@ struct Beside {
     way: Way,
     diag: Diag,
     interface: i32,
-    /// Which ports are believed taken towards the peer.
-    known: Option<(Place, &'static Hint)>,
 }
 
 impl<'a> Attempt<'a> {
@@ -84,6 +84,7 @@ impl<'a> Attempt<'a> {
             shared: sharing == Some(Sharing::Tuple),
             exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
             beside: None,
+            known: None,
             probe: None,
             unsure,
             missed_before: false,
@@ -122,8 +123,7 @@ impl<'a> Attempt<'a> {
 
     /// The peer towards which alone the port is taken, where that is remembered.
     pub(crate) fn shared_towards(&self) -> Option<Place> {
-        let beside = self.beside.as_ref().filter(|_| self.how == Verdict::Shared);
-        beside.and_then(|beside| beside.known).map(|(place, _)| place)
+        self.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
     }
 
     /// Whether the program's own call has been made, and failed for want of a port.
@@ -188,11 +188,11 @@ impl Mechanism for Attempt<'_> {
                 Err(_) => return Try::Again(Outcome::Taken),
             };
             let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
-            let known = wish.session.peers().and_then(|peers| {
+            self.known = wish.session.peers().and_then(|peers| {
                 let place = peers.take(wish.session.hash(&wish.local, peer), sys::can_write)?;
                 Some((place, peers.hint(place)))
             });
-            self.beside = Some(Beside { way, diag, interface: wish.socket.interface(), known });
+            self.beside = Some(Beside { way, diag, interface: wish.socket.interface() });
         }
         let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
         let source = beside.way.source.with_port(port);
@@ -201,7 +201,7 @@ impl Mechanism for Attempt<'_> {
             return Try::Again(Outcome::Taken);
         };
         // It is taken towards the peer, or is about to be.
-        if let Some((_, hint)) = beside.known {
+        if let Some((_, hint)) = self.known {
             hint.mark(port);
         }
         if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
@@ -226,15 +226,22 @@ impl Mechanism for Attempt<'_> {
         if wish.waits == Waits::Once {
             return Try::Done((wish.own)());
         }
+        // What takes time now delays the program's next call, and a peer may reset the connection meanwhile.
+        self.beside = None;
         // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
         // cancelled: so a call of ours starts the connection, and the program's own waits for it.
         let quick = NonBlocking::on(wish.socket.fd);
-        let started = sys::connect(wish.socket.fd, peer.storage(), peer.len());
+        let connect = || sys::connect(wish.socket.fd, peer.storage(), peer.len());
+        let mut started = connect();
+        if quick.was_blocking() && started == Err(libc::EINPROGRESS) {
+            // A peer on this machine has answered by now. If it reset the connection before it is asked for what came
+            // of it, the program would be told of that too early.
+            started = connect();
+        }
         drop(claim); // the kernel holds the tuple from here on
-        let waits = quick.was_blocking() && started == Err(libc::EINPROGRESS);
         drop(quick);
         Try::Done(match started {
-            _ if waits => (wish.own)(),
+            Err(libc::EALREADY) => (wish.own)(),
             Ok(()) => 0,
             Err(error) => errno::fail(error),
         })
