@@ -76,3 +76,16 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
     }
     cases
 }
+
+/// As many ports as Windows had of old, where the kernel cannot be made to choose: two connections from each of them
+/// are no more than a process may have descriptors. Or half of so many.
+pub(crate) fn small(ports: Option<u16>) -> Case {
+    let kernel = Ground::new(4000, 4000 + ports.map_or(3976, |ports| ports / 2) - 1);
+    Case {
+        name: "small",
+        what: "outside the host's range".to_owned(),
+        options: vec!["--range".to_owned(), format!("{}-{}", kernel.low, kernel.high)],
+        kernel,
+        host: Ground::new(LINUX.0, LINUX.1),
+    }
+}

@@ -62,7 +62,10 @@ pub(crate) enum Task {
     Ask { kind: Kind, most: u32, within: Duration },
     /// bind(0) or connect until there is no port left, or these calls have taken that long: only they count.
     Fill { kind: Kind, within: Duration },
-    /// The same, uncounted; what is left afterwards is then taken by number.
+    /// Connections to a second destination until there is no port left, while all ports have one to the first: only
+    /// these calls count.
+    FillSecond { within: Duration },
+    /// As `Fill`, uncounted; what is left afterwards is then taken by number.
     Hold { kind: Kind, within: Duration },
     /// Closes sockets until so many ports are free: those that the order takes last. What is left to chance
     /// in it comes of the seed.

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Where connections and datagrams go: a port outside every range.
 const DESTINATION: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 700);
+const SECOND_DESTINATION: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 701);
 /// Calls that are timed together.
 const PORTION: u32 = 50;
 const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
@@ -78,6 +79,7 @@ impl Worker {
             Task::Cycle { kind, times } => self.cycle(kind, times),
             Task::Ask { kind, most, within } => self.ask(kind, most, within),
             Task::Fill { kind, within } => self.fill(kind, within),
+            Task::FillSecond { within } => self.fill_second(within),
             Task::Hold { kind, within } => self.hold(kind, within),
             Task::Release { kind, free, order, seed } => {
                 self.held.release(kind, free, order, seed);
@@ -121,13 +123,7 @@ impl Worker {
         if kind != Kind::TcpConnect || self.listener.is_some() || self.is_mate {
             return Ok(());
         }
-        let socket = calls::socket(kind)?;
-        calls::bind(&socket, &self.destination)?;
-        // SAFETY: listen(2) takes numbers only.
-        if unsafe { libc::listen(socket.as_raw_fd(), 65535) } < 0 {
-            return Err(Error::last_os_error());
-        }
-        self.listener = Some(socket);
+        self.listener = Some(listener(&self.destination)?);
         Ok(())
     }
 
@@ -159,6 +155,15 @@ impl Worker {
             return Ok(took_for(calls + more, took + Duration::from_nanos(nanos)));
         }
         Ok(took_for(calls, took))
+    }
+
+    fn fill_second(&mut self, within: Duration) -> Result<Answer> {
+        let (kind, second) = (Kind::TcpConnect, calls::address(SECOND_DESTINATION));
+        let _listener = listener(&second)?;
+        self.hold(kind, within)?;
+        let (sockets, took) = self.held.fill(kind, within, &|socket| calls::connect(socket, &second))?;
+        sockets.iter().try_for_each(calls::reset_on_close)?;
+        Ok(took_for(sockets.len() as u64, took))
     }
 
     fn hold(&mut self, kind: Kind, within: Duration) -> Result<Answer> {
@@ -251,6 +256,17 @@ impl Worker {
         self.strangers = Some(strangers);
         Ok(Answer::Held(0))
     }
+}
+
+/// Takes connections, and leaves them in its queue.
+fn listener(at: &libc::sockaddr_in) -> Result<OwnedFd> {
+    let socket = calls::socket(Kind::TcpConnect)?;
+    calls::bind(&socket, at)?;
+    // SAFETY: listen(2) takes numbers only.
+    if unsafe { libc::listen(socket.as_raw_fd(), 65535) } < 0 {
+        return Err(Error::last_os_error());
+    }
+    Ok(socket)
 }
 
 /// Takes one port by its number. A connection takes it as the kernel's own choice does, where that can be had.

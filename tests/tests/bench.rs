@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 
 /// A row of each target, and of each group that has none.
-const ROWS: [&str; 15] = [
+const ROWS: [&str; 16] = [
     "sendto",
     "sendmsg",
     "empty/tcp-bind/steered",
@@ -17,6 +17,7 @@ const ROWS: [&str; 15] = [
     "held/udp-bind/steered/99",
     "held/tcp-connect/steered/50",
     "fill/tcp-bind/steered",
+    "fill/tcp-connect/second",
     "start/run",
     "start/run-over-env",
     "memory",

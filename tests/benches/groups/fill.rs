@@ -1,10 +1,10 @@
 //! All ports of a range, one after the other.
 
 use super::{Bench, Found};
-use crate::cases::Case;
+use crate::cases::{self, Case};
 use crate::report::{Row, duration, grouped};
 use crate::side::Side;
-use crate::stats::Pair;
+use crate::stats::{Pair, Sense};
 use crate::targets;
 use crate::task::{Answer, Kind, Order, Task};
 use std::time::Duration;
@@ -27,7 +27,30 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
             found.rows.push(row(bench, case, kind)?);
         }
     }
+    found.rows.push(second(bench, &cases::small(bench.effort.ports))?);
     Ok(found)
+}
+
+/// Where every port has a connection already, to another destination.
+fn second(bench: &Bench, case: &Case) -> Result<Row, String> {
+    let what = format!("filling {} ports, TCP connect to a second destination, {}", grouped(case.ports()), case.what);
+    eprintln!("      {}", what.trim_start_matches("filling "));
+    let task = Task::FillSecond { within: bench.effort.filling };
+    let (mut pairs, mut least) = (Vec::new(), case.ports() as u64);
+    for _ in 0..bench.effort.fills {
+        // One side is empty while the other one is measured: they share the kernel's tables.
+        let kernel = took(Side::start(&case.kernel, &[], &case.kernel)?, &task)?;
+        let portshim = took(Side::start(&case.host, &bench.under(case), &case.kernel)?, &task)?;
+        least = least.min(portshim.ports);
+        pairs.push(Pair { kernel: kernel.nanos, portshim: portshim.nanos });
+    }
+    let row = Row::of_pairs("fill/tcp-connect/second", what, targets::only(Sense::Gain), &pairs);
+    Ok(if least < case.ports() as u64 {
+        let note = format!("not full after {}: {} ports", duration(row.portshim), grouped(least as usize));
+        row.at_best().noted(note)
+    } else {
+        row
+    })
 }
 
 fn row(bench: &Bench, case: &Case, kind: Kind) -> Result<Row, String> {
@@ -61,8 +84,12 @@ fn side_of_kernel(case: &Case) -> Result<Side, String> {
     Side::start(&case.kernel, &[], &case.kernel)
 }
 
-fn filled(mut side: Side, kind: Kind, within: Duration) -> Result<Filled, String> {
-    match side.ask(&Task::Fill { kind, within })? {
+fn filled(side: Side, kind: Kind, within: Duration) -> Result<Filled, String> {
+    took(side, &Task::Fill { kind, within })
+}
+
+fn took(mut side: Side, task: &Task) -> Result<Filled, String> {
+    match side.ask(task)? {
         Answer::Took { calls, nanos } => Ok(Filled { nanos: nanos as f64, ports: calls }),
         other => Err(format!("filling was answered by {other:?}")),
     }
