@@ -6,6 +6,9 @@ mod examples;
 mod options;
 #[cfg(unix)]
 mod quick;
+#[cfg_attr(target_os = "linux", path = "cli/system/linux.rs")]
+#[cfg_attr(windows, path = "cli/system/windows.rs")]
+mod system;
 
 pub(crate) use options::{FILE_VARIABLE, PolicyOptions};
 
@@ -47,10 +50,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::EXPLAIN)]
     Explain(Explain),
     /// Print the variables that load the policy without portshim
-    ///
-    /// For a unit file, a Dockerfile, a pod's description or a shell: with these two variables set, a
-    /// program is under the policy although nobody calls portshim.
-    #[command(after_help = examples::ENV)]
+    #[command(long_about = system::ENV, after_help = examples::ENV)]
     Env(Env),
     /// Print this host's own port settings as a policy file
     #[command(after_help = examples::CAPTURE)]
@@ -116,13 +116,9 @@ pub(crate) enum Command {
 }
 
 /// Run a program under a policy
-///
-/// portshim becomes the program: same process, same signals, same terminal, same exit status, and
-/// not a word on standard output or, but for warnings (-q keeps them back), on standard error. Exit
-/// status 125: portshim itself failed and nothing was launched; 126: the program cannot be executed;
-/// 127: it was not found.
 #[derive(Args, Debug)]
-#[command(after_help = examples::RUN, override_usage = "portshim run [OPTIONS] -- CMD [ARG]...", max_term_width = WIDTH)]
+#[command(long_about = system::RUN, after_help = format!("{}\n\n{}", examples::RUN, system::REACH))]
+#[command(override_usage = "portshim run [OPTIONS] -- CMD [ARG]...", max_term_width = WIDTH)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,

@@ -91,6 +91,9 @@ impl Errors {
         source: "Microsoft, bind function; KB 196271",
     };
 
+    /// Of the system that this is made for, which is what programs there are told.
+    pub const HERE: Self = if cfg!(windows) { Self::WINSOCK } else { Self::LINUX };
+
     /// What this system calls it.
     #[must_use]
     pub const fn of(&self, fault: Fault) -> SystemError {

@@ -31,10 +31,7 @@ Examples:
   Who took which port?
     portshim run --range 20000-20009 --log ports.log -- make test
   A policy that is kept in a file (see `portshim check`):
-    portshim run -c staging.toml -- ./server --listen 0
-
-A program that a preloaded library cannot reach (statically linked, set-user-ID, Go) is refused;
---allow-uncovered launches it all the same. A policy is no security boundary.";
+    portshim run -c staging.toml -- ./server --listen 0";
 
 pub(super) const SHOW: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! The options that make a policy, the same for every command that takes one.
 
+use super::system;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use portshim_policy::text::Setting;
 use portshim_policy::{Order, Preset};
@@ -36,10 +37,7 @@ fn described(setting: Setting) -> (&'static str, String) {
         Setting::Range => ("SPEC", "Hand out these ports, and no others"),
         Setting::Reserve => ("SPEC", "Never hand these ports out; binding one by its number still succeeds"),
         Setting::Block => ("SPEC", "Never hand these ports out, and refuse to bind one by its number"),
-        Setting::Sharing => (
-            "HOW",
-            "Let connections to different peers share a port (tuple), or give each one a port of its own (exclusive)",
-        ),
+        Setting::Sharing => ("HOW", system::SHARING),
         Setting::Seed => ("N", "Make every choice repeatable"),
         Setting::MaxUserPort => ("N", "Set the last port of the range of the Windows models up to 2003"),
     };

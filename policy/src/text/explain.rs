@@ -2,6 +2,7 @@
 
 use super::layer::Ports;
 use super::{Origin, Resolved, words};
+use crate::fault::{Errors, Fault};
 use crate::{PortSet, Scope, ScopeSet};
 use core::fmt;
 use serde::Serialize;
@@ -138,7 +139,7 @@ impl Resolved {
         });
         let wildcard = if class == Class::Dynamic { "a wildcard bind may get it" } else { "a wildcard bind skips it" };
         let specific = if class == Class::Blocked {
-            "a specific bind is refused (EACCES)".to_owned()
+            format!("a specific bind is refused ({})", Errors::HERE.of(Fault::Blocked).name)
         } else if port < self.model.unprivileged_start {
             format!("a specific bind needs privilege, as for every port below {}", self.model.unprivileged_start)
         } else {

@@ -71,7 +71,7 @@ pub(crate) fn foreign_settings() -> Option<Result<String, Failure>> {
 /// The usual places for a policy file, the user's before the system's.
 pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     let bases = ["APPDATA", "PROGRAMDATA"].into_iter().filter_map(private::variable);
-    bases.map(|base| base.join("portshim").join("portshim.toml"))
+    bases.map(|base| base.join("portshim").join("policy.toml"))
 }
 
 /// Whether the kernel can be made to choose inside a range.
