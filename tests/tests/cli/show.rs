@@ -248,7 +248,7 @@ const ONE_UDP_PORT: &str = "use IO::Socket::INET; print IO::Socket::INET->new(Pr
 fn env_makes_a_shell_and_its_children_subject_to_the_policy() {
     let here = Sandbox::new();
     let script = "eval \"$(\"$0\" env --range 21999)\"; exec perl -e \"$1\"";
-    let portshim = portshim_tests::portshim_path();
+    let portshim = portshim_path();
     let mut command = here.command("sh", &["-c", script, portshim.to_str().expect("text"), ONE_UDP_PORT]);
     here.expect(&mut command, 0, "21999\n", "");
     // In a session, too, whose policy is another.
@@ -264,7 +264,7 @@ fn a_copy_of_the_library_can_be_read_by_all() {
     // Root's own place is none as long as others may write to it; it is the user's cache that is asked for.
     mode(&here.path("cache"), 0o777);
     let recipe = "umask 022; eval \"$(\"$0\" env --format docker | sed -n 's/^# Beside the Dockerfile: //p')\"; stat -c %a libportshim.so";
-    let portshim = portshim_tests::portshim_path();
+    let portshim = portshim_path();
     let mut command = here.command("sh", &["-c", recipe, portshim.to_str().expect("text")]);
     here.expect(&mut command, 0, "644\n", "");
 }
