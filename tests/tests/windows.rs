@@ -42,11 +42,11 @@ fn main() {
         programs: esbuild, node, uv;
         launched: arguments, exit_codes, crashes, standard_handles, folder_and_environment, unusual_paths,
             found_by_name, portshim_anywhere, batch_files, children, children_of_every_kind, ended_from_outside,
-            one_inside_another, logged_and_reported, switched_off, interrupted;
+            one_inside_another, logged_and_reported, reported_to_nobody, switched_off, interrupted;
         refused: programs, libraries, another_library, files_of_windows, options, children;
         sessions: listed, changed_from_outside, changes_refused, obeyed_by_children, from_inside,
             from_inside_without_portshim, gone_with_its_owner;
-        commands: as_on_linux, doctor, capture;
+        commands: as_on_linux, as_windows_is, doctor, capture;
         steady: a_hundred_in_a_row, eight_at_a_time, first_runs_at_once;
     };
     let server = (!arguments.list).then(wine::Server::start);

@@ -8,8 +8,8 @@ use crate::platform::Ended;
 use crate::wording;
 use portshim_policy::{MAX_GLOB, Region, Scope};
 use serde::Serialize;
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -52,13 +52,22 @@ struct Counts {
     peak: u32,
 }
 
+/// A file, empty, or a device: Windows' NUL cannot be cut short.
+fn emptied(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        file.set_len(0)?;
+    }
+    Ok(file)
+}
+
 impl Target {
     /// Opens the file before anything is launched, so that a report is not lost at the end.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
             return Ok(Self::Screen);
         }
-        let file = File::create(path).map_err(|e| wording::report_unwritable(path, &e))?;
+        let file = emptied(path).map_err(|e| wording::report_unwritable(path, &e))?;
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         Ok(Self::File { path: path.to_owned(), file, json })
     }

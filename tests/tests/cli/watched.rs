@@ -42,6 +42,7 @@ portshim: /usr/bin/perl: exit status 0
   udp6                  0          0          0          0
 ";
     here.says(&args(&["--report"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", table);
+    here.file("desk/report.txt", "what was there before\n".repeat(100));
     here.says(&args(&["--report=report.txt"], &["perl", "-e", PROGRAM]), 0, "2 of 3; refused\n", "");
     assert_eq!(fs::read_to_string(here.path("desk/report.txt")).expect("it was written"), table);
     assert_eq!(here.sessions().len(), 0, "its session is over");

@@ -10,12 +10,24 @@ pub(crate) fn as_on_linux() {
         &["--version"],
         &["show", "--preset", "windows-xp", "--reserve", "4000-4010"],
         &["show", "--preset", "windows-vista", "--json"],
-        &["explain", "--preset", "windows-2003", "--block", "6000", "6000/tcp4"],
+        &["explain", "--preset", "windows-2003", "--reserve", "4000", "4000/tcp4"],
     ];
     for args in policies {
         let (ours, theirs) = (output(&mut portshim(args)), output(&mut on_linux(args)));
         assert_eq!(ours.status.code(), theirs.status.code(), "{args:?}: {}", said(&ours));
         assert_eq!(Said::from(&ours.stdout), Said::from(&theirs.stdout), "{args:?}: {}", said(&ours));
+    }
+}
+
+/// What does is told as it is there.
+pub(crate) fn as_windows_is() {
+    for (args, expected) in [
+        (&["explain", "--preset", "windows-2003", "--block", "6000", "6000/tcp4"][..], "is refused (WSAEACCES)\n"),
+        (&["run", "--help"], "portshim stays while the program runs"),
+        (&["env", "--help"], "There are none on Windows"),
+    ] {
+        let said = output(&mut portshim(args));
+        assert!(String::from_utf8_lossy(&said.stdout).contains(expected), "{args:?}: {}", portshim_tests::said(&said));
     }
 }
 

@@ -220,6 +220,17 @@ pub(crate) fn logged_and_reported() {
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
+/// NUL is in every folder, and no file.
+pub(crate) fn reported_to_nobody() {
+    let folder = scratch("wine-nul");
+    let options = ["--range", &spec(range(2)), "--report=nul", "--log", "NUL"];
+    let output = output(probe(&options, &["tcp4", "bind=127.0.0.1,0", "exit=3"]).current_dir(&folder));
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(output.stderr.is_empty(), "{}", said(&output));
+    // What was made there would keep it.
+    std::fs::remove_dir(folder).expect("it is empty");
+}
+
 /// `PORTSHIM_DISABLE=1` switches it off, for a program or for its children.
 pub(crate) fn switched_off() {
     let range = range(2);
