@@ -54,7 +54,7 @@ impl Hint {
     }
 
     /// Believes nothing any more.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.words.iter().filter(|word| word.load(Relaxed) != 0).for_each(|word| word.store(0, Relaxed));
         self.count.store(0, Relaxed);
     }

@@ -201,11 +201,18 @@ impl Mechanism for Attempt<'_> {
             return Try::Again(Outcome::Taken);
         };
         // It is taken towards the peer, or is about to be.
-        if let Some((_, hint)) = self.known {
+        let known = self.known.map(|(_, hint)| hint);
+        let believed = known.filter(|hint| hint.contains(port));
+        if let Some(hint) = known {
             hint.mark(port);
         }
         if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
             return Try::Again(Outcome::Taken);
+        }
+        if let Some(hint) = believed {
+            // Somebody gave it back without a word, who had others perhaps: a process that was killed, or ended.
+            hint.clear();
+            hint.mark(port);
         }
         let candidate = wish.local.with_port(port);
         let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
