@@ -33,6 +33,7 @@
  *   ENOSPC      the session holds 1024 entries already
  *   ENOENT      this process has no such entry to lift
  *   EBUSY       another process has been writing for a second
+ *   ENOMEM      there is no memory left for the session's first entry, or to ask which ports are in use
  *   EMFILE      (or ENFILE) asking which ports are in use takes a descriptor, and there is none left
  *   EOPNOTSUPP  the system does not tell which ports are in use (Linux without sock_diag)
  *

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::wording;
-use portshim_policy::{Region, mix};
+use portshim_policy::{Part, Region, Scope, mix};
 
 /// Says so in the environment.
 const VARIABLE: &str = "PORTSHIM_HINT";
@@ -42,9 +42,12 @@ impl Hint {
 
     /// Lays it down in a new region.
     pub(crate) fn lay(self, region: &Region) {
+        if matches!(self, Self::All | Self::Random) {
+            Scope::ALL.into_iter().for_each(|scope| region.add(Part::Hint(scope)));
+        }
         match self {
             Self::Learn => {}
-            Self::Off => region.hints.switch_off(),
+            Self::Off => region.switch_hints_off(),
             Self::All => (0..WORDS).for_each(|index| region.believe(index, u64::MAX)),
             Self::Random => (0..WORDS).for_each(|index| region.believe(index, mix(index as u64))),
         }

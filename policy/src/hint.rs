@@ -1,10 +1,8 @@
 //! The hint: which ports are probably taken. It only orders the tries, and the system decides: a port that is
 //! believed taken is tried last, and no request is refused before it has been.
 
-use crate::peers::{PeerHints, PeerTable, TABLE};
 use crate::set::WORDS;
-use crate::{Peers, Scope};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a session believes of one scope's ports.
 #[repr(C)]
@@ -43,7 +41,7 @@ impl Hint {
         self.count.load(Relaxed) as u32
     }
 
-    /// Uses memory that may not be there: `is_there` says whether a word can be written, and leaves 0 in it.
+    /// Uses memory that may not be there: `is_there` says whether a word can be written.
     pub(crate) fn reserve(&self, is_there: impl Fn(&AtomicU64) -> bool) -> bool {
         const PAGE: usize = 4096 / size_of::<AtomicU64>();
         let there = self.words.iter().step_by(PAGE).chain([&self.count]).all(is_there);
@@ -76,50 +74,16 @@ impl Hint {
     }
 }
 
-/// What a session believes, all zeroes when nothing.
-#[repr(C)]
-pub struct Hints {
-    hints: [Hint; 4],
-    /// Not 0 where nothing shall be believed.
-    off: AtomicU32,
-    _reserved: AtomicU32,
-    peers: PeerTable,
-}
-
-impl Hints {
-    /// What is believed of one scope; `None` where nothing shall be.
-    #[must_use]
-    pub fn of(&self, scope: Scope) -> Option<&Hint> {
-        (self.off.load(Relaxed) == 0).then(|| &self.hints[scope.index()])
-    }
-
-    /// Believes nothing from now on.
-    pub fn switch_off(&self) {
-        self.off.store(1, Relaxed);
-    }
-
-    /// Believes this of the ports from `index * 64` up, in all scopes.
-    pub(crate) fn believe(&self, index: usize, bits: u64) {
-        self.hints.iter().for_each(|hint| hint.believe(index, bits));
-    }
-
-    /// What is believed of ports towards single peers, with the memory for it.
-    pub(crate) fn peers<'a>(&'a self, hints: &'a PeerHints) -> Option<Peers<'a>> {
-        (self.off.load(Relaxed) == 0).then(|| Peers::new(&self.peers, hints))
-    }
-}
-
-const _: () = assert!(size_of::<Hints>() == 4 * (8 * WORDS + 8) + 8 + TABLE);
+const _: () = assert!(size_of::<Hint>() == 8 * WORDS + 8);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::Region;
+    use crate::{Region, Scope};
 
     #[test]
     fn what_is_marked_is_counted_once() {
         let region = Region::boxed(&[]);
-        let hint = region.hints.of(Scope::Tcp6).unwrap();
+        let hint = region.hint(Scope::Tcp6).unwrap();
         for port in [80, 80, 443, 65535] {
             hint.mark(port);
         }
@@ -127,18 +91,6 @@ mod tests {
         hint.unmark(80);
         hint.unmark(80);
         assert_eq!((hint.count(), hint.word(1)), (2, 0));
-        assert_eq!(region.hints.of(Scope::Tcp4).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn beliefs_can_be_laid_down_and_switched_off() {
-        let region = Region::boxed(&[]);
-        region.hints.of(Scope::Udp4).unwrap().mark(64);
-        region.hints.believe(1, u64::MAX);
-        assert_eq!(region.hints.of(Scope::Udp4).unwrap().count(), 64);
-        region.hints.believe(1, 1);
-        assert_eq!(region.hints.of(Scope::Udp4).unwrap().count(), 1);
-        region.hints.switch_off();
-        assert!(region.hints.of(Scope::Udp4).is_none());
+        assert_eq!(region.hint(Scope::Tcp4).unwrap().count(), 0);
     }
 }

@@ -9,6 +9,7 @@ pub use change::{Change, Lift, Refusal, Untold, Whose};
 
 use crate::legal::Act;
 use crate::{PortRange, Scope, ScopeSet};
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
 /// How many entries a session holds.
@@ -141,6 +142,9 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// How many bytes all but the entries takes.
+    pub(crate) const HEAD: usize = offset_of!(Self, slots);
+
     /// Whether nothing is reserved or blocked at run time: the case that costs a request one load.
     #[must_use]
     pub fn is_empty(&self) -> bool {

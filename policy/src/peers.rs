@@ -80,7 +80,7 @@ impl<'a> Peers<'a> {
     }
 
     /// The same, in the place of the peer that nobody has asked for longest, where it is new. Memory that has not
-    /// been used yet may not be there: `is_there` says whether a word can be written, and leaves 0 in it.
+    /// been used yet may not be there: `is_there` says whether a word can be written.
     pub fn take(self, peer: u64, is_there: impl Fn(&AtomicU64) -> bool) -> Option<Place> {
         let table = self.table;
         let now = table.clock.fetch_add(1, Relaxed).wrapping_add(1);
@@ -139,13 +139,13 @@ impl Region {
     /// What is believed of ports towards single peers; `None` where nothing shall be.
     #[must_use]
     pub fn peers(&self) -> Option<Peers<'_>> {
-        self.hints.peers(&self.peer_hints)
+        self.believes().then(|| Peers::new(&self.peer_table, &self.peer_hints))
     }
 
     /// Believes this of the ports from `index * 64` up, in all scopes and towards all peers: a wrong hint must do no
     /// harm.
     pub fn believe(&self, index: usize, bits: u64) {
-        self.hints.believe(index, bits);
+        self.hints.iter().for_each(|hint| hint.believe(index, bits));
         self.peer_hints.believe(index, bits);
     }
 }
@@ -194,7 +194,7 @@ mod tests {
     fn where_there_is_no_memory_nothing_is_believed() {
         let region = Region::boxed(&[]);
         assert_eq!((peers(&region).take(7, |_| false), peers(&region).find(7)), (None, None));
-        region.hints.switch_off();
+        region.switch_hints_off();
         assert!(region.peers().is_none());
     }
 

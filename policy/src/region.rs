@@ -4,13 +4,12 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
-use crate::peers::PeerHints;
-use crate::{Effective, Hints, Ledger, Legal, Preset, Processes, Ring, Rules, Scope};
+use crate::peers::{PeerHints, PeerTable, TABLE};
+use crate::{Effective, Hint, Ledger, Legal, Preset, Processes, Ring, Rules};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
-use std::borrow::Cow;
 
 /// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
@@ -20,7 +19,7 @@ const CLAIMS: usize = 1024;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +68,9 @@ pub struct Header {
     preset: AtomicU32,
     /// `MaxUserPort` as it counts, in a model that has one; else 0.
     max_user_port: AtomicU32,
+    /// Of which parts the memory has been taken, and whether anything is believed of ports.
+    pub(crate) parts: AtomicU32,
+    _reserved: AtomicU32,
     claims: [AtomicU32; CLAIMS],
 }
 
@@ -85,12 +87,14 @@ impl Header {
 pub struct Region {
     /// Who made it, and what all processes share.
     pub header: Header,
+    /// Of which single peers anything is believed.
+    pub(crate) peer_table: PeerTable,
     /// What is reserved and blocked while programs run.
     pub ledger: Ledger,
     /// Who has asked for ports.
     pub processes: Processes,
-    /// Which ports are probably taken.
-    pub hints: Hints,
+    /// Which ports are probably taken, by scope.
+    pub(crate) hints: [Hint; 4],
     rules: [Rules; MAX_RULES],
     /// What has happened, where the header's `log` asks for it.
     pub events: Ring,
@@ -109,18 +113,6 @@ impl Region {
         let region = Self::zeroed();
         for (rules, effective) in region.rules.iter().zip(effective) {
             rules.fill(effective);
-        }
-        region.declare(effective.len());
-        region
-    }
-
-    /// As [`Region::boxed`], without the ports: [`Region::pieces`] adds them. What is not touched costs nothing, and
-    /// to touch a page for the first time takes longer than to fill it.
-    #[must_use]
-    pub fn without_ports(effective: &[Effective]) -> Box<Self> {
-        let region = Self::zeroed();
-        for (rules, effective) in region.rules.iter().zip(effective) {
-            rules.fill_head(effective);
         }
         region.declare(effective.len());
         region
@@ -149,11 +141,7 @@ impl Region {
 
     /// Declares the region complete, with `count` sets of rules.
     pub fn seal(&self, count: usize) {
-        for rules in self.rules.iter().take(count) {
-            for scope in Scope::ALL {
-                rules.scope(scope).summarise(rules.scope(scope.other_family()));
-            }
-        }
+        self.rules.iter().take(count).for_each(Rules::summarise);
         self.declare(count);
     }
 
@@ -226,29 +214,23 @@ impl Region {
         unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), Self::SIZE) }
     }
 
-    /// What a file of this session starts with, ascending, and where; all else is zero. The first piece says that it is
-    /// a region. `effective` are the rules that it was [made](Region::without_ports) of, and `beliefs` says whether
-    /// anything has been changed in the hints.
+    /// What a file of this session starts with, ascending, and where; all else is zero, and belongs to a [`Part`] or is
+    /// never touched. The first piece says that it is a region. `beliefs` says whether there is anything in the hints.
     #[must_use]
-    pub fn pieces<'a>(&'a mut self, effective: &'a [Effective], beliefs: bool) -> Vec<(usize, Cow<'a, [u8]>)> {
-        let own = self.whole();
-        let part = |at: usize, len: usize| (at, Cow::Borrowed(&own[at..at + len]));
-        let mut pieces = vec![part(0, offset_of!(Header, claims))];
-        pieces.extend(beliefs.then(|| part(offset_of!(Self, hints), size_of::<Hints>())));
-        for (number, effective) in effective.iter().take(MAX_RULES).enumerate() {
-            let at = offset_of!(Self, rules) + number * size_of::<Rules>();
-            pieces.push(part(at, Rules::HEAD));
-            pieces.extend(Rules::pieces(effective).map(|(inside, piece)| {
-                let bytes = match piece {
-                    // SAFETY: bytes are aligned anywhere, and each of a word's eight is one.
-                    Cow::Borrowed(words) => Cow::Borrowed(unsafe { words.align_to().1 }),
-                    Cow::Owned(words) => words.into_iter().flat_map(u64::to_ne_bytes).collect(),
-                };
-                (at + inside, bytes)
-            }));
+    pub fn pieces(&mut self, beliefs: bool) -> Vec<(usize, &[u8])> {
+        let mut places: Vec<_> = core::iter::once(0..offset_of!(Self, ledger) + Ledger::HEAD).collect();
+        if beliefs {
+            places.push(offset_of!(Self, hints)..offset_of!(Self, hints) + size_of_val(&self.hints));
         }
-        pieces.extend(beliefs.then(|| part(offset_of!(Self, peer_hints), size_of::<PeerHints>())));
-        pieces
+        for (number, rules) in self.all_rules().iter().enumerate() {
+            let at = offset_of!(Self, rules) + number * size_of::<Rules>();
+            places.extend(rules.pieces().map(|part| at + part.start..at + part.end));
+        }
+        if beliefs {
+            places.push(offset_of!(Self, peer_hints)..offset_of!(Self, peer_hints) + size_of::<PeerHints>());
+        }
+        let own = self.whole();
+        places.into_iter().map(|place| (place.start, &own[place])).collect()
     }
 
     /// A snapshot from bytes that were read from a session's file.
@@ -298,10 +280,11 @@ impl Region {
 }
 
 const _: () = {
-    let shared =
-        size_of::<Ledger>() + size_of::<Processes>() + size_of::<Hints>() + size_of::<Ring>() + size_of::<PeerHints>();
+    let kept = TABLE + size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
+    let hints = 4 * size_of::<Hint>() + size_of::<PeerHints>();
+    let shared = kept + hints;
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
-    assert!(size_of::<Header>() == 56 + 4 * CLAIMS);
+    assert!(size_of::<Header>() == 64 + 4 * CLAIMS);
 };
 
 #[cfg(test)]
@@ -335,15 +318,13 @@ mod tests {
                 rules(None, set(&[]), set(&[(64, 127)]), set(&[])),
             ],
         ] {
-            let (mut whole, mut outline) = (Region::boxed(&some), Region::without_ports(&some));
+            let mut whole = Region::boxed(&some);
             let mut copy = vec![0; Region::SIZE];
-            for region in [&whole, &outline] {
-                region.believe(7, 77);
-            }
-            let pieces = outline.pieces(&some, true);
+            whole.believe(7, 77);
+            let pieces = whole.pieces(true);
             assert!(pieces.is_sorted_by_key(|(at, _)| *at));
             for (at, bytes) in pieces {
-                copy[at..at + bytes.len()].copy_from_slice(&bytes);
+                copy[at..at + bytes.len()].copy_from_slice(bytes);
             }
             assert!(copy == whole.whole());
         }

@@ -2,10 +2,11 @@
 
 use crate::effective::{Effective, Sharing, glob_matches};
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
+use crate::shared::{ScopeHead, ScopeRest};
 use crate::{Entropy, LiveScope, Order, PortRange, Scope, SharedScope, mix};
 use core::mem::offset_of;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::borrow::Cow;
 
 /// The longest executable name that a `[[process]]` can match, in bytes.
 pub const MAX_GLOB: usize = 63;
@@ -26,8 +27,9 @@ pub struct Rules {
     revision: AtomicU32,
     _reserved: AtomicU32,
     seed: AtomicU64,
-    scopes: [SharedScope; 4],
+    scopes: [ScopeHead; 4],
     live: [LiveScope; 4],
+    rest: [ScopeRest; 4],
 }
 
 impl Rules {
@@ -78,14 +80,15 @@ impl Rules {
 
     /// Makes `range` the dynamic ports of one scope.
     pub(crate) fn replace_dynamic(&self, scope: Scope, range: PortRange) {
-        self.scope(scope).replace_dynamic(range, self.scope(scope.other_family()));
+        self.scope(scope).replace_dynamic(range, &self.scope(scope.other_family()));
         self.revision.fetch_add(1, Release);
     }
 
     /// One scope's ports.
     #[must_use]
-    pub fn scope(&self, scope: Scope) -> &SharedScope {
-        &self.scopes[scope.index()]
+    #[inline]
+    pub fn scope(&self, scope: Scope) -> SharedScope<'_> {
+        SharedScope::new(&self.scopes[scope.index()], &self.rest[scope.index()])
     }
 
     /// One scope's counters.
@@ -170,14 +173,6 @@ impl Rules {
     }
 
     pub(crate) fn fill(&self, effective: &Effective) {
-        self.fill_head(effective);
-        for scope in Scope::ALL {
-            self.scope(scope).fill(effective.scope(scope), effective.scope(scope.other_family()));
-        }
-    }
-
-    /// Fills in all but the ports.
-    pub(crate) fn fill_head(&self, effective: &Effective) {
         self.set_glob(effective.matches.as_deref().unwrap_or("").as_bytes());
         self.set_order(effective.order);
         self.set_sharing(effective.sharing);
@@ -188,20 +183,27 @@ impl Rules {
             self.set_privileged(effective.privileged);
         }
         self.set_unprivileged_start(effective.unprivileged_start.unwrap_or(0));
+        Scope::ALL.into_iter().for_each(|scope| self.scope(scope).fill(effective.scope(scope)));
+        self.summarise();
     }
 
-    /// How many bytes all but the ports takes, and what is counted of them.
-    pub(crate) const HEAD: usize = offset_of!(Self, scopes);
+    /// Sums up the ports of all scopes, once they have been filled in.
+    pub(crate) fn summarise(&self) {
+        Scope::ALL.into_iter().for_each(|scope| self.scope(scope).summarise(&self.scope(scope.other_family())));
+    }
 
-    /// The ports, and where they would be.
-    pub(crate) fn pieces(effective: &Effective) -> impl Iterator<Item = (usize, Cow<'_, [u64]>)> {
-        Scope::ALL.into_iter().flat_map(|scope| {
-            let at = offset_of!(Self, scopes) + scope.index() * size_of::<SharedScope>();
-            let pieces = SharedScope::pieces(effective.scope(scope), effective.scope(scope.other_family()));
-            pieces.map(move |(inside, piece)| (at + inside, piece))
-        })
+    /// Where anything is in it, ascending, counted from its beginning; all else is zero.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
+        let head = offset_of!(Self, rest);
+        let rest = Scope::ALL.into_iter().flat_map(move |scope| {
+            let at = head + scope.index() * size_of::<ScopeRest>();
+            self.scope(scope).rest().map(move |part| at + part.start..at + part.end)
+        });
+        core::iter::once(0..head).chain(rest)
     }
 }
 
-const _: () =
-    assert!(size_of::<Rules>() == MAX_GLOB + 1 + 40 + 4 * size_of::<SharedScope>() + 4 * size_of::<LiveScope>());
+const _: () = assert!(
+    size_of::<Rules>()
+        == MAX_GLOB + 1 + 40 + 4 * (size_of::<ScopeHead>() + size_of::<LiveScope>() + size_of::<ScopeRest>())
+);

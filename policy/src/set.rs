@@ -104,17 +104,26 @@ impl PortSet {
         self.words.as_ref().is_none_or(|words| words.iter().all(|w| *w == 0))
     }
 
-    /// Whether nothing was ever added to it: known at a glance.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.words.is_none()
-    }
-
     /// From the first of its words that holds a port to the last one.
-    pub(crate) fn used_words(&self) -> Range<usize> {
+    fn used_words(&self) -> Range<usize> {
         let Some(words) = &self.words else { return 0..0 };
         let first = words.iter().position(|word| *word != 0);
         let last = words.iter().rposition(|word| *word != 0);
         first.unwrap_or(0)..last.map_or(0, |last| last + 1)
+    }
+
+    /// The whole of it as one range, where it is one.
+    pub(crate) fn as_range(&self) -> Option<PortRange> {
+        let used = self.used_words();
+        let words = self.words();
+        let (low, high) = (used.start, used.end.checked_sub(1)?);
+        let first = low * 64 + words[low].trailing_zeros() as usize;
+        let last = high * 64 + 63 - words[high].leading_zeros() as usize;
+        let range = PortRange::new(first as u16, last as u16).ok()?;
+        let inner = words.get(low + 1..high).unwrap_or_default();
+        let whole =
+            [low, high].iter().all(|end| words[*end] == mask(range, *end)) && inner.iter().all(|w| *w == u64::MAX);
+        whole.then_some(range)
     }
 
     /// Its words, the bit of port `p` at word `p / 64`, bit `p % 64`.

@@ -3,23 +3,44 @@
 use crate::set::WORDS;
 use crate::{PortRange, PortSet, ScopeRules, mix};
 use core::mem::offset_of;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::borrow::Cow;
 
 /// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
 const PERTURBATIONS: usize = 256;
 
-/// A set of ports in shared memory.
+/// A word for each 64 ports of a set.
 #[repr(C)]
-pub struct SharedSet {
-    words: [AtomicU64; WORDS],
+pub(crate) struct Words([AtomicU64; WORDS]);
+
+/// What a set is made of: 0 for no port at all, [`RANGE`] with its first and last port, or [`OWN_WORDS`]. Most sets are
+/// plain: their words lie in pages that nobody ever touches.
+type Outline = AtomicU64;
+
+const RANGE: u64 = 1 << 32;
+const OWN_WORDS: u64 = 2 << 32;
+
+fn outline_of_range(range: PortRange) -> u64 {
+    RANGE | u64::from(range.first()) | u64::from(range.last()) << 16
 }
 
-impl SharedSet {
+/// A set of ports in shared memory.
+#[derive(Clone, Copy)]
+pub struct SharedSet<'a> {
+    outline: &'a Outline,
+    words: &'a Words,
+}
+
+impl SharedSet<'_> {
     /// 64 ports, from `index * 64` up.
     #[must_use]
+    #[inline]
     pub fn word(&self, index: usize) -> u64 {
-        self.words[index % WORDS].load(Relaxed)
+        match self.outline.load(Relaxed) {
+            0 => 0,
+            OWN_WORDS => self.words.0[index % WORDS].load(Relaxed),
+            outline => plain(outline).map_or(0, |range| crate::set::mask(range, index % WORDS)),
+        }
     }
 
     /// Whether `port` is in it.
@@ -30,101 +51,79 @@ impl SharedSet {
 
     /// Whether both hold the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
-        self.words.iter().zip(&other.words).all(|(one, other)| one.load(Relaxed) == other.load(Relaxed))
+        (0..WORDS).all(|index| self.word(index) == other.word(index))
     }
 
     /// Adds a range.
     pub fn insert(&self, range: PortRange) {
-        for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
-            self.words[index].fetch_or(crate::set::mask(range, index), Relaxed);
+        let outline = self.outline.load(Relaxed);
+        if outline == 0 {
+            return self.outline.store(outline_of_range(range), Relaxed);
         }
+        for range in [Some(range), plain(outline)].into_iter().flatten() {
+            for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
+                self.words.0[index].fetch_or(crate::set::mask(range, index), Relaxed);
+            }
+        }
+        self.outline.store(OWN_WORDS, Relaxed);
     }
 
-    /// Fills a set that is still empty. Words without a port are left alone: most of a region's pages
-    /// are then never touched.
-    pub(crate) fn fill(&self, set: &PortSet) {
-        if set.is_bare() {
-            return;
-        }
-        for (word, bits) in self.words.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
-            word.store(*bits, Relaxed);
+    /// Whether nothing was ever added to it.
+    fn is_bare(&self) -> bool {
+        self.outline.load(Relaxed) == 0
+    }
+
+    /// Fills in a set that is still empty.
+    fn fill(&self, set: &PortSet) {
+        if let Some(range) = set.as_range() {
+            self.outline.store(outline_of_range(range), Relaxed);
+        } else if !set.is_empty() {
+            for (word, bits) in self.words.0.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
+                word.store(*bits, Relaxed);
+            }
+            self.outline.store(OWN_WORDS, Relaxed);
         }
     }
 }
 
-/// One scope's ports, as [`ScopeRules`] has them.
-#[repr(C)]
-pub struct SharedScope {
-    /// Ports that may be handed out.
-    pub dynamic: SharedSet,
-    /// Ports that never are.
-    pub reserved: SharedSet,
-    /// Ports that may not be bound at all.
-    pub blocked: SharedSet,
-    summary: Summary,
+/// The range that a set is, where it is one.
+fn plain(outline: u64) -> Option<PortRange> {
+    let range = PortRange::new(outline as u16, (outline >> 16) as u16).ok();
+    range.filter(|_| outline & RANGE != 0)
 }
 
-/// What spares each request a look at every port of a scope.
+/// One scope's ports, as far as every request looks at them.
 #[repr(C)]
-#[derive(Default)]
-struct Summary {
+pub(crate) struct ScopeHead {
+    dynamic: Outline,
+    reserved: Outline,
+    blocked: Outline,
     /// The lowest and highest dynamic port, first | last << 16, with [`SOLID`] and [`SOLID_DUAL`]; 0 where there is none.
     /// In one word, because each says nothing without the other.
     extent: AtomicU64,
+}
+
+/// The rest, which is asked only where the ports are no plain range.
+#[repr(C)]
+pub(crate) struct ScopeRest {
+    dynamic: Words,
+    reserved: Words,
+    blocked: Words,
     /// Of all ports that may be handed out, and of those for dual sockets.
     runs: [Runs; 2],
 }
 
-impl Summary {
-    /// From each set's words: the dynamic ports, those that may not be handed out here, and those that may not in the
-    /// other family.
-    fn note(&self, dynamic: impl Fn(usize) -> u64, denied: impl Fn(usize) -> u64, denied_there: impl Fn(usize) -> u64) {
-        // Port 0 is a request, never an answer.
-        let ports = |index| dynamic(index) & if index == 0 { !1 } else { u64::MAX };
-        let Some(low) = (0..WORDS).find(|index| ports(*index) != 0) else { return };
-        let high = (low..WORDS).rev().find(|index| ports(*index) != 0).unwrap_or(low);
-        let first = (low * 64) as u32 + ports(low).trailing_zeros();
-        let last = (high * 64) as u32 + 63 - ports(high).leading_zeros();
-        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
-        let mut solid = SOLID | SOLID_DUAL;
-        for index in low..=high {
-            let whole = crate::set::mask(hull, index);
-            if ports(index) & !denied(index) & whole != whole {
-                solid = 0;
-                break;
-            }
-            if denied_there(index) & whole != 0 {
-                solid &= !SOLID_DUAL;
-            }
-        }
-        self.extent.store(u64::from(first | last << 16) | solid, Relaxed);
-        // A solid range is one run.
-        if solid & SOLID == 0 {
-            self.runs[0].learn(|index| ports(index) & !denied(index));
-        }
-        if solid & SOLID_DUAL == 0 {
-            self.runs[1].learn(|index| ports(index) & !denied(index) & !denied_there(index));
-        }
-    }
-
-    /// The same from what the rules say of a scope and of the same protocol's other family.
-    fn note_rules(&self, from: &ScopeRules, other: &ScopeRules) {
-        let words = from.dynamic.words();
-        if [from, other].iter().all(|rules| rules.reserved.is_bare() && rules.blocked.is_bare()) {
-            return self.note(|i| words[i], |_| 0, |_| 0);
-        }
-        let denied = [&from.reserved, &from.blocked, &other.reserved, &other.blocked].map(PortSet::words);
-        self.note(|i| words[i], |i| denied[0][i] | denied[1][i], |i| denied[2][i] | denied[3][i]);
-    }
-
-    /// Its words, and where they stand.
-    fn pieces(&self) -> impl Iterator<Item = (usize, Vec<u64>)> {
-        let runs = |dual: usize| {
-            let words = self.runs[dual].words();
-            (words[0] != 0).then(|| (offset_of!(Self, runs) + dual * size_of::<Runs>(), words))
-        };
-        [Some((offset_of!(Self, extent), vec![self.extent.load(Relaxed)])), runs(0), runs(1)].into_iter().flatten()
-    }
+/// One scope's ports, as [`ScopeRules`] has them.
+#[derive(Clone, Copy)]
+pub struct SharedScope<'a> {
+    /// Ports that may be handed out.
+    pub dynamic: SharedSet<'a>,
+    /// Ports that never are.
+    pub reserved: SharedSet<'a>,
+    /// Ports that may not be bound at all.
+    pub blocked: SharedSet<'a>,
+    extent: &'a AtomicU64,
+    runs: &'a [Runs; 2],
 }
 
 /// The runs of a set, from the lowest up: what spares a request for the port of some rank, or for the run around a port,
@@ -138,12 +137,6 @@ pub(crate) struct Runs {
 }
 
 const RUNS: usize = 256;
-
-impl Default for Runs {
-    fn default() -> Self {
-        Self { size: AtomicU64::new(0), runs: [const { AtomicU64::new(0) }; RUNS] }
-    }
-}
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -251,11 +244,6 @@ impl Runs {
         }
         self.size.store(if len <= RUNS { u64::from(count) | (len as u64) << 32 } else { 0 }, Relaxed);
     }
-
-    /// Its words, as far as they mean anything.
-    fn words(&self) -> Vec<u64> {
-        core::iter::once(&self.size).chain(&self.runs[..self.len()]).map(|word| word.load(Relaxed)).collect()
-    }
 }
 
 /// Every port from the lowest to the highest may be handed out.
@@ -263,7 +251,18 @@ const SOLID: u64 = 1 << 32;
 /// The same, to sockets that take their port in the other family, too.
 const SOLID_DUAL: u64 = 2 << 32;
 
-impl SharedScope {
+impl<'a> SharedScope<'a> {
+    #[inline]
+    pub(crate) fn new(head: &'a ScopeHead, rest: &'a ScopeRest) -> Self {
+        Self {
+            dynamic: SharedSet { outline: &head.dynamic, words: &rest.dynamic },
+            reserved: SharedSet { outline: &head.reserved, words: &rest.reserved },
+            blocked: SharedSet { outline: &head.blocked, words: &rest.blocked },
+            extent: &head.extent,
+            runs: &rest.runs,
+        }
+    }
+
     /// From the lowest to the highest dynamic port, `None` where there is none.
     #[must_use]
     pub fn hull(&self) -> Option<PortRange> {
@@ -271,8 +270,9 @@ impl SharedScope {
     }
 
     /// The same, and whether every port of it may be handed out, to `dual` sockets perhaps.
+    #[inline]
     pub(crate) fn extent(&self, dual: bool) -> Option<(PortRange, bool)> {
-        let extent = self.summary.extent.load(Relaxed);
+        let extent = self.extent.load(Relaxed);
         let (first, last) = (extent as u16, (extent >> 16) as u16);
         let solid = extent & if dual { SOLID_DUAL } else { SOLID } != 0;
         if extent == 0 { None } else { PortRange::new(first, last).ok().map(|hull| (hull, solid)) }
@@ -281,7 +281,7 @@ impl SharedScope {
     /// Of the ports of word `index`, those that may be handed out; with `other`, the rules of the other family, to
     /// sockets that take their port there, too.
     #[inline]
-    pub(crate) fn allowed(&self, index: usize, other: Option<&Self>) -> u64 {
+    pub(crate) fn allowed(&self, index: usize, other: Option<Self>) -> u64 {
         let mut word = self.dynamic.word(index) & !self.reserved.word(index) & !self.blocked.word(index);
         if let Some(other) = other {
             word &= !other.reserved.word(index) & !other.blocked.word(index);
@@ -290,62 +290,89 @@ impl SharedScope {
         if index == 0 { word & !1 } else { word }
     }
 
-    /// The runs of the ports that may be handed out, to `dual` sockets perhaps.
-    pub(crate) fn runs(&self, dual: bool) -> &Runs {
-        &self.summary.runs[usize::from(dual)]
+    /// The runs of the ports that may be handed out, to `dual` sockets perhaps. Not known where there is but one.
+    pub(crate) fn runs(&self, dual: bool) -> &'a Runs {
+        &self.runs[usize::from(dual)]
     }
 
     /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
     pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
-        self.summary.runs.iter().for_each(Runs::forget);
+        self.runs.iter().for_each(Runs::forget);
         let both = match self.hull() {
             Some(old) => (old.first().min(range.first()), old.last().max(range.last())),
             None => (range.first(), range.last()),
         };
-        self.summary.extent.store(u64::from(both.0) | u64::from(both.1) << 16, Relaxed);
-        for (index, word) in self.dynamic.words.iter().enumerate() {
-            let new = crate::set::mask(range, index);
-            if word.load(Relaxed) != new {
-                word.store(new, Relaxed);
-            }
-        }
+        self.extent.store(u64::from(both.0) | u64::from(both.1) << 16, Relaxed);
+        self.dynamic.outline.store(outline_of_range(range), Relaxed);
         self.summarise(other);
     }
 
     /// Sums up what is in it, once it has been filled or changed.
     pub(crate) fn summarise(&self, other: &Self) {
+        if [self, other].iter().all(|scope| scope.reserved.is_bare() && scope.blocked.is_bare())
+            && let Some(range) = plain(self.dynamic.outline.load(Relaxed)).filter(|range| range.first() > 0)
+        {
+            let ports = u64::from(range.first()) | u64::from(range.last()) << 16;
+            return self.extent.store(ports | SOLID | SOLID_DUAL, Relaxed);
+        }
         let denied = |scope: &Self, index| scope.reserved.word(index) | scope.blocked.word(index);
-        self.summary.note(|i| self.dynamic.word(i), |i| denied(self, i), |i| denied(other, i));
+        self.note(|i| self.dynamic.word(i), |i| denied(self, i), |i| denied(other, i));
     }
 
-    /// Fills a scope that is still empty, and sums it up, from what the rules say of it and of the same protocol's other
-    /// family.
-    pub(crate) fn fill(&self, from: &ScopeRules, other: &ScopeRules) {
+    /// From each set's words: the dynamic ports, those that may not be handed out here, and those that may not in the
+    /// other family.
+    fn note(&self, dynamic: impl Fn(usize) -> u64, denied: impl Fn(usize) -> u64, denied_there: impl Fn(usize) -> u64) {
+        // Port 0 is a request, never an answer.
+        let ports = |index| dynamic(index) & if index == 0 { !1 } else { u64::MAX };
+        let Some(low) = (0..WORDS).find(|index| ports(*index) != 0) else { return };
+        let high = (low..WORDS).rev().find(|index| ports(*index) != 0).unwrap_or(low);
+        let first = (low * 64) as u32 + ports(low).trailing_zeros();
+        let last = (high * 64) as u32 + 63 - ports(high).leading_zeros();
+        let Ok(hull) = PortRange::new(first as u16, last as u16) else { return };
+        let mut solid = SOLID | SOLID_DUAL;
+        for index in low..=high {
+            let whole = crate::set::mask(hull, index);
+            if ports(index) & !denied(index) & whole != whole {
+                solid = 0;
+                break;
+            }
+            if denied_there(index) & whole != 0 {
+                solid &= !SOLID_DUAL;
+            }
+        }
+        self.extent.store(u64::from(first | last << 16) | solid, Relaxed);
+        // A solid range is one run.
+        if solid & SOLID == 0 {
+            self.runs[0].learn(|index| ports(index) & !denied(index));
+        }
+        if solid & SOLID_DUAL == 0 {
+            self.runs[1].learn(|index| ports(index) & !denied(index) & !denied_there(index));
+        }
+    }
+
+    /// Fills in a scope that is still empty, but does not sum it up.
+    pub(crate) fn fill(&self, from: &ScopeRules) {
         self.dynamic.fill(&from.dynamic);
         self.reserved.fill(&from.reserved);
         self.blocked.fill(&from.blocked);
-        self.summary.note_rules(from, other);
     }
 
-    /// What [`Self::fill`] would leave behind, and where.
-    pub(crate) fn pieces<'a>(
-        from: &'a ScopeRules,
-        other: &ScopeRules,
-    ) -> impl Iterator<Item = (usize, Cow<'a, [u64]>)> {
-        let set = |at: usize, set: &'a PortSet| {
-            let words = set.used_words();
-            (!words.is_empty()).then(|| (at + words.start * size_of::<u64>(), Cow::Borrowed(&set.words()[words])))
-        };
+    /// Where anything is in its rest, ascending, counted from the beginning of that. Of a set and of runs it is all, be it
+    /// zeroes: whoever reads any must not be the first to touch its page.
+    pub(crate) fn rest(self) -> impl Iterator<Item = Range<usize>> {
         let sets = [
-            set(offset_of!(Self, dynamic), &from.dynamic),
-            set(offset_of!(Self, reserved), &from.reserved),
-            set(offset_of!(Self, blocked), &from.blocked),
+            (offset_of!(ScopeRest, dynamic), self.dynamic),
+            (offset_of!(ScopeRest, reserved), self.reserved),
+            (offset_of!(ScopeRest, blocked), self.blocked),
         ];
-        let summary = Summary::default();
-        summary.note_rules(from, other);
-        let summary: Vec<_> = summary.pieces().collect();
-        let at = |(inside, words)| (offset_of!(Self, summary) + inside, Cow::Owned(words));
-        sets.into_iter().flatten().chain(summary.into_iter().map(at))
+        let words = sets.into_iter().filter(|(_, set)| set.outline.load(Relaxed) == OWN_WORDS);
+        let words = words.map(|(at, _)| at..at + size_of::<Words>());
+        let is_solid = move |dual| self.extent(dual).is_none_or(|(_, solid)| solid);
+        let runs = [false, true].into_iter().filter(move |dual| !is_solid(*dual)).map(|dual| {
+            let at = offset_of!(ScopeRest, runs) + usize::from(dual) * size_of::<Runs>();
+            at..at + size_of::<Runs>()
+        });
+        words.chain(runs)
     }
 }
 
@@ -397,6 +424,6 @@ impl LiveScope {
 
 const _: () = {
     assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 40);
-    assert!(size_of::<SharedScope>() == 3 * size_of::<SharedSet>() + size_of::<Summary>());
-    assert!(size_of::<Summary>() == 8 + 2 * (8 + 8 * RUNS));
+    assert!(size_of::<ScopeHead>() == 3 * size_of::<Outline>() + 8);
+    assert!(size_of::<ScopeRest>() == 3 * 8 * WORDS + 2 * (8 + 8 * RUNS));
 };

@@ -126,7 +126,7 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
                 b"follow" => options.follow = value != b"0",
                 b"hint" if value == b"off" => {
                     options.hint = false;
-                    region.hints.switch_off();
+                    region.switch_hints_off();
                 }
                 b"model" => options.legal.preset = model(value).ok_or(bad)?,
                 b"max-user-port" => {
@@ -235,7 +235,7 @@ mod tests {
             assert_eq!(decode(line.as_bytes(), &region), Ok(options), "{line}");
             let mut direct = Region::boxed(&rules);
             direct.set_legal(legal);
-            direct.hints.switch_off();
+            direct.switch_hints_off();
             assert_eq!(region.as_bytes(), direct.as_bytes(), "{line}");
             assert_eq!(region.legal(), legal);
         }

@@ -40,7 +40,7 @@ impl Belief {
     fn lay(self, region: &Region) {
         for index in 0..1024 {
             match self {
-                Self::Off => region.hints.switch_off(),
+                Self::Off => region.switch_hints_off(),
                 Self::None => {}
                 Self::All => region.believe(index, u64::MAX),
                 Self::Random(seed) => region.believe(index, portshim_policy::mix(seed ^ index as u64)),
@@ -167,7 +167,7 @@ fn exhaust(case: &Case, region: &Region, steered: Option<usize>) -> Vec<Step> {
 fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u64) -> Vec<Step> {
     let rules = region.rules_for(&[b"any"]).unwrap();
     let mut entropy = rules.entropy(case.request.scope, secret);
-    let hint = region.hints.of(case.request.scope);
+    let hint = region.hint(case.request.scope);
     let towards = region.peers().and_then(|peers| peers.take(PEER, |_| true).map(|place| peers.hint(place)));
     let mut plan = Plan::new(rules, &region.ledger, hint, case.request, case.steerable).towards(towards);
     // Random draws double the tries, so does what is believed taken, two other passes look for ports to share, and

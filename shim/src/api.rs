@@ -2,12 +2,14 @@
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
 use crate::session;
-use crate::system::errno::{self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
+use crate::system::errno::{
+    self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE,
+};
 use crate::system::{in_use, liveness, sys, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
-use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Untold, Whose};
+use portshim_policy::{Act, Change, Lift, Part, PortRange, Refusal, ScopeSet, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
 const VERSION: c_int = 1;
@@ -126,7 +128,11 @@ fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
 
 /// Waits for the turn to write, and has `write` done in it.
 fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
-    let region = session::get().ok_or(ENOTCONN)?.region;
+    let session = session::get().ok_or(ENOTCONN)?;
+    if !session.has(Part::Ledger) {
+        return Err(ENOMEM);
+    }
+    let region = session.region;
     let thread = liveness::this_thread();
     let begun = sys::ticks();
     let (mut holder, mut since) = (0, begun);

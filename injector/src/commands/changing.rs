@@ -162,7 +162,7 @@ pub(super) fn explain(session: &LiveSession, region: &Region, act: Act, wanted: 
                     Act::Block => shared.blocked.contains(port),
                 };
                 let held =
-                    |scope| (wanted.range.first()..=wanted.range.last()).all(|port| kept(rules.scope(scope), port));
+                    |scope| (wanted.range.first()..=wanted.range.last()).all(|port| kept(&rules.scope(scope), port));
                 wanted.scopes.iter().any(held)
             });
             let entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();

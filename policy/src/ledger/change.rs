@@ -144,7 +144,7 @@ impl<'a> Change<'a> {
     fn kept_by_policy(&self, range: PortRange, scopes: ScopeSet) -> Option<u16> {
         let kept = |port: &u16| {
             let by = |shared: &SharedScope| shared.reserved.contains(*port) || shared.blocked.contains(*port);
-            self.region.all_rules().iter().any(|rules| scopes.iter().any(|scope| by(rules.scope(scope))))
+            self.region.all_rules().iter().any(|rules| scopes.iter().any(|scope| by(&rules.scope(scope))))
         };
         (range.first()..=range.last()).find(kept)
     }

@@ -70,7 +70,7 @@ fn serves(rules: &Rules, region: &Region, pick: usize) {
         peers.unmark(place, (pick % 65536) as u16);
         place.map(|place| peers.hint(place))
     });
-    let mut plan = Plan::new(rules, &region.ledger, region.hints.of(scope), request, steerable).towards(towards);
+    let mut plan = Plan::new(rules, &region.ledger, region.hint(scope), request, steerable).towards(towards);
     let mut count = pick as u64;
     let mut entropy = || {
         count += 1;

@@ -1,7 +1,7 @@
 //! `errno`: kept as the program's own call left it, and the one place where a fault becomes a number.
 
 use core::ffi::c_int;
-pub(crate) use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
+pub(crate) use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
 use portshim_policy::Fault;
 
 /// The error number of the last failed call of this thread.

@@ -4,7 +4,7 @@
 use super::address::Storage;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::{MaybeUninit, size_of};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::AtomicU64;
 use syscalls::{Errno, Sysno};
 
 /// A result of the kernel's: a value, or its error number.
@@ -278,15 +278,19 @@ pub(crate) fn can_copy_from(at: usize) -> bool {
     result == Err(libc::EINVAL)
 }
 
-/// Whether the kernel can write `word`, asked without touching it: where it lies in a file whose disk is full, who
-/// touches it is killed. It is 0 afterwards.
+/// Whether the kernel can write `word`, which stays as it is.
 pub(crate) fn can_write(word: &AtomicU64) -> bool {
-    // SAFETY: the kernel writes this thread's mask of eight bytes to a word that is no shorter, and changes none.
-    let written = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, 0, word.as_ptr(), 8) }.is_ok();
-    if written {
-        word.store(0, Relaxed);
-    }
-    written
+    can_write_at(word.as_ptr() as usize)
+}
+
+/// Whether the kernel can write four bytes at a multiple of four; they stay as they are. Where they lie in a file whose
+/// disk is full, or for which there is no memory, who touches them is killed. The kernel says EFAULT: futex(2) with
+/// FUTEX_WAKE_OP writes what was there before, and wakes nobody. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
+pub(crate) fn can_write_at(at: usize) -> bool {
+    const OPERATION: c_int = libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG;
+    const OR_NOTHING: c_int = libc::FUTEX_OP_OR << 28;
+    // SAFETY: the kernel changes nothing there, and says so where there is nothing to be changed.
+    unsafe { call!(futex, at, OPERATION, 0, 0, at, OR_NOTHING) != Err(libc::EFAULT) }
 }
 
 /// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that were kept before.

@@ -24,6 +24,7 @@ pub(crate) fn fail(number: i32) -> i32 {
 
 /// The C runtime's numbers, which `portshim.h` makes `errno` of (errno.h).
 pub(crate) const ENOENT: i32 = 2;
+pub(crate) const ENOMEM: i32 = 12;
 pub(crate) const EBUSY: i32 = 16;
 pub(crate) const EEXIST: i32 = 17;
 pub(crate) const EINVAL: i32 = 22;

@@ -63,6 +63,11 @@ pub(crate) fn close(socket: SOCKET) {
     unsafe { hooks::closesocket::next(socket) };
 }
 
+/// The memory of a session is taken as a whole, when it is made.
+pub(crate) const fn can_write_at(_at: usize) -> bool {
+    true
+}
+
 /// Whether there is such a process.
 pub(crate) fn is_alive(process: u32) -> bool {
     liveness::lives(process).is_some()

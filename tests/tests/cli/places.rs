@@ -125,3 +125,35 @@ fn sessions_of_another_pid_namespace_are_left_alone() {
     let first = fs::read_link("/proc/self/ns/pid").expect("a namespace") == Path::new("pid:[4026531836]");
     assert_eq!(here.sessions(), if first { &[][..] } else { &left[1..] });
 }
+
+/// Asks for ports once no memory is left for the session, which it tells, and for reservations.
+const WITHOUT_MEMORY: &str = r#"
+import ctypes, errno, os, socket, subprocess
+try:
+    with open(os.environ["XDG_RUNTIME_DIR"] + "/rest", "wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
+except OSError as error:
+    print(errno.errorcode[error.errno])
+for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+    with socket.socket(type=kind) as bound:
+        bound.bind(("127.0.0.1", 0))
+        print(bound.getsockname()[1])
+library = ctypes.CDLL(None, use_errno=True)
+print(library.portshim_reserve(5000, 5000, 15), errno.errorcode[ctypes.get_errno()])
+command = [os.environ["COMMAND"], "reserve", "--session", str(os.getpid()), "5000"]
+reserve = subprocess.run(command, capture_output=True, text=True)
+print(reserve.returncode, reserve.stderr.splitlines()[0].rpartition(": ")[2])
+"#;
+
+#[test]
+fn where_no_memory_is_left_programs_go_on_under_the_policy() {
+    let here = Sandbox::new();
+    let portshim = portshim_path();
+    let script = r#"mount -t tmpfs -o size=256k,mode=700 none "$XDG_RUNTIME_DIR" && exec "$@""#;
+    let portshim = portshim.to_str().expect("text");
+    let before = ["--map-root-user", "--mount", "sh", "-c", script, "-", portshim, "run", "--range=21973", "--"];
+    let mut inside = here.command("unshare", &[&before[..], &["python3", "-c", WITHOUT_MEMORY]].concat());
+    inside.env("COMMAND", portshim);
+    here.expect(&mut inside, 0, "ENOSPC\n21973\n21973\n-1 ENOMEM\n125 no space left on device\n", "");
+}

@@ -6,11 +6,13 @@ use super::sessions::LiveSession;
 use super::sweep::seen_namespace;
 use crate::failure::FAILED;
 use crate::wording::{self, plain};
+use nix::fcntl::posix_fallocate;
 use nix::libc::{_exit, c_int};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, gettid, write};
-use portshim_policy::{Owner, Region};
+use portshim_policy::{Owner, Part, Region};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 
@@ -26,8 +28,19 @@ impl LiveSession {
         let at = at.map_err(|errno| plain(&io::Error::from(errno)))?;
         // SAFETY: all of a region's bytes are mapped there for reading and writing, as long as the file has
         // them; where it is cut short, the kernel's signal ends this process.
-        unsafe { Region::at(at.as_ptr().cast()) }.map_err(|e| e.to_string())
+        let region = unsafe { Region::at(at.as_ptr().cast()) }.map_err(|e| e.to_string())?;
+        take(&file, region).map_err(|errno| plain(&io::Error::from(errno)))?;
+        Ok(region)
     }
+}
+
+/// Takes all of the memory that a change may touch, where nobody has.
+fn take(file: &File, region: &Region) -> nix::Result<()> {
+    if !region.has(Part::Ledger) {
+        posix_fallocate(file, 0, region.used() as i64)?;
+        Part::ALL.into_iter().for_each(|part| region.add(part));
+    }
+    Ok(())
 }
 
 /// A process of the session may cut the file short at any time. What is missing then cannot be touched: the

@@ -9,9 +9,8 @@ use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
-use portshim_policy::Region;
 use portshim_policy::text::Resolved;
-use std::borrow::Cow;
+use portshim_policy::{Part, Region};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -24,7 +23,7 @@ use std::time::Duration;
 pub(super) const PREFIX: &str = "session-";
 
 /// Some bytes of a region, and where they begin.
-type Piece<'a> = (usize, Cow<'a, [u8]>);
+type Piece<'a> = (usize, &'a [u8]);
 
 /// A session that this process laid down.
 pub(crate) struct Session {
@@ -39,7 +38,7 @@ impl Session {
         let random = random::words::<2>()?;
         outlast_own();
         // Not given back: this process is about to become another.
-        let region = Box::leak(Region::without_ports(&policy.rules));
+        let region = Box::leak(Region::boxed(&policy.rules));
         region.set_legal(policy.legal);
         hint.lay(region);
         region.header.follow.store(u32::from(follow), Relaxed);
@@ -48,11 +47,13 @@ impl Session {
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
         let name = format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]);
-        let used = if log { Region::SIZE } else { region.used() };
-        let pieces = region.pieces(&policy.rules, hint != Hint::Learn);
+        if log {
+            Part::ALL.into_iter().for_each(|part| region.add(part));
+        }
+        let pieces = region.pieces(hint != Hint::Learn);
         let mut reasons = Vec::new();
         for directory in private::runtimes() {
-            match directory.and_then(|directory| Self::lay(&directory, &name, &pieces, used)) {
+            match directory.and_then(|directory| Self::lay(&directory, &name, &pieces, log)) {
                 Ok(session) => return Ok(session),
                 Err(why) => reasons.push(why),
             }
@@ -60,10 +61,10 @@ impl Session {
         Err(reasons.join("; "))
     }
 
-    fn lay(directory: &Path, name: &str, pieces: &[Piece], used: usize) -> Result<Self, String> {
+    fn lay(directory: &Path, name: &str, pieces: &[Piece], whole: bool) -> Result<Self, String> {
         sweep_if_crowded(directory);
         let path = directory.join(name);
-        match room::for_files_of(Region::SIZE, || write(&path, pieces, used)) {
+        match room::for_files_of(Region::SIZE, || write(&path, pieces, whole)) {
             Ok(file) => Ok(Self { path, file }),
             Err(e) => Err(format!("{}: {}", path.display(), plain(&e))),
         }
@@ -102,16 +103,18 @@ fn outlast_own() {
     }
 }
 
-fn write(path: &Path, pieces: &[Piece], used: usize) -> std::io::Result<File> {
+fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    // Every page that will be used is taken now: where memory has run out when one is first touched, the
-    // program that touches it is killed.
-    let reserve = |len: usize| posix_fallocate(&file, 0, len as i64).map_err(std::io::Error::from);
+    // Where memory has run out when a page is first touched, the program that touches it is killed. What every program
+    // touches is written here; the rest, which is much more, is taken by whoever uses it, unless all of it will be used.
+    let reserve = || {
+        if whole { posix_fallocate(&file, 0, Region::SIZE as i64).map_err(std::io::Error::from) } else { Ok(()) }
+    };
     // A command may find the file at once. It has its full size from the beginning then, and the piece that says
     // what it is comes last.
     let mut pieces = pieces.iter().rev();
     file.set_len(Region::SIZE as u64)
-        .and_then(|()| reserve(used))
+        .and_then(|()| reserve())
         .and_then(|()| pieces.try_for_each(|(at, bytes)| file.write_all_at(bytes, *at as u64)))
         .inspect_err(|_| {
             let _ = fs::remove_file(path);
