@@ -1,6 +1,7 @@
 //! The policies that are measured, each beside the kernel under settings that come to the same.
 
 use crate::ground::Ground;
+use crate::task::Way;
 
 /// One policy.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Case {
     pub(crate) host: Ground,
     /// Of `portshim run`.
     pub(crate) options: Vec<String>,
+    /// How portshim comes by a port here.
+    pub(crate) way: Way,
 }
 
 impl Case {
@@ -47,6 +50,7 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
             name: "steered",
             what: "inside the host's range".to_owned(),
             options: options(&["--range", &range(&linux)]),
+            way: Way::Steer,
             kernel: linux.clone(),
             host: linux.clone(),
         },
@@ -54,6 +58,7 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
             name: "pinned",
             what: "outside the host's range".to_owned(),
             options: options(&["--range", &range(&outside)]),
+            way: Way::Pin,
             kernel: outside,
             host: linux.clone(),
         },
@@ -61,6 +66,7 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
             name: "holes",
             what: format!("with {} reserved ports", holed.reserved.len()),
             options: options(&["--range", &range(&whole), "--reserve", &reserved]),
+            way: Way::Steer,
             kernel: holed,
             host: whole,
         },
@@ -70,6 +76,7 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
             name: "windows-xp",
             what: "preset windows-xp".to_owned(),
             options: options(&["--preset", "windows-xp"]),
+            way: Way::Pin,
             kernel: Ground::new(1025, 5000),
             host: linux,
         });
@@ -85,6 +92,7 @@ pub(crate) fn small(ports: Option<u16>) -> Case {
         name: "small",
         what: "outside the host's range".to_owned(),
         options: vec!["--range".to_owned(), format!("{}-{}", kernel.low, kernel.high)],
+        way: Way::Pin,
         kernel,
         host: Ground::new(LINUX.0, LINUX.1),
     }

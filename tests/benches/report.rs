@@ -58,6 +58,12 @@ impl Row {
         }
     }
 
+    /// The limit is what the calls that it takes need by themselves, measured in the same run.
+    pub(crate) fn limited(self, by_hand: f64) -> Self {
+        let limit = self.sense.ratio(&Pair { kernel: self.kernel, portshim: by_hand });
+        Self { limit: Some(limit), ..self }
+    }
+
     /// Of work that was not done in the time it had.
     pub(crate) fn at_best(self) -> Self {
         Self { unfinished: true, met: self.met.map(|_| false), ..self }

@@ -40,6 +40,15 @@ pub(crate) enum Order {
     Random,
 }
 
+/// How a socket is given a port that is known to be free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// The kernel is left this port to choose.
+    Steer,
+    /// It is bound by its number.
+    Pin,
+}
+
 /// A way to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Form {
@@ -60,6 +69,9 @@ pub(crate) enum Task {
     Cycle { kind: Kind, times: u32 },
     /// bind(0) or connect on new sockets: only that call counts.
     Ask { kind: Kind, most: u32, within: Duration },
+    /// The calls that `way` takes, and no others: what nobody who goes that way can be cheaper than. With `whole`, as
+    /// `Cycle`, else as `Ask`. The ports are those that `Release` of the same words leaves free.
+    ByHand { kind: Kind, way: Way, whole: bool, times: u32, free: usize, order: Order, seed: u64 },
     /// bind(0) or connect until there is no port left, or these calls have taken that long: only they count.
     Fill { kind: Kind, within: Duration },
     /// Connections to a second destination until there is no port left, while all ports have one to the first: only

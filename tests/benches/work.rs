@@ -7,7 +7,7 @@ mod held;
 
 use crate::ground::{self, Ground};
 use crate::side::Side;
-use crate::task::{Answer, Form, Kind, Order, Task};
+use crate::task::{Answer, Form, Kind, Order, Task, Way};
 use held::Held;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -78,6 +78,10 @@ impl Worker {
         match *task {
             Task::Cycle { kind, times } => self.cycle(kind, times),
             Task::Ask { kind, most, within } => self.ask(kind, most, within),
+            Task::ByHand { kind, way, whole, times, free, order, seed } => {
+                let ports = self.held.released(kind, free, order, seed);
+                self.by_hand(kind, way, whole, &mut ports.into_iter().cycle().take(times as usize))
+            }
             Task::Fill { kind, within } => self.fill(kind, within),
             Task::FillSecond { within } => self.fill_second(within),
             Task::Hold { kind, within } => self.hold(kind, within),
@@ -227,8 +231,42 @@ impl Worker {
         }
         // Nothing is held, so all calls cost the same.
         self.forget_connections();
-        let portions = each.chunks(PORTION as usize).map(|few| few.iter().sum::<Duration>() / few.len() as u32);
-        Ok(median(portions.map(|call| call * PORTION).collect()))
+        Ok(median_of_portions(&each))
+    }
+
+    fn by_hand(&mut self, kind: Kind, way: Way, whole: bool, ports: &mut dyn Iterator<Item = u16>) -> Result<Answer> {
+        self.listen(kind)?;
+        let mut each = Vec::new();
+        for port in ports {
+            let start = Instant::now();
+            let socket = calls::socket(kind)?;
+            let since = if whole { start } else { Instant::now() };
+            match way {
+                Way::Steer => {
+                    calls::narrow(&socket, port)?;
+                    self.choose(kind, &socket)?;
+                    calls::widen(&socket)?;
+                }
+                Way::Pin => {
+                    calls::bind(&socket, &libc::sockaddr_in { sin_port: port.to_be(), ..self.any })?;
+                    if kind == Kind::TcpConnect {
+                        calls::share(&socket)?;
+                        self.choose(kind, &socket)?;
+                    }
+                }
+            }
+            let chosen = since.elapsed();
+            if kind == Kind::TcpConnect {
+                calls::reset_on_close(&socket)?;
+            }
+            drop(socket);
+            each.push(if whole { since.elapsed() } else { chosen });
+        }
+        // Those that are held have their other ends there.
+        if self.held.len() == 0 {
+            self.forget_connections();
+        }
+        Ok(median_of_portions(&each))
     }
 
     /// Ends the connections in the listener's queue: it would run full.
@@ -302,6 +340,12 @@ fn undisturbed(times: u32, call: impl Fn() -> Result<()>) -> Result<Answer> {
         left -= portion;
     }
     Ok(median(portions))
+}
+
+/// Of calls that all cost the same.
+fn median_of_portions(each: &[Duration]) -> Answer {
+    let portions = each.chunks(PORTION as usize).map(|few| few.iter().sum::<Duration>() / few.len() as u32);
+    median(portions.map(|call| call * PORTION).collect())
 }
 
 /// Of portions.

@@ -38,7 +38,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
         }
     }
     let case = bench.steered();
-    let random = passes(bench, case, Kind::TcpConnect, Order::Random, &[HALF], bench.effort.other_passes)?;
+    let (random, _) = passes(bench, case, Kind::TcpConnect, Order::Random, &[HALF], bench.effort.other_passes)?;
     let what = format!("TCP connect; a random half held to one destination, {}", case.what);
     found.rows.push(Row::of_pairs("held/tcp-connect/random-half", what, targets::only(Sense::Gain), &random[0]));
     for kind in [Kind::TcpBind, Kind::UdpBind] {
@@ -56,7 +56,7 @@ fn by_fullness(bench: &Bench, case: &Case, kind: Kind, found: &mut Found) -> Res
     let order = if kind == Kind::TcpConnect { Order::Native } else { Order::Random };
     let (levels, count) =
         if drawn { (&LEVELS[..], bench.effort.passes) } else { (&[NEARLY_FULL, HALF][..], bench.effort.other_passes) };
-    let measured = passes(bench, case, kind, order, levels, count)?;
+    let (measured, by_hand) = passes(bench, case, kind, order, levels, count)?;
     let wide = case.ports() > 10_000 || bench.effort.ports.is_some();
     for (level, pairs) in levels.iter().zip(&measured) {
         let target: Target = match (level.held, kind) {
@@ -67,7 +67,11 @@ fn by_fullness(bench: &Bench, case: &Case, kind: Kind, found: &mut Found) -> Res
         let to = if kind == Kind::TcpConnect { "to one destination" } else { "by the session" };
         let what = format!("{}; {} held {to}, {}", kind.words(), level.held, case.what);
         let id = format!("held/{}/{}/{}", kind.id(), case.name, level.held.replace([' ', '%'], ""));
-        found.rows.push(Row::of_pairs(id, what, target, pairs));
+        let row = Row::of_pairs(id, what, target, pairs);
+        found.rows.push(match by_hand.filter(|_| level.held == NEARLY_FULL.held) {
+            Some(by_hand) => row.limited(by_hand),
+            None => row,
+        });
     }
     if drawn {
         let points = levels.iter().zip(&measured).rev().map(|(level, pairs)| Point {
@@ -87,7 +91,8 @@ fn by_fullness(bench: &Bench, case: &Case, kind: Kind, found: &mut Found) -> Res
     Ok(())
 }
 
-/// Pairs for each level. One side is empty while the other is measured: they share the kernel's tables.
+/// Pairs for each level, and what the calls take by hand where the range is nearly full. One side is empty while the
+/// other is measured: they share the kernel's tables.
 fn passes(
     bench: &Bench,
     case: &Case,
@@ -95,18 +100,23 @@ fn passes(
     order: Order,
     levels: &[Level],
     count: usize,
-) -> Result<Vec<Vec<Pair>>, String> {
-    let mut all = vec![Vec::new(); levels.len()];
+) -> Result<(Vec<Vec<Pair>>, Option<f64>), String> {
+    let (mut all, mut by_hand) = (vec![Vec::new(); levels.len()], Vec::new());
     for seed in 0..count as u64 {
         let (mut kernel, mut portshim) = bench.sides(case)?;
         let released = |free| Task::Release { kind, free, order, seed };
-        let kernel = pass(bench, case, &mut kernel, (kind, Duration::ZERO), &released, levels)?;
-        let portshim = pass(bench, case, &mut portshim, (kind, TAKING), &released, levels)?;
+        let free = (NEARLY_FULL.free)(case.ports());
+        let times = bench.effort.asks;
+        let aim = Task::ByHand { kind, way: case.way, whole: false, times, free, order, seed };
+        let (kernel, aimed) = pass(bench, case, &mut kernel, (kind, Duration::ZERO), &released, levels, Some(&aim))?;
+        let (portshim, _) = pass(bench, case, &mut portshim, (kind, TAKING), &released, levels, None)?;
+        by_hand.extend(aimed);
         for (pairs, (kernel, portshim)) in all.iter_mut().zip(kernel.into_iter().zip(portshim)) {
             pairs.push(Pair { kernel, portshim });
         }
     }
-    Ok(all)
+    let by_hand = (!by_hand.is_empty()).then(|| Spread::of(by_hand).median);
+    Ok((all, by_hand))
 }
 
 fn pass(
@@ -116,16 +126,23 @@ fn pass(
     (kind, within): (Kind, Duration),
     released: &dyn Fn(usize) -> Task,
     levels: &[Level],
-) -> Result<Vec<f64>, String> {
+    aim: Option<&Task>,
+) -> Result<(Vec<f64>, Option<f64>), String> {
     side.ask(&Task::Hold { kind, within })?;
+    let mut aimed = None;
     let ask = Task::Ask { kind, most: bench.effort.asks, within: bench.effort.asking };
     let mut measured = Vec::new();
     for level in levels {
         side.ask(&released((level.free)(case.ports())))?;
         measured.push(side.each(&ask)?);
+        if level.held == NEARLY_FULL.held
+            && let Some(aim) = aim
+        {
+            aimed = Some(side.each(aim)?);
+        }
     }
     side.ask(&Task::Drop)?;
-    Ok(measured)
+    Ok((measured, aimed))
 }
 
 /// The first calls of a session that knows nothing yet of the ports that others hold.

@@ -64,10 +64,21 @@ pub(crate) fn reset_on_close(fd: &OwnedFd) -> Result<()> {
     option(fd, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
+const IP_LOCAL_PORT_RANGE: i32 = 51;
+
 /// Leaves the kernel one port to choose (Linux 6.3).
 pub(crate) fn narrow(fd: &OwnedFd, port: u16) -> Result<()> {
-    const IP_LOCAL_PORT_RANGE: i32 = 51;
     option(fd, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &(u32::from(port) << 16 | u32::from(port)))
+}
+
+/// Leaves the kernel all ports again.
+pub(crate) fn widen(fd: &OwnedFd) -> Result<()> {
+    option(fd, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &0u32)
+}
+
+/// Lets other connections use the same port.
+pub(crate) fn share(fd: &OwnedFd) -> Result<()> {
+    option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1)
 }
 
 /// Sends one byte.

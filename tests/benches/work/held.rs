@@ -90,10 +90,14 @@ impl Held {
 
     /// Closes sockets until so many ports are free.
     pub(crate) fn release(&mut self, kind: Kind, free: usize, order: Order, seed: u64) {
-        let order = self.order(kind, order, seed);
-        for port in order.iter().rev().take(free) {
-            self.sockets.remove(port);
+        for port in self.released(kind, free, order, seed) {
+            self.sockets.remove(&port);
         }
+    }
+
+    /// Which ports are free then.
+    pub(crate) fn released(&self, kind: Kind, free: usize, order: Order, seed: u64) -> Vec<u16> {
+        self.order(kind, order, seed).into_iter().rev().take(free).collect()
     }
 
     /// All ports, in the order in which they were taken; the same in every process for the same seed.
