@@ -157,3 +157,32 @@ fn where_no_memory_is_left_programs_go_on_under_the_policy() {
     inside.env("COMMAND", portshim);
     here.expect(&mut inside, 0, "ENOSPC\n21973\n21973\n-1 ENOMEM\n125 no space left on device\n", "");
 }
+
+/// A program has taken memory for a part of what is shared, and a command needs another one.
+#[test]
+fn where_no_memory_is_left_a_command_says_so() {
+    let program = r#"
+import ctypes, os, subprocess
+library = ctypes.CDLL(None, use_errno=True)
+print(library.portshim_reserve(50007, 50007, 15))
+try:
+    with open(os.environ["XDG_RUNTIME_DIR"] + "/rest", "wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
+except OSError:
+    pass
+change = "int ipv4 set dynamicport tcp start=30000 num=2000 store=active".split()
+command = [os.environ["COMMAND"], "netsh", "--session", str(os.getpid()), *change]
+netsh = subprocess.run(command, capture_output=True, text=True)
+print(netsh.returncode, netsh.stderr.splitlines()[0].rpartition(": ")[2])
+"#;
+    let here = Sandbox::new();
+    let portshim = portshim_path();
+    let portshim = portshim.to_str().expect("text");
+    let script = r#"mount -t tmpfs -o size=1m,mode=700 none "$XDG_RUNTIME_DIR" && exec "$@""#;
+    let before =
+        ["--map-root-user", "--mount", "sh", "-c", script, "-", portshim, "run", "--preset=windows-vista", "--"];
+    let mut inside = here.command("unshare", &[&before[..], &["python3", "-c", program]].concat());
+    inside.env("COMMAND", portshim);
+    here.expect(&mut inside, 0, "0\n125 no space left on device\n", "");
+}

@@ -34,12 +34,10 @@ impl LiveSession {
     }
 }
 
-/// Takes all of the memory that a change may touch, where nobody has.
+/// Takes all of the memory that a change may touch: programs take theirs in parts, and no more than they need.
 fn take(file: &File, region: &Region) -> nix::Result<()> {
-    if !region.has(Part::Ledger) {
-        posix_fallocate(file, 0, region.used() as i64)?;
-        Part::ALL.into_iter().for_each(|part| region.add(part));
-    }
+    posix_fallocate(file, 0, region.used() as i64)?;
+    Part::ALL.into_iter().for_each(|part| region.add(part));
     Ok(())
 }
 
