@@ -185,11 +185,7 @@ impl Walk {
             }
             _ => return None,
         };
-        let sweep = |parity: Parity| {
-            let ahead = PortRange::new(start, hull.last()).ok()?;
-            let behind = start.checked_sub(1).and_then(|end| PortRange::new(hull.first(), end).ok());
-            fresh(ahead, parity, hint).or_else(|| fresh(behind?, parity, hint))
-        };
+        let sweep = |parity: Parity| Hint::first_free(hint, hull, start, parity);
         let port = sweep(parity).or_else(|| if parity == Parity::Any { None } else { sweep(parity.other()) })?;
         if order == Order::Sequential {
             live.rove(port);
@@ -294,24 +290,6 @@ impl Walk {
         }
         None
     }
-}
-
-/// The lowest port of this parity that `hint` does not believe taken.
-fn fresh(range: PortRange, parity: Parity, hint: Option<&Hint>) -> Option<u16> {
-    let (start, end) = (range.first() / 64, range.last() / 64);
-    for index in start..=end {
-        let mut word = parity.mask() & !hint.map_or(0, |hint| hint.word(index.into()));
-        if index == start {
-            word &= u64::MAX << (range.first() % 64);
-        }
-        if index == end {
-            word &= u64::MAX >> (63 - range.last() % 64);
-        }
-        if word != 0 {
-            return Some(index * 64 + word.trailing_zeros() as u16);
-        }
-    }
-    None
 }
 
 impl Sweep {

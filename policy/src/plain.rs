@@ -1,7 +1,8 @@
 //! What a plan would propose first, where that is plain to see: most requests are served by it, without a plan.
 
 use crate::order::Walk;
-use crate::view::View;
+use crate::shared::Runs;
+use crate::view::{Parity, View};
 use crate::{Entropy, Hint, Ledger, PortRange, Request, Rules, Step};
 
 impl Request {
@@ -21,21 +22,29 @@ impl Request {
             return None;
         }
         match steerable {
-            Some(range) if range.encloses(hull) => match hint.filter(|hint| self.is_crowded(hull, solid, hint)) {
-                Some(hint) if !self.is_connection() => {
-                    self.plain_aim(rules, ledger, hint, hull, entropy).map(Step::Aim)
-                }
-                _ => self.plain_run(rules, ledger, hint, steerable, entropy).map(Step::Steer),
-            },
-            Some(range) if range.intersect(hull).is_some() => None,
-            _ if !solid => None,
-            _ => Walk::first(rules.order(), self, hull, hint, rules.live(self.scope), entropy).map(Step::Pin),
+            Some(range) if range.encloses(hull) => {}
+            Some(range) if range.intersect(hull).is_some() => return None,
+            _ if !solid => return None,
+            _ => return Walk::first(rules.order(), self, hull, hint, rules.live(self.scope), entropy).map(Step::Pin),
+        }
+        if !rules.is_native() {
+            return None;
+        }
+        match hint.filter(|hint| !self.is_connection() && self.is_crowded(hull, solid, hint)) {
+            None if solid => Some(Step::Steer(hull)),
+            None => drawn_run(rules.scope(self.scope).runs(self.dual), entropy).map(Step::Steer),
+            Some(_) if solid => {
+                let start = hull.first() + entropy.below(hull.len()) as u16;
+                Hint::first_free(hint, hull, start, Parity::Any).map(Step::Aim)
+            }
+            Some(_) => {
+                let view = View::new(rules, ledger, self.scope, self.dual, self.limit).fresh(hint);
+                view.aim(hull, entropy).map(Step::Aim)
+            }
         }
     }
 
-    /// The run that a plan for this request begins with, where that is plain to see: every choice is the system's, and as
-    /// far as is known most of its ports are free.
-    #[inline]
+    /// The run that a plan for this request begins with, where that is plain to see.
     #[must_use]
     pub fn plain_run(
         &self,
@@ -45,36 +54,25 @@ impl Request {
         steerable: Option<PortRange>,
         entropy: &mut impl Entropy,
     ) -> Option<PortRange> {
-        let scope = rules.scope(self.scope);
-        let (hull, solid) = scope.extent(self.dual)?;
-        let plain = self.is_alone(ledger, hull)
-            && steerable.is_some_and(|range| range.encloses(hull))
-            && rules.is_native()
-            && (self.is_connection() || !hint.is_some_and(|hint| self.is_crowded(hull, solid, hint)));
-        if !plain || solid {
-            return plain.then_some(hull);
+        // Elsewhere, to look for the first port is a step of the walk already.
+        if !rules.leaves_choice(self.scope, steerable) {
+            return None;
         }
-        let runs = scope.runs(self.dual);
-        runs.around(runs.at(entropy.below(runs.count()?))?)
-    }
-
-    /// The port that the system is aimed at, where so few are free that to let it choose would take long.
-    fn plain_aim(
-        &self,
-        rules: &Rules,
-        ledger: &Ledger,
-        hint: &Hint,
-        hull: PortRange,
-        entropy: &mut impl Entropy,
-    ) -> Option<u16> {
-        let view = View::new(rules, ledger, self.scope, self.dual, self.limit).fresh(Some(hint));
-        if rules.is_native() { view.aim(hull, entropy) } else { None }
+        match self.plain_step(rules, ledger, hint, steerable, entropy)? {
+            Step::Steer(run) => Some(run),
+            _ => None,
+        }
     }
 
     /// Whether nothing but the rules has a say in which ports of `hull` it may get.
     fn is_alone(&self, ledger: &Ledger, hull: PortRange) -> bool {
         ledger.is_empty() && self.limit.encloses(hull)
     }
+}
+
+/// One of the runs, in proportion to their sizes.
+fn drawn_run(runs: &Runs, entropy: &mut impl Entropy) -> Option<PortRange> {
+    runs.around(runs.at(entropy.below(runs.count()?))?)
 }
 
 #[cfg(test)]
