@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::wording;
-use portshim_policy::{Part, Region, Scope, mix};
+use portshim_policy::{Region, mix};
 
 /// Says so in the environment.
 const VARIABLE: &str = "PORTSHIM_HINT";
@@ -42,9 +42,6 @@ impl Hint {
 
     /// Lays it down in a new region.
     pub(crate) fn lay(self, region: &Region) {
-        if matches!(self, Self::All | Self::Random) {
-            Scope::ALL.into_iter().for_each(|scope| region.add(Part::Hint(scope)));
-        }
         match self {
             Self::Learn => {}
             Self::Off => region.switch_hints_off(),

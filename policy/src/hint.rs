@@ -71,13 +71,12 @@ impl Hint {
         let free = |index: u16| parity.mask() & !hint.map_or(0, |hint| hint.word(index.into()));
         let lowest = |part: PortRange| {
             let (begin, end) = (part.first() / 64, part.last() / 64);
-            let found = (begin..=end).find_map(|index| {
+            (begin..=end).find_map(|index| {
                 let above = if index == begin { u64::MAX << (part.first() % 64) } else { u64::MAX };
                 let below = if index == end { u64::MAX >> (63 - part.last() % 64) } else { u64::MAX };
                 let word = free(index) & above & below;
                 (word != 0).then(|| index * 64 + word.trailing_zeros() as u16)
-            });
-            found
+            })
         };
         let ahead = PortRange::new(start, range.last()).ok().and_then(lowest);
         let behind = || PortRange::new(range.first(), start.checked_sub(1)?).ok().and_then(lowest);

@@ -8,8 +8,12 @@ use crate::peers::{PeerHints, PeerTable, TABLE};
 use crate::{Effective, Hint, Ledger, Legal, Preset, Processes, Ring, Rules};
 use core::fmt;
 use core::mem::{offset_of, size_of};
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+
+/// The smallest page of memory that any system has.
+const PAGE: usize = 4096;
 
 /// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
@@ -19,7 +23,7 @@ const CLAIMS: usize = 1024;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +72,8 @@ pub struct Header {
     preset: AtomicU32,
     /// `MaxUserPort` as it counts, in a model that has one; else 0.
     max_user_port: AtomicU32,
-    /// Of which parts the memory has been taken, and whether anything is believed of ports.
-    pub(crate) parts: AtomicU32,
+    /// Whether the memory of the ledger has been taken, and whether anything is believed of ports.
+    pub(crate) taken: AtomicU32,
     _reserved: AtomicU32,
     claims: [AtomicU32; CLAIMS],
 }
@@ -214,7 +218,7 @@ impl Region {
         unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), Self::SIZE) }
     }
 
-    /// What a file of this session starts with, ascending, and where; all else is zero, and belongs to a [`Part`] or is
+    /// What a file of this session starts with, in whole pages, ascending, and where; all else is zero, and taken later or
     /// never touched. The first piece says that it is a region. `beliefs` says whether there is anything in the hints.
     #[must_use]
     pub fn pieces(&mut self, beliefs: bool) -> Vec<(usize, &[u8])> {
@@ -229,8 +233,17 @@ impl Region {
         if beliefs {
             places.push(offset_of!(Self, peer_hints)..offset_of!(Self, peer_hints) + size_of::<PeerHints>());
         }
+        // Of a page that is only begun, a disk may have no room for the rest later.
+        let mut pages: Vec<Range<usize>> = Vec::new();
+        for place in places {
+            let page = place.start / PAGE * PAGE..place.end.next_multiple_of(PAGE).min(Self::SIZE);
+            match pages.last_mut() {
+                Some(last) if page.start <= last.end => last.end = page.end.max(last.end),
+                _ => pages.push(page),
+            }
+        }
         let own = self.whole();
-        places.into_iter().map(|place| (place.start, &own[place])).collect()
+        pages.into_iter().map(|place| (place.start, &own[place])).collect()
     }
 
     /// A snapshot from bytes that were read from a session's file.

@@ -9,7 +9,7 @@ use crate::system::{in_use, liveness, sys, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
-use portshim_policy::{Act, Change, Lift, Part, PortRange, Refusal, ScopeSet, Untold, Whose};
+use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
 const VERSION: c_int = 1;
@@ -129,7 +129,7 @@ fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
 /// Waits for the turn to write, and has `write` done in it.
 fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
     let session = session::get().ok_or(ENOTCONN)?;
-    if !session.has(Part::Ledger) {
+    if !session.has_ledger() {
         return Err(ENOMEM);
     }
     let region = session.region;

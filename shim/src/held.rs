@@ -4,7 +4,7 @@
 use crate::session::{self, Session};
 use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Hint, Part, Place, Process, Scope, ScopeSet, Transport, Verdict};
+use portshim_policy::{Call, Hint, Place, Process, Scope, ScopeSet, Transport, Verdict};
 
 const DESCRIPTORS: usize = 65536;
 
@@ -101,8 +101,7 @@ fn enter(session: Session, process: u32) -> bool {
     if PLACE_OF.load(Acquire) != process {
         let me = liveness::me();
         let (name, rules) = (Session::name(), session.region.number_of(session.rules));
-        let enter = || session.region.processes.enter(&me, &name, rules, liveness::is_alive);
-        let place = session.has(Part::Processes).then(enter).flatten();
+        let place = session.region.processes.enter(&me, &name, rules, liveness::is_alive);
         PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
         PLACE_OF.store(process, Release);
     }

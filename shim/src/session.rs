@@ -5,7 +5,7 @@ use crate::held;
 use crate::system::{self, liveness, sys};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{
-    Call, Event, Hint, Ledger, NAME, Owner, Part, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict,
+    Call, Event, Hint, Ledger, NAME, Owner, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict,
     peer_hash,
 };
 
@@ -35,26 +35,20 @@ impl Session {
 
     /// What is believed of one scope's ports; `None` where nothing shall be.
     pub(crate) fn hint(self, scope: Scope) -> Option<&'static Hint> {
-        self.region.hint(scope).filter(|_| self.has(Part::Hint(scope)))
+        self.region.hint(scope)
     }
 
-    /// Whether a part of the region can be used: its memory is taken at the first use. Where there is none left,
-    /// programs go on without that part, instead of being killed as soon as they touch it.
-    #[inline]
-    pub(crate) fn has(self, part: Part) -> bool {
-        self.region.has(part) || self.take(part)
-    }
-
-    #[cold]
-    fn take(self, part: Part) -> bool {
-        let span = part.span();
+    /// Whether the ledger's entries can be used: their memory is taken at the first use. Where there is none left, the
+    /// program hears of it, instead of being killed as soon as it touches them.
+    pub(crate) fn has_ledger(self) -> bool {
         let region = core::ptr::from_ref(self.region) as usize;
-        let mut pages = ((region + span.start) / PAGE * PAGE..region + span.end).step_by(PAGE);
-        let taken = pages.all(sys::can_write_at);
-        if taken {
-            self.region.add(part);
+        let memory = Region::ledger_memory();
+        let mut pages = ((region + memory.start) / PAGE * PAGE..region + memory.end).step_by(PAGE);
+        let has = self.region.has_ledger() || pages.all(sys::can_write_at);
+        if has {
+            self.region.add_ledger();
         }
-        taken
+        has
     }
 
     /// What is believed of ports towards single peers; `None` where nothing shall be. What a seed repeats must not

@@ -30,27 +30,23 @@ fn files_that_hold_nothing() {
 #[test]
 fn texts_that_speak_of_settings() {
     says(
-        "# Ports\n\nTo move the range, run this as an administrator:\n\n    netsh int ipv4 set dynamicport tcp 10000 1000\n",
+        "# Ports\n\nTo move the range, run this:\n\n```cmd\nnetsh int ipv4 set dynamicport tcp 10000 1000\n```\n",
         "
-error: x:3:1: this is no line of settings, though line 5 is: a text that speaks of settings is not taken for them
+error: x:5:1: this is no line of settings, though line 6 is: a text that speaks of settings is not taken for them
   |
-3 | To move the range, run this as an administrator:
-  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+5 | ```cmd
+  | ^^^^^^
 help:  copy what sets ports into a file of its own
 ",
     );
     let key = &registry("\"MaxUserPort\"=dword:0000fffe");
     let listing = format!("{HEADING}Start Port : 10000\nNumber of Ports : 1000\n");
     for (text, line) in [
-        ("**Ports**\nnetsh int ipv4 set dynamicport tcp 10000 1000\n", "1:1"),
-        ("netsh int ipv4 set dynamicport tcp 10000 1000\n- moves the range\n", "2:1"),
-        ("1. Open a console\n2. netsh int ipv4 set dynamicport tcp 10000 1000\n", "1:1"),
-        (&format!("So sieht es aus, wenn alles stimmt:\n\n{listing}"), "1:1"),
-        (&format!("{listing}That is all, and it is enough.\n"), "5:1"),
-        ("Put this into a file\n\nnet.ipv4.ip_local_port_range = 1025 5000\n", "1:1"),
-        ("net.ipv4.ip_local_port_range = 1025 5000\n\nThen restart.\n", "3:1"),
-        ("  Write\n\nnet.inet.ip.portrange.first: 10000\n", "1:3"),
-        (&format!("Import this:\n\n{key}"), "1:1"),
+        (format!("So sieht es aus, wenn alles stimmt:\n\n~~~\n{listing}~~~\n"), "3:1"),
+        ("  ```\nnet.ipv4.ip_local_port_range = 1025 5000\n  ```\n".to_owned(), "1:3"),
+        (format!("Import this:\n```reg\n{key}\n```\n"), "2:1"),
+        ("<!DOCTYPE html>\n<pre>\nnet.inet.ip.portrange.first: 10000\n</pre>\n".to_owned(), "1:1"),
+        ("<p>Run\nnetsh int ipv4 set dynamicport tcp 10000 1000\n</p>\n".to_owned(), "3:1"),
     ] {
         let problems = Layer::imported(text.as_bytes(), "x").expect_err("it is a document");
         let said = said(problems);
@@ -74,6 +70,14 @@ fn what_surrounds_settings() {
         format!(":: Ports, please.\n:again\nif errorlevel 1 goto :eof\nnet stop winnat\n{netsh}\nexit /b 0\n"),
         format!("sc config myservice start= auto\ncd ..\nrobocopy source target . /mir\n{netsh}\npause\n"),
         format!(
+            "Windows PowerShell\nInstall the latest PowerShell for new features and improvements! https://aka.ms/PSWindows\n\n\
+             PS C:\\Windows\\system32> {netsh}\n"
+        ),
+        format!(
+            "cls & echo Setting ports, please wait a moment.\n{netsh}\nmsg * The ports have been moved, please reboot.\n"
+        ),
+        format!("type list.txt ^\n| findstr tcp\n- that is all\n{netsh}\n"),
+        format!(
             "Microsoft Windows [Version 10.0.19045.3803]\n(c) Microsoft Corporation. Alle Rechte vorbehalten.\n\n\
              C:\\Windows\\system32>{netsh}\nOK, das hat geklappt, wie es scheint.\n"
         ),
@@ -83,6 +87,10 @@ fn what_surrounds_settings() {
     comes_to(
         "sysctl: permission denied on key 'fs.protected_fifos'\n[sysctl]\n-net.ipv4.conf.all.rp_filter\n\
          net.ipv4.ip_local_port_range = 1025 5000\n",
+        r#"preset = "linux" [linux] ip_local_port_range = "1025 5000""#,
+    );
+    comes_to(
+        "* Applying /etc/sysctl.d/99-sysctl.conf ...\nnet.ipv4.ip_local_port_range = 1025 5000\n",
         r#"preset = "linux" [linux] ip_local_port_range = "1025 5000""#,
     );
     comes_to(

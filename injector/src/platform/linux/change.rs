@@ -11,7 +11,7 @@ use nix::libc::{_exit, c_int};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, gettid, write};
-use portshim_policy::{Owner, Part, Region};
+use portshim_policy::{Owner, Region};
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
@@ -37,7 +37,7 @@ impl LiveSession {
 /// Takes all of the memory that a change may touch: programs take theirs in parts, and no more than they need.
 fn take(file: &File, region: &Region) -> nix::Result<()> {
     posix_fallocate(file, 0, region.used() as i64)?;
-    Part::ALL.into_iter().for_each(|part| region.add(part));
+    region.add_ledger();
     Ok(())
 }
 

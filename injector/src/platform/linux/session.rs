@@ -9,8 +9,8 @@ use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
+use portshim_policy::Region;
 use portshim_policy::text::Resolved;
-use portshim_policy::{Part, Region};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ impl Session {
         region.header.secret.store(random[0], Relaxed);
         let name = format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]);
         if log {
-            Part::ALL.into_iter().for_each(|part| region.add(part));
+            region.add_ledger();
         }
         let pieces = region.pieces(hint != Hint::Learn);
         let mut reasons = Vec::new();
@@ -105,11 +105,10 @@ fn outlast_own() {
 
 fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    // Where memory has run out when a page is first touched, the program that touches it is killed. What every program
-    // touches is written here; the rest, which is much more, is taken by whoever uses it, unless all of it will be used.
-    let reserve = || {
-        if whole { posix_fallocate(&file, 0, Region::SIZE as i64).map_err(std::io::Error::from) } else { Ok(()) }
-    };
+    // Where memory has run out when a page is first touched, the program that touches it is killed. What is rarely used is
+    // taken by whoever uses it, unless all of it will be.
+    let memory = if whole { 0..Region::SIZE } else { Region::working_memory() };
+    let reserve = || posix_fallocate(&file, memory.start as i64, memory.len() as i64).map_err(std::io::Error::from);
     // A command may find the file at once. It has its full size from the beginning then, and the piece that says
     // what it is comes last.
     let mut pieces = pieces.iter().rev();

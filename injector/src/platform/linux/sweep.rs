@@ -34,8 +34,8 @@ pub(crate) fn sweep() {
 /// not wait.
 pub(super) fn sweep_if_crowded(directory: &Path) {
     // To look into it takes as long as to make a file. In memory its size tells how many are in it (BOGO_DIRENT_SIZE in
-    // mm/shmem.c), and where a folder has no blocks of its own, none takes less.
-    let is_small = |folder: Metadata| folder.blocks() == 0 && folder.size() <= ENTRY * CROWD as u64;
+    // mm/shmem.c), and where a folder has no blocks of its own, none takes less. Some file systems give folders no size.
+    let is_small = |folder: Metadata| folder.blocks() == 0 && (1..=ENTRY * CROWD as u64).contains(&folder.size());
     if fs::metadata(directory).is_ok_and(is_small) {
         return;
     }

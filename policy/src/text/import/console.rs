@@ -18,21 +18,6 @@ pub(super) fn is_command(line: &str) -> bool {
     call::calls(line).next().is_some()
 }
 
-/// Whether something is typed there behind a prompt.
-pub(super) fn is_prompt(line: &str) -> bool {
-    call::after_prompt(line) != line
-}
-
-/// Whether a line says something to whoever reads or runs the script: a comment, or what is printed.
-pub(super) fn is_talk(line: &str) -> bool {
-    call::is_comment(line) || call::is_printed(line)
-}
-
-/// Whether a line has netsh print something.
-pub(super) fn shows(line: &str) -> bool {
-    call::calls(line).any(|call| call.arguments.split_whitespace().any(|word| word.eq_ignore_ascii_case("show")))
-}
-
 /// Whether a file with such a line may be a script or listing.
 pub(super) fn is_sign(line: &str) -> bool {
     is_command(line) || matches!(shape(line), Shape::Heading(_))

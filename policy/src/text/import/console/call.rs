@@ -33,23 +33,14 @@ pub(super) fn calls(line: &str) -> impl Iterator<Item = Call<'_>> {
     parts.filter(move |_| !comment).filter_map(call)
 }
 
-pub(super) fn is_comment(line: &str) -> bool {
+fn is_comment(line: &str) -> bool {
     let line = line.trim_start_matches(['@', ' ', '\t']);
     let word = line.split_whitespace().next().unwrap_or_default();
     word.eq_ignore_ascii_case("rem") || line.starts_with("::") || line.starts_with('#')
 }
 
-/// The commands that print what stands behind them.
-const PRINTING: [&str; 3] = ["echo", "title", "echo."];
-
-pub(super) fn is_printed(line: &str) -> bool {
-    let line = line.trim_start_matches(['@', '(', ' ', '\t']);
-    let word = line.split_whitespace().next().unwrap_or_default();
-    PRINTING.iter().any(|name| word.eq_ignore_ascii_case(name))
-}
-
 /// What was typed behind `C:\Windows>` or `PS C:\Windows>`.
-pub(super) fn after_prompt(line: &str) -> &str {
+fn after_prompt(line: &str) -> &str {
     let path = line.strip_prefix("PS ").unwrap_or(line);
     let drive = path.as_bytes();
     let prompt = matches!(drive, [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic());
@@ -79,7 +70,7 @@ fn call(command: &str) -> Option<Call<'_>> {
             "netsh" if !word.contains('=') => Program::Netsh,
             "rpccfg" if !word.contains('=') => Program::Rpccfg,
             // It is only spoken of.
-            name if PRINTING.contains(&name) => return None,
+            "echo" | "title" | "echo." => return None,
             _ => {
                 at += word.len();
                 continue;
