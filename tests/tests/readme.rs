@@ -1,8 +1,8 @@
 //! Every command in the README and in the guide does what it is shown to do, every policy in them is valid,
 //! and every link leads somewhere.
 //!
-//! In a block marked `console`, a line after `$ ` is a command, lines after `> ` go on with it, and all others
-//! are what it says. There `[..]` stands for anything inside a line, and a line of `...` for any lines.
+//! In a block marked `console`, a line after `$ ` is a command, lines up to `END` go on with it where it says
+//! `<<'END'`, and all others are what it says. There `[..]` stands for anything inside a line, and a line of `...` for any lines.
 
 use portshim_tests::programs::{is_root, must, scratch};
 use portshim_tests::{portshim, portshim_path, project};
@@ -51,18 +51,21 @@ fn blocks(page: &str) -> Vec<Block> {
 
 fn session(block: &Block) -> Vec<Shown> {
     let mut session: Vec<Shown> = Vec::new();
-    for line in block.text.lines() {
+    let mut lines = block.text.lines();
+    while let Some(line) = lines.next() {
         if let Some(command) = line.strip_prefix("$ ") {
-            session.push(Shown { command: format!("{command}\n"), output: String::new() });
+            let mut command = format!("{command}\n");
+            if command.contains("<<'END'") {
+                while !command.ends_with("\nEND\n") {
+                    let more = lines.next().unwrap_or_else(|| panic!("{} ends inside a command", block.place));
+                    command.extend([more, "\n"]);
+                }
+            }
+            session.push(Shown { command, output: String::new() });
             continue;
         }
         let last = session.last_mut().unwrap_or_else(|| panic!("{} begins without a command", block.place));
-        match line.strip_prefix('>') {
-            Some(more) if last.output.is_empty() && (more.is_empty() || more.starts_with(' ')) => {
-                last.command.extend([more.strip_prefix(' ').unwrap_or(more), "\n"]);
-            }
-            _ => last.output.extend([line, "\n"]),
-        }
+        last.output.extend([line, "\n"]);
     }
     session
 }
@@ -164,43 +167,73 @@ fn fits(shown: &str, line: &str) -> bool {
     }
 }
 
-fn every_command_is_as_shown(page: &str) {
+/// A folder in which a reader may leave files, and which looks like the checkout otherwise.
+fn checkout() -> PathBuf {
+    let folder = scratch("readme");
+    for name in ["examples", "docs", "shim", "README.md"] {
+        std::os::unix::fs::symlink(project().join(name), folder.join(name)).expect("it is an empty folder");
+    }
+    folder
+}
+
+/// Types what a block shows, and tells what is not as shown.
+fn typed(shell: &mut Shell, block: &Block) -> Vec<String> {
+    let mut differences = Vec::new();
+    for Shown { command, output } in session(block) {
+        if let Some(target) = command.strip_prefix("make ") {
+            let target = target.split_whitespace().next().expect("make is told what to make");
+            // What it runs, it is not to run again: the tests are one of them.
+            must(Command::new("make").args(["--dry-run", target]).current_dir(project()));
+            if target == "run" {
+                shell.run("PORTSHIM=$(command -v portshim) examples/demo\n", 0);
+            }
+            continue;
+        }
+        let said = shell.run(&command, output.lines().count());
+        if !agrees(&output.lines().collect::<Vec<_>>(), &said.lines().collect::<Vec<_>>()) {
+            differences.push(format!("{}\n$ {command}{output}--- but it says\n{said}", block.place));
+        }
+    }
+    differences
+}
+
+/// The README is typed from top to bottom, in one shell, and leaves nothing behind.
+#[test]
+fn every_command_of_the_readme() {
+    let (folder, home) = (checkout(), scratch("readme-home"));
+    let before = names(&folder);
+    let mut shell = Shell::start(&folder, &home);
+    let differences: Vec<_> = (blocks("README.md").iter().filter(|block| block.kind == "console"))
+        .flat_map(|block| typed(&mut shell, block))
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(shell.run("jobs -r\n", 0), "", "what is started is ended");
+    assert_eq!(names(&folder), before);
+    drop(shell);
+    for folder in [folder, home] {
+        std::fs::remove_dir_all(folder).expect("nobody is in it any more");
+    }
+}
+
+fn names(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("it is a folder");
+    entries.map(|entry| entry.expect("it can be listed").path()).collect()
+}
+
+/// Each block of the guide stands for itself.
+#[test]
+fn every_command_of_the_guide() {
     let mut differences = Vec::new();
     let home = scratch("readme-home");
-    for block in blocks(page).iter().filter(|block| block.kind == "console") {
-        // A folder in which a reader may leave files, and which looks like the checkout otherwise.
-        let folder = scratch("readme");
-        for name in ["examples", "docs", "shim", "README.md"] {
-            std::os::unix::fs::symlink(project().join(name), folder.join(name)).expect("it is an empty folder");
-        }
+    for block in blocks("docs/guide.md").iter().filter(|block| block.kind == "console") {
+        let folder = checkout();
         let mut shell = Shell::start(&folder, &home);
-        for Shown { command, output } in session(block) {
-            if let Some(target) = command.strip_prefix("make ") {
-                let target = target.split_whitespace().next().expect("make is told what to make");
-                // What it runs, it is not to run again: the tests are one of them.
-                must(Command::new("make").args(["--dry-run", target]).current_dir(project()));
-                continue;
-            }
-            let said = shell.run(&command, output.lines().count());
-            if !agrees(&output.lines().collect::<Vec<_>>(), &said.lines().collect::<Vec<_>>()) {
-                differences.push(format!("{}\n$ {command}{output}--- but it says\n{said}", block.place));
-            }
-        }
+        differences.extend(typed(&mut shell, block));
         drop(shell);
         std::fs::remove_dir_all(&folder).expect("nobody is in it any more");
     }
     std::fs::remove_dir_all(&home).expect("nobody is in it any more");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-}
-
-#[test]
-fn every_command_of_the_readme() {
-    every_command_is_as_shown("README.md");
-}
-
-#[test]
-fn every_command_of_the_guide() {
-    every_command_is_as_shown("docs/guide.md");
 }
 
 #[test]
