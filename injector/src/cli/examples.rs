@@ -6,8 +6,8 @@ Examples:
     portshim run --range 20000-20009 -- python3 client.py
   The ports of a Windows Server 2003, on this machine:
     portshim run --preset windows-2003 -- java -jar app.jar
-  Keep outgoing connections off the ports that services need:
-    portshim run --reserve 8005,8080,8443 -- nginx -g 'daemon off;'
+  Keep a client's connections off the ports that services need:
+    portshim run --reserve 8005,8080,8443 -- python3 client.py
   Will it work with this program?
     portshim doctor ./server
 
