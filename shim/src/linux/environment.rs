@@ -47,11 +47,7 @@ static PATH: Store = Store(UnsafeCell::new([0; ROOM]));
 /// Reads what this process was started with. `None` where nothing asks for portshim, or
 /// PORTSHIM_DISABLE=1 switches it off.
 pub(crate) fn read() -> Option<Found> {
-    // SAFETY: libc's own pointer; nobody else runs yet.
-    let environment = match unsafe { environ } {
-        own if own.is_null() => from_stack(),
-        own => own,
-    };
+    let environment = started_with();
     // SAFETY: it is an array of strings that ends in a null pointer.
     let (policy, session) = unsafe {
         if find(environment, DISABLE).is_some_and(|v| v.to_bytes() == b"1") {
@@ -66,11 +62,26 @@ pub(crate) fn read() -> Option<Found> {
     Some(Found { session, policy })
 }
 
+/// Whether the environment asks the loader for any library.
+pub(crate) fn preloads() -> bool {
+    // SAFETY: as for `read`, which has just looked.
+    unsafe { find(started_with(), PRELOAD) }.is_some_and(|list| !list.is_empty())
+}
+
 /// Where the stack of the main thread began: the address of what the kernel left there.
 #[inline]
 pub(crate) fn stack_start() -> usize {
     // SAFETY: the dynamic linker sets the pointer before it runs anyone's code.
     unsafe { __libc_stack_end as usize }
+}
+
+/// The environment at the start.
+fn started_with() -> Strings {
+    // SAFETY: libc's own pointer; nobody else runs yet.
+    match unsafe { environ } {
+        own if own.is_null() => from_stack(),
+        own => own,
+    }
 }
 
 /// The environment that the program was started with, for one that binds before even libc's own

@@ -20,7 +20,7 @@ pub(crate) fn start() {
         let found = environment::read()?;
         let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
         let session = open(found.session).and_then(with_rules);
-        let session = session.or_else(|| private(found.policy).and_then(with_rules))?;
+        let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
         host::look();
         liveness::look();
         Some(session)
@@ -46,15 +46,22 @@ fn open(path: Option<&CStr>) -> Option<&'static Region> {
     }
 }
 
+/// What a program's user hears where it was to be under a policy, and cannot be.
+const DAMAGED: &[u8] = b"portshim: PORTSHIM_POLICY cannot be read, so this program runs outside the policy; \
+    `portshim env` writes it anew\n";
+
 /// Lays down a region of this process and its children alone, from the environment's policy.
-fn private(policy: Option<&CStr>) -> Option<&'static Region> {
-    let policy = policy?;
+fn private(policy: &CStr) -> Option<&'static Region> {
     let at = sys::map_shared(None, Region::SIZE).ok()?;
     // SAFETY: `SIZE` bytes of zeroes were just mapped.
     let region = unsafe { Region::at_unsealed(at) }?;
     if wire::decode(policy.to_bytes(), region).is_err() {
         // SAFETY: the region goes out of use here.
         unsafe { sys::unmap(at, Region::SIZE) };
+        // An empty variable is as good as none, unless the loader was asked for this library on its behalf.
+        if !policy.is_empty() || environment::preloads() {
+            sys::complain(DAMAGED);
+        }
         return None;
     }
     region.header.secret.store(random(), Relaxed);

@@ -320,3 +320,17 @@ pub(crate) fn set_status_flags(fd: c_int, flags: usize) -> Result<()> {
     // SAFETY: no memory is passed.
     unsafe { call!(fcntl, fd, libc::F_SETFL, flags).map(drop) }
 }
+
+/// Writes one line to standard error, where that can take it at once: nobody waits for it, and no signal comes of it.
+pub(crate) fn complain(line: &[u8]) {
+    let mut ready = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+    let held = hold_signals();
+    // SAFETY: the kernel reads and writes one pollfd, and reads `line`.
+    unsafe {
+        // A pipe that nobody reads is no place to write to: SIGPIPE would be waiting for the program.
+        if call!(poll, &raw mut ready, 1, 0) == Ok(1) && ready.revents == libc::POLLOUT {
+            let _ = call!(write, libc::STDERR_FILENO, line.as_ptr(), line.len());
+        }
+    }
+    keep_signals(held);
+}

@@ -271,6 +271,45 @@ help:  name portshim's library, or leave PORTSHIM_LIB out: portshim carries its 
     }
 }
 
+/// Perl asks for a port, and says whether it is the policy's.
+const ASKS: &str = "use IO::Socket::INET; $! = 0;
+my $port = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0)->sockport;
+print 21980 <= $port && $port <= 21989 ? 'inside' : 'outside';";
+
+#[test]
+fn a_policy_that_cannot_be_read_is_told_of() {
+    let here = Sandbox::new();
+    let variables =
+        succeeded(&here.portshim(&["env", "--range", "21980-21989", "--format", "json"]).output().expect("it runs"));
+    let value = |name: &str| {
+        let line = variables.lines().find(|line| line.contains(name)).expect("it is there");
+        line.split('"').nth(3).expect("a value").to_owned()
+    };
+    let (library, policy) = (value("LD_PRELOAD"), value("PORTSHIM_POLICY"));
+    let perl = |policy: &str| {
+        let mut command = here.command("perl", &["-e", ASKS]);
+        command.env("LD_PRELOAD", &library).env("PORTSHIM_POLICY", policy);
+        command
+    };
+    let told = "portshim: PORTSHIM_POLICY cannot be read, so this program runs outside the policy; \
+                `portshim env` writes it anew\n";
+    let others = policy.replacen('1', "2", 1);
+    let edited = policy.replace("21989", "2198");
+    for damaged in ["garbage", "", " ", &others, &edited] {
+        here.expect(&mut perl(damaged), 0, "outside", told);
+        here.expect(perl(damaged).env("PORTSHIM_DISABLE", "1"), 0, "outside", "");
+        // A program whose standard error nobody reads goes on.
+        let script = "pipe(my $out, my $in); close $out; open(STDERR, '>&', $in);
+            @ENV{'LD_PRELOAD', 'PORTSHIM_POLICY'} = splice(@ARGV, 0, 2); exec 'perl', '-e', @ARGV";
+        here.expect(&mut here.command("perl", &["-e", script, &library, damaged, ASKS]), 0, "outside", "");
+    }
+    here.expect(&mut perl(&policy), 0, "inside", "");
+    // A session that can be had needs no variable, and where nobody asks for the library, an empty one means nothing.
+    let script = r#"PORTSHIM_POLICY=garbage exec perl -e "$0""#;
+    here.says(&["run", "--range", "21980-21989", "--", "sh", "-c", script, ASKS], 0, "inside", "");
+    here.expect(here.command("perl", &["-e", ASKS]).env("PORTSHIM_POLICY", ""), 0, "outside", "");
+}
+
 #[test]
 fn with_v_it_says_what_it_does() {
     let here = Sandbox::new();
