@@ -199,7 +199,7 @@ pub(crate) struct Env {
 pub(crate) enum Format {
     /// For a POSIX shell to eval
     Shell,
-    /// A line for the Service section of a unit file
+    /// A drop-in for a service's unit file
     Systemd,
     /// Instructions for a Dockerfile
     Docker,

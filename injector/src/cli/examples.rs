@@ -65,7 +65,7 @@ pub(super) const ENV: &str = "\
 Examples:
   This shell and everything started from it:
     eval \"$(portshim env --range 20000-20099)\"
-  A systemd service (put the line into its [Service] section):
+  A systemd service (a drop-in for its unit, as `systemctl edit NAME` makes one):
     portshim env --range 20000-20099 --format systemd
   A container: instructions for its Dockerfile
     portshim env --range 20000-20099 --format docker

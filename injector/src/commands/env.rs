@@ -42,7 +42,7 @@ fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
             shell(policy)
         ),
         Format::Systemd => format!(
-            "Environment={} {}\n",
+            "[Service]\nEnvironment={} {}\n",
             systemd(&format!("LD_PRELOAD={there}")),
             systemd(&format!("PORTSHIM_POLICY={policy}"))
         ),

@@ -94,6 +94,7 @@ pub(crate) fn variables(bench: &Bench) -> Result<Vec<(String, String)>, String> 
     command.arg("env").args(&bench.steered().options).args(["--format", "systemd"]);
     let output = command.output().map_err(|e| format!("portshim env: {e}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
+    // [Service]
     // Environment="NAME=VALUE" "NAME=VALUE"
     let quoted = text.split('"').skip(1).step_by(2).filter_map(|setting| setting.split_once('='));
     let all: Vec<(String, String)> = quoted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -195,7 +195,12 @@ fn env_in_every_format() {
         &format!("unset PORTSHIM_SESSION\nexport LD_PRELOAD='{library}'\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY='{policy}'\n"),
         "",
     );
-    here.says(&ask("systemd"), 0, &format!("Environment=\"LD_PRELOAD={library}\" \"PORTSHIM_POLICY={policy}\"\n"), "");
+    here.says(
+        &ask("systemd"),
+        0,
+        &format!("[Service]\nEnvironment=\"LD_PRELOAD={library}\" \"PORTSHIM_POLICY={policy}\"\n"),
+        "",
+    );
     let image = "/usr/local/lib/libportshim.so";
     here.says(
         &ask("docker"),
