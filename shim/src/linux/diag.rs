@@ -113,11 +113,36 @@ fn untold(error: c_int) -> c_int {
     }
 }
 
+/// What a dump told of a range.
+enum Dumped {
+    /// This port of it is taken.
+    Port(u16),
+    /// A socket lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where it has it still.
+    Moving,
+    /// None is taken.
+    None,
+}
+
+/// How often it is asked while sockets are moving.
+const DUMPS: u32 = 5;
+
 impl Diag {
     /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as `wants` says.
     fn bound(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> sys::Result<Option<u16>> {
+        for _ in 0..DUMPS {
+            match self.dumped(family, protocol, range, wants)? {
+                Dumped::Moving => {}
+                Dumped::Port(port) => return Ok(Some(port)),
+                Dumped::None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    fn dumped(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> sys::Result<Dumped> {
         sys::send(self.fd, &dump(family, protocol, range))?;
         let mut reply = [0u8; 8192];
+        let mut found = Dumped::None;
         loop {
             let len = sys::recv(self.fd, &mut reply)?;
             let mut left = &reply[..len];
@@ -129,12 +154,15 @@ impl Diag {
                 match u16::from_ne_bytes([header[4], header[5]]) {
                     SOCK_DIAG_BY_FAMILY if message.len() >= ATTRIBUTES => {
                         let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
-                        if range.contains(port) && takes(message, family, wants) {
-                            return Ok(Some(port));
+                        match port {
+                            _ if !takes(message, family, wants) => {}
+                            0 => found = Dumped::Moving,
+                            _ if range.contains(port) => return Ok(Dumped::Port(port)),
+                            _ => {}
                         }
                     }
                     // What became of the dump: ENOENT where the kernel, or a module that it lacks, knows no such sockets.
-                    NLMSG_DONE => return number(message).map_or(Ok(None), Err),
+                    NLMSG_DONE => return number(message).map_or(Ok(found), Err),
                     NLMSG_ERROR => return Err(number(message).unwrap_or(libc::EOPNOTSUPP)),
                     _ => return Err(libc::EOPNOTSUPP),
                 }

@@ -24,6 +24,9 @@ const REPLY: usize = 72;
 /// The most that the kernel puts into one piece of its answer is 32 KiB.
 const PIECE: usize = 1 << 16;
 
+/// How often it is asked while sockets are moving.
+const DUMPS: u32 = 5;
+
 /// Every socket of this thread's network that has a port.
 pub(super) fn sockets() -> Result<Vec<Socket>, String> {
     sockets_or_errno().map_err(|errno| format!("sock_diag: {}", errno.desc()))
@@ -40,11 +43,29 @@ fn sockets_or_errno() -> nix::Result<Vec<Socket>> {
         (libc::IPPROTO_UDPLITE, Transport::Udp),
     ] {
         for v6 in [false, true] {
-            match dump(&diag, protocol, v6, |reply| sockets.extend(read(reply, transport))) {
+            match settled(&diag, protocol, v6, transport) {
                 // MPTCP, UDP-Lite and IPv6 are not part of every kernel.
                 Err(Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EINVAL) if protocol != libc::IPPROTO_TCP || v6 => {}
-                done => done?,
+                told => sockets.extend(told?),
             }
+        }
+    }
+    Ok(sockets)
+}
+
+/// Asks again while a socket lost its port as the kernel was telling of it: into TIME_WAIT perhaps, where it has it
+/// still, and where the kernel had looked already.
+fn settled(diag: &OwnedFd, protocol: c_int, v6: bool, transport: Transport) -> nix::Result<Vec<Socket>> {
+    let mut sockets = Vec::new();
+    for _ in 0..DUMPS {
+        let mut moving = false;
+        sockets.clear();
+        dump(diag, protocol, v6, |reply| match read(reply, transport) {
+            Some(socket) => sockets.push(socket),
+            None => moving = true,
+        })?;
+        if !moving {
+            break;
         }
     }
     Ok(sockets)
