@@ -308,7 +308,9 @@ impl<'a> Plan<'a> {
         }
         let run = self.next_whole_run(entropy)?;
         let tcp = self.request.scope.transport() == Transport::Tcp;
-        if tcp && matches!(self.request.call, Call::Bind | Call::Listen) && run.len() % 2 == 1 && run.len() > 1 {
+        // A connection that shall have its port alone is bound first.
+        let binds = !self.is_connection() || self.rules.sharing() == Sharing::Exclusive;
+        if tcp && binds && run.len() % 2 == 1 && run.len() > 1 {
             // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of an odd run
             // it leaves out the first or the last, of its upper half with SO_REUSEADDR the same.
             let half = run.first() + ((run.len() >> 2) << 1) as u16;

@@ -52,6 +52,27 @@ fn a_server_that_connects_to_itself_runs_out() {
     });
 }
 
+/// Linux leaves one port of an odd number out where it chooses for a bind, with which such a connection begins.
+#[test]
+fn a_connection_that_has_its_port_alone_gets_every_one() {
+    const CONNECT: &str = "
+import socket
+server, got = socket.create_server(('127.0.0.1', 700)), []
+try:
+    while True:
+        got.append(socket.create_connection(('127.0.0.1', 700)))
+except OSError as error:
+    print(len(got), error.strerror)
+";
+    private(|| {
+        for first in RANGES {
+            let range = format!("{first}-{}", first + 6);
+            let policy = ["run", "--range", &range, "--sharing", "exclusive", "--", "python3", "-c", CONNECT];
+            assert_eq!(must(&mut portshim(policy)), "7 Cannot assign requested address\n", "{range}");
+        }
+    });
+}
+
 #[test]
 fn reserved_ports_are_skipped_and_blocked_ones_refused() {
     private(|| {
