@@ -89,14 +89,14 @@ impl Wish<'_> {
 
 /// Serves a wish: what the program's call returns. `errno` is set as that call would set it.
 pub(crate) fn serve(wish: &Wish<'_>) -> isize {
-    plain::serve(wish).unwrap_or_else(|| serve_by_attempt(wish))
+    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    plain::serve(wish, scope, dual).unwrap_or_else(|| serve_by_attempt(wish, scope, dual))
 }
 
 #[inline(never)]
-fn serve_by_attempt(wish: &Wish<'_>) -> isize {
+fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
     let before = errno::get();
     let rules = wish.session.rules;
-    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
     let steerable = host::steerable();
     let left_to_kernel = rules.leaves_choice(scope, steerable);
     // A closed TCP socket that shows a port may have lost it. To the kernel that makes no difference; where

@@ -9,12 +9,11 @@ use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, e
 
 /// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
 #[inline]
-pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
+pub(crate) fn serve(wish: &Wish<'_>, scope: Scope, dual: bool) -> Option<isize> {
     let session = wish.session;
     if !wish.socket.untouched || !wish.binds || session.logs() {
         return None;
     }
-    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
     let (rules, steerable) = (session.rules, host::steerable());
     let peer = wish.peer.filter(|_| wish.is_tcp_connect() && !rules.leaves_choice(scope, steerable));
     let peer = peer.map_or(0, |peer| session.hash(&wish.local, &peer));
