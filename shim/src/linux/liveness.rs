@@ -18,6 +18,8 @@ pub(crate) fn look() {
     namespace(sys::process());
     if let Ok(page) = sys::map_wiped_on_fork() {
         NUMBER.store(page.cast(), Relaxed);
+        // Now, for the first to ask later may be a child of vfork(2).
+        process();
     }
 }
 
