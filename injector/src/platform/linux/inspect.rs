@@ -15,8 +15,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// How many interpreters the kernel follows before ELOOP (`BINPRM` rewrites in exec.c: 4, and the file itself).
-const DEPTH: usize = 5;
+/// How many files the kernel opens one after the other before ELOOP: five scripts, and the program (`exec_binprm`).
+const DEPTH: usize = 6;
 /// How much of a file the kernel reads to find its format (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
 /// What execvp(3) hands a file without a format to.
