@@ -230,6 +230,8 @@ fn signals_are_passed_on() {
         ("WINCH", libc::SIGWINCH),
         ("ALRM", libc::SIGALRM),
         ("IO", libc::SIGIO),
+        ("ABRT", libc::SIGABRT),
+        ("SEGV", libc::SIGSEGV),
         ("RTMIN", libc::SIGRTMIN()),
     ];
     for (name, number) in signals {

@@ -47,20 +47,9 @@ impl Ended {
 /// should not fill up in between.
 const INTERVAL: u8 = 20;
 
-/// The signals that are not meant for the program: what this process brings upon itself, or is told of its own.
-const OWN: [Signal; 11] = [
-    Signal::SIGABRT,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGPIPE,
-    Signal::SIGSEGV,
-    Signal::SIGSYS,
-    Signal::SIGTRAP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGXFSZ,
-];
+/// The signals that are not meant for the program: what this process is told of its own. What a fault of its own brings
+/// upon it ends it although it waits for that signal.
+const OWN: [Signal; 4] = [Signal::SIGPIPE, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGXFSZ];
 
 /// Those that a terminal sends to every process of its foreground group.
 const OF_A_TERMINAL: [libc::c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGWINCH];
