@@ -311,6 +311,11 @@ pub(crate) fn table() -> clap::Command {
     Cli::command()
 }
 
+/// The same, as completions are made from it.
+pub(crate) fn table_to_complete() -> clap::Command {
+    table().mut_subcommands(|command| command.mut_args(options::completing))
+}
+
 /// What the arguments come to.
 pub(crate) enum Parsed {
     /// A command to carry out.

@@ -1,9 +1,10 @@
 //! The options that make a policy, the same for every command that takes one.
 
 use super::system;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use portshim_policy::text::Setting;
-use portshim_policy::{Order, Preset};
+use portshim_policy::{Order, Preset, Sharing};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -27,12 +28,10 @@ pub(crate) struct PolicyOptions {
 fn described(setting: Setting) -> (&'static str, String) {
     let (value, help) = match setting {
         Setting::Preset => {
-            let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
-            return ("NAME", format!("Start from a system's port model: {}", names.join(", ")));
+            return ("NAME", format!("Start from a system's port model: {}", words(setting).join(", ")));
         }
         Setting::Select => {
-            let names = Order::ALL.map(Order::name);
-            return ("ORDER", format!("Try ports in this order: {}", names.join(", ")));
+            return ("ORDER", format!("Try ports in this order: {}", words(setting).join(", ")));
         }
         Setting::Range => ("SPEC", "Hand out these ports, and no others"),
         Setting::Reserve => ("SPEC", "Never hand these ports out; binding one by its number still succeeds"),
@@ -42,6 +41,28 @@ fn described(setting: Setting) -> (&'static str, String) {
         Setting::MaxUserPort => ("N", "Set the last port of the range of the Windows models up to 2003"),
     };
     (value, help.into())
+}
+
+/// The words that an option takes; none where its values are numbers or SPECs.
+fn words(setting: Setting) -> Vec<&'static str> {
+    match setting {
+        Setting::Preset => Preset::ALL.iter().map(|preset| preset.name).collect(),
+        Setting::Select => Order::ALL.map(Order::name).into(),
+        Setting::Sharing => Sharing::ALL.map(Sharing::name).into(),
+        Setting::Range | Setting::Reserve | Setting::Block | Setting::Seed | Setting::MaxUserPort => Vec::new(),
+    }
+}
+
+/// Has the completions that are made from `argument` offer the words that it takes, and no file where it names none.
+/// What is typed is judged where policies are read, which knows more of it than the table.
+pub(super) fn completing(argument: Arg) -> Arg {
+    let Some(setting) = Setting::ALL.into_iter().find(|&setting| argument.get_id() == name(setting)) else {
+        return argument;
+    };
+    match words(setting) {
+        words if words.is_empty() => argument.value_hint(ValueHint::Other),
+        words => argument.value_parser(PossibleValuesParser::new(words)),
+    }
 }
 
 pub(super) fn name(setting: Setting) -> &'static str {

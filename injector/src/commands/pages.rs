@@ -7,7 +7,7 @@ use clap_mangen::Man as Page;
 
 pub(super) fn completions(args: &Completions) -> Result<u32, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::table(), "portshim", &mut script);
+    clap_complete::generate(args.shell, &mut cli::table_to_complete(), "portshim", &mut script);
     output::print(&String::from_utf8_lossy(&script)).map(|()| 0)
 }
 

@@ -117,9 +117,24 @@ fn completions_are_scripts_of_their_shell() {
         assert!(script.contains("max-user-port"), "{shell}");
     }
     let script = here.file("desk/completions", here.told(&["completions", "bash"]));
-    let ask = "source \"$1\"; COMP_WORDS=(portshim run --ra); COMP_CWORD=2; _portshim portshim --ra run; echo ${COMPREPLY[*]}";
-    let mut command = here.command("bash", &["-c", ask, "-", script.to_str().expect("text")]);
-    here.expect(&mut command, 0, "--range\n", "");
+    let ask = "source \"$1\"; shift; compopt() { :; }; COMP_WORDS=(portshim \"$@\"); COMP_CWORD=$#
+        _portshim portshim \"${@: -1}\" \"${@: -2:1}\"; echo ${COMPREPLY[*]}";
+    for (typed, offered) in [
+        (&["run", "--ra"][..], "--range"),
+        (&["run", "--preset", "windows-2"], "windows-2003 windows-2003-sp1"),
+        (&["import", "--preset", "b"], "bsd"),
+        (&["show", "--select", "random"], "random-start random random-increment"),
+        (&["env", "--sharing", ""], "exclusive tuple"),
+        (&["env", "--format", "d"], "docker"),
+        (&["run", "--range", ""], ""),
+        (&["run", "--log", "comp"], "completions"),
+    ] {
+        let mut command = here.command("bash", &["-c", ask, "-", script.to_str().expect("text")]);
+        here.expect(command.args(typed), 0, &format!("{offered}\n"), "");
+    }
+    // The other shells' own words for a choice.
+    assert!(here.told(&["completions", "zsh"]).contains(":HOW:(exclusive tuple)"));
+    assert!(here.told(&["completions", "fish"]).contains(" -r -f -a \"exclusive\\t''\ntuple\\t''\""));
 }
 
 #[test]
