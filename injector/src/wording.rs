@@ -1,6 +1,8 @@
 //! The wording of every error and warning that is not about the text of a policy.
 
 mod netsh;
+#[cfg(target_os = "linux")]
+mod network;
 mod sessions;
 /// What is said on this system alone, or otherwise than on others.
 #[cfg_attr(target_os = "linux", path = "wording/linux.rs")]
@@ -13,8 +15,9 @@ pub(crate) use system::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
 use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
+use portshim_policy::Effective;
 use portshim_policy::spec::SpecError;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path};
 
@@ -96,21 +99,22 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
     }
 }
 
-/// What to do about it.
-pub(crate) fn remedy(obstacle: &Obstacle) -> &'static str {
-    const NAMESPACE: &str = "give it a network of its own, with the kernel's own settings:\n\
-                             unshare -rn sh -c 'ip link set lo up && \
-                             echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec CMD'";
-    match obstacle {
-        Obstacle::Static => "link it dynamically, or run it in a network namespace with the range set by sysctl",
-        Obstacle::Go => NAMESPACE,
-        Obstacle::SetId => "run a copy without the set-user-ID and set-group-ID bits, as the user it would become",
-        Obstacle::Capabilities => "run a copy of it, which has no capabilities, or run it as root",
-        Obstacle::Loader(_) => {
-            "use the program's glibc build, or run it in a network namespace with the range set by sysctl"
+/// What to do about it; `rules` are what the program was to be under, `command` is how it is called.
+pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Effective>, command: &[OsString]) -> String {
+    let instead = match obstacle {
+        Obstacle::Static => "link it dynamically",
+        Obstacle::Go => "",
+        Obstacle::SetId => {
+            return "run a copy without the set-user-ID and set-group-ID bits, as the user it would become".into();
         }
+        Obstacle::Capabilities => return "run a copy of it, which has no capabilities, or run it as root".into(),
+        Obstacle::Loader(_) => "use the program's glibc build",
         Obstacle::Machine { .. } => OTHER_MACHINE,
-    }
+    };
+    let network = rules.and_then(|rules| own_network(rules, command));
+    let parts: Vec<_> =
+        [Some(instead.to_owned()).filter(|part| !part.is_empty()), network].into_iter().flatten().collect();
+    parts.join(", or ")
 }
 
 /// The program, and where it leads, if that is not where the trouble is: `./a.sh`, executed by `/bin/x`,
@@ -122,12 +126,13 @@ pub(crate) fn culprit(program: &Program) -> String {
     }
 }
 
-pub(crate) fn uncovered(program: &Program, what: &Obstacle) -> Failure {
+/// `remedy` is what to do about it.
+pub(crate) fn uncovered(program: &Program, what: &Obstacle, remedy: &str) -> Failure {
     let reach = match program.coverage {
         Coverage::Partial(_) => "--allow-uncovered launches it all the same, partly outside the policy",
         _ => "--allow-uncovered launches it all the same, outside the policy",
     };
-    Failure::new(format!("{} {}", culprit(program), obstacle(what)), format!("{}\n{reach}", remedy(what)))
+    Failure::new(format!("{} {}", culprit(program), obstacle(what)), format!("{remedy}\n{reach}"))
 }
 
 pub(crate) fn launched_uncovered(program: &Program, what: &Obstacle) -> String {

@@ -26,7 +26,7 @@ struct Finding<'a> {
     /// The same in a sentence.
     why: Option<String>,
     /// What to do about it.
-    help: Option<&'static str>,
+    help: Option<String>,
     /// What `run` adds to the environment.
     adjustments: &'a [Adjustment],
     /// The file to preload.
@@ -67,7 +67,7 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
         coverage: program.coverage.word(),
         obstacle: obstacle.map(Obstacle::name),
         why: obstacle.map(|o| format!("{} {}", wording::culprit(&program), wording::obstacle(o))),
-        help: obstacle.map(wording::remedy),
+        help: obstacle.map(|o| wording::remedy(o, rules, &args.command)),
         adjustments: &program.adjustments,
         library: platform::library()?.display().to_string(),
         kernel: steering.kernel.clone(),
@@ -81,7 +81,7 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
 }
 
 /// The rules that the program will be under.
-fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option<&'a Effective> {
+pub(super) fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option<&'a Effective> {
     let names: Vec<_> = program.steps.iter().filter_map(|step| step.path.file_name()).collect();
     let matches = |rules: &&Effective| match &rules.matches {
         Some(glob) => names.iter().any(|name| glob_matches(glob.as_bytes(), name.as_encoded_bytes())),
@@ -121,7 +121,7 @@ impl Finding<'_> {
             Some(why) => say("coverage", &format!("{}: {why}", self.coverage)),
             None => say("coverage", self.coverage),
         }
-        if let Some(help) = self.help {
+        if let Some(help) = &self.help {
             say("help", help);
         }
         if self.obstacle.is_none() {

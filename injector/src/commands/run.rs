@@ -1,5 +1,6 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
+use super::doctor::rules_for;
 use super::log::Log;
 use super::report;
 use crate::cli::Run;
@@ -24,7 +25,8 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     })?;
     if let Some(obstacle) = program.coverage.obstacle() {
         if !args.allow_uncovered {
-            return Err(wording::uncovered(&program, obstacle));
+            let remedy = wording::remedy(obstacle, rules_for(&resolved.rules, &program), &args.command);
+            return Err(wording::uncovered(&program, obstacle, &remedy));
         }
         voice.warn(|| wording::launched_uncovered(&program, obstacle));
     }

@@ -1,5 +1,7 @@
 //! What is said on Linux alone, or otherwise than elsewhere.
 
+pub(super) use super::network::own_network;
+
 /// How to let the library be laid down, and a session.
 pub(super) const LIBRARY_PLACE: &str = "XDG_CACHE_HOME to a private directory on a file system that allows execution";
 pub(super) const SESSION_PLACE: &str = "XDG_RUNTIME_DIR to a private directory";
@@ -11,7 +13,7 @@ pub(super) const SEE_SOCKETS: &str = "see who has it, `ss -tuapn` shows all";
 pub(super) const NAME_A_PROGRAM: &str = "name a program, or a script whose interpreter is one";
 
 /// What to do about a program for another machine.
-pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine, or run it in a network namespace";
+pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine";
 
 /// What the library never reaches.
 pub(crate) const BEYOND: &str =

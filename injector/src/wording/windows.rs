@@ -2,6 +2,8 @@
 
 use super::plain;
 use crate::failure::{CANNOT_EXECUTE, Failure};
+use portshim_policy::Effective;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
@@ -18,6 +20,11 @@ pub(super) const NAME_A_PROGRAM: &str =
 
 /// What to do about a program for another machine.
 pub(super) const OTHER_MACHINE: &str = "use the program's build for 64-bit Windows on x86-64 (x64)";
+
+/// How to have the system hold a program to these rules by its own settings: there is no way.
+pub(super) fn own_network(_: &Effective, _: &[OsString]) -> Option<String> {
+    None
+}
 
 /// What the library never reaches.
 pub(crate) const BEYOND: &str =

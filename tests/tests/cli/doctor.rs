@@ -65,7 +65,10 @@ fn a_program_out_of_reach() {
             "\
 program     ./server: a 64-bit ELF program
 coverage    none: `./server` is statically linked, so a preloaded library cannot reach it
-help        link it dynamically, or run it in a network namespace with the range set by sysctl
+help        link it dynamically, or give it a network of its own, with the kernel's own settings
+            (nothing but loopback is reachable there):
+            unshare -rn sh -c 'ip link set lo up && echo 1000 >/proc/sys/net/ipv4/ip_unprivileged_port_start && \
+echo 1000 1999 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./server --with arguments
 library     [DIR]/cache/portshim/libportshim-[HASH].so
 kernel      Linux {release}: chooses inside any part of {range}, its own range
 ports       tcp4 tcp6 udp4 udp6

@@ -124,7 +124,9 @@ fn a_static_program() {
         "",
         "\
 error: `./server` is statically linked, so a preloaded library cannot reach it
-help:  link it dynamically, or run it in a network namespace with the range set by sysctl
+help:  link it dynamically, or give it a network of its own, with the kernel's own settings
+       (nothing but loopback is reachable there):
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./server
        --allow-uncovered launches it all the same, outside the policy
 ",
     );
@@ -140,6 +142,44 @@ help:  link it dynamically, or run it in a network namespace with the range set 
     assert_eq!(output.status.code(), Some(125));
 }
 
+/// Says what it was called with, and which settings hold.
+const SETTINGS: &str = "#include <stdio.h>
+int main(int count, char **words) {
+    for (int n = 0; n < count; n++) printf(\"%s|\", words[n]);
+    for (const char *name = \"rp\"; *name; name++) {
+        char line[100] = \"\";
+        FILE *file = fopen(*name == 'r' ? \"/proc/sys/net/ipv4/ip_local_reserved_ports\"
+                                        : \"/proc/sys/net/ipv4/ip_local_port_range\", \"r\");
+        if (file) fgets(line, sizeof line, file);
+        printf(\"%s\", line);
+    }
+}
+";
+
+#[test]
+fn the_remedy_is_the_users_own_command_under_the_users_own_ports() {
+    let here = Sandbox::new();
+    here.cc("desk/server", SETTINGS, &["-static"]);
+    let words = ["./server", "it's", "", "$HOME", "a b"];
+    for (policy, settings) in [
+        (
+            &["--range", "20000-20009", "--reserve", "20003-20004", "--block", "20007"][..],
+            "20003-20004,20007\n20000\t20009\n",
+        ),
+        (&["--preset", "windows-xp"], "\n1025\t5000\n"),
+        (&["--range", "900-1999/tcp", "--range", "7000-7009/udp"], "\n900\t1999\n"),
+    ] {
+        for command in [&["run"][..], &["doctor"]] {
+            let output = here.portshim(&[command, policy, &["--"], &words].concat()).output().expect("it runs");
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&text);
+            let line = text.lines().find(|line| line.trim().starts_with("unshare ")).expect("a remedy");
+            assert_eq!(text.contains("the same ports for TCP and UDP"), policy.contains(&"7000-7009/udp"), "{text}");
+            here.expect(&mut here.command("sh", &["-c", line]), 0, &format!("{}|{settings}", words.join("|")), "");
+        }
+    }
+}
+
 #[test]
 fn a_script_is_as_its_interpreter() {
     let here = Sandbox::new();
@@ -147,12 +187,14 @@ fn a_script_is_as_its_interpreter() {
     here.program("desk/outer", format!("#!{}\n", here.path("desk/inner").display()));
     here.program("desk/inner", format!("#! {} -x\n", interpreter.display()));
     here.says(
-        &["run", "--", "./outer"],
+        &["run", "--range", "20000-20009", "--", "./outer"],
         125,
         "",
         "\
 error: `./outer` is executed by `[DIR]/desk/interpreter`, which is statically linked, so a preloaded library cannot reach it
-help:  link it dynamically, or run it in a network namespace with the range set by sysctl
+help:  link it dynamically, or give it a network of its own, with the kernel's own settings
+       (nothing but loopback is reachable there):
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./outer
        --allow-uncovered launches it all the same, outside the policy
 ",
     );
@@ -177,14 +219,15 @@ fn a_go_program() {
     here.cc("desk/cgo", &source(".go.buildinfo"), &[]);
     for (name, coverage, reach) in [("fixed", "none", "outside"), ("cgo", "partial", "partly outside")] {
         here.says(
-            &["run", "--", &format!("./{name}")],
+            &["run", "--range", "20000-20009", "--", &format!("./{name}")],
             125,
             "",
             &format!(
                 "\
 error: `./{name}` is a Go program, which makes its system calls itself, past every preloaded library
-help:  give it a network of its own, with the kernel's own settings:
-       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec CMD'
+help:  give it a network of its own, with the kernel's own settings
+       (nothing but loopback is reachable there):
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./{name}
        --allow-uncovered launches it all the same, {reach} the policy
 "
             ),
@@ -290,12 +333,14 @@ fn a_program_for_another_c_library_or_machine() {
     let here = Sandbox::new();
     here.cc("desk/musl", HELLO, &["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]);
     here.says(
-        &["run", "--", "./musl"],
+        &["run", "--range", "20000-20009", "--", "./musl"],
         125,
         "",
         "\
 error: `./musl` is loaded by `/lib/ld-musl-x86_64.so.1`: it uses another C library than the one portshim's library is made for
-help:  use the program's glibc build, or run it in a network namespace with the range set by sysctl
+help:  use the program's glibc build, or give it a network of its own, with the kernel's own settings
+       (nothing but loopback is reachable there):
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./musl
        --allow-uncovered launches it all the same, outside the policy
 ",
     );
@@ -305,13 +350,15 @@ help:  use the program's glibc build, or run it in a network namespace with the 
     here.program("desk/foreign", foreign);
     let name = if cfg!(target_arch = "aarch64") { "RISC-V" } else { "AArch64" };
     here.says(
-        &["run", "--", "./foreign"],
+        &["run", "--range", "20000-20009", "--", "./foreign"],
         125,
         "",
         &format!(
             "\
 error: `./foreign` is a 64-bit {name} program; portshim's library is 64-bit {}
-help:  use the program's build for this machine, or run it in a network namespace
+help:  use the program's build for this machine, or give it a network of its own, with the kernel's own settings
+       (nothing but loopback is reachable there):
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./foreign
        --allow-uncovered launches it all the same, outside the policy
 ",
             if cfg!(target_arch = "aarch64") { "AArch64" } else { "x86-64" }
