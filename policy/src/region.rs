@@ -337,6 +337,8 @@ mod tests {
             let pieces = whole.pieces(true);
             assert!(pieces.is_sorted_by_key(|(at, _)| *at));
             for (at, bytes) in pieces {
+                let end = at + bytes.len();
+                assert!(at.is_multiple_of(PAGE) && (end.is_multiple_of(PAGE) || end == Region::SIZE), "{at} to {end}");
                 copy[at..at + bytes.len()].copy_from_slice(bytes);
             }
             assert!(copy == whole.whole());
