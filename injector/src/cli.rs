@@ -122,12 +122,12 @@ pub(crate) enum Command {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
-    /// Stay, and report in the end what the policy did: a table on standard error, or in FILE, as JSON
-    /// where its name ends in .json
+    /// Stay, and report when the program ends what the policy did until then: a table on standard error, or
+    /// in FILE, as JSON where its name ends in .json
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub(crate) report: Option<PathBuf>,
-    /// Stay, and write a line for every port handed out or refused, in FILE: JSON where its name ends in
-    /// .json or .jsonl; - means standard error
+    /// Stay, and until the program ends write a line for every port of its session handed out or refused,
+    /// in FILE: JSON where its name ends in .json or .jsonl; - means standard error
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
     /// Do not follow into children whose environment the program made from scratch

@@ -188,6 +188,13 @@ pub(crate) fn output_unwritable(e: &io::Error) -> Failure {
     )
 }
 
+/// The program has ended, and so many of its processes have not.
+pub(crate) fn goes_on(processes: usize) -> String {
+    let who = if processes == 1 { "a process of it goes".into() } else { format!("{processes} processes of it go") };
+    let problem = format!("the program has ended, but {who} on: no port from now on is logged or reported");
+    message("warning", &problem, "keep it in the foreground, or see `portshim status`")
+}
+
 pub(crate) fn nothing_to_report(why: &str) -> Failure {
     Failure::new(format!("the session cannot be read, so nothing can be reported: {why}"), "")
 }

@@ -61,12 +61,16 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
         Err(_) => return Err(platform::become_program(&program, arguments, &environment)),
         Ok(session) => session,
     };
-    let ended = if report.is_some() || log.is_some() {
+    let watched = report.is_some() || log.is_some();
+    let ended = if watched {
         watch(&program, arguments, &environment, &session, report, log)
     } else {
         Err(platform::become_program(&program, arguments, &environment))
     };
-    session.end();
+    let left = session.end();
+    if watched && left > 0 {
+        voice.warn(|| wording::goes_on(left));
+    }
     ended
 }
 

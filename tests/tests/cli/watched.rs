@@ -137,6 +137,35 @@ fn a_log() {
 }
 
 #[test]
+fn processes_that_go_on_are_told_of() {
+    let _alone = alone();
+    let here = Sandbox::new();
+    // They end as soon as their standard input does.
+    let daemon = "exec 3<&0; for n in $0; do perl -e '<STDIN>' <&3 >/dev/null 2>&1 & done; exit 7";
+    let table = "\
+portshim: /bin/sh: exit status 7
+  scope            served  exhausted    refused       peak
+  tcp4                  0          0          0          0
+  tcp6                  0          0          0          0
+  udp4                  0          0          0          0
+  udp6                  0          0          0          0
+";
+    let help =
+        "no port from now on is logged or reported\nhelp:    keep it in the foreground, or see `portshim status`\n";
+    for (options, daemons, said) in [
+        (&["--report"][..], "1", format!("{table}warning: the program has ended, but a process of it goes on: {help}")),
+        (&["--log=log"], "1 2", format!("warning: the program has ended, but 2 processes of it go on: {help}")),
+        (&["--log=log"], "", String::new()),
+        (&["--log=log", "-q"], "1 2", String::new()),
+    ] {
+        let mut command = here.portshim(&args(options, &["/bin/sh", "-c", daemon, daemons]));
+        let (input, held) = std::io::pipe().expect("there are pipes");
+        here.expect(command.stdin(input), 7, "", &said);
+        drop(held);
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_told_of_before_launching() {
     let here = Sandbox::new();
     here.says(

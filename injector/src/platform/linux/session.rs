@@ -1,6 +1,6 @@
 //! A session's region: the file that every process of the session maps.
 
-use super::sweep::{dated, is_mapped, maker, sweep_if_crowded};
+use super::sweep::{dated, maker, sweep_if_crowded, users};
 use super::{private, random, room};
 use crate::environment::SESSION;
 use crate::hint::Hint;
@@ -81,11 +81,13 @@ impl Session {
         Region::from_bytes(&bytes[..filled]).map_err(|e| format!("{}: {e}", self.path.display()))
     }
 
-    /// Takes the file away, unless a process that the program left behind still uses it.
-    pub(crate) fn end(&self) {
-        if !is_mapped(&self.path) {
+    /// Takes the file away, unless processes that the program left behind still use it. Says how many do.
+    pub(crate) fn end(&self) -> usize {
+        let users = users(&self.path);
+        if users == 0 {
             let _ = fs::remove_file(&self.path);
         }
+        users
     }
 }
 

@@ -49,10 +49,10 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
     }
 }
 
-/// Whether a process has this file mapped, as far as this user may know.
-pub(super) fn is_mapped(path: &Path) -> bool {
-    let Some(directory) = path.parent() else { return false };
-    mapped(&[directory], created(path).unwrap_or(0)).iter().any(|(_, mapped)| mapped == path)
+/// How many processes have this file mapped, as far as this user may know.
+pub(super) fn users(path: &Path) -> usize {
+    let Some(directory) = path.parent() else { return 0 };
+    mapped(&[directory], created(path).unwrap_or(0)).iter().filter(|(_, mapped)| mapped == path).count()
 }
 
 /// The names of the session files in a directory.

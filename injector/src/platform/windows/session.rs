@@ -79,18 +79,21 @@ impl Session {
         snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
     }
 
-    /// Takes the marker away, unless a process that the program left behind is still under the policy.
-    pub(crate) fn end(&self) {
-        end(&self.path);
+    /// Takes the marker away, unless processes that the program left behind are still under the policy. Says how many are.
+    pub(crate) fn end(&self) -> usize {
+        end(&self.path)
     }
 }
 
 /// Ends the session of this marker, as [`Session::end`] does.
-pub(super) fn end(marker: &Path) {
+pub(super) fn end(marker: &Path) -> usize {
     let name = marker.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    if !open(name).is_ok_and(|region| members(region).iter().any(|member| member.process != process::id())) {
+    let others = |region| members(region).iter().filter(|member| member.process != process::id()).count();
+    let left = open(name).map_or(0, others);
+    if left == 0 {
         let _ = fs::remove_file(marker);
     }
+    left
 }
 
 /// Writes down in a session's marker for which command the session was made.
