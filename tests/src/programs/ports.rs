@@ -88,7 +88,7 @@ impl Ports {
 }
 
 /// Makes three tests of each function that takes [`Ports`]: with ports outside the host's range, inside it,
-/// and kept by the kernel, each in a [`private`] network.
+/// and kept by the kernel, each in a [`private`](super::private) network.
 #[macro_export]
 macro_rules! each_keeper {
     ($($name:ident),+ $(,)?) => {
