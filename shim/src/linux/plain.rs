@@ -42,8 +42,8 @@ fn learn(wish: &Wish<'_>, scope: Scope, port: u16) {
     }
 }
 
-/// Whether the kernel may be left to choose, and nobody look what: it shall have no say in whose a port is besides, and
-/// it was seen to choose where it was told to.
+/// Whether the kernel may be left to choose, and nobody look what: it would let a connection share its port, which one
+/// that shall have it alone must not, and it was only just seen to choose where it was told to.
 #[inline]
 fn may_steer(wish: &Wish<'_>, scope: Scope) -> bool {
     let alone = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Exclusive;
