@@ -44,26 +44,6 @@ impl Request {
         }
     }
 
-    /// The run that a plan for this request begins with, where that is plain to see.
-    #[must_use]
-    pub fn plain_run(
-        &self,
-        rules: &Rules,
-        ledger: &Ledger,
-        hint: Option<&Hint>,
-        steerable: Option<PortRange>,
-        entropy: &mut impl Entropy,
-    ) -> Option<PortRange> {
-        // Elsewhere, to look for the first port is a step of the walk already.
-        if !rules.leaves_choice(self.scope, steerable) {
-            return None;
-        }
-        match self.plain_step(rules, ledger, hint, steerable, entropy)? {
-            Step::Steer(run) => Some(run),
-            _ => None,
-        }
-    }
-
     /// Whether nothing but the rules has a say in which ports of `hull` it may get.
     fn is_alone(&self, ledger: &Ledger, hull: PortRange) -> bool {
         ledger.is_empty() && self.limit.encloses(hull)
@@ -87,13 +67,15 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
         /// Whatever is plain to see is what a plan begins with.
         #[test]
         fn it_is_what_a_plan_proposes_first(
             range in range(),
             reserved in proptest::collection::vec(range(), 0..3),
             holes in proptest::collection::vec(any::<u16>(), 0..3),
-            order in proptest::sample::select(&Order::ALL[..]),
+            order in prop_oneof![Just(Order::Native), proptest::sample::select(&Order::ALL[..])],
             call in proptest::sample::select(&[Call::Bind, Call::Connect, Call::Listen, Call::Send][..]),
             scope in proptest::sample::select(&Scope::ALL[..]),
             sharing in proptest::sample::select(&Sharing::ALL[..]),
@@ -101,7 +83,7 @@ mod tests {
             peer in any::<u64>(),
             draws in any::<u64>(),
             handed_out in 0..3,
-            taken in prop_oneof![proptest::collection::vec(any::<u16>(), 0..40), proptest::collection::vec(any::<u16>(), 200..400)],
+            taken in prop_oneof![proptest::collection::vec(any::<u16>(), 0..10), proptest::collection::vec(any::<u16>(), 200..400)],
             inside in any::<bool>(),
         ) {
             let mut scopes: [ScopeRules; 4] = Default::default();

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::socket::Socket;
 use super::{errno, held, host, plain, route};
 use crate::planned::planned;
-use portshim_policy::{Call, Fault, PortRange, Request, Scope, Transport, Verdict, scopes_of};
+use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -114,8 +114,10 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
     let hint = wish.session.hint(scope);
     let mut attempt = Attempt::new(wish, scope, range, unsure, left_to_kernel);
     let mut entropy = rules.entropy(scope, wish.session.secret());
-    let at_once = request.plain_run(rules, ledger, hint, steerable, &mut entropy);
-    let at_once = at_once.and_then(|run| attempt.begin_with(run));
+    let at_once = match left_to_kernel.then(|| request.plain_step(rules, ledger, hint, steerable, &mut entropy)) {
+        Some(Some(Step::Steer(run))) => attempt.begin_with(run),
+        _ => None,
+    };
     let renewed = |attempt: &Attempt<'_>| Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
     let whole = |attempt| planned(wish.session, attempt, request, ledger, steerable, renewed);
     let served = at_once.map_or_else(|| whole(&mut attempt), Ok);
