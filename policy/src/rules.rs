@@ -25,7 +25,8 @@ pub struct Rules {
     privileged_order: AtomicU32,
     /// Goes up when the dynamic ports are replaced.
     revision: AtomicU32,
-    _reserved: AtomicU32,
+    /// Not 0 where TCP and UDP have the same ports.
+    alike: AtomicU32,
     seed: AtomicU64,
     scopes: [ScopeHead; 4],
     live: [LiveScope; 4],
@@ -81,6 +82,7 @@ impl Rules {
     /// Makes `range` the dynamic ports of one scope.
     pub(crate) fn replace_dynamic(&self, scope: Scope, range: PortRange) {
         self.scope(scope).replace_dynamic(range, &self.scope(scope.other_family()));
+        self.compare_transports();
         self.revision.fetch_add(1, Release);
     }
 
@@ -95,6 +97,20 @@ impl Rules {
     #[must_use]
     pub fn live(&self, scope: Scope) -> &LiveScope {
         &self.live[scope.index()]
+    }
+
+    /// Whether TCP and UDP have the same ports, so that a port that is right for one socket is right for the other.
+    #[must_use]
+    #[inline]
+    pub fn are_transports_alike(&self) -> bool {
+        self.alike.load(Relaxed) != 0
+    }
+
+    fn compare_transports(&self) {
+        let alike = [(Scope::Tcp4, Scope::Udp4), (Scope::Tcp6, Scope::Udp6)]
+            .into_iter()
+            .all(|(tcp, udp)| self.scope(tcp).equals(&self.scope(udp)));
+        self.alike.store(alike.into(), Relaxed);
     }
 
     /// Whether every choice in `scope` is left to the system, which can be steered to the ports of
@@ -190,6 +206,7 @@ impl Rules {
     /// Sums up the ports of all scopes, once they have been filled in.
     pub(crate) fn summarise(&self) {
         Scope::ALL.into_iter().for_each(|scope| self.scope(scope).summarise(&self.scope(scope.other_family())));
+        self.compare_transports();
     }
 
     /// Where anything is in it, ascending, counted from its beginning; all else is zero.

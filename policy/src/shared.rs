@@ -51,6 +51,10 @@ impl SharedSet<'_> {
 
     /// Whether both hold the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
+        let (outline, others) = (self.outline.load(Relaxed), other.outline.load(Relaxed));
+        if outline != OWN_WORDS && outline == others {
+            return true;
+        }
         (0..WORDS).all(|index| self.word(index) == other.word(index))
     }
 
@@ -288,6 +292,45 @@ impl<'a> SharedScope<'a> {
         }
         // Port 0 is a request, never an answer.
         if index == 0 { word & !1 } else { word }
+    }
+
+    /// Whether both have the same ports.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        self.dynamic.equals(&other.dynamic)
+            && self.reserved.equals(&other.reserved)
+            && self.blocked.equals(&other.blocked)
+    }
+
+    /// The longest part of `range` in which no port is both to be handed out here and in the set of `kept` words: that is
+    /// where the system can be made to choose, if it keeps those ports from its own choice. `None` where there is no such
+    /// port.
+    #[must_use]
+    pub fn longest_without(&self, range: PortRange, kept: impl Fn(usize) -> u64) -> Option<PortRange> {
+        let (mut longest, mut from) = (None::<PortRange>, Some(range.first()));
+        let mut end_before = |port: u16, from: Option<u16>| {
+            let part = from.and_then(|from| PortRange::new(from, port.checked_sub(1)?).ok());
+            if part.map_or(0, PortRange::len) > longest.map_or(0, PortRange::len) {
+                longest = part;
+            }
+        };
+        for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
+            let mut met = kept(index) & crate::set::mask(range, index);
+            if met != 0 {
+                met &= self.allowed(index, None);
+            }
+            while met != 0 {
+                let port = (index * 64) as u16 + met.trailing_zeros() as u16;
+                end_before(port, from);
+                from = port.checked_add(1);
+                met &= met - 1;
+            }
+        }
+        if let Some(part) = from.and_then(|from| PortRange::new(from, range.last()).ok())
+            && part.len() > longest.map_or(0, PortRange::len)
+        {
+            longest = Some(part);
+        }
+        longest
     }
 
     /// The runs of the ports that may be handed out, to `dual` sockets perhaps. Not known where there is but one.
