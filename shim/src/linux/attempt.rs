@@ -46,8 +46,10 @@ pub(crate) struct Attempt<'a> {
     unsure: bool,
     /// A run was found to be taken.
     missed_before: bool,
-    /// The options that a bind by number must not have, from the first such bind on.
+    /// The options that a bind by number must not have, while such binds are tried.
     lifted: Option<Lifted>,
+    /// A bind by number has failed.
+    pinned_in_vain: bool,
     /// How many times more this request will wait for another thread's claim.
     patience: u32,
     /// How the port was come by.
@@ -89,6 +91,7 @@ impl<'a> Attempt<'a> {
             unsure,
             missed_before: false,
             lifted: None,
+            pinned_in_vain: false,
             patience: 10_000,
             how: Verdict::Steered,
             got: Got::Unknown,
@@ -133,7 +136,12 @@ impl<'a> Attempt<'a> {
 
     /// Whether a bind by number has failed: it made the kernel forget the address that the program had bound.
     pub(crate) fn has_pinned_in_vain(&self) -> bool {
-        self.lifted.is_some()
+        self.pinned_in_vain
+    }
+
+    /// Puts the socket's options back, before a call that may block.
+    pub(crate) fn put_back(&mut self) {
+        self.lifted = None;
     }
 }
 
@@ -161,8 +169,9 @@ impl Mechanism for Attempt<'_> {
         let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
         lifted.keep_alone();
         if wish.call == Call::Bind {
+            let bound = hooks::next_bind(wish.socket.fd, &candidate);
             self.lifted = Some(lifted);
-            return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
+            return self.answered(port, bound);
         }
         let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
@@ -259,10 +268,11 @@ impl Attempt<'_> {
     /// Makes the kernel choose inside `run`, without asking first.
     fn steer_unasked(&mut self, run: PortRange) -> Try<isize> {
         self.how = Verdict::Steered;
+        self.put_back();
         match self.range.steer(run, self.is_dense(run)) {
             Ok(()) => {}
             Err(libc::ENOPROTOOPT) => {
-                host::cannot_steer();
+                host::cannot_steer(self.wish.socket.fd);
                 return Try::Again(Outcome::Unsteerable);
             }
             Err(libc::EBADF | libc::ENOTSOCK) => return Try::Done((self.wish.own)()),
@@ -318,10 +328,17 @@ impl Attempt<'_> {
                 self.got = Got::Port(port);
                 Try::Done(0)
             }
-            Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
-            // A privileged port (ip_unprivileged_port_start) and no privilege: not one for this program.
-            Err(libc::EACCES) => Try::Again(Outcome::Taken),
-            Err(error) => Try::Done(errno::fail(error)),
+            // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one for this program.
+            Err(libc::EADDRINUSE | libc::EACCES) => {
+                self.pinned_in_vain = true;
+                Try::Again(Outcome::Taken)
+            }
+            Err(error) if self.wish.call == Call::Bind => Try::Done(errno::fail(error)),
+            // The program has not asked for a bind: its own call has the kernel's word for what is wrong.
+            Err(_) => {
+                self.put_back();
+                Try::Done((self.wish.own)())
+            }
         }
     }
 

@@ -3,11 +3,13 @@
 use super::address::Address;
 use super::attempt::{Attempt, Got};
 use super::held::Handed;
+use super::host::Reach;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, host, plain, route};
+use super::{errno, held, host, known, plain, route};
 use crate::planned::planned;
+use core::cell::Cell;
 use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
@@ -24,6 +26,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) waits: Waits,
     /// The program's own call, through the next library; it sets `errno`.
     pub(crate) own: &'a dyn Fn() -> isize,
+    /// Whether the kernel has confirmed what the socket is, once it has been asked.
+    pub(crate) confirmed: Cell<Option<bool>>,
 }
 
 /// How a blocking call can be made to wait.
@@ -36,6 +40,21 @@ pub(crate) enum Waits {
 }
 
 impl Wish<'_> {
+    /// Whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
+    /// family, which the kernel compares itself; where TCP and UDP have the same ports as well, it is never wrong.
+    #[inline]
+    pub(crate) fn may_change(&self) -> bool {
+        let speaks_for_itself = self.call == Call::Bind && self.session.rules.are_transports_alike();
+        speaks_for_itself || self.socket.confirmed || self.is_confirmed()
+    }
+
+    #[inline(never)]
+    fn is_confirmed(&self) -> bool {
+        let confirmed = self.confirmed.get().unwrap_or_else(|| self.socket.confirmed().is_some());
+        self.confirmed.set(Some(confirmed));
+        confirmed
+    }
+
     pub(crate) fn is_tcp_connect(&self) -> bool {
         self.call == Call::Connect && self.socket.transport == Transport::Tcp
     }
@@ -87,17 +106,26 @@ impl Wish<'_> {
     }
 }
 
-/// Serves a wish: what the program's call returns. `errno` is set as that call would set it.
-pub(crate) fn serve(wish: &Wish<'_>) -> isize {
+/// Serves a wish: what the program's call returns. `errno` is set as that call would set it. `None` where the descriptor
+/// is not what was remembered of it: that has been forgotten, and nothing has been done.
+pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
-    plain::serve(wish, scope, dual).unwrap_or_else(|| serve_by_attempt(wish, scope, dual))
+    let reach = host::reach(&wish.socket, scope, wish.session.rules);
+    if let Some(answer) = plain::serve(wish, scope, dual, reach) {
+        return Some(answer);
+    }
+    if !wish.may_change() {
+        known::forget(wish.socket.fd);
+        return None;
+    }
+    Some(serve_by_attempt(wish, scope, dual, reach))
 }
 
 #[inline(never)]
-fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
+fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> isize {
     let before = errno::get();
     let rules = wish.session.rules;
-    let steerable = host::steerable();
+    let steerable = reach.steerable;
     let left_to_kernel = rules.leaves_choice(scope, steerable);
     // A closed TCP socket that shows a port may have lost it. To the kernel that makes no difference; where
     // we choose, we have to know.
@@ -108,7 +136,7 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
         }
         unsure = false;
     }
-    let range = RangeOption::of(&wish.socket);
+    let range = RangeOption::of(&wish.socket, reach.own);
     let request = wish.request(scope, dual, &range, left_to_kernel);
     let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
     let hint = wish.session.hint(scope);
@@ -119,8 +147,12 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
         _ => None,
     };
     let renewed = |attempt: &Attempt<'_>| Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
-    let whole = |attempt| planned(wish.session, attempt, request, ledger, steerable, renewed);
-    let served = at_once.map_or_else(|| whole(&mut attempt), Ok);
+    let whole = |attempt: &mut Attempt<'_>, steerable| planned(wish.session, attempt, request, ledger, steerable, renewed);
+    let mut served = at_once.map_or_else(|| whole(&mut attempt, steerable), Ok);
+    if served.is_err() && host::look_again() {
+        served = whole(&mut attempt, host::reach(&wish.socket, scope, rules).steerable);
+    }
+    attempt.put_back();
     let answer = match served {
         Ok(answer) => {
             wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);

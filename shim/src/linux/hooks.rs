@@ -15,7 +15,7 @@ pub(crate) use forking::{is_lodger, process};
 use super::address::Address;
 use super::{errno, sys};
 use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
-use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t};
+use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
 
 /// Interposes each function with its handler. `NAME::next` calls the next library's.
 macro_rules! hooks {
@@ -83,6 +83,11 @@ hooks! {
     fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int => descriptors::socket;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t)
         -> c_int => descriptors::setsockopt;
+    fn getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t)
+        -> c_int => descriptors::getsockopt;
+    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize => descriptors::recvmsg;
+    fn recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec)
+        -> c_int => descriptors::recvmmsg;
     fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int => descriptors::accept;
     fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => descriptors::accept4;
     fn close(fd: c_int) -> c_int => descriptors::close;

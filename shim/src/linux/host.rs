@@ -1,27 +1,142 @@
-//! The host's own port range, inside which the kernel can be steered.
+//! Networks and their port ranges: inside which ports the kernel can be made to choose for a socket.
+//!
+//! A socket keeps the network that it was made in, whatever network its process moves on to (network_namespaces(7)).
+//! Nearly always there is one network; only a process that moves, or has been given a socket, asks which one it is.
 
+use super::socket::{MPTCP, Socket};
 use super::sys;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
-use portshim_policy::PortRange;
+use core::ffi::{CStr, c_int};
+use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use portshim_policy::{PortRange, Rules, Scope, mix};
 
-/// The range as first | last << 16; 0 where it is not known.
-static RANGE: AtomicU32 = AtomicU32::new(0);
-/// Whether this kernel has IP_LOCAL_PORT_RANGE (Linux 6.3): 0 perhaps, 1 no.
-static UNSUPPORTED: AtomicU8 = AtomicU8::new(0);
+/// SO_NETNS_COOKIE, asm-generic/socket.h, since Linux 5.14: a number for a network, which is never used again.
+const SO_NETNS_COOKIE: c_int = 71;
 
-/// The ports to which the kernel can be steered: net.ipv4.ip_local_port_range, which serves IPv4 and
-/// IPv6 alike. An end outside it would be ignored silently.
-pub(crate) fn steerable() -> Option<PortRange> {
-    let packed = RANGE.load(Relaxed);
-    if packed == 0 || UNSUPPORTED.load(Relaxed) != 0 {
-        return None;
-    }
-    PortRange::new(packed as u16, (packed >> 16) as u16).ok()
+/// Words of 64 ports in a set of all ports.
+const WORDS: usize = 1024;
+
+/// What is known of one network.
+struct Network {
+    /// Its SO_NETNS_COOKIE; 0 where that is not known.
+    cookie: AtomicU64,
+    /// net.ipv4.ip_local_port_range as first | last << 16; 0 where it is not known.
+    range: AtomicU32,
+    /// A hash of what is in `kept`; 0 where there is nothing.
+    sum: AtomicU64,
+    /// net.ipv4.ip_local_reserved_ports: the kernel never chooses these by itself.
+    kept: [AtomicU64; WORDS],
 }
 
-/// Remembers that this kernel cannot be steered.
-pub(crate) fn cannot_steer() {
-    UNSUPPORTED.store(1, Relaxed);
+/// The network that the process began in comes first. Of networks beyond these nothing is known.
+static NETWORKS: [Network; 8] = [const {
+    Network {
+        cookie: AtomicU64::new(0),
+        range: AtomicU32::new(0),
+        sum: AtomicU64::new(0),
+        kept: [const { AtomicU64::new(0) }; WORDS],
+    }
+}; 8];
+
+/// The process, or one of its threads, has moved to another network.
+static MOVED: AtomicBool = AtomicBool::new(false);
+
+/// The kinds of socket that have no IP_LOCAL_PORT_RANGE here, a bit each: it came with Linux 6.3, and to MPTCP later.
+static UNSTEERABLE: AtomicU8 = AtomicU8::new(0);
+
+/// For each scope, [`Reach::steerable`] in the first network, where that keeps ports from its own choice:
+/// first | last << 16 | the rules' revision and one << 32; 0 where it has to be worked out.
+static STEERABLE: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+
+/// Inside which ports the kernel can be made to choose for a socket.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reach {
+    /// It can be told to choose anywhere in here.
+    pub(crate) steerable: Option<PortRange>,
+    /// It chooses from these where it is told nothing.
+    pub(crate) own: Option<PortRange>,
+}
+
+/// The reach of the kernel for a socket whose ports are those of `scope`.
+#[inline]
+pub(crate) fn reach(socket: &Socket, scope: Scope, rules: &Rules) -> Reach {
+    if UNSTEERABLE.load(Relaxed) & kind(socket.protocol) != 0 {
+        return Reach::default();
+    }
+    if socket.made_here && !MOVED.load(Relaxed) {
+        return NETWORKS[0].reach(scope, rules);
+    }
+    of_stranger(socket.fd).map_or_else(Reach::default, |network| network.reach(scope, rules))
+}
+
+impl Network {
+    #[inline]
+    fn reach(&self, scope: Scope, rules: &Rules) -> Reach {
+        let own = unpack(self.range.load(Relaxed));
+        let steerable = if self.sum.load(Acquire) != 0 { own.and_then(|own| self.steerable(own, scope, rules)) } else { own };
+        Reach { steerable, own }
+    }
+
+    /// The longest part of `range` without ports that the policy would hand out, and that this network keeps from the
+    /// kernel's choice. Ports outside of it are bound by number.
+    #[cold]
+    fn steerable(&self, range: PortRange, scope: Scope, rules: &Rules) -> Option<PortRange> {
+        let is_first = core::ptr::eq(self, &raw const NETWORKS[0]);
+        let (cache, revision) = (&STEERABLE[scope.index()], rules.revision().wrapping_add(1));
+        let cached = cache.load(Relaxed);
+        if is_first && cached != 0 && (cached >> 32) as u32 == revision {
+            return unpack(cached as u32);
+        }
+        let steerable = rules.scope(scope).longest_without(range, |index| self.kept[index % WORDS].load(Relaxed));
+        if is_first {
+            cache.store(u64::from(steerable.map_or(0, pack)) | u64::from(revision) << 32, Relaxed);
+        }
+        steerable
+    }
+
+    /// Takes in the settings of this thread's network, which this is. Whether they have changed.
+    fn read(&self) -> bool {
+        let range = read_range().map_or(0, pack);
+        let mut sum = 0;
+        each_kept(|ports| sum = mix(sum ^ u64::from(pack(ports))));
+        let changed = self.range.swap(range, Relaxed) != range || self.sum.load(Relaxed) != sum;
+        if changed {
+            if self.sum.load(Relaxed) != 0 {
+                self.kept.iter().for_each(|word| word.store(0, Relaxed));
+            }
+            if sum != 0 {
+                each_kept(|ports| self.keep(ports));
+            }
+            self.sum.store(sum, Release);
+            STEERABLE.iter().for_each(|cache| cache.store(0, Relaxed));
+        }
+        changed
+    }
+
+    fn keep(&self, ports: PortRange) {
+        for port in ports.first()..=ports.last() {
+            self.kept[usize::from(port / 64)].fetch_or(1 << (port % 64), Relaxed);
+        }
+    }
+}
+
+/// Remembers that sockets like this one cannot be steered. Only it knows of what kind it is: another library may have
+/// made an MPTCP socket where a TCP socket was asked for.
+#[cold]
+pub(crate) fn cannot_steer(fd: c_int) {
+    if let Ok(protocol) = sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL) {
+        UNSTEERABLE.fetch_or(kind(protocol), Relaxed);
+    }
+}
+
+const fn kind(protocol: c_int) -> u8 {
+    match protocol {
+        libc::IPPROTO_TCP => 1,
+        MPTCP => 2,
+        libc::IPPROTO_UDP => 4,
+        _ => 8,
+    }
 }
 
 /// The moment in which the kernel was last seen to choose where it was told to.
@@ -29,8 +144,6 @@ static SEEN: AtomicU32 = AtomicU32::new(0);
 /// How often it has been relied on since: a clock may have been made to stand still.
 static RELIED: AtomicU32 = AtomicU32::new(0);
 const OFTEN: u32 = 256;
-/// The process has been to more than one network, perhaps in some of its threads alone.
-static ELSEWHERE: AtomicBool = AtomicBool::new(false);
 
 /// The kernel was just seen to choose where it was told to.
 pub(crate) fn saw_it_obey() {
@@ -42,29 +155,141 @@ pub(crate) fn saw_it_obey() {
 pub(crate) fn just_obeyed() -> bool {
     let relied = RELIED.load(Relaxed);
     RELIED.store(relied.wrapping_add(1), Relaxed);
-    relied < OFTEN && SEEN.load(Relaxed) == sys::moment() && !ELSEWHERE.load(Relaxed)
+    relied < OFTEN && SEEN.load(Relaxed) == sys::moment() && !MOVED.load(Relaxed)
 }
 
-/// The process is in another network namespace, as far as that can be told.
-pub(crate) fn move_on() {
-    ELSEWHERE.store(true, Relaxed);
-    look();
+/// Reads the settings of the network that the process began in, or of this thread's, once there may be another. Whether
+/// they have changed.
+pub(crate) fn look() -> bool {
+    if MOVED.load(Relaxed) { learn_here() } else { NETWORKS[0].read() }
 }
 
-/// Reads the range, which differs from one network namespace to the next.
-pub(crate) fn look() {
-    RANGE.store(read().unwrap_or(0), Relaxed);
+/// The moment in which [`look_again`] last looked.
+static LOOKED: AtomicU32 = AtomicU32::new(0);
+
+/// Looks again, where no port is left: whether the settings have changed since. Once a moment, so that who asks for ports
+/// in vain does so at little cost.
+#[cold]
+pub(crate) fn look_again() -> bool {
+    let now = sys::moment();
+    LOOKED.swap(now, Relaxed) != now && look()
 }
 
-fn read() -> Option<u32> {
-    let fd = sys::open(c"/proc/sys/net/ipv4/ip_local_port_range", libc::O_RDONLY).ok()?;
-    let mut text = [0; 32];
-    let read = sys::read(fd, &mut text);
+/// This thread, or a child of it, is about to be in another network.
+pub(crate) fn leave() {
+    know_first();
+    MOVED.store(true, Relaxed);
+}
+
+/// This thread may be in another network.
+pub(crate) fn arrive() {
+    learn_here();
+}
+
+/// Learns the number of the network that the process began in, while every thread is still there.
+fn know_first() {
+    let first = &NETWORKS[0].cookie;
+    if first.load(Relaxed) == 0 && !MOVED.load(Relaxed) {
+        first.store(here().unwrap_or(0), Relaxed);
+    }
+}
+
+/// The network of a socket that this process was given, or that may have been made elsewhere. `None` where there is no
+/// telling: its ports have to be bound by number.
+#[cold]
+fn of_stranger(fd: c_int) -> Option<&'static Network> {
+    let cookie = cookie_of(fd)?;
+    know_first();
+    if let Some(network) = find(cookie) {
+        return Some(network);
+    }
+    // A child that was born into another network finds out here. Of any other network nobody knows the settings.
+    learn_here();
+    find(cookie).or_else(|| {
+        let network = place_for(cookie)?;
+        network.range.store(0, Relaxed);
+        Some(network)
+    })
+}
+
+/// Learns the network that this thread is in. Whether anything has changed.
+fn learn_here() -> bool {
+    here().and_then(place_for).is_some_and(Network::read)
+}
+
+fn find(cookie: u64) -> Option<&'static Network> {
+    NETWORKS.iter().find(|network| network.cookie.load(Relaxed) == cookie)
+}
+
+/// Where this network is, or can be, noted.
+fn place_for(cookie: u64) -> Option<&'static Network> {
+    // The first place is kept for the network that the process began in.
+    let free = |network: &&Network| network.cookie.compare_exchange(0, cookie, Relaxed, Relaxed).is_ok();
+    find(cookie).or_else(|| NETWORKS[1..].iter().find(free))
+}
+
+/// The number of the network that this thread is in: a new socket has it.
+fn here() -> Option<u64> {
+    let fd = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).ok()?;
+    let cookie = cookie_of(fd);
     sys::close(fd);
-    let mut numbers = text[..read.ok()?]
-        .split(|b| !b.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .map(|digits| digits.iter().fold(0u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d - b'0'))));
-    let (first, last) = (numbers.next()?, numbers.next()?);
-    (first <= last && last <= 65535).then_some(first | last << 16)
+    cookie
+}
+
+fn cookie_of(fd: c_int) -> Option<u64> {
+    sys::getsockopt::<u64>(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE).ok().filter(|cookie| *cookie != 0)
+}
+
+fn pack(range: PortRange) -> u32 {
+    u32::from(range.first()) | u32::from(range.last()) << 16
+}
+
+fn unpack(packed: u32) -> Option<PortRange> {
+    if packed == 0 { None } else { PortRange::new(packed as u16, (packed >> 16) as u16).ok() }
+}
+
+fn read_range() -> Option<PortRange> {
+    let mut ports = [0u32; 2];
+    let mut count = 0;
+    each_number(c"/proc/sys/net/ipv4/ip_local_port_range", |number, _| {
+        if let Some(port) = ports.get_mut(count) {
+            *port = number;
+        }
+        count += 1;
+    });
+    let [first, last] = ports.map(|port| u16::try_from(port).ok());
+    if count == 2 { PortRange::new(first?, last?).ok() } else { None }
+}
+
+/// Calls `each` with every range that this thread's network keeps from the kernel's choice.
+fn each_kept(mut each: impl FnMut(PortRange)) {
+    let mut first = None;
+    each_number(c"/proc/sys/net/ipv4/ip_local_reserved_ports", |number, after| {
+        let Ok(port) = u16::try_from(number) else { return };
+        if after == b'-' {
+            first = Some(port);
+        } else if let Ok(ports) = PortRange::new(first.take().unwrap_or(port), port) {
+            each(ports);
+        }
+    });
+}
+
+/// Calls `each` with every number in a file, and the byte after it.
+fn each_number(path: &CStr, mut each: impl FnMut(u32, u8)) {
+    let Ok(fd) = sys::open(path, libc::O_RDONLY) else { return };
+    let (mut text, mut number) = ([0; 256], None::<u32>);
+    while let Ok(read @ 1..) = sys::read(fd, &mut text) {
+        for byte in &text[..read] {
+            if byte.is_ascii_digit() {
+                let digit = u32::from(byte - b'0');
+                number = Some(number.unwrap_or(0).saturating_mul(10).saturating_add(digit));
+            } else if let Some(number) = number.take() {
+                each(number, *byte);
+            }
+        }
+    }
+    sys::close(fd);
+    if let Some(number) = number {
+        each(number, 0);
+    }
 }

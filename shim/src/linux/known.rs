@@ -1,6 +1,9 @@
 //! What is known of descriptors without asking the kernel: what `socket` made of them; settled ones, from which
-//! a send cannot bind; fresh datagram sockets, which even a failing write binds; TCP sockets that have just
-//! been bound. A cache and no more: "unknown" leads to the slow path, which asks the kernel.
+//! a send cannot bind; TCP sockets that have just been bound.
+//!
+//! A cache and no more. "Unknown" leads to the slow path, which asks the kernel. What is known only spares questions:
+//! before a call is made to do something else than the program asked for, the kernel is asked what the descriptor is
+//! ([`Socket::confirmed`](super::socket::Socket::confirmed)).
 
 use super::hooks::is_lodger;
 use super::options::IP_LOCAL_PORT_RANGE;
@@ -28,6 +31,8 @@ const MADE: u32 = 7 << 27;
 const UNTOUCHED: u32 = 1 << 26;
 
 static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
+/// Below this number something may be known of a descriptor.
+static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 /// See [`options_set`].
 static SET: AtomicU32 = AtomicU32::new(0);
@@ -49,7 +54,13 @@ pub(crate) struct Made {
 
 #[inline]
 fn cell(fd: c_int) -> Option<&'static AtomicU32> {
-    CELLS.get(fd as usize)
+    if (fd as u32) < END.load(Relaxed) { CELLS.get(fd as usize) } else { None }
+}
+
+/// Knows nothing of any descriptor from now on: threads have tables of their own, so that a number means one thing here
+/// and another there.
+pub(crate) fn give_up() {
+    END.store(0, Relaxed);
 }
 
 #[inline]
@@ -71,10 +82,9 @@ pub(crate) fn is_bound(fd: c_int) -> bool {
     is_current(fd, BOUND)
 }
 
-/// Whether `fd` was last seen as a new datagram socket. Most writes are to files and connections, so for
-/// a write "unknown" leads straight through.
+/// Whether `fd` was last seen as a new datagram socket.
 #[inline]
-pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
+fn is_fresh_datagram(fd: c_int) -> bool {
     cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
 }
 
@@ -152,7 +162,7 @@ fn learn(fd: c_int, seen: Seen, tag: u32) {
 #[inline]
 pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
     let Some(cell) = cell(fd) else { return };
-    if is_lodger() || !as_made {
+    if is_lodger() {
         return forget_cell(cell);
     }
     let scopes = match family {
@@ -166,6 +176,7 @@ pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_m
         (libc::SOCK_DGRAM, _) => FRESH_DATAGRAM,
         _ => return forget_cell(cell),
     };
+    let made = if as_made { made } else { made & !UNTOUCHED };
     cell.store(made | serial(), Relaxed);
 }
 

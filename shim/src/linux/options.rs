@@ -1,49 +1,84 @@
 //! Socket options that portshim changes for the length of one attempt and puts back after it.
+//!
+//! A signal handler that jumps out of a call, or a cancelled thread, must not leave them changed. Where nothing blocks
+//! meanwhile, signals are held. The range option is set while the program's own call is made, which may block: so it is
+//! noted, and whoever looks at it through a hook sees what the program had set itself.
 
 use super::address::Address;
 use super::socket::Socket;
 use super::{host, sys};
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::PortRange;
 
 /// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
 /// end. It is an option of SOL_IP on IPv6 sockets, too.
 pub(crate) const IP_LOCAL_PORT_RANGE: c_int = 51;
 
-/// Which sockets are being steered: descriptor << 32 | value, at the descriptor's place.
-static STEERED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+/// Which sockets are being steered, or were left so.
+static STEERED: [Steered; 1024] = [const { Steered { ours: AtomicU64::new(0), own: AtomicU32::new(0) } }; 1024];
 
-fn steered(fd: c_int) -> &'static AtomicU64 {
-    &STEERED[fd as usize % STEERED.len()]
+/// The range option of one socket, as it is and as the program believes it to be.
+struct Steered {
+    /// What portshim set: descriptor << 32 | value.
+    ours: AtomicU64,
+    /// What the program had set before.
+    own: AtomicU32,
+}
+
+impl Steered {
+    fn of(fd: c_int) -> &'static Self {
+        &STEERED[fd as usize % STEERED.len()]
+    }
+
+    /// What the program itself set, where the option says `value`. Portshim's own value is found where another thread is
+    /// serving the same socket, or where a call was left by a jump.
+    fn seen_through(fd: c_int, value: u32) -> u32 {
+        let steered = Self::of(fd);
+        if value != 0 && steered.ours.load(Relaxed) == mark(fd, value) { steered.own.load(Relaxed) } else { value }
+    }
 }
 
 fn mark(fd: c_int, packed: u32) -> u64 {
     u64::from(fd as u32) << 32 | u64::from(packed)
 }
 
+/// What a program that asks for its range option shall see, where the kernel says `value`.
+pub(crate) fn own_range(fd: c_int, value: u32) -> u32 {
+    Steered::seen_through(fd, value)
+}
+
+/// The descriptor means something else now.
+#[inline]
+pub(crate) fn forget_range(fd: c_int) {
+    let steered = &Steered::of(fd).ours;
+    let ours = steered.load(Relaxed);
+    if ours != 0 && (ours >> 32) as u32 == fd as u32 {
+        let _ = steered.compare_exchange(ours, 0, Relaxed, Relaxed);
+    }
+}
+
 /// The range option of one socket.
 pub(crate) struct RangeOption {
     fd: c_int,
+    /// What the program set itself; 0 is nothing. `None` where the kernel has no such option.
     own: Option<u32>,
+    /// From what the kernel chooses where the option is not set.
+    kernels: Option<PortRange>,
     changed: bool,
 }
 
 impl RangeOption {
-    /// Looks what the program set itself; 0 is nothing. `None` where the kernel has no such option.
-    pub(crate) fn of(socket: &Socket) -> Self {
+    pub(crate) fn of(socket: &Socket, kernels: Option<PortRange>) -> Self {
         let fd = socket.fd;
         if socket.untouched {
-            return Self { fd, own: None, changed: false };
+            return Self { fd, own: None, kernels, changed: false };
         }
         let own = sys::getsockopt::<u32>(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE);
         if own == Err(libc::ENOPROTOOPT) {
-            host::cannot_steer();
+            host::cannot_steer(fd);
         }
-        // What we set ourselves is not the program's: another thread is serving the same socket, or a
-        // cancelled one has left it so.
-        let ours = |value: &u32| steered(fd).load(Relaxed) == mark(fd, *value);
-        Self { fd, own: own.ok().filter(|own| !ours(own)), changed: false }
+        Self { fd, own: own.ok().map(|own| Steered::seen_through(fd, own)), kernels, changed: false }
     }
 
     /// The range that the program limited itself to, where the policy's ports lie in `hull`. As the kernel has it
@@ -56,19 +91,21 @@ impl RangeOption {
         PortRange::new(first, last).unwrap_or(PortRange::ALL)
     }
 
-    /// Makes the kernel choose inside `run`. For the host's own range it does so by itself, and in its own way:
+    /// Makes the kernel choose inside `run`. For the network's own range it does so by itself, and in its own way:
     /// where the option is set, `connect` no longer keeps to one parity. In a `dense` run that takes it too long.
     pub(crate) fn steer(&mut self, run: PortRange, dense: bool) -> sys::Result<()> {
-        let own_way = !dense && self.own.unwrap_or(0) == 0 && host::steerable() == Some(run);
+        let own_way = !dense && self.own.unwrap_or(0) == 0 && self.kernels == Some(run);
         if !self.changed && own_way {
             return Ok(());
         }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
-        steered(self.fd).store(mark(self.fd, packed), Relaxed);
+        let steered = Steered::of(self.fd);
+        steered.own.store(self.own.unwrap_or(0), Relaxed);
+        steered.ours.store(mark(self.fd, packed), Relaxed);
         let set = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed);
         match set {
             Ok(()) => self.changed = true,
-            Err(_) => steered(self.fd).store(0, Relaxed),
+            Err(_) => forget_range(self.fd),
         }
         set
     }
@@ -78,18 +115,38 @@ impl Drop for RangeOption {
     fn drop(&mut self) {
         if self.changed {
             let _ = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, self.own.unwrap_or(0));
-            steered(self.fd).store(0, Relaxed);
+            forget_range(self.fd);
         }
     }
 }
 
-/// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks free.
+/// Signals, held from this thread until this is dropped.
+struct Undisturbed {
+    before: u64,
+}
+
+impl Undisturbed {
+    fn begin() -> Self {
+        Self { before: sys::hold_signals() }
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        sys::keep_signals(self.before);
+    }
+}
+
+/// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks free. While they differ
+/// from what the program set, signals are held: no call that may block is to be made meanwhile.
 pub(crate) struct Lifted {
     fd: c_int,
     /// What was set before, in the order of [`REUSE`].
     before: [c_int; 2],
     /// SO_REUSEADDR is set, and not by the program.
     sharing: bool,
+    /// Dropped last, after the options have been put back.
+    held: Option<Undisturbed>,
 }
 
 const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
@@ -99,7 +156,8 @@ impl Lifted {
         let fd = socket.fd;
         let is_set = |name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name).unwrap_or(0);
         let before = if socket.untouched { [0; 2] } else { REUSE.map(is_set) };
-        let lifted = Self { fd, before, sharing: false };
+        let held = (before != [0; 2]).then(Undisturbed::begin);
+        let lifted = Self { fd, before, sharing: false, held };
         for (name, value) in REUSE.into_iter().zip(before) {
             if value != 0 {
                 lifted.set(name, 0);
@@ -116,6 +174,7 @@ impl Lifted {
     /// even a port that others listen on would look free.
     pub(crate) fn share(&mut self) {
         if !self.sharing {
+            self.held.get_or_insert_with(Undisturbed::begin);
             self.set(libc::SO_REUSEADDR, 1);
             self.sharing = true;
         }
@@ -131,7 +190,9 @@ impl Lifted {
 
     /// The socket has its port. Others may share it later: the kernel reads the flag live.
     pub(crate) fn keep_shared(mut self) {
-        self.share();
+        if !self.sharing {
+            self.set(libc::SO_REUSEADDR, 1);
+        }
         self.sharing = false;
         self.before[0] = 0;
     }
@@ -154,21 +215,23 @@ impl Drop for Lifted {
 pub(crate) struct AddressOnly {
     fd: c_int,
     before: c_int,
-    changed: bool,
+    /// Where it was changed; dropped after it has been put back.
+    changed: Option<Undisturbed>,
 }
 
 impl AddressOnly {
     pub(crate) fn set(fd: c_int, value: bool) -> Self {
         let before = sys::getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).unwrap_or(0);
-        let changed = (before != 0) != value
-            && sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok();
+        let changed = ((before != 0) != value).then(Undisturbed::begin).filter(|_| {
+            sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok()
+        });
         Self { fd, before, changed }
     }
 }
 
 impl Drop for AddressOnly {
     fn drop(&mut self) {
-        if self.changed {
+        if self.changed.is_some() {
             let _ = sys::setsockopt(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, self.before);
         }
     }

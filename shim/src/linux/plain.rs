@@ -3,25 +3,27 @@
 
 use super::attempt::Got;
 use super::drive::Wish;
+use super::host::Reach;
 use super::options::{Lifted, RangeOption};
 use super::{errno, held, hooks, host, sys};
 use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, exhausted};
 
 /// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
 #[inline]
-pub(crate) fn serve(wish: &Wish<'_>, scope: Scope, dual: bool) -> Option<isize> {
+pub(crate) fn serve(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> Option<isize> {
     let session = wish.session;
     if !wish.socket.untouched || !wish.binds || session.logs() {
         return None;
     }
-    let (rules, steerable) = (session.rules, host::steerable());
+    let (rules, steerable) = (session.rules, reach.steerable);
     let peer = wish.peer.filter(|_| wish.is_tcp_connect() && !rules.leaves_choice(scope, steerable));
     let peer = peer.map_or(0, |peer| session.hash(&wish.local, &peer));
     let request = Request { call: wish.call, scope, dual, reuse: false, limit: PortRange::ALL, peer };
     let mut entropy = rules.entropy(scope, session.secret());
     match request.plain_step(rules, &session.region.ledger, session.hint(scope), steerable, &mut entropy)? {
         Step::Steer(_) if !may_steer(wish, scope) => None,
-        Step::Steer(run) if steerable == Some(run) => choose(wish, scope, dual, Got::Unseen),
+        Step::Steer(run) if reach.own == Some(run) => choose(wish, scope, dual, Got::Unseen),
+        _ if !wish.may_change() => None,
         Step::Steer(run) => steer(wish, scope, dual, run, Got::Unseen),
         Step::Aim(port) if host::just_obeyed() => {
             let aimed = steer(wish, scope, dual, PortRange::single(port), Got::Port(port));
@@ -53,7 +55,7 @@ fn may_steer(wish: &Wish<'_>, scope: Scope) -> bool {
 /// Has the kernel choose among the ports of `run`.
 #[inline(never)]
 fn steer(wish: &Wish<'_>, scope: Scope, dual: bool, run: PortRange, got: Got) -> Option<isize> {
-    let mut range = RangeOption::of(&wish.socket);
+    let mut range = RangeOption::of(&wish.socket, None);
     range.steer(run, false).ok()?;
     choose(wish, scope, dual, got)
 }

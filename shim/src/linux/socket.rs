@@ -9,7 +9,7 @@ use core::ffi::c_int;
 use portshim_policy::{Scope, Transport};
 
 /// IPPROTO_MPTCP, linux/in.h.
-const MPTCP: c_int = 262;
+pub(crate) const MPTCP: c_int = 262;
 
 /// asm-generic/socket.h.
 pub(crate) const SO_BINDTOIFINDEX: c_int = 62;
@@ -25,6 +25,10 @@ pub(crate) struct Socket {
     pub(crate) protocol: c_int,
     /// It is known to have no port, no address and the options of a new socket.
     pub(crate) untouched: bool,
+    /// This process made it, as far as is known.
+    pub(crate) made_here: bool,
+    /// The kernel has said of what kind it is.
+    pub(crate) confirmed: bool,
 }
 
 /// What a descriptor turned out to be.
@@ -51,7 +55,7 @@ impl Socket {
             Scope::Tcp4 | Scope::Udp4 => libc::AF_INET,
             Scope::Tcp6 | Scope::Udp6 => libc::AF_INET6,
         };
-        Kind::Served(Self { fd, transport, family, protocol, untouched })
+        Kind::Served(Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false })
     }
 
     /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but another
@@ -64,12 +68,24 @@ impl Socket {
             return Kind::Other;
         }
         let Ok(protocol) = option(libc::SO_PROTOCOL) else { return Kind::Other };
-        let transport = match (option(libc::SO_TYPE), protocol) {
-            (Ok(libc::SOCK_STREAM), libc::IPPROTO_TCP | MPTCP) => Transport::Tcp,
-            (Ok(libc::SOCK_DGRAM), libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE) => Transport::Udp,
+        let transport = match (option(libc::SO_TYPE), transport_of(protocol)) {
+            (Ok(libc::SOCK_STREAM), Some(Transport::Tcp)) => Transport::Tcp,
+            (Ok(libc::SOCK_DGRAM), Some(Transport::Udp)) => Transport::Udp,
             _ => return Kind::Other,
         };
-        Kind::Served(Self { fd, transport, family, protocol, untouched: false })
+        let (untouched, made_here, confirmed) = (false, false, true);
+        Kind::Served(Self { fd, transport, family, protocol, untouched, made_here, confirmed })
+    }
+
+    /// The same, once the kernel has said that the descriptor is such a socket. `None` where it is not: the socket that
+    /// was remembered has been closed unseen, or is known in another thread's table of descriptors.
+    pub(crate) fn confirmed(self) -> Option<Self> {
+        if self.confirmed {
+            return Some(self);
+        }
+        let protocol = sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_PROTOCOL).ok()?;
+        let is_it = transport_of(protocol) == Some(self.transport);
+        is_it.then_some(Self { protocol, confirmed: true, ..self })
     }
 
     /// As [`Socket::of`], for calls to which every other descriptor is the same.
@@ -138,5 +154,14 @@ impl Socket {
         !self.untouched
             && (self.reuses_address()
                 || sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEPORT).is_ok_and(|v| v != 0))
+    }
+}
+
+/// What a protocol that is served transports.
+fn transport_of(protocol: c_int) -> Option<Transport> {
+    match protocol {
+        libc::IPPROTO_TCP | MPTCP => Some(Transport::Tcp),
+        libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE => Some(Transport::Udp),
+        _ => None,
     }
 }

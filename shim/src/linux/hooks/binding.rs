@@ -5,6 +5,7 @@ use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known, sys};
+use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
@@ -19,20 +20,26 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() as c_int };
     let seen = known::look(fd);
     let answer = if local.port() != 0 {
-        if is_blocked(session, &socket, &local) { refuse() } else { own() }
+        if is_blocked(session, &socket, &local) {
+            if socket.confirmed().is_none() {
+                known::forget(fd);
+                // SAFETY: the program's own call, as it came.
+                return unsafe { bind(fd, address, len) };
+            }
+            refuse(session, &socket, &local)
+        } else {
+            own()
+        }
     } else if socket.binds_address_only() {
         return own() as c_int;
     } else {
-        serve(&Wish {
-            session,
-            socket,
-            call: Call::Bind,
-            local,
-            peer: None,
-            binds: true,
-            waits: Waits::Once,
-            own: &own,
-        })
+        let confirmed = Cell::new(None);
+        let (call, waits) = (Call::Bind, Waits::Once);
+        match serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own: &own, confirmed }) {
+            Some(answer) => answer,
+            // SAFETY: the program's own call, as it came.
+            None => return unsafe { bind(fd, address, len) },
+        }
     };
     if answer == 0 {
         match socket.transport {
@@ -46,11 +53,7 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
 /// Whether a specific bind to this address is refused.
 fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     let (scope, dual) = socket.scope(local, None);
-    let blocked = session.blocks(local.port(), scopes_of(scope, dual)) || is_privileged(session, local.port());
-    if blocked {
-        session.note(Call::Bind, scope, Verdict::Refused, local.port());
-    }
-    blocked
+    session.blocks(local.port(), scopes_of(scope, dual)) || is_privileged(session, local.port())
 }
 
 /// Whether the policy keeps `port` for programs with privilege, which this one has not. Where the host does so
@@ -59,7 +62,8 @@ fn is_privileged(session: Session, port: u16) -> bool {
     u32::from(port) < session.rules.unprivileged_start() && !sys::may_bind_privileged()
 }
 
-fn refuse() -> isize {
+fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
+    session.note(Call::Bind, socket.scope(local, None).0, Verdict::Refused, local.port());
     errno::set(errno::of(Fault::Blocked));
     -1
 }
@@ -76,6 +80,9 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
         known::doubt(fd);
         return own() as c_int;
     }
-    serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, waits: Waits::Once, own: &own })
-        as c_int
+    let confirmed = Cell::new(None);
+    let (call, waits) = (Call::Listen, Waits::Once);
+    let served = serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own: &own, confirmed });
+    // SAFETY: the program's own call, as it came.
+    served.map_or_else(|| unsafe { listen(fd, backlog) }, |answer| answer as c_int)
 }

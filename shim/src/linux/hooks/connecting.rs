@@ -5,6 +5,7 @@ use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{held, hooks, known};
+use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_policy::{Call, Transport};
@@ -37,7 +38,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
         }
         return answer;
     }
-    match socket.transport {
+    let served = match socket.transport {
         Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
         Transport::Udp => {
             let Ok(local) = socket.local() else { return own() };
@@ -45,27 +46,27 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
                 return own();
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
-            serve(&Wish {
-                session,
-                socket,
-                call: Call::Connect,
-                local,
-                peer: Some(peer),
-                binds: true,
-                waits: Waits::Once,
-                own,
-            })
+            let (call, waits, confirmed) = (Call::Connect, Waits::Once, Cell::new(None));
+            serve(&Wish { session, socket, call, local, peer: Some(peer), binds: true, waits, own, confirmed })
         }
-    }
+    };
+    served.unwrap_or_else(|| through(fd, address, len, own))
 }
 
-/// Connects a TCP socket to `peer`.
-pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, waits: Waits, own: &dyn Fn() -> isize) -> isize {
-    let Ok(local) = socket.local() else { return own() };
+/// Connects a TCP socket to `peer`. `None` where the descriptor turns out to be something else.
+pub(crate) fn tcp(
+    session: Session,
+    socket: Socket,
+    peer: Address,
+    waits: Waits,
+    own: &dyn Fn() -> isize,
+) -> Option<isize> {
+    let Ok(local) = socket.local() else { return Some(own()) };
     if socket.surely_has_port(&local) {
         known::doubt(socket.fd); // should the connection fail, the port may be lost
-        return own();
+        return Some(own());
     }
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
-    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, waits, own })
+    let (call, confirmed) = (Call::Connect, Cell::new(None));
+    serve(&Wish { session, socket, call, local, peer: Some(peer), binds, waits, own, confirmed })
 }

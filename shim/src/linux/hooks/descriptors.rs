@@ -1,9 +1,11 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
+use crate::linux::options::{IP_LOCAL_PORT_RANGE, forget_range, own_range};
 use crate::linux::{errno, held, hooks, host, known, liveness, session, sys};
 use core::ffi::{c_int, c_long, c_uint, c_void};
-use libc::{sockaddr, socklen_t};
+use core::mem::size_of;
+use libc::{mmsghdr, msghdr, sockaddr, socklen_t, timespec};
 
 /// Forgets what `fd` was, if it is one.
 #[inline]
@@ -16,6 +18,7 @@ fn fresh(fd: c_int) -> c_int {
 fn forget(fd: c_int) {
     known::forget(fd);
     held::release(fd);
+    forget_range(fd);
 }
 
 fn forget_all(first: c_uint, last: c_uint) {
@@ -32,6 +35,7 @@ pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_in
     let fd = unsafe { hooks::socket::next(family, kind, protocol) };
     known::begin(fd, family, kind, protocol, set == known::options_set());
     held::release(fd);
+    forget_range(fd);
     fd
 }
 
@@ -42,6 +46,87 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
     known::set(fd, level, name);
     // SAFETY: the program's own call, as it came.
     unsafe { hooks::setsockopt::next(fd, level, name, value, len) }
+}
+
+/// # Safety
+/// As for getsockopt(2).
+#[inline]
+pub(crate) unsafe fn getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    let answer = unsafe { hooks::getsockopt::next(fd, level, name, value, len) };
+    if answer == 0 && (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE) {
+        // SAFETY: the kernel has just written both.
+        unsafe { show_own_range(fd, value.cast(), len) };
+    }
+    answer
+}
+
+/// Shows a program the range that it set itself, not the one to which its socket is being steered.
+///
+/// # Safety
+/// `value` is writable for `*len` bytes.
+#[cold]
+unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if *len as usize == size_of::<u32>() {
+            value.write_unaligned(own_range(fd, value.read_unaligned()));
+        }
+    }
+}
+
+/// # Safety
+/// As for recvmsg(2).
+#[inline]
+pub(crate) unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
+    // SAFETY: the program's own call, as it came.
+    let read = unsafe { hooks::recvmsg::next(fd, message, flags) };
+    // SAFETY: the kernel has just read and written the header.
+    if read >= 0 && unsafe { (*message).msg_controllen } != 0 {
+        // SAFETY: as above.
+        unsafe { forget_received(message) };
+    }
+    read
+}
+
+/// # Safety
+/// As for recvmmsg(2).
+#[inline]
+pub(crate) unsafe fn recvmmsg(
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    timeout: *mut timespec,
+) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    let read = unsafe { hooks::recvmmsg::next(fd, messages, count, flags, timeout) };
+    for n in 0..usize::try_from(read).unwrap_or(0) {
+        // SAFETY: the kernel has just read and written as many headers.
+        unsafe { forget_received(&raw mut (*messages.add(n)).msg_hdr) };
+    }
+    read
+}
+
+/// Forgets what the descriptors were that have come with a message (SCM_RIGHTS).
+///
+/// # Safety
+/// The kernel has filled the message in.
+#[cold]
+unsafe fn forget_received(message: *const msghdr) {
+    // SAFETY: as the caller promises; CMSG_NXTHDR stays inside the control data.
+    unsafe {
+        let mut control = libc::CMSG_FIRSTHDR(message);
+        while !control.is_null() {
+            if ((*control).cmsg_level, (*control).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let (first, end) = (libc::CMSG_DATA(control) as usize, control as usize + (*control).cmsg_len as usize);
+                for at in (first..end.saturating_sub(size_of::<c_int>() - 1)).step_by(size_of::<c_int>()) {
+                    forget((at as *const c_int).read_unaligned());
+                }
+            }
+            control = libc::CMSG_NXTHDR(message, control);
+        }
+    }
 }
 
 /// # Safety
@@ -173,23 +258,34 @@ fn copied(from: c_int, to: c_int) -> c_int {
 /// # Safety
 /// As for setns(2).
 pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
+    if session::get().is_some() {
+        host::leave();
+    }
     // SAFETY: the program's own call, as it came.
-    elsewhere(unsafe { hooks::setns::next(fd, kind) })
+    moved(unsafe { hooks::setns::next(fd, kind) })
 }
 
 /// # Safety
 /// As for unshare(2).
 pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
+    if flags & libc::CLONE_FILES != 0 {
+        known::give_up();
+    }
+    if flags & libc::CLONE_NEWNET != 0 && session::get().is_some() {
+        host::leave();
+    }
     // SAFETY: the program's own call, as it came.
-    elsewhere(unsafe { hooks::unshare::next(flags) })
+    moved(unsafe { hooks::unshare::next(flags) })
 }
 
-/// The process may be in another network namespace, which has a port range of its own, and its children in another
+/// This thread may be in another network namespace, which has a port range of its own, and its children in another
 /// PID namespace.
-fn elsewhere(answer: c_int) -> c_int {
+fn moved(answer: c_int) -> c_int {
     if answer == 0 && session::get().is_some() {
-        host::move_on();
+        let before = errno::get();
+        host::arrive();
         liveness::part();
+        errno::set(before);
     }
     answer
 }

@@ -8,6 +8,7 @@ use crate::linux::memory::is_readable;
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
 use crate::linux::{hooks, known};
+use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -71,6 +72,7 @@ pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, 
 }
 
 /// Where a send goes.
+#[derive(Clone, Copy)]
 pub(super) enum Destination {
     /// Wherever the socket is connected to.
     None,
@@ -116,19 +118,19 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
     let seen = known::look(fd);
     let socket = match Socket::of(fd) {
         Kind::Served(socket) => socket,
-        Kind::Other => {
+        // No call makes anything else a socket that is served.
+        Kind::Other | Kind::None => {
             known::settle(fd, seen);
             return own();
         }
-        Kind::None => return own(),
     };
-    match (socket.transport, to) {
+    let served = match (socket.transport, to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
             connecting::tcp(session, socket, peer, Waits::Once, own)
         }
         (Transport::Tcp, _) => {
             known::settle(fd, seen);
-            own()
+            return own();
         }
         (Transport::Udp, to) => {
             let Ok(local) = socket.local() else { return own() };
@@ -141,7 +143,9 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
                 Destination::None => (None, true),
                 Destination::Bad => (None, false),
             };
-            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, waits: Waits::Once, own })
+            let (call, waits, confirmed) = (Call::Send, Waits::Once, Cell::new(None));
+            serve(&Wish { session, socket, call, local, peer, binds, waits, own, confirmed })
         }
-    }
+    };
+    served.unwrap_or_else(|| first(fd, flags, to, own))
 }

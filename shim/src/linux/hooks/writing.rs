@@ -31,10 +31,11 @@ pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> i
     let own = || unsafe { hooks::writev::next(fd, vectors, count) };
     // A list of vectors that cannot be read fails before the socket hears of it.
     let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
-    if known::is_fresh_datagram(fd) && !sound() { own() } else { through(fd, own) }
+    if known::is_settled(fd) || !sound() { own() } else { through(fd, own) }
 }
 
+/// Most descriptors that are written to are files and connections: that is found out at the first write.
 #[inline]
 fn through(fd: c_int, own: impl Fn() -> isize) -> isize {
-    if known::is_fresh_datagram(fd) { first(fd, 0, Destination::None, &own) } else { own() }
+    if known::is_settled(fd) { own() } else { first(fd, 0, Destination::None, &own) }
 }
