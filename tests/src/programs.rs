@@ -60,6 +60,20 @@ pub fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
+/// Compiles a source below `tests/tests` into `folder`, with further arguments for the compiler.
+///
+/// # Panics
+/// Where it does not compile.
+#[must_use]
+pub fn compile(name: &str, folder: &Path, more: &[&str]) -> PathBuf {
+    let source = source(name);
+    let built = folder.join(source.file_stem().expect("a source has a name"));
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
+    must(compiler.arg(source).args(more));
+    built
+}
+
 /// A program that `tests/setup` fetched.
 ///
 /// # Panics

@@ -3,7 +3,9 @@
 //! The sources are in `company/`, compiled here. What does not speak of portshim itself is also run
 //! under the kernel's own settings, which shows that the tests ask for no more than the kernel gives.
 
-use portshim_tests::programs::{Peer, Ports, Service, Watch, local_ports, must, private, scratch, source, told, until};
+use portshim_tests::programs::{
+    Peer, Ports, Service, Watch, compile, local_ports, must, private, scratch, told, until,
+};
 use portshim_tests::{portshim, said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -45,11 +47,7 @@ impl Company {
 
     /// Compiles `company/NAME.c`, with further arguments for the compiler.
     fn compile(&self, name: &str, more: &[&str]) -> PathBuf {
-        let built = self.folder.join(name);
-        let mut compiler = Command::new("gcc");
-        compiler.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
-        must(compiler.arg(source(&format!("company/{name}.c"))).args(more));
-        built
+        compile(&format!("company/{name}.c"), &self.folder, more)
     }
 
     /// Compiles a program, runs it and checks the ports that it tells and those that its peers saw.

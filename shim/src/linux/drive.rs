@@ -147,7 +147,8 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
         _ => None,
     };
     let renewed = |attempt: &Attempt<'_>| Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
-    let whole = |attempt: &mut Attempt<'_>, steerable| planned(wish.session, attempt, request, ledger, steerable, renewed);
+    let whole =
+        |attempt: &mut Attempt<'_>, steerable| planned(wish.session, attempt, request, ledger, steerable, renewed);
     let mut served = at_once.map_or_else(|| whole(&mut attempt, steerable), Ok);
     if served.is_err() && host::look_again() {
         served = whole(&mut attempt, host::reach(&wish.socket, scope, rules).steerable);

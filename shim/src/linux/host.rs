@@ -74,7 +74,8 @@ impl Network {
     #[inline]
     fn reach(&self, scope: Scope, rules: &Rules) -> Reach {
         let own = unpack(self.range.load(Relaxed));
-        let steerable = if self.sum.load(Acquire) != 0 { own.and_then(|own| self.steerable(own, scope, rules)) } else { own };
+        let steerable =
+            if self.sum.load(Acquire) != 0 { own.and_then(|own| self.steerable(own, scope, rules)) } else { own };
         Reach { steerable, own }
     }
 

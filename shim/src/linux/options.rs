@@ -222,9 +222,9 @@ pub(crate) struct AddressOnly {
 impl AddressOnly {
     pub(crate) fn set(fd: c_int, value: bool) -> Self {
         let before = sys::getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).unwrap_or(0);
-        let changed = ((before != 0) != value).then(Undisturbed::begin).filter(|_| {
-            sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok()
-        });
+        let changed = ((before != 0) != value)
+            .then(Undisturbed::begin)
+            .filter(|_| sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok());
         Self { fd, before, changed }
     }
 }

@@ -74,7 +74,15 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
     let Some(session) = session::get() else { return own() as c_int };
-    let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() as c_int };
+    let Some(socket) = Socket::served(fd) else { return own() as c_int };
+    if socket.transport == Transport::Udp {
+        if socket.confirmed().is_some() {
+            return own() as c_int;
+        }
+        known::forget(fd);
+        // SAFETY: the program's own call, as it came.
+        return unsafe { listen(fd, backlog) };
+    }
     let Ok(local) = socket.local() else { return own() as c_int };
     if socket.surely_has_port(&local) {
         known::doubt(fd);

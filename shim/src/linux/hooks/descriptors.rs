@@ -51,7 +51,13 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
 /// # Safety
 /// As for getsockopt(2).
 #[inline]
-pub(crate) unsafe fn getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int {
+pub(crate) unsafe fn getsockopt(
+    fd: c_int,
+    level: c_int,
+    name: c_int,
+    value: *mut c_void,
+    len: *mut socklen_t,
+) -> c_int {
     // SAFETY: the program's own call, as it came.
     let answer = unsafe { hooks::getsockopt::next(fd, level, name, value, len) };
     if answer == 0 && (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE) {

@@ -128,6 +128,11 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
             connecting::tcp(session, socket, peer, Waits::Once, own)
         }
+        // Nobody sends on a new TCP socket: it may be another by now.
+        (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
+            known::forget(fd);
+            None
+        }
         (Transport::Tcp, _) => {
             known::settle(fd, seen);
             return own();
