@@ -1,8 +1,9 @@
 //! The ring of events: who got which port, how, and who got none. Written by hooks without waiting,
-//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost.
+//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost. So is one whose writer
+//! was killed, or left by a jump, before it was whole.
 
 use crate::{Call, Scope};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
 /// How many events the ring holds.
 pub const EVENTS: usize = 4096;
@@ -84,7 +85,8 @@ impl Ring {
     pub fn push(&self, event: Event) {
         let ticket = self.next.fetch_add(1, Relaxed);
         let slot = &self.slots[ticket as usize % EVENTS];
-        slot.ticket.store(0, Release);
+        slot.ticket.store(0, Relaxed);
+        fence(Release);
         slot.time.store(event.time, Relaxed);
         slot.process.store(event.process, Relaxed);
         let kind = event.call as u32 | (event.scope as u32) << 4 | (event.verdict as u32) << 8;
@@ -95,18 +97,21 @@ impl Ring {
         slot.ticket.store(ticket.wrapping_add(1), Release);
     }
 
-    /// Hands the events from number `from` on to `each`, oldest first. Returns the number to go on from,
-    /// and how many were overwritten before they could be read.
-    pub fn read(&self, from: u64, mut each: impl FnMut(Event)) -> (u64, u64) {
+    /// Hands the events that `reader` has not seen on to `each`, oldest first. Returns how many it will never see.
+    pub fn read(&self, reader: &mut Reader, mut each: impl FnMut(Event)) -> u64 {
         let end = self.next.load(Acquire);
         // A `next` that has been scribbled over must not keep us busy: at most one ring full is read.
-        let start = from.max(end.saturating_sub(EVENTS as u64));
-        let mut lost = start.saturating_sub(from);
+        let start = reader.next.max(end.saturating_sub(EVENTS as u64));
+        let mut lost = start.saturating_sub(reader.next);
+        let met = core::mem::replace(&mut reader.met, end);
+        reader.next = end;
         for number in start..end {
             let slot = &self.slots[number as usize % EVENTS];
-            if slot.ticket.load(Acquire) != number.wrapping_add(1) {
-                if end - number < 64 {
-                    return (number, lost); // still being written: next time
+            let is_whole = || slot.ticket.load(Acquire) == number.wrapping_add(1);
+            if !is_whole() {
+                if number >= met {
+                    reader.next = number; // still being written: next time
+                    break;
                 }
                 lost += 1;
                 continue;
@@ -116,7 +121,8 @@ impl Ring {
             for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&slot.name) {
                 *bytes = word.load(Relaxed).to_ne_bytes();
             }
-            if slot.ticket.load(Acquire) != number.wrapping_add(1) {
+            fence(Acquire);
+            if !is_whole() {
                 lost += 1;
                 continue;
             }
@@ -124,8 +130,18 @@ impl Ring {
                 each(event);
             }
         }
-        (end, lost)
+        lost
     }
+}
+
+/// Where one reader stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reader {
+    /// The number of the next event.
+    next: u64,
+    /// How far the last reading could see. An event before that, which is not whole by now, will never be: writing one
+    /// takes less than a microsecond.
+    met: u64,
 }
 
 fn decode(time: u64, process: u32, what: u32, name: [u8; NAME]) -> Option<Event> {
@@ -158,11 +174,10 @@ mod tests {
         for port in 1..=3 {
             region.events.push(event(port));
         }
-        let mut seen = Vec::new();
-        let (next, lost) = region.events.read(0, |e| seen.push(e));
-        assert_eq!((next, lost), (3, 0));
+        let (mut reader, mut seen) = (Reader::default(), Vec::new());
+        assert_eq!(region.events.read(&mut reader, |e| seen.push(e)), 0);
         assert_eq!(seen, [event(1), event(2), event(3)]);
-        assert_eq!(region.events.read(next, |_| panic!("read twice")), (3, 0));
+        assert_eq!(region.events.read(&mut reader, |_| panic!("read twice")), 0);
     }
 
     #[test]
@@ -172,16 +187,78 @@ mod tests {
             region.events.push(event(n as u16));
         }
         let mut first = None;
-        let (next, lost) = region.events.read(0, |e| first = first.or(Some(e.port)));
-        assert_eq!((next, lost, first), ((EVENTS + 10) as u64, 10, Some(10)));
+        let lost = region.events.read(&mut Reader::default(), |e| first = first.or(Some(e.port)));
+        assert_eq!((lost, first), (10, Some(10)));
+    }
+
+    /// What a writer leaves that takes its place in the ring, and comes no further.
+    fn tear(region: &Region) {
+        let ticket = region.events.next.fetch_add(1, Relaxed);
+        region.events.slots[ticket as usize % EVENTS].ticket.store(0, Relaxed);
+    }
+
+    /// The ports that a reading shows, and how many events are lost.
+    fn read(region: &Region, reader: &mut Reader) -> (Vec<u16>, u64) {
+        let mut ports = Vec::new();
+        let lost = region.events.read(reader, |event| ports.push(event.port));
+        (ports, lost)
+    }
+
+    #[test]
+    fn a_torn_event_hides_the_others_for_one_reading_at_most() {
+        for (before, torn, after) in [(0, 1, 3), (2, 1, 1), (1, 1, 0), (0, 1, 0), (1, 70, 70), (5, 3, 0), (70, 1, 70)] {
+            for lap in [0, EVENTS] {
+                let region = Region::boxed(&[]);
+                let mut reader = Reader::default();
+                (0..lap).for_each(|_| region.events.push(event(1)));
+                assert_eq!(read(&region, &mut reader), (vec![1; lap], 0));
+                (0..before).for_each(|_| region.events.push(event(2)));
+                (0..torn).for_each(|_| tear(&region));
+                (0..after).for_each(|_| region.events.push(event(3)));
+                assert_eq!(read(&region, &mut reader), (vec![2; before], 0));
+                assert_eq!(read(&region, &mut reader), (vec![3; after], torn));
+                region.events.push(event(4));
+                assert_eq!(read(&region, &mut reader), (vec![4], 0));
+            }
+        }
+    }
+
+    #[test]
+    fn torn_events_between_readings_are_each_waited_for_once() {
+        let region = Region::boxed(&[]);
+        let mut reader = Reader::default();
+        tear(&region);
+        region.events.push(event(1));
+        assert_eq!(read(&region, &mut reader), (vec![], 0));
+        tear(&region);
+        region.events.push(event(2));
+        assert_eq!(read(&region, &mut reader), (vec![1], 1));
+        assert_eq!(read(&region, &mut reader), (vec![2], 1));
+    }
+
+    #[test]
+    fn an_event_that_is_whole_by_the_next_reading_is_not_lost() {
+        let region = Region::boxed(&[]);
+        let mut reader = Reader::default();
+        let ticket = region.events.next.load(Relaxed);
+        tear(&region);
+        region.events.push(event(2));
+        assert_eq!(read(&region, &mut reader), (vec![], 0));
+        region.events.next.store(ticket, Relaxed);
+        region.events.push(event(1));
+        region.events.next.store(ticket + 2, Relaxed);
+        assert_eq!(read(&region, &mut reader), (vec![1, 2], 0));
     }
 
     #[test]
     fn scribbles_end() {
         let region = Region::boxed(&[]);
         region.events.next.store(u64::MAX, Relaxed);
-        region.events.read(0, |_| {});
+        let mut reader = Reader::default();
+        region.events.read(&mut reader, |_| {});
         region.events.push(event(1));
-        region.events.read(u64::MAX, |_| {});
+        region.events.read(&mut reader, |_| {});
+        region.events.next.store(3, Relaxed);
+        region.events.read(&mut reader, |_| {});
     }
 }

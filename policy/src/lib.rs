@@ -45,7 +45,7 @@ pub mod wire;
 pub use classes::{Class, ClassRule};
 pub use effective::{Effective, ScopeRules, Sharing, glob_matches};
 pub use entropy::{Entropy, mix};
-pub use events::{EVENTS, Event, NAME, Ring, Verdict};
+pub use events::{EVENTS, Event, NAME, Reader, Ring, Verdict};
 pub use fault::{Errors, Fault, SystemError, exhausted};
 pub use hint::Hint;
 pub use ledger::{Change, ENTRIES, Entry, Ledger, Lift, Owner, Refusal, Untold, Whose, scopes_of};

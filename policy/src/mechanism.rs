@@ -27,6 +27,17 @@ pub trait Mechanism {
 
     /// Takes `port` beside other connections, provided that none has the same 4-tuple.
     fn share(&mut self, port: u16) -> Try<Self::Answer>;
+
+    /// As [`Mechanism::share`], although the 4-tuple rests in TIME_WAIT, if the system would take it over.
+    fn reuse(&mut self, _port: u16) -> Try<Self::Answer> {
+        Try::Again(Outcome::Taken)
+    }
+
+    /// Whether the plan, which has found no port, shall be tried once more: ports were passed over because others of the
+    /// session were about to take them, or to leave them. From now on they are waited for.
+    fn begins_to_wait(&mut self) -> bool {
+        false
+    }
 }
 
 impl Plan<'_> {
@@ -42,6 +53,7 @@ impl Plan<'_> {
                 Step::Aim(port) => mechanism.aim(port),
                 Step::Pin(port) => mechanism.pin(port),
                 Step::Share(port) => mechanism.share(port),
+                Step::Reuse(port) => mechanism.reuse(port),
                 Step::GiveUp(fault) => return Err(fault),
             };
             match tried {

@@ -65,6 +65,8 @@ pub enum Step {
     Pin(u16),
     /// Bind this port although other connections use it, provided that none has the same 4-tuple.
     Share(u16),
+    /// The same, although the 4-tuple rests in TIME_WAIT, if the system would take it over.
+    Reuse(u16),
     /// No port is left.
     GiveUp(Fault),
 }
@@ -76,6 +78,8 @@ pub enum Outcome {
     Start,
     /// The port, or every port of the run, is taken.
     Taken,
+    /// Somebody else of the session is about to take the port, or to leave it: nothing is to be believed of it.
+    Claimed,
     /// This system does not let the range be set, or ignores it.
     Unsteerable,
 }
@@ -91,6 +95,9 @@ enum Stage {
     /// Ports outside the steerable range, shared by 4-tuple; the flag leaves out those that are believed taken
     /// towards the peer.
     Share { fresh: bool },
+    /// The same ports, those whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its
+    /// socket is lost, so there must be no other port left.
+    Reuse,
 }
 
 /// How many ports believed free are tried before the kernel looks through all of a run: strangers may hold them.
@@ -107,7 +114,7 @@ pub struct Plan<'a> {
     towards: Option<&'a Hint>,
     request: Request,
     steerable: Option<PortRange>,
-    stages: [Option<Stage>; 6],
+    stages: [Option<Stage>; 7],
     stage: usize,
     /// How many ports believed free are still to be tried.
     aims: u8,
@@ -145,7 +152,7 @@ impl<'a> Plan<'a> {
             towards: None,
             request,
             steerable,
-            stages: [None; 6],
+            stages: [None; 7],
             stage: 0,
             aims: if request.scope.transport() == Transport::Tcp { AIMS } else { DATAGRAM_AIMS },
             proposed: None,
@@ -176,6 +183,7 @@ impl<'a> Plan<'a> {
                     hint.mark(port);
                 }
             }
+            Outcome::Claimed => self.proposed = None,
             Outcome::Unsteerable => {
                 self.steerable = None;
                 (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 3]);
@@ -191,6 +199,7 @@ impl<'a> Plan<'a> {
                     let hint = if fresh { self.towards } else { None };
                     self.next_walked(self.outside(), hint, entropy).map(Step::Share)
                 }
+                Stage::Reuse => self.next_walked(self.outside(), None, entropy).map(Step::Reuse),
             };
             if let Some(step) = step {
                 self.proposed = match step {
@@ -227,16 +236,17 @@ impl<'a> Plan<'a> {
         let share = share && outside > 0;
         let believes_peer = self.towards.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
         let fresh_share = (share && believes_peer).then_some(Stage::Share { fresh: true });
+        let reuse = share.then_some(Stage::Reuse);
         let share = share.then_some(Stage::Share { fresh: false });
         let last_ports = (ports && believes).then_some(Stage::Ports { unsteerable, fresh: false });
         let aim = (runs && self.is_worth_aiming()).then_some(Stage::Aim);
         let runs = runs.then_some(Stage::Runs);
         let order = if ports && !runs_first {
-            [first_ports, aim, runs, fresh_share, share, last_ports]
+            [first_ports, aim, runs, fresh_share, share, last_ports, reuse]
         } else {
-            [aim, runs, first_ports, fresh_share, share, last_ports]
+            [aim, runs, first_ports, fresh_share, share, last_ports, reuse]
         };
-        self.stages = [None; 6];
+        self.stages = [None; 7];
         for (slot, stage) in self.stages.iter_mut().zip(order.into_iter().flatten()) {
             *slot = Some(stage);
         }

@@ -23,7 +23,7 @@ const CLAIMS: usize = 1024;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds the owner's number, 0 when free.
+    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was begun, and some bits of who did;
+    /// 0 when free.
     #[must_use]
     pub fn claim(&self, port: u16) -> &AtomicU32 {
         &self.claims[usize::from(port) % CLAIMS]

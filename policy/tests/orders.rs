@@ -195,7 +195,7 @@ fn covered(steps: &[Step]) -> PortSet {
         match step {
             Step::Steer(range) => ports.insert(*range),
             Step::Pin(port) => ports.insert(PortRange::single(*port)),
-            Step::Aim(_) | Step::Share(_) | Step::GiveUp(_) => {}
+            Step::Aim(_) | Step::Share(_) | Step::Reuse(_) | Step::GiveUp(_) => {}
         }
     }
     ports
@@ -204,6 +204,12 @@ fn covered(steps: &[Step]) -> PortSet {
 /// The ports that are proposed to be shared.
 fn shared(steps: &[Step]) -> PortSet {
     let port = |step: &Step| if let Step::Share(port) = step { Some(PortRange::single(*port)) } else { None };
+    steps.iter().filter_map(port).collect()
+}
+
+/// The ports that are proposed to be taken over.
+fn reused(steps: &[Step]) -> PortSet {
+    let port = |step: &Step| if let Step::Reuse(port) = step { Some(PortRange::single(*port)) } else { None };
     steps.iter().filter_map(port).collect()
 }
 
@@ -235,6 +241,7 @@ proptest! {
                     prop_assert!(case.shares());
                     prop_assert!(case.unsteerable().contains(port), "{port} is shared");
                 }
+                Step::Reuse(port) => prop_assert!(shared(&steps).contains(port), "{port} is taken over"),
                 Step::GiveUp(fault) => {
                     prop_assert_eq!(fault, exhausted(case.request.call, case.request.scope.transport()));
                 }
@@ -242,6 +249,7 @@ proptest! {
         }
         prop_assert_eq!(covered(&steps), allowed);
         prop_assert_eq!(shared(&steps), if case.shares() { case.unsteerable() } else { PortSet::new() });
+        prop_assert_eq!(reused(&steps), shared(&steps));
     }
 
     #[test]
@@ -249,7 +257,7 @@ proptest! {
         prop_assume!(!matches!(case.rules.order, Order::Random | Order::RandomIncrement) && case.knows_nothing());
         let region = case.region();
         let steps = exhaust(&case, &region, None);
-        let (mut seen, mut shared) = (PortSet::new(), PortSet::new());
+        let (mut seen, mut shared, mut reused) = (PortSet::new(), PortSet::new(), PortSet::new());
         let mut odd = None;
         for step in steps {
             let (set, range) = match step {
@@ -261,6 +269,7 @@ proptest! {
                 }
                 Step::Pin(port) | Step::Aim(port) => (&mut seen, PortRange::single(port)),
                 Step::Share(port) => (&mut shared, PortRange::single(port)),
+                Step::Reuse(port) => (&mut reused, PortRange::single(port)),
                 Step::GiveUp(_) => continue,
             };
             prop_assert!((range.first()..=range.last()).all(|p| !set.contains(p)), "{range} comes twice");
@@ -274,7 +283,15 @@ proptest! {
         let region = case.region();
         let steps = exhaust(&case, &region, None);
         let free = steps.iter().position(|s| matches!(s, Step::Share(_))).unwrap_or(steps.len() - 1);
-        prop_assert!(steps[free..].iter().all(|s| matches!(s, Step::Share(_) | Step::GiveUp(_))));
+        prop_assert!(steps[free..].iter().all(|s| matches!(s, Step::Share(_) | Step::Reuse(_) | Step::GiveUp(_))));
+    }
+
+    #[test]
+    fn ports_are_taken_over_only_after_everything_else_was_tried(case in case()) {
+        let region = case.region();
+        let steps = exhaust(&case, &region, None);
+        let last = steps.iter().position(|s| matches!(s, Step::Reuse(_))).unwrap_or(steps.len() - 1);
+        prop_assert!(steps[last..].iter().all(|s| matches!(s, Step::Reuse(_) | Step::GiveUp(_))));
     }
 
     #[test]

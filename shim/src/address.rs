@@ -92,6 +92,26 @@ impl Address {
         self
     }
 
+    /// The same with another address proper, 16 bytes; an IPv4 address in the first four.
+    pub(crate) fn with_ip(mut self, ip: [u8; 16]) -> Self {
+        if self.family() == AF_INET6 {
+            self.storage.v6 = ip;
+        } else {
+            self.storage.v4.copy_from_slice(&ip[..4]);
+        }
+        self
+    }
+
+    /// As an IPv4 address, where it is a mapped one, or `::`.
+    pub(crate) fn unmapped(self) -> Self {
+        if self.family() != AF_INET6 {
+            return self;
+        }
+        let mut ip = [0; 16];
+        ip[..4].copy_from_slice(&self.ip()[12..]);
+        Self::any(AF_INET).with_ip(ip).with_port(self.port())
+    }
+
     /// The address proper, 16 bytes; an IPv4 address in the first four.
     pub(crate) fn ip(&self) -> [u8; 16] {
         if self.family() == AF_INET6 {

@@ -2,35 +2,64 @@
 
 use crate::system::{sys, this_process};
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::mix;
 
-/// A port that this thread alone, in the whole session, may be gambling on.
+/// How long a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds; a thread that
+/// was killed, cancelled or jumped away in between keeps the port from nobody for longer than this.
+const LEASE: u16 = 24;
+
+/// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for [`LEASE`].
 pub(crate) struct Claim<'a> {
     slot: &'a AtomicU32,
-    owner: u32,
+    stamp: u32,
 }
 
 impl<'a> Claim<'a> {
-    /// `None` where another thread holds on to it for longer than `patience` lasts.
+    /// `None` where another thread has it.
+    pub(crate) fn at_once(slot: &'a AtomicU32) -> Option<Self> {
+        let held = slot.load(Acquire);
+        // The clock is read after the slot, so that no claim seems to be from the future but one by another clock.
+        let now = sys::milliseconds() as u16;
+        if held != 0 && is_in_force(held, now) {
+            return None;
+        }
+        let stamp = u32::from(now) << 16 | whose();
+        slot.compare_exchange(held, stamp, Acquire, Relaxed).ok().map(|_| Self { slot, stamp })
+    }
+
+    /// The same, after having waited for the other thread. `None` where others had it for longer than `patience` lasts.
     pub(crate) fn on(slot: &'a AtomicU32, patience: &mut u32) -> Option<Self> {
-        let owner = this_process();
         loop {
-            match slot.compare_exchange(0, owner, Acquire, Relaxed) {
-                Ok(_) => return Some(Self { slot, owner }),
-                Err(other) if other != owner && !sys::is_alive(other) => {
-                    if slot.compare_exchange(other, owner, Acquire, Relaxed).is_ok() {
-                        return Some(Self { slot, owner });
-                    }
-                }
-                Err(_) => sys::pause(),
+            if let Some(claim) = Self::at_once(slot) {
+                return Some(claim);
             }
             *patience = patience.checked_sub(1)?;
+            sys::pause();
         }
     }
+
+    /// Whether the claim will hold for the moment, whatever has kept this thread from running since it was made.
+    pub(crate) fn holds(&self) -> bool {
+        let age = (sys::milliseconds() as u16).wrapping_sub((self.stamp >> 16) as u16);
+        age < LEASE / 2 && self.slot.load(Relaxed) == self.stamp
+    }
+}
+
+/// Whether a claim of this stamp counts. One from the future, by a clock that was set back since, is worth nothing.
+fn is_in_force(stamp: u32, now: u16) -> bool {
+    now.wrapping_sub((stamp >> 16) as u16) < LEASE
+}
+
+/// Sixteen bits, not all zero, in which two threads seldom agree: by their processes, and where their stacks are.
+fn whose() -> u32 {
+    let here = 0u8;
+    let stack = core::ptr::from_ref(&here) as u64 >> 12;
+    u32::from(mix(u64::from(this_process()) << 32 ^ stack) as u16).max(1)
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        // Not where another has taken it over, having taken us for dead.
-        let _ = self.slot.compare_exchange(self.owner, 0, Release, Relaxed);
+        // Not where another has it by now, because this one has lapsed.
+        let _ = self.slot.compare_exchange(self.stamp, 0, Release, Relaxed);
     }
 }

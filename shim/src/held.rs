@@ -2,7 +2,7 @@
 //! when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
-use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process};
+use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process, undisturbed};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::{Call, Hint, Place, Process, Scope, ScopeSet, Transport, Verdict};
 
@@ -83,12 +83,11 @@ pub(crate) fn place(session: Session) -> Option<&'static Process> {
     unsafe { PLACE.load(Relaxed).as_ref() }
 }
 
-/// Takes the place; false where it is being taken, by another thread that needs too long, or by this one, which
-/// is in a signal handler now.
+/// Takes the place; false where it is being taken by another thread that needs too long.
 #[cold]
 fn enter(session: Session, process: u32) -> bool {
-    let other = ENTERING.load(Relaxed);
-    if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
+    // A jump out of a signal handler, or a cancellation, would leave it being taken for good.
+    if !undisturbed(|| has_entered(session, process)) {
         for turn in 0..PATIENCE {
             if PLACE_OF.load(Acquire) == process {
                 return true;
@@ -96,6 +95,15 @@ fn enter(session: Session, process: u32) -> bool {
             // The other thread may not be running, and this one be alone on its processor.
             if turn < PATIENCE / 2 { sys::pause() } else { sys::rest() }
         }
+        return false;
+    }
+    true
+}
+
+/// Takes the place, unless another thread is taking it.
+fn has_entered(session: Session, process: u32) -> bool {
+    let other = ENTERING.load(Relaxed);
+    if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
         return false;
     }
     if PLACE_OF.load(Acquire) != process {

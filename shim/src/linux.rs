@@ -19,11 +19,13 @@ mod memory;
 mod options;
 mod plain;
 mod probe;
+mod quiet;
 mod route;
 mod sanitizer;
 pub(crate) mod session;
 mod socket;
 pub(crate) mod sys;
+mod tuples;
 
 pub(crate) use address::SHORTEST_V6;
 pub(crate) use diag as in_use;

@@ -23,7 +23,10 @@ pub(crate) fn planned<M: Mechanism>(
     let revision = rules.revision();
     let towards = session.peers().and_then(|peers| peers.find(request.peer).map(|place| peers.hint(place)));
     let plan = |request| Plan::new(rules, ledger, hint, request, steerable).towards(towards);
-    let served = plan(request).drive(mechanism, &mut entropy);
+    let mut served = plan(request).drive(mechanism, &mut entropy);
+    if served.is_err() && mechanism.begins_to_wait() {
+        served = plan(request).drive(mechanism, &mut entropy);
+    }
     if served.is_ok() || rules.revision() == revision {
         return served;
     }

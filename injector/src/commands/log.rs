@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::platform::Session;
 use crate::wording;
 use humantime::format_rfc3339_micros;
-use portshim_policy::{Call, Event};
+use portshim_policy::{Call, Event, Reader};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -17,8 +17,8 @@ pub(super) struct Log {
     /// Standard error, where there is none.
     file: Option<File>,
     json: bool,
-    /// The number of the next event.
-    next: u64,
+    /// What of the events has been seen.
+    reader: Reader,
 }
 
 /// One line, as JSON.
@@ -48,7 +48,7 @@ impl Log {
         let file =
             if path == Path::new("-") { None } else { Some(open().map_err(|e| wording::log_unwritable(path, &e))?) };
         let json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json") || e.eq_ignore_ascii_case("jsonl"));
-        Ok(Self { path: path.to_owned(), file, json, next: 0 })
+        Ok(Self { path: path.to_owned(), file, json, reader: Reader::default() })
     }
 
     /// Writes what has happened since the last time.
@@ -56,13 +56,14 @@ impl Log {
         // A region that a process of the session has scribbled over has nothing to say.
         let Ok(region) = session.snapshot() else { return Ok(()) };
         let mut text = String::new();
-        let (next, lost) = region.events.read(self.next, |event| text.push_str(&self.line(&event)));
+        let mut reader = self.reader;
+        let lost = region.events.read(&mut reader, |event| text.push_str(&self.line(&event)));
         if lost > 0 {
             let line =
                 if self.json { json(&Lost { lost }) } else { format!("{lost} events came too fast to be logged\n") };
             text.insert_str(0, &line);
         }
-        self.next = next;
+        self.reader = reader;
         let written = match &mut self.file {
             Some(file) => file.write_all(text.as_bytes()),
             None => std::io::stderr().write_all(text.as_bytes()),

@@ -100,6 +100,8 @@ fn watch(
     };
     let meanwhile: Option<&mut dyn FnMut()> = if logs { Some(&mut write) } else { None };
     let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
+    // An event that was not whole at the first of the last readings, and hid others, is passed over at the second.
+    write();
     write();
     let reported = report.map_or(Ok(()), |target| target.write(program, ended, session.snapshot()));
     for failure in [written, reported].into_iter().filter_map(Result::err) {

@@ -4,11 +4,11 @@ use super::harness::{fuzz, fuzz_slow};
 use portshim_policy::wire::decode;
 use portshim_policy::{
     Act, Call, Change, ENTRIES, Effective, Entropy, MAX_RULES, Order, Outcome, Owner, PROCESSES, Plan, PortRange,
-    PortSet, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
+    PortSet, Reader, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
 };
 
-/// More steps than any plan takes: four stages over all ports.
-const STEPS: usize = 5 * 65536;
+/// More steps than any plan takes: five stages over all ports.
+const STEPS: usize = 6 * 65536;
 
 fn rules(first: u16, last: u16) -> Effective {
     let dynamic = PortSet::from(PortRange::new(first, last).expect("it is no smaller"));
@@ -36,8 +36,9 @@ fn reads(region: &Region, pick: usize) {
         let _ = (process.owner(), process.name(), process.counts(Scope::Tcp4));
     }
     let mut events = 0;
-    region.events.read(0, |_| events += 1);
-    region.events.read(u64::MAX - 3, |_| events += 1);
+    let mut reader = Reader::default();
+    region.events.read(&mut reader, |_| events += 1);
+    region.events.read(&mut reader, |_| events += 1);
     assert!(events <= 2 * portshim_policy::EVENTS);
     for scope in Scope::ALL {
         let port = (pick % 65536) as u16;
@@ -83,7 +84,7 @@ fn serves(rules: &Rules, region: &Region, pick: usize) {
     for _ in 0..STEPS {
         match plan.next(outcome, &mut entropy) {
             Step::GiveUp(_) => return,
-            Step::Pin(port) | Step::Share(port) | Step::Aim(port) => assert_ne!(port, 0),
+            Step::Pin(port) | Step::Share(port) | Step::Reuse(port) | Step::Aim(port) => assert_ne!(port, 0),
             Step::Steer(_) if pick & 128 != 0 => {
                 outcome = Outcome::Unsteerable;
                 continue;

@@ -1,11 +1,12 @@
 //! One attempt to serve a wish: carries a plan's steps out on the program's socket.
 
 use super::address::Address;
-use super::diag::Diag;
 use super::drive::{Waits, Wish};
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
 use super::probe::{LARGEST, Probe};
-use super::route::{self, Way};
+use super::quiet::Quiet;
+use super::route;
+use super::tuples::{State, Tuples};
 use super::{errno, held, hooks, host, sys};
 use crate::claim::Claim;
 use portshim_policy::{
@@ -36,6 +37,9 @@ pub(crate) struct Attempt<'a> {
     shared: bool,
     /// What the kernel says when no port is left.
     exhausted: i32,
+    /// The options that a bind by number must not have, while such binds are tried. They are put back before signals are
+    /// let in again: this field is dropped before `beside`.
+    lifted: Option<Lifted>,
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
     /// Which ports are believed taken towards the peer, looked up with it.
@@ -46,12 +50,14 @@ pub(crate) struct Attempt<'a> {
     unsure: bool,
     /// A run was found to be taken.
     missed_before: bool,
-    /// The options that a bind by number must not have, while such binds are tried.
-    lifted: Option<Lifted>,
     /// A bind by number has failed.
-    pinned_in_vain: bool,
-    /// How many times more this request will wait for another thread's claim.
-    patience: u32,
+    bound_in_vain: bool,
+    /// A connection from one of the ports to the peer rests in TIME_WAIT.
+    rests: bool,
+    /// A port was passed over because another thread had a claim on it.
+    passed_by: bool,
+    /// How many times more this request will wait for another thread's claim; `None` while there may be other ports.
+    patience: Option<u32>,
     /// How the port was come by.
     how: Verdict,
     /// The port that the socket got.
@@ -60,12 +66,11 @@ pub(crate) struct Attempt<'a> {
     passed: Option<PortRange>,
 }
 
-/// What it takes to use a port beside other connections: both addresses, and the kernel's answer about a
-/// 4-tuple.
+/// What it takes to use a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
+/// options that the socket has meanwhile, must not be left behind.
 struct Beside {
-    way: Way,
-    diag: Diag,
-    interface: i32,
+    tuples: Tuples,
+    quiet: Quiet,
 }
 
 impl<'a> Attempt<'a> {
@@ -85,14 +90,16 @@ impl<'a> Attempt<'a> {
             exclusive: sharing == Some(Sharing::Exclusive),
             shared: sharing == Some(Sharing::Tuple),
             exhausted: errno::of(exhausted(wish.call, wish.socket.transport)),
+            lifted: None,
             beside: None,
             known: None,
             probe: None,
             unsure,
             missed_before: false,
-            lifted: None,
-            pinned_in_vain: false,
-            patience: 10_000,
+            bound_in_vain: false,
+            rests: false,
+            passed_by: false,
+            patience: None,
             how: Verdict::Steered,
             got: Got::Unknown,
             passed: None,
@@ -136,12 +143,13 @@ impl<'a> Attempt<'a> {
 
     /// Whether a bind by number has failed: it made the kernel forget the address that the program had bound.
     pub(crate) fn has_pinned_in_vain(&self) -> bool {
-        self.pinned_in_vain
+        self.bound_in_vain
     }
 
-    /// Puts the socket's options back, before a call that may block.
+    /// Puts the socket's options back and lets signals in again, before a call that may block.
     pub(crate) fn put_back(&mut self) {
         self.lifted = None;
+        self.beside = None;
     }
 }
 
@@ -162,8 +170,16 @@ impl Mechanism for Attempt<'_> {
     fn pin(&mut self, port: u16) -> Try<isize> {
         self.how = Verdict::Pinned;
         let wish = self.wish;
+        if self.beside.is_some() || !wish.binds {
+            self.put_back();
+        }
         if !wish.binds {
             return Try::Done((wish.own)());
+        }
+        // From here to connecting, no other connection that shares ports may get in between, and to the same peer.
+        let claim = if self.shared { self.claim(port) } else { None };
+        if self.shared && claim.is_none() {
+            return Try::Again(Outcome::Claimed);
         }
         let candidate = wish.local.with_port(port);
         let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
@@ -187,41 +203,94 @@ impl Mechanism for Attempt<'_> {
     }
 
     fn share(&mut self, port: u16) -> Try<isize> {
+        self.connect_beside(port, false)
+    }
+
+    fn reuse(&mut self, port: u16) -> Try<isize> {
+        if self.rests { self.connect_beside(port, true) } else { Try::Again(Outcome::Taken) }
+    }
+
+    fn begins_to_wait(&mut self) -> bool {
+        const PATIENCE: u32 = 10_000;
+        let begins = self.passed_by && self.patience.is_none();
+        if begins {
+            self.put_back();
+            self.patience = Some(PATIENCE);
+        }
+        begins
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// From asking to connecting, nobody else of the session may be about to take the same tuple.
+    fn claim(&mut self, port: u16) -> Option<Claim<'a>> {
+        let slot = self.wish.session.region.header.claim(port);
+        let claim = match &mut self.patience {
+            None => Claim::at_once(slot),
+            Some(patience) => Claim::on(slot, patience),
+        };
+        self.passed_by |= claim.is_none();
+        claim
+    }
+
+    /// Finds out what sharing needs: who would be at both ends.
+    fn beside(&mut self, peer: &Address) -> Result<&mut Beside, Try<isize>> {
+        let wish = self.wish;
+        if self.beside.as_ref().is_some_and(|beside| beside.quiet.is_disturbing()) {
+            self.put_back();
+        }
+        if self.beside.is_none() {
+            self.lifted = None;
+            let quiet = Quiet::begin();
+            let way = route::way(&wish.socket, &wish.local, peer).map_err(|error| {
+                if route::is_unreachable(error) { Try::Done(errno::fail(error)) } else { Try::Again(Outcome::Taken) }
+            })?;
+            if self.known.is_none() {
+                self.known = wish.session.peers().and_then(|peers| {
+                    let place = peers.take(wish.session.hash(&wish.local, peer), sys::can_write)?;
+                    Some((place, peers.hint(place)))
+                });
+            }
+            self.beside = Some(Beside { tuples: Tuples::on(way, wish.socket.interface()), quiet });
+        }
+        self.beside.as_mut().ok_or(Try::Again(Outcome::Taken))
+    }
+
+    /// Whether the kernel would make the connection from `port`: which is taken towards the peer, or is about to be.
+    fn is_free(&mut self, port: u16, peer: &Address, resting: bool) -> Result<bool, Try<isize>> {
+        let beside = self.beside(peer)?;
+        let state = beside.tuples.state(port);
+        let free = match state {
+            State::Free => true,
+            State::Resting(rested) => resting && beside.tuples.takes_over(rested),
+            State::Taken => false,
+        };
+        self.rests |= matches!(state, State::Resting(_));
+        if let Some((_, hint)) = self.known {
+            if free && hint.contains(port) {
+                // Somebody gave it back without a word, who had others perhaps: a process that was killed, or ended.
+                hint.clear();
+            }
+            hint.mark(port);
+        }
+        Ok(free)
+    }
+
+    /// Takes a port that others use as well, or that they used, if no connection of theirs is in the way.
+    fn connect_beside(&mut self, port: u16, resting: bool) -> Try<isize> {
         self.how = Verdict::Shared;
         let wish = self.wish;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
-        if self.beside.is_none() {
-            let way = match route::way(&wish.socket, &wish.local, peer) {
-                Ok(way) => way,
-                Err(error) if route::is_unreachable(error) => return Try::Done(errno::fail(error)),
-                Err(_) => return Try::Again(Outcome::Taken),
-            };
-            let Some(diag) = Diag::open() else { return Try::Again(Outcome::Taken) };
-            self.known = wish.session.peers().and_then(|peers| {
-                let place = peers.take(wish.session.hash(&wish.local, peer), sys::can_write)?;
-                Some((place, peers.hint(place)))
-            });
-            self.beside = Some(Beside { way, diag, interface: wish.socket.interface() });
-        }
-        let Some(beside) = &self.beside else { return Try::Again(Outcome::Taken) };
-        let source = beside.way.source.with_port(port);
-        // From asking to connecting, nobody else of the session may be about to take the same tuple.
-        let Some(claim) = Claim::on(wish.session.region.header.claim(port), &mut self.patience) else {
-            return Try::Again(Outcome::Taken);
-        };
-        // It is taken towards the peer, or is about to be.
-        let known = self.known.map(|(_, hint)| hint);
-        let believed = known.filter(|hint| hint.contains(port));
-        if let Some(hint) = known {
-            hint.mark(port);
-        }
-        if !beside.diag.is_free(&source, &beside.way.peer, beside.interface) {
-            return Try::Again(Outcome::Taken);
-        }
-        if let Some(hint) = believed {
-            // Somebody gave it back without a word, who had others perhaps: a process that was killed, or ended.
-            hint.clear();
-            hint.mark(port);
+        let Some(claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
+        match self.is_free(port, peer, resting) {
+            Ok(true) if claim.holds() => {}
+            // Something has kept this thread from running.
+            Ok(true) => {
+                self.passed_by = true;
+                return Try::Again(Outcome::Claimed);
+            }
+            Ok(false) => return Try::Again(Outcome::Taken),
+            Err(over) => return over,
         }
         let candidate = wish.local.with_port(port);
         let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
@@ -232,6 +301,7 @@ impl Mechanism for Attempt<'_> {
             Ok(()) => lifted.keep_shared(),
             Err(libc::EINVAL) => {
                 drop(lifted);
+                self.put_back();
                 return Try::Done((wish.own)());
             }
             Err(error) => {
@@ -239,13 +309,15 @@ impl Mechanism for Attempt<'_> {
                 return self.answered(port, Err(error));
             }
         }
+        // What takes time now delays the program's next call, and a peer may reset the connection meanwhile.
+        let quiet = self.beside.take().map(|beside| beside.quiet);
         if wish.waits == Waits::Once {
+            // Nothing is held while the program's own call waits: the claim lapses by itself.
+            drop(quiet);
             return Try::Done((wish.own)());
         }
-        // What takes time now delays the program's next call, and a peer may reset the connection meanwhile.
-        self.beside = None;
-        // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
-        // cancelled: so a call of ours starts the connection, and the program's own waits for it.
+        // The program must not be kept from its signals for as long as the peer takes to answer: so a call of ours starts
+        // the connection, and the program's own waits for it.
         let quick = NonBlocking::on(wish.socket.fd);
         let connect = || sys::connect(wish.socket.fd, peer.storage(), peer.len());
         let mut started = connect();
@@ -256,6 +328,7 @@ impl Mechanism for Attempt<'_> {
         }
         drop(claim); // the kernel holds the tuple from here on
         drop(quick);
+        drop(quiet);
         Try::Done(match started {
             Err(libc::EALREADY) => (wish.own)(),
             Ok(()) => 0,
@@ -267,8 +340,8 @@ impl Mechanism for Attempt<'_> {
 impl Attempt<'_> {
     /// Makes the kernel choose inside `run`, without asking first.
     fn steer_unasked(&mut self, run: PortRange) -> Try<isize> {
-        self.how = Verdict::Steered;
         self.put_back();
+        self.how = Verdict::Steered;
         match self.range.steer(run, self.is_dense(run)) {
             Ok(()) => {}
             Err(libc::ENOPROTOOPT) => {
@@ -330,7 +403,7 @@ impl Attempt<'_> {
             }
             // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one for this program.
             Err(libc::EADDRINUSE | libc::EACCES) => {
-                self.pinned_in_vain = true;
+                self.bound_in_vain = true;
                 Try::Again(Outcome::Taken)
             }
             Err(error) if self.wish.call == Call::Bind => Try::Done(errno::fail(error)),

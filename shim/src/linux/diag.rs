@@ -3,18 +3,19 @@
 
 use super::address::Address;
 use super::sys;
+use super::tuples::{State, TIME_WAIT, resting};
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_policy::{PortRange, Scope, ScopeSet};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLMSG_ERROR: u16 = 2;
+pub(super) const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 /// A netlink header, and the request of linux/inet_diag.h after it.
 const REQUEST: usize = 16 + 56;
 /// Where the reply's state and timer stand, after the netlink header.
 const STATE: usize = 16 + 1;
 const EXPIRES: usize = 16 + 4 + 48;
-const TIME_WAIT: u8 = 6;
 const LISTEN: u8 = 10;
 /// The same for the socket's own port and address, and where the attributes begin.
 const PORT: usize = 16 + 4;
@@ -27,10 +28,8 @@ const S_GE: u8 = 2;
 const S_LE: u8 = 3;
 /// A request with such a filter of four words.
 const DUMP: usize = REQUEST + 4 + 16;
-/// How long TIME_WAIT lasts on Linux (TCP_TIMEWAIT_LEN), and how old it must be before the kernel's
-/// own connect takes over a loopback tuple (tcp_tw_reuse = 2, tcp_tw_reuse_delay), in milliseconds.
-const TIME_WAIT_LASTS: u32 = 60_000;
-const TIME_WAIT_RESTS: u32 = 1_000;
+/// Whether sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every 4-tuple that there is none.
+static KNOWS_TCP: AtomicBool = AtomicBool::new(false);
 
 /// A netlink socket, open for the length of one request's tries.
 pub(crate) struct Diag {
@@ -38,40 +37,53 @@ pub(crate) struct Diag {
 }
 
 impl Diag {
-    /// `None` where the kernel offers no sock_diag.
+    /// `None` where the kernel offers no sock_diag for TCP.
     pub(crate) fn open() -> Option<Self> {
-        Self::opened().ok()
+        let diag = Self::opened().ok()?;
+        if !KNOWS_TCP.load(Relaxed) {
+            diag.knows_tcp().ok()?;
+            KNOWS_TCP.store(true, Relaxed);
+        }
+        Some(diag)
+    }
+
+    /// Asks for the TCP sockets that are in no state at all: where the kernel can tell, it is an empty list.
+    fn knows_tcp(&self) -> sys::Result<()> {
+        let mut reply = [0u8; 256];
+        sys::send(self.fd, &dump(libc::AF_INET, libc::IPPROTO_TCP, PortRange::ALL, 0))?;
+        let len = sys::recv(self.fd, &mut reply)?;
+        let done = reply[4..6] == NLMSG_DONE.to_ne_bytes();
+        if done && number(&reply[..len]).is_none() { Ok(()) } else { Err(libc::EOPNOTSUPP) }
     }
 
     fn opened() -> sys::Result<Self> {
         sys::socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).map(|fd| Self { fd })
     }
 
-    /// Whether a TCP connect from `local` to `peer` would find its 4-tuple free. Where the kernel
-    /// gives no answer, it is not: a socket bound by number could never be moved again.
-    pub(crate) fn is_free(&self, local: &Address, peer: &Address, interface: i32) -> bool {
+    /// What there is of the TCP connection from `local` to `peer`.
+    ///
+    /// # Errors
+    /// Any, where the kernel does not tell.
+    pub(crate) fn state(&self, local: &Address, peer: &Address, interface: i32) -> sys::Result<State> {
         let mut reply = [0u8; 512];
-        if sys::send(self.fd, &request(local, peer, interface)).is_err() {
-            return false;
-        }
-        let Ok(len) = sys::recv(self.fd, &mut reply) else { return false };
-        let kind = u16::from_ne_bytes([reply[4], reply[5]]);
-        if kind == NLMSG_ERROR {
-            let error = i32::from_ne_bytes([reply[16], reply[17], reply[18], reply[19]]);
-            return len >= 20 && error == -libc::ENOENT;
-        }
-        if kind != SOCK_DIAG_BY_FAMILY || len < EXPIRES + 4 {
-            return false;
-        }
-        match reply[STATE] {
-            // The look-up falls back to a listener on the same port, which is no connection.
-            LISTEN => true,
-            TIME_WAIT if peer.is_loopback() => {
-                let left =
-                    u32::from_ne_bytes([reply[EXPIRES], reply[EXPIRES + 1], reply[EXPIRES + 2], reply[EXPIRES + 3]]);
-                TIME_WAIT_LASTS.saturating_sub(left) > TIME_WAIT_RESTS
+        sys::send(self.fd, &request(local, peer, interface))?;
+        let len = sys::recv(self.fd, &mut reply)?;
+        let reply = &reply[..len];
+        match reply.get(4..6) {
+            Some(kind) if kind == NLMSG_ERROR.to_ne_bytes() => match number(reply) {
+                Some(libc::ENOENT) => Ok(State::Free),
+                error => Err(error.unwrap_or(libc::EOPNOTSUPP)),
+            },
+            Some(kind) if kind == SOCK_DIAG_BY_FAMILY.to_ne_bytes() => {
+                let left = *reply.get(EXPIRES..).and_then(|left| left.first_chunk()).ok_or(libc::EOPNOTSUPP)?;
+                Ok(match reply[STATE] {
+                    // The look-up falls back to a listener on the same port, which is no connection.
+                    LISTEN => State::Free,
+                    TIME_WAIT => resting(u32::from_ne_bytes(left)),
+                    _ => State::Taken,
+                })
             }
-            _ => false,
+            _ => Err(libc::EOPNOTSUPP),
         }
     }
 }
@@ -140,7 +152,7 @@ impl Diag {
     }
 
     fn dumped(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> sys::Result<Dumped> {
-        sys::send(self.fd, &dump(family, protocol, range))?;
+        sys::send(self.fd, &dump(family, protocol, range, u32::MAX))?;
         let mut reply = [0u8; 8192];
         let mut found = Dumped::None;
         loop {
@@ -207,15 +219,15 @@ impl Drop for Diag {
     }
 }
 
-/// A request for all sockets of a family and protocol whose own port lies in `range`.
-fn dump(family: c_int, protocol: c_int, range: PortRange) -> [u8; DUMP] {
+/// A request for all sockets of a family and protocol, in any of these states, whose own port lies in `range`.
+fn dump(family: c_int, protocol: c_int, range: PortRange, states: u32) -> [u8; DUMP] {
     let mut message = [0; DUMP];
     message[..4].copy_from_slice(&(DUMP as u32).to_ne_bytes());
     message[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     message[6..8].copy_from_slice(&((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
     message[16] = family as u8;
     message[17] = protocol as u8;
-    message[20..24].copy_from_slice(&u32::MAX.to_ne_bytes());
+    message[20..24].copy_from_slice(&states.to_ne_bytes());
     let filter = &mut message[REQUEST..];
     filter[..2].copy_from_slice(&20u16.to_ne_bytes());
     filter[2..4].copy_from_slice(&1u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE

@@ -5,6 +5,7 @@
 //! noted, and whoever looks at it through a hook sees what the program had set itself.
 
 use super::address::Address;
+use super::quiet::Quiet;
 use super::socket::Socket;
 use super::{host, sys};
 use core::ffi::c_int;
@@ -120,23 +121,6 @@ impl Drop for RangeOption {
     }
 }
 
-/// Signals, held from this thread until this is dropped.
-struct Undisturbed {
-    before: u64,
-}
-
-impl Undisturbed {
-    fn begin() -> Self {
-        Self { before: sys::hold_signals() }
-    }
-}
-
-impl Drop for Undisturbed {
-    fn drop(&mut self) {
-        sys::keep_signals(self.before);
-    }
-}
-
 /// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks free. While they differ
 /// from what the program set, signals are held: no call that may block is to be made meanwhile.
 pub(crate) struct Lifted {
@@ -146,7 +130,7 @@ pub(crate) struct Lifted {
     /// SO_REUSEADDR is set, and not by the program.
     sharing: bool,
     /// Dropped last, after the options have been put back.
-    held: Option<Undisturbed>,
+    held: Option<Quiet>,
 }
 
 const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
@@ -156,7 +140,7 @@ impl Lifted {
         let fd = socket.fd;
         let is_set = |name| sys::getsockopt::<c_int>(fd, libc::SOL_SOCKET, name).unwrap_or(0);
         let before = if socket.untouched { [0; 2] } else { REUSE.map(is_set) };
-        let held = (before != [0; 2]).then(Undisturbed::begin);
+        let held = (before != [0; 2]).then(Quiet::begin);
         let lifted = Self { fd, before, sharing: false, held };
         for (name, value) in REUSE.into_iter().zip(before) {
             if value != 0 {
@@ -174,7 +158,7 @@ impl Lifted {
     /// even a port that others listen on would look free.
     pub(crate) fn share(&mut self) {
         if !self.sharing {
-            self.held.get_or_insert_with(Undisturbed::begin);
+            self.held.get_or_insert_with(Quiet::begin);
             self.set(libc::SO_REUSEADDR, 1);
             self.sharing = true;
         }
@@ -216,14 +200,14 @@ pub(crate) struct AddressOnly {
     fd: c_int,
     before: c_int,
     /// Where it was changed; dropped after it has been put back.
-    changed: Option<Undisturbed>,
+    changed: Option<Quiet>,
 }
 
 impl AddressOnly {
     pub(crate) fn set(fd: c_int, value: bool) -> Self {
         let before = sys::getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).unwrap_or(0);
         let changed = ((before != 0) != value)
-            .then(Undisturbed::begin)
+            .then(Quiet::begin)
             .filter(|_| sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok());
         Self { fd, before, changed }
     }

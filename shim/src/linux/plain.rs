@@ -6,6 +6,7 @@ use super::drive::Wish;
 use super::host::Reach;
 use super::options::{Lifted, RangeOption};
 use super::{errno, held, hooks, host, sys};
+use crate::claim::Claim;
 use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, exhausted};
 
 /// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
@@ -81,6 +82,12 @@ fn choose(wish: &Wish<'_>, scope: Scope, dual: bool, got: Got) -> Option<isize> 
 fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
     let (before, fd) = (errno::get(), wish.socket.fd);
     let candidate = wish.local.with_port(port);
+    let shares = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Tuple;
+    // Until it is connected, no other connection that shares ports may come to have this one, and to the same peer.
+    let claim = if shares { Claim::at_once(wish.session.region.header.claim(port)) } else { None };
+    if shares && claim.is_none() {
+        return None;
+    }
     let bound = if wish.call == Call::Bind {
         hooks::next_bind(fd, &candidate)
     } else {
@@ -93,10 +100,11 @@ fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
         errno::set(before);
         return None;
     }
-    if wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Tuple {
+    if shares {
         Lifted::on(&wish.socket).keep_shared();
     }
     let answer = if wish.call == Call::Bind { 0 } else { (wish.own)() };
+    drop(claim);
     wish.account(scope, dual, Verdict::Pinned, Got::Port(port), false, answer);
     if answer >= 0 {
         errno::set(before);

@@ -1,6 +1,6 @@
 //! Finds the session that this process was started for.
 
-use super::{environment, hooks, host, liveness, sys};
+use super::{environment, hooks, host, liveness, sys, undisturbed};
 use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
@@ -15,16 +15,19 @@ pub(crate) fn epoch() -> Option<u32> {
 
 /// Reads the environment, maps the region and resolves every hook, once.
 pub(crate) fn start() {
-    session::start(|| {
-        hooks::resolve();
-        let found = environment::read()?;
-        let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
-        let session = open(found.session).and_then(with_rules);
-        let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
-        host::look();
-        liveness::look();
-        Some(session)
-    });
+    // A jump out of a signal handler, or a cancellation, would leave it starting for good.
+    undisturbed(|| session::start(find));
+}
+
+fn find() -> Option<Session> {
+    hooks::resolve();
+    let found = environment::read()?;
+    let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
+    let session = open(found.session).and_then(with_rules);
+    let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
+    host::look();
+    liveness::look();
+    Some(session)
 }
 
 /// Maps the session's file, if it is ours and a region of this version.

@@ -94,7 +94,52 @@ pub(crate) fn listen(fd: c_int, backlog: c_int) -> Result<()> {
 /// socket(2), closed on exec.
 pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
     // SAFETY: no memory is passed.
-    unsafe { call!(socket, family, kind | libc::SOCK_CLOEXEC, protocol).map(|fd| fd as c_int) }
+    opened(|| unsafe { call!(socket, family, kind | libc::SOCK_CLOEXEC, protocol) })
+}
+
+/// A descriptor of ours. Where the program has reached its limit of them (RLIMIT_NOFILE), it is opened beyond that.
+fn opened(open: impl Fn() -> Result<usize>) -> Result<c_int> {
+    match open() {
+        Err(libc::EMFILE) => opened_beyond_limit(open),
+        opened => opened,
+    }
+    .map(|fd| fd as c_int)
+}
+
+/// Raises the limit for the time of opening one descriptor, as far as the hard limit allows: what is open stays open.
+#[cold]
+fn opened_beyond_limit(open: impl Fn() -> Result<usize>) -> Result<usize> {
+    const TRIES: u32 = 8;
+    let mut answer = Err(libc::EMFILE);
+    // A jump out of a signal handler must not leave it raised.
+    let held = hold_signals();
+    for _ in 0..TRIES {
+        let Ok([soft, hard]) = descriptor_limit(None) else { break };
+        // Where there is nothing to be raised, another thread may be about to lower it again.
+        let raised = soft < hard && descriptor_limit(Some([hard, hard])).is_ok();
+        answer = open();
+        if raised
+            && let Ok(now) = descriptor_limit(Some([soft, hard]))
+            && now != [hard, hard]
+        {
+            // The program itself has changed it meanwhile, or another thread has put it back.
+            let _ = descriptor_limit(Some(now));
+        }
+        if answer != Err(libc::EMFILE) {
+            break;
+        }
+    }
+    keep_signals(held);
+    answer
+}
+
+/// The limit of descriptors, soft and hard, as it was before it is set.
+fn descriptor_limit(to: Option<[u64; 2]>) -> Result<[u64; 2]> {
+    let mut before = [0u64; 2];
+    let to = to.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: the kernel reads one `struct rlimit64`, or none, and writes another.
+    unsafe { call!(prlimit64, 0, libc::RLIMIT_NOFILE, to, before.as_mut_ptr())? };
+    Ok(before)
 }
 
 /// close(2) of a descriptor of ours.
@@ -124,13 +169,23 @@ pub(crate) fn recv(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
 /// open(2) of an existing file, closed on exec.
 pub(crate) fn open(path: &CStr, flags: c_int) -> Result<c_int> {
     // SAFETY: the path ends in a NUL.
-    unsafe { call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, 0).map(|fd| fd as c_int) }
+    opened(|| unsafe { call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, 0) })
 }
 
 /// read(2).
 pub(crate) fn read(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `bytes.len()` bytes.
     unsafe { call!(read, fd, bytes.as_mut_ptr(), bytes.len()) }
+}
+
+/// The number in a file of /proc/sys.
+pub(crate) fn setting(path: &CStr) -> Result<u32> {
+    let fd = open(path, libc::O_RDONLY)?;
+    let mut text = [0; 16];
+    let read = read(fd, &mut text);
+    close(fd);
+    let digits = text[..read?].trim_ascii();
+    core::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(libc::EINVAL)
 }
 
 /// readlink(2).
@@ -225,6 +280,15 @@ pub(crate) fn moment() -> u32 {
     (time.tv_sec as u32) << 8 | (time.tv_nsec as u32) >> 22
 }
 
+/// Milliseconds, some four of them at a time, by the clock that costs least of those that all processes share: every time
+/// namespace has a monotonic clock of its own.
+pub(crate) fn milliseconds() -> u32 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: as in `now`.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    (time.tv_sec as u32).wrapping_mul(1000).wrapping_add(time.tv_nsec as u32 / 1_000_000)
+}
+
 /// Lets others run.
 pub(crate) fn pause() {
     // SAFETY: no memory is passed.
@@ -307,7 +371,18 @@ pub(crate) fn keep_signals(set: u64) {
     let _ = unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const set, 0, 8) };
 }
 
+/// The signals that wait for this thread to let them in.
+pub(crate) fn waiting_signals() -> u64 {
+    let mut waiting = 0u64;
+    // SAFETY: the kernel writes one set of eight bytes.
+    let _ = unsafe { call!(rt_sigpending, &raw mut waiting, 8) };
+    waiting
+}
+
 static ALL_SIGNALS: u64 = u64::MAX;
+
+/// What [`hold_signals`] holds: all but SIGKILL and SIGSTOP, which the kernel lets nobody hold.
+pub(crate) const HELD_SIGNALS: u64 = !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1));
 
 /// fcntl(2), F_GETFL.
 pub(crate) fn status_flags(fd: c_int) -> Result<usize> {

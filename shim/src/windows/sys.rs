@@ -100,6 +100,12 @@ pub(crate) fn ticks() -> u64 {
     unsafe { GetTickCount64() / 10 }
 }
 
+/// Milliseconds, by a clock that all processes share.
+pub(crate) fn milliseconds() -> u32 {
+    // SAFETY: no conditions.
+    unsafe { GetTickCount64() as u32 }
+}
+
 /// Lets another thread run.
 pub(crate) fn pause() {
     // SAFETY: no conditions.

@@ -1,0 +1,224 @@
+//! What there is of a TCP connection with a given 4-tuple: by [sock_diag](super::diag), and where that cannot be had, in
+//! a unit of systemd with `RestrictAddressFamilies=` perhaps, by the kernel's tables in /proc.
+
+use super::address::Address;
+use super::diag::Diag;
+use super::route::Way;
+use super::sys;
+use core::ffi::{CStr, c_int};
+
+/// What there is of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nothing.
+    Free,
+    /// It was closed so many milliseconds ago, and is in TIME_WAIT.
+    Resting(u32),
+    /// It is there.
+    Taken,
+}
+
+/// include/net/tcp_states.h.
+pub(super) const TIME_WAIT: u8 = 6;
+/// How long TIME_WAIT lasts on Linux (TCP_TIMEWAIT_LEN), in milliseconds.
+const TIME_WAIT_LASTS: u32 = 60_000;
+
+/// A connection that stays in TIME_WAIT for so many milliseconds more.
+pub(super) fn resting(left: u32) -> State {
+    State::Resting(TIME_WAIT_LASTS.saturating_sub(left))
+}
+
+/// Connections from one address to one peer, by the port that they would have.
+pub(crate) struct Tuples {
+    way: Way,
+    interface: c_int,
+    told: Told,
+    /// Since when a connection must rest before the kernel's own connect takes it over, in milliseconds; looked up with
+    /// the first of which that is asked.
+    reuse: Option<Option<u32>>,
+}
+
+/// Who tells of them.
+enum Told {
+    Diag(Diag),
+    Table(Seen),
+}
+
+impl Tuples {
+    pub(crate) fn on(way: Way, interface: c_int) -> Self {
+        let told = Diag::open().map_or(Told::Table(Seen::default()), Told::Diag);
+        Self { way, interface, told, reuse: None }
+    }
+
+    /// What there is of the connection from `port`, as it is now. Where the kernel does not tell, it is taken: a socket
+    /// bound by number could never be moved again. The table is not read once more for a port that it named lately.
+    pub(crate) fn state(&mut self, port: u16) -> State {
+        let source = self.way.source.with_port(port);
+        match &mut self.told {
+            Told::Diag(diag) => diag.state(&source, &self.way.peer, self.interface),
+            Told::Table(seen) => seen.state(&source, &self.way.peer),
+        }
+        .unwrap_or(State::Taken)
+    }
+
+    /// Whether the kernel's own connect would take over a connection that has rested for so long. It does so in the
+    /// network's settings of now, and only where both ends had TCP timestamps: that is known of this host alone.
+    pub(crate) fn takes_over(&mut self, rested: u32) -> bool {
+        let way = &self.way;
+        let begins = *self.reuse.get_or_insert_with(|| {
+            let setting = |path| sys::setting(path).ok();
+            let loopback = way.peer.is_loopback() || way.source.is_loopback();
+            let reuses = match setting(c"/proc/sys/net/ipv4/tcp_tw_reuse")? {
+                0 => false,
+                1 => way.is_local,
+                _ => loopback,
+            };
+            // 0 is none; 1 and 2 are the two kinds of them.
+            let stamped = setting(c"/proc/sys/net/ipv4/tcp_timestamps")? != 0;
+            // Since Linux 6.14; before that it is always a second.
+            let delay = setting(c"/proc/sys/net/ipv4/tcp_tw_reuse_delay").unwrap_or(1_000);
+            (reuses && stamped).then_some(delay)
+        });
+        begins.is_some_and(|begins| rested > begins)
+    }
+}
+
+/// How many ports are remembered from one reading of the table.
+const WINDOW: u16 = 64 * WORDS as u16;
+const WORDS: usize = 32;
+
+/// Which ports the table named when it was last read: those from `first` on.
+#[derive(Default)]
+struct Seen {
+    first: u16,
+    /// 0 where nothing was read yet.
+    len: u16,
+    words: [u64; WORDS],
+    /// Some of them are resting.
+    rest: bool,
+}
+
+impl Seen {
+    fn state(&mut self, source: &Address, peer: &Address) -> sys::Result<State> {
+        let port = source.port();
+        let place = port.wrapping_sub(self.first);
+        if place < self.len && self.words[usize::from(place / 64)] >> (place % 64) & 1 == 1 && !self.rest {
+            return Ok(State::Taken);
+        }
+        *self = Self { first: port / WINDOW * WINDOW, len: WINDOW, ..Self::default() };
+        let mut state = State::Free;
+        let each = |line: Line| {
+            let place = line.port.wrapping_sub(self.first);
+            if place < WINDOW {
+                self.words[usize::from(place / 64)] |= 1 << (place % 64);
+            }
+            self.rest |= matches!(line.state, State::Resting(_));
+            if line.port == port {
+                state = line.state;
+            }
+        };
+        read_all(source, peer, each)?;
+        Ok(state)
+    }
+}
+
+/// What a line of the table says.
+struct Line {
+    /// The port of this end.
+    port: u16,
+    state: State,
+}
+
+/// Reads the tables of this thread's network for connections from `source` to `peer`.
+fn read_all(source: &Address, peer: &Address, mut each: impl FnMut(Line)) -> sys::Result<()> {
+    let (source, peer) = if peer.is_mapped() { (source.unmapped(), peer.unmapped()) } else { (*source, *peer) };
+    let v4 = source.family() == libc::AF_INET;
+    if v4 {
+        read(&[c"/proc/thread-self/net/tcp", c"/proc/self/net/tcp"], &source, &peer, &mut each)?;
+    }
+    // A connection over IPv4 may be one of a socket of IPv6.
+    match read(&[c"/proc/thread-self/net/tcp6", c"/proc/self/net/tcp6"], &source, &peer, &mut each) {
+        Err(libc::ENOENT) if v4 => Ok(()),
+        read => read,
+    }
+}
+
+fn read(paths: &[&CStr; 2], source: &Address, peer: &Address, each: &mut impl FnMut(Line)) -> sys::Result<()> {
+    let fd = sys::open(paths[0], libc::O_RDONLY).or_else(|_| sys::open(paths[1], libc::O_RDONLY))?;
+    let told = lines(fd, |line| {
+        if let Some(line) = parsed(line, source, peer) {
+            each(line);
+        }
+    });
+    sys::close(fd);
+    told
+}
+
+/// Hands a file on, line by line. A line that is longer than any of these is cut.
+fn lines(fd: c_int, mut each: impl FnMut(&[u8])) -> sys::Result<()> {
+    let mut text = [0u8; 1024];
+    let mut kept = 0;
+    loop {
+        let read = sys::read(fd, &mut text[kept..])?;
+        if read == 0 {
+            return Ok(());
+        }
+        let len = kept + read;
+        let mut begin = 0;
+        while let Some(end) = text[begin..len].iter().position(|byte| *byte == b'\n') {
+            each(&text[begin..begin + end]);
+            begin += end + 1;
+        }
+        text.copy_within(begin..len, 0);
+        kept = if begin == 0 && len == text.len() { 0 } else { len - begin };
+    }
+}
+
+/// What a line says, where it is of a connection from `source`, from whatever port, to `peer`.
+fn parsed(line: &[u8], source: &Address, peer: &Address) -> Option<Line> {
+    let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty()).skip(1);
+    let (local, remote, state) = (end(fields.next()?)?, end(fields.next()?)?, fields.next()?);
+    if local.0 != wide(source) || remote != (wide(peer), peer.port()) {
+        return None;
+    }
+    // Which timer runs, and in how many hundredths of a second.
+    let mut left = || fields.nth(1)?.split(|byte| *byte == b':').nth(1).and_then(hexadecimal);
+    let state = if hexadecimal(state)? == u32::from(TIME_WAIT) {
+        left().map_or(State::Taken, |left| resting(left.saturating_mul(10)))
+    } else {
+        State::Taken
+    };
+    Some(Line { port: local.1, state })
+}
+
+/// An address and its port, `0100007F:1F90`: each four bytes of the address are one number of this machine's.
+fn end(field: &[u8]) -> Option<([u8; 16], u16)> {
+    let colon = field.iter().position(|byte| *byte == b':')?;
+    let (address, port) = (&field[..colon], hexadecimal(&field[colon + 1..])?);
+    let mut ip = WIDE;
+    let at = if address.len() == 8 { 12 } else { 0 };
+    if address.len() != 2 * (ip.len() - at) {
+        return None;
+    }
+    for (part, digits) in ip[at..].chunks_exact_mut(4).zip(address.chunks_exact(8)) {
+        part.copy_from_slice(&hexadecimal(digits)?.to_ne_bytes());
+    }
+    Some((ip, port as u16))
+}
+
+/// `::ffff:0.0.0.0`.
+const WIDE: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
+
+/// An address in IPv6's form.
+fn wide(address: &Address) -> [u8; 16] {
+    let mut ip = address.ip();
+    if address.family() == libc::AF_INET {
+        ip.copy_within(..4, 12);
+        ip[..12].copy_from_slice(&WIDE[..12]);
+    }
+    ip
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0u32, |number, digit| Some(number.checked_mul(16)? + char::from(*digit).to_digit(16)?))
+}
