@@ -6,7 +6,7 @@ use super::drive::{Waits, Wish};
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
 use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
-use super::{errno, held, hooks, host, sys};
+use super::{errno, held, host, sys};
 use crate::claim::Claim;
 use portshim_policy::{
     Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
@@ -162,7 +162,7 @@ impl Mechanism for Attempt<'_> {
         lifted.keep_alone();
         if wish.call == Call::Bind {
             self.lifted = Some(lifted);
-            return self.answered(port, hooks::next_bind(wish.socket.fd, &candidate));
+            return self.answered(port, wish.bind(&candidate));
         }
         let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };

@@ -4,7 +4,7 @@
 use super::attempt::Got;
 use super::drive::Wish;
 use super::options::{Lifted, RangeOption};
-use super::{errno, held, hooks, host, sys};
+use super::{errno, held, host, sys};
 use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, exhausted};
 
 /// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
@@ -80,7 +80,7 @@ fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
     let (before, fd) = (errno::get(), wish.socket.fd);
     let candidate = wish.local.with_port(port);
     let bound = if wish.call == Call::Bind {
-        hooks::next_bind(fd, &candidate)
+        wish.bind(&candidate)
     } else {
         sys::bind(fd, candidate.storage(), candidate.len())
     };

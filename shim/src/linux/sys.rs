@@ -2,7 +2,8 @@
 //! `errno` stays as it is. An error is the kernel's number.
 
 use super::address::Storage;
-use core::ffi::{CStr, c_char, c_int};
+use core::arch::asm;
+use core::ffi::{CStr, c_char, c_int, c_long};
 use core::mem::{MaybeUninit, size_of};
 use core::sync::atomic::AtomicU64;
 use syscalls::{Errno, Sysno};
@@ -19,6 +20,26 @@ macro_rules! call {
     ($name:ident $(, $arg:expr)*) => {
         number(syscalls::syscall!(Sysno::$name $(, $arg as usize)*))
     };
+}
+
+/// The program's own call, by its number.
+///
+/// # Safety
+/// As for syscall(2).
+pub(crate) unsafe fn forward(call: c_long, arguments: [c_long; 6]) -> Result<usize> {
+    let [a, b, c, d, e, f] = arguments.map(|argument| argument as usize);
+    let answer: usize;
+    // SAFETY: as the caller promises; the kernel writes to these three registers alone.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") call as usize => answer,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    number(Errno::from_ret(answer))
 }
 
 /// getsockopt(2) for an option that is one machine word of type `T`.

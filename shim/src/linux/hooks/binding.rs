@@ -1,7 +1,7 @@
 //! `bind` and `listen`.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known, sys};
@@ -13,26 +13,28 @@ use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
 /// As for bind(2).
 pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::bind::next(fd, address, len) } as isize;
-    let Some(session) = session::get() else { return own() as c_int };
-    let Some(socket) = Socket::served(fd) else { return own() as c_int };
-    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() as c_int };
+    bind_by(Exit::Library, fd, address, len, &|| unsafe { hooks::bind::next(fd, address, len) } as isize) as c_int
+}
+
+/// Binds by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn bind_by(
+    exit: Exit,
+    fd: c_int,
+    address: *const sockaddr,
+    len: socklen_t,
+    own: &dyn Fn() -> isize,
+) -> isize {
+    let Some(session) = session::get() else { return own() };
+    let Some(socket) = Socket::served(fd) else { return own() };
+    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() };
     let seen = known::look(fd);
     let answer = if local.port() != 0 {
         if is_blocked(session, &socket, &local) { refuse() } else { own() }
     } else if socket.binds_address_only() {
-        return own() as c_int;
+        return own();
     } else {
-        serve(&Wish {
-            session,
-            socket,
-            call: Call::Bind,
-            local,
-            peer: None,
-            binds: true,
-            waits: Waits::Once,
-            own: &own,
-        })
+        let call = Call::Bind;
+        serve(&Wish { session, socket, call, local, peer: None, binds: true, waits: Waits::Once, own, exit })
     };
     if answer == 0 {
         match socket.transport {
@@ -40,7 +42,7 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
             Transport::Udp => known::settle(fd, seen),
         }
     }
-    answer as c_int
+    answer
 }
 
 /// Whether a specific bind to this address is refused.
@@ -68,14 +70,17 @@ fn refuse() -> isize {
 /// As for listen(2).
 pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
-    let Some(session) = session::get() else { return own() as c_int };
-    let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() as c_int };
-    let Ok(local) = socket.local() else { return own() as c_int };
+    listen_by(Exit::Library, fd, &|| unsafe { hooks::listen::next(fd, backlog) } as isize) as c_int
+}
+
+/// Listens by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize {
+    let Some(session) = session::get() else { return own() };
+    let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() };
+    let Ok(local) = socket.local() else { return own() };
     if socket.surely_has_port(&local) {
         known::doubt(fd);
-        return own() as c_int;
+        return own();
     }
-    serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, waits: Waits::Once, own: &own })
-        as c_int
+    serve(&Wish { session, socket, call: Call::Listen, local, peer: None, binds: true, waits: Waits::Once, own, exit })
 }

@@ -1,7 +1,7 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{held, hooks, known};
@@ -13,18 +13,24 @@ use portshim_policy::{Call, Transport};
 /// As for connect(2).
 pub(crate) unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(fd, address, len, &|| unsafe { hooks::connect::next(fd, address, len) } as isize) as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { hooks::connect::next(fd, address, len) } as isize) as c_int
 }
 
 /// # Safety
 /// As for connect(2).
 pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(fd, address, len, &|| unsafe { hooks::__connect::next(fd, address, len) } as isize) as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { hooks::__connect::next(fd, address, len) } as isize) as c_int
 }
 
-/// Connects by `own`, which is the program's call.
-pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: &dyn Fn() -> isize) -> isize {
+/// Connects by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn through(
+    exit: Exit,
+    fd: c_int,
+    address: *const sockaddr,
+    len: socklen_t,
+    own: &dyn Fn() -> isize,
+) -> isize {
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(fd) else { return own() };
     let Some(peer) = Address::read(address, len) else { return own() };
@@ -38,7 +44,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
         return answer;
     }
     match socket.transport {
-        Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
+        Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, exit, own),
         Transport::Udp => {
             let Ok(local) = socket.local() else { return own() };
             if socket.surely_has_port(&local) {
@@ -54,18 +60,26 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
                 binds: true,
                 waits: Waits::Once,
                 own,
+                exit,
             })
         }
     }
 }
 
 /// Connects a TCP socket to `peer`.
-pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, waits: Waits, own: &dyn Fn() -> isize) -> isize {
+pub(super) fn tcp(
+    session: Session,
+    socket: Socket,
+    peer: Address,
+    waits: Waits,
+    exit: Exit,
+    own: &dyn Fn() -> isize,
+) -> isize {
     let Ok(local) = socket.local() else { return own() };
     if socket.surely_has_port(&local) {
         known::doubt(socket.fd); // should the connection fail, the port may be lost
         return own();
     }
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
-    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, waits, own })
+    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, waits, own, exit })
 }

@@ -3,7 +3,7 @@
 
 use super::connecting;
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve};
 use crate::linux::memory::is_readable;
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
@@ -24,7 +24,7 @@ fn is_settled(fd: c_int, flags: c_int) -> bool {
 pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::send::next(fd, bytes, len, flags) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::None, &own) }
+    if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
 /// # Safety
@@ -32,7 +32,7 @@ pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_
 pub(crate) unsafe fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::__send::next(fd, bytes, len, flags) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::None, &own) }
+    if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
 /// # Safety
@@ -47,15 +47,39 @@ pub(crate) unsafe fn sendto(
 ) -> isize {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::sendto::next(fd, bytes, len, flags, address, size) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::of(address, size), &own) }
+    sendto_by(Exit::Library, fd, flags, address, size, own)
+}
+
+/// Sends by `own`, which is the program's call and leaves by `exit`.
+#[inline]
+pub(super) fn sendto_by(
+    exit: Exit,
+    fd: c_int,
+    flags: c_int,
+    address: *const sockaddr,
+    size: socklen_t,
+    own: impl Fn() -> isize,
+) -> isize {
+    if is_settled(fd, flags) { own() } else { first(exit, fd, flags, Destination::of(address, size), &own) }
 }
 
 /// # Safety
 /// As for sendmsg(2).
 pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::sendmsg::next(fd, message, flags) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::in_message(message), &own) }
+    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { hooks::sendmsg::next(fd, message, flags) })
+}
+
+/// Sends by `own`, which is the program's call and leaves by `exit`.
+#[inline]
+pub(super) fn sendmsg_by(
+    exit: Exit,
+    fd: c_int,
+    message: *const msghdr,
+    flags: c_int,
+    own: impl Fn() -> isize,
+) -> isize {
+    if is_settled(fd, flags) { own() } else { first(exit, fd, flags, Destination::in_message(message), &own) }
 }
 
 /// # Safety
@@ -63,11 +87,21 @@ pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) ->
 pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::sendmmsg::next(fd, messages, count, flags) } as isize;
-    if count == 0 || is_settled(fd, flags) {
-        return own() as c_int;
-    }
+    sendmmsg_by(Exit::Library, fd, messages, count, flags, own) as c_int
+}
+
+/// Sends by `own`, which is the program's call and leaves by `exit`.
+#[inline]
+pub(super) fn sendmmsg_by(
+    exit: Exit,
+    fd: c_int,
+    messages: *const mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    own: impl Fn() -> isize,
+) -> isize {
     // `msg_hdr` is the first field of a mmsghdr.
-    first(fd, flags, Destination::in_message(messages.cast::<msghdr>()), &own) as c_int
+    if count == 0 { own() } else { sendmsg_by(exit, fd, messages.cast::<msghdr>(), flags, own) }
 }
 
 /// Where a send goes.
@@ -111,7 +145,7 @@ impl Destination {
 
 /// A send on a descriptor that is not known to be settled.
 #[cold]
-pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
+pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
     let seen = known::look(fd);
     let socket = match Socket::of(fd) {
@@ -124,7 +158,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
     };
     match (socket.transport, to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connecting::tcp(session, socket, peer, Waits::Once, own)
+            connecting::tcp(session, socket, peer, Waits::Once, exit, own)
         }
         (Transport::Tcp, _) => {
             known::settle(fd, seen);
@@ -141,7 +175,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
                 Destination::None => (None, true),
                 Destination::Bad => (None, false),
             };
-            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, waits: Waits::Once, own })
+            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, waits: Waits::Once, own, exit })
         }
     }
 }
