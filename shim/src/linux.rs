@@ -8,6 +8,7 @@ mod address;
 mod attempt;
 pub(crate) mod diag;
 mod drive;
+mod elf;
 mod environment;
 pub(crate) mod errno;
 mod held;

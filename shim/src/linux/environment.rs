@@ -2,9 +2,9 @@
 //! where the program left them out.
 
 use super::memory::Memory;
-use super::{session, sys};
+use super::{elf, session, sys};
 use core::cell::UnsafeCell;
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_char};
 use core::ptr::{copy_nonoverlapping, null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
@@ -149,13 +149,10 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
             at = at.add(value.count_bytes() + 1);
         }
     }
-    // SAFETY: a `Dl_info` is all pointers; dladdr fills it for an address inside a loaded library, and
-    // the name that it points to stays as long as the library is loaded.
-    unsafe {
-        let mut info: libc::Dl_info = core::mem::zeroed();
-        if libc::dladdr(keep as *const c_void, &raw mut info) != 0 {
-            LIBRARY.store(absolute(info.dli_fname), Relaxed);
-        }
+    let path = elf::own_path();
+    if !path.is_null() {
+        // SAFETY: the name stays as long as the library is loaded, and `keep` runs once.
+        LIBRARY.store(unsafe { absolute(path) }, Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds the session that this process was started for.
 
-use super::{environment, hooks, host, liveness, sys};
+use super::{elf, environment, hooks, host, liveness, sys};
 use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
@@ -16,6 +16,8 @@ pub(crate) fn epoch() -> Option<u32> {
 /// Reads the environment, maps the region and resolves every hook, once.
 pub(crate) fn start() {
     session::start(|| {
+        elf::start();
+        sys::find_clock();
         hooks::resolve();
         let found = environment::read()?;
         let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
@@ -23,6 +25,7 @@ pub(crate) fn start() {
         let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
         host::look();
         liveness::look();
+        hooks::follow();
         Some(session)
     });
 }

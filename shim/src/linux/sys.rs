@@ -2,10 +2,11 @@
 //! `errno` stays as it is. An error is the kernel's number.
 
 use super::address::Storage;
+use super::elf;
 use core::arch::asm;
-use core::ffi::{CStr, c_char, c_int, c_long};
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::{MaybeUninit, size_of};
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use syscalls::{Errno, Sysno};
 
 /// A result of the kernel's: a value, or its error number.
@@ -130,6 +131,14 @@ pub(crate) fn close_range(first: u32, last: u32, flags: c_int) -> Result<()> {
     unsafe { call!(close_range, first, last, flags).map(drop) }
 }
 
+/// One more than the largest descriptor can be, by prlimit(2).
+pub(crate) fn most_descriptors() -> c_int {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one limit.
+    let _ = unsafe { call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, &raw mut limit) };
+    limit.rlim_cur.min(c_int::MAX as u64) as c_int
+}
+
 /// sendto(2) without an address.
 pub(crate) fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads `bytes.len()` bytes.
@@ -222,27 +231,45 @@ pub(crate) fn inode(path: &CStr) -> Result<u64> {
     }
 }
 
+/// libc's own clock, which needs no system call; null until it has been found. Another library's may tell another time.
+static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Looks libc's own clock up.
+pub(crate) fn find_clock() {
+    CLOCK.store(elf::of_libc(b"clock_gettime"), Relaxed);
+}
+
+/// clock_gettime(2).
+fn time(clock: libc::clockid_t) -> libc::timespec {
+    type Clock = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> c_int;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let libcs = CLOCK.load(Relaxed);
+    // SAFETY: libc's function or the kernel, safe in signal handlers, writes one timespec.
+    unsafe {
+        if libcs.is_null() {
+            let _ = call!(clock_gettime, clock, &raw mut time);
+        } else {
+            core::mem::transmute::<*mut c_void, Clock>(libcs)(clock, &raw mut time);
+        }
+    }
+    time
+}
+
 /// Hundredths of a second since boot: the unit of proc(5).
 pub(crate) fn ticks() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: as in `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    let time = time(libc::CLOCK_BOOTTIME);
     (time.tv_sec as u64).wrapping_mul(100).wrapping_add(time.tv_nsec as u64 / 10_000_000)
 }
 
 /// Nanoseconds since 1970, by the clock that needs no system call.
 pub(crate) fn now() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: clock_gettime(2), safe in signal handlers, writes one timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    let time = time(libc::CLOCK_REALTIME);
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
 /// The moment, some four milliseconds long, by the clock that costs least.
 pub(crate) fn moment() -> u32 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: as in `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    let time = time(libc::CLOCK_MONOTONIC_COARSE);
     (time.tv_sec as u32) << 8 | (time.tv_nsec as u32) >> 22
 }
 

@@ -123,14 +123,12 @@ pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: 
 /// # Safety
 /// As for closefrom(3).
 #[unsafe(no_mangle)]
-unsafe extern "C" fn closefrom(first: c_int) {
+pub(super) unsafe extern "C" fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
     forget_all(first, c_uint::MAX);
     if sys::close_range(first, c_uint::MAX, 0).is_err() {
         // A kernel before 5.9: one by one, as far as descriptors can go.
-        // SAFETY: sysconf takes no memory.
-        let end = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-        (first as c_int..end as c_int).for_each(sys::close);
+        (first as c_int..sys::most_descriptors()).for_each(sys::close);
     }
 }
 

@@ -60,7 +60,7 @@ unsafe extern "C" fn bare() {
 /// As for vfork(2).
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-unsafe extern "C" fn vfork() {
+pub(super) unsafe extern "C" fn vfork() {
     naked_asm!(
         "mov byte ptr [rip + {called}], 1",
         "mov rax, [rip + {next}]",
