@@ -24,7 +24,9 @@ mod route;
 mod sanitizer;
 pub(crate) mod session;
 mod socket;
+mod spare;
 pub(crate) mod sys;
+mod valgrind;
 
 pub(crate) use address::SHORTEST_V6;
 pub(crate) use diag as in_use;

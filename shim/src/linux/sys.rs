@@ -2,7 +2,7 @@
 //! `errno` stays as it is. An error is the kernel's number.
 
 use super::address::Storage;
-use super::elf;
+use super::{elf, valgrind};
 use core::arch::asm;
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::{MaybeUninit, size_of};
@@ -209,6 +209,21 @@ pub(crate) fn process() -> u32 {
     unsafe { call!(getpid) }.unwrap_or(0) as u32
 }
 
+/// The parent's number.
+pub(crate) fn parent() -> u32 {
+    // SAFETY: no memory is passed.
+    unsafe { call!(getppid) }.unwrap_or(0) as u32
+}
+
+/// Which thread this is, for as long as it runs: a child of vfork(2) is the thread that it borrows from. It is where
+/// the thread's own variables are, which x86-64's ABI keeps a pointer to.
+pub(crate) fn thread_place() -> usize {
+    let place;
+    // SAFETY: the first word there is its own address.
+    unsafe { asm!("mov {}, fs:[0]", out(reg) place, options(nostack, preserves_flags, readonly)) };
+    place
+}
+
 /// Whether a process of that number exists, or cannot be asked about.
 pub(crate) fn is_alive(process: u32) -> bool {
     // SAFETY: signal 0 delivers nothing.
@@ -294,20 +309,23 @@ pub(crate) fn map_shared(fd: Option<c_int>, len: usize) -> Result<*mut u8> {
     unsafe { call!(mmap, 0, len, protection, flags, fd.unwrap_or(-1) as isize, 0).map(|at| at as *mut u8) }
 }
 
+/// Maps `len` bytes of zeroes that are this process's alone, and those of who shares its memory.
+pub(crate) fn map_private(len: usize) -> Result<*mut u8> {
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+    unsafe { call!(mmap, 0, len, protection, flags, -1isize, 0).map(|at| at as *mut u8) }
+}
+
 /// Maps a page of zeroes that is this process's alone: in a forked child it is all zeroes again (madvise(2),
 /// MADV_WIPEONFORK, since Linux 4.14).
 pub(crate) fn map_wiped_on_fork() -> Result<*mut u8> {
     const PAGE: usize = 4096;
-    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing; where the kernel does not know
-    // the advice, the page goes unused.
-    unsafe {
-        let at = call!(mmap, 0, PAGE, protection, flags, -1isize, 0)?;
-        call!(madvise, at, PAGE, libc::MADV_WIPEONFORK).map(|_| at as *mut u8)
-    }
+    let at = map_private(PAGE)?;
+    // SAFETY: the page is ours; where the kernel does not know the advice, it goes unused.
+    unsafe { call!(madvise, at, PAGE, libc::MADV_WIPEONFORK).map(|_| at) }
 }
 
-/// Undoes [`map_shared`].
+/// Undoes [`map_shared`] or [`map_private`].
 ///
 /// # Safety
 /// Nothing may refer to the mapping any more.
@@ -317,10 +335,23 @@ pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
 }
 
 /// Whether the kernel can copy eight bytes from `at`, a multiple of eight.
-///
+pub(crate) fn can_copy_from(at: usize) -> bool {
+    if valgrind::is_running() { can_read_own(at) } else { can_copy_set_from(at) }
+}
+
+/// process_vm_readv(2) of this very process: a call that valgrind hands on as it is.
+#[cold]
+fn can_read_own(at: usize) -> bool {
+    let mut word = 0u64;
+    let here = libc::iovec { iov_base: (&raw mut word).cast(), iov_len: size_of::<u64>() };
+    let there = libc::iovec { iov_base: at as *mut c_void, iov_len: size_of::<u64>() };
+    // SAFETY: the kernel writes at most eight bytes to `word`.
+    unsafe { call!(process_vm_readv, process(), &raw const here, 1, &raw const there, 1, 0) == Ok(size_of::<u64>()) }
+}
+
 /// rt_sigprocmask(2) copies its eight-byte set before it looks at an impossible `how`, so EINVAL
 /// says yes and EFAULT says no.
-pub(crate) fn can_copy_from(at: usize) -> bool {
+fn can_copy_set_from(at: usize) -> bool {
     // SAFETY: the kernel copies the set itself, and an impossible `how` changes no mask.
     let result = unsafe { call!(rt_sigprocmask, c_int::MAX, at, 0, 8) };
     result == Err(libc::EINVAL)

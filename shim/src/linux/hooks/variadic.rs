@@ -3,9 +3,10 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::{binding, connecting, descriptors, executing, sending, writing};
+use super::{binding, connecting, descriptors, executing, forking, sending, writing};
 use crate::linux::drive::Exit;
-use crate::linux::{errno, sys};
+use crate::linux::environment::Strings;
+use crate::linux::{environment, errno, sys};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -85,8 +86,18 @@ pub(super) unsafe extern "C" fn syscall() {
         "je {handle}",
         "cmp rdi, {sendmmsg}",
         "je {handle}",
+        "cmp rdi, {execve}",
+        "je {handle}",
+        "cmp rdi, {execveat}",
+        "je {handle}",
+        "cmp rdi, {vfork}",
+        "je 2f",
+        "3:",
         "mov rax, [rip + {next}]",
         "jmp rax",
+        "2:",
+        "mov byte ptr [rip + {vforks}], 1",
+        "jmp 3b",
         close = const libc::SYS_close,
         write = const libc::SYS_write,
         writev = const libc::SYS_writev,
@@ -100,6 +111,10 @@ pub(super) unsafe extern "C" fn syscall() {
         accept4 = const libc::SYS_accept4,
         dup3 = const libc::SYS_dup3,
         sendmmsg = const libc::SYS_sendmmsg,
+        execve = const libc::SYS_execve,
+        execveat = const libc::SYS_execveat,
+        vfork = const libc::SYS_vfork,
+        vforks = sym forking::CALLED,
         handle = sym handle,
         next = sym NEXT,
     )
@@ -117,11 +132,12 @@ unsafe extern "C" fn handle(
     f: c_long,
 ) -> c_long {
     let fd = a as c_int;
-    // SAFETY: the program's own call, as it came.
-    let call = || match unsafe { sys::forward(number, [a, b, c, d, e, f]) } {
+    // SAFETY: the program's own call, as it came or with the environment completed.
+    let again = |arguments| match unsafe { sys::forward(number, arguments) } {
         Ok(answer) => answer as isize,
         Err(error) => errno::fail(error),
     };
+    let call = || again([a, b, c, d, e, f]);
     let short = || call() as c_int;
     // Each argument is of the type that the call by this number takes.
     let answer = match number {
@@ -143,6 +159,8 @@ unsafe extern "C" fn handle(
         libc::SYS_close_range => unsafe { descriptors::close_range(a as c_uint, b as c_uint, c as c_int) as isize },
         libc::SYS_accept | libc::SYS_accept4 => descriptors::fresh(short()) as isize,
         libc::SYS_close => descriptors::close_by(fd, short) as isize,
+        libc::SYS_execve => environment::followed(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
+        libc::SYS_execveat => environment::followed(d as Strings, |envp| again([a, b, c, envp as c_long, e, f])),
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied(fd, short()) as isize,
         _ => call(),
     };
