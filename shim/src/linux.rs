@@ -8,6 +8,7 @@ mod address;
 mod attempt;
 pub(crate) mod diag;
 mod drive;
+mod elf;
 mod environment;
 pub(crate) mod errno;
 mod held;
@@ -24,8 +25,10 @@ mod route;
 mod sanitizer;
 pub(crate) mod session;
 mod socket;
+mod spare;
 pub(crate) mod sys;
 mod tuples;
+mod valgrind;
 
 pub(crate) use address::SHORTEST_V6;
 pub(crate) use diag as in_use;

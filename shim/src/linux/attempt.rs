@@ -7,7 +7,7 @@ use super::probe::{LARGEST, Probe};
 use super::quiet::Quiet;
 use super::route;
 use super::tuples::{State, Tuples};
-use super::{errno, held, hooks, host, sys};
+use super::{errno, held, host, sys};
 use crate::claim::Claim;
 use portshim_policy::{
     Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
@@ -185,7 +185,7 @@ impl Mechanism for Attempt<'_> {
         let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
         lifted.keep_alone();
         if wish.call == Call::Bind {
-            let bound = hooks::next_bind(wish.socket.fd, &candidate);
+            let bound = wish.bind(&candidate);
             self.lifted = Some(lifted);
             return self.answered(port, bound);
         }

@@ -7,7 +7,7 @@ use super::host::Reach;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, host, known, plain, route};
+use super::{errno, held, hooks, host, known, plain, route, sys};
 use crate::planned::planned;
 use core::cell::Cell;
 use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
@@ -24,10 +24,20 @@ pub(crate) struct Wish<'a> {
     /// Whether the call is well formed, so that the kernel would come to choose a port for it.
     pub(crate) binds: bool,
     pub(crate) waits: Waits,
-    /// The program's own call, through the next library; it sets `errno`.
+    /// The program's own call, by its `exit`; it sets `errno`.
     pub(crate) own: &'a dyn Fn() -> isize,
+    pub(crate) exit: Exit,
     /// Whether the kernel has confirmed what the socket is, once it has been asked.
     pub(crate) confirmed: Cell<Option<bool>>,
+}
+
+/// How a call leaves that came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Through the next library's function of that name.
+    Library,
+    /// By system call, for it came in by syscall(2): perhaps from that very function.
+    Kernel,
 }
 
 /// How a blocking call can be made to wait.
@@ -57,6 +67,14 @@ impl Wish<'_> {
 
     pub(crate) fn is_tcp_connect(&self) -> bool {
         self.call == Call::Connect && self.socket.transport == Transport::Tcp
+    }
+
+    /// Binds the socket to an address of ours in the program's place.
+    pub(crate) fn bind(&self, address: &Address) -> sys::Result<()> {
+        match self.exit {
+            Exit::Library => hooks::next_bind(self.socket.fd, address),
+            Exit::Kernel => sys::bind(self.socket.fd, address.storage(), address.len()),
+        }
     }
 
     /// What the plan needs to know. Where the choice is left to the kernel, it knows for itself whether

@@ -5,12 +5,14 @@ mod connecting;
 mod descriptors;
 mod executing;
 mod forking;
+mod loading;
 mod privileged;
 mod sending;
 mod variadic;
 mod writing;
 
 pub(crate) use forking::{is_lodger, process};
+pub(crate) use loading::follow;
 
 use super::address::Address;
 use super::{errno, sys};
@@ -46,6 +48,11 @@ macro_rules! hooks {
                 pub(super) fn resolve() {
                     redhook::real!($name);
                 }
+
+                /// Where the hook is.
+                pub(super) fn address() -> *const c_void {
+                    <$name>::$name as *const c_void
+                }
             }
         )*
 
@@ -54,6 +61,14 @@ macro_rules! hooks {
             $($name::resolve();)*
             variadic::resolve();
             forking::resolve();
+        }
+
+        /// Our function of this name, where it is one of libc's.
+        pub(crate) fn named(name: &[u8]) -> Option<*const c_void> {
+            $(if name == stringify!($name).as_bytes() {
+                return Some($name::address());
+            })*
+            outside(name)
         }
     };
 }
@@ -115,6 +130,25 @@ hooks! {
     ) -> c_int => executing::posix_spawnp;
     fn system(command: *const c_char) -> c_int => executing::system;
     fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE => executing::popen;
+}
+
+/// As [`named`], for those outside the table.
+fn outside(name: &[u8]) -> Option<*const c_void> {
+    Some(match name {
+        b"close_range" => descriptors::close_range as *const c_void,
+        b"closefrom" => descriptors::closefrom as *const c_void,
+        b"execveat" => executing::execveat as *const c_void,
+        b"execl" => variadic::execl as *const c_void,
+        b"execlp" => variadic::execlp as *const c_void,
+        b"execle" => variadic::execle as *const c_void,
+        b"syscall" => variadic::syscall as *const c_void,
+        b"vfork" => forking::vfork as *const c_void,
+        b"dlopen" => loading::dlopen as *const c_void,
+        b"dlmopen" => loading::dlmopen as *const c_void,
+        b"dlsym" => loading::dlsym as *const c_void,
+        b"dlvsym" => loading::dlvsym as *const c_void,
+        _ => return None,
+    })
 }
 
 /// The next library's `bind`, to an address of ours.

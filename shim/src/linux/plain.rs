@@ -5,7 +5,7 @@ use super::attempt::Got;
 use super::drive::Wish;
 use super::host::Reach;
 use super::options::{Lifted, RangeOption};
-use super::{errno, held, hooks, host, sys};
+use super::{errno, held, host, sys};
 use crate::claim::Claim;
 use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, exhausted};
 
@@ -89,7 +89,7 @@ fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
         return None;
     }
     let bound = if wish.call == Call::Bind {
-        hooks::next_bind(fd, &candidate)
+        wish.bind(&candidate)
     } else {
         sys::bind(fd, candidate.storage(), candidate.len())
     };

@@ -1,6 +1,6 @@
 //! Finds the session that this process was started for.
 
-use super::{environment, hooks, host, liveness, sys, undisturbed};
+use super::{elf, environment, hooks, host, liveness, sys, undisturbed};
 use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
@@ -20,6 +20,8 @@ pub(crate) fn start() {
 }
 
 fn find() -> Option<Session> {
+    elf::start();
+    sys::find_clock();
     hooks::resolve();
     let found = environment::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
@@ -27,6 +29,7 @@ fn find() -> Option<Session> {
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
     host::look();
     liveness::look();
+    hooks::follow();
     Some(session)
 }
 

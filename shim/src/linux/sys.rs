@@ -2,9 +2,11 @@
 //! `errno` stays as it is. An error is the kernel's number.
 
 use super::address::Storage;
-use core::ffi::{CStr, c_char, c_int};
+use super::{elf, valgrind};
+use core::arch::asm;
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::{MaybeUninit, size_of};
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use syscalls::{Errno, Sysno};
 
 /// A result of the kernel's: a value, or its error number.
@@ -19,6 +21,26 @@ macro_rules! call {
     ($name:ident $(, $arg:expr)*) => {
         number(syscalls::syscall!(Sysno::$name $(, $arg as usize)*))
     };
+}
+
+/// The program's own call, by its number.
+///
+/// # Safety
+/// As for syscall(2).
+pub(crate) unsafe fn forward(call: c_long, arguments: [c_long; 6]) -> Result<usize> {
+    let [a, b, c, d, e, f] = arguments.map(|argument| argument as usize);
+    let answer: usize;
+    // SAFETY: as the caller promises; the kernel writes to these three registers alone.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") call as usize => answer,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    number(Errno::from_ret(answer))
 }
 
 /// getsockopt(2) for an option that is one machine word of type `T`.
@@ -154,6 +176,14 @@ pub(crate) fn close_range(first: u32, last: u32, flags: c_int) -> Result<()> {
     unsafe { call!(close_range, first, last, flags).map(drop) }
 }
 
+/// One more than the largest descriptor can be, by prlimit(2).
+pub(crate) fn most_descriptors() -> c_int {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one limit.
+    let _ = unsafe { call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, &raw mut limit) };
+    limit.rlim_cur.min(c_int::MAX as u64) as c_int
+}
+
 /// sendto(2) without an address.
 pub(crate) fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads `bytes.len()` bytes.
@@ -234,6 +264,21 @@ pub(crate) fn process() -> u32 {
     unsafe { call!(getpid) }.unwrap_or(0) as u32
 }
 
+/// The parent's number.
+pub(crate) fn parent() -> u32 {
+    // SAFETY: no memory is passed.
+    unsafe { call!(getppid) }.unwrap_or(0) as u32
+}
+
+/// Which thread this is, for as long as it runs: a child of vfork(2) is the thread that it borrows from. It is where
+/// the thread's own variables are, which x86-64's ABI keeps a pointer to.
+pub(crate) fn thread_place() -> usize {
+    let place;
+    // SAFETY: the first word there is its own address.
+    unsafe { asm!("mov {}, fs:[0]", out(reg) place, options(nostack, preserves_flags, readonly)) };
+    place
+}
+
 /// Whether a process of that number exists, or cannot be asked about.
 pub(crate) fn is_alive(process: u32) -> bool {
     // SAFETY: signal 0 delivers nothing.
@@ -256,27 +301,45 @@ pub(crate) fn inode(path: &CStr) -> Result<u64> {
     }
 }
 
+/// libc's own clock, which needs no system call; null until it has been found. Another library's may tell another time.
+static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Looks libc's own clock up.
+pub(crate) fn find_clock() {
+    CLOCK.store(elf::of_libc(b"clock_gettime"), Relaxed);
+}
+
+/// clock_gettime(2).
+fn time(clock: libc::clockid_t) -> libc::timespec {
+    type Clock = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> c_int;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let libcs = CLOCK.load(Relaxed);
+    // SAFETY: libc's function or the kernel, safe in signal handlers, writes one timespec.
+    unsafe {
+        if libcs.is_null() {
+            let _ = call!(clock_gettime, clock, &raw mut time);
+        } else {
+            core::mem::transmute::<*mut c_void, Clock>(libcs)(clock, &raw mut time);
+        }
+    }
+    time
+}
+
 /// Hundredths of a second since boot: the unit of proc(5).
 pub(crate) fn ticks() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: as in `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    let time = time(libc::CLOCK_BOOTTIME);
     (time.tv_sec as u64).wrapping_mul(100).wrapping_add(time.tv_nsec as u64 / 10_000_000)
 }
 
 /// Nanoseconds since 1970, by the clock that needs no system call.
 pub(crate) fn now() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: clock_gettime(2), safe in signal handlers, writes one timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    let time = time(libc::CLOCK_REALTIME);
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
 /// The moment, some four milliseconds long, by the clock that costs least.
 pub(crate) fn moment() -> u32 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: as in `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    let time = time(libc::CLOCK_MONOTONIC_COARSE);
     (time.tv_sec as u32) << 8 | (time.tv_nsec as u32) >> 22
 }
 
@@ -310,20 +373,23 @@ pub(crate) fn map_shared(fd: Option<c_int>, len: usize) -> Result<*mut u8> {
     unsafe { call!(mmap, 0, len, protection, flags, fd.unwrap_or(-1) as isize, 0).map(|at| at as *mut u8) }
 }
 
+/// Maps `len` bytes of zeroes that are this process's alone, and those of who shares its memory.
+pub(crate) fn map_private(len: usize) -> Result<*mut u8> {
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+    unsafe { call!(mmap, 0, len, protection, flags, -1isize, 0).map(|at| at as *mut u8) }
+}
+
 /// Maps a page of zeroes that is this process's alone: in a forked child it is all zeroes again (madvise(2),
 /// MADV_WIPEONFORK, since Linux 4.14).
 pub(crate) fn map_wiped_on_fork() -> Result<*mut u8> {
     const PAGE: usize = 4096;
-    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing; where the kernel does not know
-    // the advice, the page goes unused.
-    unsafe {
-        let at = call!(mmap, 0, PAGE, protection, flags, -1isize, 0)?;
-        call!(madvise, at, PAGE, libc::MADV_WIPEONFORK).map(|_| at as *mut u8)
-    }
+    let at = map_private(PAGE)?;
+    // SAFETY: the page is ours; where the kernel does not know the advice, it goes unused.
+    unsafe { call!(madvise, at, PAGE, libc::MADV_WIPEONFORK).map(|_| at) }
 }
 
-/// Undoes [`map_shared`].
+/// Undoes [`map_shared`] or [`map_private`].
 ///
 /// # Safety
 /// Nothing may refer to the mapping any more.
@@ -333,10 +399,23 @@ pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
 }
 
 /// Whether the kernel can copy eight bytes from `at`, a multiple of eight.
-///
+pub(crate) fn can_copy_from(at: usize) -> bool {
+    if valgrind::is_running() { can_read_own(at) } else { can_copy_set_from(at) }
+}
+
+/// process_vm_readv(2) of this very process: a call that valgrind hands on as it is.
+#[cold]
+fn can_read_own(at: usize) -> bool {
+    let mut word = 0u64;
+    let here = libc::iovec { iov_base: (&raw mut word).cast(), iov_len: size_of::<u64>() };
+    let there = libc::iovec { iov_base: at as *mut c_void, iov_len: size_of::<u64>() };
+    // SAFETY: the kernel writes at most eight bytes to `word`.
+    unsafe { call!(process_vm_readv, process(), &raw const here, 1, &raw const there, 1, 0) == Ok(size_of::<u64>()) }
+}
+
 /// rt_sigprocmask(2) copies its eight-byte set before it looks at an impossible `how`, so EINVAL
 /// says yes and EFAULT says no.
-pub(crate) fn can_copy_from(at: usize) -> bool {
+fn can_copy_set_from(at: usize) -> bool {
     // SAFETY: the kernel copies the set itself, and an impossible `how` changes no mask.
     let result = unsafe { call!(rt_sigprocmask, c_int::MAX, at, 0, 8) };
     result == Err(libc::EINVAL)

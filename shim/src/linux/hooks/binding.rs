@@ -1,7 +1,7 @@
 //! `bind` and `listen`.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known, sys};
@@ -14,31 +14,38 @@ use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
 /// As for bind(2).
 pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::bind::next(fd, address, len) } as isize;
-    let Some(session) = session::get() else { return own() as c_int };
-    let Some(socket) = Socket::served(fd) else { return own() as c_int };
-    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() as c_int };
+    bind_by(Exit::Library, fd, address, len, &|| unsafe { hooks::bind::next(fd, address, len) } as isize) as c_int
+}
+
+/// Binds by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn bind_by(
+    exit: Exit,
+    fd: c_int,
+    address: *const sockaddr,
+    len: socklen_t,
+    own: &dyn Fn() -> isize,
+) -> isize {
+    let Some(session) = session::get() else { return own() };
+    let Some(socket) = Socket::served(fd) else { return own() };
+    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() };
     let seen = known::look(fd);
     let answer = if local.port() != 0 {
         if is_blocked(session, &socket, &local) {
             if socket.confirmed().is_none() {
                 known::forget(fd);
-                // SAFETY: the program's own call, as it came.
-                return unsafe { bind(fd, address, len) };
+                return bind_by(exit, fd, address, len, own);
             }
             refuse(session, &socket, &local)
         } else {
             own()
         }
     } else if socket.binds_address_only() {
-        return own() as c_int;
+        return own();
     } else {
-        let confirmed = Cell::new(None);
-        let (call, waits) = (Call::Bind, Waits::Once);
-        match serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own: &own, confirmed }) {
+        let (call, waits, confirmed) = (Call::Bind, Waits::Once, Cell::new(None));
+        match serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own, exit, confirmed }) {
             Some(answer) => answer,
-            // SAFETY: the program's own call, as it came.
-            None => return unsafe { bind(fd, address, len) },
+            None => return bind_by(exit, fd, address, len, own),
         }
     };
     if answer == 0 {
@@ -47,7 +54,7 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
             Transport::Udp => known::settle(fd, seen),
         }
     }
-    answer as c_int
+    answer
 }
 
 /// Whether a specific bind to this address is refused.
@@ -72,25 +79,26 @@ fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
 /// As for listen(2).
 pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
-    let Some(session) = session::get() else { return own() as c_int };
-    let Some(socket) = Socket::served(fd) else { return own() as c_int };
+    listen_by(Exit::Library, fd, &|| unsafe { hooks::listen::next(fd, backlog) } as isize) as c_int
+}
+
+/// Listens by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize {
+    let Some(session) = session::get() else { return own() };
+    let Some(socket) = Socket::served(fd) else { return own() };
     if socket.transport == Transport::Udp {
         if socket.confirmed().is_some() {
-            return own() as c_int;
+            return own();
         }
         known::forget(fd);
-        // SAFETY: the program's own call, as it came.
-        return unsafe { listen(fd, backlog) };
+        return listen_by(exit, fd, own);
     }
-    let Ok(local) = socket.local() else { return own() as c_int };
+    let Ok(local) = socket.local() else { return own() };
     if socket.surely_has_port(&local) {
         known::doubt(fd);
-        return own() as c_int;
+        return own();
     }
-    let confirmed = Cell::new(None);
-    let (call, waits) = (Call::Listen, Waits::Once);
-    let served = serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own: &own, confirmed });
-    // SAFETY: the program's own call, as it came.
-    served.map_or_else(|| unsafe { listen(fd, backlog) }, |answer| answer as c_int)
+    let (call, waits, confirmed) = (Call::Listen, Waits::Once, Cell::new(None));
+    serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own, exit, confirmed })
+        .unwrap_or_else(|| listen_by(exit, fd, own))
 }

@@ -1,7 +1,7 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{held, hooks, known};
@@ -14,18 +14,24 @@ use portshim_policy::{Call, Transport};
 /// As for connect(2).
 pub(crate) unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(fd, address, len, &|| unsafe { hooks::connect::next(fd, address, len) } as isize) as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { hooks::connect::next(fd, address, len) } as isize) as c_int
 }
 
 /// # Safety
 /// As for connect(2).
 pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(fd, address, len, &|| unsafe { hooks::__connect::next(fd, address, len) } as isize) as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { hooks::__connect::next(fd, address, len) } as isize) as c_int
 }
 
-/// Connects by `own`, which is the program's call.
-pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: &dyn Fn() -> isize) -> isize {
+/// Connects by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn through(
+    exit: Exit,
+    fd: c_int,
+    address: *const sockaddr,
+    len: socklen_t,
+    own: &dyn Fn() -> isize,
+) -> isize {
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(fd) else { return own() };
     let Some(peer) = Address::read(address, len) else { return own() };
@@ -39,7 +45,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
         return answer;
     }
     let served = match socket.transport {
-        Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
+        Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, exit, own),
         Transport::Udp => {
             let Ok(local) = socket.local() else { return own() };
             if socket.surely_has_port(&local) {
@@ -47,18 +53,19 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
             let (call, waits, confirmed) = (Call::Connect, Waits::Once, Cell::new(None));
-            serve(&Wish { session, socket, call, local, peer: Some(peer), binds: true, waits, own, confirmed })
+            serve(&Wish { session, socket, call, local, peer: Some(peer), binds: true, waits, own, exit, confirmed })
         }
     };
-    served.unwrap_or_else(|| through(fd, address, len, own))
+    served.unwrap_or_else(|| through(exit, fd, address, len, own))
 }
 
 /// Connects a TCP socket to `peer`. `None` where the descriptor turns out to be something else.
-pub(crate) fn tcp(
+pub(super) fn tcp(
     session: Session,
     socket: Socket,
     peer: Address,
     waits: Waits,
+    exit: Exit,
     own: &dyn Fn() -> isize,
 ) -> Option<isize> {
     let Ok(local) = socket.local() else { return Some(own()) };
@@ -68,5 +75,5 @@ pub(crate) fn tcp(
     }
     let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
     let (call, confirmed) = (Call::Connect, Cell::new(None));
-    serve(&Wish { session, socket, call, local, peer: Some(peer), binds, waits, own, confirmed })
+    serve(&Wish { session, socket, call, local, peer: Some(peer), binds, waits, own, exit, confirmed })
 }

@@ -9,7 +9,7 @@ use libc::{mmsghdr, msghdr, sockaddr, socklen_t, timespec};
 
 /// Forgets what `fd` was, if it is one.
 #[inline]
-fn fresh(fd: c_int) -> c_int {
+pub(super) fn fresh(fd: c_int) -> c_int {
     forget(fd);
     fd
 }
@@ -30,9 +30,15 @@ fn forget_all(first: c_uint, last: c_uint) {
 /// As for socket(2).
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
-    let set = known::options_set();
     // SAFETY: the program's own call, as it came.
-    let fd = unsafe { hooks::socket::next(family, kind, protocol) };
+    socket_by(family, kind, protocol, || unsafe { hooks::socket::next(family, kind, protocol) })
+}
+
+/// Makes a socket by `own`, which is the program's call.
+#[inline]
+pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl FnOnce() -> c_int) -> c_int {
+    let set = known::options_set();
+    let fd = own();
     known::begin(fd, family, kind, protocol, set == known::options_set());
     held::release(fd);
     forget_range(fd);
@@ -43,9 +49,15 @@ pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_in
 /// As for setsockopt(2).
 #[inline]
 pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int {
-    known::set(fd, level, name);
     // SAFETY: the program's own call, as it came.
-    unsafe { hooks::setsockopt::next(fd, level, name, value, len) }
+    setsockopt_by(fd, level, name, || unsafe { hooks::setsockopt::next(fd, level, name, value, len) })
+}
+
+/// Sets an option by `own`, which is the program's call.
+#[inline]
+pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, own: impl FnOnce() -> c_int) -> c_int {
+    known::set(fd, level, name);
+    own()
 }
 
 /// # Safety
@@ -155,9 +167,15 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 /// As for close(2).
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
-    forget(fd);
     // SAFETY: the program's own call, as it came.
-    unsafe { hooks::close::next(fd) }
+    close_by(fd, || unsafe { hooks::close::next(fd) })
+}
+
+/// Closes by `own`, which is the program's call.
+#[inline]
+pub(super) fn close_by(fd: c_int, own: impl FnOnce() -> c_int) -> c_int {
+    forget(fd);
+    own()
 }
 
 /// # Safety
@@ -196,14 +214,12 @@ pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: 
 /// # Safety
 /// As for closefrom(3).
 #[unsafe(no_mangle)]
-unsafe extern "C" fn closefrom(first: c_int) {
+pub(super) unsafe extern "C" fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
     forget_all(first, c_uint::MAX);
     if sys::close_range(first, c_uint::MAX, 0).is_err() {
         // A kernel before 5.9: one by one, as far as descriptors can go.
-        // SAFETY: sysconf takes no memory.
-        let end = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-        (first as c_int..end as c_int).for_each(sys::close);
+        (first as c_int..sys::most_descriptors()).for_each(sys::close);
     }
 }
 
@@ -253,7 +269,7 @@ fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
 
 /// `to` is a copy of `from`.
 #[inline]
-fn copied(from: c_int, to: c_int) -> c_int {
+pub(super) fn copied(from: c_int, to: c_int) -> c_int {
     if from != to {
         known::copy(from, to);
         held::pass(from, to);

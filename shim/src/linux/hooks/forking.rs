@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Relaxed};
 static NEXT: AtomicPtr<c_void> = AtomicPtr::new(bare as *mut _);
 
 /// Not 0 once the program has called it: nobody is told when the child leaves.
-static CALLED: AtomicU8 = AtomicU8::new(0);
+pub(super) static CALLED: AtomicU8 = AtomicU8::new(0);
 
 pub(super) fn resolve() {
     // SAFETY: the name ends in a NUL.
@@ -60,7 +60,7 @@ unsafe extern "C" fn bare() {
 /// As for vfork(2).
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-unsafe extern "C" fn vfork() {
+pub(super) unsafe extern "C" fn vfork() {
     naked_asm!(
         "mov byte ptr [rip + {called}], 1",
         "mov rax, [rip + {next}]",

@@ -3,7 +3,7 @@
 
 use super::connecting;
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve};
 use crate::linux::memory::is_readable;
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
@@ -25,7 +25,7 @@ fn is_settled(fd: c_int, flags: c_int) -> bool {
 pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::send::next(fd, bytes, len, flags) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::None, &own) }
+    if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
 /// # Safety
@@ -33,7 +33,7 @@ pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_
 pub(crate) unsafe fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::__send::next(fd, bytes, len, flags) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::None, &own) }
+    if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
 /// # Safety
@@ -48,15 +48,39 @@ pub(crate) unsafe fn sendto(
 ) -> isize {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::sendto::next(fd, bytes, len, flags, address, size) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::of(address, size), &own) }
+    sendto_by(Exit::Library, fd, flags, address, size, own)
+}
+
+/// Sends by `own`, which is the program's call and leaves by `exit`.
+#[inline]
+pub(super) fn sendto_by(
+    exit: Exit,
+    fd: c_int,
+    flags: c_int,
+    address: *const sockaddr,
+    size: socklen_t,
+    own: impl Fn() -> isize,
+) -> isize {
+    if is_settled(fd, flags) { own() } else { first(exit, fd, flags, Destination::of(address, size), &own) }
 }
 
 /// # Safety
 /// As for sendmsg(2).
 pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::sendmsg::next(fd, message, flags) };
-    if is_settled(fd, flags) { own() } else { first(fd, flags, Destination::in_message(message), &own) }
+    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { hooks::sendmsg::next(fd, message, flags) })
+}
+
+/// Sends by `own`, which is the program's call and leaves by `exit`.
+#[inline]
+pub(super) fn sendmsg_by(
+    exit: Exit,
+    fd: c_int,
+    message: *const msghdr,
+    flags: c_int,
+    own: impl Fn() -> isize,
+) -> isize {
+    if is_settled(fd, flags) { own() } else { first(exit, fd, flags, Destination::in_message(message), &own) }
 }
 
 /// # Safety
@@ -64,11 +88,21 @@ pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) ->
 pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
     let own = || unsafe { hooks::sendmmsg::next(fd, messages, count, flags) } as isize;
-    if count == 0 || is_settled(fd, flags) {
-        return own() as c_int;
-    }
+    sendmmsg_by(Exit::Library, fd, messages, count, flags, own) as c_int
+}
+
+/// Sends by `own`, which is the program's call and leaves by `exit`.
+#[inline]
+pub(super) fn sendmmsg_by(
+    exit: Exit,
+    fd: c_int,
+    messages: *const mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    own: impl Fn() -> isize,
+) -> isize {
     // `msg_hdr` is the first field of a mmsghdr.
-    first(fd, flags, Destination::in_message(messages.cast::<msghdr>()), &own) as c_int
+    if count == 0 { own() } else { sendmsg_by(exit, fd, messages.cast::<msghdr>(), flags, own) }
 }
 
 /// Where a send goes.
@@ -113,7 +147,7 @@ impl Destination {
 
 /// A send on a descriptor that is not known to be settled.
 #[cold]
-pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
+pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
     let seen = known::look(fd);
     let socket = match Socket::of(fd) {
@@ -126,7 +160,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
     };
     let served = match (socket.transport, to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connecting::tcp(session, socket, peer, Waits::Once, own)
+            connecting::tcp(session, socket, peer, Waits::Once, exit, own)
         }
         // Nobody sends on a new TCP socket: it may be another by now.
         (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
@@ -149,8 +183,8 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
                 Destination::Bad => (None, false),
             };
             let (call, waits, confirmed) = (Call::Send, Waits::Once, Cell::new(None));
-            serve(&Wish { session, socket, call, local, peer, binds, waits, own, confirmed })
+            serve(&Wish { session, socket, call, local, peer, binds, waits, own, exit, confirmed })
         }
     };
-    served.unwrap_or_else(|| first(fd, flags, to, own))
+    served.unwrap_or_else(|| first(exit, fd, flags, to, own))
 }

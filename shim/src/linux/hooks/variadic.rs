@@ -3,8 +3,10 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::{binding, connecting, descriptors, executing, sending, writing};
-use crate::linux::errno;
+use super::{binding, connecting, descriptors, executing, forking, sending, writing};
+use crate::linux::drive::Exit;
+use crate::linux::environment::Strings;
+use crate::linux::{environment, errno, sys};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -84,8 +86,18 @@ pub(super) unsafe extern "C" fn syscall() {
         "je {handle}",
         "cmp rdi, {sendmmsg}",
         "je {handle}",
+        "cmp rdi, {execve}",
+        "je {handle}",
+        "cmp rdi, {execveat}",
+        "je {handle}",
+        "cmp rdi, {vfork}",
+        "je 2f",
+        "3:",
         "mov rax, [rip + {next}]",
         "jmp rax",
+        "2:",
+        "mov byte ptr [rip + {vforks}], 1",
+        "jmp 3b",
         close = const libc::SYS_close,
         write = const libc::SYS_write,
         writev = const libc::SYS_writev,
@@ -99,12 +111,17 @@ pub(super) unsafe extern "C" fn syscall() {
         accept4 = const libc::SYS_accept4,
         dup3 = const libc::SYS_dup3,
         sendmmsg = const libc::SYS_sendmmsg,
+        execve = const libc::SYS_execve,
+        execveat = const libc::SYS_execveat,
+        vfork = const libc::SYS_vfork,
+        vforks = sym forking::CALLED,
         handle = sym handle,
         next = sym NEXT,
     )
 }
 
-/// A call that has a hook of its own by name.
+/// A call that has a hook of its own by name. It leaves as it came: by way of the next library's function it might
+/// come here again, for ever.
 unsafe extern "C" fn handle(
     number: c_long,
     a: c_long,
@@ -114,37 +131,40 @@ unsafe extern "C" fn handle(
     e: c_long,
     f: c_long,
 ) -> c_long {
-    type Plain = unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
     let fd = a as c_int;
-    // SAFETY: the program's own call; each argument is of the type that the call by this number takes.
-    unsafe {
-        match number {
-            libc::SYS_bind => binding::bind(fd, b as *const _, c as _).into(),
-            libc::SYS_listen => binding::listen(fd, b as c_int).into(),
-            libc::SYS_connect => connecting::connect(fd, b as *const _, c as _).into(),
-            libc::SYS_sendto => {
-                sending::sendto(fd, b as *const _, c as usize, d as c_int, e as *const _, f as _) as c_long
-            }
-            libc::SYS_sendmsg => sending::sendmsg(fd, b as *const _, c as c_int) as c_long,
-            libc::SYS_sendmmsg => sending::sendmmsg(fd, b as *mut _, c as c_uint, d as c_int).into(),
-            libc::SYS_write => writing::write(fd, b as *const _, c as usize) as c_long,
-            libc::SYS_writev => writing::writev(fd, b as *const _, c as c_int) as c_long,
-            libc::SYS_socket => descriptors::socket(fd, b as c_int, c as c_int).into(),
-            libc::SYS_setsockopt => descriptors::setsockopt(fd, b as c_int, c as c_int, d as *const _, e as _).into(),
-            libc::SYS_fcntl => descriptors::fcntl(fd, b as c_int, c).into(),
-            libc::SYS_close_range => descriptors::close_range(a as c_uint, b as c_uint, c as c_int).into(),
-            libc::SYS_accept => descriptors::accept(fd, b as *mut _, c as *mut _).into(),
-            libc::SYS_accept4 => descriptors::accept4(fd, b as *mut _, c as *mut _, d as c_int).into(),
-            libc::SYS_close => descriptors::close(fd).into(),
-            libc::SYS_dup => descriptors::dup(fd).into(),
-            libc::SYS_dup2 => descriptors::dup2(fd, b as c_int).into(),
-            libc::SYS_dup3 => descriptors::dup3(fd, b as c_int, c as c_int).into(),
-            _ => {
-                let next: Plain = core::mem::transmute(NEXT.load(Relaxed));
-                next(number, a, b, c, d, e, f)
-            }
+    // SAFETY: the program's own call, as it came or with the environment completed.
+    let again = |arguments| match unsafe { sys::forward(number, arguments) } {
+        Ok(answer) => answer as isize,
+        Err(error) => errno::fail(error),
+    };
+    let call = || again([a, b, c, d, e, f]);
+    let short = || call() as c_int;
+    // Each argument is of the type that the call by this number takes.
+    let answer = match number {
+        libc::SYS_bind => binding::bind_by(Exit::Kernel, fd, b as *const _, c as _, &call),
+        libc::SYS_listen => binding::listen_by(Exit::Kernel, fd, &call),
+        libc::SYS_connect => connecting::through(Exit::Kernel, fd, b as *const _, c as _, &call),
+        libc::SYS_sendto => sending::sendto_by(Exit::Kernel, fd, d as c_int, e as *const _, f as _, call),
+        libc::SYS_sendmsg => sending::sendmsg_by(Exit::Kernel, fd, b as *const _, c as c_int, call),
+        libc::SYS_sendmmsg => sending::sendmmsg_by(Exit::Kernel, fd, b as *const _, c as c_uint, d as c_int, call),
+        libc::SYS_write => writing::write_by(Exit::Kernel, fd, call),
+        libc::SYS_writev => writing::writev_by(Exit::Kernel, fd, b as *const _, c as c_int, call),
+        libc::SYS_socket => descriptors::socket_by(fd, b as c_int, c as c_int, short) as isize,
+        libc::SYS_setsockopt => descriptors::setsockopt_by(fd, b as c_int, c as c_int, short) as isize,
+        // Some commands answer with more than an int.
+        libc::SYS_fcntl if [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC].contains(&(b as c_int)) => {
+            descriptors::copied(fd, short()) as isize
         }
-    }
+        // SAFETY: no memory is passed.
+        libc::SYS_close_range => unsafe { descriptors::close_range(a as c_uint, b as c_uint, c as c_int) as isize },
+        libc::SYS_accept | libc::SYS_accept4 => descriptors::fresh(short()) as isize,
+        libc::SYS_close => descriptors::close_by(fd, short) as isize,
+        libc::SYS_execve => environment::followed(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
+        libc::SYS_execveat => environment::followed(d as Strings, |envp| again([a, b, c, envp as c_long, e, f])),
+        libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied(fd, short()) as isize,
+        _ => call(),
+    };
+    answer as c_long
 }
 
 /// Lays the variadic arguments out as an array on the stack, calls `$target` with the first argument

@@ -1,6 +1,7 @@
 //! `write` and `writev`. On a datagram socket that is not connected they fail, and yet leave it bound.
 
 use super::sending::{Destination, first};
+use crate::linux::drive::Exit;
 use crate::linux::memory::is_readable;
 use crate::linux::{hooks, known};
 use core::ffi::{c_int, c_void};
@@ -12,7 +13,7 @@ use libc::iovec;
 #[inline]
 pub(crate) unsafe fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize {
     // SAFETY: the program's own call, as it came.
-    through(fd, || unsafe { hooks::write::next(fd, bytes, len) })
+    write_by(Exit::Library, fd, || unsafe { hooks::write::next(fd, bytes, len) })
 }
 
 /// # Safety
@@ -20,7 +21,7 @@ pub(crate) unsafe fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize
 #[inline]
 pub(crate) unsafe fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize {
     // SAFETY: the program's own call, as it came.
-    through(fd, || unsafe { hooks::__write::next(fd, bytes, len) })
+    write_by(Exit::Library, fd, || unsafe { hooks::__write::next(fd, bytes, len) })
 }
 
 /// # Safety
@@ -28,14 +29,19 @@ pub(crate) unsafe fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isi
 #[inline]
 pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::writev::next(fd, vectors, count) };
-    // A list of vectors that cannot be read fails before the socket hears of it.
-    let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
-    if known::is_settled(fd) || !sound() { own() } else { through(fd, own) }
+    writev_by(Exit::Library, fd, vectors, count, || unsafe { hooks::writev::next(fd, vectors, count) })
 }
 
-/// Most descriptors that are written to are files and connections: that is found out at the first write.
+/// Writes by `own`, which is the program's call and leaves by `exit`.
 #[inline]
-fn through(fd: c_int, own: impl Fn() -> isize) -> isize {
-    if known::is_settled(fd) { own() } else { first(fd, 0, Destination::None, &own) }
+pub(super) fn writev_by(exit: Exit, fd: c_int, vectors: *const iovec, count: c_int, own: impl Fn() -> isize) -> isize {
+    // A list of vectors that cannot be read fails before the socket hears of it.
+    let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
+    if known::is_settled(fd) || !sound() { own() } else { write_by(exit, fd, own) }
+}
+
+/// The same of `write`. Most descriptors that are written to are files and connections: that is found out at the first write.
+#[inline]
+pub(super) fn write_by(exit: Exit, fd: c_int, own: impl Fn() -> isize) -> isize {
+    if known::is_settled(fd) { own() } else { first(exit, fd, 0, Destination::None, &own) }
 }

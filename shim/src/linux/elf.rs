@@ -1,0 +1,291 @@
+//! The libraries that were loaded at the start, and what they define, read from memory: an answer that no other
+//! library has a say in. None of them is ever unloaded, so no lock is needed.
+//!
+//! What is read is what the dynamic linker has read before (elf(5), link.h), and it has the same shape here.
+
+use super::memory::is_readable;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr::{null, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+/// `struct link_map`, as far as it is public.
+#[repr(C)]
+struct Map {
+    base: usize,
+    name: *const c_char,
+    dynamic: *const Entry,
+    next: *mut Map,
+}
+
+/// `struct r_debug`, as far as it is needed.
+#[repr(C)]
+struct Debug {
+    version: c_int,
+    first: *mut Map,
+}
+
+/// `Elf64_Dyn`.
+#[repr(C)]
+struct Entry {
+    tag: i64,
+    value: usize,
+}
+
+unsafe extern "C" {
+    static _r_debug: Debug;
+    /// This library's own.
+    static _DYNAMIC: Entry;
+}
+
+const DT_NULL: i64 = 0;
+const DT_HASH: i64 = 4;
+const DT_STRTAB: i64 = 5;
+const DT_SYMTAB: i64 = 6;
+const DT_STRSZ: i64 = 10;
+const DT_SONAME: i64 = 14;
+const DT_GNU_HASH: i64 = 0x6fff_fef5;
+const DT_VERSYM: i64 = 0x6fff_fff0;
+
+/// No list here is longer, so a damaged one ends.
+const MOST: usize = 1 << 16;
+
+/// The last library that was loaded at the start, and libc. Null until the constructor has looked.
+static LAST: AtomicPtr<Map> = AtomicPtr::new(null_mut());
+static LIBC: AtomicPtr<Map> = AtomicPtr::new(null_mut());
+
+/// Remembers what is loaded, while nothing else can be.
+pub(super) fn start() {
+    let mut last = null_mut();
+    for map in maps(first()) {
+        last = map;
+        if Object::of(map).is_some_and(|object| object.is_called(b"libc.so.6")) && LIBC.load(Relaxed).is_null() {
+            LIBC.store(map, Relaxed);
+        }
+    }
+    LAST.store(last, Relaxed);
+}
+
+/// The path that this library was loaded from. Null where it cannot be told.
+pub(super) fn own_path() -> *const c_char {
+    // SAFETY: no library of the start is unloaded.
+    own().map_or(null(), |map| unsafe { (*map).name })
+}
+
+/// The next library's function of this name: the next after this one that has it.
+pub(super) fn next(name: &CStr) -> *mut c_void {
+    let others = own().into_iter().flat_map(|own| maps(own).skip(1));
+    let mut found = others.filter_map(|map| Object::of(map)?.function(name.to_bytes()));
+    found.next().unwrap_or(null_mut())
+}
+
+/// libc's own function of this name.
+pub(super) fn of_libc(name: &[u8]) -> *mut c_void {
+    let libc = LIBC.load(Relaxed);
+    let found = if libc.is_null() { None } else { Object::of(libc).and_then(|libc| libc.function(name)) };
+    found.unwrap_or(null_mut())
+}
+
+/// Whether `address` lies in a library behind this one that has a function of this name itself: one that this one calls
+/// on, and that has to come by libc's.
+pub(super) fn is_in_interposer(address: usize, name: &[u8]) -> bool {
+    let libc = LIBC.load(Relaxed);
+    let others = own().into_iter().flat_map(|own| maps(own).skip(1)).filter(|map| *map != libc);
+    let mut others = others.filter_map(Object::of);
+    others.any(|object| object.contains(address) && object.symbol(name).is_some())
+}
+
+fn first() -> *mut Map {
+    // SAFETY: the dynamic linker fills it before it runs anyone's code.
+    unsafe { _r_debug.first }
+}
+
+/// This library.
+fn own() -> Option<*mut Map> {
+    // SAFETY: no library of the start is unloaded.
+    maps(first()).find(|map| unsafe { (**map).dynamic } == &raw const _DYNAMIC)
+}
+
+/// The libraries from `at` to the last that was loaded at the start.
+fn maps(at: *mut Map) -> impl Iterator<Item = *mut Map> {
+    let last = LAST.load(Relaxed);
+    let after = move |map: &*mut Map| {
+        // SAFETY: no library of the start is unloaded, and before the constructor nothing else is loaded.
+        (*map != last).then(|| unsafe { (**map).next }).filter(|next| !next.is_null())
+    };
+    core::iter::successors(Some(at).filter(|at| !at.is_null()), after).take(MOST)
+}
+
+/// `Elf64_Sym`.
+#[repr(C)]
+struct Symbol {
+    name: u32,
+    info: u8,
+    other: u8,
+    section: u16,
+    value: usize,
+    size: usize,
+}
+
+/// A loaded library's tables.
+struct Object {
+    base: usize,
+    soname: usize,
+    strings: *const u8,
+    strings_len: usize,
+    symbols: *const Symbol,
+    /// Null where the library has none.
+    versions: *const u16,
+    gnu_hash: *const u32,
+    hash: *const u32,
+}
+
+impl Object {
+    fn of(map: *mut Map) -> Option<Self> {
+        // SAFETY: the caller walks libraries of the start, which stay.
+        let (base, mut entry) = unsafe { ((*map).base, (*map).dynamic) };
+        if entry.is_null() {
+            return None;
+        }
+        let mut object = Self {
+            base,
+            soname: 0,
+            strings: null(),
+            strings_len: 0,
+            symbols: null(),
+            versions: null(),
+            gnu_hash: null(),
+            hash: null(),
+        };
+        for _ in 0..MOST {
+            // SAFETY: the list ends in DT_NULL.
+            let Entry { tag, value } = unsafe { entry.read() };
+            // The dynamic linker turns offsets into addresses, but for what the kernel maps read-only.
+            let address = if value < base { base + value } else { value };
+            match tag {
+                DT_NULL => break,
+                DT_STRTAB => object.strings = address as *const u8,
+                DT_STRSZ => object.strings_len = value,
+                DT_SYMTAB => object.symbols = address as *const Symbol,
+                DT_VERSYM => object.versions = address as *const u16,
+                DT_GNU_HASH => object.gnu_hash = address as *const u32,
+                DT_HASH => object.hash = address as *const u32,
+                DT_SONAME => object.soname = value,
+                _ => {}
+            }
+            entry = entry.wrapping_add(1);
+        }
+        (!object.strings.is_null() && !object.symbols.is_null()).then_some(object)
+    }
+
+    fn is_called(&self, name: &[u8]) -> bool {
+        self.soname != 0 && self.has_string(self.soname, name)
+    }
+
+    /// Whether the string at `offset` is `expected`.
+    fn has_string(&self, offset: usize, expected: &[u8]) -> bool {
+        let fits = offset.checked_add(expected.len()).is_some_and(|end| end < self.strings_len);
+        // SAFETY: the table is `strings_len` bytes long.
+        let at = |n: usize| unsafe { self.strings.add(offset + n).read() };
+        fits && expected.iter().enumerate().all(|(n, byte)| at(n) == *byte) && at(expected.len()) == 0
+    }
+
+    /// The function of this name. One whose address a resolver has to be asked for is none.
+    fn function(&self, name: &[u8]) -> Option<*mut c_void> {
+        const STT_GNU_IFUNC: u8 = 10;
+        let symbol = self.symbol(name).filter(|symbol| symbol.info & 15 != STT_GNU_IFUNC)?;
+        Some((self.base + symbol.value) as *mut c_void)
+    }
+
+    /// What the library defines by this name, in its default version.
+    fn symbol(&self, name: &[u8]) -> Option<&Symbol> {
+        let found = |index: u32| {
+            // SAFETY: the hash table only speaks of symbols that there are.
+            let symbol = unsafe { &*self.symbols.add(index as usize) };
+            let is_it = symbol.section != 0 && self.is_default(index) && self.has_string(symbol.name as usize, name);
+            is_it.then_some(symbol)
+        };
+        if self.gnu_hash.is_null() { self.by_hash(name, found) } else { self.by_gnu_hash(name, found) }
+    }
+
+    fn is_default(&self, index: u32) -> bool {
+        const HIDDEN: u16 = 1 << 15;
+        // SAFETY: there are as many versions as symbols.
+        self.versions.is_null() || unsafe { self.versions.add(index as usize).read() } & HIDDEN == 0
+    }
+
+    fn by_gnu_hash<T>(&self, name: &[u8], found: impl Fn(u32) -> Option<T>) -> Option<T> {
+        // SAFETY: DT_GNU_HASH: four numbers, a filter of 64-bit words, the buckets, and the hashes of the symbols from
+        // `first` on, of which the last in a bucket is odd.
+        let at = |n: usize| unsafe { self.gnu_hash.add(n).read() };
+        let (buckets, first, filter) = (at(0), at(1), at(2) as usize);
+        let hash = name.iter().fold(5381u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
+        let bucket = 4 + 2 * filter + hash.checked_rem(buckets)? as usize;
+        let start = at(bucket);
+        if start < first {
+            return None;
+        }
+        let hashes = 4 + 2 * filter + buckets as usize;
+        for index in (start..).take(MOST) {
+            let other = at(hashes + (index - first) as usize);
+            if other | 1 == hash | 1
+                && let Some(found) = found(index)
+            {
+                return Some(found);
+            }
+            if other & 1 == 1 {
+                break;
+            }
+        }
+        None
+    }
+
+    fn by_hash<T>(&self, name: &[u8], found: impl Fn(u32) -> Option<T>) -> Option<T> {
+        if self.hash.is_null() {
+            return None;
+        }
+        // SAFETY: DT_HASH: two numbers, the buckets, and for each symbol the next one in its bucket.
+        let at = |n: u32| unsafe { self.hash.add(n as usize).read() };
+        let buckets = at(0);
+        let hash = name.iter().fold(0u32, |hash, byte| {
+            let hash = (hash << 4).wrapping_add(u32::from(*byte));
+            let top = hash & 0xf000_0000;
+            (hash ^ top >> 24) & !top
+        });
+        let mut index = at(2 + hash.checked_rem(buckets)?);
+        for _ in 0..MOST {
+            if index == 0 {
+                break;
+            }
+            if let Some(found) = found(index) {
+                return Some(found);
+            }
+            index = at(2 + buckets + index);
+        }
+        None
+    }
+
+    /// Whether `address` lies in one of the library's segments.
+    fn contains(&self, address: usize) -> bool {
+        const PT_LOAD: u32 = 1;
+        let header = self.base as *const libc::Elf64_Ehdr;
+        if address < self.base || !is_readable(header.cast(), size_of::<libc::Elf64_Ehdr>()) {
+            return false;
+        }
+        // SAFETY: the kernel has just been seen to read it.
+        let header = unsafe { header.read_unaligned() };
+        if !header.e_ident.starts_with(b"\x7fELF") || usize::from(header.e_phentsize) != size_of::<libc::Elf64_Phdr>() {
+            return false;
+        }
+        let segments = (self.base + header.e_phoff as usize) as *const libc::Elf64_Phdr;
+        let offset = (address - self.base) as u64;
+        (0..usize::from(header.e_phnum)).any(|n| {
+            let segment = segments.wrapping_add(n);
+            // SAFETY: the headers follow the file's, in the same segment, and the kernel is asked.
+            let segment =
+                is_readable(segment.cast(), size_of::<libc::Elf64_Phdr>()).then(|| unsafe { segment.read_unaligned() });
+            segment.is_some_and(|segment| {
+                segment.p_type == PT_LOAD && offset.wrapping_sub(segment.p_vaddr) < segment.p_memsz
+            })
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! `dlopen` and `dlsym`: a library that is loaded to look into libc first, and a look at libc itself, pass a preload by.
+//!
+//! The dynamic linker goes by the caller's own library, so the hooks leave no frame behind: they jump.
+
+use crate::linux::{elf, hooks, session};
+use core::arch::naked_asm;
+use core::ffi::{CStr, c_char, c_void};
+use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Relaxed};
+
+type Find = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+type FindVersion = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+
+/// Not 0 once there is a session to look after.
+static ACTIVE: AtomicU8 = AtomicU8::new(0);
+
+/// From now on libraries are loaded, and functions found, so that the hooks are not passed by.
+pub(crate) fn follow() {
+    ACTIVE.store(1, Relaxed);
+}
+
+/// Defines a hook that runs `$before`, in which the label 2 means "call the next library's", and jumps there. It is
+/// looked up at the first call: other libraries' constructors may come before ours.
+macro_rules! jumps {
+    ($name:ident, $next:ident, $look_up:ident, [$($before:literal,)*] $($operand:tt)*) => {
+        static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+        extern "C" fn $look_up() -> *mut c_void {
+            const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                Ok(name) => name,
+                Err(_) => panic!("it ends in a NUL"),
+            };
+            let next = elf::next(NAME);
+            $next.store(next, Relaxed);
+            next
+        }
+
+        #[doc = concat!("The hook of `", stringify!($name), "`.")]
+        ///
+        /// # Safety
+        /// As for the function itself.
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub(super) unsafe extern "C" fn $name() {
+            naked_asm!(
+                $($before,)*
+                "2:",
+                "mov rax, [rip + {next}]",
+                "test rax, rax",
+                "jz 3f",
+                "jmp rax",
+                "3:",
+                "push rdi",
+                "push rsi",
+                "push rdx",
+                "call {look_up}",
+                "pop rdx",
+                "pop rsi",
+                "pop rdi",
+                "test rax, rax",
+                "jz 4f",
+                "jmp rax",
+                "4:",
+                "ret", // nobody has it: null
+                next = sym $next,
+                look_up = sym $look_up,
+                active = sym ACTIVE,
+                $($operand)*
+            )
+        }
+    };
+}
+
+// RTLD_DEEPBIND lets a library find its functions in its own libraries, libc among them, before it finds ours.
+jumps! {
+    dlopen, NEXT_DLOPEN, look_up_dlopen,
+    [
+        "cmp byte ptr [rip + {active}], 0",
+        "je 2f",
+        "and esi, {others}",
+    ]
+    others = const !libc::RTLD_DEEPBIND,
+}
+
+// In a namespace of its own nothing of ours is found anyway; the first one is the program's.
+jumps! {
+    dlmopen, NEXT_DLMOPEN, look_up_dlmopen,
+    [
+        "cmp byte ptr [rip + {active}], 0",
+        "je 2f",
+        "test rdi, rdi",
+        "jnz 2f",
+        "and edx, {others}",
+    ]
+    others = const !libc::RTLD_DEEPBIND,
+}
+
+// RTLD_DEFAULT, 0, finds ours first; what RTLD_NEXT, -1, finds depends on the caller.
+jumps! {
+    dlsym, NEXT_DLSYM, look_up_dlsym,
+    [
+        "cmp byte ptr [rip + {active}], 0",
+        "je 2f",
+        "lea rax, [rdi + 1]",
+        "cmp rax, 1",
+        "jbe 2f",
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "mov rdx, [rsp + 24]",
+        "call {find}",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "test rax, rax",
+        "jz 2f",
+        "ret",
+    ]
+    find = sym find,
+}
+
+jumps! {
+    dlvsym, NEXT_DLVSYM, look_up_dlvsym,
+    [
+        "cmp byte ptr [rip + {active}], 0",
+        "je 2f",
+        "lea rax, [rdi + 1]",
+        "cmp rax, 1",
+        "jbe 2f",
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "mov rcx, [rsp + 24]",
+        "call {find}",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "test rax, rax",
+        "jz 2f",
+        "ret",
+    ]
+    find = sym find_version,
+}
+
+/// Our function where this look finds libc's own that it stands for; null elsewhere.
+unsafe extern "C" fn find(handle: *mut c_void, name: *const c_char, caller: usize) -> *const c_void {
+    found(name, caller, || {
+        let next = NEXT_DLSYM.load(Relaxed);
+        let next = if next.is_null() { look_up_dlsym() } else { next };
+        // SAFETY: the next library's dlsym, called as the program called it.
+        (!next.is_null()).then(|| unsafe { core::mem::transmute::<*mut c_void, Find>(next)(handle, name) })
+    })
+}
+
+/// As [`find`], for a version.
+unsafe extern "C" fn find_version(
+    handle: *mut c_void,
+    name: *const c_char,
+    version: *const c_char,
+    caller: usize,
+) -> *const c_void {
+    found(name, caller, || {
+        let next = NEXT_DLVSYM.load(Relaxed);
+        let next = if next.is_null() { look_up_dlvsym() } else { next };
+        // SAFETY: the next library's dlvsym, called as the program called it.
+        (!next.is_null())
+            .then(|| unsafe { core::mem::transmute::<*mut c_void, FindVersion>(next)(handle, name, version) })
+    })
+}
+
+fn found(name: *const c_char, caller: usize, real: impl FnOnce() -> Option<*mut c_void>) -> *const c_void {
+    if session::get().is_none() || name.is_null() {
+        return core::ptr::null();
+    }
+    // SAFETY: dlsym(3)'s caller passes a string.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    let Some(ours) = hooks::named(name) else { return core::ptr::null() };
+    let of_libc = elf::of_libc(name);
+    let is_libcs = !of_libc.is_null() && !elf::is_in_interposer(caller, name) && real() == Some(of_libc);
+    if is_libcs { ours } else { core::ptr::null() }
+}
