@@ -20,6 +20,7 @@ mod options;
 mod plain;
 mod probe;
 mod route;
+mod sandbox;
 mod sanitizer;
 pub(crate) mod session;
 mod socket;

@@ -70,7 +70,9 @@ impl Session {
         let (all, own) = match verdict {
             Verdict::Uncovered => {
                 let counters = [Some(&live.uncovered), own.map(|own| &own.uncovered)];
-                counters.into_iter().flatten().for_each(|counter| drop(counter.fetch_add(1, Relaxed)));
+                for counter in counters.into_iter().flatten() {
+                    counter.fetch_add(1, Relaxed);
+                }
                 return self.record(call, scope, verdict, port);
             }
             Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),

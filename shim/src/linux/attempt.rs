@@ -3,10 +3,10 @@
 use super::address::Address;
 use super::diag::Diag;
 use super::drive::{Waits, Wish};
-use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
+use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address};
 use super::probe::{LARGEST, Probe};
 use super::route::{self, Way};
-use super::{errno, held, hooks, host, sys};
+use super::{errno, held, hooks, host, sandbox, sys};
 use crate::claim::Claim;
 use portshim_policy::{
     Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
@@ -54,6 +54,8 @@ pub(crate) struct Attempt<'a> {
     how: Verdict,
     /// The port that the socket got.
     got: Got,
+    /// What is needed to share ports is forbidden.
+    hindered: bool,
     /// The run that the attempt began with, and that the plan will propose once more.
     passed: Option<PortRange>,
 }
@@ -92,6 +94,7 @@ impl<'a> Attempt<'a> {
             patience: 10_000,
             how: Verdict::Steered,
             got: Got::Unknown,
+            hindered: false,
             passed: None,
         }
     }
@@ -124,6 +127,11 @@ impl<'a> Attempt<'a> {
     /// The peer towards which alone the port is taken, where that is remembered.
     pub(crate) fn shared_towards(&self) -> Option<Place> {
         self.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
+    }
+
+    /// Whether ports may be left that the program's sandbox lets nobody find.
+    pub(crate) fn is_hindered(&self) -> bool {
+        self.hindered
     }
 
     /// Whether the program's own call has been made, and failed for want of a port.
@@ -169,6 +177,10 @@ impl Mechanism for Attempt<'_> {
         match bound {
             Ok(()) if self.shared => lifted.keep_shared(),
             Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
+            Err(error) if host::is_forbidden(error, port) => {
+                drop(lifted);
+                return self.uncovered();
+            }
             Err(error) => {
                 self.lifted = Some(lifted);
                 return self.answered(port, Err(error));
@@ -178,6 +190,15 @@ impl Mechanism for Attempt<'_> {
     }
 
     fn share(&mut self, port: u16) -> Try<isize> {
+        let before = sandbox::refusals();
+        let tried = self.share_if_free(port);
+        self.hindered |= sandbox::refusals() != before;
+        tried
+    }
+}
+
+impl Attempt<'_> {
+    fn share_if_free(&mut self, port: u16) -> Try<isize> {
         self.how = Verdict::Shared;
         let wish = self.wish;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
@@ -238,6 +259,10 @@ impl Mechanism for Attempt<'_> {
         // The claim must not be held for as long as the peer takes to answer, nor by a thread that is
         // cancelled: so a call of ours starts the connection, and the program's own waits for it.
         let quick = NonBlocking::on(wish.socket.fd);
+        if !quick.is_certain() {
+            drop(claim);
+            return Try::Done((wish.own)());
+        }
         let connect = || sys::connect(wish.socket.fd, peer.storage(), peer.len());
         let mut started = connect();
         if quick.was_blocking() && started == Err(libc::EINPROGRESS) {
@@ -319,10 +344,23 @@ impl Attempt<'_> {
                 Try::Done(0)
             }
             Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
+            Err(error) if host::is_forbidden(error, port) => self.uncovered(),
             // A privileged port (ip_unprivileged_port_start) and no privilege: not one for this program.
             Err(libc::EACCES) => Try::Again(Outcome::Taken),
             Err(error) => Try::Done(errno::fail(error)),
         }
+    }
+
+    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it make.
+    fn uncovered(&mut self) -> Try<isize> {
+        let wish = self.wish;
+        if self.has_pinned_in_vain() && wish.call != Call::Bind && !wish.local.is_wildcard() {
+            let _ = record_address(wish.socket.fd, &wish.local);
+        }
+        self.lifted = None;
+        self.how = Verdict::Uncovered;
+        self.got = Got::Unknown;
+        Try::Done((wish.own)())
     }
 
     /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
@@ -361,7 +399,9 @@ impl Attempt<'_> {
         let port = Address::local(fd).map_or(0, |local| local.port());
         self.got = if port == 0 { Got::Unknown } else { Got::Port(port) };
         if port == 0 || run.contains(port) {
-            host::saw_it_obey();
+            if port != 0 {
+                host::saw_it_obey();
+            }
             return false;
         }
         host::look();
@@ -370,7 +410,10 @@ impl Attempt<'_> {
                 let _ = sys::listen(fd, 0);
             }
             let nowhere = Address::unspecified();
-            let _ = sys::connect(fd, nowhere.storage(), nowhere.len());
+            if sys::connect(fd, nowhere.storage(), nowhere.len()) == Err(sandbox::NOT_ASKED) {
+                self.how = Verdict::Uncovered;
+                return false;
+            }
         }
         true
     }

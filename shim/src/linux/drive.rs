@@ -6,7 +6,7 @@ use super::held::Handed;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, host, plain, route};
+use super::{errno, held, host, known, plain, route};
 use crate::planned::planned;
 use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
 
@@ -122,6 +122,10 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
     let whole = |attempt| planned(wish.session, attempt, request, ledger, steerable, renewed);
     let served = at_once.map_or_else(|| whole(&mut attempt), Ok);
     let answer = match served {
+        Ok(answer) if attempt.how() == Verdict::Uncovered => {
+            tell_uncovered(wish.session, wish.call, &wish.socket, scope, answer);
+            answer
+        }
         Ok(answer) => {
             wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);
             if let (Some(peer), Got::Port(port)) = (attempt.shared_towards(), attempt.got()) {
@@ -130,6 +134,14 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
             answer
         }
         Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),
+        Err(_) if attempt.is_hindered() => {
+            if attempt.has_pinned_in_vain() && !wish.local.is_wildcard() {
+                let _ = record_address(wish.socket.fd, &wish.local);
+            }
+            let answer = (wish.own)();
+            tell_uncovered(wish.session, wish.call, &wish.socket, scope, answer);
+            answer
+        }
         Err(fault) => {
             wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
             if attempt.has_pinned_in_vain() && wish.call != Call::Bind && !wish.local.is_wildcard() {
@@ -143,4 +155,27 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool) -> isize {
         errno::set(before);
     }
     answer
+}
+
+/// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know what it takes to
+/// serve it.
+#[cold]
+pub(crate) fn unserved(session: Session, socket: &Socket, call: Call, own: &dyn Fn() -> isize) -> isize {
+    let has_port = known::is_bound(socket.fd);
+    let answer = own();
+    if has_port {
+        return answer;
+    }
+    let (scope, _) = socket.scope(&Address::any(socket.family), None);
+    tell_uncovered(session, call, socket, scope, answer);
+    answer
+}
+
+/// Tells the session that the kernel chose a port, if it did.
+#[cold]
+fn tell_uncovered(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
+    let port = Address::local(socket.fd).map_or(0, |local| local.port());
+    if answer >= 0 || errno::get() == libc::EINPROGRESS || port != 0 {
+        session.note(call, scope, Verdict::Uncovered, port);
+    }
 }

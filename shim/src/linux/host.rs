@@ -1,6 +1,7 @@
 //! The host's own port range, inside which the kernel can be steered.
 
-use super::sys;
+use super::{sandbox, sys};
+use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use portshim_policy::PortRange;
 
@@ -57,14 +58,38 @@ pub(crate) fn look() {
 }
 
 fn read() -> Option<u32> {
-    let fd = sys::open(c"/proc/sys/net/ipv4/ip_local_port_range", libc::O_RDONLY).ok()?;
+    let [first, last] = numbers(c"/proc/sys/net/ipv4/ip_local_port_range")?;
+    (first <= last && last <= 65535).then_some(first | last << 16)
+}
+
+/// The numbers in a file of /proc.
+fn numbers<const N: usize>(path: &CStr) -> Option<[u32; N]> {
+    let fd = sys::open(path, libc::O_RDONLY).ok()?;
     let mut text = [0; 32];
     let read = sys::read(fd, &mut text);
     sys::close(fd);
-    let mut numbers = text[..read.ok()?]
+    let mut told = text[..read.ok()?]
         .split(|b| !b.is_ascii_digit())
         .filter(|digits| !digits.is_empty())
         .map(|digits| digits.iter().fold(0u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d - b'0'))));
-    let (first, last) = (numbers.next()?, numbers.next()?);
-    (first <= last && last <= 65535).then_some(first | last << 16)
+    let mut numbers = [0; N];
+    for number in &mut numbers {
+        *number = told.next()?;
+    }
+    Some(numbers)
+}
+
+/// Whether the error of a bind to `port` says that the program, or whoever confined it, forbids it to bind that port
+/// at all: seccomp does it with EPERM or ENOSYS mostly, Landlock and SELinux with EACCES. That is also what the kernel
+/// says of a privileged port.
+pub(crate) fn is_forbidden(error: c_int, port: u16) -> bool {
+    match error {
+        sandbox::NOT_ASKED | libc::ENOSYS => true,
+        libc::EACCES => {
+            // Where /proc does not say, as a host has it that nobody has changed.
+            let start = numbers(c"/proc/sys/net/ipv4/ip_unprivileged_port_start").map_or(1024, |[start]| start);
+            u32::from(port) >= start
+        }
+        _ => false,
+    }
 }

@@ -1,7 +1,7 @@
 //! `bind` and `listen`.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Waits, Wish, serve, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known, sys};
@@ -71,7 +71,7 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     let own = || unsafe { hooks::listen::next(fd, backlog) } as isize;
     let Some(session) = session::get() else { return own() as c_int };
     let Some(socket) = Socket::served(fd).filter(|s| s.transport == Transport::Tcp) else { return own() as c_int };
-    let Ok(local) = socket.local() else { return own() as c_int };
+    let Ok(local) = socket.local() else { return unserved(session, &socket, Call::Listen, &own) as c_int };
     if socket.surely_has_port(&local) {
         known::doubt(fd);
         return own() as c_int;

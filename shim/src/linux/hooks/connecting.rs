@@ -1,10 +1,10 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Waits, Wish, serve};
+use crate::linux::drive::{Waits, Wish, serve, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{held, hooks, known};
+use crate::linux::{held, hooks, known, memory};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_policy::{Call, Transport};
@@ -27,8 +27,11 @@ pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen
 pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(fd) else { return own() };
-    let Some(peer) = Address::read(address, len) else { return own() };
-    if peer.family() == libc::AF_UNSPEC {
+    let peer = Address::read(address, len);
+    if peer.is_none() && !memory::is_beyond_asking(address.cast(), len) {
+        return own();
+    }
+    if peer.is_some_and(|peer| peer.family() == libc::AF_UNSPEC) {
         let answer = own();
         known::unsettle();
         held::release(fd);
@@ -37,7 +40,7 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
         }
         return answer;
     }
-    match socket.transport {
+    let answer = match socket.transport {
         Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, own),
         Transport::Udp => {
             let Ok(local) = socket.local() else { return own() };
@@ -45,27 +48,32 @@ pub(crate) fn through(fd: c_int, address: *const sockaddr, len: socklen_t, own: 
                 return own();
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
-            serve(&Wish {
-                session,
-                socket,
-                call: Call::Connect,
-                local,
-                peer: Some(peer),
-                binds: true,
-                waits: Waits::Once,
-                own,
-            })
+            serve(&Wish { session, socket, call: Call::Connect, local, peer, binds: true, waits: Waits::Once, own })
         }
+    };
+    if peer.is_none() {
+        // It may have been undone.
+        known::doubt(fd);
+        known::unsettle();
     }
+    answer
 }
 
-/// Connects a TCP socket to `peer`.
-pub(crate) fn tcp(session: Session, socket: Socket, peer: Address, waits: Waits, own: &dyn Fn() -> isize) -> isize {
-    let Ok(local) = socket.local() else { return own() };
+/// Connects a TCP socket to `peer`, which may be unknown.
+pub(crate) fn tcp(
+    session: Session,
+    socket: Socket,
+    peer: Option<Address>,
+    waits: Waits,
+    own: &dyn Fn() -> isize,
+) -> isize {
+    let Ok(local) = socket.local() else { return unserved(session, &socket, Call::Connect, own) };
     if socket.surely_has_port(&local) {
         known::doubt(socket.fd); // should the connection fail, the port may be lost
         return own();
     }
-    let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
-    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), binds, waits, own })
+    let binds = peer.is_none_or(|peer| {
+        peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only())
+    });
+    serve(&Wish { session, socket, call: Call::Connect, local, peer, binds, waits, own })
 }

@@ -112,7 +112,7 @@ unsafe extern "C" fn closefrom(first: c_int) {
         // A kernel before 5.9: one by one, as far as descriptors can go.
         // SAFETY: sysconf takes no memory.
         let end = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-        (first as c_int..end as c_int).for_each(sys::close);
+        (first as c_int..end as c_int).for_each(sys::close_as_asked);
     }
 }
 

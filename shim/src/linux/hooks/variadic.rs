@@ -3,11 +3,12 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::{binding, connecting, descriptors, executing, sending, writing};
+use super::{binding, confining, connecting, descriptors, executing, sending, writing};
 use crate::linux::errno;
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use syscalls::Sysno;
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the variadic hooks are written for x86_64 alone");
@@ -84,6 +85,12 @@ pub(super) unsafe extern "C" fn syscall() {
         "je {handle}",
         "cmp rdi, {sendmmsg}",
         "je {handle}",
+        "cmp rdi, {prctl}",
+        "je {handle}",
+        "cmp rdi, {seccomp}",
+        "je {handle}",
+        "cmp rdi, {landlock_restrict_self}",
+        "je {handle}",
         "mov rax, [rip + {next}]",
         "jmp rax",
         close = const libc::SYS_close,
@@ -99,6 +106,9 @@ pub(super) unsafe extern "C" fn syscall() {
         accept4 = const libc::SYS_accept4,
         dup3 = const libc::SYS_dup3,
         sendmmsg = const libc::SYS_sendmmsg,
+        prctl = const libc::SYS_prctl,
+        seccomp = const libc::SYS_seccomp,
+        landlock_restrict_self = const libc::SYS_landlock_restrict_self,
         handle = sym handle,
         next = sym NEXT,
     )
@@ -139,6 +149,9 @@ unsafe extern "C" fn handle(
             libc::SYS_dup => descriptors::dup(fd).into(),
             libc::SYS_dup2 => descriptors::dup2(fd, b as c_int).into(),
             libc::SYS_dup3 => descriptors::dup3(fd, b as c_int, c as c_int).into(),
+            libc::SYS_prctl => confining::by_number(Sysno::prctl, [a, b, c, d, e, f]),
+            libc::SYS_seccomp => confining::by_number(Sysno::seccomp, [a, b, c, d, e, f]),
+            libc::SYS_landlock_restrict_self => confining::by_number(Sysno::landlock_restrict_self, [a, b, c, d, e, f]),
             _ => {
                 let next: Plain = core::mem::transmute(NEXT.load(Relaxed));
                 next(number, a, b, c, d, e, f)
