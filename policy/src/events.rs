@@ -22,10 +22,12 @@ pub enum Verdict {
     Exhausted = 3,
     /// A specific bind to a blocked port was refused.
     Refused = 4,
+    /// The system chose as it likes: what the program has forbidden itself left no way to serve it.
+    Uncovered = 5,
 }
 
 impl Verdict {
-    const ALL: [Self; 5] = [Self::Steered, Self::Pinned, Self::Shared, Self::Exhausted, Self::Refused];
+    const ALL: [Self; 6] = [Self::Steered, Self::Pinned, Self::Shared, Self::Exhausted, Self::Refused, Self::Uncovered];
 
     /// The word that a log uses.
     #[must_use]
@@ -36,11 +38,12 @@ impl Verdict {
             Self::Shared => "shared",
             Self::Exhausted => "exhausted",
             Self::Refused => "refused",
+            Self::Uncovered => "uncovered",
         }
     }
 }
 
-/// One served, exhausted or refused request.
+/// One request, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When, in nanoseconds since 1970 (UTC).

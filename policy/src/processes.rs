@@ -20,7 +20,8 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Sockets that were handed a port and have not been closed.
     pub held: AtomicU32,
-    _reserved: AtomicU32,
+    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    pub uncovered: AtomicU32,
 }
 
 /// One process.
@@ -76,6 +77,7 @@ impl Process {
                 counter.store(0, Relaxed);
             }
             counts.held.store(0, Relaxed);
+            counts.uncovered.store(0, Relaxed);
         }
         for (word, bytes) in self.name.iter().zip(name.as_chunks::<8>().0) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);

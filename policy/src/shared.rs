@@ -435,7 +435,8 @@ pub struct LiveScope {
     pub(crate) entropy: AtomicU64,
     /// The most sockets that have held a port handed out here at once, all processes together.
     pub high: AtomicU32,
-    _reserved: AtomicU32,
+    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    pub uncovered: AtomicU32,
 }
 
 impl LiveScope {

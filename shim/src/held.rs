@@ -70,12 +70,18 @@ static PLACE_OF: AtomicU32 = AtomicU32::new(0);
 /// The process that is just taking its place, so that its other threads do not begin the counts once more.
 static ENTERING: AtomicU32 = AtomicU32::new(0);
 
+/// The number of a process that is forbidden to ask for its own: no process has it.
+pub(crate) const UNKNOWN: u32 = i32::MAX as u32;
+
 /// How often it is waited for that place: twenty milliseconds or so.
 const PATIENCE: u32 = 40;
 
 /// This process's place in the session's table, taken at its first request.
 pub(crate) fn place(session: Session) -> Option<&'static Process> {
     let process = liveness::process();
+    if process == UNKNOWN {
+        return None;
+    }
     if PLACE_OF.load(Acquire) != process && !enter(session, process) {
         return None;
     }

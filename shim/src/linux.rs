@@ -22,6 +22,7 @@ mod plain;
 mod probe;
 mod quiet;
 mod route;
+mod sandbox;
 mod sanitizer;
 pub(crate) mod session;
 mod socket;

@@ -68,6 +68,13 @@ impl Session {
         let live = self.rules.live(scope);
         let own = place.map(|place| place.counts(scope));
         let (all, own) = match verdict {
+            Verdict::Uncovered => {
+                let counters = [Some(&live.uncovered), own.map(|own| &own.uncovered)];
+                for counter in counters.into_iter().flatten() {
+                    counter.fetch_add(1, Relaxed);
+                }
+                return self.record(call, scope, verdict, port);
+            }
             Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),
             Verdict::Exhausted => (&live.exhausted, own.map(|own| &own.exhausted)),
             Verdict::Refused => (&live.refused, own.map(|own| &own.refused)),
@@ -76,6 +83,11 @@ impl Session {
         if let Some(own) = own {
             own.fetch_add(1, Relaxed);
         }
+        self.record(call, scope, verdict, port);
+    }
+
+    #[inline]
+    fn record(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
         if self.logs() {
             self.log(call, scope, verdict, port);
         }

@@ -1,6 +1,6 @@
 //! What a policy did while a program ran, from the counters of its session.
 
-use super::sessions::one_line;
+use super::sessions::{one_line, uncovered};
 use crate::coverage::Program;
 use crate::failure::Failure;
 use crate::output;
@@ -48,6 +48,8 @@ struct Counts {
     exhausted: u64,
     /// Specific binds refused because the port is blocked.
     refused: u64,
+    /// Requests left to the system, because the program's sandbox left no way to serve them.
+    uncovered: u32,
     /// The most sockets that held a port handed out here at once.
     peak: u32,
 }
@@ -109,6 +111,7 @@ impl Report {
                         served: live.served.load(Relaxed),
                         exhausted: live.exhausted.load(Relaxed),
                         refused: live.refused.load(Relaxed),
+                        uncovered: live.uncovered.load(Relaxed),
                         peak: live.high.load(Relaxed),
                     }
                 })
@@ -131,9 +134,10 @@ impl Report {
                 "served", "exhausted", "refused", "peak"
             ));
             for counts in &rules.scopes {
-                let Counts { scope, served, exhausted, refused, peak } = counts;
+                let Counts { scope, served, exhausted, refused, peak, .. } = counts;
                 text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10} {peak:>10}\n"));
             }
+            text.push_str(&uncovered("  ", rules.scopes.iter().map(|counts| (counts.scope, counts.uncovered))));
         }
         text
     }

@@ -101,3 +101,10 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     }
     text.chars().take(width.saturating_sub(1)).collect::<String>() + "…"
 }
+
+/// A line that tells how many requests of each scope a sandbox kept from being served; none where there are none.
+pub(super) fn uncovered(gap: &str, scopes: impl Iterator<Item = (&'static str, u32)>) -> String {
+    let told: Vec<_> =
+        scopes.filter(|(_, count)| *count > 0).map(|(scope, count)| format!("{scope} {count}")).collect();
+    if told.is_empty() { String::new() } else { format!("{gap}not covered since a sandbox: {}\n", told.join("  ")) }
+}

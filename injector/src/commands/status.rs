@@ -71,6 +71,8 @@ struct ShownScope {
     exhausted: u64,
     /// Specific binds refused because the port is blocked.
     refused: u64,
+    /// Requests left to the system, because the program's sandbox left no way to serve them.
+    uncovered: u32,
 }
 
 /// Ports that are reserved or blocked, and by whom.
@@ -106,6 +108,7 @@ struct ShownUse {
     served: u64,
     exhausted: u64,
     refused: u64,
+    uncovered: u64,
 }
 
 pub(super) fn status(args: &Status) -> Result<u32, Failure> {
@@ -191,6 +194,7 @@ impl ShownScope {
             served: live.served.load(Relaxed),
             exhausted: live.exhausted.load(Relaxed),
             refused: live.refused.load(Relaxed),
+            uncovered: live.uncovered.load(Relaxed),
             ports: ports.to_string(),
             dynamic: dynamic.to_string(),
         }
@@ -209,9 +213,9 @@ impl ShownUse {
         let scopes = Scope::ALL.into_iter().zip(held).filter(|(_, ports)| !ports.is_empty());
         let ports: BTreeMap<_, _> = scopes.map(|(scope, ports)| (scope.name(), ports.to_string())).collect();
         let place = region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
+        let counts = || place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
         let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
-            let counts = place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
-            counts.map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)
+            counts().map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)
         };
         Self {
             in_use: held.iter().map(PortSet::len).sum(),
@@ -219,6 +223,7 @@ impl ShownUse {
             served: sum(&|counts| &counts.served),
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),
+            uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
             process: process.into(),
         }
     }

@@ -2,12 +2,12 @@
 
 use super::address::Address;
 use super::drive::{Waits, Wish};
-use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption};
+use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address};
 use super::probe::{LARGEST, Probe};
 use super::quiet::Quiet;
 use super::route;
 use super::tuples::{State, Tuples};
-use super::{errno, held, host, sys};
+use super::{errno, held, host, sandbox, sys};
 use crate::claim::Claim;
 use portshim_policy::{
     Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
@@ -62,6 +62,8 @@ pub(crate) struct Attempt<'a> {
     how: Verdict,
     /// The port that the socket got.
     got: Got,
+    /// What is needed to share ports is forbidden.
+    hindered: bool,
     /// The run that the attempt began with, and that the plan will propose once more.
     passed: Option<PortRange>,
 }
@@ -102,6 +104,7 @@ impl<'a> Attempt<'a> {
             patience: None,
             how: Verdict::Steered,
             got: Got::Unknown,
+            hindered: false,
             passed: None,
         }
     }
@@ -134,6 +137,11 @@ impl<'a> Attempt<'a> {
     /// The peer towards which alone the port is taken, where that is remembered.
     pub(crate) fn shared_towards(&self) -> Option<Place> {
         self.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
+    }
+
+    /// Whether ports may be left that the program's sandbox lets nobody find.
+    pub(crate) fn is_hindered(&self) -> bool {
+        self.hindered
     }
 
     /// Whether the program's own call has been made, and failed for want of a port.
@@ -194,6 +202,10 @@ impl Mechanism for Attempt<'_> {
         match bound {
             Ok(()) if self.shared => lifted.keep_shared(),
             Ok(()) | Err(libc::EINVAL) => drop(lifted), // EINVAL: another thread has been faster
+            Err(error) if host::is_forbidden(error, port) => {
+                drop(lifted);
+                return self.uncovered();
+            }
             Err(error) => {
                 self.lifted = Some(lifted);
                 return self.answered(port, Err(error));
@@ -203,7 +215,10 @@ impl Mechanism for Attempt<'_> {
     }
 
     fn share(&mut self, port: u16) -> Try<isize> {
-        self.connect_beside(port, false)
+        let before = sandbox::refusals();
+        let tried = self.connect_beside(port, false);
+        self.hindered |= sandbox::refusals() != before;
+        tried
     }
 
     fn reuse(&mut self, port: u16) -> Try<isize> {
@@ -319,6 +334,10 @@ impl<'a> Attempt<'a> {
         // The program must not be kept from its signals for as long as the peer takes to answer: so a call of ours starts
         // the connection, and the program's own waits for it.
         let quick = NonBlocking::on(wish.socket.fd);
+        if !quick.is_certain() {
+            drop(claim);
+            return Try::Done((wish.own)());
+        }
         let connect = || sys::connect(wish.socket.fd, peer.storage(), peer.len());
         let mut started = connect();
         if quick.was_blocking() && started == Err(libc::EINPROGRESS) {
@@ -401,6 +420,7 @@ impl Attempt<'_> {
                 self.got = Got::Port(port);
                 Try::Done(0)
             }
+            Err(error) if host::is_forbidden(error, port) => self.uncovered(),
             // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one for this program.
             Err(libc::EADDRINUSE | libc::EACCES) => {
                 self.bound_in_vain = true;
@@ -413,6 +433,18 @@ impl Attempt<'_> {
                 Try::Done((self.wish.own)())
             }
         }
+    }
+
+    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it make.
+    fn uncovered(&mut self) -> Try<isize> {
+        let wish = self.wish;
+        if self.has_pinned_in_vain() && wish.call != Call::Bind && !wish.local.is_wildcard() {
+            let _ = record_address(wish.socket.fd, &wish.local);
+        }
+        self.put_back();
+        self.how = Verdict::Uncovered;
+        self.got = Got::Unknown;
+        Try::Done((wish.own)())
     }
 
     /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
@@ -451,7 +483,9 @@ impl Attempt<'_> {
         let port = Address::local(fd).map_or(0, |local| local.port());
         self.got = if port == 0 { Got::Unknown } else { Got::Port(port) };
         if port == 0 || run.contains(port) {
-            host::saw_it_obey();
+            if port != 0 {
+                host::saw_it_obey();
+            }
             return false;
         }
         host::look();
@@ -460,7 +494,10 @@ impl Attempt<'_> {
                 let _ = sys::listen(fd, 0);
             }
             let nowhere = Address::unspecified();
-            let _ = sys::connect(fd, nowhere.storage(), nowhere.len());
+            if sys::connect(fd, nowhere.storage(), nowhere.len()) == Err(sandbox::NOT_ASKED) {
+                self.how = Verdict::Uncovered;
+                return false;
+            }
         }
         true
     }

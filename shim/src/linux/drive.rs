@@ -173,6 +173,10 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
     }
     attempt.put_back();
     let answer = match served {
+        Ok(answer) if attempt.how() == Verdict::Uncovered => {
+            tell_uncovered(wish.session, wish.call, &wish.socket, scope, answer);
+            answer
+        }
         Ok(answer) => {
             wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);
             if let (Some(peer), Got::Port(port)) = (attempt.shared_towards(), attempt.got()) {
@@ -181,6 +185,14 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
             answer
         }
         Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),
+        Err(_) if attempt.is_hindered() => {
+            if attempt.has_pinned_in_vain() && !wish.local.is_wildcard() {
+                let _ = record_address(wish.socket.fd, &wish.local);
+            }
+            let answer = (wish.own)();
+            tell_uncovered(wish.session, wish.call, &wish.socket, scope, answer);
+            answer
+        }
         Err(fault) => {
             wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
             if attempt.has_pinned_in_vain() && wish.call != Call::Bind && !wish.local.is_wildcard() {
@@ -194,4 +206,27 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
         errno::set(before);
     }
     answer
+}
+
+/// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know what it takes to
+/// serve it.
+#[cold]
+pub(crate) fn unserved(session: Session, socket: &Socket, call: Call, own: &dyn Fn() -> isize) -> isize {
+    let has_port = known::is_bound(socket.fd);
+    let answer = own();
+    if has_port {
+        return answer;
+    }
+    let (scope, _) = socket.scope(&Address::any(socket.family), None);
+    tell_uncovered(session, call, socket, scope, answer);
+    answer
+}
+
+/// Tells the session that the kernel chose a port, if it did.
+#[cold]
+fn tell_uncovered(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
+    let port = Address::local(socket.fd).map_or(0, |local| local.port());
+    if answer >= 0 || errno::get() == libc::EINPROGRESS || port != 0 {
+        session.note(call, scope, Verdict::Uncovered, port);
+    }
 }

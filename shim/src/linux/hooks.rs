@@ -1,6 +1,7 @@
 //! The table of hooks: every function that the shim interposes, and who answers for it.
 
 mod binding;
+mod confining;
 mod connecting;
 mod descriptors;
 mod executing;
@@ -16,7 +17,7 @@ pub(crate) use loading::follow;
 
 use super::address::Address;
 use super::{errno, sys};
-use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
+use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
 
 /// Interposes each function with its handler. `NAME::next` calls the next library's.
@@ -114,6 +115,7 @@ hooks! {
     fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl64;
     fn setns(fd: c_int, kind: c_int) -> c_int => descriptors::setns;
     fn unshare(flags: c_int) -> c_int => descriptors::unshare;
+    fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int => confining::prctl;
 
     fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::execve;
     fn execvpe(file: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::execvpe;

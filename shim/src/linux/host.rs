@@ -4,7 +4,7 @@
 //! Nearly always there is one network; only a process that moves, or has been given a socket, asks which one it is.
 
 use super::socket::{MPTCP, Socket};
-use super::sys;
+use super::{sandbox, sys};
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
@@ -98,7 +98,8 @@ impl Network {
 
     /// Takes in the settings of this thread's network, which this is. Whether they have changed.
     fn read(&self) -> bool {
-        let range = read_range().map_or(0, pack);
+        // Where /proc cannot be reached any more, what is known is the best there is.
+        let Some(range) = read_range().map(pack) else { return false };
         let mut sum = 0;
         each_kept(|ports| sum = mix(sum ^ u64::from(pack(ports))));
         let changed = self.range.swap(range, Relaxed) != range || self.sum.load(Relaxed) != sum;
@@ -292,5 +293,21 @@ fn each_number(path: &CStr, mut each: impl FnMut(u32, u8)) {
     sys::close(fd);
     if let Some(number) = number {
         each(number, 0);
+    }
+}
+
+/// Whether the error of a bind to `port` says that the program, or whoever confined it, forbids it to bind that port
+/// at all: seccomp does it with EPERM or ENOSYS mostly, Landlock and SELinux with EACCES. That is also what the kernel
+/// says of a privileged port.
+pub(crate) fn is_forbidden(error: c_int, port: u16) -> bool {
+    match error {
+        sandbox::NOT_ASKED | libc::ENOSYS => true,
+        libc::EACCES => {
+            // Where /proc does not say, as a host has it that nobody has changed.
+            let mut start = 1024;
+            each_number(c"/proc/sys/net/ipv4/ip_unprivileged_port_start", |number, _| start = number);
+            u32::from(port) >= start
+        }
+        _ => false,
     }
 }

@@ -2,6 +2,7 @@
 //! of processes has something to say about it.
 
 use super::sys;
+use crate::held::UNKNOWN;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::Owner;
@@ -36,6 +37,13 @@ pub(crate) fn process() -> u32 {
         }
         process => process,
     }
+}
+
+/// This process's number without asking; [`UNKNOWN`] in a child that was forked after it was forbidden to ask.
+pub(crate) fn remembered() -> u32 {
+    // SAFETY: as in `process`.
+    let number = unsafe { NUMBER.load(Relaxed).as_ref() }.map_or(0, |number| number.load(Relaxed));
+    if number == 0 { UNKNOWN } else { number }
 }
 
 /// This process, now.

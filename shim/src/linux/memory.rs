@@ -71,6 +71,12 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
         || sys::can_copy_from(first & !7) && (first / PAGE == last / PAGE || sys::can_copy_from(last & !7))
 }
 
+/// Whether the kernel might read `len` bytes at `at`, and the program's sandbox lets nobody ask.
+#[cold]
+pub(crate) fn is_beyond_asking(at: *const c_void, len: u32) -> bool {
+    at as usize >= PAGE && len >= 2 && !sys::can_ask_what_is_readable()
+}
+
 /// Whether all of it lies in this thread's stack: in the rest of this frame's page or, for the main thread, in the
 /// frames above. Where another stack ends, nobody knows.
 fn is_in_frames(first: usize, last: usize) -> bool {

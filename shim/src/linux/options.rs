@@ -7,7 +7,7 @@
 use super::address::Address;
 use super::quiet::Quiet;
 use super::socket::Socket;
-use super::{host, sys};
+use super::{host, sandbox, sys};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::PortRange;
@@ -67,19 +67,23 @@ pub(crate) struct RangeOption {
     /// From what the kernel chooses where the option is not set.
     kernels: Option<PortRange>,
     changed: bool,
+    /// What the program set itself must not be asked for: nobody could put it back.
+    blind: bool,
 }
 
 impl RangeOption {
     pub(crate) fn of(socket: &Socket, kernels: Option<PortRange>) -> Self {
         let fd = socket.fd;
         if socket.untouched {
-            return Self { fd, own: None, kernels, changed: false };
+            return Self { fd, own: None, kernels, changed: false, blind: false };
         }
         let own = sys::getsockopt::<u32>(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE);
         if own == Err(libc::ENOPROTOOPT) {
             host::cannot_steer(fd);
         }
-        Self { fd, own: own.ok().map(|own| Steered::seen_through(fd, own)), kernels, changed: false }
+        let blind = own == Err(sandbox::NOT_ASKED);
+        let own = own.ok().map(|own| Steered::seen_through(fd, own));
+        Self { fd, own, kernels, changed: false, blind }
     }
 
     /// The range that the program limited itself to, where the policy's ports lie in `hull`. As the kernel has it
@@ -98,6 +102,9 @@ impl RangeOption {
         let own_way = !dense && self.own.unwrap_or(0) == 0 && self.kernels == Some(run);
         if !self.changed && own_way {
             return Ok(());
+        }
+        if self.blind {
+            return Err(sandbox::NOT_ASKED);
         }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
         let steered = Steered::of(self.fd);
@@ -201,15 +208,22 @@ pub(crate) struct AddressOnly {
     before: c_int,
     /// Where it was changed; dropped after it has been put back.
     changed: Option<Quiet>,
+    /// It is as it was wanted.
+    done: sys::Result<()>,
 }
 
 impl AddressOnly {
     pub(crate) fn set(fd: c_int, value: bool) -> Self {
-        let before = sys::getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).unwrap_or(0);
-        let changed = ((before != 0) != value)
-            .then(Quiet::begin)
-            .filter(|_| sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value)).is_ok());
-        Self { fd, before, changed }
+        let before = match sys::getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT) {
+            Ok(before) => before,
+            Err(error) => return Self { fd, before: 0, changed: None, done: Err(error) },
+        };
+        if (before != 0) == value {
+            return Self { fd, before, changed: None, done: Ok(()) };
+        }
+        let quiet = Quiet::begin();
+        let done = sys::setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value));
+        Self { fd, before, changed: done.is_ok().then_some(quiet), done }
     }
 }
 
@@ -224,9 +238,10 @@ impl Drop for AddressOnly {
 /// Has the kernel record a socket's own address, which it forgets when a `bind` to a number fails.
 ///
 /// # Errors
-/// EINVAL where the socket has a port.
+/// EINVAL where the socket has a port. Others where that cannot be had: without the option, a port would be given out.
 pub(crate) fn record_address(fd: c_int, local: &Address) -> sys::Result<()> {
-    let _only = AddressOnly::set(fd, true);
+    let only = AddressOnly::set(fd, true);
+    only.done?;
     let any = local.with_port(0);
     sys::bind(fd, any.storage(), any.len())
 }
@@ -235,15 +250,24 @@ pub(crate) fn record_address(fd: c_int, local: &Address) -> sys::Result<()> {
 pub(crate) struct NonBlocking {
     fd: c_int,
     flags: Option<usize>,
+    certain: bool,
 }
 
 impl NonBlocking {
     pub(crate) fn on(fd: c_int) -> Self {
-        let flags = sys::status_flags(fd).ok().filter(|flags| flags & libc::O_NONBLOCK as usize == 0);
-        if let Some(flags) = flags {
-            let _ = sys::set_status_flags(fd, flags | libc::O_NONBLOCK as usize);
-        }
-        Self { fd, flags }
+        let flags = sys::status_flags(fd);
+        let set = match flags {
+            Ok(flags) if flags & libc::O_NONBLOCK as usize == 0 => {
+                sys::set_status_flags(fd, flags | libc::O_NONBLOCK as usize).map(|()| Some(flags))
+            }
+            other => other.map(|_| None),
+        };
+        Self { fd, flags: set.unwrap_or(None), certain: set.is_ok() }
+    }
+
+    /// Whether the socket surely does not block.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.certain
     }
 
     /// Whether the program expects its connect to block.

@@ -5,7 +5,8 @@ use super::sys;
 
 /// Such a time, until this is dropped.
 pub(crate) struct Quiet {
-    before: u64,
+    /// The signals that were held before; `None` where the program's sandbox lets nobody hold them.
+    before: Option<u64>,
 }
 
 impl Quiet {
@@ -15,14 +16,14 @@ impl Quiet {
 
     /// Whether it should end soon: a signal that the program would have got by now is waiting.
     pub(crate) fn is_disturbing(&self) -> bool {
-        sys::waiting_signals() & !self.before != 0
+        self.before.is_some_and(|before| sys::waiting_signals() & !before != 0)
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
         // A time in the midst of another one ends with that, whichever is dropped first.
-        if self.before != sys::HELD_SIGNALS {
+        if self.before != Some(sys::HELD_SIGNALS) {
             sys::keep_signals(self.before);
         }
     }

@@ -83,9 +83,15 @@ impl Socket {
         if self.confirmed {
             return Some(self);
         }
-        let protocol = sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_PROTOCOL).ok()?;
-        let is_it = transport_of(protocol) == Some(self.transport);
-        is_it.then_some(Self { protocol, confirmed: true, ..self })
+        match sys::getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_PROTOCOL) {
+            Ok(protocol) => {
+                let is_it = transport_of(protocol) == Some(self.transport);
+                is_it.then_some(Self { protocol, confirmed: true, ..self })
+            }
+            Err(libc::EBADF | libc::ENOTSOCK) => None,
+            // The program's sandbox lets nobody ask: then what was remembered has to do.
+            Err(_) => Some(self),
+        }
     }
 
     /// As [`Socket::of`], for calls to which every other descriptor is the same.

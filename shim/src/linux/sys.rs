@@ -1,8 +1,9 @@
 //! The shim's own system calls. They go straight to the kernel: no other hook sees them, and
-//! `errno` stays as it is. An error is the kernel's number.
+//! `errno` stays as it is. An error is the kernel's number. In a program that has confined itself, a call
+//! that the confinement does not allow is not made, and its error is [`sandbox::NOT_ASKED`].
 
 use super::address::Storage;
-use super::{elf, valgrind};
+use super::{elf, liveness, sandbox, valgrind};
 use core::arch::asm;
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::{MaybeUninit, size_of};
@@ -16,8 +17,15 @@ fn number(result: core::result::Result<usize, Errno>) -> Result<usize> {
     result.map_err(Errno::into_raw)
 }
 
-/// Calls the kernel with up to six arguments.
+/// Calls the kernel with up to six arguments, if the program's sandbox allows it.
 macro_rules! call {
+    ($name:ident $(, $arg:expr)*) => {
+        if sandbox::is_on() { sandbox::ask(Sysno::$name, &[$($arg as usize),*]) } else { own!($name $(, $arg)*) }
+    };
+}
+
+/// The same for what the program itself calls: its sandbox has its say there.
+macro_rules! own {
     ($name:ident $(, $arg:expr)*) => {
         number(syscalls::syscall!(Sysno::$name $(, $arg as usize)*))
     };
@@ -41,6 +49,16 @@ pub(crate) unsafe fn forward(call: c_long, arguments: [c_long; 6]) -> Result<usi
         );
     }
     number(Errno::from_ret(answer))
+}
+
+/// Whether a descriptor of ours could be closed again.
+fn may_open() -> Result<()> {
+    const ANY: usize = 64;
+    if !sandbox::is_on() || sandbox::allows(Sysno::close, [ANY, 0, 0, 0, 0, 0]) {
+        Ok(())
+    } else {
+        Err(sandbox::NOT_ASKED)
+    }
 }
 
 /// getsockopt(2) for an option that is one machine word of type `T`.
@@ -89,7 +107,7 @@ pub(crate) fn connect(fd: c_int, address: &Storage, len: usize) -> Result<()> {
     unsafe { call!(connect, fd, address as *const Storage, len).map(drop) }
 }
 
-/// execveat(2), which only comes back with an error.
+/// The program's own execveat(2), which only comes back with an error.
 ///
 /// # Safety
 /// As for execveat(2).
@@ -101,7 +119,7 @@ pub(crate) unsafe fn execveat(
     flags: c_int,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    match unsafe { call!(execveat, fd, path, argv, envp, flags) } {
+    match unsafe { own!(execveat, fd, path, argv, envp, flags) } {
         Err(error) => error,
         Ok(_) => 0,
     }
@@ -115,6 +133,7 @@ pub(crate) fn listen(fd: c_int, backlog: c_int) -> Result<()> {
 
 /// socket(2), closed on exec.
 pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
+    may_open()?;
     // SAFETY: no memory is passed.
     opened(|| unsafe { call!(socket, family, kind | libc::SOCK_CLOEXEC, protocol) })
 }
@@ -170,10 +189,16 @@ pub(crate) fn close(fd: c_int) {
     let _ = unsafe { call!(close, fd) };
 }
 
-/// close_range(2).
+/// The program's own close(2).
+pub(crate) fn close_as_asked(fd: c_int) {
+    // SAFETY: no memory is passed; the program wants it closed.
+    let _ = unsafe { own!(close, fd) };
+}
+
+/// The program's own close_range(2).
 pub(crate) fn close_range(first: u32, last: u32, flags: c_int) -> Result<()> {
     // SAFETY: no memory is passed.
-    unsafe { call!(close_range, first, last, flags).map(drop) }
+    unsafe { own!(close_range, first, last, flags).map(drop) }
 }
 
 /// One more than the largest descriptor can be, by prlimit(2).
@@ -198,6 +223,7 @@ pub(crate) fn recv(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
 
 /// open(2) of an existing file, closed on exec.
 pub(crate) fn open(path: &CStr, flags: c_int) -> Result<c_int> {
+    may_open()?;
     // SAFETY: the path ends in a NUL.
     opened(|| unsafe { call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, 0) })
 }
@@ -258,10 +284,15 @@ pub(crate) fn may_bind_privileged() -> bool {
     told.is_err() || data[0] >> CAP_NET_BIND_SERVICE & 1 == 1
 }
 
-/// The process's number.
+/// The process's number; where the program's sandbox forbids to ask, as it is remembered.
 pub(crate) fn process() -> u32 {
+    asked_process().unwrap_or_else(liveness::remembered)
+}
+
+/// The process's number, if it may be asked for.
+pub(crate) fn asked_process() -> Option<u32> {
     // SAFETY: no memory is passed.
-    unsafe { call!(getpid) }.unwrap_or(0) as u32
+    unsafe { call!(getpid) }.ok().map(|process| process as u32)
 }
 
 /// The parent's number.
@@ -426,6 +457,12 @@ pub(crate) fn can_write(word: &AtomicU64) -> bool {
     can_write_at(word.as_ptr() as usize)
 }
 
+/// Whether the program's sandbox lets [`can_copy_from`] ask at all.
+pub(crate) fn can_ask_what_is_readable() -> bool {
+    let here = 0u64;
+    !sandbox::is_on() || can_copy_from(&raw const here as usize)
+}
+
 /// Whether the kernel can write four bytes at a multiple of four; they stay as they are. Where they lie in a file whose
 /// disk is full, or for which there is no memory, who touches them is killed. The kernel says EFAULT: futex(2) with
 /// FUTEX_WAKE_OP writes what was there before, and wakes nobody. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
@@ -433,19 +470,21 @@ pub(crate) fn can_write_at(at: usize) -> bool {
     const OPERATION: c_int = libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG;
     const OR_NOTHING: c_int = libc::FUTEX_OP_OR << 28;
     // SAFETY: the kernel changes nothing there, and says so where there is nothing to be changed.
-    unsafe { call!(futex, at, OPERATION, 0, 0, at, OR_NOTHING) != Err(libc::EFAULT) }
+    !matches!(unsafe { call!(futex, at, OPERATION, 0, 0, at, OR_NOTHING) }, Err(libc::EFAULT | sandbox::NOT_ASKED))
 }
 
 /// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that were kept before.
-pub(crate) fn hold_signals() -> u64 {
+/// `None` where the kernel does not let it.
+pub(crate) fn hold_signals() -> Option<u64> {
     let mut before = 0u64;
     // SAFETY: the kernel reads one set of eight bytes and writes another.
-    let _ = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, &raw const ALL_SIGNALS, &raw mut before, 8) };
-    before
+    let held = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, &raw const ALL_SIGNALS, &raw mut before, 8) };
+    held.ok().map(|_| before)
 }
 
 /// Keeps the signals of this set from this thread, and no others.
-pub(crate) fn keep_signals(set: u64) {
+pub(crate) fn keep_signals(set: Option<u64>) {
+    let Some(set) = set else { return };
     // SAFETY: the kernel reads one set of eight bytes, and is asked to write none.
     let _ = unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const set, 0, 8) };
 }

@@ -57,7 +57,7 @@ fn a_report_for_programs_to_read() {
         let [served, exhausted, refused, peak] = if scope == "udp4" { [2, 1, 1, 2] } else { [0; 4] };
         format!(
             "        {{\n          \"scope\": \"{scope}\",\n          \"served\": {served},\n          \
-             \"exhausted\": {exhausted},\n          \"refused\": {refused},\n          \"peak\": {peak}\n        }}"
+             \"exhausted\": {exhausted},\n          \"refused\": {refused},\n          \"uncovered\": 0,\n          \"peak\": {peak}\n        }}"
         )
     });
     assert_eq!(

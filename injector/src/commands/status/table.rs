@@ -1,7 +1,7 @@
 //! `portshim status`, for people to look at.
 
 use super::{Owner, Shown, ShownRules, ShownScope, ShownUse, Taken};
-use crate::commands::sessions::{ago, cut, folded, one_line, width};
+use crate::commands::sessions::{ago, cut, folded, one_line, uncovered, width};
 use std::time::Duration;
 
 /// How many characters at most tell how full a range is.
@@ -81,6 +81,7 @@ fn one(rules: &ShownRules, look: Look) -> String {
         };
         text += "\n";
         text += &lines(&together, look);
+        text += &uncovered("  ", together.iter().map(|scope| (scope.scope, scope.uncovered)));
         rest = others;
     }
     text
@@ -170,7 +171,7 @@ fn uses(processes: &[ShownUse], look: Look) -> String {
         "process", "in use", "served", "exhausted", "refused"
     );
     for used in processes {
-        let ShownUse { process, in_use, served, exhausted, refused, .. } = used;
+        let ShownUse { process, in_use, served, exhausted, refused, uncovered, .. } = used;
         let program = one_line(&process.name, 16.min(look.width - 46));
         let (pid, ports) = (process.pid, held(used));
         text += &format!("{pid:>7}  {in_use:>6}  {served:>7}  {exhausted:>9}  {refused:>7}  ");
@@ -182,6 +183,9 @@ fn uses(processes: &[ShownUse], look: Look) -> String {
             let room = look.width - 9;
             let lines = if look.whole { folded(&ports, room) } else { vec![cut(&ports, room)] };
             text.extend(lines.iter().map(|line| format!("{:9}{line}\n", "")));
+        }
+        if *uncovered > 0 {
+            text += &format!("{:9}not covered since its sandbox: {uncovered}\n", "");
         }
     }
     text

@@ -1,7 +1,7 @@
 //! `bind` and `listen`.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Exit, Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{errno, hooks, known, sys};
@@ -93,7 +93,7 @@ pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize
         known::forget(fd);
         return listen_by(exit, fd, own);
     }
-    let Ok(local) = socket.local() else { return own() };
+    let Ok(local) = socket.local() else { return unserved(session, &socket, Call::Listen, own) };
     if socket.surely_has_port(&local) {
         known::doubt(fd);
         return own();

@@ -1,10 +1,10 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Exit, Waits, Wish, serve};
+use crate::linux::drive::{Exit, Waits, Wish, serve, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{held, hooks, known};
+use crate::linux::{held, hooks, known, memory};
 use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
@@ -34,8 +34,11 @@ pub(super) fn through(
 ) -> isize {
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(fd) else { return own() };
-    let Some(peer) = Address::read(address, len) else { return own() };
-    if peer.family() == libc::AF_UNSPEC {
+    let peer = Address::read(address, len);
+    if peer.is_none() && !memory::is_beyond_asking(address.cast(), len) {
+        return own();
+    }
+    if peer.is_some_and(|peer| peer.family() == libc::AF_UNSPEC) {
         let answer = own();
         known::unsettle();
         held::release(fd);
@@ -53,27 +56,35 @@ pub(super) fn through(
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
             let (call, waits, confirmed) = (Call::Connect, Waits::Once, Cell::new(None));
-            serve(&Wish { session, socket, call, local, peer: Some(peer), binds: true, waits, own, exit, confirmed })
+            serve(&Wish { session, socket, call, local, peer, binds: true, waits, own, exit, confirmed })
         }
     };
-    served.unwrap_or_else(|| through(exit, fd, address, len, own))
+    let Some(answer) = served else { return through(exit, fd, address, len, own) };
+    if peer.is_none() {
+        // It may have been undone.
+        known::doubt(fd);
+        known::unsettle();
+    }
+    answer
 }
 
-/// Connects a TCP socket to `peer`. `None` where the descriptor turns out to be something else.
+/// Connects a TCP socket to `peer`, which may be unknown. `None` where the descriptor turns out to be something else.
 pub(super) fn tcp(
     session: Session,
     socket: Socket,
-    peer: Address,
+    peer: Option<Address>,
     waits: Waits,
     exit: Exit,
     own: &dyn Fn() -> isize,
 ) -> Option<isize> {
-    let Ok(local) = socket.local() else { return Some(own()) };
+    let Ok(local) = socket.local() else { return Some(unserved(session, &socket, Call::Connect, own)) };
     if socket.surely_has_port(&local) {
         known::doubt(socket.fd); // should the connection fail, the port may be lost
         return Some(own());
     }
-    let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
+    let binds = peer.is_none_or(|peer| {
+        peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only())
+    });
     let (call, confirmed) = (Call::Connect, Cell::new(None));
-    serve(&Wish { session, socket, call, local, peer: Some(peer), binds, waits, own, exit, confirmed })
+    serve(&Wish { session, socket, call, local, peer, binds, waits, own, exit, confirmed })
 }

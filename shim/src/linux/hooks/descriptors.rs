@@ -219,7 +219,7 @@ pub(super) unsafe extern "C" fn closefrom(first: c_int) {
     forget_all(first, c_uint::MAX);
     if sys::close_range(first, c_uint::MAX, 0).is_err() {
         // A kernel before 5.9: one by one, as far as descriptors can go.
-        (first as c_int..sys::most_descriptors()).for_each(sys::close);
+        (first as c_int..sys::most_descriptors()).for_each(sys::close_as_asked);
     }
 }
 

@@ -2,6 +2,7 @@
 //! has to know of it. Like `syscall`, the hook must leave no frame behind.
 
 use super::variadic::fail;
+use crate::held::UNKNOWN;
 use crate::linux::{liveness, sys};
 use core::arch::naked_asm;
 use core::ffi::c_void;
@@ -24,13 +25,13 @@ pub(super) fn resolve() {
 /// This process's number, even in a child of vfork.
 #[inline]
 pub(crate) fn process() -> u32 {
-    if CALLED.load(Relaxed) == 0 { liveness::process() } else { sys::process() }
+    if CALLED.load(Relaxed) == 0 { liveness::process() } else { sys::asked_process().unwrap_or(UNKNOWN) }
 }
 
-/// Whether this is a child of vfork, to which nothing belongs that is kept in memory.
+/// Whether this is a child of vfork, or may be one, to which nothing belongs that is kept in memory.
 #[inline]
 pub(crate) fn is_lodger() -> bool {
-    CALLED.load(Relaxed) != 0 && sys::process() != liveness::process()
+    CALLED.load(Relaxed) != 0 && sys::asked_process() != Some(liveness::process())
 }
 
 /// vfork(2), for a caller from before the constructor. The return address must not stay on a stack that the child

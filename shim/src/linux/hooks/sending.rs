@@ -4,7 +4,7 @@
 use super::connecting;
 use crate::linux::address::Address;
 use crate::linux::drive::{Exit, Waits, Wish, serve};
-use crate::linux::memory::is_readable;
+use crate::linux::memory::{is_beyond_asking, is_readable};
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
 use crate::linux::{hooks, known};
@@ -124,6 +124,7 @@ impl Destination {
             Some(peer) => Self::Peer(peer),
             // One byte: too short to read a family from, long enough for the kernel to bind.
             None if len == 1 && is_readable(address.cast(), 1) => Self::None,
+            None if is_beyond_asking(address.cast(), len) => Self::None,
             None => Self::Bad,
         }
     }
@@ -132,7 +133,8 @@ impl Destination {
     fn in_message(message: *const msghdr) -> Self {
         const MOST_VECTORS: usize = 1024; // UIO_MAXIOV
         if !is_readable(message.cast(), size_of::<msghdr>()) {
-            return Self::Bad;
+            let len = size_of::<msghdr>() as socklen_t;
+            return if is_beyond_asking(message.cast(), len) { Self::None } else { Self::Bad };
         }
         // SAFETY: the kernel has just been seen to read these bytes; no alignment is assumed.
         let header = unsafe { message.read_unaligned() };
@@ -160,7 +162,7 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
     };
     let served = match (socket.transport, to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connecting::tcp(session, socket, peer, Waits::Once, exit, own)
+            connecting::tcp(session, socket, Some(peer), Waits::Once, exit, own)
         }
         // Nobody sends on a new TCP socket: it may be another by now.
         (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {

@@ -3,7 +3,7 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::{binding, connecting, descriptors, executing, forking, sending, writing};
+use super::{binding, confining, connecting, descriptors, executing, forking, sending, writing};
 use crate::linux::drive::Exit;
 use crate::linux::environment::Strings;
 use crate::linux::{environment, errno, sys};
@@ -92,6 +92,12 @@ pub(super) unsafe extern "C" fn syscall() {
         "je {handle}",
         "cmp rdi, {vfork}",
         "je 2f",
+        "cmp rdi, {prctl}",
+        "je {handle}",
+        "cmp rdi, {seccomp}",
+        "je {handle}",
+        "cmp rdi, {landlock_restrict_self}",
+        "je {handle}",
         "3:",
         "mov rax, [rip + {next}]",
         "jmp rax",
@@ -115,6 +121,9 @@ pub(super) unsafe extern "C" fn syscall() {
         execveat = const libc::SYS_execveat,
         vfork = const libc::SYS_vfork,
         vforks = sym forking::CALLED,
+        prctl = const libc::SYS_prctl,
+        seccomp = const libc::SYS_seccomp,
+        landlock_restrict_self = const libc::SYS_landlock_restrict_self,
         handle = sym handle,
         next = sym NEXT,
     )
@@ -162,6 +171,9 @@ unsafe extern "C" fn handle(
         libc::SYS_execve => environment::followed(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
         libc::SYS_execveat => environment::followed(d as Strings, |envp| again([a, b, c, envp as c_long, e, f])),
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied(fd, short()) as isize,
+        libc::SYS_prctl | libc::SYS_seccomp | libc::SYS_landlock_restrict_self => {
+            confining::by_number(number, [a, b, c], call)
+        }
         _ => call(),
     };
     answer as c_long

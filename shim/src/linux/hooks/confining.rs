@@ -1,0 +1,63 @@
+//! `prctl`, `seccomp` and `landlock_restrict_self`, as far as a program confines itself by them: its sandbox holds for
+//! what we do, too. The latter two have no function in libc, and come through `syscall`.
+
+use crate::linux::sandbox::{self, Confinement};
+use crate::linux::{held, hooks, known};
+use core::ffi::{c_int, c_long, c_ulong, c_void};
+
+/// linux/seccomp.h.
+const SECCOMP_SET_MODE_STRICT: c_long = 0;
+const SECCOMP_SET_MODE_FILTER: c_long = 1;
+const SECCOMP_FILTER_FLAG_NEW_LISTENER: c_long = 1 << 3;
+
+/// # Safety
+/// As for prctl(2). It is variadic in C, and takes at most five words, which come in registers.
+pub(crate) unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    confined(option, a, b, || unsafe { hooks::prctl::next(option, a, b, c, d) }, |answer| *answer == 0)
+}
+
+/// The same by number: `own` is the program's call, with three of its words.
+pub(super) fn by_number(number: c_long, [a, b, c]: [c_long; 3], own: impl FnOnce() -> isize) -> isize {
+    match number {
+        libc::SYS_prctl => confined(a as c_int, b as c_ulong, c as c_ulong, own, |answer| *answer == 0),
+        libc::SYS_seccomp if a == SECCOMP_SET_MODE_STRICT => {
+            sandbox::enter(&Confinement::Strict, own, |answer| answer == 0)
+        }
+        libc::SYS_seccomp if a == SECCOMP_SET_MODE_FILTER => {
+            // With SECCOMP_FILTER_FLAG_TSYNC, a positive answer is a thread that could not be confined.
+            let listens = b & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
+            let took = |answer: isize| answer == 0 || answer > 0 && listens;
+            let answer = sandbox::enter(&Confinement::Filter(c as *const c_void), own, took);
+            if answer > 0 && listens {
+                known::forget(answer as c_int);
+                held::release(answer as c_int);
+            }
+            answer
+        }
+        libc::SYS_landlock_restrict_self => {
+            sandbox::learn();
+            own()
+        }
+        _ => own(),
+    }
+}
+
+fn confined<T: Copy>(
+    option: c_int,
+    mode: c_ulong,
+    at: c_ulong,
+    own: impl FnOnce() -> T,
+    took: impl FnOnce(&T) -> bool,
+) -> T {
+    let mode = mode as u32;
+    match option {
+        libc::PR_SET_SECCOMP if mode == libc::SECCOMP_MODE_STRICT => {
+            sandbox::enter(&Confinement::Strict, own, |answer| took(&answer))
+        }
+        libc::PR_SET_SECCOMP if mode == libc::SECCOMP_MODE_FILTER => {
+            sandbox::enter(&Confinement::Filter(at as *const c_void), own, |answer| took(&answer))
+        }
+        _ => own(),
+    }
+}
