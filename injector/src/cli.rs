@@ -20,6 +20,8 @@ use std::path::PathBuf;
 
 /// The command that is in a hurry.
 const RUN: &str = "run";
+/// Asks for help with the command that follows.
+const HELP: &str = "help";
 /// How wide help may become, in characters.
 const WIDTH: usize = 100;
 
@@ -325,19 +327,23 @@ pub(crate) enum Parsed {
 }
 
 /// Reads the arguments, the first of which is the command's own name.
-pub(crate) fn parse(mut args: Vec<OsString>) -> Result<Parsed, Failure> {
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
     #[cfg(unix)]
     if args.get(1).is_some_and(|name| name == RUN)
         && let Some(run) = quick::read(&args[2..])
     {
         return Ok(Parsed::Command(Command::Run(run)));
     }
-    // `portshim help run` is `portshim run --help`.
-    if args.get(1).is_some_and(|name| name == "help") {
-        args.remove(1);
-        args.push("--help".into());
+    if args.get(1).is_some_and(|name| name == HELP) {
+        return parse_by_table(&asking_for_help(&args));
     }
     parse_by_table(&args)
+}
+
+/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not carried out.
+fn asking_for_help(args: &[OsString]) -> Vec<OsString> {
+    let command = args.get(2).filter(|word| !word.as_encoded_bytes().starts_with(b"-") && *word != HELP);
+    args.first().into_iter().chain(command).cloned().chain([OsString::from("--help")]).collect()
 }
 
 fn parse_by_table(args: &[OsString]) -> Result<Parsed, Failure> {

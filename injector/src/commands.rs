@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod sessions;
 mod show;
+mod sink;
 mod status;
 
 pub(crate) use changing::Wanted;

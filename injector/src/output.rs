@@ -18,7 +18,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Writes a line to standard error, if anybody is there to read it.
 pub(crate) fn complain(line: &str) {
     // Nobody is left to tell that nobody listens.
-    let _ = writeln!(std::io::stderr(), "{}", harmless(line));
+    let _ = std::io::stderr().write_all(self::line(line).as_bytes());
+}
+
+/// A line as it is written to standard error.
+pub(crate) fn line(text: &str) -> String {
+    format!("{}\n", harmless(text))
 }
 
 /// The text without what a terminal would obey: it may quote a file or an argument.

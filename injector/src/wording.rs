@@ -181,6 +181,18 @@ pub(crate) fn log_unwritable(path: &Path, e: &io::Error) -> Failure {
     )
 }
 
+/// The reader of a pipe has not taken all of the log.
+pub(crate) fn log_unread(path: &Path, events: u64) -> Failure {
+    let these = if events == 1 { "one event was".to_owned() } else { format!("{events} events were") };
+    Failure::new(format!("{these} not logged: nobody read `{}` in time", path.display()), READ_ON)
+}
+
+pub(crate) fn report_unread(path: &Path) -> Failure {
+    Failure::new(format!("the report was not written: nobody read `{}` in time", path.display()), READ_ON)
+}
+
+const READ_ON: &str = "have it read until the program ends, or name a file";
+
 pub(crate) fn output_unwritable(e: &io::Error) -> Failure {
     Failure::new(
         format!("standard output cannot be written: {}", plain(e)),

@@ -1,24 +1,25 @@
 //! `portshim run --log`: a line for every port handed out or refused, while the program runs.
 
+use super::sink::Sink;
 use crate::failure::Failure;
-use crate::platform::Session;
+use crate::platform::{self, Session};
 use crate::wording;
 use humantime::format_rfc3339_micros;
 use portshim_policy::{Call, Event, Reader};
 use serde::Serialize;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A log being written.
 pub(super) struct Log {
     path: PathBuf,
-    /// Standard error, where there is none.
-    file: Option<File>,
+    sink: Sink,
     json: bool,
     /// What of the events has been seen.
     reader: Reader,
+    /// How many events are lost, and not told of yet.
+    lost: u64,
 }
 
 /// One line, as JSON.
@@ -35,7 +36,7 @@ struct Line<'a> {
     verdict: &'static str,
 }
 
-/// The line, as JSON, that says how many events came too fast to be written.
+/// The line, as JSON, that says how many events came faster than they could be written.
 #[derive(Serialize)]
 struct Lost {
     lost: u64,
@@ -44,31 +45,52 @@ struct Lost {
 impl Log {
     /// Opens the file, to write at its end. `-` is standard error.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let open = || OpenOptions::new().append(true).create(true).open(path);
-        let file =
-            if path == Path::new("-") { None } else { Some(open().map_err(|e| wording::log_unwritable(path, &e))?) };
+        let unwritable = |e| wording::log_unwritable(path, &e);
+        let target = path.to_owned();
+        let open = move || OpenOptions::new().append(true).create(true).open(target);
+        let sink = if path == Path::new("-") {
+            Sink::new(platform::standard_error)
+        } else if platform::opens_late(path).map_err(unwritable)? {
+            Sink::new(open)
+        } else {
+            let file = open().map_err(unwritable)?;
+            Sink::new(|| Ok(file))
+        };
         let json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json") || e.eq_ignore_ascii_case("jsonl"));
-        Ok(Self { path: path.to_owned(), file, json, reader: Reader::default() })
+        Ok(Self { path: path.to_owned(), sink, json, reader: Reader::default(), lost: 0 })
     }
 
     /// Writes what has happened since the last time.
-    pub(super) fn write(&mut self, session: &Session) -> Result<(), Failure> {
+    pub(super) fn write(&mut self, session: &Session) {
         // A region that a process of the session has scribbled over has nothing to say.
-        let Ok(region) = session.snapshot() else { return Ok(()) };
-        let mut text = String::new();
+        let Ok(region) = session.snapshot() else { return };
+        let (mut text, mut events) = (String::new(), 0);
         let mut reader = self.reader;
-        let lost = region.events.read(&mut reader, |event| text.push_str(&self.line(&event)));
-        if lost > 0 {
+        let lost = region.events.read(&mut reader, |event| {
+            text.push_str(&self.line(&event));
+            events += 1;
+        });
+        self.reader = reader;
+        self.lost += lost;
+        if text.is_empty() && lost == 0 {
+            return;
+        }
+        if self.lost > 0 {
+            let lost = self.lost;
             let line =
                 if self.json { json(&Lost { lost }) } else { format!("{lost} events came too fast to be logged\n") };
             text.insert_str(0, &line);
         }
-        self.reader = reader;
-        let written = match &mut self.file {
-            Some(file) => file.write_all(text.as_bytes()),
-            None => std::io::stderr().write_all(text.as_bytes()),
-        };
-        written.map_err(|e| wording::log_unwritable(&self.path, &e))
+        self.lost = if self.sink.take(text, events) { 0 } else { self.lost + events };
+    }
+
+    /// Waits until all is written, unless nobody reads it.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        match self.sink.finish() {
+            Err(e) => Err(wording::log_unwritable(&self.path, &e)),
+            Ok(unread) if unread + self.lost > 0 => Err(wording::log_unread(&self.path, unread + self.lost)),
+            Ok(_) => Ok(()),
+        }
     }
 
     fn line(&self, event: &Event) -> String {

@@ -1,15 +1,16 @@
 //! What a policy did while a program ran, from the counters of its session.
 
 use super::sessions::{one_line, uncovered};
+use super::sink::Sink;
 use crate::coverage::Program;
 use crate::failure::Failure;
 use crate::output;
-use crate::platform::Ended;
+use crate::platform::{self, Ended};
 use crate::wording;
 use portshim_policy::{MAX_GLOB, Region, Scope};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,7 +19,7 @@ pub(super) enum Target {
     /// To standard error, as a table.
     Screen,
     /// Into a file, as JSON or as a table.
-    File { path: PathBuf, file: File, json: bool },
+    File { path: PathBuf, sink: Sink, json: bool },
 }
 
 #[derive(Serialize)]
@@ -69,28 +70,38 @@ impl Target {
         if path == Path::new("-") {
             return Ok(Self::Screen);
         }
-        let file = emptied(path).map_err(|e| wording::report_unwritable(path, &e))?;
+        let unwritable = |e| wording::report_unwritable(path, &e);
+        let sink = if platform::opens_late(path).map_err(unwritable)? {
+            let path = path.to_owned();
+            Sink::new(move || emptied(&path))
+        } else {
+            let file = emptied(path).map_err(unwritable)?;
+            Sink::new(|| Ok(file))
+        };
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        Ok(Self::File { path: path.to_owned(), file, json })
+        Ok(Self::File { path: path.to_owned(), sink, json })
     }
 
-    /// Writes the report.
+    /// Writes the report: into its file, or as the text that is given back for the screen.
     pub(super) fn write(
         self,
         program: &Program,
         ended: Ended,
         region: Result<Box<Region>, String>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let region = region.map_err(|why| wording::nothing_to_report(&why))?;
         let report = Report::new(program, ended, &region);
         match self {
-            Self::Screen => output::complain(report.table().trim_end()),
-            Self::File { path, mut file, json } => {
-                let text = if json { output::json(&report) } else { report.table() };
-                file.write_all(text.as_bytes()).map_err(|e| wording::report_unwritable(&path, &e))?;
+            Self::Screen => Ok(Some(report.table().trim_end().to_owned())),
+            Self::File { path, mut sink, json } => {
+                sink.take(if json { output::json(&report) } else { report.table() }, 1);
+                match sink.finish() {
+                    Err(e) => Err(wording::report_unwritable(&path, &e)),
+                    Ok(0) => Ok(None),
+                    Ok(_) => Err(wording::report_unread(&path)),
+                }
             }
         }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::doctor::rules_for;
 use super::log::Log;
 use super::report;
+use super::sink::Sink;
 use crate::cli::Run;
 use crate::coverage::Program;
 use crate::environment::{Environment, is_switched_off};
@@ -61,17 +62,29 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
         Err(_) => return Err(platform::become_program(&program, arguments, &environment)),
         Ok(session) => session,
     };
-    let watched = report.is_some() || log.is_some();
-    let ended = if watched {
-        watch(&program, arguments, &environment, &session, report, log)
-    } else {
-        Err(platform::become_program(&program, arguments, &environment))
-    };
-    let left = session.end();
-    if watched && left > 0 {
-        voice.warn(|| wording::goes_on(left));
+    if report.is_none() && log.is_none() {
+        let failure = platform::become_program(&program, arguments, &environment);
+        session.end();
+        return Err(failure);
     }
+    let mut words = Vec::new();
+    let ended = watch(&program, arguments, &environment, &session, report, log, &mut words);
+    let left = session.end();
+    if left > 0 && !voice.quiet {
+        words.push(wording::goes_on(left));
+    }
+    last_words(&words);
     ended
+}
+
+/// Tells what there is to tell now that the program has ended, whose end nobody shall have to wait for.
+fn last_words(words: &[String]) {
+    if !words.is_empty() {
+        let mut sink = Sink::new(platform::standard_error);
+        sink.take(words.iter().map(|text| output::line(text)).collect(), 1);
+        // Nobody is left to tell that nobody listens.
+        let _ = sink.finish();
+    }
 }
 
 /// What was taken for the program, where it stands as if it were the value of `--report`.
@@ -81,7 +94,7 @@ fn report_named_apart(args: &Run) -> Option<&OsStr> {
     (is_file && args.report.as_deref() == Some(Path::new("-"))).then_some(first)
 }
 
-/// Stays with the program until it ends.
+/// Stays with the program until it ends. `words` gets what is to be told then.
 fn watch(
     program: &Program,
     arguments: &[OsString],
@@ -89,24 +102,20 @@ fn watch(
     session: &Session,
     report: Option<report::Target>,
     mut log: Option<Log>,
+    words: &mut Vec<String>,
 ) -> Result<u32, Failure> {
     let logs = log.is_some();
-    // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of in the end.
-    let mut written = Ok(());
-    let mut write = || {
-        if let (Some(log), Ok(())) = (&mut log, &written) {
-            written = log.write(session);
-        }
-    };
+    let mut write = || log.iter_mut().for_each(|log| log.write(session));
     let meanwhile: Option<&mut dyn FnMut()> = if logs { Some(&mut write) } else { None };
     let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
     // An event that was not whole at the first of the last readings, and hid others, is passed over at the second.
     write();
     write();
-    let reported = report.map_or(Ok(()), |target| target.write(program, ended, session.snapshot()));
-    for failure in [written, reported].into_iter().filter_map(Result::err) {
-        output::complain(&failure.to_string());
-    }
+    // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of in the end.
+    let logged = log.map_or(Ok(()), Log::finish);
+    let reported = report.map_or(Ok(None), |target| target.write(program, ended, session.snapshot()));
+    words.extend(logged.err().map(|failure| failure.to_string()));
+    words.extend(reported.unwrap_or_else(|failure| Some(failure.to_string())));
     Ok(ended.status())
 }
 

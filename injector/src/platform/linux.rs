@@ -7,6 +7,7 @@ mod elf;
 mod entry;
 mod environment;
 mod find;
+mod handover;
 mod host;
 mod inspect;
 mod launch;
@@ -38,6 +39,23 @@ pub(crate) use watch::{Ended, watch_program};
 /// Gives a new file the permissions that are usual for one that is no secret.
 pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(private::usual_permissions())
+}
+
+/// Whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
+pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+    if is_fifo {
+        use nix::fcntl::{AT_FDCWD, AtFlags};
+        nix::unistd::faccessat(AT_FDCWD, path, nix::unistd::AccessFlags::W_OK, AtFlags::AT_EACCESS)?;
+    }
+    Ok(is_fifo)
+}
+
+/// Standard error, for a thread that may have to wait while others write to it, too.
+pub(crate) fn standard_error() -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    std::io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from)
 }
 
 /// Whether variables alone can have a library loaded into programs.

@@ -33,3 +33,13 @@ pub(crate) use process::{Process, is_us, owner, user};
 pub(crate) use session::{Session, sweep};
 pub(crate) use sessions::LiveSession;
 pub(crate) use sockets::{Socket, held, holder, sockets};
+
+/// Whether opening this file takes somebody who opens its other end: a named pipe here has one, or cannot be opened.
+pub(crate) fn opens_late(_: &std::path::Path) -> std::io::Result<bool> {
+    Ok(false)
+}
+
+/// Standard error, for a thread that may have to wait while others write to it, too.
+pub(crate) fn standard_error() -> std::io::Result<impl std::io::Write + Send> {
+    Ok(std::io::stderr())
+}

@@ -11,7 +11,13 @@ struct Life {
     since: u64,
     /// Whether only its other threads still run: /proc shows such a process as a zombie.
     leaderless: bool,
+    /// Whether its program has not been given an environment yet.
+    beginning: bool,
 }
+
+/// The flags of the kernel's own threads, and of processes that end (`PF_KTHREAD`, `PF_EXITING`): they have no
+/// environment.
+const WITHOUT: u32 = 0x0020_0000 | 0x0000_0004;
 
 impl Life {
     /// `None` where there is no such process, or it has ended.
@@ -22,9 +28,11 @@ impl Life {
         let end = stat.iter().rposition(|b| *b == b')')?;
         let mut fields = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
         let ended = matches!(fields.next()?, "Z" | "X");
-        let threads: u32 = fields.nth(20 - 4)?.parse().ok()?;
+        let flags: u32 = fields.nth(9 - 4)?.parse().ok()?;
+        let threads: u32 = fields.nth(20 - 10)?.parse().ok()?;
         let since = fields.nth(22 - 21)?.parse().ok()?;
-        (!ended || threads > 1).then_some(Self { since, leaderless: ended })
+        let beginning = fields.nth(51 - 23) == Some("0") && flags & WITHOUT == 0;
+        (!ended || threads > 1).then_some(Self { since, leaderless: ended, beginning })
     }
 }
 
@@ -35,6 +43,11 @@ fn process(pid: Pid) -> PathBuf {
 /// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
 pub(super) fn started(pid: Pid) -> Option<u64> {
     Life::of(&process(pid)).map(|life| life.since)
+}
+
+/// Whether a process is in the midst of exec, and has not been given its environment.
+pub(super) fn is_beginning(pid: Pid) -> bool {
+    Life::of(&process(pid)).is_some_and(|life| life.beginning)
 }
 
 /// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that still runs.

@@ -1,8 +1,9 @@
 //! Removes the regions of sessions that are over.
 
-use super::life::{folder, started};
+use super::life::{folder, is_beginning, started};
 use super::private;
 use super::session::{PREFIX, pid_namespace, ticks_ago};
+use crate::environment::SESSION;
 use nix::libc;
 use nix::unistd::Pid;
 use portshim_policy::Region;
@@ -14,6 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
+use std::thread::sleep;
 use std::time::Duration;
 
 /// How many session files of its own PID namespace a start leaves unexamined.
@@ -49,10 +51,10 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
     }
 }
 
-/// How many processes have this file mapped, as far as this user may know.
+/// How many processes have this file mapped, or are to map it, as far as this user may know.
 pub(super) fn users(path: &Path) -> usize {
     let Some(directory) = path.parent() else { return 0 };
-    mapped(&[directory], created(path).unwrap_or(0)).iter().filter(|(_, mapped)| mapped == path).count()
+    members(directory, created(path).unwrap_or(0)).iter().filter(|(_, file)| file == path).count()
 }
 
 /// The names of the session files in a directory.
@@ -81,9 +83,9 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     if orphans.is_empty() {
         return;
     }
-    let mapped = mapped(&[directory], oldest);
+    let members = members(directory, oldest);
     for orphan in orphans.iter().map(|orphan| directory.join(orphan)) {
-        if mapped.iter().all(|(_, path)| *path != orphan) {
+        if members.iter().all(|(_, path)| *path != orphan) {
             let _ = fs::remove_file(orphan);
         }
     }
@@ -144,22 +146,66 @@ pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
 /// to a session is younger than it. One entry for each process and file.
 pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(Pid, PathBuf)> {
     let mut found = Vec::new();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let pid = Pid::from_raw(pid);
-        if started(pid).is_none_or(|started| started < since) {
-            continue;
+    for pid in processes(since) {
+        found.extend(files_of(pid, directories).into_iter().map(|path| (pid, path)));
+    }
+    found
+}
+
+/// The files in this directory that processes belong to, whether they have them mapped or not: in the midst of exec
+/// nothing is mapped yet, and a program that the library does not reach may start one that it does. Their environment
+/// tells. One entry for each process and file.
+fn members(directory: &Path, since: u64) -> Vec<(Pid, PathBuf)> {
+    let mut found = Vec::new();
+    for pid in processes(since) {
+        let mut files = files_of(pid, &[directory]);
+        // This very process reads no session's region, and the program that it may become has a session of its own.
+        if files.is_empty() && pid != Pid::this() {
+            files.extend(named_by(pid).filter(|path| path.parent() == Some(directory)));
         }
-        // Another user's process may not be asked, and cannot have opened a file of ours.
-        let Ok(maps) = fs::read(folder(pid).join("maps")) else { continue };
-        for line in maps.split(|b| *b == b'\n') {
-            let Some(slash) = line.iter().position(|b| *b == b'/') else { continue };
-            let path = PathBuf::from(OsStr::from_bytes(&line[slash..]));
-            if directories.iter().any(|directory| path.parent() == Some(directory.as_ref())) {
-                found.push((pid, path));
-            }
+        found.extend(files.into_iter().map(|path| (pid, path)));
+    }
+    found
+}
+
+/// The processes that started at this time or later.
+fn processes(since: u64) -> impl Iterator<Item = Pid> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = all.filter_map(|process| process.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+    all.filter(move |pid| started(*pid).is_some_and(|started| started >= since))
+}
+
+/// The files in these directories that a process has mapped, each once.
+fn files_of(pid: Pid, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
+    // Another user's process may not be asked, and cannot have opened a file of ours.
+    let maps = fs::read(folder(pid).join("maps")).unwrap_or_default();
+    let mut found = Vec::new();
+    for line in maps.split(|b| *b == b'\n') {
+        let Some(slash) = line.iter().position(|b| *b == b'/') else { continue };
+        let path = Path::new(OsStr::from_bytes(&line[slash..]));
+        if directories.iter().any(|directory| path.parent() == Some(directory.as_ref())) {
+            found.push(path.to_owned());
         }
     }
     found.dedup();
     found
+}
+
+/// How often a process without an environment is asked again, at a millisecond's distance: until it has been given
+/// one, it is in the midst of exec.
+const PATIENCE: usize = 1000;
+
+/// The session's file that a process's environment names, as it was when its program began.
+fn named_by(pid: Pid) -> Option<PathBuf> {
+    let prefix = [SESSION.as_bytes(), b"="].concat();
+    for _ in 0..PATIENCE {
+        let environment = fs::read(folder(pid).join("environ")).ok()?;
+        if !environment.is_empty() || !is_beginning(pid) {
+            let mut entries = environment.split(|b| *b == 0);
+            let value = entries.find_map(|entry| entry.strip_prefix(&prefix[..]))?;
+            return Some(PathBuf::from(OsStr::from_bytes(value)));
+        }
+        sleep(Duration::from_millis(1));
+    }
+    None
 }

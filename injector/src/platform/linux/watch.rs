@@ -1,5 +1,6 @@
 //! Stays with a program until it ends, and passes signals on to it.
 
+use super::handover::Strings;
 use super::launch::{call, failure};
 use crate::coverage::Program;
 use crate::environment::Environment;
@@ -9,10 +10,10 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getsid};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, getsid};
 use std::ffi::{CString, OsString, c_char};
-use std::mem::MaybeUninit;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::ptr;
 
@@ -70,59 +71,71 @@ pub(crate) fn watch_program(
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&waited), Some(&mut before))
         .and_then(|()| SignalFd::with_flags(&waited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
         .and_then(|signals| {
-            reap_children()?;
-            let child = spawn(program, arguments, &before)?;
-            outlive_full_files()?;
+            // Where SIGCHLD is ignored, no exit status can be had.
+            let of_children =
+                handled(Signal::SIGCHLD, &SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty()))?;
+            let child = spawn(program, arguments, &before, &of_children)?;
+            outlive_writing()?;
             wait(child, &signals, meanwhile)
         })
         .map_err(|errno| failure(program, errno))
 }
 
-/// Where SIGCHLD was ignored, no exit status could be had.
-fn reap_children() -> nix::Result<()> {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+/// Has a signal handled in another way, and gives the way before.
+fn handled(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
     // SAFETY: no handler is installed, so nothing runs that could disturb anything.
-    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
+    unsafe { sigaction(signal, action) }
 }
 
-/// A log that grows beyond the caller's limit is an error to report, not the end of this process: the program
-/// would be left behind.
-fn outlive_full_files() -> nix::Result<()> {
+/// A log that grows beyond the caller's limit, or that nobody reads any more, is an error to report, not the end of
+/// this process: the program would be left behind.
+fn outlive_writing() -> nix::Result<()> {
     let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed, so nothing runs that could disturb anything.
-    unsafe { sigaction(Signal::SIGXFSZ, &ignored) }.map(drop)
+    [Signal::SIGXFSZ, Signal::SIGPIPE].into_iter().try_for_each(|signal| handled(signal, &ignored).map(drop))
 }
 
-/// Begins the program in a child, with the signal mask that this process was started with.
-fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet) -> nix::Result<Pid> {
+/// Begins the program in a child, with the signal mask that this process was started with, and what it was to be told
+/// of children.
+fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet, of_children: &SigAction) -> nix::Result<Pid> {
     let (path, argv) = call(program, arguments);
-    let mut argv: Vec<*mut c_char> = argv.iter().map(|a: &CString| a.as_ptr().cast_mut()).collect::<Vec<_>>();
-    argv.push(ptr::null_mut());
-    let mut attributes = MaybeUninit::uninit();
-    let mut pid = 0;
-    // SAFETY: `environ` belongs to the C library and is only changed by this one thread; the attributes
-    // are initialised before use and destroyed after it; path and argv end in NUL and NULL, and their
-    // strings outlive the call.
-    let error = unsafe {
-        libc::posix_spawnattr_init(attributes.as_mut_ptr());
-        libc::posix_spawnattr_setsigmask(attributes.as_mut_ptr(), mask.as_ref());
-        libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), libc::POSIX_SPAWN_SETSIGMASK as _);
-        let error = libc::posix_spawn(
-            &mut pid,
-            path.as_ptr(),
-            ptr::null(),
-            attributes.as_ptr(),
-            argv.as_ptr(),
-            environ.cast_const(),
-        );
-        libc::posix_spawnattr_destroy(attributes.as_mut_ptr());
-        error
-    };
-    if error == 0 { Ok(Pid::from_raw(pid)) } else { Err(Errno::from_raw(error)) }
+    let mut argv: Vec<*const c_char> = argv.iter().map(|a: &CString| a.as_ptr()).collect::<Vec<_>>();
+    argv.push(ptr::null());
+    let mut environment = Strings::prepared();
+    let (mut told, telling) = std::io::pipe().map_err(errno)?;
+    // SAFETY: this process has one thread, so its copy may do whatever it could.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => {
+            drop(telling);
+            let mut error = [0; size_of::<i32>()];
+            // The pipe is closed by exec.
+            match told.read_exact(&mut error) {
+                Err(_) => Ok(child),
+                Ok(()) => {
+                    let _ = waitpid(child, None);
+                    Err(Errno::from_raw(i32::from_ne_bytes(error)))
+                }
+            }
+        }
+        ForkResult::Child => {
+            let envp = environment.name_this_process();
+            let ready = handled(Signal::SIGCHLD, of_children)
+                .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None));
+            if ready.is_ok() {
+                // SAFETY: path and argv end in NUL and NULL, as the environment does, and all of them are still there.
+                unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp) };
+            }
+            let _ = (&telling).write_all(&Errno::last_raw().to_ne_bytes());
+            // SAFETY: the call has no conditions, and runs nothing that is the parent's to run.
+            unsafe { libc::_exit(NOT_BEGUN) }
+        }
+    }
 }
 
-unsafe extern "C" {
-    static environ: *mut *mut c_char;
+/// The exit status of a child that has not become the program. Nobody is shown it.
+const NOT_BEGUN: libc::c_int = 127;
+
+fn errno(e: std::io::Error) -> Errno {
+    Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
 }
 
 fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut()>) -> nix::Result<Ended> {
@@ -162,23 +175,42 @@ fn has_it_already(signal: libc::c_int, code: i32) -> bool {
     code == libc::SI_KERNEL && (OF_A_TERMINAL.contains(&signal) || OF_A_HANGUP.contains(&signal) && !leads())
 }
 
-/// Takes notice of whatever became of the program.
+/// Takes notice of whatever became of the program, and of every other process that is left to this one: as the first of
+/// a PID namespace, and as a subreaper, it inherits the orphans.
 fn reap(child: Pid) -> nix::Result<Option<Ended>> {
     loop {
-        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
-        match waitpid(child, Some(flags)) {
-            Ok(WaitStatus::Exited(_, status)) => return Ok(Some(Ended::Exited(status as u8))),
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                return Ok(Some(Ended::Killed(signal as u8, signal.as_str())));
+        let mut status = 0;
+        // SAFETY: waitpid(2) fills the status, and reads nothing.
+        let pid = unsafe { libc::waitpid(ANY, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+        match Errno::result(pid) {
+            Ok(0) => return Ok(None),
+            Ok(pid) if pid != child.as_raw() => {}
+            Ok(_) if libc::WIFEXITED(status) => return Ok(Some(Ended::Exited(libc::WEXITSTATUS(status) as u8))),
+            Ok(_) if libc::WIFSIGNALED(status) => {
+                let signal = libc::WTERMSIG(status);
+                return Ok(Some(Ended::Killed(signal as u8, name(signal))));
             }
-            // The shell is told, as it would be of the program itself; and whoever wakes us wakes the program.
-            Ok(WaitStatus::Stopped(..)) => {
+            // The shell is told, as it would be of the program itself; and whoever wakes us wakes the program. An init
+            // cannot be stopped: whoever stopped the program wakes it.
+            Ok(_) if libc::WIFSTOPPED(status) && Pid::this() != INIT => {
                 kill(Pid::this(), Signal::SIGSTOP)?;
                 kill(child, Signal::SIGCONT)?;
             }
-            Ok(_) => return Ok(None),
-            Err(Errno::EINTR) => {}
+            Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }
+    }
+}
+
+/// Stands for any child.
+const ANY: libc::pid_t = -1;
+/// The first process of a PID namespace.
+const INIT: Pid = Pid::from_raw(1);
+
+/// A signal's name. Real-time signals are counted from the first that a program can have.
+fn name(signal: libc::c_int) -> &'static str {
+    match Signal::try_from(signal) {
+        Ok(signal) => signal.as_str(),
+        Err(_) => String::leak(format!("SIGRTMIN+{}", signal - libc::SIGRTMIN())),
     }
 }
