@@ -4,11 +4,12 @@ PREFIX ?= /usr/local
 CARGO ?= cargo
 PORTSHIM = target/release/portshim
 TOOLS = target/tools
+SECONDS ?= 600
 TO = $(DESTDIR)$(PREFIX)
 COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
-.PHONY: help build windows run test test-windows fuzz bench bench-quick check fmt clippy clippy-windows deny doc install
+.PHONY: help build windows run test test-windows stress fuzz bench bench-quick check fmt clippy clippy-windows deny doc install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,10 @@ test: build windows ## install what the tests need, then run them all
 test-windows: build windows ## only what runs Windows programs, under Wine
 	@tests/windows/setup
 	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) $(CARGO) test --locked --package portshim-tests --test windows
+
+stress: build ## everything that programs do with sockets at random, checked, for SECONDS=600 under each of five policies
+	STRESS_SECONDS=$(SECONDS) PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) \
+		$(CARGO) test --locked --package portshim-tests --test stress -- --test-threads=1 --nocapture
 
 fuzz: ## every parser under inputs that nobody would write, ROUNDS=10 times as long as the tests
 	@ROUNDS=$(ROUNDS) policy/tests/fuzz/run

@@ -22,7 +22,9 @@ pub fn private<F: Fn()>(body: F) {
     let sessions = scratch("sessions");
     std::fs::set_permissions(&sessions, PermissionsExt::from_mode(0o700)).expect("the folder is ours");
     let mut inside = Command::new("timeout");
-    inside.args(["--kill-after=1", &(2 * HUNG.as_secs()).to_string(), "unshare"]);
+    // A stress is told for how long it shall go on.
+    let stress = std::env::var("STRESS_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+    inside.args(["--kill-after=1", &(2 * HUNG.as_secs() + stress).to_string(), "unshare"]);
     inside.args((!is_root()).then_some("--map-root-user"));
     inside.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
     inside.args(["sh", "-c", r#"ip link set lo up && exec "$@""#, "sh"]);
