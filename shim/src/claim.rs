@@ -8,6 +8,11 @@ use portshim_policy::mix;
 /// was killed, cancelled or jumped away in between keeps the port from nobody for longer than this.
 const LEASE: u16 = 24;
 
+/// How often a thread rests, for a millisecond each time, until claims that others left have lapsed.
+const RESTS: u32 = 2 * LEASE as u32;
+/// How often it looks again while it waits for claims, all together.
+pub(crate) const PATIENCE: u32 = RESTS + 200;
+
 /// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for [`LEASE`].
 pub(crate) struct Claim<'a> {
     slot: &'a AtomicU32,
@@ -27,14 +32,16 @@ impl<'a> Claim<'a> {
         slot.compare_exchange(held, stamp, Acquire, Relaxed).ok().map(|_| Self { slot, stamp })
     }
 
-    /// The same, after having waited for the other thread. `None` where others had it for longer than `patience` lasts.
+    /// The same, after having waited for the other thread. `None` where others had it for longer than `patience` lasts,
+    /// which begins at [`PATIENCE`].
     pub(crate) fn on(slot: &'a AtomicU32, patience: &mut u32) -> Option<Self> {
         loop {
             if let Some(claim) = Self::at_once(slot) {
                 return Some(claim);
             }
             *patience = patience.checked_sub(1)?;
-            sys::pause();
+            // A thread that is about to take the port needs some microseconds; one that has left its claim never comes.
+            if *patience > RESTS { sys::pause() } else { sys::rest() }
         }
     }
 
