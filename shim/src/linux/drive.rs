@@ -10,6 +10,7 @@ use super::socket::Socket;
 use super::{errno, held, hooks, host, known, plain, route, sys};
 use crate::planned::planned;
 use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
@@ -48,6 +49,9 @@ pub(crate) enum Waits {
     /// The call must be made once.
     Once,
 }
+
+/// Whether the process has been given a port in a call that came in by syscall(2).
+static BY_NUMBER: AtomicBool = AtomicBool::new(false);
 
 impl Wish<'_> {
     /// Whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
@@ -119,6 +123,13 @@ impl Wish<'_> {
         };
         if certain || port != 0 && !(unsure && port == self.local.port()) {
             let handed = Handed { call: self.call, how, scope, scopes: scopes_of(scope, dual), port };
+            // A library behind us may have made the call by its number: then it has been served, and counted, inside.
+            let by_number = BY_NUMBER.load(Relaxed);
+            match self.exit {
+                Exit::Kernel if !by_number => BY_NUMBER.store(true, Relaxed),
+                Exit::Library if by_number && held::is_counted(self.socket.fd, &handed) => return,
+                Exit::Kernel | Exit::Library => {}
+            }
             held::hold(self.session, self.socket.fd, &handed);
         }
     }

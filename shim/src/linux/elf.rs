@@ -4,7 +4,7 @@
 //! What is read is what the dynamic linker has read before (elf(5), link.h), and it has the same shape here.
 
 use super::memory::is_readable;
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
@@ -72,17 +72,22 @@ pub(super) fn own_path() -> *const c_char {
 }
 
 /// The next library's function of this name: the next after this one that has it.
-pub(super) fn next(name: &CStr) -> *mut c_void {
+pub(super) fn next(name: &[u8]) -> *mut c_void {
     let others = own().into_iter().flat_map(|own| maps(own).skip(1));
-    let mut found = others.filter_map(|map| Object::of(map)?.function(name.to_bytes()));
+    let mut found = others.filter_map(|map| Object::of(map)?.function(name));
     found.next().unwrap_or(null_mut())
+}
+
+/// This library's own function of this name. (Whoever mentions an exported function gets that of a library before it.)
+pub(super) fn of_ours(name: &[u8]) -> *mut c_void {
+    own().and_then(Object::of).and_then(|own| own.function(name)).unwrap_or(null_mut())
 }
 
 /// libc's own function of this name.
 pub(super) fn of_libc(name: &[u8]) -> *mut c_void {
     let libc = LIBC.load(Relaxed);
-    let found = if libc.is_null() { None } else { Object::of(libc).and_then(|libc| libc.function(name)) };
-    found.unwrap_or(null_mut())
+    let libc = Some(libc).filter(|libc| !libc.is_null());
+    libc.and_then(Object::of).and_then(|libc| libc.function(name)).unwrap_or(null_mut())
 }
 
 /// Whether `address` lies in a library behind this one that has a function of this name itself: one that this one calls

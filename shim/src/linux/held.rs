@@ -53,6 +53,16 @@ pub(crate) fn hold(session: Session, fd: c_int, handed: &Handed) {
     held::hold(session, fd, handed);
 }
 
+/// Whether `fd` is known to hold what was handed out.
+pub(crate) fn is_counted(fd: c_int, handed: &Handed) -> bool {
+    let packed = CELLS.get(fd as usize).map_or(0, |cell| cell.load(Relaxed));
+    let hold = Hold::unpack(packed);
+    packed != 0
+        && hold.process == liveness::process()
+        && hold.scope == handed.scope
+        && (hold.port == handed.port || handed.port == 0)
+}
+
 /// The port that `fd` holds is taken towards the peer of this place alone.
 pub(crate) fn share(fd: c_int, towards: Place, port: u16) {
     let Some(cell) = CELLS.get(fd as usize) else { return };

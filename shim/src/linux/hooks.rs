@@ -16,8 +16,9 @@ pub(crate) use forking::{is_lodger, process};
 pub(crate) use loading::follow;
 
 use super::address::Address;
-use super::{errno, sys};
+use super::{elf, errno, sys};
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
 
 /// Interposes each function with its handler. `NAME::next` calls the next library's.
@@ -27,6 +28,10 @@ macro_rules! hooks {
             #[doc = concat!("The hook of `", stringify!($name), "`.")]
             pub(crate) mod $name {
                 use super::*;
+
+                static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+                // Its `real!` is not used: it looks up by dlsym, which is hooked as well (ADR 12).
                 redhook::hook! {
                     unsafe fn $name($($arg: $kind),*) -> $ret => hooked {
                         // SAFETY: the program made this call; its arguments are passed on as they came.
@@ -42,17 +47,18 @@ macro_rules! hooks {
                 #[expect(clippy::allow_attributes, reason = "not every hook calls on")]
                 #[allow(dead_code)]
                 pub(crate) unsafe fn next($($arg: $kind),*) -> $ret {
-                    // SAFETY: as the caller promises.
-                    unsafe { redhook::real!($name)($($arg),*) }
+                    type Function = unsafe extern "C" fn($($kind),*) -> $ret;
+                    let next = match NEXT.load(Relaxed) {
+                        next if next.is_null() => resolve(),
+                        next => next,
+                    };
+                    // SAFETY: a function of this name has this type, and is called as the caller promises.
+                    unsafe { core::mem::transmute::<*mut c_void, Function>(next)($($arg),*) }
                 }
 
-                pub(super) fn resolve() {
-                    redhook::real!($name);
-                }
-
-                /// Where the hook is.
-                pub(super) fn address() -> *const c_void {
-                    <$name>::$name as *const c_void
+                #[cold]
+                pub(super) fn resolve() -> *mut c_void {
+                    look_up(&NEXT, stringify!($name))
                 }
             }
         )*
@@ -63,15 +69,16 @@ macro_rules! hooks {
             variadic::resolve();
             forking::resolve();
         }
-
-        /// Our function of this name, where it is one of libc's.
-        pub(crate) fn named(name: &[u8]) -> Option<*const c_void> {
-            $(if name == stringify!($name).as_bytes() {
-                return Some($name::address());
-            })*
-            outside(name)
-        }
     };
+}
+
+/// Keeps in `next` the next library's function of this name. libc has every one of the table.
+fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {
+    let found = elf::next(name.as_bytes());
+    if !found.is_null() {
+        next.store(found, Relaxed);
+    }
+    found
 }
 
 hooks! {
@@ -132,25 +139,6 @@ hooks! {
     ) -> c_int => executing::posix_spawnp;
     fn system(command: *const c_char) -> c_int => executing::system;
     fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE => executing::popen;
-}
-
-/// As [`named`], for those outside the table.
-fn outside(name: &[u8]) -> Option<*const c_void> {
-    Some(match name {
-        b"close_range" => descriptors::close_range as *const c_void,
-        b"closefrom" => descriptors::closefrom as *const c_void,
-        b"execveat" => executing::execveat as *const c_void,
-        b"execl" => variadic::execl as *const c_void,
-        b"execlp" => variadic::execlp as *const c_void,
-        b"execle" => variadic::execle as *const c_void,
-        b"syscall" => variadic::syscall as *const c_void,
-        b"vfork" => forking::vfork as *const c_void,
-        b"dlopen" => loading::dlopen as *const c_void,
-        b"dlmopen" => loading::dlmopen as *const c_void,
-        b"dlsym" => loading::dlsym as *const c_void,
-        b"dlvsym" => loading::dlvsym as *const c_void,
-        _ => return None,
-    })
 }
 
 /// The next library's `bind`, to an address of ours.

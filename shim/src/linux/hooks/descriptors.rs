@@ -198,7 +198,12 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
 /// # Safety
 /// As for close_range(2).
 #[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    close_all(first, last, flags)
+}
+
+/// Closes a range, by system call.
+pub(super) fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     forget_all(first, last);
     match sys::close_range(first, last, flags) {
         Ok(()) => 0,
@@ -214,7 +219,7 @@ pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: 
 /// # Safety
 /// As for closefrom(3).
 #[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn closefrom(first: c_int) {
+unsafe extern "C" fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
     forget_all(first, c_uint::MAX);
     if sys::close_range(first, c_uint::MAX, 0).is_err() {

@@ -31,13 +31,7 @@ pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
 /// # Safety
 /// As for execveat(2).
 #[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn execveat(
-    fd: c_int,
-    path: *const c_char,
-    argv: Strings,
-    envp: Strings,
-    flags: c_int,
-) -> c_int {
+unsafe extern "C" fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
     let error = environment::followed(envp, |envp| unsafe { sys::execveat(fd, path, argv, envp, flags) });
     errno::set(error);

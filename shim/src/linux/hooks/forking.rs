@@ -15,11 +15,7 @@ static NEXT: AtomicPtr<c_void> = AtomicPtr::new(bare as *mut _);
 pub(super) static CALLED: AtomicU8 = AtomicU8::new(0);
 
 pub(super) fn resolve() {
-    // SAFETY: the name ends in a NUL.
-    let next = unsafe { libc::dlsym(libc::RTLD_NEXT, c"vfork".as_ptr()) };
-    if !next.is_null() {
-        NEXT.store(next, Relaxed);
-    }
+    super::look_up(&NEXT, "vfork");
 }
 
 /// This process's number, even in a child of vfork.
@@ -61,7 +57,7 @@ unsafe extern "C" fn bare() {
 /// As for vfork(2).
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn vfork() {
+unsafe extern "C" fn vfork() {
     naked_asm!(
         "mov byte ptr [rip + {called}], 1",
         "mov rax, [rip + {next}]",

@@ -2,7 +2,7 @@
 //!
 //! The dynamic linker goes by the caller's own library, so the hooks leave no frame behind: they jump.
 
-use crate::linux::{elf, hooks, session};
+use crate::linux::{elf, session};
 use core::arch::naked_asm;
 use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Relaxed};
@@ -25,13 +25,7 @@ macro_rules! jumps {
         static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
         extern "C" fn $look_up() -> *mut c_void {
-            const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                Ok(name) => name,
-                Err(_) => panic!("it ends in a NUL"),
-            };
-            let next = elf::next(NAME);
-            $next.store(next, Relaxed);
-            next
+            super::look_up(&$next, stringify!($name))
         }
 
         #[doc = concat!("The hook of `", stringify!($name), "`.")]
@@ -40,7 +34,7 @@ macro_rules! jumps {
         /// As for the function itself.
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
-        pub(super) unsafe extern "C" fn $name() {
+        unsafe extern "C" fn $name() {
             naked_asm!(
                 $($before,)*
                 "2:",
@@ -173,7 +167,10 @@ fn found(name: *const c_char, caller: usize, real: impl FnOnce() -> Option<*mut 
     }
     // SAFETY: dlsym(3)'s caller passes a string.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-    let Some(ours) = hooks::named(name) else { return core::ptr::null() };
+    let ours = elf::of_ours(name);
+    if ours.is_null() {
+        return ours;
+    }
     let of_libc = elf::of_libc(name);
     let is_libcs = !of_libc.is_null() && !elf::is_in_interposer(caller, name) && real() == Some(of_libc);
     if is_libcs { ours } else { core::ptr::null() }

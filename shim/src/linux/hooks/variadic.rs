@@ -9,7 +9,7 @@ use crate::linux::environment::Strings;
 use crate::linux::{environment, errno, sys};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
-use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use core::sync::atomic::AtomicPtr;
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the variadic hooks are written for x86_64 alone");
@@ -18,11 +18,7 @@ compile_error!("the variadic hooks are written for x86_64 alone");
 static NEXT: AtomicPtr<core::ffi::c_void> = AtomicPtr::new(bare as *mut _);
 
 pub(super) fn resolve() {
-    // SAFETY: the name ends in a NUL.
-    let next = unsafe { libc::dlsym(libc::RTLD_NEXT, c"syscall".as_ptr()) };
-    if !next.is_null() {
-        NEXT.store(next, Relaxed);
-    }
+    super::look_up(&NEXT, "syscall");
 }
 
 /// syscall(2), for a caller from before the constructor.
@@ -164,8 +160,7 @@ unsafe extern "C" fn handle(
         libc::SYS_fcntl if [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC].contains(&(b as c_int)) => {
             descriptors::copied(fd, short()) as isize
         }
-        // SAFETY: no memory is passed.
-        libc::SYS_close_range => unsafe { descriptors::close_range(a as c_uint, b as c_uint, c as c_int) as isize },
+        libc::SYS_close_range => descriptors::close_all(a as c_uint, b as c_uint, c as c_int) as isize,
         libc::SYS_accept | libc::SYS_accept4 => descriptors::fresh(short()) as isize,
         libc::SYS_close => descriptors::close_by(fd, short) as isize,
         libc::SYS_execve => environment::followed(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
