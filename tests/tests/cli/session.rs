@@ -55,7 +55,12 @@ fn the_library_stands_before_what_is_preloaded_besides() {
     let here = Sandbox::new();
     let other = here.cc("other.so", "int other;", &["-shared", "-fPIC"]);
     let mut command = here.portshim(&["run", "--", "sh", "-c", "echo \"$LD_PRELOAD\""]);
-    here.expect(command.env("LD_PRELOAD", other), 0, "[DIR]/cache/portshim/libportshim-[HASH].so:[DIR]/other.so\n", "");
+    here.expect(
+        command.env("LD_PRELOAD", other),
+        0,
+        "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so:[DIR]/other.so\n",
+        "",
+    );
 }
 
 #[test]
