@@ -312,6 +312,64 @@ fn a_session_outlives_many_execs() {
     assert!(said.ends_with("kept\n"), "{said}");
 }
 
+/// A program linked with musl, whose loader would end it if it found the library: as a child it runs, outside the policy,
+/// and what it starts is under the policy again.
+#[test]
+fn a_musl_program_runs() {
+    let here = Folder::new();
+    let musl = here.path("musl");
+    let code = "#include <unistd.h>\nint main(int n, char **a) { return n > 1 ? execv(a[1], a + 1) : 6; }\n";
+    fs::write(format!("{musl}.c"), code).expect("it can be written");
+    must(Command::new("musl-gcc").args(["-o", &musl, &format!("{musl}.c")]));
+    let again = here.compile("again", &[]);
+    says(here.run(&[]).arg(&musl), 125);
+    let output = says(here.run(&["--allow-uncovered"]).arg(&musl), 6);
+    assert!(text(&output.stderr).starts_with("warning: "), "{}", said(&output));
+    for script in ["\"$0\"", "env -i \"$0\"", "exec \"$0\"", "env -i sh -c 'exec \"$0\"' \"$0\""] {
+        says(here.run(&[]).args(["sh", "-c", script, &musl]), 6);
+    }
+    let output = says(here.run(&["--allow-uncovered"]).args([&musl, &again]), 0);
+    assert!(text(&output.stdout).starts_with("port 231"), "{}", said(&output));
+}
+
+/// A program whose loader and C library are older than the library needs: this system's own, without the names of their
+/// newer versions.
+#[test]
+fn a_program_with_an_old_glibc_is_refused() {
+    let here = Folder::new();
+    let loader = fs::canonicalize("/lib64/ld-linux-x86-64.so.2").expect("glibc is here");
+    let library = loader.with_file_name("libc.so.6");
+    let mut paths = Vec::new();
+    for (from, name) in [(&loader, "ld-linux-x86-64.so.2"), (&library, "libc.so.6")] {
+        let mut bytes = fs::read(from).expect("it can be read");
+        for at in 0..bytes.len() - 11 {
+            if bytes[at..].starts_with(b"GLIBC_2.3")
+                && bytes[at + 9].is_ascii_digit()
+                && bytes[at + 10] == 0
+                && bytes[at + 9] > b'1'
+            {
+                bytes[at + 6] = b'0';
+            }
+        }
+        let path = here.path(name);
+        fs::write(&path, bytes).expect("it can be written");
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("it is ours");
+        paths.push(path);
+    }
+    let (code, old) = (here.path("old.c"), here.path("old"));
+    fs::write(&code, "#include <unistd.h>\nvoid _start(void) { _exit(6); }\n").expect("it can be written");
+    let loader = format!("-Wl,--dynamic-linker={}", paths[0]);
+    let folder = format!("-Wl,-rpath,{}", here.0.display());
+    must(Command::new("cc").args(["-nostartfiles", "-o", &old, &code, &loader, &folder]));
+    let output = says(here.run(&[]).arg(&old), 125);
+    let told = text(&output.stderr);
+    assert!(told.contains("for its C library, and portshim's library needs 2."), "{told}");
+    let output = says(here.run(&["--allow-uncovered"]).arg(&old), 6);
+    assert!(text(&output.stderr).starts_with("warning: "), "{}", said(&output));
+    let doctor = says(portshim(["doctor", "--json", &old]).env("XDG_RUNTIME_DIR", &here.0), 1);
+    assert!(text(&doctor.stdout).contains("\"obstacle\": \"old-libc\""), "{}", said(&doctor));
+}
+
 /// A program that cannot be executed after all, of which only the child learns, is told of as ever.
 #[test]
 fn what_cannot_be_begun_is_told_of() {

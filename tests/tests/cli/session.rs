@@ -228,7 +228,7 @@ fn the_library_is_made_whole_again() {
     assert_eq!(fs::read(file()).expect("it can be read"), whole);
     // A directory that others may write to is not used at all.
     mode(&here.path("cache/portshim"), 0o777);
-    here.says(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"], 0, "[DIR]/run/portshim/libportshim-[HASH].so\n", "");
+    here.says(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"], 0, "[DIR]/run/portshim/$LIB/libportshim-[HASH].so\n", "");
 }
 
 #[test]

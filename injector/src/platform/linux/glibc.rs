@@ -3,7 +3,7 @@
 
 use super::elf;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -59,7 +59,16 @@ pub(super) fn lacks(loader: &Path) -> Option<(Version, Version)> {
     let folder = loader.canonicalize().ok()?;
     let library = File::open(folder.with_file_name(LIBRARY)).ok()?;
     let theirs = elf::newest_version(&library, &elf::first_page(&library).ok()?)?;
-    (theirs < needed).then_some((theirs, needed))
+    (theirs < needed).then(|| (own_version(&folder.with_file_name(LIBRARY)).unwrap_or(theirs), needed))
+}
+
+/// The version that a library says it is: not every one of glibc has brought symbols.
+fn own_version(library: &Path) -> Option<Version> {
+    const SAID: &[u8] = b" release version ";
+    let content = fs::read(library).ok()?;
+    let at = content.windows(SAID.len()).position(|bytes| bytes == SAID)? + SAID.len();
+    let text = content[at..].split(|b| *b != b'.' && !b.is_ascii_digit()).next()?;
+    str::from_utf8(text).ok()?.trim_end_matches('.').parse().ok()
 }
 
 #[cfg(test)]
