@@ -1,5 +1,8 @@
 //! Builds the shim and hands it to the command, which carries it inside itself.
 
+use object::Endianness;
+use object::elf::FileHeader64;
+use object::read::elf::FileHeader as _;
 use sha2::{Digest, Sha256};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,29 @@ fn main() {
     let (stem, extension) = (shim.file_stem(), shim.extension());
     let (stem, extension) = (stem.expect("a name").to_string_lossy(), extension.expect("a kind").to_string_lossy());
     link_statically();
+    println!("cargo::rustc-env=PORTSHIM_EMBEDDED_GLIBC={}", glibc(&bytes).unwrap_or_default());
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED={}", shim.display());
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED_NAME={stem}-{hash}.{extension}");
+}
+
+/// The newest version of glibc that a library needs, such as 2.35; none where it needs none.
+fn glibc(bytes: &[u8]) -> Option<String> {
+    let header = FileHeader64::<Endianness>::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let (mut libraries, names) = header.sections(endian, bytes).ok()?.gnu_verneed(endian, bytes).ok()??;
+    let names = header.sections(endian, bytes).ok()?.strings(endian, bytes, names).ok()?;
+    let mut newest = None;
+    while let Ok(Some((_, mut versions))) = libraries.next() {
+        while let Ok(Some(version)) = versions.next() {
+            let name = version.name(endian, names).ok().and_then(|name| str::from_utf8(name).ok());
+            let numbers = name.and_then(|name| name.strip_prefix("GLIBC_")).and_then(|name| {
+                let (major, minor) = name.split_once('.')?;
+                Some((major.parse::<u32>().ok()?, minor.split('.').next()?.parse::<u32>().ok()?))
+            });
+            newest = newest.max(numbers);
+        }
+    }
+    newest.map(|(major, minor)| format!("{major}.{minor}"))
 }
 
 /// Builds the shim, always as a release: it is a guest in other people's processes.

@@ -49,6 +49,13 @@ pub(crate) enum Obstacle {
     Capabilities,
     /// Its loader belongs to another C library.
     Loader(String),
+    /// Its C library is older than portshim's library needs.
+    OldLibrary {
+        /// Which it is: `2.31`.
+        theirs: String,
+        /// The oldest that will do.
+        needed: String,
+    },
     /// It is for another machine or word size.
     Machine {
         /// Which: `32-bit x86`.
@@ -67,8 +74,16 @@ impl Obstacle {
             Self::SetId => "set-id",
             Self::Capabilities => "capabilities",
             Self::Loader(_) => "foreign-libc",
+            Self::OldLibrary { .. } => "old-libc",
             Self::Machine { .. } => "foreign-machine",
         }
+    }
+}
+
+impl Obstacle {
+    /// Whether the program's loader, asked for the library, would end it instead of passing that by.
+    pub(crate) fn is_fatal(&self) -> bool {
+        matches!(self, Self::OldLibrary { .. })
     }
 }
 

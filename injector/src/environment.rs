@@ -20,8 +20,8 @@ pub(crate) fn is_switched_off() -> bool {
 
 /// What a program's environment holds for the shim.
 pub(crate) struct Environment {
-    /// The library.
-    pub(crate) library: PathBuf,
+    /// The library; none where the program would not even begin with it.
+    pub(crate) library: Option<PathBuf>,
     /// The policy in its wire form, where it fits.
     pub(crate) policy: Option<String>,
     /// The file that stands for the session, where there is one.
@@ -35,7 +35,8 @@ impl Environment {
     pub(crate) fn assume(&self) {
         let session = self.session.as_deref().map(platform::session_variable);
         let mut changes = vec![(POLICY, self.policy.as_ref().map(OsString::from)), (SESSION, session)];
-        changes.extend(platform::loading(&self.library).map(|(name, value)| (name, Some(value))));
+        let loading = self.library.as_deref().and_then(platform::loading);
+        changes.extend(loading.map(|(name, value)| (name, Some(value))));
         for addition in &self.adjustments {
             changes.push((addition.variable, Some(appended(addition, env::var_os(addition.variable)))));
         }

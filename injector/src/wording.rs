@@ -95,6 +95,9 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::Loader(loader) => {
             format!("is loaded by `{loader}`: it uses another C library than the one portshim's library is made for")
         }
+        Obstacle::OldLibrary { theirs, needed } => {
+            format!("has glibc {theirs} for its C library, and portshim's library needs {needed} or later")
+        }
         Obstacle::Machine { theirs, ours } => format!("is a {theirs} program; portshim's library is {ours}"),
     }
 }
@@ -109,6 +112,7 @@ pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Effective>, command: &[
         }
         Obstacle::Capabilities => return "run a copy of it, which has no capabilities, or run it as root".into(),
         Obstacle::Loader(_) => "use the program's glibc build",
+        Obstacle::OldLibrary { needed, .. } => &format!("run it on a system that has glibc {needed} or later"),
         Obstacle::Machine { .. } => OTHER_MACHINE,
     };
     let network = rules.and_then(|rules| own_network(rules, command));

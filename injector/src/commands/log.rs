@@ -53,8 +53,7 @@ impl Log {
         } else if platform::opens_late(path).map_err(unwritable)? {
             Sink::new(open)
         } else {
-            let file = open().map_err(unwritable)?;
-            Sink::new(|| Ok(file))
+            Sink::file(open().map_err(unwritable)?)
         };
         let json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json") || e.eq_ignore_ascii_case("jsonl"));
         Ok(Self { path: path.to_owned(), sink, json, reader: Reader::default(), lost: 0 })

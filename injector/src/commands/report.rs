@@ -75,8 +75,7 @@ impl Target {
             let path = path.to_owned();
             Sink::new(move || emptied(&path))
         } else {
-            let file = emptied(path).map_err(unwritable)?;
-            Sink::new(|| Ok(file))
+            Sink::file(emptied(path).map_err(unwritable)?)
         };
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         Ok(Self::File { path: path.to_owned(), sink, json })

@@ -5,7 +5,7 @@ use super::log::Log;
 use super::report;
 use super::sink::Sink;
 use crate::cli::Run;
-use crate::coverage::Program;
+use crate::coverage::{Obstacle, Program};
 use crate::environment::{Environment, is_switched_off};
 use crate::failure::{Failure, NOT_FOUND};
 use crate::hint::Hint;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     }
     describe(voice, &program, &library, &session, fits);
     let environment = Environment {
-        library,
+        library: Some(library).filter(|_| !program.coverage.obstacle().is_some_and(Obstacle::is_fatal)),
         policy: fits.then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),

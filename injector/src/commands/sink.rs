@@ -1,6 +1,7 @@
 //! Writing that delays nobody: where a pipe is full and nobody empties it, a thread waits, and the program goes on.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::Duration;
 const MOST: usize = 1 << 20;
 /// How much is written at once: what a pipe takes whole, or not at all (PIPE_BUF in pipe(7)).
 const PORTION: usize = 4096;
-/// How long a reader that takes nothing is waited for in the end.
+/// How long a reader that takes nothing is waited for in the end. A file needs none.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Opens what is written to. Where that takes another process, it has to be waited for, too.
@@ -20,6 +21,8 @@ type Open = dyn FnOnce() -> io::Result<Box<dyn Write + Send>> + Send;
 /// until the program is there.
 pub(super) struct Sink {
     open: Option<Box<Open>>,
+    /// Whether somebody has to read what is written.
+    has_reader: bool,
     shared: Arc<Shared>,
 }
 
@@ -52,10 +55,16 @@ impl Shared {
 }
 
 impl Sink {
+    /// A file that is open.
+    pub(super) fn file(file: File) -> Self {
+        let has_reader = !file.metadata().is_ok_and(|metadata| metadata.is_file());
+        Self { has_reader, ..Self::new(|| Ok(file)) }
+    }
+
     /// Opens it as soon as there is something to write, in the thread that writes.
     pub(super) fn new<W: Write + Send + 'static>(open: impl FnOnce() -> io::Result<W> + Send + 'static) -> Self {
         let open = Box::new(|| open().map(|file| Box::new(file) as Box<dyn Write + Send>));
-        Self { open: Some(open), shared: Arc::default() }
+        Self { open: Some(open), has_reader: true, shared: Arc::default() }
     }
 
     /// Takes a text that tells of so many events; false where too much waits already. What is written to a sink that
@@ -91,7 +100,7 @@ impl Sink {
             let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, still);
             let (now, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = now;
-            if waited.timed_out() {
+            if waited.timed_out() && self.has_reader {
                 break;
             }
         }
@@ -118,6 +127,7 @@ fn write(shared: &Shared, open: Box<Open>) {
     loop {
         let state = shared.changed.wait_while(shared.state(), |state| state.waiting.is_empty());
         let Some((text, events)) = state.unwrap_or_else(PoisonError::into_inner).waiting.pop_front() else { continue };
+        let mut left = text.len();
         for portion in portions(&text) {
             if let Err(e) = file.write_all(portion.as_bytes()) {
                 return failed(e);
@@ -125,10 +135,11 @@ fn write(shared: &Shared, open: Box<Open>) {
             let mut state = shared.state();
             state.bytes -= portion.len();
             state.steps += 1;
+            left -= portion.len();
+            // Told of as a whole, they are lost as a whole.
+            state.events -= if left == 0 { events } else { 0 };
             shared.changed.notify_all();
         }
-        // Told of as a whole, they are lost as a whole.
-        shared.state().events -= events;
     }
 }
 

@@ -7,6 +7,7 @@ mod elf;
 mod entry;
 mod environment;
 mod find;
+mod glibc;
 mod handover;
 mod host;
 mod inspect;

@@ -161,6 +161,21 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
     }
 }
 
+/// What stands in LD_PRELOAD for a folder that the loader of glibc finds, and no other.
+const FOR_GLIBC: &[u8] = b"/$LIB/";
+
+/// The library as LD_PRELOAD names it, where it is named for glibc alone. A child with another C library shall not
+/// find it either.
+fn listed(name: &[u8]) -> Option<&'static [u8]> {
+    // SAFETY: as for `read`, which has just looked.
+    let list = unsafe { find(started_with(), PRELOAD) }?.to_bytes();
+    let file = |path: &'_ [u8]| path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
+    list.split(|b| *b == b':' || *b == b' ').find(|entry| {
+        let (folder, own) = entry.split_at(file(entry));
+        folder.ends_with(FOR_GLIBC) && own == &name[file(name)..]
+    })
+}
+
 /// A path that holds wherever the program goes. Null where it is too long.
 ///
 /// # Safety
@@ -168,6 +183,12 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
 unsafe fn absolute(path: *const c_char) -> *mut c_char {
     // SAFETY: as the caller promises.
     let name = unsafe { CStr::from_ptr(path) }.to_bytes();
+    if let Some(listed) = listed(name).filter(|listed| listed.len() < ROOM) {
+        // SAFETY: nobody else has the store, and it ends in zeroes.
+        let store = unsafe { &mut *PATH.0.get() };
+        store[..listed.len()].copy_from_slice(listed);
+        return store.as_mut_ptr().cast::<c_char>();
+    }
     if name.starts_with(b"/") {
         return path.cast_mut();
     }

@@ -77,7 +77,14 @@ fn help_teaches_by_example() {
     }
     assert!(here.told(&["run", "--help"]).contains("[env: PORTSHIM_RANGE]"));
     assert_eq!(here.told(&["help"]), general);
-    assert_eq!(here.told(&["help", "run"]), here.told(&["run", "--help"]));
+    // Whatever stands behind it, nothing is run.
+    for more in [&[][..], &["--", "touch", "ran"], &["--range", "1-2", "--", "touch", "ran"], &["touch", "ran"]] {
+        assert_eq!(here.told(&[&["help", "run"], more].concat()), here.told(&["run", "--help"]), "{more:?}");
+        assert!(!here.path("desk/ran").exists(), "{more:?}");
+    }
+    here.told(&["run", "--help", "--", "touch", "ran"]);
+    assert!(!here.path("desk/ran").exists());
+    assert_eq!(here.told(&["help", "help"]), general);
     assert_eq!(here.told(&["--version"]), format!("portshim {}\n", env!("CARGO_PKG_VERSION")));
 }
 

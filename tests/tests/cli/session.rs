@@ -55,7 +55,12 @@ fn the_library_stands_before_what_is_preloaded_besides() {
     let here = Sandbox::new();
     let other = here.cc("other.so", "int other;", &["-shared", "-fPIC"]);
     let mut command = here.portshim(&["run", "--", "sh", "-c", "echo \"$LD_PRELOAD\""]);
-    here.expect(command.env("LD_PRELOAD", other), 0, "[DIR]/cache/portshim/libportshim-[HASH].so:[DIR]/other.so\n", "");
+    here.expect(
+        command.env("LD_PRELOAD", other),
+        0,
+        "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so:[DIR]/other.so\n",
+        "",
+    );
 }
 
 #[test]
@@ -223,7 +228,7 @@ fn the_library_is_made_whole_again() {
     assert_eq!(fs::read(file()).expect("it can be read"), whole);
     // A directory that others may write to is not used at all.
     mode(&here.path("cache/portshim"), 0o777);
-    here.says(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"], 0, "[DIR]/run/portshim/libportshim-[HASH].so\n", "");
+    here.says(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"], 0, "[DIR]/run/portshim/$LIB/libportshim-[HASH].so\n", "");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What an ELF file says about how it is loaded.
 
+use super::glibc::Version;
 use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE};
 use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionHeader as _};
 use object::read::{ReadCache, ReadCacheOps, ReadRef};
@@ -126,6 +127,25 @@ pub(super) fn read(file: &File, first: &[u8]) -> Option<Elf> {
         FileKind::Elf64 => parse::<object::elf::FileHeader64<Endianness>, _>(64, &cache),
         _ => None,
     }
+}
+
+/// The newest version of glibc that a library defines: its own, where it is glibc's.
+pub(super) fn newest_version(file: &File, first: &[u8]) -> Option<Version> {
+    let cache = ReadCache::new(Pages { file, at: 0, first, page: Vec::new(), begin: 0 });
+    let data = &cache;
+    let header = object::elf::FileHeader64::<Endianness>::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, data).ok()?;
+    let (mut definitions, names) = sections.gnu_verdef(endian, data).ok()??;
+    let names = sections.strings(endian, data, names).ok()?;
+    let mut newest = None;
+    while let Ok(Some((_, mut parts))) = definitions.next() {
+        // The first names it, the others those that it follows.
+        if let Ok(Some(name)) = parts.next() {
+            newest = newest.max(name.name(endian, names).ok().and_then(Version::named));
+        }
+    }
+    newest
 }
 
 fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data: R) -> Option<Elf> {

@@ -14,7 +14,9 @@ pub(crate) const ROOM: usize = 100_000;
 
 /// The variable that has this library loaded, and what it is to say.
 pub(crate) fn loading(library: &Path) -> Option<(&'static str, OsString)> {
-    Some((PRELOAD, preload(library, env::var_os(PRELOAD).as_deref())))
+    let listed = super::library::for_glibc_alone(library);
+    let listed = listed.as_deref().unwrap_or(library);
+    Some((PRELOAD, preload(listed, env::var_os(PRELOAD).as_deref())))
 }
 
 /// What tells the shim of a session: its region's file.

@@ -3,6 +3,7 @@
 
 use super::elf::{self, Elf};
 use super::find::{Find, executable, search};
+use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
 use crate::wording::plain;
 use nix::sys::prctl::get_no_new_privs;
@@ -157,6 +158,9 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     }
     if let Some(obstacle) = gains_privilege(file) {
         return Coverage::None(obstacle);
+    }
+    if let Some((theirs, needed)) = glibc::lacks(loader) {
+        return Coverage::None(Obstacle::OldLibrary { theirs: theirs.to_string(), needed: needed.to_string() });
     }
     if elf.go { Coverage::Partial(Obstacle::Go) } else { Coverage::Full }
 }

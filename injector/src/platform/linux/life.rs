@@ -11,8 +11,8 @@ struct Life {
     since: u64,
     /// Whether only its other threads still run: /proc shows such a process as a zombie.
     leaderless: bool,
-    /// Whether its program has not been given an environment yet.
-    beginning: bool,
+    /// How many bytes of environment its program was given; `None` where it has not been given any yet.
+    environment: Option<u64>,
 }
 
 /// The flags of the kernel's own threads, and of processes that end (`PF_KTHREAD`, `PF_EXITING`): they have no
@@ -31,8 +31,9 @@ impl Life {
         let flags: u32 = fields.nth(9 - 4)?.parse().ok()?;
         let threads: u32 = fields.nth(20 - 10)?.parse().ok()?;
         let since = fields.nth(22 - 21)?.parse().ok()?;
-        let beginning = fields.nth(51 - 23) == Some("0") && flags & WITHOUT == 0;
-        (!ended || threads > 1).then_some(Self { since, leaderless: ended, beginning })
+        let (begin, end): (u64, u64) = (fields.nth(50 - 23)?.parse().ok()?, fields.next()?.parse().ok()?);
+        let environment = (end != 0 || flags & WITHOUT != 0).then(|| end.saturating_sub(begin));
+        (!ended || threads > 1).then_some(Self { since, leaderless: ended, environment })
     }
 }
 
@@ -45,9 +46,10 @@ pub(super) fn started(pid: Pid) -> Option<u64> {
     Life::of(&process(pid)).map(|life| life.since)
 }
 
-/// Whether a process is in the midst of exec, and has not been given its environment.
-pub(super) fn is_beginning(pid: Pid) -> bool {
-    Life::of(&process(pid)).is_some_and(|life| life.beginning)
+/// How many bytes of environment a process's program was given; `None` where it has not been given any, in the midst of
+/// exec, and where there is no such process.
+pub(super) fn environment_size(pid: Pid) -> Option<u64> {
+    Life::of(&process(pid))?.environment
 }
 
 /// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that still runs.

@@ -1,6 +1,6 @@
 //! Removes the regions of sessions that are over.
 
-use super::life::{folder, is_beginning, started};
+use super::life::{environment_size, folder, started};
 use super::private;
 use super::session::{PREFIX, pid_namespace, ticks_ago};
 use crate::environment::SESSION;
@@ -10,7 +10,7 @@ use portshim_policy::Region;
 use std::cell::LazyCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -191,19 +191,26 @@ fn files_of(pid: Pid, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     found
 }
 
-/// How often a process without an environment is asked again, at a millisecond's distance: until it has been given
-/// one, it is in the midst of exec.
+/// How often a process is asked again, at a millisecond's distance, that does not show all of its environment: it is in
+/// the midst of exec, or was when it was asked.
 const PATIENCE: usize = 1000;
 
 /// The session's file that a process's environment names, as it was when its program began.
 fn named_by(pid: Pid) -> Option<PathBuf> {
     let prefix = [SESSION.as_bytes(), b"="].concat();
     for _ in 0..PATIENCE {
-        let environment = fs::read(folder(pid).join("environ")).ok()?;
-        if !environment.is_empty() || !is_beginning(pid) {
-            let mut entries = environment.split(|b| *b == 0);
-            let value = entries.find_map(|entry| entry.strip_prefix(&prefix[..]))?;
+        let environment = match fs::read(folder(pid).join("environ")) {
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => return None,
+            // The memory that was asked for is gone: the program has been replaced meanwhile.
+            read => read.unwrap_or_default(),
+        };
+        let mut entries = environment.split(|b| *b == 0);
+        if let Some(value) = entries.find_map(|entry| entry.strip_prefix(&prefix[..])) {
             return Some(PathBuf::from(OsStr::from_bytes(value)));
+        }
+        started(pid)?;
+        if environment_size(pid) == Some(environment.len() as u64) {
+            return None;
         }
         sleep(Duration::from_millis(1));
     }

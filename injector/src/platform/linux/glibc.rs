@@ -1,0 +1,95 @@
+//! The C library that a program gets, and the one that the library to preload needs: where it is older, the loader ends
+//! the program before it begins.
+
+use super::elf;
+use std::fmt;
+use std::fs::{self, File};
+use std::path::Path;
+use std::str::FromStr;
+
+/// What glibc calls its versions, in its own names and in those of its symbols.
+const PREFIX: &str = "GLIBC_";
+/// The library that has them, beside its loader.
+const LIBRARY: &str = "libc.so.6";
+/// What the library that this command carries needs, as the build has read it.
+const NEEDED: &str = env!("PORTSHIM_EMBEDDED_GLIBC");
+
+/// A version of glibc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version {
+    major: u32,
+    minor: u32,
+}
+
+impl FromStr for Version {
+    type Err = ();
+
+    /// Of the three numbers of the oldest, the last says nothing here.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut numbers = text.split('.').map(|number| number.parse().map_err(drop));
+        Ok(Self { major: numbers.next().ok_or(())??, minor: numbers.next().ok_or(())?? })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl Version {
+    /// The version that a symbol's version stands for; none where that is not one of glibc's.
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
+        str::from_utf8(name).ok()?.strip_prefix(PREFIX)?.parse().ok()
+    }
+}
+
+/// What the library to preload needs that a program with this loader does not get: the version that it does get, and the
+/// one that is needed. None where it gets what is needed, and where there is no telling.
+pub(super) fn lacks(loader: &Path) -> Option<(Version, Version)> {
+    let needed = NEEDED.parse().ok()?;
+    let file = File::open(loader).ok()?;
+    // The loader has versions of its own, and is of the same version as its library: to find the one that is needed
+    // takes a look at its first page.
+    let first = elf::first_page(&file).ok()?;
+    let name = format!("\0{PREFIX}{needed}\0");
+    if first.windows(name.len()).any(|bytes| bytes == name.as_bytes()) {
+        return None;
+    }
+    let folder = loader.canonicalize().ok()?;
+    let library = File::open(folder.with_file_name(LIBRARY)).ok()?;
+    let theirs = elf::newest_version(&library, &elf::first_page(&library).ok()?)?;
+    (theirs < needed).then(|| (own_version(&folder.with_file_name(LIBRARY)).unwrap_or(theirs), needed))
+}
+
+/// The version that a library says it is: not every one of glibc has brought symbols.
+fn own_version(library: &Path) -> Option<Version> {
+    const SAID: &[u8] = b" release version ";
+    let content = fs::read(library).ok()?;
+    let at = content.windows(SAID.len()).position(|bytes| bytes == SAID)? + SAID.len();
+    let text = content[at..].split(|b| *b != b'.' && !b.is_ascii_digit()).next()?;
+    str::from_utf8(text).ok()?.trim_end_matches('.').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        let version = |name: &str| Version::named(name.as_bytes());
+        assert!(version("GLIBC_2.4") < version("GLIBC_2.31"));
+        assert!(version("GLIBC_2.2.5") < version("GLIBC_2.3"));
+        assert_eq!(version("GLIBC_2.2.5").unwrap().to_string(), "2.2");
+        for other in ["GLIBC_PRIVATE", "GLIBC_2", "GLIBC_ABI_DT_RELR", "libc.so.6", "GLIBCXX_3.4"] {
+            assert_eq!(version(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn this_systems_own_is_read() {
+        assert!(NEEDED.parse::<Version>().is_ok(), "{NEEDED}");
+        let own = File::open("/lib/x86_64-linux-gnu/libc.so.6").or_else(|_| File::open("/lib64/libc.so.6")).unwrap();
+        assert!(elf::newest_version(&own, &elf::first_page(&own).unwrap()) >= NEEDED.parse().ok());
+    }
+}
