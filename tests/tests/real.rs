@@ -4,7 +4,7 @@
 //! As in `programs.rs`, each runs outside the host's range, inside it, and under the kernel's own settings.
 
 use portshim_tests::programs::{Keeper, Peer, Ports, Service, Watch, is_root, local_ports, must};
-use portshim_tests::programs::{private, scratch, source, told, until};
+use portshim_tests::programs::{scratch, source, told, until};
 use portshim_tests::said;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
