@@ -7,6 +7,7 @@
  * is none left. 0 is success. The first list is for a socket with which nothing has been done. */
 static void judge(struct sock *sock, long result, int error, bool was_fresh, const int *clean, const int *used)
 {
+    me.armed = 0; /* the call is over */
     int code = result < 0 ? error : 0;
     for (const int *list = was_fresh ? clean : used; *list >= 0; list++)
         if (*list == code)
@@ -15,6 +16,12 @@ static void judge(struct sock *sock, long result, int error, bool was_fresh, con
         return; /* somebody has come from there before, or listens there */
     if (code == EINTR && me.interrupted && sock->type == SOCK_STREAM)
         return;
+    if (code == EADDRINUSE || code == EADDRNOTAVAIL || (code == EAGAIN && sock->type == SOCK_DGRAM)) {
+        const char *protocol = sock->type == SOCK_STREAM ? "tcp" : "udp";
+        BROKEN(code, "%s says %s, with %u of %u %s ports in use, %s", call_names[me.call], strerror(code),
+            still_in_use(protocol), all->ports, protocol, was_fresh ? "on a fresh socket" : "on a used socket");
+        return;
+    }
     BROKEN(code, "%s says %s (%d), %s", call_names[me.call], code ? strerror(code) : "nothing is wrong", code,
         was_fresh ? "on a fresh socket" : "on a used socket");
 }

@@ -109,11 +109,10 @@ static void watch(void)
 }
 
 /* How many of the policy's ports some socket has still, by the kernel's own list. */
-static unsigned still_in_use(const char *protocol)
+unsigned still_in_use(const char *protocol)
 {
-    static uint8_t used[65536];
+    uint8_t used[65536] = { 0 };
     unsigned many = 0;
-    memset(used, 0, sizeof used);
     for (int six = 0; six < 2; six++) {
         char path[64], line[512];
         unsigned port;

@@ -143,8 +143,9 @@ static void text_to(const char *path, const char *text)
 static void furnish(void)
 {
     struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &loopback) == 0 && close(fd) == 0);
+    /* Unseen, so that nobody looks at the network's range before it is set. */
+    int fd = (int)unseen(SYS_socket, AF_INET, SOCK_DGRAM, 0, 0, 0);
+    CHECK(fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &loopback) == 0 && unseen(SYS_close, fd, 0, 0, 0, 0) == 0);
     if (all->keeper == KERNEL) {
         text_to("/proc/sys/net/ipv4/ip_local_port_range", all->range);
         text_to("/proc/sys/net/ipv4/ip_local_reserved_ports", all->hole);

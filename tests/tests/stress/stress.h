@@ -159,6 +159,7 @@ static inline void begin(enum call what)
     atomic_fetch_add(&all->counts[what], 1);
 }
 
+unsigned still_in_use(const char *protocol);
 void attach(void);
 
 /* sockets.c */
