@@ -17,9 +17,18 @@ const SO_NETNS_COOKIE: c_int = 71;
 /// Words of 64 ports in a set of all ports.
 const WORDS: usize = 1024;
 
-/// What is known of one network.
+/// The network that the process began in. In any other one, ports are bound by number: its settings can be read by a thread
+/// that is there alone, and may change before a socket of it is used.
+static FIRST: Network = Network {
+    cookie: AtomicU64::new(0),
+    range: AtomicU32::new(0),
+    sum: AtomicU64::new(0),
+    kept: [const { AtomicU64::new(0) }; WORDS],
+};
+
+/// What is known of a network.
 struct Network {
-    /// Its SO_NETNS_COOKIE; 0 where that is not known.
+    /// Its SO_NETNS_COOKIE; 0 where nobody has asked.
     cookie: AtomicU64,
     /// net.ipv4.ip_local_port_range as first | last << 16; 0 where it is not known.
     range: AtomicU32,
@@ -29,23 +38,13 @@ struct Network {
     kept: [AtomicU64; WORDS],
 }
 
-/// The network that the process began in comes first. Of networks beyond these nothing is known.
-static NETWORKS: [Network; 8] = [const {
-    Network {
-        cookie: AtomicU64::new(0),
-        range: AtomicU32::new(0),
-        sum: AtomicU64::new(0),
-        kept: [const { AtomicU64::new(0) }; WORDS],
-    }
-}; 8];
-
 /// The process, or one of its threads, has moved to another network.
 static MOVED: AtomicBool = AtomicBool::new(false);
 
 /// The kinds of socket that have no IP_LOCAL_PORT_RANGE here, a bit each: it came with Linux 6.3, and to MPTCP later.
 static UNSTEERABLE: AtomicU8 = AtomicU8::new(0);
 
-/// For each scope, [`Reach::steerable`] in the first network, where that keeps ports from its own choice:
+/// For each scope, [`Reach::steerable`], where the network keeps ports from its own choice:
 /// first | last << 16 | the rules' revision and one << 32; 0 where it has to be worked out.
 static STEERABLE: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
@@ -64,10 +63,10 @@ pub(crate) fn reach(socket: &Socket, scope: Scope, rules: &Rules) -> Reach {
     if UNSTEERABLE.load(Relaxed) & kind(socket.protocol) != 0 {
         return Reach::default();
     }
-    if socket.made_here && !MOVED.load(Relaxed) {
-        return NETWORKS[0].reach(scope, rules);
+    if (!socket.made_here || MOVED.load(Relaxed)) && !is_of_first(socket.fd) {
+        return Reach::default();
     }
-    of_stranger(socket.fd).map_or_else(Reach::default, |network| network.reach(scope, rules))
+    FIRST.reach(scope, rules)
 }
 
 impl Network {
@@ -83,16 +82,13 @@ impl Network {
     /// kernel's choice. Ports outside of it are bound by number.
     #[cold]
     fn steerable(&self, range: PortRange, scope: Scope, rules: &Rules) -> Option<PortRange> {
-        let is_first = core::ptr::eq(self, &raw const NETWORKS[0]);
         let (cache, revision) = (&STEERABLE[scope.index()], rules.revision().wrapping_add(1));
         let cached = cache.load(Relaxed);
-        if is_first && cached != 0 && (cached >> 32) as u32 == revision {
+        if cached != 0 && (cached >> 32) as u32 == revision {
             return unpack(cached as u32);
         }
         let steerable = rules.scope(scope).longest_without(range, |index| self.kept[index % WORDS].load(Relaxed));
-        if is_first {
-            cache.store(u64::from(steerable.map_or(0, pack)) | u64::from(revision) << 32, Relaxed);
-        }
+        cache.store(u64::from(steerable.map_or(0, pack)) | u64::from(revision) << 32, Relaxed);
         steerable
     }
 
@@ -160,10 +156,10 @@ pub(crate) fn just_obeyed() -> bool {
     relied < OFTEN && SEEN.load(Relaxed) == sys::moment() && !MOVED.load(Relaxed)
 }
 
-/// Reads the settings of the network that the process began in, or of this thread's, once there may be another. Whether
-/// they have changed.
+/// Reads the settings of the network that the process began in, by a thread that is there. Whether they have changed.
 pub(crate) fn look() -> bool {
-    if MOVED.load(Relaxed) { learn_here() } else { NETWORKS[0].read() }
+    let is_there = !MOVED.load(Relaxed) || here().is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed));
+    is_there && FIRST.read()
 }
 
 /// The moment in which [`look_again`] last looked.
@@ -183,51 +179,20 @@ pub(crate) fn leave() {
     MOVED.store(true, Relaxed);
 }
 
-/// This thread may be in another network.
-pub(crate) fn arrive() {
-    learn_here();
-}
-
 /// Learns the number of the network that the process began in, while every thread is still there.
 fn know_first() {
-    let first = &NETWORKS[0].cookie;
+    let first = &FIRST.cookie;
     if first.load(Relaxed) == 0 && !MOVED.load(Relaxed) {
         first.store(here().unwrap_or(0), Relaxed);
     }
 }
 
-/// The network of a socket that this process was given, or that may have been made elsewhere. `None` where there is no
-/// telling: its ports have to be bound by number.
+/// Whether a socket that this process was given, or that may have been made elsewhere, is of the network that the process
+/// began in. Where there is no telling, it is not.
 #[cold]
-fn of_stranger(fd: c_int) -> Option<&'static Network> {
-    let cookie = cookie_of(fd)?;
+fn is_of_first(fd: c_int) -> bool {
     know_first();
-    if let Some(network) = find(cookie) {
-        return Some(network);
-    }
-    // A child that was born into another network finds out here. Of any other network nobody knows the settings.
-    learn_here();
-    find(cookie).or_else(|| {
-        let network = place_for(cookie)?;
-        network.range.store(0, Relaxed);
-        Some(network)
-    })
-}
-
-/// Learns the network that this thread is in. Whether anything has changed.
-fn learn_here() -> bool {
-    here().and_then(place_for).is_some_and(Network::read)
-}
-
-fn find(cookie: u64) -> Option<&'static Network> {
-    NETWORKS.iter().find(|network| network.cookie.load(Relaxed) == cookie)
-}
-
-/// Where this network is, or can be, noted.
-fn place_for(cookie: u64) -> Option<&'static Network> {
-    // The first place is kept for the network that the process began in.
-    let free = |network: &&Network| network.cookie.compare_exchange(0, cookie, Relaxed, Relaxed).is_ok();
-    find(cookie).or_else(|| NETWORKS[1..].iter().find(free))
+    cookie_of(fd).is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed))
 }
 
 /// The number of the network that this thread is in: a new socket has it.

@@ -16,8 +16,8 @@ use portshim_policy::PortRange;
 /// end. It is an option of SOL_IP on IPv6 sockets, too.
 pub(crate) const IP_LOCAL_PORT_RANGE: c_int = 51;
 
-/// Which sockets are being steered, or were left so.
-static STEERED: [Steered; 1024] = [const { Steered { ours: AtomicU64::new(0), own: AtomicU32::new(0) } }; 1024];
+/// Which sockets are being steered, or were left so, by their descriptors. Most pages of it are never touched.
+static STEERED: [Steered; 65536] = [const { Steered { ours: AtomicU64::new(0), own: AtomicU32::new(0) } }; 65536];
 
 /// The range option of one socket, as it is and as the program believes it to be.
 struct Steered {
@@ -30,6 +30,11 @@ struct Steered {
 impl Steered {
     fn of(fd: c_int) -> &'static Self {
         &STEERED[fd as usize % STEERED.len()]
+    }
+
+    fn note(&self, fd: c_int, ours: u32, own: u32) {
+        self.own.store(own, Relaxed);
+        self.ours.store(mark(fd, ours), Relaxed);
     }
 
     /// What the program itself set, where the option says `value`. Portshim's own value is found where another thread is
@@ -56,6 +61,37 @@ pub(crate) fn forget_range(fd: c_int) {
     let ours = steered.load(Relaxed);
     if ours != 0 && (ours >> 32) as u32 == fd as u32 {
         let _ = steered.compare_exchange(ours, 0, Relaxed, Relaxed);
+    }
+}
+
+/// `to` is the same socket as `from` from now on.
+#[inline]
+pub(crate) fn copy_range(from: c_int, to: c_int) {
+    forget_range(to);
+    let steered = Steered::of(from);
+    let ours = steered.ours.load(Relaxed);
+    if ours != 0 && ours == mark(from, ours as u32) {
+        Steered::of(to).note(to, ours as u32, steered.own.load(Relaxed));
+    }
+}
+
+/// A socket has lost its connection: what could not be put back while it had one can be now.
+pub(crate) fn repair_range(fd: c_int) {
+    let steered = Steered::of(fd);
+    let ours = steered.ours.load(Relaxed);
+    if ours != 0
+        && ours == mark(fd, ours as u32)
+        && sys::getsockopt::<u32>(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE) == Ok(ours as u32)
+    {
+        put_back(fd, steered.own.load(Relaxed));
+    }
+}
+
+/// Sets the option to what the program had set, and forgets that it was ever different. A connected MPTCP socket refuses
+/// that, as it refuses any other value: then the note stays.
+fn put_back(fd: c_int, own: u32) {
+    if sys::setsockopt(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, own).is_ok() {
+        forget_range(fd);
     }
 }
 
@@ -107,13 +143,12 @@ impl RangeOption {
             return Err(sandbox::NOT_ASKED);
         }
         let packed = u32::from(run.first()) | u32::from(run.last()) << 16;
-        let steered = Steered::of(self.fd);
-        steered.own.store(self.own.unwrap_or(0), Relaxed);
-        steered.ours.store(mark(self.fd, packed), Relaxed);
+        Steered::of(self.fd).note(self.fd, packed, self.own.unwrap_or(0));
         let set = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, packed);
         match set {
             Ok(()) => self.changed = true,
-            Err(_) => forget_range(self.fd),
+            // A connected MPTCP socket refuses it, and has taken note of it all the same.
+            Err(_) => put_back(self.fd, self.own.unwrap_or(0)),
         }
         set
     }
@@ -122,8 +157,7 @@ impl RangeOption {
 impl Drop for RangeOption {
     fn drop(&mut self) {
         if self.changed {
-            let _ = sys::setsockopt(self.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, self.own.unwrap_or(0));
-            forget_range(self.fd);
+            put_back(self.fd, self.own.unwrap_or(0));
         }
     }
 }

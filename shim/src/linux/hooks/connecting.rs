@@ -2,6 +2,7 @@
 
 use crate::linux::address::Address;
 use crate::linux::drive::{Exit, Waits, Wish, serve, unserved};
+use crate::linux::options::repair_range;
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
 use crate::linux::{held, hooks, known, memory};
@@ -40,6 +41,7 @@ pub(super) fn through(
     }
     if peer.is_some_and(|peer| peer.family() == libc::AF_UNSPEC) {
         let answer = own();
+        repair_range(fd);
         known::unsettle();
         held::release(fd);
         if socket.transport == Transport::Udp {

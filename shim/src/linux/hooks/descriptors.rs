@@ -1,7 +1,7 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::options::{IP_LOCAL_PORT_RANGE, forget_range, own_range};
+use crate::linux::options::{IP_LOCAL_PORT_RANGE, copy_range, forget_range, own_range};
 use crate::linux::{errno, held, hooks, host, known, liveness, session, sys};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::mem::size_of;
@@ -277,6 +277,7 @@ fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
 pub(super) fn copied(from: c_int, to: c_int) -> c_int {
     if from != to {
         known::copy(from, to);
+        copy_range(from, to);
         held::pass(from, to);
     }
     to
@@ -309,10 +310,7 @@ pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
 /// PID namespace.
 fn moved(answer: c_int) -> c_int {
     if answer == 0 && session::get().is_some() {
-        let before = errno::get();
-        host::arrive();
         liveness::part();
-        errno::set(before);
     }
     answer
 }
