@@ -41,10 +41,20 @@ pub(super) fn failure(e: &Error, args: &[OsString]) -> Failure {
     let valid = context(ContextKind::ValidValue);
     let help = match suggested {
         Some(suggestion) => format!("did you mean `{suggestion}`?"),
+        // `portshim java …` and `portshim --range … -- CMD` leave out the command.
+        None if is_run_left_out(e.kind(), args) => {
+            "to run a program, write `portshim run [POLICY] -- CMD [ARG…]`".into()
+        }
         None if !valid.is_empty() => format!("write one of {valid}"),
         None => "`portshim --help` and `portshim COMMAND --help` explain by example".into(),
     };
     Failure::new(problem, help)
+}
+
+/// Whether a program, or an option of `run`, stands where the command should.
+fn is_run_left_out(kind: ErrorKind, args: &[OsString]) -> bool {
+    let is_option = args.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
+    kind == ErrorKind::InvalidSubcommand || kind == ErrorKind::UnknownArgument && is_option
 }
 
 /// What is wrong with an option that is none, where that can be told.

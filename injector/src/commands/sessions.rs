@@ -1,6 +1,7 @@
 //! Which live session a command is about.
 
 use super::ps::listed;
+use crate::environment::SESSION;
 use crate::failure::Failure;
 use crate::platform::{self, LiveSession, Process};
 use crate::wording;
@@ -15,6 +16,11 @@ use terminal_size::terminal_size_of;
 pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
     let mut sessions = LiveSession::all();
     let Some(name) = name else {
+        // Whoever is inside a session means that one.
+        let own = std::env::var_os(SESSION);
+        if let Some(at) = sessions.iter().position(|session| own.as_deref() == Some(session.path.as_os_str())) {
+            return Ok(sessions.swap_remove(at));
+        }
         let readable: Vec<_> = (0..sessions.len()).filter(|at| sessions[*at].snapshot().is_ok()).collect();
         return match (readable.as_slice(), sessions.len()) {
             (_, 0) => Err(wording::no_live_session()),

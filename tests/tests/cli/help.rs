@@ -23,12 +23,14 @@ const COMMANDS: [&str; 15] = [
 #[test]
 fn what_is_mistyped() {
     let here = Sandbox::new();
+    let run = "to run a program, write `portshim run [POLICY] -- CMD [ARG…]`";
     let general = "`portshim --help` and `portshim COMMAND --help` explain by example";
     for (args, problem, help) in [
         (&[][..], "a command is missing", general),
         (&["netsh.exe"], "there is no command `netsh.exe`", "did you mean `netsh`?"),
         (&["shwo"], "there is no command `shwo`", "did you mean `show`?"),
-        (&["listen", "80"], "there is no command `listen`", general),
+        (&["listen", "80"], "there is no command `listen`", run),
+        (&["--range", "80-90", "--", "true"], "there is no option `--range`", run),
         (&["run"], "CMD is missing", general),
         (&["run", "--range", "20000"], "CMD is missing", general),
         (&["run", "--rnage", "20000", "--", "true"], "there is no option `--rnage`", "did you mean `--range`?"),

@@ -70,7 +70,7 @@ fn a_missing_home_stays_missing() {
     mode(&here.path("cache"), 0o777);
     here.expect(&mut run("none/home"), 0, "[DIR]/run/portshim/$LIB/libportshim-[HASH].so\n", "");
     assert!(!here.path("none").exists());
-    here.expect(&mut run("home"), 0, "[DIR]/home/.cache/portshim/libportshim-[HASH].so\n", "");
+    here.expect(&mut run("home"), 0, "[DIR]/home/.cache/portshim/$LIB/libportshim-[HASH].so\n", "");
     let mut command = here.portshim(&[&["run"], &PRELOAD[..]].concat());
     command.env("XDG_CACHE_HOME", here.path("none/cache"));
     here.expect(&mut command, 0, "[DIR]/run/portshim/$LIB/libportshim-[HASH].so\n", "");

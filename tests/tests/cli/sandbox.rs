@@ -145,6 +145,13 @@ impl Sandbox {
         masked + rest
     }
 
+    /// The libraries that were laid down, without the links that stand beside them for `$LIB`.
+    pub(super) fn libraries(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path("cache/portshim")).expect("it is there");
+        let paths = entries.map(|entry| entry.expect("it can be listed").path());
+        paths.filter(|path| !path.is_symlink()).collect()
+    }
+
     /// The session files.
     pub(super) fn sessions(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path("run/portshim")).into_iter().flatten();

@@ -31,7 +31,7 @@ fn the_environment_is_the_callers_and_three_variables() {
     let output = here.portshim(&["run", "--preset", "linux", "--", "sh", "-c", VARIABLES]).output().expect("it runs");
     let said = here.masked(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines[0], "[DIR]/cache/portshim/libportshim-[HASH].so");
+    assert_eq!(lines[0], "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so");
     assert_eq!(lines[1], "1:follow=1:model=linux:order=native:sharing=tuple:dynamic.all=32768-60999");
     assert!(lines[2].starts_with("[DIR]/run/portshim/session-"), "{said}");
 }
@@ -45,8 +45,8 @@ fn nobody_else_may_look_or_write() {
     assert_eq!(mode_of(&here.sessions()[0]), 0o600);
     // What root starts may become another user, who has to load the library again.
     assert_eq!(mode_of(&here.path("cache/portshim")), if is_root() { 0o755 } else { 0o700 });
-    for file in fs::read_dir(here.path("cache/portshim")).expect("it is there") {
-        assert_eq!(mode_of(&file.expect("it can be listed").path()), 0o644);
+    for file in here.libraries() {
+        assert_eq!(mode_of(&file), 0o644);
     }
 }
 
@@ -73,7 +73,7 @@ fn a_nested_run_has_its_own_policy_and_one_library() {
     assert!(output.stderr.is_empty(), "{}", said(&output));
     let said = here.masked(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines[0], "[DIR]/cache/portshim/libportshim-[HASH].so");
+    assert_eq!(lines[0], "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so");
     assert_eq!(lines[1], "1:follow=1:model=linux:order=native:sharing=tuple:dynamic.all=30000-30009");
     assert_eq!(here.sessions().len(), 2);
 }
@@ -215,8 +215,7 @@ help:  set XDG_RUNTIME_DIR to a private directory, or use ranges with fewer hole
 fn the_library_is_made_whole_again() {
     let here = Sandbox::new();
     here.says(&["run", "--", "true"], 0, "", "");
-    let file =
-        || fs::read_dir(here.path("cache/portshim")).expect("it is there").next().expect("one").expect("file").path();
+    let file = || here.libraries().pop().expect("one");
     let whole = fs::read(file()).expect("it can be read");
     fs::write(file(), &whole[..100]).expect("it is ours");
     here.says(&["run", "--", "true"], 0, "", "");
@@ -241,15 +240,14 @@ fn a_library_laid_down_by_many_at_once() {
         let output = one.wait_with_output().expect("it ran");
         assert!(output.status.success() && output.stderr.is_empty(), "{}", said(&output));
     }
-    assert_eq!(fs::read_dir(here.path("cache/portshim")).expect("it is there").count(), 1);
+    assert_eq!(here.libraries().len(), 1);
 }
 
 #[test]
 fn a_library_of_the_users_own() {
     let here = Sandbox::new();
     here.says(&["run", "--", "true"], 0, "", "");
-    let ours =
-        fs::read_dir(here.path("cache/portshim")).expect("it is there").next().expect("one").expect("file").path();
+    let ours = here.libraries().pop().expect("one");
     fs::copy(ours, here.path("desk/mine.so")).expect("a copy");
     let mut command = here.portshim(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"]);
     here.expect(command.env("PORTSHIM_LIB", "mine.so"), 0, "[DIR]/desk/mine.so\n", "");
