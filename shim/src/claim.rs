@@ -28,7 +28,7 @@ impl<'a> Claim<'a> {
         if held != 0 && is_in_force(held, now) {
             return None;
         }
-        let stamp = u32::from(now) << 16 | whose();
+        let stamp = stamp(now);
         slot.compare_exchange(held, stamp, Acquire, Relaxed).ok().map(|_| Self { slot, stamp })
     }
 
@@ -45,10 +45,14 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Whether the claim will hold for the moment, whatever has kept this thread from running since it was made.
-    pub(crate) fn holds(&self) -> bool {
-        let age = (sys::milliseconds() as u16).wrapping_sub((self.stamp >> 16) as u16);
-        age < LEASE / 2 && self.slot.load(Relaxed) == self.stamp
+    /// Whether nobody else has had it since, whatever kept this thread from running. If so, it begins anew.
+    pub(crate) fn renew(&mut self) -> bool {
+        let stamp = stamp(sys::milliseconds() as u16);
+        let renewed = self.slot.compare_exchange(self.stamp, stamp, Acquire, Relaxed).is_ok();
+        if renewed {
+            self.stamp = stamp;
+        }
+        renewed
     }
 }
 
@@ -57,11 +61,13 @@ fn is_in_force(stamp: u32, now: u16) -> bool {
     now.wrapping_sub((stamp >> 16) as u16) < LEASE
 }
 
-/// Sixteen bits, not all zero, in which two threads seldom agree: by their processes, and where their stacks are.
-fn whose() -> u32 {
+/// When a claim was made, and sixteen bits, not all zero, in which two threads seldom agree: they come of their processes,
+/// and of where their stacks are.
+fn stamp(now: u16) -> u32 {
     let here = 0u8;
     let stack = core::ptr::from_ref(&here) as u64 >> 12;
-    u32::from(mix(u64::from(this_process()) << 32 ^ stack) as u16).max(1)
+    let whose = mix(u64::from(this_process()) << 32 ^ stack) as u16;
+    u32::from(now) << 16 | u32::from(whose.max(1))
 }
 
 impl Drop for Claim<'_> {

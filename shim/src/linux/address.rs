@@ -60,6 +60,15 @@ impl Address {
         if self.family() == AF_INET6 { self.storage().interface } else { 0 }
     }
 
+    /// Whether it is 224.0.0.0/4, its mapped form, or ff00::/8.
+    pub(crate) fn is_multicast(&self) -> bool {
+        let ip = self.ip();
+        match self.family() {
+            AF_INET => ip[0] >> 4 == 14,
+            _ => ip[0] == 0xff || self.is_mapped() && ip[12] >> 4 == 14,
+        }
+    }
+
     /// Whether it is 127.0.0.0/8, its mapped form, or `::1`.
     pub(crate) fn is_loopback(&self) -> bool {
         let ip = self.ip();

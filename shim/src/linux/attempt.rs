@@ -296,10 +296,10 @@ impl<'a> Attempt<'a> {
         self.how = Verdict::Shared;
         let wish = self.wish;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
-        let Some(claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
+        let Some(mut claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
         match self.is_free(port, peer, resting) {
-            Ok(true) if claim.holds() => {}
-            // Something has kept this thread from running.
+            Ok(true) if claim.renew() => {}
+            // Something has kept this thread from running for long.
             Ok(true) => {
                 self.passed_by = true;
                 return Try::Again(Outcome::Claimed);

@@ -40,8 +40,8 @@ const LONGEST: usize = ATTRIBUTES + 20 + 20 + 8 + 8 + 8 + 8;
 const IPV6_ADDR_PREFERENCES: c_int = 72;
 const NO_PREFERENCES: c_int = 0x100 | 0x400;
 
-/// What a socket says of the way that its packets take, besides their addresses.
-#[derive(Default)]
+/// What a socket says of the way that its packets take, besides their addresses. What is known of a new one leaves these
+/// options out.
 struct Wishes {
     interface: c_int,
     mark: u32,
@@ -52,9 +52,6 @@ struct Wishes {
 
 impl Wishes {
     fn of(socket: &Socket, v4: bool) -> Self {
-        if socket.untouched {
-            return Self::default();
-        }
         let option = |level, name| sys::getsockopt::<c_int>(socket.fd, level, name).ok();
         let preferences = if v4 { None } else { option(libc::IPPROTO_IPV6, IPV6_ADDR_PREFERENCES) };
         Self {
@@ -72,17 +69,33 @@ impl Wishes {
 /// The error that a connect to `peer` would meet in routing: ENETUNREACH, EHOSTUNREACH, …
 pub(crate) fn way(socket: &Socket, local: &Address, peer: &Address) -> sys::Result<Way> {
     let v4 = peer.family() == libc::AF_INET || peer.is_mapped() || local.is_mapped();
+    if let Some(error) = mute(local, peer) {
+        return Err(error);
+    }
     let wishes = Wishes::of(socket, v4);
+    // Which of its addresses 0.0.0.0 then is, and which interface counts, is the kernel's to say.
+    let ambiguous = wishes.interface != 0 && (v4 && peer.unmapped().is_wildcard() || peer.interface() != 0);
     let (from, to) = ends(local, peer, v4);
-    // To a socket that is bound to an IPv6 address, IPv4 has its own errors.
-    let speaks = local.is_wildcard() || v4 == (local.family() == libc::AF_INET || local.is_mapped());
     if wishes.preferences.is_none()
-        && speaks
+        && !ambiguous
         && let Some(told) = told(&from, &to, &wishes)
     {
         return told;
     }
     shown(socket, local, peer, &wishes)
+}
+
+/// Why a socket at `local` does not speak to `peer` at all: one that is bound to an address of the one kind has no way to
+/// the other kind; nobody has a way to many at once.
+fn mute(local: &Address, peer: &Address) -> Option<c_int> {
+    let is_v4 = |address: &Address| address.family() == libc::AF_INET || address.is_mapped();
+    if peer.is_multicast() {
+        return Some(libc::ENETUNREACH);
+    }
+    if local.is_wildcard() || is_v4(local) == is_v4(peer) || local.is_mapped() && peer.is_wildcard() {
+        return None;
+    }
+    Some(if local.is_mapped() { libc::EAFNOSUPPORT } else { libc::ENETUNREACH })
 }
 
 /// Both addresses as the kernel routes them: as plain IPv4 addresses where they are mapped ones, and with one of this host
@@ -93,10 +106,13 @@ fn ends(local: &Address, peer: &Address, v4: bool) -> (Address, Address) {
         return (from, to);
     }
     let mut ip = [0; 16];
-    match (v4, from.is_wildcard()) {
-        (true, true) => ip[..4].copy_from_slice(&[127, 0, 0, 1]),
-        (true, false) => ip = from.ip(),
-        (false, _) => ip[15] = 1,
+    match v4 {
+        false => ip[15] = 1,
+        // `::` itself is never taken for the address that a socket is bound to.
+        true if from.is_wildcard() || peer.is_wildcard() && peer.family() == libc::AF_INET6 => {
+            ip[..4].copy_from_slice(&[127, 0, 0, 1]);
+        }
+        true => ip = from.ip(),
     }
     (from, to.with_ip(ip))
 }
@@ -123,7 +139,7 @@ fn answer(reply: &[u8], from: &Address, to: &Address) -> Option<sys::Result<Way>
     }
     let kind = *reply.get(KIND)?;
     if matches!(kind, RTN_BROADCAST | RTN_MULTICAST) {
-        return Some(Err(libc::ENETUNREACH)); // as tcp_v4_connect and tcp_v6_connect say
+        return Some(Err(libc::ENETUNREACH)); // as in `seen`
     }
     let source = if from.is_wildcard() { to.with_ip(preferred(reply.get(ATTRIBUTES..)?)?).with_port(0) } else { *from };
     Some(Ok(Way { source, peer: *to, is_local: kind == RTN_LOCAL }))
@@ -203,14 +219,18 @@ fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> sys::Res
     if let Some(preferences) = wishes.preferences {
         let _ = sys::setsockopt(fd, libc::IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, preferences);
     }
-    // To a broadcast address TCP has no way, for which the kernel has its own error once the program's call is made.
-    let _ = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_BROADCAST, 1);
     if !local.is_wildcard() {
         let local = local.with_port(0);
         sys::bind(fd, local.storage(), local.len()).map_err(|_| UNTOLD)?;
     }
     let target = if peer.port() == 0 { peer.with_port(1) } else { *peer };
-    sys::connect(fd, target.storage(), target.len())?;
+    let connect = || sys::connect(fd, target.storage(), target.len());
+    // To many at once TCP has no way: tcp_v4_connect and tcp_v6_connect say ENETUNREACH.
+    let broadcast = || {
+        let allowed = sys::setsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_BROADCAST, 1);
+        allowed.and_then(|()| connect()).map_or_else(|error| error, |()| libc::ENETUNREACH)
+    };
+    connect().map_err(|error| if error == libc::EACCES { broadcast() } else { error })?;
     let (source, peer) = (Address::local(fd)?, Address::remote(fd)?.with_port(peer.port()));
     Ok(Way { source, peer, is_local: peer.is_loopback() || peer.ip() == source.ip() })
 }
@@ -220,5 +240,5 @@ const UNTOLD: c_int = libc::EOPNOTSUPP;
 
 /// Whether an error of [`way`] says that there is no way to the peer, rather than no way to ask.
 pub(crate) fn is_unreachable(error: c_int) -> bool {
-    matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL)
+    matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::EAFNOSUPPORT)
 }
