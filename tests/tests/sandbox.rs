@@ -257,7 +257,6 @@ fn a_filter_then_another_program(ports: &Ports) {
             confined.run(ports, &format!("deny={action}:{call} exec tcp4 connect udp4 sendto tcp4 listen"));
         }
     }
-    confined.run(ports, "deny=kill:getsockopt,setsockopt,capget exec unix-send");
 }
 
 /// Before it, and after it, everything is as it was without.
