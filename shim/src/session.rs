@@ -96,6 +96,8 @@ impl Session {
     #[cold]
     fn log(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
         let (time, process) = (sys::now(), sys::process());
+        // One that is forbidden to ask for its number has none here.
+        let process = if process == held::UNKNOWN { 0 } else { process };
         self.region.events.push(Event { time, process, call, scope, verdict, port, name: Self::name() });
     }
 
