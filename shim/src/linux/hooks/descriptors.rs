@@ -18,7 +18,10 @@ pub(super) fn fresh(fd: c_int) -> c_int {
 fn forget(fd: c_int) {
     known::forget(fd);
     held::release(fd);
-    forget_range(fd);
+    // A child of vfork(2) closes its own descriptors, not its parent's.
+    if !hooks::is_lodger() {
+        forget_range(fd);
+    }
 }
 
 fn forget_all(first: c_uint, last: c_uint) {
