@@ -182,6 +182,9 @@ fn a_list_of_what_is_used(ports: &Ports) {
 
 /// Every call that is made on behalf of a request, or might be, forbidden by itself. The rest is allowed.
 fn any_one_call_forbidden(ports: &Ports) {
+    // So many connections leave many ports in TIME_WAIT.
+    let (first, hole) = (ports.range.0, (ports.range.0 + 100, ports.range.0 + 199));
+    let ports = &Ports { range: (first, first + 8999), hole, ..*ports };
     const CALLS: [&str; 27] = [
         "capget",
         "clock_gettime",

@@ -6,7 +6,7 @@ use super::held::Handed;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, host, known, plain, route};
+use super::{errno, held, host, known, plain, route, sandbox};
 use crate::planned::planned;
 use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
 
@@ -90,7 +90,13 @@ impl Wish<'_> {
 /// Serves a wish: what the program's call returns. `errno` is set as that call would set it.
 pub(crate) fn serve(wish: &Wish<'_>) -> isize {
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
-    plain::serve(wish, scope, dual).unwrap_or_else(|| serve_by_attempt(wish, scope, dual))
+    let answer = plain::serve(wish, scope, dual).unwrap_or_else(|| serve_by_attempt(wish, scope, dual));
+    let fd = wish.socket.fd;
+    if sandbox::is_on() && answer >= 0 && wish.socket.transport == Transport::Udp && Address::local(fd).is_err() {
+        // Nobody can see later that it has a port now.
+        known::settle(fd, known::look(fd));
+    }
+    answer
 }
 
 #[inline(never)]

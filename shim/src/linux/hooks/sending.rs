@@ -7,7 +7,7 @@ use crate::linux::drive::{Waits, Wish, serve};
 use crate::linux::memory::{is_beyond_asking, is_readable};
 use crate::linux::session;
 use crate::linux::socket::{Kind, Socket};
-use crate::linux::{hooks, known, sandbox};
+use crate::linux::{hooks, known};
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -143,13 +143,7 @@ pub(super) fn first(fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> 
                 Destination::None => (None, true),
                 Destination::Bad => (None, false),
             };
-            let answer =
-                serve(&Wish { session, socket, call: Call::Send, local, peer, binds, waits: Waits::Once, own });
-            if answer >= 0 && sandbox::is_on() && Address::local(fd).is_err() {
-                // Nobody can see later that it has a port now.
-                known::settle(fd, known::look(fd));
-            }
-            answer
+            serve(&Wish { session, socket, call: Call::Send, local, peer, binds, waits: Waits::Once, own })
         }
     }
 }
