@@ -182,6 +182,9 @@ fn a_list_of_what_is_used(ports: &Ports) {
 
 /// Every call that is made on behalf of a request, or might be, forbidden by itself. The rest is allowed.
 fn any_one_call_forbidden(ports: &Ports) {
+    // So many connections leave many ports in TIME_WAIT.
+    let (first, hole) = (ports.range.0, (ports.range.0 + 100, ports.range.0 + 199));
+    let ports = &Ports { range: (first, first + 8999), hole, ..*ports };
     const CALLS: [&str; 27] = [
         "capget",
         "clock_gettime",
@@ -219,10 +222,11 @@ fn any_one_call_forbidden(ports: &Ports) {
             confined.covered(ports, &format!("deny={action}:{call} {SEVERAL}"));
         }
         // An address that is nobody's frame, and a socket that is no new one.
-        let more = "tcp4 heap-connect tcp4 heap-bind tcp4 reuse connect tcp6 reuse bind udp4 reuse sendto";
+        let more = "tcp4 heap-connect tcp4 heap-bind tcp4 reuse connect tcp6 reuse connect udp4 reuse sendto";
         confined.run(ports, &format!("deny=kill:{call} {more}"));
-        // A filter upon another.
-        confined.covered(ports, &format!("deny=kill:{call} deny=kill:getpid {SEVERAL}"));
+        // A filter upon another: without memory to keep a copy in, nothing is known to be allowed.
+        let ran = confined.run(ports, &format!("deny=kill:{call} deny=kill:getpid {SEVERAL}"));
+        assert!(ran.uncovered == 0 || call == "mmap", "{call}: {}", ran.uncovered);
     }
     let bind = confined.run(ports, "deny=kill:bind tcp4 connect tcp4 listen udp4 sendto");
     assert!(ports.is_native() || bind.served + bind.uncovered == 3, "{} {}", bind.served, bind.uncovered);

@@ -7,7 +7,7 @@ use super::host::Reach;
 use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, hooks, host, known, plain, route, sys};
+use super::{errno, held, hooks, host, known, plain, route, sandbox, sys};
 use crate::planned::planned;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -140,14 +140,20 @@ impl Wish<'_> {
 pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
     let reach = host::reach(&wish.socket, scope, wish.session.rules);
-    if let Some(answer) = plain::serve(wish, scope, dual, reach) {
-        return Some(answer);
+    let answer = match plain::serve(wish, scope, dual, reach) {
+        Some(answer) => answer,
+        None if wish.may_change() => serve_by_attempt(wish, scope, dual, reach),
+        None => {
+            known::forget(wish.socket.fd);
+            return None;
+        }
+    };
+    let fd = wish.socket.fd;
+    if sandbox::is_on() && answer >= 0 && wish.socket.transport == Transport::Udp && Address::local(fd).is_err() {
+        // Nobody can see later that it has a port now.
+        known::settle(fd, known::look(fd));
     }
-    if !wish.may_change() {
-        known::forget(wish.socket.fd);
-        return None;
-    }
-    Some(serve_by_attempt(wish, scope, dual, reach))
+    Some(answer)
 }
 
 #[inline(never)]

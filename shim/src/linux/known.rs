@@ -84,7 +84,7 @@ pub(crate) fn is_bound(fd: c_int) -> bool {
 
 /// Whether `fd` was last seen as a new datagram socket.
 #[inline]
-fn is_fresh_datagram(fd: c_int) -> bool {
+pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
     cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
 }
 
@@ -233,6 +233,15 @@ pub(crate) fn copy(from: c_int, to: c_int) {
 pub(crate) fn forget(fd: c_int) {
     if let Some(cell) = cell(fd) {
         forget_cell(cell);
+    }
+}
+
+/// The descriptor means something new, of which nothing is known. What another thread is just finding out of what it
+/// meant before does not count any more.
+#[inline]
+pub(crate) fn renew(fd: c_int) {
+    if let Some(cell) = cell(fd) {
+        cell.store(serial(), Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::known::Made;
 use super::options::record_address;
-use super::{known, sys};
+use super::{known, sandbox, sys};
 use crate::address::scope_of;
 use core::ffi::c_int;
 use portshim_policy::{Scope, Transport};
@@ -104,10 +104,14 @@ impl Socket {
 
     /// The socket's own address.
     pub(crate) fn local(&self) -> sys::Result<Address> {
-        if !self.untouched {
-            return Address::local(self.fd);
+        if self.untouched {
+            return Ok(Address::any(self.family));
         }
-        Ok(Address::any(self.family))
+        match Address::local(self.fd) {
+            // It was made without a port, and has none yet, or one that no call can change.
+            Err(sandbox::NOT_ASKED) if known::is_fresh_datagram(self.fd) => Ok(Address::any(self.family)),
+            local => local,
+        }
     }
 
     /// The scope of a port at `local`, and whether the socket takes it in the other family too.

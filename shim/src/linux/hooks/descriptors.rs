@@ -101,7 +101,16 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
 #[inline]
 pub(crate) unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let read = unsafe { hooks::recvmsg::next(fd, message, flags) };
+    unsafe { recvmsg_by(message, || hooks::recvmsg::next(fd, message, flags)) }
+}
+
+/// Receives by `own`, which is the program's call.
+///
+/// # Safety
+/// As for recvmsg(2).
+#[inline]
+pub(super) unsafe fn recvmsg_by(message: *const msghdr, own: impl FnOnce() -> isize) -> isize {
+    let read = own();
     // SAFETY: the kernel has just read and written the header.
     if read >= 0 && unsafe { (*message).msg_controllen } != 0 {
         // SAFETY: as above.
@@ -121,10 +130,19 @@ pub(crate) unsafe fn recvmmsg(
     timeout: *mut timespec,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let read = unsafe { hooks::recvmmsg::next(fd, messages, count, flags, timeout) };
+    unsafe { recvmmsg_by(messages, || hooks::recvmmsg::next(fd, messages, count, flags, timeout)) }
+}
+
+/// Receives by `own`, which is the program's call.
+///
+/// # Safety
+/// As for recvmmsg(2).
+#[inline]
+pub(super) unsafe fn recvmmsg_by(messages: *const mmsghdr, own: impl FnOnce() -> c_int) -> c_int {
+    let read = own();
     for n in 0..usize::try_from(read).unwrap_or(0) {
         // SAFETY: the kernel has just read and written as many headers.
-        unsafe { forget_received(&raw mut (*messages.add(n)).msg_hdr) };
+        unsafe { forget_received(&raw const (*messages.add(n)).msg_hdr) };
     }
     read
 }
@@ -142,7 +160,9 @@ unsafe fn forget_received(message: *const msghdr) {
             if ((*control).cmsg_level, (*control).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
                 let (first, end) = (libc::CMSG_DATA(control) as usize, control as usize + (*control).cmsg_len as usize);
                 for at in (first..end.saturating_sub(size_of::<c_int>() - 1)).step_by(size_of::<c_int>()) {
-                    forget((at as *const c_int).read_unaligned());
+                    let fd = (at as *const c_int).read_unaligned();
+                    forget(fd);
+                    known::renew(fd);
                 }
             }
             control = libc::CMSG_NXTHDR(message, control);

@@ -88,6 +88,10 @@ pub(super) unsafe extern "C" fn syscall() {
         "je {handle}",
         "cmp rdi, {vfork}",
         "je 2f",
+        "cmp rdi, {recvmmsg}",
+        "je {handle}",
+        "cmp rdi, {pidfd_getfd}",
+        "je {handle}",
         "cmp rdi, {prctl}",
         "je {handle}",
         "cmp rdi, {seccomp}",
@@ -117,6 +121,8 @@ pub(super) unsafe extern "C" fn syscall() {
         execveat = const libc::SYS_execveat,
         vfork = const libc::SYS_vfork,
         vforks = sym forking::CALLED,
+        recvmmsg = const libc::SYS_recvmmsg,
+        pidfd_getfd = const libc::SYS_pidfd_getfd,
         prctl = const libc::SYS_prctl,
         seccomp = const libc::SYS_seccomp,
         landlock_restrict_self = const libc::SYS_landlock_restrict_self,
@@ -161,7 +167,11 @@ unsafe extern "C" fn handle(
             descriptors::copied(fd, short()) as isize
         }
         libc::SYS_close_range => descriptors::close_all(a as c_uint, b as c_uint, c as c_int) as isize,
-        libc::SYS_accept | libc::SYS_accept4 => descriptors::fresh(short()) as isize,
+        libc::SYS_accept | libc::SYS_accept4 | libc::SYS_pidfd_getfd => descriptors::fresh(short()) as isize,
+        // SAFETY: the program's own call, as it came.
+        libc::SYS_recvmsg => unsafe { descriptors::recvmsg_by(b as *const _, call) },
+        // SAFETY: the program's own call, as it came.
+        libc::SYS_recvmmsg => unsafe { descriptors::recvmmsg_by(b as *const _, short) as isize },
         libc::SYS_close => descriptors::close_by(fd, short) as isize,
         libc::SYS_execve => environment::followed(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
         libc::SYS_execveat => environment::followed(d as Strings, |envp| again([a, b, c, envp as c_long, e, f])),
