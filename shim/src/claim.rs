@@ -8,6 +8,11 @@ use portshim_policy::mix;
 /// was killed, cancelled or jumped away in between keeps the port from nobody for longer than this.
 const LEASE: u16 = 24;
 
+/// How often another thread's claim is looked at before a request gives up: for several leases.
+pub(crate) const PATIENCE: u32 = 200;
+/// The first of these looks follow each other at once, for most claims last some microseconds. Then a millisecond passes.
+const HASTE: u32 = 100;
+
 /// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for [`LEASE`].
 pub(crate) struct Claim<'a> {
     slot: &'a AtomicU32,
@@ -34,7 +39,7 @@ impl<'a> Claim<'a> {
                 return Some(claim);
             }
             *patience = patience.checked_sub(1)?;
-            sys::pause();
+            if *patience >= PATIENCE - HASTE { sys::pause() } else { sys::rest() }
         }
     }
 

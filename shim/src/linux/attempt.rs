@@ -8,7 +8,7 @@ use super::quiet::Quiet;
 use super::route;
 use super::tuples::{State, Tuples};
 use super::{errno, held, hooks, host, sys};
-use crate::claim::Claim;
+use crate::claim::{Claim, PATIENCE};
 use portshim_policy::{
     Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
 };
@@ -202,7 +202,6 @@ impl Mechanism for Attempt<'_> {
     }
 
     fn begins_to_wait(&mut self) -> bool {
-        const PATIENCE: u32 = 10_000;
         let begins = self.passed_by && self.patience.is_none();
         if begins {
             self.alone();
@@ -216,10 +215,11 @@ impl<'a> Attempt<'a> {
     /// From asking to connecting, nobody else of the session may be about to take the same tuple.
     fn claim(&mut self, port: u16) -> Option<Claim<'a>> {
         let slot = self.wish.session.region.header.claim(port);
-        let claim = match &mut self.patience {
-            None => Claim::at_once(slot),
-            Some(patience) => Claim::on(slot, patience),
-        };
+        let mut claim = Claim::at_once(slot);
+        if claim.is_none() && self.patience.is_some() {
+            self.alone(); // signals are let in while it is waited
+            claim = self.patience.as_mut().and_then(|patience| Claim::on(slot, patience));
+        }
         self.passed_by |= claim.is_none();
         claim
     }
