@@ -8,10 +8,10 @@ use portshim_policy::mix;
 /// was killed, cancelled or jumped away in between keeps the port from nobody for longer than this.
 const LEASE: u16 = 24;
 
-/// How often a thread rests, for a millisecond each time, until claims that others left have lapsed.
-const RESTS: u32 = 2 * LEASE as u32;
-/// How often it looks again while it waits for claims, all together.
-pub(crate) const PATIENCE: u32 = RESTS + 200;
+/// How often another thread's claim is looked at before a request gives up: for several leases.
+pub(crate) const PATIENCE: u32 = 200;
+/// The first of these looks follow each other at once, for most claims last some microseconds. Then a millisecond passes.
+const HASTE: u32 = 100;
 
 /// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for [`LEASE`].
 pub(crate) struct Claim<'a> {
@@ -40,8 +40,7 @@ impl<'a> Claim<'a> {
                 return Some(claim);
             }
             *patience = patience.checked_sub(1)?;
-            // A thread that is about to take the port needs some microseconds; one that has left its claim never comes.
-            if *patience > RESTS { sys::pause() } else { sys::rest() }
+            if *patience >= PATIENCE - HASTE { sys::pause() } else { sys::rest() }
         }
     }
 

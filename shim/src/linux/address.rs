@@ -69,6 +69,11 @@ impl Address {
         }
     }
 
+    /// Whether it is fe80::/10.
+    pub(crate) fn is_link_local(&self) -> bool {
+        self.family() == AF_INET6 && self.ip()[0] == 0xfe && self.ip()[1] & 0xc0 == 0x80
+    }
+
     /// Whether it is 127.0.0.0/8, its mapped form, or `::1`.
     pub(crate) fn is_loopback(&self) -> bool {
         let ip = self.ip();

@@ -69,10 +69,19 @@ impl Wishes {
 /// The error that a connect to `peer` would meet in routing: ENETUNREACH, EHOSTUNREACH, …
 pub(crate) fn way(socket: &Socket, local: &Address, peer: &Address) -> sys::Result<Way> {
     let v4 = peer.family() == libc::AF_INET || peer.is_mapped() || local.is_mapped();
-    if let Some(error) = mute(local, peer) {
-        return Err(error);
+    match mute(local, peer) {
+        // That comes after the look for a route.
+        Some(libc::EAFNOSUPPORT) => {
+            let any = way(socket, &Address::any(libc::AF_INET6), peer);
+            return Err(any.err().filter(|error| *error != UNTOLD).unwrap_or(libc::EAFNOSUPPORT));
+        }
+        Some(error) => return Err(error),
+        None => {}
     }
     let wishes = Wishes::of(socket, v4);
+    if peer.is_link_local() && peer.interface() == 0 && wishes.interface == 0 {
+        return Err(libc::EINVAL); // as tcp_v6_connect says
+    }
     // Which of its addresses 0.0.0.0 then is, and which interface counts, is the kernel's to say.
     let ambiguous = wishes.interface != 0 && (v4 && peer.unmapped().is_wildcard() || peer.interface() != 0);
     let (from, to) = ends(local, peer, v4);

@@ -32,31 +32,26 @@ pub(super) fn resting(left: u32) -> State {
 pub(crate) struct Tuples {
     way: Way,
     interface: c_int,
-    told: Told,
+    /// Who tells of them; `None` where only the table does.
+    diag: Option<Diag>,
+    seen: Seen,
     /// Since when a connection must rest before the kernel's own connect takes it over, in milliseconds; looked up with
     /// the first of which that is asked.
     reuse: Option<Option<u32>>,
 }
 
-/// Who tells of them.
-enum Told {
-    Diag(Diag),
-    Table(Seen),
-}
-
 impl Tuples {
     pub(crate) fn on(way: Way, interface: c_int) -> Self {
-        let told = Diag::open().map_or(Told::Table(Seen::default()), Told::Diag);
-        Self { way, interface, told, reuse: None }
+        Self { way, interface, diag: Diag::open(), seen: Seen::default(), reuse: None }
     }
 
     /// What there is of the connection from `port`, as it is now. Where the kernel does not tell, it is taken: a socket
     /// bound by number could never be moved again. The table is not read once more for a port that it named lately.
     pub(crate) fn state(&mut self, port: u16) -> State {
         let source = self.way.source.with_port(port);
-        match &mut self.told {
-            Told::Diag(diag) => diag.state(&source, &self.way.peer, self.interface),
-            Told::Table(seen) => seen.state(&source, &self.way.peer),
+        match &self.diag {
+            Some(diag) => diag.state(&source, &self.way.peer, self.interface),
+            None => self.seen.state(&source, &self.way.peer),
         }
         .unwrap_or(State::Taken)
     }

@@ -3,7 +3,7 @@
 use super::drive::Wish;
 use super::probe::Probe;
 use super::{connections, errno, sys};
-use crate::claim::Claim;
+use crate::claim::{Claim, PATIENCE};
 use portshim_policy::{Call, Mechanism, Outcome, PortRange, PortSet, Scope, ScopeSet, Transport, Try};
 use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVAL};
 
@@ -24,7 +24,7 @@ pub(crate) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(wish: &'a Wish<'a>, scopes: ScopeSet) -> Self {
-        Self { wish, scopes, probes: [None, None], connected: None, patience: 10_000, port: None }
+        Self { wish, scopes, probes: [None, None], connected: None, patience: PATIENCE, port: None }
     }
 
     /// The port that the socket has got.
