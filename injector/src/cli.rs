@@ -10,7 +10,7 @@ mod quick;
 #[cfg_attr(windows, path = "cli/system/windows.rs")]
 mod system;
 
-pub(crate) use options::{FILE_VARIABLE, PolicyOptions};
+pub(crate) use options::PolicyOptions;
 
 use crate::failure::Failure;
 use clap::error::ErrorKind;

@@ -1,11 +1,10 @@
 //! Whether a session goes by what it believes of ports, and what it believes to begin with.
 
+use crate::environment::HINT;
 use crate::failure::Failure;
 use crate::wording;
 use portshim_policy::{Region, mix};
 
-/// Says so in the environment.
-const VARIABLE: &str = "PORTSHIM_HINT";
 /// Words of 64 ports.
 const WORDS: usize = 1024;
 
@@ -25,13 +24,13 @@ pub(crate) enum Hint {
 impl Hint {
     /// What the user wishes.
     pub(crate) fn wished() -> Result<Self, Failure> {
-        let value = std::env::var_os(VARIABLE).unwrap_or_default();
-        match value.to_str() {
+        let value = std::env::var_os(HINT).unwrap_or_default();
+        match value.to_str().map(str::to_ascii_lowercase).as_deref() {
             Some("" | "on") => Ok(Self::Learn),
             Some("off") => Ok(Self::Off),
             Some("all") => Ok(Self::All),
             Some("random") => Ok(Self::Random),
-            _ => Err(wording::not_a_hint(VARIABLE, &value.to_string_lossy())),
+            _ => Err(wording::not_a_hint(HINT, &value.to_string_lossy())),
         }
     }
 

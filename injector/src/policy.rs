@@ -1,6 +1,7 @@
 //! Gathers what the options, the environment and the policy file ask for, and resolves it.
 
-use crate::cli::{FILE_VARIABLE, PolicyOptions};
+use crate::cli::PolicyOptions;
+use crate::environment::{POLICY_FILE, misspelt};
 use crate::failure::Failure;
 use crate::{platform, wording};
 use portshim_policy::Preset;
@@ -22,10 +23,17 @@ pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
     let preset = layers.iter().find_map(Layer::preset).unwrap_or_else(Preset::host);
     match resolve(&layers, &platform::host_under(preset)) {
-        Ok(resolved) if problems.is_empty() => Ok(resolved),
-        Ok(_) => Err(problems.into()),
+        Ok(mut resolved) if problems.is_empty() => {
+            resolved.warnings.splice(..0, misspelt());
+            Ok(resolved)
+        }
+        Ok(_) => {
+            problems.extend(misspelt());
+            Err(problems.into())
+        }
         Err(more) => {
             problems.extend(more);
+            problems.extend(misspelt());
             Err(problems.into())
         }
     }
@@ -50,7 +58,7 @@ pub(crate) fn text(path: &Path) -> Result<Option<String>, Failure> {
 
 /// The policy file of a project, where none is named: in the folder where the command is given.
 pub(crate) fn named_or_here(file: Option<&Path>) -> PathBuf {
-    let variable = std::env::var_os(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let variable = std::env::var_os(POLICY_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     file.map(Path::to_owned).or(variable).unwrap_or_else(|| PathBuf::from(HERE))
 }
 
@@ -102,7 +110,7 @@ fn environment(problems: &mut Vec<Problem>) -> Layer {
 
 /// The policy file that is heard: the one that was named, be it there or not, or the first that there is.
 pub(crate) fn file(options: &PolicyOptions) -> Option<PathBuf> {
-    let variable = std::env::var_os(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let variable = std::env::var_os(POLICY_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let named = options.file.clone().or(variable);
     let usual = || std::iter::once(PathBuf::from(HERE)).chain(platform::policy_files());
     named.or_else(|| usual().find(|path| exists(path)))

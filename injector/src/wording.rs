@@ -17,9 +17,10 @@ use crate::coverage::{Coverage, Obstacle, Program};
 use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
 use portshim_policy::Effective;
 use portshim_policy::spec::SpecError;
+use portshim_policy::text::{Problem, Severity};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{MAIN_SEPARATOR, Path};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 pub(crate) fn unreadable_policy(path: &Path, e: &io::Error) -> Failure {
     let help = match e.kind() {
@@ -75,6 +76,35 @@ pub(crate) fn not_a_hint(variable: &str, value: &str) -> Failure {
 
 pub(crate) fn switched_off() -> String {
     message("warning", "PORTSHIM_DISABLE is 1, so the program runs outside the policy", "unset PORTSHIM_DISABLE")
+}
+
+pub(crate) fn misspelt_variable(name: &str, meant: &str) -> Problem {
+    let (message, help) = (format!("there is no variable {name}"), format!("did you mean {meant}?"));
+    Problem { severity: Severity::Warning, origin: None, message, help }
+}
+
+/// Libraries that are preloaded already and connect in the program's stead, behind ours.
+pub(crate) fn connect_behind(libraries: &[PathBuf]) -> String {
+    let names: Vec<_> = libraries.iter().map(|path| format!("`{}`", path.display())).collect();
+    let tool = libraries.iter().find_map(|path| connecting_tool(path)).unwrap_or("TOOL");
+    message(
+        "warning",
+        &format!(
+            "LD_PRELOAD names {}, which connects in the program's stead:\n\
+             connections that it makes by sockets of its own get ports from outside the policy",
+            names.join(" and ")
+        ),
+        &format!("start it inside: portshim run [POLICY] -- {tool} CMD [ARG…]"),
+    )
+}
+
+/// The command that preloads such a library.
+fn connecting_tool(library: &Path) -> Option<&'static str> {
+    let name = library.file_name()?.to_str()?;
+    let tools =
+        [("libproxychains.so.3", "proxychains3"), ("libproxychains", "proxychains4"), ("libtorsocks", "torsocks")];
+    let tools = tools.into_iter().chain([("libtsocks", "tsocks")]);
+    tools.into_iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, tool)| tool)
 }
 
 pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {

@@ -298,7 +298,10 @@ impl Preset {
     /// The preset with this name or alias.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        Self::ALL.iter().find(|preset| preset.name == name || preset.aliases.contains(&name))
+        Self::ALL.iter().find(|preset| {
+            preset.name.eq_ignore_ascii_case(name)
+                || preset.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+        })
     }
 
     /// What becomes of a bind of `second` to the port that `first` has, where `same_user` runs both; `None` where the

@@ -95,10 +95,10 @@ impl ScopeSet {
         ("udp6", Self(0b1000)),
     ];
 
-    /// The set that `name` stands for.
+    /// The set that `name` stands for, in capitals or not.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(n, _)| *n == name).map(|(_, set)| *set)
+        Self::NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, set)| *set)
     }
 
     /// The set's shortest name, where it has one.

@@ -61,11 +61,24 @@ fn port(text: &str, at: usize) -> Result<u16, SpecError> {
     }
 }
 
-/// What somebody meant who parted numbers by something else than `,` and `-`.
+/// What somebody meant who parted ports and ranges by something else than `,` and `-`.
 fn separated(text: &str) -> Option<String> {
+    let is_port = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let is_range = |part: &str| part.split_once('-').is_some_and(|(a, b)| is_port(a.trim()) && is_port(b.trim()));
+    let numbers = |part: &str| part.trim().parse().unwrap_or(u32::MAX);
     for (wrong, right) in [("..", "-"), (":", "-"), ("–", "-"), (";", ","), (" ", ",")] {
         let parts: Vec<_> = text.split(wrong).map(str::trim).filter(|part| !part.is_empty()).collect();
-        if parts.len() > 1 && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+        if parts.len() < 2 {
+            continue;
+        }
+        if parts.iter().all(|part| is_port(part)) {
+            // `ip_local_port_range` holds two numbers, of which the second is the last port.
+            let ends = right == "," && parts.len() == 2 && wrong == " " && numbers(parts[0]) < numbers(parts[1]);
+            return Some(format!("write {}", parts.join(if ends { "-" } else { right })));
+        }
+        // Ranges can be parted, but are no ends of another.
+        if right == "," && parts.iter().all(|part| is_port(part) || is_range(part)) {
+            let parts: Vec<_> = parts.iter().map(|part| part.replace(' ', "")).collect();
             return Some(format!("write {}", parts.join(right)));
         }
     }
@@ -87,6 +100,10 @@ pub fn range(text: &str, offset: usize) -> Result<PortRange, SpecError> {
     let Some((first, last)) = trimmed.split_once('-') else {
         return port(trimmed, at).map(PortRange::single);
     };
+    // Of a list that something else parts, the whole of it is what was meant.
+    if let Some(remedy) = separated(trimmed) {
+        return Err(error(trimmed, at, "this is not a port number", remedy));
+    }
     let last_at = at + first.len() + 1 + indent(last);
     let (low, high) = (port(first.trim_end(), at)?, port(last.trim_start(), last_at)?);
     PortRange::new(low, high).map_err(|e| error(trimmed, at, e.to_string(), format!("write {}-{}", e.last, e.first)))
@@ -112,7 +129,7 @@ pub fn ports(text: &str, offset: usize) -> Result<Vec<PortRange>, SpecError> {
 /// # Errors
 /// [`SpecError`] for a name that is none.
 pub fn scope(text: &str, at: usize) -> Result<ScopeSet, SpecError> {
-    ScopeSet::named(&text.trim().to_ascii_lowercase()).ok_or_else(|| {
+    ScopeSet::named(text.trim()).ok_or_else(|| {
         let names: Vec<_> = ScopeSet::NAMES.iter().map(|(name, _)| *name).collect();
         error(text.trim(), at + indent(text), "there is no such scope", format!("write one of {}", names.join(", ")))
     })
@@ -160,12 +177,20 @@ mod tests {
     #[test]
     fn other_separators() {
         for (text, remedy) in [
-            ("80 90", "write 80,90"),
+            ("80 90", "write 80-90"),
+            ("20000 20009", "write 20000-20009"),
+            ("90 80", "write 90,80"),
+            ("80 90 100", "write 80,90,100"),
+            ("4000-4009;5000", "write 4000-4009,5000"),
+            ("4000;5000-5009/tcp", "write 4000,5000-5009"),
+            ("4000-4009;5000-5009", "write 4000-4009,5000-5009"),
+            ("4000 - 4009;5000", "write 4000-4009,5000"),
+            ("4000-4009 5000", "write 4000-4009,5000"),
             ("80:90", "write 80-90"),
             ("80..90", "write 80-90"),
             ("80;90", "write 80,90"),
             ("80–90/tcp", "write 80-90"),
-            ("80,90 91", "write 90,91"),
+            ("80,90 91", "write 90-91"),
             ("80 x", "write a number from 1 to 65535"),
         ] {
             assert_eq!(text.parse::<Spec>().expect_err(text).remedy, remedy, "{text}");

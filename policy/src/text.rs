@@ -35,3 +35,4 @@ pub use show::{
     Shown, ShownClass, ShownError, ShownErrors, ShownFirstBind, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
 };
 pub use sysctl::{local_port_range, reserved_ports};
+pub use words::nearest;

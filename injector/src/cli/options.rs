@@ -1,6 +1,7 @@
 //! The options that make a policy, the same for every command that takes one.
 
 use super::system;
+use crate::environment::POLICY_FILE;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use portshim_policy::text::Setting;
@@ -10,8 +11,6 @@ use std::path::PathBuf;
 
 /// The heading of these options in help.
 const HEADING: &str = "Policy";
-/// Names the policy file where `-c` does not. `PORTSHIM_POLICY` is what the library reads.
-pub(crate) const FILE_VARIABLE: &str = "PORTSHIM_POLICY_FILE";
 /// The long form of `-c`.
 pub(super) const FILE: &str = "policy";
 
@@ -76,7 +75,7 @@ fn policy_arguments() -> impl Iterator<Item = Arg> {
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help(format!(
-            "Take the policy from this file, instead of ./portshim.toml, the user's or the system's\n[env: {FILE_VARIABLE}]"
+            "Take the policy from this file, instead of ./portshim.toml, the user's or the system's\n[env: {POLICY_FILE}]"
         ));
     let settings = Setting::ALL.into_iter().map(|setting| {
         let (value, help) = described(setting);

@@ -1,9 +1,10 @@
 //! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
 
-use super::run::find;
+use super::run::{find, warn_of_connectors};
 use crate::cli::Doctor;
 use crate::coverage::{Adjustment, Obstacle, Program, Step};
 use crate::failure::Failure;
+use crate::output::Voice;
 use crate::platform::{self, Steering};
 use crate::{output, policy, wording};
 use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches};
@@ -76,6 +77,8 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
         pinned_because,
         scopes: rules.map(|rules| means(rules, steerable)).unwrap_or_default(),
     };
+    warn_of_connectors(Voice { verbose: false, quiet: false });
+    output::complain_of(&resolved.warnings);
     output::print(&if args.json { output::json(&finding) } else { finding.text(&steering) })?;
     Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
 }

@@ -34,6 +34,7 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     if is_switched_off() {
         voice.warn(wording::switched_off);
     }
+    warn_of_connectors(voice);
     if !resolved.warnings.is_empty() {
         voice.warn(|| output::told(&resolved.warnings));
     }
@@ -75,6 +76,14 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     }
     last_words(&words);
     ended
+}
+
+/// Warns where another library comes between ours and the kernel in the calls that connect.
+pub(super) fn warn_of_connectors(voice: Voice) {
+    let connectors = platform::connectors();
+    if !connectors.is_empty() {
+        voice.warn(|| wording::connect_behind(&connectors));
+    }
 }
 
 /// Tells what there is to tell now that the program has ended, whose end nobody shall have to wait for.

@@ -2,6 +2,7 @@
 //! from. How, and where, each system says.
 
 use super::system;
+use crate::environment::LIBRARY;
 use crate::failure::Failure;
 use crate::wording;
 use std::path::PathBuf;
@@ -10,16 +11,14 @@ use std::path::PathBuf;
 pub(super) static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
 /// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
 pub(super) const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
-/// Names another library.
-const OTHER: &str = "PORTSHIM_LIB";
 
 /// The library that is loaded into programs.
 pub(crate) fn library() -> Result<PathBuf, Failure> {
-    if let Some(path) = std::env::var_os(OTHER).filter(|path| !path.is_empty()) {
+    if let Some(path) = std::env::var_os(LIBRARY).filter(|path| !path.is_empty()) {
         let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
         return match system::named(&path) {
             Ok(()) => Ok(path),
-            Err(why) => Err(wording::no_such_library(OTHER, &path, &why)),
+            Err(why) => Err(wording::no_such_library(LIBRARY, &path, &why)),
         };
     }
     let mut reasons = Vec::new();

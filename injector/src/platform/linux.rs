@@ -24,7 +24,7 @@ mod sweep;
 mod watch;
 
 pub(crate) use change::{is_alive, this_thread};
-pub(crate) use environment::{ROOM, loading, session_variable};
+pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use find::Find;
 pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;

@@ -19,7 +19,7 @@ mod sessions;
 mod sockets;
 mod suspended;
 
-pub(crate) use environment::{ROOM, loading, session_variable};
+pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use find::Find;
 pub(crate) use host::{Steering, foreign_settings, host, host_name, host_under, policy_files, steering};
 pub(crate) use inspect::find;

@@ -111,7 +111,7 @@ impl Reader<'_> {
                     "match" => glob = self.string(value, "process.match", self::glob),
                     name => {
                         if !self.wish(name, value, "process.", &mut wishes) {
-                            self.unknown(key.span(), name, "[[process]]", KEYS);
+                            self.unknown(key.span(), name, words::PROCESS, KEYS);
                         }
                     }
                 }

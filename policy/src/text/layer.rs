@@ -191,20 +191,20 @@ impl Layer {
 }
 
 pub(super) fn preset(text: &str, origin: &Origin) -> Result<Sourced<&'static Preset>, Problem> {
-    let preset = Preset::named(&text.to_ascii_lowercase()).ok_or_else(|| words::unknown_preset(origin, text))?;
+    let preset = Preset::named(text).ok_or_else(|| words::unknown_preset(origin, text))?;
     Ok(Sourced::new(preset, origin.clone()))
 }
 
 pub(super) fn order(text: &str, origin: &Origin) -> Result<Sourced<Order>, Problem> {
     let names = Order::ALL.map(Order::name);
-    let order = Order::ALL.into_iter().find(|o| o.name() == text);
+    let order = Order::ALL.into_iter().find(|o| o.name().eq_ignore_ascii_case(text));
     let order = order.ok_or_else(|| words::unknown(origin, "order", text, &names, names))?;
     Ok(Sourced::new(order, origin.clone()))
 }
 
 pub(super) fn sharing(text: &str, origin: &Origin) -> Result<Sourced<Sharing>, Problem> {
     let names = Sharing::ALL.map(Sharing::name);
-    let sharing = Sharing::ALL.into_iter().find(|s| s.name() == text);
+    let sharing = Sharing::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(text));
     let sharing = sharing.ok_or_else(|| words::unknown(origin, "sharing", text, &names, names))?;
     Ok(Sourced::new(sharing, origin.clone()))
 }

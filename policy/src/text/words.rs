@@ -5,13 +5,16 @@ use super::{Origin, Problem, Sourced};
 use crate::spec::{Spec, SpecError};
 use crate::{Act, DynamicLimits, Legal, MAX_GLOB, MAX_RULES, PortRange, Preset, RangeEnd, ScopeSet};
 
+/// How the table of what holds for some programs is written.
+pub(super) const PROCESS: &str = "[[process]]";
 /// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
 
 /// The candidate that `word` is most likely a slip of.
-fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let alike = candidates.iter().map(|c| (strsim::normalized_damerau_levenshtein(&word, c), *c));
+    let alike = candidates.iter().map(|c| (strsim::normalized_damerau_levenshtein(&word, &c.to_lowercase()), *c));
     alike.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, c)| c)
 }
 
@@ -131,6 +134,7 @@ pub(super) fn unknown_key(origin: &Origin, key: &str, home: &str, keys: &[&str])
         "first" | "last" | "hifirst" | "hilast" | "lowfirst" | "lowlast" | "randomized" => {
             Some("it belongs under [freebsd]")
         }
+        "range" if home == PROCESS => Some("write dynamic.all = \"FIRST-LAST\""),
         "range" => Some("write [dynamic] and below it all = \"FIRST-LAST\""),
         "match" => Some("it belongs under [[process]]"),
         "ports" | "scope" => Some("it belongs under [[reserve]] or [[block]]"),

@@ -1,8 +1,8 @@
 //! What an ELF file says about how it is loaded.
 
 use super::glibc::Version;
-use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE};
-use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionHeader as _};
+use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE, SHT_DYNSYM};
+use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionHeader as _, Sym as _};
 use object::read::{ReadCache, ReadCacheOps, ReadRef};
 use object::{Endianness, FileKind};
 use std::ffi::OsString;
@@ -146,6 +146,19 @@ pub(super) fn newest_version(file: &File, first: &[u8]) -> Option<Version> {
         }
     }
     newest
+}
+
+/// Whether a library has a function of this name for others to call.
+pub(super) fn defines(file: &File, first: &[u8], function: &[u8]) -> Option<bool> {
+    let cache = ReadCache::new(Pages { file, at: 0, first, page: Vec::new(), begin: 0 });
+    let data = &cache;
+    let header = object::elf::FileHeader64::<Endianness>::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let symbols = header.sections(endian, data).ok()?.symbols(endian, data, SHT_DYNSYM).ok()?;
+    let is_it = |symbol: &object::elf::Sym64<Endianness>| {
+        !symbol.is_undefined(endian) && symbol.name(endian, symbols.strings()).is_ok_and(|name| name == function)
+    };
+    Some(symbols.iter().any(is_it))
 }
 
 fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data: R) -> Option<Elf> {

@@ -1,9 +1,11 @@
 //! The variables that bring the shim into a program.
 
+use super::{elf, library};
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PRELOAD: &str = "LD_PRELOAD";
 /// What the file names of our libraries have in common: `libportshim.so`, `libportshim-0123456789abcdef.so`.
@@ -14,7 +16,7 @@ pub(crate) const ROOM: usize = 100_000;
 
 /// The variable that has this library loaded, and what it is to say.
 pub(crate) fn loading(library: &Path) -> Option<(&'static str, OsString)> {
-    let listed = super::library::for_glibc_alone(library);
+    let listed = library::for_glibc_alone(library);
     let listed = listed.as_deref().unwrap_or(library);
     Some((PRELOAD, preload(listed, env::var_os(PRELOAD).as_deref())))
 }
@@ -28,15 +30,50 @@ pub(crate) fn session_variable(file: &Path) -> OsString {
 /// the program would be served twice.
 fn preload(library: &Path, before: Option<&OsStr>) -> OsString {
     let mut list = library.as_os_str().as_bytes().to_vec();
-    let separators = |b: &u8| b" :".contains(b);
-    for other in before.unwrap_or_default().as_bytes().split(separators).filter(|entry| !entry.is_empty()) {
-        let name = other.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        if other != library.as_os_str().as_bytes() && !name.starts_with(OURS) {
+    for other in entries(before.unwrap_or_default()) {
+        if other != library.as_os_str().as_bytes() && !is_named_as_ours(other) {
             list.push(b':');
             list.extend_from_slice(other);
         }
     }
     OsString::from_vec(list)
+}
+
+fn entries(list: &OsStr) -> impl Iterator<Item = &[u8]> {
+    list.as_bytes().split(|b| b" :".contains(b)).filter(|entry| !entry.is_empty())
+}
+
+fn is_named_as_ours(entry: &[u8]) -> bool {
+    entry.rsplit(|b| *b == b'/').next().unwrap_or_default().starts_with(OURS)
+}
+
+/// The libraries that are preloaded already and connect in a program's stead. Ours will stand before them, so what
+/// they do in a call comes after all that ours does for it.
+pub(crate) fn connectors() -> Vec<PathBuf> {
+    let list = env::var_os(PRELOAD).unwrap_or_default();
+    entries(&list).filter(|entry| !is_named_as_ours(entry)).filter_map(found).filter(|path| connects(path)).collect()
+}
+
+/// The file that the loader takes for an entry of the list: a path, or a name that it looks for in its folders.
+fn found(entry: &[u8]) -> Option<PathBuf> {
+    let text = String::from_utf8_lossy(entry);
+    let alternatives = library::KINDS.map(|kind| PathBuf::from(text.replace("${LIB}", kind).replace("$LIB", kind)));
+    if entry.contains(&b'/') {
+        return alternatives.into_iter().find(|path| path.is_file());
+    }
+    let named = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let usual = ["/lib", "/usr/lib", "/usr/local/lib"].into_iter();
+    let usual = usual.flat_map(|folder| library::KINDS.map(|kind| [folder.into(), Path::new(folder).join(kind)]));
+    let usual = usual.flatten().chain(["/lib64", "/usr/lib64"].map(PathBuf::from));
+    env::split_paths(&named)
+        .chain(usual)
+        .map(|folder| folder.join(OsStr::from_bytes(entry)))
+        .find(|path| path.is_file())
+}
+
+fn connects(path: &Path) -> bool {
+    let defines = |file: File| elf::defines(&file, &elf::first_page(&file).ok()?, b"connect");
+    File::open(path).ok().and_then(defines).unwrap_or(false) && !library::is_ours(path).unwrap_or(false)
 }
 
 #[cfg(test)]

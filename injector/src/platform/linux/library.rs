@@ -19,7 +19,7 @@ const MODE: u32 = 0o644;
 
 /// What the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the folder for libraries, as their
 /// distribution calls it, and as Debian does, in two parts. Others know of no such thing, and find no file by that name.
-const KINDS: [&str; 5] = ["lib", "lib64", "lib32", "libx32", MULTIARCH];
+pub(super) const KINDS: [&str; 5] = ["lib", "lib64", "lib32", "libx32", MULTIARCH];
 const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
     "aarch64-linux-gnu"
 } else if cfg!(target_arch = "riscv64") {
@@ -58,7 +58,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
 }
 
 /// Whether this is a library for this machine that knows of policies, be it of another version.
-fn is_ours(path: &Path) -> std::io::Result<bool> {
+pub(super) fn is_ours(path: &Path) -> std::io::Result<bool> {
     let fits =
         |elf: elf::Elf| elf.movable && elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());
     let file = File::open(path)?;

@@ -1,7 +1,7 @@
 //! The variables that a program is started with.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much text one variable may hold: SetEnvironmentVariable takes 32,767 characters with the NUL.
 pub(crate) const ROOM: usize = 32_000;
@@ -9,6 +9,11 @@ pub(crate) const ROOM: usize = 32_000;
 /// No variable has a library loaded.
 pub(crate) fn loading(_: &Path) -> Option<(&'static str, OsString)> {
     None
+}
+
+/// The libraries that are preloaded already and connect in a program's stead: there is no such thing here.
+pub(crate) fn connectors() -> Vec<PathBuf> {
+    Vec::new()
 }
 
 /// What tells the shim of a session: the name of its region, which is also its marker's.
