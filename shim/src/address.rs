@@ -93,6 +93,7 @@ impl Address {
     }
 
     /// The same with another address proper, 16 bytes; an IPv4 address in the first four.
+    #[cfg(target_os = "linux")]
     pub(crate) fn with_ip(mut self, ip: [u8; 16]) -> Self {
         if self.family() == AF_INET6 {
             self.storage.v6 = ip;
@@ -103,6 +104,7 @@ impl Address {
     }
 
     /// As an IPv4 address, where it is a mapped one, or `::`.
+    #[cfg(target_os = "linux")]
     pub(crate) fn unmapped(self) -> Self {
         if self.family() != AF_INET6 {
             return self;

@@ -45,6 +45,7 @@ impl<'a> Claim<'a> {
     }
 
     /// Whether nobody else has had it since, whatever kept this thread from running. If so, it begins anew.
+    #[cfg(target_os = "linux")]
     pub(crate) fn renew(&mut self) -> bool {
         let stamp = stamp(sys::milliseconds() as u16);
         let renewed = self.slot.compare_exchange(self.stamp, stamp, Acquire, Relaxed).is_ok();

@@ -9,7 +9,7 @@ use portshim_tests::programs::{
 use portshim_tests::{portshim, said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Where every program's peer is, and where `close_range` says that it has done its part.
 const PEER: u16 = 7001;

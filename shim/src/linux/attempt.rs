@@ -293,8 +293,12 @@ impl<'a> Attempt<'a> {
 
     /// Takes a port that others use as well, or that they used, if no connection of theirs is in the way.
     fn connect_beside(&mut self, port: u16, resting: bool) -> Try<isize> {
-        self.how = Verdict::Shared;
         let wish = self.wish;
+        if !wish.binds {
+            self.put_back();
+            return Try::Done((wish.own)());
+        }
+        self.how = Verdict::Shared;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
         let Some(mut claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
         match self.is_free(port, peer, resting) {

@@ -1,7 +1,7 @@
 //! Winsock and the kernel, asked directly and never by way of a hook.
 
 use super::address::Storage;
-use super::{errno, hooks, liveness};
+use super::{errno, hooks};
 use core::ffi::c_int;
 use core::mem::size_of;
 use windows_sys::Win32::Networking::WinSock::{
@@ -66,11 +66,6 @@ pub(crate) fn close(socket: SOCKET) {
 /// The memory of a session is taken as a whole, when it is made.
 pub(crate) const fn can_write_at(_at: usize) -> bool {
     true
-}
-
-/// Whether there is such a process.
-pub(crate) fn is_alive(process: u32) -> bool {
-    liveness::lives(process).is_some()
 }
 
 /// This process's number.
