@@ -47,6 +47,8 @@ pub(crate) enum Obstacle {
     SetId,
     /// It has file capabilities.
     Capabilities,
+    /// It is linked with liburing, whose requests no function of the C library sees.
+    IoUring,
     /// Its loader belongs to another C library.
     Loader(String),
     /// Its C library is older than portshim's library needs.
@@ -73,6 +75,7 @@ impl Obstacle {
             Self::Go => "go",
             Self::SetId => "set-id",
             Self::Capabilities => "capabilities",
+            Self::IoUring => "io-uring",
             Self::Loader(_) => "foreign-libc",
             Self::OldLibrary { .. } => "old-libc",
             Self::Machine { .. } => "foreign-machine",
@@ -81,6 +84,11 @@ impl Obstacle {
 }
 
 impl Obstacle {
+    /// Whether it may well be none: programs ask io_uring for files more often than for sockets.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        *self == Self::IoUring
+    }
+
     /// Whether the program's loader, asked for the library, would end it instead of passing that by.
     pub(crate) fn is_fatal(&self) -> bool {
         matches!(self, Self::OldLibrary { .. })

@@ -62,6 +62,11 @@ pub(crate) fn named_or_here(file: Option<&Path>) -> PathBuf {
     file.map(Path::to_owned).or(variable).unwrap_or_else(|| PathBuf::from(HERE))
 }
 
+/// Whether this is the file that governs what is started in this folder.
+pub(crate) fn is_here(path: &Path) -> bool {
+    path == Path::new(HERE)
+}
+
 /// Reads one policy file, or a system's settings in any form that is understood.
 pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
     let bytes =

@@ -109,11 +109,36 @@ fn connecting_tool(library: &Path) -> Option<&'static str> {
 
 pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
     let help = match why {
-        "it is not executable" => format!("chmod +x {}", path.display()),
+        "it is not executable" => match interpreter(path) {
+            Some(interpreter) => format!("name what runs it: portshim run -- {interpreter} {}", path.display()),
+            None => format!("chmod +x {}", path.display()),
+        },
         _ => NAME_A_PROGRAM.to_owned(),
     };
     Failure::new(format!("`{}` cannot be executed: {why}", path.display()), help).with_status(CANNOT_EXECUTE)
 }
+
+/// What runs a file of this name that does not say so itself: to make it executable would have the shell read it.
+fn interpreter(path: &Path) -> Option<&'static str> {
+    const INTERPRETERS: [(&str, &str); 9] = [
+        ("py", "python3"),
+        ("jar", "java -jar"),
+        ("js", "node"),
+        ("mjs", "node"),
+        ("cjs", "node"),
+        ("pl", "perl"),
+        ("php", "php"),
+        ("rb", "ruby"),
+        ("lua", "lua"),
+    ];
+    let mut head = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(std::fs::File::open(path).ok()?, 4), &mut head).ok()?;
+    let extension = path.extension()?;
+    let (_, interpreter) = INTERPRETERS.iter().find(|(known, _)| extension.eq_ignore_ascii_case(known))?;
+    (!head.starts_with(b"#!") && head != b"\x7fELF").then_some(interpreter)
+}
+
+const COPY: &str = "run a copy without the set-user-ID and set-group-ID bits, as the user it would become";
 
 /// What keeps a preloaded library from a program, in one sentence.
 pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
@@ -124,6 +149,9 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::Capabilities => "has file capabilities, so the loader ignores a preloaded library".into(),
         Obstacle::Loader(loader) => {
             format!("is loaded by `{loader}`: it uses another C library than the one portshim's library is made for")
+        }
+        Obstacle::IoUring => {
+            "links liburing: what it asks of the kernel by io_uring goes past every preloaded library".into()
         }
         Obstacle::OldLibrary { theirs, needed } => {
             format!("has glibc {theirs} for its C library, and portshim's library needs {needed} or later")
@@ -138,7 +166,19 @@ pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Effective>, command: &[
         Obstacle::Static => "link it dynamically",
         Obstacle::Go => "",
         Obstacle::SetId => {
-            return "run a copy without the set-user-ID and set-group-ID bits, as the user it would become".into();
+            let name = command.first().and_then(|name| Path::new(name).file_name()).and_then(OsStr::to_str);
+            return match name {
+                Some(name @ ("su" | "runuser" | "sg" | "newgrp")) => {
+                    format!("let it start portshim: {name} [OPTION…] -c 'portshim run [POLICY] -- CMD'")
+                }
+                Some(name @ ("sudo" | "doas" | "pkexec")) => {
+                    format!("let it start portshim: {name} portshim run [POLICY] -- CMD [ARG…]")
+                }
+                _ => COPY.into(),
+            };
+        }
+        Obstacle::IoUring => {
+            return "if it asks io_uring for files alone, all is well; else switch io_uring off in its settings".into();
         }
         Obstacle::Capabilities => return "run a copy of it, which has no capabilities, or run it as root".into(),
         Obstacle::Loader(_) => "use the program's glibc build",

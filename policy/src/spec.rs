@@ -73,8 +73,13 @@ fn separated(text: &str) -> Option<String> {
         }
         if parts.iter().all(|part| is_port(part)) {
             // `ip_local_port_range` holds two numbers, of which the second is the last port.
-            let ends = right == "," && parts.len() == 2 && wrong == " " && numbers(parts[0]) < numbers(parts[1]);
-            return Some(format!("write {}", parts.join(if ends { "-" } else { right })));
+            let two = right == "," && parts.len() == 2 && wrong == " " && numbers(parts[0]) < numbers(parts[1]);
+            let list = parts.join(right);
+            return Some(if two {
+                format!("write {}, or {list} for these two ports alone", parts.join("-"))
+            } else {
+                format!("write {list}")
+            });
         }
         // Ranges can be parted, but are no ends of another.
         if right == "," && parts.iter().all(|part| is_port(part) || is_range(part)) {
@@ -177,8 +182,8 @@ mod tests {
     #[test]
     fn other_separators() {
         for (text, remedy) in [
-            ("80 90", "write 80-90"),
-            ("20000 20009", "write 20000-20009"),
+            ("80 90", "write 80-90, or 80,90 for these two ports alone"),
+            ("20000 20009", "write 20000-20009, or 20000,20009 for these two ports alone"),
             ("90 80", "write 90,80"),
             ("80 90 100", "write 80,90,100"),
             ("4000-4009;5000", "write 4000-4009,5000"),
@@ -190,7 +195,7 @@ mod tests {
             ("80..90", "write 80-90"),
             ("80;90", "write 80,90"),
             ("80–90/tcp", "write 80-90"),
-            ("80,90 91", "write 90-91"),
+            ("80,90 91", "write 90-91, or 90,91 for these two ports alone"),
             ("80 x", "write a number from 1 to 65535"),
         ] {
             assert_eq!(text.parse::<Spec>().expect_err(text).remedy, remedy, "{text}");

@@ -9,5 +9,6 @@ mod cli {
     mod sandbox;
     mod session;
     mod show;
+    mod slips;
     mod watched;
 }

@@ -69,6 +69,12 @@ fn slip(args: &[OsString]) -> Option<Failure> {
     if let Some(word) = names.find(long) {
         return Some(Failure::new(format!("there is no option `-{word}`"), format!("did you mean `--{word}`?")));
     }
+    // Nothing is as near to it in letters as `--report`.
+    let port = words().find(|word| ["--port", "--ports"].contains(&word.split('=').next().unwrap_or_default()));
+    if let Some(word) = port.filter(|_| long(&"range")) {
+        let name = word.split('=').next().unwrap_or_default();
+        return Some(Failure::new(format!("there is no option `{name}`"), "did you mean `--range`?"));
+    }
     let file = words().find(|word| ["-c", "--policy"].contains(word)).filter(|_| command.get_name() == "check")?;
     Some(Failure::new(format!("there is no option `{file}`"), "write `portshim check FILE`"))
 }

@@ -3,6 +3,7 @@
 use super::run::{find, warn_of_connectors};
 use crate::cli::Doctor;
 use crate::coverage::{Adjustment, Obstacle, Program, Step};
+use crate::environment::misspelt;
 use crate::failure::Failure;
 use crate::output::Voice;
 use crate::platform::{self, Steering};
@@ -78,7 +79,7 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
         scopes: rules.map(|rules| means(rules, steerable)).unwrap_or_default(),
     };
     warn_of_connectors(Voice { verbose: false, quiet: false });
-    output::complain_of(&resolved.warnings);
+    output::complain_of(&misspelt());
     output::print(&if args.json { output::json(&finding) } else { finding.text(&steering) })?;
     Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
 }

@@ -28,6 +28,9 @@ pub(super) fn env(args: &Env) -> Result<u32, Failure> {
     };
     platform::nameable(Path::new(there))
         .map_err(|why| wording::no_such_library("--library", Path::new(there), &why))?;
+    // Where the library stays where it is, programs of another C library can pass it by.
+    let listed = platform::as_listed(Path::new(there)).filter(|_| args.library.is_none() && there == own);
+    let there = listed.as_deref().and_then(Path::to_str).unwrap_or(there);
     output::print(&written(args.format, own, there, &text)).map(|()| 0)
 }
 

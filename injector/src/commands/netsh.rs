@@ -170,6 +170,9 @@ fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
         return Err(wording::not_after_that(&path, &problems));
     }
     replace(&path, &text).map_err(|e| wording::policy_unwritable(&path, &e))?;
+    if before.is_none() {
+        output::complain(&wording::policy_begun(&path, policy::is_here(&path)));
+    }
     Ok(None)
 }
 

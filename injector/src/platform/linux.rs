@@ -29,7 +29,7 @@ pub(crate) use find::Find;
 pub(crate) use host::{Steering, host, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
-pub(crate) use library::nameable;
+pub(crate) use library::{for_glibc_alone as as_listed, nameable};
 pub(super) use library::{laid_down, named, places};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};

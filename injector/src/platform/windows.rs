@@ -24,7 +24,7 @@ pub(crate) use find::Find;
 pub(crate) use host::{Steering, foreign_settings, host, host_name, host_under, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{Ended, become_program, watch_program};
-pub(crate) use library::{can_preload, nameable};
+pub(crate) use library::{as_listed, can_preload, nameable};
 pub(super) use library::{laid_down, named, places};
 pub(crate) use life::{is_alive, this_thread};
 pub(crate) use private::share;

@@ -16,8 +16,8 @@ pub(super) const NAME_A_PROGRAM: &str = "name a program, or a script whose inter
 pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine";
 
 /// What the library never reaches.
-pub(crate) const BEYOND: &str =
-    "system calls made past the C library, such as io_uring, and those of the resolver inside it";
+pub(crate) const BEYOND: &str = "system calls made past the C library, such as io_uring, and those of the resolver inside it;\n\
+     sockets of the kernel's own: further subflows of MPTCP, NFS";
 
 /// Why the kernel does not choose.
 pub(crate) const UNSTEERABLE: &str = "before Linux 6.3 the choice cannot be narrowed";

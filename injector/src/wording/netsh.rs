@@ -112,6 +112,16 @@ pub(crate) fn not_after_that(path: &Path, problems: &[Problem]) -> Failure {
     Failure::new(format!("with that change, `{}` would be no policy: {message}", path.display()), help)
 }
 
+/// What is said where a change begins a policy file; `here` tells that it holds for the folder.
+pub(crate) fn policy_begun(path: &Path, here: bool) -> String {
+    let holds = if here {
+        "every `portshim run` in this folder obeys it from now on".to_owned()
+    } else {
+        format!("`portshim run -c {}` obeys it", path.display())
+    };
+    format!("note: `{}` was begun, with preset windows-vista; {holds}", path.display())
+}
+
 pub(crate) fn policy_unwritable(path: &Path, e: &io::Error) -> Failure {
     Failure::new(
         format!("the policy file `{}` cannot be written: {}", path.display(), plain(e)),

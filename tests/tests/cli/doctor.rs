@@ -25,7 +25,8 @@ program     ./script: a script
 run by      /usr/bin/env: env, which executes what it is given
 run by      /usr/bin/perl: a 64-bit ELF program
 coverage    full
-beyond it   system calls made past the C library, such as io_uring, and those of the resolver inside it
+beyond it   system calls made past the C library, such as io_uring, and those of the resolver inside it;
+            sockets of the kernel's own: further subflows of MPTCP, NFS
 library     [DIR]/cache/portshim/libportshim-[HASH].so
 kernel      Linux {release}: chooses inside any part of {range}, its own range
 ports       tcp4 tcp6

@@ -152,7 +152,11 @@ fn what_is_no_spec_launches_nothing() {
         (["--seed", "-1"], "`-1`: this is not a seed", "write a number from 0 to 18446744073709551615"),
         (["--max-user-port", "many"], "`many`: this is not a port number", "write a number from 5000 to 65534"),
         (["--range", "5000:5010"], "`5000:5010`: this is not a port number", "write 5000-5010"),
-        (["--reserve", "10050 10051"], "`10050 10051`: this is not a port number", "write 10050,10051"),
+        (
+            ["--reserve", "10050 10051"],
+            "`10050 10051`: this is not a port number",
+            "write 10050-10051, or 10050,10051 for these two ports alone",
+        ),
         (["--range", "5000/tcp,5001/udp"], "`tcp,5001/udp`: there is no such scope", "repeat --range for each scope"),
     ] {
         let expected = format!("error: {} {}: {problem}\nhelp:  {help}\n", args[0], args[1]);

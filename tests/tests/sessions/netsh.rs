@@ -40,7 +40,11 @@ fn what_is_persistent_goes_into_a_policy_file_that_programs_obey() {
         let folder = scratch("netsh-kept");
         answers(&folder, "int ipv4 show dynamicport tcp store=persistent", 0, &range(49152, 16384));
         assert!(!folder.join("portshim.toml").exists(), "to show something writes nothing");
-        assert_eq!(answers(&folder, "int ipv4 set dynamicport tcp start=10000 num=1000", 0, OK), "");
+        assert_eq!(
+            answers(&folder, "int ipv4 set dynamicport tcp start=10000 num=1000", 0, OK),
+            "note: `./portshim.toml` was begun, with preset windows-vista; every `portshim run` in this folder obeys it \
+             from now on\n"
+        );
         assert_eq!(answers(&folder, "int ipv4 add excludedportrange tcp 10000 100", 0, OK), "");
         answers(&folder, "int ipv4 show dynamicport tcp", 0, &range(10000, 1000));
         answers(
@@ -68,6 +72,9 @@ fn a_policy_file_keeps_what_else_is_in_it() {
     let expected = "# ours\npreset = \"windows-vista\"\nseed = 7 # always\n\n[[reserve]]\nports = \"50000-50001\"\nscope = \"udp6\"\n";
     assert_eq!(fs::read_to_string(&file).expect("it can be read"), expected);
     assert!(!folder.join("portshim.toml").exists());
+    let begun = answers(&folder, "-c new.toml int ipv4 add excludedportrange tcp 50000 2", 0, OK);
+    assert_eq!(begun, "note: `new.toml` was begun, with preset windows-vista; `portshim run -c new.toml` obeys it\n");
+    fs::remove_file(folder.join("new.toml")).expect("it can be removed");
     let left: Vec<_> = fs::read_dir(&folder).expect("it is a folder").flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["mine.toml"], "nothing is left beside it");
     fs::remove_dir_all(folder).expect("the folder is ours");

@@ -162,7 +162,13 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     if let Some((theirs, needed)) = glibc::lacks(loader) {
         return Coverage::None(Obstacle::OldLibrary { theirs: theirs.to_string(), needed: needed.to_string() });
     }
-    if elf.go { Coverage::Partial(Obstacle::Go) } else { Coverage::Full }
+    if elf.go {
+        Coverage::Partial(Obstacle::Go)
+    } else if elf.needed.iter().any(|library| library.starts_with("liburing.so")) {
+        Coverage::Partial(Obstacle::IoUring)
+    } else {
+        Coverage::Full
+    }
 }
 
 /// Whether the kernel would start this file in secure mode, in which the loader ignores LD_PRELOAD

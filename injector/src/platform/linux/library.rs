@@ -30,7 +30,7 @@ const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
 
 /// The library's path as glibc alone can read it, where it lies in a folder that we furnished. A loader that cannot
 /// use it, musl's, passes by what it does not find, and ends the program where it finds it.
-pub(super) fn for_glibc_alone(path: &Path) -> Option<PathBuf> {
+pub(crate) fn for_glibc_alone(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
     fs::read_link(folder.join(MULTIARCH)).ok().filter(|target| target == HERE)?;
     Some(folder.join("$LIB").join(path.file_name()?))

@@ -28,6 +28,11 @@ pub(crate) fn can_preload() -> Result<(), Failure> {
     Err(wording::no_preload())
 }
 
+/// No variable holds the library's path in another form.
+pub(crate) fn as_listed(_: &Path) -> Option<PathBuf> {
+    None
+}
+
 /// No variable holds the library's path, so any will do.
 pub(crate) fn nameable(_: &Path) -> Result<(), String> {
     Ok(())
