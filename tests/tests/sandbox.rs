@@ -226,7 +226,7 @@ fn any_one_call_forbidden(ports: &Ports) {
         confined.run(ports, &format!("deny=kill:{call} {more}"));
         // A filter upon another: without memory to keep a copy in, nothing is known to be allowed.
         let ran = confined.run(ports, &format!("deny=kill:{call} deny=kill:getpid {SEVERAL}"));
-        assert!(ran.uncovered == 0 || call == "mmap", "{call}: {}", ran.uncovered);
+        assert!(ran.uncovered == 0 || call == "mmap", "{call}: {} {} {:?}", ran.uncovered, ran.steps, ran.ports);
     }
     let bind = confined.run(ports, "deny=kill:bind tcp4 connect tcp4 listen udp4 sendto");
     assert!(ports.is_native() || bind.served + bind.uncovered == 3, "{} {}", bind.served, bind.uncovered);

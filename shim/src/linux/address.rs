@@ -21,6 +21,16 @@ impl Address {
         if !(2..=LONGEST).contains(&len) || !is_readable(at.cast::<c_void>(), len) {
             return None;
         }
+        Self::copied(at, len)
+    }
+
+    /// A copy of the program's address, which the kernel has just taken.
+    pub(crate) fn taken(at: *const sockaddr, len: socklen_t) -> Option<Self> {
+        let len = usize::try_from(len).ok()?;
+        Self::copied(at, len).filter(|_| (2..=LONGEST).contains(&len))
+    }
+
+    fn copied(at: *const sockaddr, len: usize) -> Option<Self> {
         Self::filled(|storage| {
             let kept = len.min(LENGTH);
             // SAFETY: the kernel has just been seen to read these bytes, and the storage holds `LENGTH`.

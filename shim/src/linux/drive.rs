@@ -191,7 +191,7 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
     attempt.put_back();
     let answer = match served {
         Ok(answer) if attempt.how() == Verdict::Uncovered => {
-            tell_uncovered(wish.session, wish.call, &wish.socket, scope, answer);
+            tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
             answer
         }
         Ok(answer) => {
@@ -207,7 +207,7 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
                 let _ = record_address(wish.socket.fd, &wish.local);
             }
             let answer = (wish.own)();
-            tell_uncovered(wish.session, wish.call, &wish.socket, scope, answer);
+            tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
             answer
         }
         Err(fault) => {
@@ -234,14 +234,19 @@ pub(crate) fn unserved(session: Session, socket: &Socket, call: Call, own: &dyn 
     if has_port {
         return answer;
     }
-    let (scope, _) = socket.scope(&Address::any(socket.family), None);
-    tell_uncovered(session, call, socket, scope, answer);
+    tell_uncovered(session, call, socket, answer);
     answer
 }
 
 /// Tells the session that the kernel chose a port, if it did.
 #[cold]
-fn tell_uncovered(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
+pub(crate) fn tell_uncovered(session: Session, call: Call, socket: &Socket, answer: isize) {
+    let (scope, _) = socket.scope(&Address::any(socket.family), None);
+    tell_uncovered_of(session, call, socket, scope, answer);
+}
+
+#[cold]
+fn tell_uncovered_of(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
     let port = Address::local(socket.fd).map_or(0, |local| local.port());
     if answer >= 0 || errno::get() == libc::EINPROGRESS || port != 0 {
         session.note(call, scope, Verdict::Uncovered, port);

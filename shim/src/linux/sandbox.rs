@@ -17,6 +17,9 @@ pub(crate) const NOT_ASKED: c_int = libc::EPERM;
 /// linux/filter.h: BPF_MAXINSNS.
 const MOST: usize = 4096;
 
+/// What the longest filter takes.
+const ROOM: usize = size_of::<Filter>() + MOST * size_of::<Instruction>();
+
 /// How many filters are in force, or about to be.
 static ON: AtomicU32 = AtomicU32::new(0);
 /// How many of them could not be read, or kept: nothing is known to be allowed.
@@ -137,7 +140,8 @@ pub(crate) fn learn() {
 /// Has the program confine itself, by its own call; `took` tells whether its answer says that it is confined.
 pub(crate) fn enter<T: Copy>(what: &Confinement, own: impl FnOnce() -> T, took: impl FnOnce(T) -> bool) -> T {
     learn();
-    let filter = keep(what);
+    let room = sys::map_private(ROOM).ok();
+    let filter = room.and_then(|room| keep(what, room, is_readable));
     // Before the call: another thread may be confined by it as well, and a signal may come before it is back.
     if filter.is_none() {
         UNREAD.fetch_add(1, Release);
@@ -147,21 +151,30 @@ pub(crate) fn enter<T: Copy>(what: &Confinement, own: impl FnOnce() -> T, took: 
     if !took(answer) {
         match filter {
             Some(filter) => filter.void.store(true, Release),
-            None => drop(UNREAD.fetch_sub(1, Release)),
+            None => {
+                UNREAD.fetch_sub(1, Release);
+                if let Some(room) = room {
+                    // SAFETY: nothing has been put there.
+                    unsafe { sys::unmap(room, ROOM) };
+                }
+            }
         }
         ON.fetch_sub(1, Release);
+    } else if filter.is_none() && room.and_then(|room| keep(what, room, |_, _| true)).is_some() {
+        // It could not be looked at before; now the kernel has read it.
+        UNREAD.fetch_sub(1, Release);
     }
     answer
 }
 
-/// Copies the filter, and adds it to the others. `None` where it cannot be read, or there is no memory.
-fn keep(what: &Confinement) -> Option<&'static Filter> {
+/// Copies the filter into `room`, and adds it to the others. `None` where it cannot be read, as `is_readable` has it.
+fn keep(what: &Confinement, room: *mut u8, is_readable: fn(*const c_void, usize) -> bool) -> Option<&'static Filter> {
     let (from, len) = match what {
         Confinement::Strict => (STRICT.as_ptr(), STRICT.len()),
-        Confinement::Filter(at) => readable(*at)?,
+        Confinement::Filter(at) => readable(*at, is_readable)?,
     };
-    let at = sys::map_private(size_of::<Filter>() + len * size_of::<Instruction>()).ok()?.cast::<Filter>();
-    // SAFETY: so many bytes were just mapped, aligned to a page; the kernel has been seen to read the instructions, of
+    let at = room.cast::<Filter>();
+    // SAFETY: `ROOM` bytes were just mapped, aligned to a page, which the longest filter does not exceed; the kernel has been seen to read the instructions, of
     // which no alignment is assumed.
     unsafe {
         at.write(Filter { before: ptr::null(), len, void: AtomicBool::new(false) });
@@ -180,7 +193,7 @@ fn keep(what: &Confinement) -> Option<&'static Filter> {
 }
 
 /// Where the program's filter stands, and how many instructions it has, if all of it can be read.
-fn readable(at: *const c_void) -> Option<(*const Instruction, usize)> {
+fn readable(at: *const c_void, is_readable: fn(*const c_void, usize) -> bool) -> Option<(*const Instruction, usize)> {
     const PART: usize = 2048;
     if !is_readable(at, size_of::<Program>()) {
         return None;

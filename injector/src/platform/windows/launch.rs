@@ -66,8 +66,8 @@ pub(crate) fn watch_program(
 ) -> Result<Ended, Failure> {
     let reached = !matches!(program.coverage, Coverage::None(_));
     // Before the variables that switch it on are there: in this process it has nothing to do.
-    let shim = reached.then(|| Shim::load(&environment.library)).transpose();
-    let shim = shim.map_err(|e| wording::unloadable(&environment.library, &e))?;
+    let load = |path| Shim::load(path).map_err(|e| wording::unloadable(path, &e));
+    let shim = environment.library.as_deref().filter(|_| reached).map(load).transpose()?;
     environment.assume();
     if let Some(marker) = &environment.session {
         session::tell(marker, &program.typed, arguments);

@@ -1,10 +1,10 @@
 //! `bind` and `listen`.
 
 use crate::linux::address::Address;
-use crate::linux::drive::{Exit, Waits, Wish, serve, unserved};
+use crate::linux::drive::{Exit, Waits, Wish, serve, tell_uncovered, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::socket::Socket;
-use crate::linux::{errno, hooks, known, sys};
+use crate::linux::{errno, hooks, known, memory, sys};
 use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
@@ -27,7 +27,14 @@ pub(super) fn bind_by(
 ) -> isize {
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(fd) else { return own() };
-    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else { return own() };
+    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else {
+        let answer = own();
+        let blind = answer == 0 && memory::is_beyond_asking(address.cast(), len);
+        if blind && Address::taken(address, len).is_some_and(|local| local.port() == 0) {
+            tell_uncovered(session, Call::Bind, &socket, answer);
+        }
+        return answer;
+    };
     let seen = known::look(fd);
     let answer = if local.port() != 0 {
         if is_blocked(session, &socket, &local) {
