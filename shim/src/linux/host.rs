@@ -39,7 +39,7 @@ struct Network {
 }
 
 /// The process, or one of its threads, has moved to another network.
-static MOVED: AtomicBool = AtomicBool::new(false);
+pub(crate) static MOVED: AtomicBool = AtomicBool::new(false);
 
 /// The kinds of socket that have no IP_LOCAL_PORT_RANGE here, a bit each: it came with Linux 6.3, and to MPTCP later.
 static UNSTEERABLE: AtomicU8 = AtomicU8::new(0);

@@ -32,7 +32,7 @@ const UNTOUCHED: u32 = 1 << 26;
 
 static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
 /// Below this number something may be known of a descriptor.
-static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
+pub(crate) static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 /// See [`options_set`].
 static SET: AtomicU32 = AtomicU32::new(0);

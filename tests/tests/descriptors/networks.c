@@ -26,12 +26,16 @@ static void use(const char *what, const int *sockets) {
     }
 }
 
+static void set_up(void) {
+    demand(system("ip link set lo up") == 0, "ip");
+    FILE *file = fopen("/proc/thread-self/root/proc/sys/net/ipv4/ip_local_port_range", "w");
+    demand(file && fputs(range, file) >= 0 && fclose(file) == 0, "the range of another network");
+}
+
 static void *elsewhere(void *unused) {
     int sockets[8];
     demand(unshare(CLONE_NEWNET) == 0, "unshare");
-    demand(system("ip link set lo up") == 0, "ip");
-    FILE *file = fopen("/proc/thread-self/root/proc/sys/net/ipv4/ip_local_port_range", "w");
-    demand(file && fputs(range, file) >= 0 && fclose(file) == 0, "the range of the second network");
+    set_up();
     int server = listener(7101);
     use("a socket of the first network, by a thread of the second", old);
     make(sockets);
@@ -43,9 +47,33 @@ static void *elsewhere(void *unused) {
     return unused;
 }
 
+static int child(void *unused) {
+    int sockets[8];
+    (void)unused;
+    set_up();
+    listener(7101);
+    make(sockets);
+    use("a socket of the network that a child was born into", sockets);
+    fflush(stdout);
+    return 0;
+}
+
+// A child that is born into another network, by the system call or by the function.
+static void bear(int by_number) {
+    static char stack[1 << 20] __attribute__((aligned(16)));
+    int status;
+    fflush(stdout);
+    pid_t born = by_number ? syscall(SYS_clone, CLONE_NEWNET | SIGCHLD, NULL, NULL, NULL, NULL)
+                           : clone(child, stack + sizeof stack, CLONE_NEWNET | SIGCHLD, NULL);
+    if (by_number && born == 0) _exit(child(NULL));
+    demand(waitpid(born, &status, 0) == born && status == 0, "a child in another network");
+}
+
 int main(int count, char **argument) {
     (void)count;
     range = argument[1];
+    bear(0);
+    bear(1);
     int server = listener(7101), sockets[8];
     make(sockets);
     use("a socket of the only network", sockets);
@@ -60,18 +88,4 @@ int main(int count, char **argument) {
     pthread_barrier_wait(&turn);
     pthread_join(thread, NULL);
     close(server);
-
-    // A child that is born into a third network, and finds nothing set up there.
-    make(old);
-    fflush(stdout);
-    pid_t child = syscall(SYS_clone, CLONE_NEWNET | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (child == 0) {
-        demand(system("ip link set lo up") == 0, "ip");
-        listener(7101);
-        make(sockets);
-        use("a socket of the third network", sockets);
-        exit(0);
-    }
-    int status;
-    demand(waitpid(child, &status, 0) == child && status == 0, "a child in a third network");
 }

@@ -1,5 +1,6 @@
-//! `vfork`, whose child runs in its parent's memory under a number of its own: whoever goes by what is kept there
-//! has to know of it. Like `syscall`, the hook must leave no frame behind.
+//! `vfork` and `clone`, whose child may run in its parent's memory under a number of its own, with a table of descriptors of
+//! its own, or in another network: whoever goes by what is kept there has to know of it. Like `syscall`, the hooks must leave
+//! no frame behind.
 
 use super::variadic::fail;
 use crate::held::UNKNOWN;
@@ -14,8 +15,16 @@ static NEXT: AtomicPtr<c_void> = AtomicPtr::new(bare as *mut _);
 /// Not 0 once the program has called it: nobody is told when the child leaves.
 pub(super) static CALLED: AtomicU8 = AtomicU8::new(0);
 
+/// The same for `clone`.
+static NEXT_CLONE: AtomicPtr<c_void> = AtomicPtr::new(early_clone as *mut _);
+
 pub(super) fn resolve() {
     super::look_up(&NEXT, "vfork");
+    resolve_clone();
+}
+
+extern "C" fn resolve_clone() {
+    super::look_up(&NEXT_CLONE, "clone");
 }
 
 /// This process's number, even in a child of vfork.
@@ -64,5 +73,76 @@ unsafe extern "C" fn vfork() {
         "jmp rax",
         called = sym CALLED,
         next = sym NEXT,
+    )
+}
+
+/// Takes note of what the flags of a clone, in a register, mean for what is kept in memory. Clobbers no other register.
+macro_rules! note_clone {
+    ($flags:literal) => {
+        concat!(
+            "test ", $flags, ", {newnet}\n",
+            "jz 7f\n",
+            "mov byte ptr [rip + {moved}], 1\n",
+            "7:\n",
+            "test ", $flags, ", {vm}\n",
+            "jz 8f\n",
+            "test ", $flags, ", {files}\n",
+            "jnz 8f\n",
+            "mov byte ptr [rip + {called}], 1\n",
+            // Like vfork(2), whose parent waits: its notes are its own.
+            "test ", $flags, ", {vfork}\n",
+            "jnz 8f\n",
+            "mov dword ptr [rip + {end}], 0\n",
+            "8:"
+        )
+    };
+}
+pub(super) use note_clone;
+
+/// The hook of `clone`, whose flags come third.
+///
+/// # Safety
+/// As for clone(2).
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn clone() {
+    naked_asm!(
+        note_clone!("edx"),
+        "mov rax, [rip + {next}]",
+        "jmp rax",
+        newnet = const libc::CLONE_NEWNET,
+        vm = const libc::CLONE_VM,
+        files = const libc::CLONE_FILES,
+        vfork = const libc::CLONE_VFORK,
+        moved = sym crate::linux::host::MOVED,
+        called = sym CALLED,
+        end = sym crate::linux::known::END,
+        next = sym NEXT_CLONE,
+    )
+}
+
+/// `clone`, for a caller from before the constructor.
+#[unsafe(naked)]
+unsafe extern "C" fn early_clone() {
+    naked_asm!(
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "push rcx",
+        "push r8",
+        "push r9",
+        "sub rsp, 8",
+        "call {resolve}",
+        "add rsp, 8",
+        "pop r9",
+        "pop r8",
+        "pop rcx",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "mov rax, [rip + {next}]",
+        "jmp rax",
+        resolve = sym resolve_clone,
+        next = sym NEXT_CLONE,
     )
 }

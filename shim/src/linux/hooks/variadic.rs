@@ -3,6 +3,7 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
+use super::forking::note_clone;
 use super::{binding, confining, connecting, descriptors, executing, forking, sending, writing};
 use crate::linux::drive::Exit;
 use crate::linux::environment::Strings;
@@ -86,8 +87,10 @@ pub(super) unsafe extern "C" fn syscall() {
         "je {handle}",
         "cmp rdi, {execveat}",
         "je {handle}",
-        "cmp rdi, {vfork}",
+        "cmp rdi, {vfork_number}",
         "je 2f",
+        "cmp rdi, {clone}",
+        "je 4f",
         "cmp rdi, {recvmmsg}",
         "je {handle}",
         "cmp rdi, {pidfd_getfd}",
@@ -102,7 +105,10 @@ pub(super) unsafe extern "C" fn syscall() {
         "mov rax, [rip + {next}]",
         "jmp rax",
         "2:",
-        "mov byte ptr [rip + {vforks}], 1",
+        "mov byte ptr [rip + {called}], 1",
+        "jmp 3b",
+        "4:",
+        note_clone!("esi"),
         "jmp 3b",
         close = const libc::SYS_close,
         write = const libc::SYS_write,
@@ -119,8 +125,15 @@ pub(super) unsafe extern "C" fn syscall() {
         sendmmsg = const libc::SYS_sendmmsg,
         execve = const libc::SYS_execve,
         execveat = const libc::SYS_execveat,
-        vfork = const libc::SYS_vfork,
-        vforks = sym forking::CALLED,
+        vfork_number = const libc::SYS_vfork,
+        clone = const libc::SYS_clone,
+        newnet = const libc::CLONE_NEWNET,
+        vm = const libc::CLONE_VM,
+        files = const libc::CLONE_FILES,
+        vfork = const libc::CLONE_VFORK,
+        moved = sym crate::linux::host::MOVED,
+        end = sym crate::linux::known::END,
+        called = sym forking::CALLED,
         recvmmsg = const libc::SYS_recvmmsg,
         pidfd_getfd = const libc::SYS_pidfd_getfd,
         prctl = const libc::SYS_prctl,
