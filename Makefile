@@ -68,7 +68,7 @@ doc: ## the reference of the crates, with every warning an error
 install: build ## the command, its man pages and completions, library and header, under PREFIX=/usr/local
 	install -D -m 755 $(PORTSHIM) $(TO)/bin/portshim
 	library=$$(env -u LD_PRELOAD -u PORTSHIM_LIB $(PORTSHIM) env --format json | \
-		sed -n 's/.*"LD_PRELOAD": "\(.*\)".*/\1/p') && install -D -m 644 "$$library" $(TO)/lib/libportshim.so
+		sed -n '/"LD_PRELOAD"/{ s/.*": "\(.*\)".*/\1/; s|/[$$]LIB/|/|; p; }') && install -D -m 644 "$$library" $(TO)/lib/libportshim.so
 	install -D -m 644 shim/portshim.h $(TO)/include/portshim.h
 	version=$$($(PORTSHIM) --version) && install -d $(TO)/lib/pkgconfig && \
 		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$${version##* }|" shim/portshim.pc.in >$(TO)/lib/pkgconfig/portshim.pc

@@ -153,10 +153,12 @@ static void obey(char *line)
         answer(close((int)first));
     else if (!strcmp(verb, "drain"))
         drain();
-    else if (!strcmp(verb, "descriptors")) {
+    else if (!strcmp(verb, "descriptors") || !strcmp(verb, "descriptors-at-most")) {
         struct rlimit limit;
         getrlimit(RLIMIT_NOFILE, &limit);
         limit.rlim_cur = first;
+        if (strcmp(verb, "descriptors"))
+            limit.rlim_max = first;
         answer(setrlimit(RLIMIT_NOFILE, &limit));
     } else if (!strcmp(verb, "without-netlink"))
         answer(without_netlink());
