@@ -6,10 +6,10 @@ use portshim_policy::mix;
 
 /// How long a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds; a thread that
 /// was killed, cancelled or jumped away in between keeps the port from nobody for longer than this.
-const LEASE: u16 = 24;
+const LEASE: u16 = 96;
 
 /// How often another thread's claim is looked at before a request gives up: for several leases.
-pub(crate) const PATIENCE: u32 = 200;
+pub(crate) const PATIENCE: u32 = 300;
 /// The first of these looks follow each other at once, for most claims last some microseconds. Then a millisecond passes.
 const HASTE: u32 = 100;
 

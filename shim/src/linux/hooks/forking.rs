@@ -80,17 +80,25 @@ unsafe extern "C" fn vfork() {
 macro_rules! note_clone {
     ($flags:literal) => {
         concat!(
-            "test ", $flags, ", {newnet}\n",
+            "test ",
+            $flags,
+            ", {newnet}\n",
             "jz 7f\n",
             "mov byte ptr [rip + {moved}], 1\n",
             "7:\n",
-            "test ", $flags, ", {vm}\n",
+            "test ",
+            $flags,
+            ", {vm}\n",
             "jz 8f\n",
-            "test ", $flags, ", {files}\n",
+            "test ",
+            $flags,
+            ", {files}\n",
             "jnz 8f\n",
             "mov byte ptr [rip + {called}], 1\n",
             // Like vfork(2), whose parent waits: its notes are its own.
-            "test ", $flags, ", {vfork}\n",
+            "test ",
+            $flags,
+            ", {vfork}\n",
             "jnz 8f\n",
             "mov dword ptr [rip + {end}], 0\n",
             "8:"
