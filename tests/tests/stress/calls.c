@@ -14,6 +14,9 @@ static void judge(struct sock *sock, long result, int error, bool was_fresh, con
             return;
     if ((code == EADDRNOTAVAIL || code == EADDRINUSE) && sock->named)
         return; /* somebody has come from there before, or listens there */
+    /* docs/fidelity.md, pinned-keeps-port: the port that it keeps may have a connection to this peer by now. */
+    if (code == EADDRNOTAVAIL && all->keeper == PORTSHIM && !was_fresh && sock->type == SOCK_STREAM)
+        return;
     if (code == EINTR && me.interrupted && sock->type == SOCK_STREAM)
         return;
     if (code == EADDRINUSE || code == EADDRNOTAVAIL || (code == EAGAIN && sock->type == SOCK_DGRAM)) {
