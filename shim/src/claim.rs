@@ -4,12 +4,17 @@ use crate::system::{sys, this_process};
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::mix;
 
-/// How long a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds; a thread that
-/// was killed, cancelled or jumped away in between keeps the port from nobody for longer than this.
-const LEASE: u16 = 96;
+/// How long a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds, and on a busy machine
+/// some tenths of a second until the thread runs again; one that was killed, cancelled or jumped away in between keeps the port
+/// from nobody for longer than this.
+const LEASE: u16 = 1000;
 
-/// How often another thread's claim is looked at before a request gives up: for several leases.
-pub(crate) const PATIENCE: u32 = 300;
+/// How much of it is left once the program's own call is about to take the port, and may block after that.
+#[cfg(target_os = "linux")]
+const LAST: u16 = 200;
+
+/// How often another thread's claim is looked at before a request gives up: for longer than a lease.
+pub(crate) const PATIENCE: u32 = 1300;
 /// The first of these looks follow each other at once, for most claims last some microseconds. Then a millisecond passes.
 const HASTE: u32 = 100;
 
@@ -47,7 +52,18 @@ impl<'a> Claim<'a> {
     /// Whether nobody else has had it since, whatever kept this thread from running. If so, it begins anew.
     #[cfg(target_os = "linux")]
     pub(crate) fn renew(&mut self) -> bool {
-        let stamp = stamp(sys::milliseconds() as u16);
+        self.date(sys::milliseconds() as u16)
+    }
+
+    /// Shortens what is left of it to [`LAST`].
+    #[cfg(target_os = "linux")]
+    pub(crate) fn shorten(&mut self) {
+        let _ = self.date((sys::milliseconds() as u16).wrapping_sub(LEASE - LAST));
+    }
+
+    #[cfg(target_os = "linux")]
+    fn date(&mut self, made: u16) -> bool {
+        let stamp = stamp(made);
         let renewed = self.slot.compare_exchange(self.stamp, stamp, Acquire, Relaxed).is_ok();
         if renewed {
             self.stamp = stamp;

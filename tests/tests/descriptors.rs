@@ -74,11 +74,13 @@ fn a_socket_of_another_kind_has_that_kinds_ports() {
 
 fn tables_of_their_own(ports: &Ports) {
     let _peer = Peer::echo(7001);
-    let built = Built::new("tables");
-    let said = must(ports.command(&built.program).arg(built.file()));
-    built.judge_file(&said);
-    assert_eq!(told(&said).len(), 200);
-    ports.judge("a table of its own", &told(&said).into_iter().collect());
+    for way in ["unshare", "unshare by number", "close_range", "close_range by number"] {
+        let built = Built::new("tables");
+        let said = must(ports.command(&built.program).arg(built.file()).arg(way));
+        built.judge_file(&said);
+        assert_eq!(told(&said).len(), 200);
+        ports.judge(way, &told(&said).into_iter().collect());
+    }
 }
 
 fn sockets_of_others(ports: &Ports) {

@@ -185,7 +185,7 @@ impl Mechanism for Attempt<'_> {
             return Try::Done((wish.own)());
         }
         // From here to connecting, no other connection that shares ports may get in between, and to the same peer.
-        let claim = if self.shared { self.claim(port) } else { None };
+        let mut claim = if self.shared { self.claim(port) } else { None };
         if self.shared && claim.is_none() {
             return Try::Again(Outcome::Claimed);
         }
@@ -210,6 +210,9 @@ impl Mechanism for Attempt<'_> {
                 self.lifted = Some(lifted);
                 return self.answered(port, Err(error));
             }
+        }
+        if let Some(claim) = &mut claim {
+            claim.shorten();
         }
         Try::Done((wish.own)())
     }
@@ -331,7 +334,8 @@ impl<'a> Attempt<'a> {
         // What takes time now delays the program's next call, and a peer may reset the connection meanwhile.
         let quiet = self.beside.take().map(|beside| beside.quiet);
         if wish.waits == Waits::Once {
-            // Nothing is held while the program's own call waits: the claim lapses by itself.
+            // Nothing is held for long while the program's own call waits.
+            claim.shorten();
             drop(quiet);
             return Try::Done((wish.own)());
         }

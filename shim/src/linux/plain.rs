@@ -84,7 +84,7 @@ fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
     let candidate = wish.local.with_port(port);
     let shares = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Tuple;
     // Until it is connected, no other connection that shares ports may come to have this one, and to the same peer.
-    let claim = if shares { Claim::at_once(wish.session.region.header.claim(port)) } else { None };
+    let mut claim = if shares { Claim::at_once(wish.session.region.header.claim(port)) } else { None };
     if shares && claim.is_none() {
         return None;
     }
@@ -100,8 +100,9 @@ fn pin(wish: &Wish<'_>, scope: Scope, dual: bool, port: u16) -> Option<isize> {
         errno::set(before);
         return None;
     }
-    if shares {
+    if let Some(claim) = &mut claim {
         Lifted::on(&wish.socket).keep_shared();
+        claim.shorten();
     }
     let answer = if wish.call == Call::Bind { 0 } else { (wish.own)() };
     drop(claim);

@@ -227,6 +227,9 @@ unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c
 
 /// Closes a range, by system call.
 pub(super) fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    if flags as c_uint & libc::CLOSE_RANGE_UNSHARE != 0 {
+        known::give_up();
+    }
     forget_all(first, last);
     match sys::close_range(first, last, flags) {
         Ok(()) => 0,
