@@ -19,11 +19,13 @@ const PAGE: usize = 4096;
 pub const MAX_RULES: usize = 16;
 /// How many connects may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
+/// How many ports that connections must not join are remembered at once.
+const SINGLES: usize = 512;
 
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 
 /// Why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub struct Header {
     pub(crate) taken: AtomicU32,
     _reserved: AtomicU32,
     claims: [AtomicU32; CLAIMS],
+    /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process << 32.
+    singles: [AtomicU64; SINGLES],
 }
 
 impl Header {
@@ -84,6 +88,32 @@ impl Header {
     #[must_use]
     pub fn claim(&self, port: u16) -> &AtomicU32 {
         &self.claims[usize::from(port) % CLAIMS]
+    }
+
+    /// Remembers that `process` has bound a socket to `port` that lets others join it. The system's own choice never makes
+    /// a connection do so.
+    pub fn keep_single(&self, port: u16, process: u32) {
+        self.single(port).store(u64::from(port) | u64::from(process) << 32, Relaxed);
+    }
+
+    /// `process` has closed its socket on `port`.
+    pub fn end_single(&self, port: u16, process: u32) {
+        let single = self.single(port);
+        let kept = u64::from(port) | u64::from(process) << 32;
+        if single.load(Relaxed) == kept {
+            let _ = single.compare_exchange(kept, 0, Relaxed, Relaxed);
+        }
+    }
+
+    /// The process that has bound a socket to `port` which a connection must not join, as far as is remembered.
+    #[must_use]
+    pub fn keeper(&self, port: u16) -> Option<u32> {
+        let kept = self.single(port).load(Relaxed);
+        (kept != 0 && kept as u16 == port).then_some((kept >> 32) as u32)
+    }
+
+    fn single(&self, port: u16) -> &AtomicU64 {
+        &self.singles[usize::from(port) % SINGLES]
     }
 }
 
@@ -298,7 +328,7 @@ const _: () = {
     let hints = 4 * size_of::<Hint>() + size_of::<PeerHints>();
     let shared = kept + hints;
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
-    assert!(size_of::<Header>() == 64 + 4 * CLAIMS);
+    assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES);
 };
 
 #[cfg(test)]

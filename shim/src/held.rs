@@ -55,10 +55,11 @@ impl Hold {
     /// The port is believed to be free again.
     fn unmark(self, session: Session) {
         self.hints(session).for_each(|hint| hint.unmark(self.port));
-        if self.scope.transport() == Transport::Tcp
-            && let Some(peers) = session.region.peers()
-        {
-            peers.unmark(self.towards, self.port);
+        if self.scope.transport() == Transport::Tcp {
+            session.region.header.end_single(self.port, self.process);
+            if let Some(peers) = session.region.peers() {
+                peers.unmark(self.towards, self.port);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::drive::{Waits, Wish};
+use super::hooks::process as this_process;
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address};
 use super::probe::{LARGEST, Probe};
 use super::quiet::Quiet;
@@ -184,19 +185,24 @@ impl Mechanism for Attempt<'_> {
         if !wish.binds {
             return Try::Done((wish.own)());
         }
-        // From here to connecting, no other connection that shares ports may get in between, and to the same peer.
-        let mut claim = if self.shared { self.claim(port) } else { None };
-        if self.shared && claim.is_none() {
+        let reuses = self.lift().reuses_address();
+        let joined = self.shared
+            || reuses && wish.socket.transport == Transport::Tcp && wish.session.rules.sharing() == Sharing::Tuple;
+        // From here to connecting, or listening, no connection that shares ports may get in between.
+        let mut claim = if joined { self.claim(port) } else { None };
+        if joined && claim.is_none() {
             return Try::Again(Outcome::Claimed);
         }
         let candidate = wish.local.with_port(port);
-        let mut lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
-        lifted.keep_alone();
+        self.lift().keep_alone();
         if wish.call == Call::Bind {
             let bound = wish.bind(&candidate);
-            self.lifted = Some(lifted);
+            if joined && bound.is_ok() {
+                wish.session.region.header.keep_single(port, this_process());
+            }
             return self.answered(port, bound);
         }
+        let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
         let bound = sys::bind(wish.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
@@ -239,6 +245,22 @@ impl Mechanism for Attempt<'_> {
 }
 
 impl<'a> Attempt<'a> {
+    fn lift(&mut self) -> &mut Lifted {
+        self.lifted.get_or_insert_with(|| Lifted::on(&self.wish.socket))
+    }
+
+    /// Whether a socket is bound to `port` that `bind` has given it: the kernel's own choice would not let a connection join
+    /// it there.
+    fn is_single(&self, port: u16) -> bool {
+        let header = &self.wish.session.region.header;
+        let Some(process) = header.keeper(port) else { return false };
+        let lives = sys::is_alive(process);
+        if !lives {
+            header.end_single(port, process);
+        }
+        lives
+    }
+
     /// From asking to connecting, nobody else of the session may be about to take the same tuple.
     fn claim(&mut self, port: u16) -> Option<Claim<'a>> {
         let slot = self.wish.session.region.header.claim(port);
@@ -258,6 +280,9 @@ impl<'a> Attempt<'a> {
             self.put_back();
         }
         if self.beside.is_none() {
+            if !host::is_here(&wish.socket) {
+                return Err(Try::Again(Outcome::Taken)); // of that network, nothing can be asked
+            }
             self.lifted = None;
             let quiet = Quiet::begin();
             let way = route::way(&wish.socket, &wish.local, peer).map_err(|error| {
@@ -304,6 +329,9 @@ impl<'a> Attempt<'a> {
         self.how = Verdict::Shared;
         let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
         let Some(mut claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
+        if self.is_single(port) {
+            return Try::Again(Outcome::Taken);
+        }
         match self.is_free(port, peer, resting) {
             Ok(true) if claim.renew() => {}
             // Something has kept this thread from running for long.
@@ -465,7 +493,7 @@ impl Attempt<'_> {
             // The kernel has something else to say about a second bind; and by its own choice it lets
             // sockets that reuse addresses share ports.
             let bound = Address::local(self.wish.socket.fd).is_ok_and(|local| local.port() != 0);
-            if bound || (self.left_to_kernel && self.wish.socket.reuses()) {
+            if bound || (self.left_to_kernel && self.wish.socket.reuses()) || !host::is_here(&self.wish.socket) {
                 return false;
             }
             self.probe = Probe::like(&self.wish.socket);

@@ -8,10 +8,11 @@ use super::options::{RangeOption, record_address};
 use super::session::Session;
 use super::socket::Socket;
 use super::{errno, held, hooks, host, known, plain, route, sandbox, sys};
+use crate::claim::{Claim, PATIENCE};
 use crate::planned::planned;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use portshim_policy::{Call, Fault, PortRange, Request, Scope, Step, Transport, Verdict, scopes_of};
+use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Step, Transport, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -106,7 +107,7 @@ impl Wish<'_> {
 
     /// What the kernel would say where no port is left. On TCP it looks for a route first.
     fn refusal(&self, fault: Fault) -> i32 {
-        let unreachable = self.peer.filter(|_| self.is_tcp_connect()).and_then(|peer| {
+        let unreachable = self.peer.filter(|_| self.is_tcp_connect() && host::is_here(&self.socket)).and_then(|peer| {
             route::way(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
         });
         unreachable.unwrap_or(errno::of(fault))
@@ -167,7 +168,7 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
     let mut unsure = wish.local.port() != 0;
     if unsure && !left_to_kernel {
         if wish.socket.refuses_address(&wish.local) {
-            return (wish.own)();
+            return reconnect(wish);
         }
         unsure = false;
     }
@@ -223,6 +224,20 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
         errno::set(before);
     }
     answer
+}
+
+/// Makes the program's own call on a socket that has kept its port. No connection that shares ports may be about to have this
+/// one, and to the same peer.
+#[cold]
+fn reconnect(wish: &Wish<'_>) -> isize {
+    let shares = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Tuple;
+    let slot = wish.session.region.header.claim(wish.local.port());
+    let mut patience = PATIENCE;
+    let mut claim = if shares { Claim::on(slot, &mut patience) } else { None };
+    if let Some(claim) = &mut claim {
+        claim.shorten();
+    }
+    (wish.own)()
 }
 
 /// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know what it takes to

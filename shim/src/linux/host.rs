@@ -195,6 +195,18 @@ fn is_of_first(fd: c_int) -> bool {
     cookie_of(fd).is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed))
 }
 
+/// Whether the network that this thread asks about is that of the socket.
+pub(crate) fn is_here(socket: &Socket) -> bool {
+    if socket.made_here && !MOVED.load(Relaxed) {
+        return true;
+    }
+    match (cookie_of(socket.fd), here()) {
+        (Some(its), Some(ours)) => its == ours,
+        // A kernel before 5.14, or a sandbox.
+        _ => !MOVED.load(Relaxed),
+    }
+}
+
 /// The number of the network that this thread is in: a new socket has it.
 fn here() -> Option<u64> {
     let fd = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).ok()?;

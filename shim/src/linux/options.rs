@@ -195,6 +195,11 @@ impl Lifted {
         let _ = sys::setsockopt(self.fd, libc::SOL_SOCKET, name, value);
     }
 
+    /// Whether the program lets others join the socket's port (SO_REUSEADDR).
+    pub(crate) fn reuses_address(&self) -> bool {
+        self.before[0] != 0
+    }
+
     /// Lets the next bind take a port beside connections that share theirs. SO_REUSEPORT stays lifted: with it,
     /// even a port that others listen on would look free.
     pub(crate) fn share(&mut self) {

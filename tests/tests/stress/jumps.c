@@ -119,6 +119,7 @@ void toggled(void)
     struct toggling toggling = { .fd = sock.fd };
     CHECK(pthread_create(&thread, NULL, toggler, &toggling) == 0);
     me.sock = &sock;
+    sock.toggled = true;
     trace(&sock, TOGGLE);
     for (int n = 0; n < 3; n++)
         ask_for_a_port(&sock);

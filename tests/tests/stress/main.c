@@ -226,19 +226,12 @@ static void open_doors(void)
 
 static int summed_up(double seconds)
 {
-    unsigned kinds = 0, of_ports = 0;
-    unsigned long long strays = 0;
+    unsigned kinds = 0;
     for (; kinds < KINDS && all->kinds[kinds].line; kinds++) {
         struct kind *kind = &all->kinds[kinds];
-        if (strstr(kind->text, "not the policy's"))
-            of_ports++, strays += kind->times;
         printf("STRESS_SEED=%llu: %u times, in %s (line %d): %s\n", (unsigned long long)all->seed, kind->times,
             call_names[kind->call], kind->line, kind->text);
     }
-    /* docs/fidelity.md: a socket that one thread sends from while others disconnect it, or of whose number something else
-     * was known. Of the kernel's own ports, there are none. */
-    if (all->keeper == PORTSHIM && strays <= all->handed_out / 20000 + 2)
-        kinds -= of_ports;
     unsigned long long calls = 0;
     for (int call = 1; call < CALLS; call++)
         calls += all->counts[call];
