@@ -1,9 +1,7 @@
 //! The hint: which ports are probably taken. It only orders the tries, and the system decides: a port that is
 //! believed taken is tried last, and no request is refused before it has been.
 
-use crate::PortRange;
 use crate::set::WORDS;
-use crate::view::Parity;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a session believes of one scope's ports.
@@ -64,23 +62,6 @@ impl Hint {
         let before = self.words[index % WORDS].swap(bits, Relaxed);
         let count = self.count.load(Relaxed).saturating_add(bits.count_ones().into());
         self.count.store(count.saturating_sub(before.count_ones().into()), Relaxed);
-    }
-
-    /// The first port of `range` and of this parity that `hint` does not believe taken, from `start` on and around.
-    pub(crate) fn first_free(hint: Option<&Self>, range: PortRange, start: u16, parity: Parity) -> Option<u16> {
-        let free = |index: u16| parity.mask() & !hint.map_or(0, |hint| hint.word(index.into()));
-        let lowest = |part: PortRange| {
-            let (begin, end) = (part.first() / 64, part.last() / 64);
-            (begin..=end).find_map(|index| {
-                let above = if index == begin { u64::MAX << (part.first() % 64) } else { u64::MAX };
-                let below = if index == end { u64::MAX >> (63 - part.last() % 64) } else { u64::MAX };
-                let word = free(index) & above & below;
-                (word != 0).then(|| index * 64 + word.trailing_zeros() as u16)
-            })
-        };
-        let ahead = PortRange::new(start, range.last()).ok().and_then(lowest);
-        let behind = || PortRange::new(range.first(), start.checked_sub(1)?).ok().and_then(lowest);
-        ahead.or_else(behind)
     }
 
     /// 64 ports, from `index * 64` up.

@@ -24,7 +24,6 @@ mod memory;
 mod model;
 mod order;
 mod peers;
-mod plain;
 mod plan;
 mod port;
 mod portrange;
@@ -40,6 +39,7 @@ mod sharing;
 pub mod spec;
 #[cfg(feature = "text")]
 pub mod text;
+mod thresholds;
 mod view;
 pub mod wire;
 
@@ -67,4 +67,5 @@ pub use scope::{Scope, ScopeSet, Transport};
 pub use set::PortSet;
 pub use shared::{LiveScope, SharedScope, SharedSet};
 pub use sharing::{BindAddress, BindOption, Binder, SecondBind, SecondBinds};
+pub use thresholds::{LARGEST_ASKED, RELIED_ON_AT_MOST, is_dense, is_sparse};
 pub use view::View;

@@ -156,43 +156,6 @@ impl Walk {
         walk
     }
 
-    /// What a walk over all ports of `hull` but those that `hint` believes taken begins with, in the orders in which that
-    /// is plain to see.
-    pub(crate) fn first(
-        order: Order,
-        request: &Request,
-        hull: PortRange,
-        hint: Option<&Hint>,
-        live: &LiveScope,
-        entropy: &mut impl Entropy,
-    ) -> Option<u16> {
-        let at = |rank: u32| hull.first() + (rank % hull.len()) as u16;
-        let low = Parity::of(hull.first());
-        let (start, parity) = match (order, request.call, request.scope.transport()) {
-            (Order::Sequential, ..) => {
-                let next = live.rover_up(hull.first());
-                (if hull.contains(next) { next } else { hull.first() }, Parity::Any)
-            }
-            (Order::RandomStart, ..) | (Order::Native, _, Transport::Udp) => {
-                (at(entropy.below(hull.len())), Parity::Any)
-            }
-            (Order::Native, Call::Connect | Call::Send, Transport::Tcp) => {
-                let next = live.perturb(request.peer, 2 + 2 * entropy.below(8));
-                (at((request.peer as u32).wrapping_add(next)), low)
-            }
-            (Order::Native, Call::Bind | Call::Listen, Transport::Tcp) if !request.reuse => {
-                (at(entropy.below(hull.len())), low.other())
-            }
-            _ => return None,
-        };
-        let sweep = |parity: Parity| Hint::first_free(hint, hull, start, parity);
-        let port = sweep(parity).or_else(|| if parity == Parity::Any { None } else { sweep(parity.other()) })?;
-        if order == Order::Sequential {
-            live.rove(port);
-        }
-        Some(port)
-    }
-
     /// Linux's own order over `hull`, as sweeps. Where a sweep starts is drawn among the ports of the view: drawn
     /// from the hull, every start in a hole would lead to the one port behind it.
     fn native(

@@ -3,7 +3,7 @@
 
 use crate::order::Walk;
 use crate::view::View;
-use crate::{Entropy, Fault, Hint, Ledger, LiveScope, Order, PortRange, Rules, Scope, Sharing, Transport, exhausted};
+use crate::{Entropy, Fault, Hint, Ledger, LiveScope, PortRange, Rules, Scope, Sharing, Transport, exhausted};
 
 /// The call that needs a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +40,6 @@ impl Request {
     /// Whether this is a connection, which may share its port with others.
     pub(crate) fn is_connection(&self) -> bool {
         self.call == Call::Connect && self.scope.transport() == Transport::Tcp
-    }
-
-    /// Whether so much of `range` is believed taken that the system would look for a free port for long. Past the end
-    /// of a run it looks through all ports there are for one to send a datagram from.
-    pub(crate) fn is_crowded(&self, range: PortRange, solid: bool, hint: &Hint) -> bool {
-        let most = match self.scope.transport() {
-            Transport::Tcp => range.len() / 5 * 2,
-            Transport::Udp if solid => range.len() / 4 * 3,
-            Transport::Udp => range.len() / 4,
-        };
-        hint.count() > most
     }
 }
 
@@ -90,15 +79,24 @@ enum Stage {
     Aim,
     /// Runs inside the steerable range, whole.
     Runs,
-    /// Ports one by one; the flags leave out those that `Runs` covers, and those that are believed taken.
-    Ports { unsteerable: bool, fresh: bool },
-    /// Ports outside the steerable range, shared by 4-tuple; the flag leaves out those that are believed taken
-    /// towards the peer.
-    Share { fresh: bool },
-    /// The same ports, those whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its
-    /// socket is lost, so there must be no other port left.
+    /// Ports one by one, but for those that `Runs` covers and those that are believed taken.
+    Ports,
+    /// Ports outside the steerable range, shared by 4-tuple, but for those that are believed taken towards the peer.
+    SkipShared,
+    /// All ports outside the steerable range, shared by 4-tuple.
+    Share,
+    /// The ports of `Ports` once more, those that are believed taken among them.
+    LastPorts,
+    /// Ports whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its socket is lost, so
+    /// there must be no other port left.
     Reuse,
 }
+
+/// The stages in their two orders. A plan passes over those that are none of its own.
+const RUNS_FIRST: [Stage; 7] =
+    [Stage::Aim, Stage::Runs, Stage::Ports, Stage::SkipShared, Stage::Share, Stage::LastPorts, Stage::Reuse];
+const PORTS_FIRST: [Stage; 7] =
+    [Stage::Ports, Stage::Aim, Stage::Runs, Stage::SkipShared, Stage::Share, Stage::LastPorts, Stage::Reuse];
 
 /// How many ports believed free are tried before the kernel looks through all of a run: strangers may hold them.
 const AIMS: u8 = 16;
@@ -114,8 +112,17 @@ pub struct Plan<'a> {
     towards: Option<&'a Hint>,
     request: Request,
     steerable: Option<PortRange>,
-    stages: [Option<Stage>; 7],
+    stages: &'static [Stage; 7],
+    /// How many of them are over.
     stage: usize,
+    /// The policy leaves choices to the kernel.
+    kernel_chooses: bool,
+    /// Some ports can be steered to.
+    inside: bool,
+    /// Some ports cannot.
+    outside: bool,
+    /// Ports that are believed taken come last.
+    skips_busy: bool,
     /// How many ports believed free are still to be tried.
     aims: u8,
     /// The port that was proposed last, where it is taken for everybody if it is for this request.
@@ -152,8 +159,12 @@ impl<'a> Plan<'a> {
             towards: None,
             request,
             steerable,
-            stages: [None; 7],
+            stages: &RUNS_FIRST,
             stage: 0,
+            kernel_chooses: false,
+            inside: false,
+            outside: false,
+            skips_busy: false,
             aims: if request.scope.transport() == Transport::Tcp { AIMS } else { DATAGRAM_AIMS },
             proposed: None,
             walk: None,
@@ -177,7 +188,7 @@ impl<'a> Plan<'a> {
     /// The next thing to try, after `outcome`.
     pub fn next(&mut self, outcome: Outcome, entropy: &mut dyn Entropy) -> Step {
         match outcome {
-            Outcome::Start => self.stage(entropy),
+            Outcome::Start => self.begin(entropy),
             Outcome::Taken => {
                 if let (Some(hint), Some(port)) = (self.hint, self.proposed.take()) {
                     hint.mark(port);
@@ -187,21 +198,11 @@ impl<'a> Plan<'a> {
             Outcome::Unsteerable => {
                 self.steerable = None;
                 (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 3]);
-                self.stage(entropy);
+                self.begin(entropy);
             }
         }
-        while let Some(Some(stage)) = self.stages.get(self.stage).copied() {
-            let step = match stage {
-                Stage::Aim => self.next_aim(entropy).map(Step::Aim),
-                Stage::Runs => self.next_run(entropy).map(Step::Steer),
-                Stage::Ports { unsteerable, fresh } => self.next_port(unsteerable, fresh, entropy),
-                Stage::Share { fresh } => {
-                    let hint = if fresh { self.towards } else { None };
-                    self.next_walked(self.outside(), hint, entropy).map(Step::Share)
-                }
-                Stage::Reuse => self.next_walked(self.outside(), None, entropy).map(Step::Reuse),
-            };
-            if let Some(step) = step {
+        while let Some(stage) = self.stages.get(self.stage) {
+            if let Some(step) = self.propose(*stage, entropy) {
                 self.proposed = match step {
                     Step::Pin(port) => Some(port),
                     // Another connection may be made from it all the same.
@@ -218,38 +219,50 @@ impl<'a> Plan<'a> {
         Step::GiveUp(exhausted(self.request.call, self.request.scope.transport()))
     }
 
-    /// Lays out the stages. Where some ports can be steered to and others not, which come first is
-    /// drawn in proportion, so that the kernel's choice and ours together stay even.
-    fn stage(&mut self, entropy: &mut dyn Entropy) {
-        let kernel_chooses = self.rules.order() == Order::Native && self.rules.seed().is_none();
-        let share = self.is_connection() && self.rules.sharing() == Sharing::Tuple;
+    /// Finds out what decides about stages; each stage is looked at when its turn comes. Where some ports can be steered
+    /// to and others not, which come first is drawn in proportion, so that the kernel's choice and ours together stay
+    /// even.
+    fn begin(&mut self, entropy: &mut dyn Entropy) {
+        self.kernel_chooses = self.rules.is_native();
         let (inside, outside) = self.reach();
-        let runs_first = kernel_chooses && outside > 0 && inside > 0 && entropy.below(inside + outside) < inside;
-        let runs = kernel_chooses && inside > 0;
-        let ports = !kernel_chooses || outside > 0;
-        // What a seed repeats must not depend on what has been learned. And a connection can be made from a port that
-        // others use, where the kernel chooses it.
-        let learned = self.hint.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
-        let believes = learned && (kernel_chooses || !share || inside == 0);
-        let unsteerable = kernel_chooses;
-        let first_ports = ports.then_some(Stage::Ports { unsteerable, fresh: believes });
-        let share = share && outside > 0;
-        let believes_peer = self.towards.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
-        let fresh_share = (share && believes_peer).then_some(Stage::Share { fresh: true });
-        let reuse = share.then_some(Stage::Reuse);
-        let share = share.then_some(Stage::Share { fresh: false });
-        let last_ports = (ports && believes).then_some(Stage::Ports { unsteerable, fresh: false });
-        let aim = (runs && self.is_worth_aiming()).then_some(Stage::Aim);
-        let runs = runs.then_some(Stage::Runs);
-        let order = if ports && !runs_first {
-            [first_ports, aim, runs, fresh_share, share, last_ports, reuse]
-        } else {
-            [aim, runs, first_ports, fresh_share, share, last_ports, reuse]
-        };
-        self.stages = [None; 7];
-        for (slot, stage) in self.stages.iter_mut().zip(order.into_iter().flatten()) {
-            *slot = Some(stage);
+        (self.inside, self.outside) = (inside > 0, outside > 0);
+        let ports_first =
+            self.kernel_chooses && self.inside && self.outside && entropy.below(inside + outside) >= inside;
+        self.stages = if ports_first { &PORTS_FIRST } else { &RUNS_FIRST };
+        // A connection can be made from a port that others use, where the kernel chooses it.
+        self.skips_busy = self.believes(self.hint) && (self.kernel_chooses || !self.shares() || !self.inside);
+    }
+
+    /// What a stage proposes next, if it belongs to this plan and has not come to its end.
+    fn propose(&mut self, stage: Stage, entropy: &mut dyn Entropy) -> Option<Step> {
+        let has_ports = !self.kernel_chooses || self.outside;
+        let shares = self.outside && self.shares();
+        match stage {
+            Stage::Aim if self.has_runs() && self.is_worth_aiming() => self.next_aim(entropy).map(Step::Aim),
+            Stage::Runs if self.has_runs() => self.next_run(entropy).map(Step::Steer),
+            Stage::Ports if has_ports => self.next_port(self.skips_busy, entropy),
+            Stage::SkipShared if shares && self.believes(self.towards) => {
+                self.next_walked(self.outside(), self.towards, entropy).map(Step::Share)
+            }
+            Stage::Share if shares => self.next_walked(self.outside(), None, entropy).map(Step::Share),
+            Stage::LastPorts if has_ports && self.skips_busy => self.next_port(false, entropy),
+            Stage::Reuse if shares => self.next_walked(self.outside(), None, entropy).map(Step::Reuse),
+            _ => None,
         }
+    }
+
+    fn has_runs(&self) -> bool {
+        self.kernel_chooses && self.inside
+    }
+
+    /// Whether connections may share their ports.
+    fn shares(&self) -> bool {
+        self.is_connection() && self.rules.sharing() == Sharing::Tuple
+    }
+
+    /// Whether something is believed that may decide: what a seed repeats must not depend on what has been learned.
+    fn believes(&self, hint: Option<&Hint>) -> bool {
+        hint.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none()
     }
 
     fn is_connection(&self) -> bool {
@@ -294,9 +307,9 @@ impl<'a> Plan<'a> {
         self.view().fresh(self.hint).aim(run, entropy)
     }
 
-    fn next_port(&mut self, unsteerable: bool, fresh: bool, entropy: &mut dyn Entropy) -> Option<Step> {
-        let view = if unsteerable { self.outside() } else { self.view() };
-        let port = self.next_walked(view, if fresh { self.hint } else { None }, entropy)?;
+    fn next_port(&mut self, skips_busy: bool, entropy: &mut dyn Entropy) -> Option<Step> {
+        let view = if self.kernel_chooses { self.outside() } else { self.view() };
+        let port = self.next_walked(view, if skips_busy { self.hint } else { None }, entropy)?;
         Some(match self.steerable {
             Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),
             _ => Step::Pin(port),
@@ -332,8 +345,10 @@ impl<'a> Plan<'a> {
     fn next_whole_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
         let view = self.view().within(self.steerable?);
         let Some(runs) = self.runs else {
-            let count = view.count();
-            let run = view.run_around(view.ranked(entropy.below(count))?);
+            let run = match view.as_range() {
+                Some(range) => range,
+                None => view.run_around(view.ranked(entropy.below(view.count()))?),
+            };
             self.runs = Some(match run.last().checked_add(1) {
                 Some(at) => Runs { start: run.first(), at, wrapped: false },
                 None => Runs { start: run.first(), at: 0, wrapped: true },

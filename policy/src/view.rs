@@ -317,6 +317,9 @@ impl<'a> View<'a> {
     /// The lowest and the highest port, where there is one.
     #[must_use]
     pub fn hull(&self) -> Option<PortRange> {
+        if let Some(range) = self.as_range() {
+            return Some(range);
+        }
         PortRange::new(self.at_or_above(0)?, self.at_or_below(u16::MAX)?).ok()
     }
 }

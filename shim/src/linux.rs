@@ -18,7 +18,6 @@ mod known;
 pub(crate) mod liveness;
 mod memory;
 mod options;
-mod plain;
 mod probe;
 mod quiet;
 mod route;

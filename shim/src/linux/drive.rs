@@ -1,18 +1,18 @@
 //! Serves one request on Linux: what is asked of the plan, and what the program is told.
 
 use super::address::Address;
-use super::attempt::{Attempt, Got};
+use super::attempt::{Got, LinuxMechanism};
 use super::held::Handed;
 use super::host::Reach;
-use super::options::{RangeOption, record_address};
+use super::options::RangeOption;
 use super::session::Session;
 use super::socket::Socket;
-use super::{errno, held, hooks, host, known, plain, route, sandbox, sys};
+use super::{errno, held, hooks, host, known, route, sandbox, sys};
 use crate::claim::{Claim, PATIENCE};
 use crate::planned::planned;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Step, Transport, Verdict, scopes_of};
+use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Transport, Verdict, scopes_of};
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -141,15 +141,13 @@ impl Wish<'_> {
 pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
     let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
     let reach = host::reach(&wish.socket, scope, wish.session.rules);
-    let answer = match plain::serve(wish, scope, dual, reach) {
-        Some(answer) => answer,
-        None if wish.may_change() => serve_by_attempt(wish, scope, dual, reach),
-        None => {
-            known::forget(wish.socket.fd);
-            return None;
-        }
-    };
     let fd = wish.socket.fd;
+    // Of a socket that no call has touched, nothing is asked until it is to be changed.
+    let sure = wish.socket.untouched || wish.may_change();
+    let Some(answer) = (if sure { run_plan(wish, scope, dual, reach) } else { None }) else {
+        known::forget(fd);
+        return None;
+    };
     if sandbox::is_on() && answer >= 0 && wish.socket.transport == Transport::Udp && Address::local(fd).is_err() {
         // Nobody can see later that it has a port now.
         known::settle(fd, known::look(fd));
@@ -157,8 +155,8 @@ pub(crate) fn serve(wish: &Wish<'_>) -> Option<isize> {
     Some(answer)
 }
 
-#[inline(never)]
-fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> isize {
+/// Carries the plan out. `None` as in [`serve`].
+fn run_plan(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> Option<isize> {
     let before = errno::get();
     let rules = wish.session.rules;
     let steerable = reach.steerable;
@@ -168,62 +166,64 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
     let mut unsure = wish.local.port() != 0;
     if unsure && !left_to_kernel {
         if wish.socket.refuses_address(&wish.local) {
-            return reconnect(wish);
+            return Some(reconnect(wish));
         }
         unsure = false;
     }
     let range = RangeOption::of(&wish.socket, reach.own);
     let request = wish.request(scope, dual, &range, left_to_kernel);
     let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
-    let hint = wish.session.hint(scope);
-    let mut attempt = Attempt::new(wish, scope, range, unsure, left_to_kernel);
-    let mut entropy = rules.entropy(scope, wish.session.secret());
-    let at_once = match left_to_kernel.then(|| request.plain_step(rules, ledger, hint, steerable, &mut entropy)) {
-        Some(Some(Step::Steer(run))) => attempt.begin_with(run),
-        _ => None,
+    let mut mechanism = LinuxMechanism::new(wish, scope, range, unsure, left_to_kernel);
+    let renewed = |mechanism: &LinuxMechanism<'_>| {
+        let limit = mechanism.limit(rules.scope(scope).hull());
+        Request { limit, ..request }
     };
-    let renewed = |attempt: &Attempt<'_>| Request { limit: attempt.limit(rules.scope(scope).hull()), ..request };
-    let whole =
-        |attempt: &mut Attempt<'_>, steerable| planned(wish.session, attempt, request, ledger, steerable, renewed);
-    let mut served = at_once.map_or_else(|| whole(&mut attempt, steerable), Ok);
+    let mut whole = |steerable| planned(wish.session, &mut mechanism, request, ledger, steerable, renewed);
+    let mut served = whole(steerable);
     if served.is_err() && host::look_again() {
-        served = whole(&mut attempt, host::reach(&wish.socket, scope, rules).steerable);
+        served = whole(host::reach(&wish.socket, scope, rules).steerable);
     }
-    attempt.put_back();
+    mechanism.put_back();
     let answer = match served {
-        Ok(answer) if attempt.how() == Verdict::Uncovered => {
+        Ok(None) => return None,
+        Err(_) if !wish.may_change() => return None,
+        Ok(Some(answer)) if mechanism.how() == Verdict::Uncovered => {
             tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
             answer
         }
-        Ok(answer) => {
-            wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);
-            if let (Some(peer), Got::Port(port)) = (attempt.shared_towards(), attempt.got()) {
+        Ok(Some(answer)) => {
+            wish.account(scope, dual, mechanism.how(), mechanism.got(), unsure, answer);
+            if let (Some(peer), Got::Port(port)) = (mechanism.shared_towards(), mechanism.got()) {
                 held::share(wish.socket.fd, peer, port);
             }
             answer
         }
-        Err(_) if !attempt.has_asked() && wish.is_bound_after_all(unsure) => (wish.own)(),
-        Err(_) if attempt.is_hindered() => {
-            if attempt.has_pinned_in_vain() && !wish.local.is_wildcard() {
-                let _ = record_address(wish.socket.fd, &wish.local);
-            }
-            let answer = (wish.own)();
-            tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
-            answer
-        }
-        Err(fault) => {
-            wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
-            if attempt.has_pinned_in_vain() && wish.call != Call::Bind && !wish.local.is_wildcard() {
-                let _ = record_address(wish.socket.fd, &wish.local);
-            }
-            errno::fail(wish.refusal(fault))
-        }
+        Err(fault) => refused(wish, &mechanism, scope, unsure, fault),
     };
-    drop(attempt);
+    drop(mechanism);
     if answer >= 0 {
         errno::set(before);
     }
-    answer
+    Some(answer)
+}
+
+/// Answers where the plan has found no port.
+#[cold]
+fn refused(wish: &Wish<'_>, mechanism: &LinuxMechanism<'_>, scope: Scope, unsure: bool, fault: Fault) -> isize {
+    if !mechanism.has_asked() && wish.is_bound_after_all(unsure) {
+        return (wish.own)();
+    }
+    if mechanism.is_hindered() {
+        mechanism.record_address_again();
+        let answer = (wish.own)();
+        tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
+        return answer;
+    }
+    wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
+    if wish.call != Call::Bind {
+        mechanism.record_address_again();
+    }
+    errno::fail(wish.refusal(fault))
 }
 
 /// Makes the program's own call on a socket that has kept its port. No connection that shares ports may be about to have this

@@ -8,7 +8,7 @@ pub(crate) use crate::held::release;
 use crate::held::{self, CELLS, Hold, give_back};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_policy::{Place, PortRange, Scope};
+use portshim_policy::{Place, Scope, is_sparse};
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
@@ -34,9 +34,7 @@ fn look(session: Session, scope: Scope) {
 /// Whether it is of no use to know which port a socket gets: few are held, and ever were.
 #[inline]
 pub(crate) fn may_go_unseen(session: Session, scope: Scope) -> bool {
-    let few = session.rules.scope(scope).hull().map_or(0, PortRange::len) / 16;
-    let is_sparse = session.hint(scope).is_none_or(|hint| hint.count() <= few)
-        && session.rules.live(scope).high.load(Relaxed) <= few;
+    let is_sparse = is_sparse(session.rules, scope, session.hint(scope));
     if !is_sparse && UNSEEN[scope.index()].load(Relaxed) != 0 {
         look(session, scope);
     }

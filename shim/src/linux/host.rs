@@ -9,7 +9,7 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use portshim_policy::{PortRange, Rules, Scope, mix};
+use portshim_policy::{PortRange, RELIED_ON_AT_MOST, Rules, Scope, mix};
 
 /// SO_NETNS_COOKIE, asm-generic/socket.h, since Linux 5.14: a number for a network, which is never used again.
 const SO_NETNS_COOKIE: c_int = 71;
@@ -139,9 +139,8 @@ const fn kind(protocol: c_int) -> u8 {
 
 /// The moment in which the kernel was last seen to choose where it was told to.
 static SEEN: AtomicU32 = AtomicU32::new(0);
-/// How often it has been relied on since: a clock may have been made to stand still.
+/// How often it has been relied on since.
 static RELIED: AtomicU32 = AtomicU32::new(0);
-const OFTEN: u32 = 256;
 
 /// The kernel was just seen to choose where it was told to.
 pub(crate) fn saw_it_obey() {
@@ -153,7 +152,7 @@ pub(crate) fn saw_it_obey() {
 pub(crate) fn just_obeyed() -> bool {
     let relied = RELIED.load(Relaxed);
     RELIED.store(relied.wrapping_add(1), Relaxed);
-    relied < OFTEN && SEEN.load(Relaxed) == sys::moment() && !MOVED.load(Relaxed)
+    relied < RELIED_ON_AT_MOST && SEEN.load(Relaxed) == sys::moment() && !MOVED.load(Relaxed)
 }
 
 /// Reads the settings of the network that the process began in, by a thread that is there. Whether they have changed.

@@ -132,13 +132,15 @@ impl RangeOption {
         PortRange::new(first, last).unwrap_or(PortRange::ALL)
     }
 
-    /// Makes the kernel choose inside `run`. For the network's own range it does so by itself, and in its own way:
-    /// where the option is set, `connect` no longer keeps to one parity. In a `dense` run that takes it too long.
-    pub(crate) fn steer(&mut self, run: PortRange, dense: bool) -> sys::Result<()> {
-        let own_way = !dense && self.own.unwrap_or(0) == 0 && self.kernels == Some(run);
-        if !self.changed && own_way {
-            return Ok(());
-        }
+    /// Whether the kernel chooses inside `run` as things are. For the network's own range it does so by itself, and in its
+    /// own way: where the option is set, `connect` no longer keeps to one parity. In a `dense` run that takes it too long.
+    #[inline]
+    pub(crate) fn is_kernels(&self, run: PortRange, dense: bool) -> bool {
+        !self.changed && !dense && self.own.unwrap_or(0) == 0 && self.kernels == Some(run)
+    }
+
+    /// Makes the kernel choose inside `run`.
+    pub(crate) fn steer(&mut self, run: PortRange) -> sys::Result<()> {
         if self.blind {
             return Err(sandbox::NOT_ASKED);
         }

@@ -9,9 +9,6 @@ use super::sys;
 use core::ffi::c_int;
 use portshim_policy::PortRange;
 
-/// The largest run whose ports are asked about one by one: beyond it the kernel's walk is as fast.
-pub(crate) const LARGEST: u32 = 1024;
-
 /// The asking socket, of the same kind as the program's.
 pub(crate) struct Probe {
     fd: c_int,
