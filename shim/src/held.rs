@@ -133,12 +133,14 @@ pub(crate) struct Handed {
     pub(crate) scopes: ScopeSet,
     /// 0 is one that is not known.
     pub(crate) port: u16,
+    /// No connection is to join it there, although the socket would let it.
+    pub(crate) single: bool,
 }
 
 /// `fd` holds what was handed out from now on.
 #[inline]
 pub(crate) fn hold(session: Session, fd: Descriptor, handed: &Handed) {
-    let Handed { call, how, scope, scopes, port } = *handed;
+    let Handed { call, how, scope, scopes, port, single } = *handed;
     let place = place(session);
     session.note_at(place, call, scope, how, port);
     let hold = Hold { process: liveness::process(), port, scopes, scope, towards: None };
@@ -146,9 +148,17 @@ pub(crate) fn hold(session: Session, fd: Descriptor, handed: &Handed) {
         hold.hints(session).for_each(|hint| hint.mark(port));
     }
     let (Some(place), Some(cell)) = (place, CELLS.get(index_of(fd))) else { return };
-    if cell.load(Relaxed) == 0 {
+    let held_still = if cell.load(Relaxed) == 0 {
         cell.store(hold.pack(), Relaxed);
-    } else if is_held_still(session, place, cell, hold) {
+        false
+    } else {
+        is_held_still(session, place, cell, hold)
+    };
+    // Only now, for from here on the port is given back with the descriptor.
+    if single {
+        session.region.header.keep_single(port, hold.process);
+    }
+    if held_still {
         return;
     }
     place.counts(scope).held.fetch_add(1, Relaxed);

@@ -7,7 +7,7 @@
 use super::address::Address;
 use super::quiet::Quiet;
 use super::socket::Socket;
-use super::{host, sandbox, sys};
+use super::{host, sandbox, session, sys};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::PortRange;
@@ -38,8 +38,11 @@ impl Steered {
     }
 
     /// What the program itself set, where the option says `value`. Portshim's own value is found where another thread is
-    /// serving the same socket, or where a call was left by a jump.
+    /// serving the same socket, or where a call was left by a jump: in another process, perhaps, which passed the socket on.
     fn seen_through(fd: c_int, value: u32) -> u32 {
+        if session::get().is_some_and(|session| session.region.header.ranges.load(Relaxed) == 0) {
+            return 0;
+        }
         let steered = Self::of(fd);
         if value != 0 && steered.ours.load(Relaxed) == mark(fd, value) { steered.own.load(Relaxed) } else { value }
     }

@@ -49,7 +49,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> i32 {
     };
     let left = errno::get();
     if let Some(port) = attempt.port() {
-        let handed = Handed { call: wish.call, how: Verdict::Pinned, scope, scopes, port };
+        let handed = Handed { call: wish.call, how: Verdict::Pinned, scope, scopes, port, single: false };
         held::hold(session, wish.socket.handle, &handed);
     }
     drop(attempt);

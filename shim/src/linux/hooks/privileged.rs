@@ -119,7 +119,11 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     for port in ports.filter(|port| !denied(*port)) {
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
-                held::hold(session, fd, &Handed { call: Call::Bind, how: Verdict::Pinned, scope, scopes, port });
+                held::hold(
+                    session,
+                    fd,
+                    &Handed { call: Call::Bind, how: Verdict::Pinned, scope, scopes, port, single: false },
+                );
                 errno::set(before);
                 return Ok(port);
             }
