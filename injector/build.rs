@@ -13,7 +13,7 @@ const BUILT: &str = "PORTSHIM_BUILT_SHIM";
 
 fn main() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for input in ["shim", "policy", "Cargo.toml", "Cargo.lock"] {
+    for input in ["shim", "mechanism", "policy", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", project.join(input).display());
     }
     println!("cargo::rerun-if-env-changed={BUILT}");

@@ -118,7 +118,6 @@ impl Walk {
     ) -> Self {
         let mut walk = Self { draws: 0, increments: false, sweeps: [None; 4], current: 0, place: None, rover: false };
         let Some(hull) = view.hull() else { return walk };
-        let count = view.count();
         let up = |start| Sweep { window: hull, parity: Parity::Any, start, down: false };
         let ranked = |rank: u32| view.ranked(rank).unwrap_or(hull.first());
         walk.sweeps[0] = Some(match order {
@@ -134,23 +133,23 @@ impl Walk {
                 walk.rover = true;
                 Sweep { down: true, ..up(live.rover_down(hull.last())) }
             }
-            Order::RandomStart => up(ranked(entropy.below(count))),
+            Order::RandomStart => up(ranked(entropy.below(view.count()))),
             Order::Random => {
-                walk.draws = count;
-                up(ranked(entropy.below(count)))
+                walk.draws = view.count();
+                up(ranked(entropy.below(view.count())))
             }
             Order::Hash => {
                 let next = live.counter.fetch_add(1, Relaxed);
-                up(ranked((request.peer as u32).wrapping_add(next) % count.max(1)))
+                up(ranked((request.peer as u32).wrapping_add(next) % view.count().max(1)))
             }
             Order::DoubleHash => {
                 let next = live.perturb(request.peer, 1);
-                up(ranked((request.peer as u32).wrapping_add(next) % count.max(1)))
+                up(ranked((request.peer as u32).wrapping_add(next) % view.count().max(1)))
             }
             Order::RandomIncrement => {
-                walk.draws = count;
+                walk.draws = view.count();
                 walk.increments = true;
-                up(ranked(entropy.below(count)))
+                up(ranked(entropy.below(view.count())))
             }
         });
         walk
@@ -167,7 +166,11 @@ impl Walk {
         entropy: &mut dyn Entropy,
     ) {
         let low = Parity::of(hull.first());
+        let whole = view.as_range();
         let draw = |entropy: &mut dyn Entropy, window: PortRange| {
+            if let Some(range) = whole.filter(|range| range.encloses(window)).map(|_| window) {
+                return range.first() + entropy.below(range.len()) as u16;
+            }
             let view = view.within(window);
             view.ranked(entropy.below(view.count())).unwrap_or(window.first())
         };
@@ -179,8 +182,11 @@ impl Walk {
             (Call::Connect | Call::Send, Transport::Tcp) => {
                 // The kernel moves the table's entry on by up to seven steps of two.
                 let next = live.perturb(request.peer, 2 + 2 * entropy.below(8));
-                let rank = (request.peer as u32).wrapping_add(next) % view.count().max(1);
-                let start = view.ranked(rank).unwrap_or(hull.first());
+                let rank = (request.peer as u32).wrapping_add(next);
+                let start = match whole {
+                    Some(range) => range.first() + (rank % range.len()) as u16,
+                    None => view.ranked(rank % view.count().max(1)).unwrap_or(hull.first()),
+                };
                 for (slot, parity) in [low, low.other()].into_iter().enumerate() {
                     self.sweeps[slot] = Some(Sweep { window: hull, parity, start, down: false });
                 }
@@ -258,13 +264,19 @@ impl Walk {
 impl Sweep {
     /// The first allowed port at or after `place`, and where to go on, or `None` at the end.
     fn advance(&self, view: &View<'_>, place: Place) -> Option<(u16, Option<Place>)> {
-        let view = view.within(self.window).of_parity(self.parity);
         if !place.wrapped {
+            // Mostly it is the very next one.
+            let next = self.parity.at_or_after(place.at).filter(|next| !self.down && self.window.contains(*next));
+            if let Some(next) = next.filter(|next| view.contains(*next)) {
+                return Some((next, Some(self.after(next, false))));
+            }
+            let view = view.within(self.window).of_parity(self.parity);
             let ahead = if self.down { view.at_or_below(place.at) } else { view.at_or_above(place.at) };
             if let Some(port) = ahead {
                 return Some((port, Some(self.after(port, false))));
             }
         }
+        let view = view.within(self.window).of_parity(self.parity);
         let from = match (place.wrapped, self.down) {
             (true, _) => place.at,
             (false, true) => u16::MAX,

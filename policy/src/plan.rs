@@ -145,6 +145,7 @@ impl<'a> Plan<'a> {
     /// A plan for `request` under `rules` and what `ledger` adds to them, where the kernel can be made to
     /// choose inside `steerable`. It goes by `hint`, and learns, where there is one.
     #[must_use]
+    #[inline]
     pub fn new(
         rules: &'a Rules,
         ledger: &'a Ledger,
@@ -175,8 +176,10 @@ impl<'a> Plan<'a> {
 
     /// Goes by what is believed of ports towards the peer, too. That is for the mechanism to learn.
     #[must_use]
-    pub fn towards(self, peer: Option<&'a Hint>) -> Self {
-        Self { towards: peer, ..self }
+    #[inline]
+    pub fn towards(mut self, peer: Option<&'a Hint>) -> Self {
+        self.towards = peer;
+        self
     }
 
     /// What the request may get, all stages together.
@@ -342,13 +345,22 @@ impl<'a> Plan<'a> {
         Some(run)
     }
 
+    /// The one run that there is, where nothing but the rules has a say in it.
+    #[inline]
+    fn sole_run(&self) -> Option<PortRange> {
+        let (hull, solid) = self.rules.scope(self.request.scope).extent(self.request.dual)?;
+        let alone = self.ledger.is_empty() && self.request.limit.encloses(hull);
+        (solid && alone && self.steerable?.encloses(hull)).then_some(hull)
+    }
+
     fn next_whole_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
+        if let Some(run) = self.sole_run().filter(|_| self.runs.is_none()) {
+            self.runs = Some(Runs { start: 0, at: 0, wrapped: true });
+            return Some(run);
+        }
         let view = self.view().within(self.steerable?);
         let Some(runs) = self.runs else {
-            let run = match view.as_range() {
-                Some(range) => range,
-                None => view.run_around(view.ranked(entropy.below(view.count()))?),
-            };
+            let run = view.run_around(view.ranked(entropy.below(view.count()))?);
             self.runs = Some(match run.last().checked_add(1) {
                 Some(at) => Runs { start: run.first(), at, wrapped: false },
                 None => Runs { start: run.first(), at: 0, wrapped: true },

@@ -76,7 +76,9 @@ pub struct Header {
     max_user_port: AtomicU32,
     /// Whether the memory of the ledger has been taken, and whether anything is believed of ports.
     pub(crate) taken: AtomicU32,
-    _reserved: AtomicU32,
+    /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE): else such a range is one that
+    /// portshim set, and that a signal's handler, jumping out of a call, has left there.
+    pub ranges: AtomicU32,
     claims: [AtomicU32; CLAIMS],
     /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process << 32.
     singles: [AtomicU64; SINGLES],

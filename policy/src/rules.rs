@@ -123,7 +123,7 @@ impl Rules {
 
     /// Whether ports are chosen as the system itself chooses.
     pub(crate) fn is_native(&self) -> bool {
-        self.order() == Order::Native && self.seed().is_none()
+        self.order.load(Relaxed) == Order::Native as u32 && self.seeded.load(Relaxed) == 0
     }
 
     /// Randomness for one request. A seed makes it a function of how many were drawn before in this

@@ -25,6 +25,16 @@ impl Parity {
         }
     }
 
+    /// `port`, or the next one where it is of the other parity.
+    pub(crate) const fn at_or_after(self, port: u16) -> Option<u16> {
+        let other = match self {
+            Self::Any => false,
+            Self::Even => port % 2 == 1,
+            Self::Odd => port.is_multiple_of(2),
+        };
+        if other { port.checked_add(1) } else { Some(port) }
+    }
+
     pub(crate) const fn mask(self) -> u64 {
         match self {
             Self::Any => u64::MAX,

@@ -5,7 +5,7 @@ use crate::session;
 use crate::system::errno::{
     self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE,
 };
-use crate::system::{in_use, liveness, sys, undisturbed};
+use crate::system::{Result, in_use, liveness, rest, ticks, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
@@ -97,7 +97,7 @@ impl Write for Text<'_> {
 }
 
 /// The ports and scopes that a program names.
-fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> sys::Result<(PortRange, ScopeSet)> {
+fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> Result<(PortRange, ScopeSet)> {
     let (Ok(first @ 1..), Ok(last), Ok(bits)) = (u16::try_from(first), u16::try_from(last), u8::try_from(scopes))
     else {
         return Err(EINVAL);
@@ -109,7 +109,7 @@ fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> sys::Result<(PortRange,
     Ok((PortRange::new(first, last).map_err(|_| EINVAL)?, scopes))
 }
 
-fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
+fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> Result<c_int> {
     let untold = Cell::new(EOPNOTSUPP);
     let bound = |range, scopes| {
         in_use::bound_port(range, scopes).map_err(|error| {
@@ -122,30 +122,30 @@ fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
         .map_err(|refusal| if matches!(refusal, Refusal::Untold) { untold.get() } else { number(refusal) })
 }
 
-fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
+fn lift(act: Act, which: Lift, scopes: ScopeSet) -> Result<()> {
     in_turn(|change| change.lift(act, which, scopes, Whose::Own(liveness::me())))?.map(drop).map_err(number)
 }
 
 /// Waits for the turn to write, and has `write` done in it.
-fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
+fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> Result<T> {
     let session = session::get().ok_or(ENOTCONN)?;
     if !session.has_ledger() {
         return Err(ENOMEM);
     }
     let region = session.region;
     let thread = liveness::this_thread();
-    let begun = sys::ticks();
+    let begun = ticks();
     let (mut holder, mut since) = (0, begun);
     loop {
         let written = undisturbed(|| Change::begin(region, thread, liveness::is_alive).map(|change| write(&change)));
         if let Some(written) = written {
             if region.ledger.take_waiting() {
                 // Whoever writes time and again leaves others no moment to begin.
-                sys::rest();
+                rest();
             }
             return Ok(written);
         }
-        let (now, turn) = (sys::ticks(), region.ledger.turn());
+        let (now, turn) = (ticks(), region.ledger.turn());
         if turn != holder {
             (holder, since) = (turn, now);
         }
@@ -153,7 +153,7 @@ fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> sys::Result<T> {
             return Err(EBUSY);
         }
         region.ledger.set_waiting();
-        sys::rest();
+        rest();
     }
 }
 
@@ -168,7 +168,7 @@ fn number(refusal: Refusal) -> c_int {
     }
 }
 
-fn answer(result: sys::Result<c_int>) -> c_int {
+fn answer(result: Result<c_int>) -> c_int {
     result.unwrap_or_else(|error| {
         errno::set(error);
         -1

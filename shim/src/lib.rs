@@ -8,17 +8,11 @@
 //! what [`system`] names.
 
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
-mod address;
-#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod api;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
-mod claim;
-#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
-mod held;
+mod fd_ports;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod linux;
-#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
-mod planned;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod session;
 #[cfg(windows)]

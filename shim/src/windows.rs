@@ -1,30 +1,26 @@
 //! The guest on Windows, injected into a program before its first instruction.
 //!
-//! A hook ([`hooks`]) decodes its call into a [`socket::Socket`] and an [`address::Address`], lets
-//! [`drive`] carry out the plan, and returns what the program's own call returned. Requests that
-//! need no port go straight through.
+//! A hook ([`hooks`]) decodes its call into an intercepted call, has it served by the mechanism, and returns what the
+//! program's own call returned. Requests that need no port go straight through.
 
-mod address;
-mod attempt;
-mod connections;
-mod drive;
 mod environment;
-pub(crate) mod errno;
+mod fd_cache;
 mod hooks;
-pub(crate) mod in_use;
 mod inject;
-mod known;
 mod library;
-pub(crate) mod liveness;
 mod memory;
-mod probe;
+mod serve;
 pub(crate) mod session;
-mod socket;
-pub(crate) mod sys;
 
-pub(crate) use address::{AF_INET, AF_INET6, SHORTEST_V6};
+pub(crate) use kernel::calls::Result;
+pub(crate) use kernel::clock::{pause, rest, ticks};
+pub(crate) use kernel::process::process as this_process;
+pub(crate) use kernel::signals::undisturbed;
+pub(crate) use kernel::{errno, liveness};
+pub(crate) use portshim_mechanism::windows::Descriptor;
+use portshim_mechanism::windows::kernel;
+pub(crate) use portshim_mechanism::windows::socket::in_use;
 pub(crate) use session::start;
-pub(crate) use sys::process as this_process;
 
 use core::ffi::c_void;
 use portshim_policy::{Scope, Transport};
@@ -32,9 +28,6 @@ use windows_sys::Win32::Foundation::{HMODULE, TRUE};
 use windows_sys::Win32::System::LibraryLoader::DisableThreadLibraryCalls;
 use windows_sys::Win32::System::SystemServices::DLL_PROCESS_ATTACH;
 use windows_sys::core::BOOL;
-
-/// What a program calls a socket.
-pub(crate) type Descriptor = windows_sys::Win32::Networking::WinSock::SOCKET;
 
 /// Handles are multiples of four.
 pub(crate) const fn index_of(socket: Descriptor) -> usize {
@@ -44,11 +37,6 @@ pub(crate) const fn index_of(socket: Descriptor) -> usize {
 /// Whether a port of `scope` that has been given back may still be another's: a TCP connection stays in TIME_WAIT.
 pub(crate) fn lingers(scope: Scope) -> bool {
     scope.transport() == Transport::Tcp
-}
-
-/// Does it: nothing interrupts a thread here to run something else on it.
-pub(crate) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
-    work()
 }
 
 /// Called by the loader, which holds its lock meanwhile: what loads a library or waits for a thread is out of reach.

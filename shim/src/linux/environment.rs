@@ -4,13 +4,15 @@
 mod missing;
 mod shell;
 
+use super::elf;
 use super::memory::Memory;
-use super::{elf, sys};
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char};
 use core::ptr::{copy_nonoverlapping, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use missing::Missing;
+use portshim_mechanism::linux::kernel::descriptors::current_folder;
+use portshim_mechanism::linux::kernel::memory::map_shared;
 use shell::ShellCommand;
 
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
@@ -137,7 +139,7 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
     let store = if total <= ROOM {
         STORE.0.get().cast::<u8>()
     } else {
-        match sys::map_shared(None, total) {
+        match map_shared(None, total) {
             Ok(at) => at,
             Err(_) => return,
         }
@@ -194,7 +196,7 @@ unsafe fn absolute(path: *const c_char) -> *mut c_char {
     }
     // SAFETY: nobody else has the store.
     let store = unsafe { &mut *PATH.0.get() };
-    let folder = sys::current_folder(store).unwrap_or(ROOM);
+    let folder = current_folder(store).unwrap_or(ROOM);
     if folder + 1 + name.len() >= ROOM {
         return null_mut();
     }

@@ -12,14 +12,15 @@ mod sending;
 mod variadic;
 mod writing;
 
-pub(crate) use forking::{is_lodger, process};
 pub(crate) use loading::follow;
 
-use super::address::Address;
-use super::{elf, errno, sys};
+use super::elf;
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
+use portshim_mechanism::linux::kernel::call::Result;
+use portshim_mechanism::linux::kernel::errno;
+use portshim_mechanism::linux::socket::address::Address;
 
 /// Interposes each function with its handler. `NAME::next` calls the next library's.
 macro_rules! hooks {
@@ -142,7 +143,7 @@ hooks! {
 }
 
 /// The next library's `bind`, to an address of ours.
-pub(crate) fn next_bind(fd: c_int, address: &Address) -> sys::Result<()> {
+pub(crate) fn next_bind(fd: c_int, address: &Address) -> Result<()> {
     // SAFETY: `storage` is readable for `len` bytes.
     let result = unsafe { bind::next(fd, (&raw const *address.storage()).cast(), address.len() as socklen_t) };
     if result == 0 { Ok(()) } else { Err(errno::get()) }

@@ -1,9 +1,15 @@
 //! The program's memory, read without faulting: what the kernel could not read, neither do we.
 
 use super::environment::stack_start;
-use super::sys;
 use core::ffi::c_void;
 use core::hint;
+use libc::{sockaddr, sockaddr_storage, socklen_t};
+use portshim_mechanism::address::LENGTH;
+use portshim_mechanism::linux::kernel::memory as kernel;
+use portshim_mechanism::linux::socket::address::Address;
+
+/// The longest address of any kind that the kernel copies.
+const LONGEST: usize = size_of::<sockaddr_storage>();
 
 const PAGE: usize = 4096;
 
@@ -68,13 +74,13 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
     }
     // Most addresses are variables of a caller.
     is_in_frames(first, last)
-        || sys::can_copy_from(first & !7) && (first / PAGE == last / PAGE || sys::can_copy_from(last & !7))
+        || kernel::can_copy_from(first & !7) && (first / PAGE == last / PAGE || kernel::can_copy_from(last & !7))
 }
 
 /// Whether the kernel might read `len` bytes at `at`, and the program's sandbox lets nobody ask.
 #[cold]
 pub(crate) fn is_beyond_asking(at: *const c_void, len: u32) -> bool {
-    at as usize >= PAGE && len >= 2 && !sys::can_ask_what_is_readable()
+    at as usize >= PAGE && len >= 2 && !kernel::can_ask_what_is_readable()
 }
 
 /// Whether all of it lies in this thread's stack: in the rest of this frame's page or, for the main thread, in the
@@ -89,4 +95,30 @@ fn is_in_frames(first: usize, last: usize) -> bool {
         _ => bottom + PAGE,
     };
     bottom <= first && last < end
+}
+
+/// A copy of the program's address, or `None` where the kernel would refuse to copy it: then the
+/// program's call must go through untouched, for the kernel's own error.
+pub(crate) fn read_address(at: *const sockaddr, len: socklen_t) -> Option<Address> {
+    let len = usize::try_from(len).ok()?;
+    if !(2..=LONGEST).contains(&len) || !is_readable(at.cast::<c_void>(), len) {
+        return None;
+    }
+    copied(at, len)
+}
+
+/// A copy of the program's address, which the kernel has just taken.
+pub(crate) fn taken_address(at: *const sockaddr, len: socklen_t) -> Option<Address> {
+    let len = usize::try_from(len).ok()?;
+    copied(at, len).filter(|_| (2..=LONGEST).contains(&len))
+}
+
+fn copied(at: *const sockaddr, len: usize) -> Option<Address> {
+    Address::filled(|storage| {
+        let kept = len.min(LENGTH);
+        // SAFETY: the kernel has just been seen to read these bytes, and the storage holds `LENGTH`.
+        unsafe { core::ptr::copy_nonoverlapping(at.cast::<u8>(), core::ptr::from_mut(storage).cast(), kept) };
+        Ok(len)
+    })
+    .ok()
 }

@@ -1,10 +1,17 @@
 //! Finds the session that this process was started for.
 
-use super::{elf, environment, hooks, host, liveness, sys, undisturbed};
+use super::{elf, environment, hooks};
 use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
+use portshim_mechanism::linux::kernel::descriptors::{close, complain, open as open_file, readlink, size_and_owner};
+use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
+use portshim_mechanism::linux::kernel::process::{effective_user, process};
+use portshim_mechanism::linux::kernel::signals::undisturbed;
+use portshim_mechanism::linux::kernel::{clock, liveness};
+use portshim_mechanism::linux::socket::steering;
+use portshim_mechanism::place::set_name;
 use portshim_policy::{Region, Rules, mix, wire};
 
 /// The session's epoch, without starting anything.
@@ -21,13 +28,14 @@ pub(crate) fn start() {
 
 fn find() -> Option<Session> {
     elf::start();
-    sys::find_clock();
+    // SAFETY: libc's own, or null.
+    unsafe { clock::use_libcs(elf::of_libc(b"clock_gettime")) };
     hooks::resolve();
     let found = environment::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
     let session = open(found.session).and_then(with_rules);
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
-    host::look();
+    steering::look();
     liveness::look();
     hooks::follow();
     Some(session)
@@ -35,18 +43,17 @@ fn find() -> Option<Session> {
 
 /// Maps the session's file, if it is ours and a region of this version.
 fn open(path: Option<&CStr>) -> Option<&'static Region> {
-    let fd = sys::open(path?, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK).ok()?;
-    let sound = sys::size_and_owner(fd)
-        .is_ok_and(|(size, owner)| size == Region::SIZE as u64 && owner == sys::effective_user());
-    let mapped = if sound { sys::map_shared(Some(fd), Region::SIZE).ok() } else { None };
-    sys::close(fd);
+    let fd = open_file(path?, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK).ok()?;
+    let sound = size_and_owner(fd).is_ok_and(|(size, owner)| size == Region::SIZE as u64 && owner == effective_user());
+    let mapped = if sound { map_shared(Some(fd), Region::SIZE).ok() } else { None };
+    close(fd);
     let at = mapped?;
     // SAFETY: `SIZE` bytes were just mapped for reading and writing.
     match unsafe { Region::at(at) } {
         Ok(region) => Some(region),
         Err(_) => {
             // SAFETY: the mapping was refused, so nothing refers to it.
-            unsafe { sys::unmap(at, Region::SIZE) };
+            unsafe { unmap(at, Region::SIZE) };
             None
         }
     }
@@ -58,15 +65,15 @@ const DAMAGED: &[u8] = b"portshim: PORTSHIM_POLICY cannot be read, so this progr
 
 /// Lays down a region of this process and its children alone, from the environment's policy.
 fn private(policy: &CStr) -> Option<&'static Region> {
-    let at = sys::map_shared(None, Region::SIZE).ok()?;
+    let at = map_shared(None, Region::SIZE).ok()?;
     // SAFETY: `SIZE` bytes of zeroes were just mapped.
     let region = unsafe { Region::at_unsealed(at) }?;
     if wire::decode(policy.to_bytes(), region).is_err() {
         // SAFETY: the region goes out of use here.
-        unsafe { sys::unmap(at, Region::SIZE) };
+        unsafe { unmap(at, Region::SIZE) };
         // An empty variable is as good as none, unless the loader was asked for this library on its behalf.
         if !policy.is_empty() || environment::preloads() {
-            sys::complain(DAMAGED);
+            complain(DAMAGED);
         }
         return None;
     }
@@ -79,7 +86,7 @@ fn random() -> u64 {
     // SAFETY: getauxval reads what the kernel left on the stack at exec.
     let at = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const u64;
     if at.is_null() {
-        return u64::from(sys::process());
+        return u64::from(process());
     }
     // SAFETY: AT_RANDOM points to 16 random bytes for the program's whole life. Mixed, so that what
     // shows in ports does not show what the same bits protect elsewhere.
@@ -101,9 +108,9 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
     // /proc takes its time: it is asked only where the answer matters.
     let file = match region.all_rules() {
         [_] if !called.is_empty() => &[][..],
-        _ => base_name(sys::readlink(c"/proc/self/exe", &mut buffer).map_or(&[][..], |len| &buffer[..len])),
+        _ => base_name(readlink(c"/proc/self/exe", &mut buffer).map_or(&[][..], |len| &buffer[..len])),
     };
-    session::set_name(if called.is_empty() { file } else { called });
+    set_name(if called.is_empty() { file } else { called });
     region.rules_for(&[file, called])
 }
 

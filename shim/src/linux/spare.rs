@@ -1,9 +1,9 @@
 //! Memory for a call that does not always come back: what a child of vfork(2) maps stays mapped in its parent once the
 //! child has become another program. So such a child takes a piece that its thread has left before, if there is one.
 
-use super::hooks::is_lodger;
-use super::sys;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_mechanism::linux::kernel::process::in_vfork_child;
+use portshim_mechanism::linux::kernel::{memory, process};
 
 /// A piece that outlives who takes it.
 struct Kept {
@@ -36,12 +36,12 @@ pub(super) struct Spare {
 impl Spare {
     /// `len` bytes at least, of any content.
     pub(super) fn of(len: usize) -> Option<Self> {
-        if is_lodger()
+        if in_vfork_child()
             && let Some(kept) = take()
         {
             return Self::kept(kept, len);
         }
-        Some(Self { at: sys::map_private(len).ok()?, len, kept: None })
+        Some(Self { at: memory::map_private(len).ok()?, len, kept: None })
     }
 
     fn kept(kept: &'static Kept, len: usize) -> Option<Self> {
@@ -51,9 +51,9 @@ impl Spare {
         }
         if !at.is_null() {
             // SAFETY: who had it is gone, and nobody else was given the address.
-            unsafe { sys::unmap(at, had) };
+            unsafe { memory::unmap(at, had) };
         }
-        let at = sys::map_private(len).unwrap_or(core::ptr::null_mut());
+        let at = memory::map_private(len).unwrap_or(core::ptr::null_mut());
         kept.at.store(at, Relaxed);
         kept.len.store(if at.is_null() { 0 } else { len }, Relaxed);
         let spare = Self { at, len, kept: Some(kept) };
@@ -70,7 +70,7 @@ impl Drop for Spare {
         match self.kept {
             Some(kept) => kept.taken_by.store(0, Release),
             // SAFETY: the call is over for which it was mapped.
-            None => unsafe { sys::unmap(self.at, self.len) },
+            None => unsafe { memory::unmap(self.at, self.len) },
         }
     }
 }
@@ -79,7 +79,7 @@ impl Drop for Spare {
 /// took is free again; but not what this process has taken, or its parent, which are in the midst of it: a signal
 /// handler that becomes another program interrupts them.
 fn take() -> Option<&'static Kept> {
-    let (me, parent, thread) = (sys::process(), sys::parent(), sys::thread_place());
+    let (me, parent, thread) = (process::process(), process::parent(), process::thread_place());
     let claim = |kept: &Kept, from: u32| kept.taken_by.compare_exchange(from, me, Acquire, Relaxed).is_ok();
     let left = |kept: &&Kept| {
         let by = kept.taken_by.load(Relaxed);
@@ -89,7 +89,7 @@ fn take() -> Option<&'static Kept> {
     // The thread is no more, perhaps, but then neither is a child that it waited for.
     let ended = |kept: &&Kept| {
         let by = kept.taken_by.load(Relaxed);
-        ![me, parent].contains(&by) && !sys::is_alive(by) && claim(kept, by)
+        ![me, parent].contains(&by) && !process::is_alive(by) && claim(kept, by)
     };
     let found = KEPT.iter().find(left).or_else(|| KEPT.iter().find(free)).or_else(|| KEPT.iter().find(ended))?;
     found.thread.store(thread, Relaxed);

@@ -10,6 +10,7 @@ mod sending;
 
 use core::ffi::c_void;
 use core::mem::transmute;
+use portshim_mechanism::windows::kernel::calls::go_past;
 use retour::GenericDetour;
 use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::HANDLE;
@@ -77,9 +78,32 @@ macro_rules! hooks {
 
         /// Detours every function that there is.
         pub(crate) fn install() {
+            go_past(bind_itself, make_socket, close_socket);
             $($(let _ = $name::install();)*)*
         }
     };
+}
+
+unsafe extern "system" fn bind_itself(socket: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { bind::next(socket, address, len) }
+}
+
+unsafe extern "system" fn make_socket(
+    family: i32,
+    kind: i32,
+    protocol: i32,
+    info: *const WSAPROTOCOL_INFOW,
+    group: u32,
+    flags: u32,
+) -> SOCKET {
+    // SAFETY: as the caller promises.
+    unsafe { WSASocketW::next(family, kind, protocol, info, group, flags) }
+}
+
+unsafe extern "system" fn close_socket(socket: SOCKET) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { closesocket::next(socket) }
 }
 
 hooks! {

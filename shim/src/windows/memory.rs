@@ -3,6 +3,8 @@
 use core::ffi::c_void;
 use core::hint;
 use core::mem::size_of;
+use portshim_mechanism::address::{Address, LENGTH};
+use windows_sys::Win32::Networking::WinSock::SOCKADDR;
 use windows_sys::Win32::System::Memory::{
     MEM_COMMIT, MEMORY_BASIC_INFORMATION, PAGE_GUARD, PAGE_NOACCESS, VirtualQuery,
 };
@@ -37,4 +39,20 @@ fn readable_until(at: usize) -> Option<usize> {
     let denied = PAGE_NOACCESS | PAGE_GUARD;
     let readable = known != 0 && found.State == MEM_COMMIT && found.Protect != 0 && found.Protect & denied == 0;
     readable.then(|| (found.BaseAddress as usize).saturating_add(found.RegionSize))
+}
+
+/// A copy of the program's address, or `None` where Winsock would refuse to read it: then the
+/// program's call must go through untouched, for Winsock's own error.
+pub(crate) fn read_address(at: *const SOCKADDR, len: i32) -> Option<Address> {
+    // More than an address's length is no error to Winsock.
+    let len = usize::try_from(len).ok()?.min(LENGTH);
+    if len < 2 || !is_readable(at.cast(), len) {
+        return None;
+    }
+    Address::filled(|storage| {
+        // SAFETY: these bytes have just been seen to be readable, and the storage holds `LENGTH`.
+        unsafe { core::ptr::copy_nonoverlapping(at.cast::<u8>(), core::ptr::from_mut(storage).cast::<u8>(), len) };
+        Ok(len)
+    })
+    .ok()
 }

@@ -1,10 +1,12 @@
 //! Finds the session that this process was started for, and covers the process.
 
-use super::{environment, hooks, library, sys};
-use crate::held;
-use crate::session::{self, Session, set_name};
+use super::{environment, hooks, library};
+use crate::session::{self, Session};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
+use portshim_mechanism::place::set_name;
+use portshim_mechanism::windows::kernel::clock::now;
+use portshim_mechanism::windows::kernel::process::process;
 use portshim_policy::{MAX_GLOB, Region, Rules, mix, wire};
 use windows_sys::Win32::Foundation::{CloseHandle, FALSE};
 use windows_sys::Win32::Security::Authentication::Identity::RtlGenRandom;
@@ -27,7 +29,7 @@ pub(crate) fn start() {
     });
     if let Some(session) = started {
         // The table of processes is how others learn of this one.
-        held::place(session);
+        let _ = session.place();
         library::stay();
         hooks::install();
     }
@@ -78,7 +80,7 @@ fn random() -> u64 {
     if unsafe { RtlGenRandom((&raw mut bits).cast(), size_of::<u64>() as u32) } {
         bits
     } else {
-        mix(u64::from(sys::process()) ^ sys::now())
+        mix(u64::from(process()) ^ now())
     }
 }
 

@@ -39,7 +39,6 @@ struct sock {
     uint16_t named;
     int range; /* what IP_LOCAL_PORT_RANGE is known to be */
     bool disturbed; /* a call of it did not come back */
-    bool passed; /* it has come from another process */
     bool toggled; /* another thread sets its SO_REUSEADDR all the time */
     uint8_t steps, trail[12]; /* what was done with it, an enum call each */
 };

@@ -2,8 +2,8 @@
 
 use super::missing::{Missing, Place};
 use super::{POLICY, PRELOAD, SESSION};
-use crate::linux::sys;
 use core::ffi::{CStr, c_char};
+use portshim_mechanism::linux::kernel::memory;
 
 /// A shell command that exports variables before it runs what the program asked for.
 pub(super) struct ShellCommand {
@@ -25,7 +25,7 @@ impl ShellCommand {
         // A quote becomes four characters; `export =''` and the final NUL add some more.
         let most = |bytes: &[u8]| 4 * bytes.len() + 16;
         let size = entries.iter().chain(&preload).map(|bytes| most(bytes)).sum::<usize>() + command.len() + 64;
-        let shell = Self { at: sys::map_shared(None, size).ok()?, size };
+        let shell = Self { at: memory::map_shared(None, size).ok()?, size };
         // SAFETY: `size` bytes of zeroes were just mapped, for us alone.
         let mut room = unsafe { core::slice::from_raw_parts_mut(shell.at, size) }.iter_mut();
         let mut put = |bytes: &[u8]| {
@@ -62,6 +62,6 @@ impl ShellCommand {
 impl Drop for ShellCommand {
     fn drop(&mut self) {
         // SAFETY: the child has its own copy by now, and nobody else was given the address.
-        unsafe { sys::unmap(self.at, self.size) };
+        unsafe { memory::unmap(self.at, self.size) };
     }
 }

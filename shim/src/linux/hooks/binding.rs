@@ -1,13 +1,17 @@
 //! `bind` and `listen`.
 
-use crate::linux::address::Address;
-use crate::linux::drive::{Exit, Waits, Wish, serve, tell_uncovered, unserved};
+use crate::linux::memory::{is_beyond_asking, read_address, taken_address};
+use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
-use crate::linux::socket::Socket;
-use crate::linux::{errno, hooks, known, memory, sys};
+use crate::linux::sockets::{self, surely_has_port};
+use crate::linux::{fd_cache, hooks};
 use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
+use portshim_mechanism::linux::kernel::{errno, process};
+use portshim_mechanism::linux::serve::{InterceptedCall, Waits, tell_uncovered};
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
 
 /// # Safety
@@ -26,20 +30,20 @@ pub(super) fn bind_by(
     own: &dyn Fn() -> isize,
 ) -> isize {
     let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(fd) else { return own() };
-    let Some(local) = Address::read(address, len).filter(|a| a.fits_bind(socket.family)) else {
+    let Some(socket) = sockets::served(fd) else { return own() };
+    let Some(local) = read_address(address, len).filter(|a| a.fits_bind(socket.family)) else {
         let answer = own();
-        let blind = answer == 0 && memory::is_beyond_asking(address.cast(), len);
-        if blind && Address::taken(address, len).is_some_and(|local| local.port() == 0) {
+        let blind = answer == 0 && is_beyond_asking(address.cast(), len);
+        if blind && taken_address(address, len).is_some_and(|local| local.port() == 0) {
             tell_uncovered(session, Call::Bind, &socket, answer);
         }
         return answer;
     };
-    let seen = known::look(fd);
+    let seen = fd_cache::look(fd);
     let answer = if local.port() != 0 {
         if is_blocked(session, &socket, &local) {
             if socket.confirmed().is_none() {
-                known::forget(fd);
+                fd_cache::forget(fd);
                 return bind_by(exit, fd, address, len, own);
             }
             refuse(session, &socket, &local)
@@ -49,16 +53,30 @@ pub(super) fn bind_by(
     } else if socket.binds_address_only() {
         return own();
     } else {
-        let (call, waits, confirmed) = (Call::Bind, Waits::Once, Cell::new(None));
-        match serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own, exit, confirmed }) {
+        let (call, waits) = (Call::Bind, Waits::Once);
+        match serve(
+            &InterceptedCall {
+                session,
+                socket,
+                call,
+                local,
+                peer: None,
+                binds: true,
+                waits,
+                original: own,
+                interceptor: exit.interceptor(),
+                confirmed: Cell::new(None),
+            },
+            exit,
+        ) {
             Some(answer) => answer,
             None => return bind_by(exit, fd, address, len, own),
         }
     };
     if answer == 0 {
         match socket.transport {
-            Transport::Tcp => known::bind(fd, seen),
-            Transport::Udp => known::settle(fd, seen),
+            Transport::Tcp => fd_cache::bind(fd, seen),
+            Transport::Udp => fd_cache::settle(fd, seen),
         }
     }
     answer
@@ -73,7 +91,7 @@ fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
 /// Whether the policy keeps `port` for programs with privilege, which this one has not. Where the host does so
 /// as well, the kernel refuses by itself.
 fn is_privileged(session: Session, port: u16) -> bool {
-    u32::from(port) < session.rules.unprivileged_start() && !sys::may_bind_privileged()
+    u32::from(port) < session.rules.unprivileged_start() && !process::may_bind_privileged()
 }
 
 fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
@@ -92,20 +110,34 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
 /// Listens by `own`, which is the program's call and leaves by `exit`.
 pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(fd) else { return own() };
+    let Some(socket) = sockets::served(fd) else { return own() };
     if socket.transport == Transport::Udp {
         if socket.confirmed().is_some() {
             return own();
         }
-        known::forget(fd);
+        fd_cache::forget(fd);
         return listen_by(exit, fd, own);
     }
-    let Ok(local) = socket.local() else { return unserved(session, &socket, Call::Listen, own) };
-    if socket.surely_has_port(&local) {
-        known::doubt(fd);
+    let Ok(local) = sockets::local(&socket) else { return unserved(session, &socket, Call::Listen, own) };
+    if surely_has_port(&socket, &local) {
+        fd_cache::doubt(fd);
         return own();
     }
-    let (call, waits, confirmed) = (Call::Listen, Waits::Once, Cell::new(None));
-    serve(&Wish { session, socket, call, local, peer: None, binds: true, waits, own, exit, confirmed })
-        .unwrap_or_else(|| listen_by(exit, fd, own))
+    let (call, waits) = (Call::Listen, Waits::Once);
+    serve(
+        &InterceptedCall {
+            session,
+            socket,
+            call,
+            local,
+            peer: None,
+            binds: true,
+            waits,
+            original: own,
+            interceptor: exit.interceptor(),
+            confirmed: Cell::new(None),
+        },
+        exit,
+    )
+    .unwrap_or_else(|| listen_by(exit, fd, own))
 }

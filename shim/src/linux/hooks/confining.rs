@@ -1,9 +1,12 @@
 //! `prctl`, `seccomp` and `landlock_restrict_self`, as far as a program confines itself by them: its sandbox holds for
 //! what we do, too. The latter two have no function in libc, and come through `syscall`.
 
-use crate::linux::sandbox::{self, Confinement};
-use crate::linux::{held, hooks, known};
+use crate::linux::memory::is_readable;
+use crate::linux::{fd_cache, fd_ports, hooks, session};
 use core::ffi::{c_int, c_long, c_ulong, c_void};
+use portshim_mechanism::linux::kernel::confine::{self, Confinement};
+use portshim_mechanism::linux::kernel::liveness;
+use portshim_mechanism::linux::socket::steering;
 
 /// linux/seccomp.h.
 const SECCOMP_SET_MODE_STRICT: c_long = 0;
@@ -21,22 +24,20 @@ pub(crate) unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d:
 pub(super) fn by_number(number: c_long, [a, b, c]: [c_long; 3], own: impl FnOnce() -> isize) -> isize {
     match number {
         libc::SYS_prctl => confined(a as c_int, b as c_ulong, c as c_ulong, own, |answer| *answer == 0),
-        libc::SYS_seccomp if a == SECCOMP_SET_MODE_STRICT => {
-            sandbox::enter(&Confinement::Strict, own, |answer| answer == 0)
-        }
+        libc::SYS_seccomp if a == SECCOMP_SET_MODE_STRICT => enter(&Confinement::Strict, own, |answer| answer == 0),
         libc::SYS_seccomp if a == SECCOMP_SET_MODE_FILTER => {
             // With SECCOMP_FILTER_FLAG_TSYNC, a positive answer is a thread that could not be confined.
             let listens = b & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
             let took = |answer: isize| answer == 0 || answer > 0 && listens;
-            let answer = sandbox::enter(&Confinement::Filter(c as *const c_void), own, took);
+            let answer = enter(&Confinement::Filter(c as *const c_void), own, took);
             if answer > 0 && listens {
-                known::forget(answer as c_int);
-                held::release(answer as c_int);
+                fd_cache::forget(answer as c_int);
+                fd_ports::release(answer as c_int);
             }
             answer
         }
         libc::SYS_landlock_restrict_self => {
-            sandbox::learn();
+            learn();
             own()
         }
         _ => own(),
@@ -53,11 +54,26 @@ fn confined<T: Copy>(
     let mode = mode as u32;
     match option {
         libc::PR_SET_SECCOMP if mode == libc::SECCOMP_MODE_STRICT => {
-            sandbox::enter(&Confinement::Strict, own, |answer| took(&answer))
+            enter(&Confinement::Strict, own, |answer| took(&answer))
         }
         libc::PR_SET_SECCOMP if mode == libc::SECCOMP_MODE_FILTER => {
-            sandbox::enter(&Confinement::Filter(at as *const c_void), own, |answer| took(&answer))
+            enter(&Confinement::Filter(at as *const c_void), own, |answer| took(&answer))
         }
         _ => own(),
+    }
+}
+
+/// Has the program confine itself by its own call.
+fn enter<T: Copy>(what: &Confinement, own: impl FnOnce() -> T, took: impl FnOnce(T) -> bool) -> T {
+    learn();
+    confine::enter(what, is_readable, own, took)
+}
+
+/// Learns what may not be asked later.
+fn learn() {
+    if let Some(session) = session::get() {
+        steering::look();
+        liveness::me();
+        let _ = session.place();
     }
 }

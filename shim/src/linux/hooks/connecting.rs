@@ -1,14 +1,17 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
-use crate::linux::address::Address;
-use crate::linux::drive::{Exit, Waits, Wish, serve, unserved};
-use crate::linux::options::repair_range;
+use crate::linux::memory::{is_beyond_asking, read_address};
+use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
-use crate::linux::socket::Socket;
-use crate::linux::{held, hooks, known, memory};
+use crate::linux::sockets::{self, surely_has_port};
+use crate::linux::{fd_cache, fd_ports, hooks};
 use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
+use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::linux::socket::options::repair_range;
 use portshim_policy::{Call, Transport};
 
 /// # Safety
@@ -34,38 +37,52 @@ pub(super) fn through(
     own: &dyn Fn() -> isize,
 ) -> isize {
     let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(fd) else { return own() };
-    let peer = Address::read(address, len);
-    if peer.is_none() && !memory::is_beyond_asking(address.cast(), len) {
+    let Some(socket) = sockets::served(fd) else { return own() };
+    let peer = read_address(address, len);
+    if peer.is_none() && !is_beyond_asking(address.cast(), len) {
         return own();
     }
     if peer.is_some_and(|peer| peer.family() == libc::AF_UNSPEC) {
         let answer = own();
         repair_range(fd);
-        known::unsettle();
-        held::release(fd);
+        fd_cache::unsettle();
+        fd_ports::release(fd);
         if socket.transport == Transport::Udp {
-            known::lose_port(fd);
+            fd_cache::lose_port(fd);
         }
         return answer;
     }
     let served = match socket.transport {
         Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, exit, own),
         Transport::Udp => {
-            let Ok(local) = socket.local() else { return own() };
-            if socket.surely_has_port(&local) {
+            let Ok(local) = sockets::local(&socket) else { return own() };
+            if surely_has_port(&socket, &local) {
                 return own();
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
-            let (call, waits, confirmed) = (Call::Connect, Waits::Once, Cell::new(None));
-            serve(&Wish { session, socket, call, local, peer, binds: true, waits, own, exit, confirmed })
+            let (call, waits) = (Call::Connect, Waits::Once);
+            serve(
+                &InterceptedCall {
+                    session,
+                    socket,
+                    call,
+                    local,
+                    peer,
+                    binds: true,
+                    waits,
+                    original: own,
+                    interceptor: exit.interceptor(),
+                    confirmed: Cell::new(None),
+                },
+                exit,
+            )
         }
     };
     let Some(answer) = served else { return through(exit, fd, address, len, own) };
     if peer.is_none() {
         // It may have been undone.
-        known::doubt(fd);
-        known::unsettle();
+        fd_cache::doubt(fd);
+        fd_cache::unsettle();
     }
     answer
 }
@@ -79,14 +96,28 @@ pub(super) fn tcp(
     exit: Exit,
     own: &dyn Fn() -> isize,
 ) -> Option<isize> {
-    let Ok(local) = socket.local() else { return Some(unserved(session, &socket, Call::Connect, own)) };
-    if socket.surely_has_port(&local) {
-        known::doubt(socket.fd); // should the connection fail, the port may be lost
+    let Ok(local) = sockets::local(&socket) else { return Some(unserved(session, &socket, Call::Connect, own)) };
+    if surely_has_port(&socket, &local) {
+        fd_cache::doubt(socket.fd); // should the connection fail, the port may be lost
         return Some(own());
     }
     let binds = peer.is_none_or(|peer| {
         peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only())
     });
-    let (call, confirmed) = (Call::Connect, Cell::new(None));
-    serve(&Wish { session, socket, call, local, peer, binds, waits, own, exit, confirmed })
+    let call = Call::Connect;
+    serve(
+        &InterceptedCall {
+            session,
+            socket,
+            call,
+            local,
+            peer,
+            binds,
+            waits,
+            original: own,
+            interceptor: exit.interceptor(),
+            confirmed: Cell::new(None),
+        },
+        exit,
+    )
 }

@@ -1,11 +1,17 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::options::{IP_LOCAL_PORT_RANGE, copy_range, forget_range, own_range};
-use crate::linux::{errno, held, hooks, host, known, liveness, session, sys};
+use crate::linux::{fd_cache, fd_ports, hooks, session};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::mem::size_of;
+use core::sync::atomic::Ordering::Relaxed;
 use libc::{mmsghdr, msghdr, sockaddr, socklen_t, timespec};
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::descriptors as kernel;
+use portshim_mechanism::linux::kernel::process::in_vfork_child;
+use portshim_mechanism::linux::kernel::{errno, liveness};
+use portshim_mechanism::linux::socket::options::{copy_range, forget_range, own_range};
+use portshim_mechanism::linux::socket::steering;
 
 /// Forgets what `fd` was, if it is one.
 #[inline]
@@ -16,17 +22,17 @@ pub(super) fn fresh(fd: c_int) -> c_int {
 
 #[inline]
 fn forget(fd: c_int) {
-    known::forget(fd);
-    held::release(fd);
+    fd_cache::forget(fd);
+    fd_ports::release(fd);
     // A child of vfork(2) closes its own descriptors, not its parent's.
-    if !hooks::is_lodger() {
+    if !in_vfork_child() {
         forget_range(fd);
     }
 }
 
 fn forget_all(first: c_uint, last: c_uint) {
-    known::forget_all(first, last);
-    held::release_all(first, last);
+    fd_cache::forget_all(first, last);
+    fd_ports::release_all(first, last);
 }
 
 /// # Safety
@@ -40,10 +46,10 @@ pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_in
 /// Makes a socket by `own`, which is the program's call.
 #[inline]
 pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl FnOnce() -> c_int) -> c_int {
-    let set = known::options_set();
+    let set = fd_cache::options_set();
     let fd = own();
-    known::begin(fd, family, kind, protocol, set == known::options_set());
-    held::release(fd);
+    fd_cache::begin(fd, family, kind, protocol, set == fd_cache::options_set());
+    fd_ports::release(fd);
     forget_range(fd);
     fd
 }
@@ -59,7 +65,12 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
 /// Sets an option by `own`, which is the program's call.
 #[inline]
 pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, own: impl FnOnce() -> c_int) -> c_int {
-    known::set(fd, level, name);
+    fd_cache::set(fd, level, name);
+    if (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE)
+        && let Some(session) = session::get()
+    {
+        session.region.header.ranges.store(1, Relaxed);
+    }
     own()
 }
 
@@ -74,7 +85,23 @@ pub(crate) unsafe fn getsockopt(
     len: *mut socklen_t,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let answer = unsafe { hooks::getsockopt::next(fd, level, name, value, len) };
+    unsafe { getsockopt_by(fd, level, name, value, len, || hooks::getsockopt::next(fd, level, name, value, len)) }
+}
+
+/// Reads an option by `own`, which is the program's call.
+///
+/// # Safety
+/// As for getsockopt(2).
+#[inline]
+pub(super) unsafe fn getsockopt_by(
+    fd: c_int,
+    level: c_int,
+    name: c_int,
+    value: *mut c_void,
+    len: *mut socklen_t,
+    own: impl FnOnce() -> c_int,
+) -> c_int {
+    let answer = own();
     if answer == 0 && (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE) {
         // SAFETY: the kernel has just written both.
         unsafe { show_own_range(fd, value.cast(), len) };
@@ -91,7 +118,8 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
     // SAFETY: as the caller promises.
     unsafe {
         if *len as usize == size_of::<u32>() {
-            value.write_unaligned(own_range(fd, value.read_unaligned()));
+            let limits = session::get().is_none_or(portshim_mechanism::session::Session::programs_limit_sockets);
+            value.write_unaligned(own_range(fd, value.read_unaligned(), limits));
         }
     }
 }
@@ -162,7 +190,7 @@ unsafe fn forget_received(message: *const msghdr) {
                 for at in (first..end.saturating_sub(size_of::<c_int>() - 1)).step_by(size_of::<c_int>()) {
                     let fd = (at as *const c_int).read_unaligned();
                     forget(fd);
-                    known::renew(fd);
+                    fd_cache::renew(fd);
                 }
             }
             control = libc::CMSG_NXTHDR(message, control);
@@ -228,10 +256,10 @@ unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c
 /// Closes a range, by system call.
 pub(super) fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     if flags as c_uint & libc::CLOSE_RANGE_UNSHARE != 0 {
-        known::give_up();
+        fd_cache::give_up();
     }
     forget_all(first, last);
-    match sys::close_range(first, last, flags) {
+    match kernel::close_range(first, last, flags) {
         Ok(()) => 0,
         Err(error) => {
             errno::set(error);
@@ -248,9 +276,9 @@ pub(super) fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
 unsafe extern "C" fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
     forget_all(first, c_uint::MAX);
-    if sys::close_range(first, c_uint::MAX, 0).is_err() {
+    if kernel::close_range(first, c_uint::MAX, 0).is_err() {
         // A kernel before 5.9: one by one, as far as descriptors can go.
-        (first as c_int..sys::most_descriptors()).for_each(sys::close_as_asked);
+        (first as c_int..kernel::most_descriptors()).for_each(kernel::close_as_asked);
     }
 }
 
@@ -302,9 +330,9 @@ fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
 #[inline]
 pub(super) fn copied(from: c_int, to: c_int) -> c_int {
     if from != to {
-        known::copy(from, to);
+        fd_cache::copy(from, to);
         copy_range(from, to);
-        held::pass(from, to);
+        fd_ports::pass(from, to);
     }
     to
 }
@@ -312,24 +340,34 @@ pub(super) fn copied(from: c_int, to: c_int) -> c_int {
 /// # Safety
 /// As for setns(2).
 pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
-    if session::get().is_some() {
-        host::leave();
-    }
     // SAFETY: the program's own call, as it came.
-    moved(unsafe { hooks::setns::next(fd, kind) })
+    setns_by(|| unsafe { hooks::setns::next(fd, kind) })
+}
+
+/// Moves to another namespace by `own`, which is the program's call.
+pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
+    if session::get().is_some() {
+        steering::leave();
+    }
+    moved(own())
 }
 
 /// # Safety
 /// As for unshare(2).
 pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    unshare_by(flags, || unsafe { hooks::unshare::next(flags) })
+}
+
+/// Parts from what is shared by `own`, which is the program's call.
+pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
     if flags & libc::CLONE_FILES != 0 {
-        known::give_up();
+        fd_cache::give_up();
     }
     if flags & libc::CLONE_NEWNET != 0 && session::get().is_some() {
-        host::leave();
+        steering::leave();
     }
-    // SAFETY: the program's own call, as it came.
-    moved(unsafe { hooks::unshare::next(flags) })
+    moved(own())
 }
 
 /// This thread may be in another network namespace, which has a port range of its own, and its children in another

@@ -1,9 +1,10 @@
 //! exec, spawn, `system` and `popen`: the shim follows into the child.
 
 use crate::linux::environment::Strings;
-use crate::linux::{environment, errno, hooks, sys};
+use crate::linux::{environment, hooks};
 use core::ffi::{c_char, c_int};
 use libc::{pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+use portshim_mechanism::linux::kernel::{descriptors, errno};
 
 /// # Safety
 /// As for execve(2).
@@ -33,7 +34,7 @@ pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    let error = environment::followed(envp, |envp| unsafe { sys::execveat(fd, path, argv, envp, flags) });
+    let error = environment::followed(envp, |envp| unsafe { descriptors::execveat(fd, path, argv, envp, flags) });
     errno::set(error);
     -1
 }

@@ -3,19 +3,15 @@
 //! no frame behind.
 
 use super::variadic::fail;
-use crate::held::UNKNOWN;
-use crate::linux::{liveness, sys};
 use core::arch::naked_asm;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::AtomicPtr;
+pub(super) use portshim_mechanism::linux::kernel::process::VFORKED;
 
 /// libc's `vfork`, or the next library's; ours until it has been looked up.
 static NEXT: AtomicPtr<c_void> = AtomicPtr::new(bare as *mut _);
 
-/// Not 0 once the program has called it: nobody is told when the child leaves.
-pub(super) static CALLED: AtomicU8 = AtomicU8::new(0);
-
-/// The same for `clone`.
+/// libc's `clone`, or the next library's.
 static NEXT_CLONE: AtomicPtr<c_void> = AtomicPtr::new(early_clone as *mut _);
 
 pub(super) fn resolve() {
@@ -25,18 +21,6 @@ pub(super) fn resolve() {
 
 extern "C" fn resolve_clone() {
     super::look_up(&NEXT_CLONE, "clone");
-}
-
-/// This process's number, even in a child of vfork.
-#[inline]
-pub(crate) fn process() -> u32 {
-    if CALLED.load(Relaxed) == 0 { liveness::process() } else { sys::asked_process().unwrap_or(UNKNOWN) }
-}
-
-/// Whether this is a child of vfork, or may be one, to which nothing belongs that is kept in memory.
-#[inline]
-pub(crate) fn is_lodger() -> bool {
-    CALLED.load(Relaxed) != 0 && sys::asked_process() != Some(liveness::process())
 }
 
 /// vfork(2), for a caller from before the constructor. The return address must not stay on a stack that the child
@@ -71,7 +55,7 @@ unsafe extern "C" fn vfork() {
         "mov byte ptr [rip + {called}], 1",
         "mov rax, [rip + {next}]",
         "jmp rax",
-        called = sym CALLED,
+        called = sym VFORKED,
         next = sym NEXT,
     )
 }
@@ -122,9 +106,9 @@ unsafe extern "C" fn clone() {
         vm = const libc::CLONE_VM,
         files = const libc::CLONE_FILES,
         vfork = const libc::CLONE_VFORK,
-        moved = sym crate::linux::host::MOVED,
-        called = sym CALLED,
-        end = sym crate::linux::known::END,
+        moved = sym portshim_mechanism::linux::socket::steering::MOVED,
+        called = sym VFORKED,
+        end = sym crate::linux::fd_cache::END,
         next = sym NEXT_CLONE,
     )
 }

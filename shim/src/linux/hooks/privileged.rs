@@ -1,15 +1,19 @@
 //! rresvport(3), rresvport_af(3) and bindresvport(3). libc's own call no interposable `bind`, so they
 //! are served here whole, from the policy's privileged order.
 
-use crate::linux::address::Address;
-use crate::linux::held::Handed;
+use crate::linux::memory::read_address;
 use crate::linux::session::{self, Session};
-use crate::linux::socket::Socket;
-use crate::linux::{errno, held, hooks, sys};
+use crate::linux::{fd_ports, hooks, sockets};
 use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use portshim_mechanism::grant::Grant;
+use portshim_mechanism::linux::kernel::call::Result;
+use portshim_mechanism::linux::kernel::descriptors::close;
+use portshim_mechanism::linux::kernel::errno;
+use portshim_mechanism::linux::kernel::process::process;
+use portshim_mechanism::linux::socket::address::Address;
 use portshim_policy::{Call, PortRange, Verdict, scopes_of};
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
@@ -59,7 +63,7 @@ unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> 
     match result {
         Ok(_) => fd,
         Err(error) => {
-            sys::close(fd);
+            close(fd);
             errno::set(if error == libc::EADDRINUSE { libc::EAGAIN } else { error });
             -1
         }
@@ -69,11 +73,11 @@ unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> 
 /// # Safety
 /// As for bindresvport(3).
 pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
-    let served = session::get().filter(|_| Socket::served(fd).is_some());
+    let served = session::get().filter(|_| sockets::served(fd).is_some());
     let local = if address.is_null() {
         Some(any(AF_INET))
     } else {
-        Address::read(address.cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t)
+        read_address(address.cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t)
             .filter(|a| a.family() == AF_INET)
     };
     let (Some(session), Some(local)) = (served, local) else {
@@ -81,7 +85,7 @@ pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int
         return unsafe { hooks::bindresvport::next(fd, address) };
     };
     let offset = match ROVER.load(Relaxed) {
-        0 => sys::process(),
+        0 => process(),
         next => next,
     };
     let range = session.rules.privileged();
@@ -103,8 +107,8 @@ pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int
 
 /// Binds the first of `ports` that the policy hands out and the kernel gives. Any error but
 /// EADDRINUSE ends the search, as in libc.
-fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator<Item = u16>) -> sys::Result<u16> {
-    let Some(socket) = Socket::served(fd) else { return Err(libc::EAFNOSUPPORT) };
+fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator<Item = u16>) -> Result<u16> {
+    let Some(socket) = sockets::served(fd) else { return Err(libc::EAFNOSUPPORT) };
     let (scope, dual) = socket.scope(local, None);
     let scopes = scopes_of(scope, dual);
     let ledger = session.ledger(PortRange::ALL, scopes);
@@ -119,7 +123,8 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     for port in ports.filter(|port| !denied(*port)) {
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
-                held::hold(session, fd, &Handed { call: Call::Bind, how: Verdict::Pinned, scope, scopes, port });
+                let (call, how, single, towards) = (Call::Bind, Verdict::Pinned, false, None);
+                fd_ports::hold(session, fd, &Grant { call, how, scope, scopes, port, single, towards });
                 errno::set(before);
                 return Ok(port);
             }

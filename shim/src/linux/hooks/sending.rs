@@ -2,22 +2,23 @@
 //! fails; a TCP socket only with MSG_FASTOPEN.
 
 use super::connecting;
-use crate::linux::address::Address;
-use crate::linux::drive::{Exit, Waits, Wish, serve};
-use crate::linux::memory::{is_beyond_asking, is_readable};
-use crate::linux::session;
-use crate::linux::socket::{Kind, Socket};
-use crate::linux::{hooks, known};
+use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
+use crate::linux::serve::{Exit, serve};
+use crate::linux::sockets::{self, surely_has_port};
+use crate::linux::{fd_cache, hooks, session};
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
+use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::linux::socket::facts::Kind;
 use portshim_policy::{Call, Transport};
 
 /// Whether the call needs no look at all.
 #[inline]
 fn is_settled(fd: c_int, flags: c_int) -> bool {
-    flags & MSG_FASTOPEN == 0 && known::is_settled(fd)
+    flags & MSG_FASTOPEN == 0 && fd_cache::is_settled(fd)
 }
 
 /// # Safety
@@ -120,7 +121,7 @@ impl Destination {
         if address.is_null() || len == 0 {
             return Self::None;
         }
-        match Address::read(address, len) {
+        match read_address(address, len) {
             Some(peer) => Self::Peer(peer),
             // One byte: too short to read a family from, long enough for the kernel to bind.
             None if len == 1 && is_readable(address.cast(), 1) => Self::None,
@@ -151,12 +152,12 @@ impl Destination {
 #[cold]
 pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
-    let seen = known::look(fd);
-    let socket = match Socket::of(fd) {
+    let seen = fd_cache::look(fd);
+    let socket = match sockets::of(fd) {
         Kind::Served(socket) => socket,
         // No call makes anything else a socket that is served.
         Kind::Other | Kind::None => {
-            known::settle(fd, seen);
+            fd_cache::settle(fd, seen);
             return own();
         }
     };
@@ -166,17 +167,17 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
         }
         // Nobody sends on a new TCP socket: it may be another by now.
         (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
-            known::forget(fd);
+            fd_cache::forget(fd);
             None
         }
         (Transport::Tcp, _) => {
-            known::settle(fd, seen);
+            fd_cache::settle(fd, seen);
             return own();
         }
         (Transport::Udp, to) => {
-            let Ok(local) = socket.local() else { return own() };
-            if socket.surely_has_port(&local) {
-                known::settle(fd, seen);
+            let Ok(local) = sockets::local(&socket) else { return own() };
+            if surely_has_port(&socket, &local) {
+                fd_cache::settle(fd, seen);
                 return own();
             }
             let (peer, binds) = match to {
@@ -184,8 +185,22 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
                 Destination::None => (None, true),
                 Destination::Bad => (None, false),
             };
-            let (call, waits, confirmed) = (Call::Send, Waits::Once, Cell::new(None));
-            serve(&Wish { session, socket, call, local, peer, binds, waits, own, exit, confirmed })
+            let (call, waits) = (Call::Send, Waits::Once);
+            serve(
+                &InterceptedCall {
+                    session,
+                    socket,
+                    call,
+                    local,
+                    peer,
+                    binds,
+                    waits,
+                    original: own,
+                    interceptor: exit.interceptor(),
+                    confirmed: Cell::new(None),
+                },
+                exit,
+            )
         }
     };
     served.unwrap_or_else(|| first(exit, fd, flags, to, own))

@@ -5,12 +5,13 @@
 
 use super::forking::note_clone;
 use super::{binding, confining, connecting, descriptors, executing, forking, sending, writing};
-use crate::linux::drive::Exit;
+use crate::linux::environment;
 use crate::linux::environment::Strings;
-use crate::linux::{environment, errno, sys};
+use crate::linux::serve::Exit;
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::AtomicPtr;
+use portshim_mechanism::linux::kernel::{call, errno};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the variadic hooks are written for x86_64 alone");
@@ -71,8 +72,9 @@ pub(super) unsafe extern "C" fn syscall() {
         "lea rax, [rdi - {socket}]",
         "cmp rax, {listen} - {socket}",
         "jbe {handle}",
-        "cmp rdi, {setsockopt}",
-        "je {handle}",
+        "lea rax, [rdi - {setsockopt}]",
+        "cmp rax, {getsockopt} - {setsockopt}",
+        "jbe {handle}",
         "cmp rdi, {fcntl}",
         "je {handle}",
         "cmp rdi, {close_range}",
@@ -91,7 +93,13 @@ pub(super) unsafe extern "C" fn syscall() {
         "je 2f",
         "cmp rdi, {clone}",
         "je 4f",
+        "cmp rdi, {clone3}",
+        "je 5f",
         "cmp rdi, {recvmmsg}",
+        "je {handle}",
+        "cmp rdi, {unshare}",
+        "je {handle}",
+        "cmp rdi, {setns}",
         "je {handle}",
         "cmp rdi, {pidfd_getfd}",
         "je {handle}",
@@ -110,6 +118,12 @@ pub(super) unsafe extern "C" fn syscall() {
         "4:",
         note_clone!("esi"),
         "jmp 3b",
+        // Its flags lie in memory that may not be readable: they are taken to be the worst.
+        "5:",
+        "mov byte ptr [rip + {moved}], 1",
+        "mov byte ptr [rip + {called}], 1",
+        "mov dword ptr [rip + {end}], 0",
+        "jmp 3b",
         close = const libc::SYS_close,
         write = const libc::SYS_write,
         writev = const libc::SYS_writev,
@@ -118,6 +132,9 @@ pub(super) unsafe extern "C" fn syscall() {
         socket = const libc::SYS_socket,
         listen = const libc::SYS_listen,
         setsockopt = const libc::SYS_setsockopt,
+        getsockopt = const libc::SYS_getsockopt,
+        unshare = const libc::SYS_unshare,
+        setns = const libc::SYS_setns,
         fcntl = const libc::SYS_fcntl,
         close_range = const libc::SYS_close_range,
         accept4 = const libc::SYS_accept4,
@@ -127,13 +144,14 @@ pub(super) unsafe extern "C" fn syscall() {
         execveat = const libc::SYS_execveat,
         vfork_number = const libc::SYS_vfork,
         clone = const libc::SYS_clone,
+        clone3 = const libc::SYS_clone3,
         newnet = const libc::CLONE_NEWNET,
         vm = const libc::CLONE_VM,
         files = const libc::CLONE_FILES,
         vfork = const libc::CLONE_VFORK,
-        moved = sym crate::linux::host::MOVED,
-        end = sym crate::linux::known::END,
-        called = sym forking::CALLED,
+        moved = sym portshim_mechanism::linux::socket::steering::MOVED,
+        end = sym crate::linux::fd_cache::END,
+        called = sym forking::VFORKED,
         recvmmsg = const libc::SYS_recvmmsg,
         pidfd_getfd = const libc::SYS_pidfd_getfd,
         prctl = const libc::SYS_prctl,
@@ -157,24 +175,30 @@ unsafe extern "C" fn handle(
 ) -> c_long {
     let fd = a as c_int;
     // SAFETY: the program's own call, as it came or with the environment completed.
-    let again = |arguments| match unsafe { sys::forward(number, arguments) } {
+    let again = |arguments| match unsafe { call::forward(number, arguments) } {
         Ok(answer) => answer as isize,
         Err(error) => errno::fail(error),
     };
-    let call = || again([a, b, c, d, e, f]);
-    let short = || call() as c_int;
+    let original = || again([a, b, c, d, e, f]);
+    let short = || original() as c_int;
     // Each argument is of the type that the call by this number takes.
     let answer = match number {
-        libc::SYS_bind => binding::bind_by(Exit::Kernel, fd, b as *const _, c as _, &call),
-        libc::SYS_listen => binding::listen_by(Exit::Kernel, fd, &call),
-        libc::SYS_connect => connecting::through(Exit::Kernel, fd, b as *const _, c as _, &call),
-        libc::SYS_sendto => sending::sendto_by(Exit::Kernel, fd, d as c_int, e as *const _, f as _, call),
-        libc::SYS_sendmsg => sending::sendmsg_by(Exit::Kernel, fd, b as *const _, c as c_int, call),
-        libc::SYS_sendmmsg => sending::sendmmsg_by(Exit::Kernel, fd, b as *const _, c as c_uint, d as c_int, call),
-        libc::SYS_write => writing::write_by(Exit::Kernel, fd, call),
-        libc::SYS_writev => writing::writev_by(Exit::Kernel, fd, b as *const _, c as c_int, call),
+        libc::SYS_bind => binding::bind_by(Exit::Kernel, fd, b as *const _, c as _, &original),
+        libc::SYS_listen => binding::listen_by(Exit::Kernel, fd, &original),
+        libc::SYS_connect => connecting::through(Exit::Kernel, fd, b as *const _, c as _, &original),
+        libc::SYS_sendto => sending::sendto_by(Exit::Kernel, fd, d as c_int, e as *const _, f as _, original),
+        libc::SYS_sendmsg => sending::sendmsg_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
+        libc::SYS_sendmmsg => sending::sendmmsg_by(Exit::Kernel, fd, b as *const _, c as c_uint, d as c_int, original),
+        libc::SYS_write => writing::write_by(Exit::Kernel, fd, original),
+        libc::SYS_writev => writing::writev_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
         libc::SYS_socket => descriptors::socket_by(fd, b as c_int, c as c_int, short) as isize,
         libc::SYS_setsockopt => descriptors::setsockopt_by(fd, b as c_int, c as c_int, short) as isize,
+        // SAFETY: the program's own call, as it came.
+        libc::SYS_getsockopt => unsafe {
+            descriptors::getsockopt_by(fd, b as c_int, c as c_int, d as *mut _, e as *mut _, short) as isize
+        },
+        libc::SYS_unshare => descriptors::unshare_by(fd, short) as isize,
+        libc::SYS_setns => descriptors::setns_by(short) as isize,
         // Some commands answer with more than an int.
         libc::SYS_fcntl if [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC].contains(&(b as c_int)) => {
             descriptors::copied(fd, short()) as isize
@@ -182,7 +206,7 @@ unsafe extern "C" fn handle(
         libc::SYS_close_range => descriptors::close_all(a as c_uint, b as c_uint, c as c_int) as isize,
         libc::SYS_accept | libc::SYS_accept4 | libc::SYS_pidfd_getfd => descriptors::fresh(short()) as isize,
         // SAFETY: the program's own call, as it came.
-        libc::SYS_recvmsg => unsafe { descriptors::recvmsg_by(b as *const _, call) },
+        libc::SYS_recvmsg => unsafe { descriptors::recvmsg_by(b as *const _, original) },
         // SAFETY: the program's own call, as it came.
         libc::SYS_recvmmsg => unsafe { descriptors::recvmmsg_by(b as *const _, short) as isize },
         libc::SYS_close => descriptors::close_by(fd, short) as isize,
@@ -190,9 +214,9 @@ unsafe extern "C" fn handle(
         libc::SYS_execveat => environment::followed(d as Strings, |envp| again([a, b, c, envp as c_long, e, f])),
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied(fd, short()) as isize,
         libc::SYS_prctl | libc::SYS_seccomp | libc::SYS_landlock_restrict_self => {
-            confining::by_number(number, [a, b, c], call)
+            confining::by_number(number, [a, b, c], original)
         }
-        _ => call(),
+        _ => original(),
     };
     answer as c_long
 }

@@ -1,9 +1,9 @@
 //! `write` and `writev`. On a datagram socket that is not connected they fail, and yet leave it bound.
 
 use super::sending::{Destination, first};
-use crate::linux::drive::Exit;
 use crate::linux::memory::is_readable;
-use crate::linux::{hooks, known};
+use crate::linux::serve::Exit;
+use crate::linux::{fd_cache, hooks};
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use libc::iovec;
@@ -37,11 +37,11 @@ pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> i
 pub(super) fn writev_by(exit: Exit, fd: c_int, vectors: *const iovec, count: c_int, own: impl Fn() -> isize) -> isize {
     // A list of vectors that cannot be read fails before the socket hears of it.
     let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
-    if known::is_settled(fd) || !sound() { own() } else { write_by(exit, fd, own) }
+    if fd_cache::is_settled(fd) || !sound() { own() } else { write_by(exit, fd, own) }
 }
 
 /// The same of `write`. Most descriptors that are written to are files and connections: that is found out at the first write.
 #[inline]
 pub(super) fn write_by(exit: Exit, fd: c_int, own: impl Fn() -> isize) -> isize {
-    if known::is_settled(fd) { own() } else { first(exit, fd, 0, Destination::None, &own) }
+    if fd_cache::is_settled(fd) { own() } else { first(exit, fd, 0, Destination::None, &own) }
 }

@@ -1,10 +1,12 @@
 //! `bind`.
 
 use crate::session::{self, Session};
-use crate::windows::address::Address;
-use crate::windows::drive::{Wish, serve};
-use crate::windows::socket::Socket;
-use crate::windows::{errno, hooks, known};
+use crate::windows::memory::read_address;
+use crate::windows::serve::serve;
+use crate::windows::{errno, fd_cache, hooks};
+use portshim_mechanism::windows::serve::InterceptedCall;
+use portshim_mechanism::windows::socket::address::Address;
+use portshim_mechanism::windows::socket::facts::Socket;
 use portshim_policy::{Call, Fault, Verdict, scopes_of};
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
 
@@ -19,14 +21,14 @@ pub(crate) unsafe fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) ->
     };
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(handle) else { return own() };
-    let Some(local) = Address::read(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(local) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
     if local.port() != 0 {
         return if is_blocked(session, &socket, &local) { refuse() } else { own() };
     }
-    if socket.has_port() || known::is_associated(handle) {
+    if socket.has_port() || fd_cache::is_associated(handle) {
         return own();
     }
-    serve(&Wish { session, socket, call: Call::Bind, local, peer: None, before, own: &own })
+    serve(&InterceptedCall { session, socket, call: Call::Bind, local, peer: None, before, original: &own })
 }
 
 /// Whether a specific bind to this address is refused.

@@ -1,10 +1,12 @@
 //! Every form of connect that binds a socket which has no port yet. ConnectEx takes none such.
 
 use crate::session;
-use crate::windows::address::Address;
-use crate::windows::drive::{Wish, serve};
-use crate::windows::socket::Socket;
+use crate::windows::memory::read_address;
+use crate::windows::serve::serve;
 use crate::windows::{errno, hooks};
+use portshim_mechanism::windows::serve::InterceptedCall;
+use portshim_mechanism::windows::socket::address::Address;
+use portshim_mechanism::windows::socket::facts::Socket;
 use portshim_policy::Call;
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Networking::WinSock::{QOS, SOCKADDR, SOCKET, SOCKET_ADDRESS_LIST, TIMEVAL, WSABUF};
@@ -108,12 +110,12 @@ fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() ->
     };
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(handle) else { return own() };
-    let Some(peer) = Address::read(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
     if socket.has_port() {
         return own();
     }
     let local = Address::any(socket.family);
-    serve(&Wish { session, socket, call: Call::Connect, local, peer: Some(peer), before, own: &own })
+    serve(&InterceptedCall { session, socket, call: Call::Connect, local, peer: Some(peer), before, original: &own })
 }
 
 /// Connects by `own`, which finds out the peer for itself, and returns FALSE where it fails.
@@ -126,7 +128,7 @@ fn to_some(handle: SOCKET, own: &dyn Fn() -> BOOL) -> BOOL {
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(handle).filter(|socket| !socket.has_port()) else { return own() };
     let local = Address::any(socket.family);
-    match serve(&Wish { session, socket, call: Call::Connect, local, peer: None, before, own: &own }) {
+    match serve(&InterceptedCall { session, socket, call: Call::Connect, local, peer: None, before, original: &own }) {
         ..0 => FALSE,
         answer => answer,
     }

@@ -1,7 +1,7 @@
 //! What becomes of handles.
 
-use crate::held;
-use crate::windows::{errno, hooks, known};
+use crate::fd_ports;
+use crate::windows::{errno, fd_cache, hooks};
 use windows_sys::Win32::Networking::WinSock::{SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW};
 
 /// # Safety
@@ -41,7 +41,7 @@ pub(crate) unsafe fn wsa_socket_narrow(
 
 /// The number may have been another socket's, which was closed by a call that is not hooked.
 fn new(handle: SOCKET) -> SOCKET {
-    known::forget(handle);
+    fd_cache::forget(handle);
     handle
 }
 
@@ -50,8 +50,8 @@ fn new(handle: SOCKET) -> SOCKET {
 pub(crate) unsafe fn closesocket(handle: SOCKET) -> i32 {
     // Before it is closed: afterwards another thread may have a socket of the same number.
     let before = errno::get();
-    known::forget(handle);
-    held::release(handle);
+    fd_cache::forget(handle);
+    fd_ports::release(handle);
     errno::set(before);
     // SAFETY: the program's own call, as it came.
     unsafe { hooks::closesocket::next(handle) }

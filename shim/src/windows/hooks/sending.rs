@@ -1,14 +1,15 @@
 //! Datagrams sent from a socket that has no port yet.
 
 use crate::session;
-use crate::windows::address::Address;
-use crate::windows::drive::{Wish, serve};
-use crate::windows::memory::is_readable;
-use crate::windows::socket::Socket;
-use crate::windows::{errno, hooks, known};
+use crate::windows::memory::{is_readable, read_address};
+use crate::windows::serve::serve;
+use crate::windows::{errno, fd_cache, hooks};
 use core::ffi::c_void;
 use core::mem::{size_of, transmute};
 use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
+use portshim_mechanism::windows::serve::InterceptedCall;
+use portshim_mechanism::windows::socket::address::Address;
+use portshim_mechanism::windows::socket::facts::Socket;
 use portshim_policy::{Call, Transport};
 use windows_sys::Win32::Networking::WinSock::{
     LPWSAOVERLAPPED_COMPLETION_ROUTINE, SIO_ASSOCIATE_PORT_RESERVATION, SIO_GET_EXTENSION_FUNCTION_POINTER, SOCKADDR,
@@ -115,7 +116,7 @@ pub(crate) unsafe fn wsa_ioctl(
         hooks::WSAIoctl::next(handle, code, input, input_len, output, output_len, returned, overlapped, completion)
     };
     if answer == 0 && code == SIO_ASSOCIATE_PORT_RESERVATION {
-        known::associate(handle);
+        fd_cache::associate(handle);
     }
     if answer != 0 || code != SIO_GET_EXTENSION_FUNCTION_POINTER {
         return answer;
@@ -142,7 +143,7 @@ fn is_same(one: &GUID, other: &GUID) -> bool {
 
 /// Sends by `own`, which is the program's call, to the address of a message.
 fn message_through(handle: SOCKET, message: *const WSAMSG, own: &dyn Fn() -> i32) -> i32 {
-    if known::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
+    if fd_cache::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
         return own();
     }
     // SAFETY: all of the message has just been seen to be readable; it is plain integers and pointers.
@@ -152,7 +153,7 @@ fn message_through(handle: SOCKET, message: *const WSAMSG, own: &dyn Fn() -> i32
 
 /// Sends by `own`, which is the program's call.
 fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() -> i32) -> i32 {
-    if known::is_settled(handle) {
+    if fd_cache::is_settled(handle) {
         return own();
     }
     let before = errno::get();
@@ -163,10 +164,10 @@ fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() ->
     let Some(session) = session::get() else { return own() };
     let socket = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp);
     let Some(socket) = socket.filter(|socket| !socket.has_port()) else {
-        known::settle(handle);
+        fd_cache::settle(handle);
         return own();
     };
-    let Some(peer) = Address::read(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
     let local = Address::any(socket.family);
-    serve(&Wish { session, socket, call: Call::Send, local, peer: Some(peer), before, own: &own })
+    serve(&InterceptedCall { session, socket, call: Call::Send, local, peer: Some(peer), before, original: &own })
 }

@@ -1,0 +1,5 @@
+//! Linux.
+
+pub mod kernel;
+pub mod serve;
+pub mod socket;

@@ -1,0 +1,35 @@
+//! `errno`: kept as the program's own call left it, and the one place where a fault becomes a number.
+
+use core::ffi::c_int;
+pub use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
+use portshim_policy::Fault;
+
+/// The error number of the last failed call of this thread.
+pub fn get() -> c_int {
+    // SAFETY: libc promises a valid pointer to this thread's `errno`.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets this thread's error number.
+pub fn set(number: c_int) {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = number }
+}
+
+/// What a failed call returns, with its error number.
+pub fn fail(number: c_int) -> isize {
+    set(number);
+    -1
+}
+
+/// What the kernel says in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked port
+/// mirrors Windows' WSAEACCES.
+pub const fn of(fault: Fault) -> c_int {
+    match fault {
+        Fault::AddressInUse | Fault::Taken => EADDRINUSE,
+        Fault::AddressNotAvailable => libc::EADDRNOTAVAIL,
+        Fault::TryAgain => libc::EAGAIN,
+        Fault::Blocked => libc::EACCES,
+        Fault::AlreadyBound => EINVAL,
+    }
+}

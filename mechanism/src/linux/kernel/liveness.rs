@@ -1,0 +1,127 @@
+//! Who this process is, and whether another one still lives. The latter is asked only where the ledger or the table
+//! of processes has something to say about it.
+
+use super::clock::ticks;
+use super::descriptors::{self, close, inode, open, readlink};
+use super::memory::map_wiped_on_fork;
+pub use super::process::this_process;
+use super::process::{self, process, remember_in, thread};
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use portshim_policy::Owner;
+
+/// This process and the inode of its PID namespace, which a fork may change.
+static NAMESPACE: AtomicU64 = AtomicU64::new(0);
+static PARTED: AtomicBool = AtomicBool::new(false);
+
+/// Looks where this process is, while /proc can surely be reached: it may confine itself to a folder later.
+pub fn look() {
+    namespace(process());
+    if let Ok(page) = map_wiped_on_fork() {
+        remember_in(page);
+    }
+}
+
+/// This process, now.
+pub fn me() -> Owner {
+    let process = process();
+    Owner { process, namespace: namespace(process), since: ticks() }
+}
+
+/// This thread, now.
+pub fn this_thread() -> Owner {
+    Owner { process: thread(), ..me() }
+}
+
+/// Children are born into another PID namespace from now on, where one of them may have the number of its parent.
+pub fn part() {
+    PARTED.store(true, Relaxed);
+}
+
+fn namespace(process: u32) -> u32 {
+    let known = NAMESPACE.load(Relaxed);
+    if known as u32 == process && !PARTED.load(Relaxed) {
+        return (known >> 32) as u32;
+    }
+    // Where /proc cannot be reached, in a chroot perhaps, a child's namespace is most likely its parent's.
+    let inode = inode(c"/proc/self/ns/pid").map_or((known >> 32) as u32, |inode| inode as u32);
+    NAMESPACE.store(u64::from(process) | u64::from(inode) << 32, Relaxed);
+    inode
+}
+
+/// Whether this process, or thread, still lives. Where there is no telling, it does.
+pub fn is_alive(owner: &Owner) -> bool {
+    let me = process();
+    // The numbers of another namespace say nothing here.
+    if owner.namespace != namespace(me) {
+        return true;
+    }
+    process::is_alive(owner.process)
+        && runs(owner.process, me).is_none_or(|since| since.is_some_and(|s| s <= owner.since))
+}
+
+/// As [`is_alive`], in one system call: one that has ended, and that nobody has asked how, may be alive.
+pub fn may_be_alive(owner: &Owner) -> bool {
+    owner.namespace != namespace(process()) || process::is_alive(owner.process)
+}
+
+/// When a process started, in hundredths of a second since boot: `Some(None)` where it has ended and nobody has
+/// asked how, `None` where /proc does not say, or is that of another PID namespace than `me` has its number in.
+fn runs(process: u32, me: u32) -> Option<Option<u64>> {
+    let mut text = [0; 1024];
+    let read = readlink(c"/proc/self", &mut text).ok()?;
+    if text[..read] != *Decimal::of(me).digits() {
+        return None;
+    }
+    let decimal = Decimal::of(process);
+    let mut path = [0; 6 + 10 + 6];
+    let parts = [b"/proc/", decimal.digits(), b"/stat\0"];
+    for (place, byte) in path.iter_mut().zip(parts.into_iter().flatten()) {
+        *place = *byte;
+    }
+    let fd = open(CStr::from_bytes_until_nul(&path).ok()?, libc::O_RDONLY).ok()?;
+    let read = descriptors::read(fd, &mut text);
+    close(fd);
+    since(&text[..read.ok()?])
+}
+
+/// What a line of proc(5)'s stat says of when the process started: `Some(None)` where it has ended, `None` where
+/// it is no such line.
+fn since(stat: &[u8]) -> Option<Option<u64>> {
+    // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
+    // counts that as the third.
+    let end = stat.iter().rposition(|b| *b == b')')?;
+    let mut fields = stat[end + 1..].split(|b| *b == b' ').filter(|field| !field.is_empty());
+    let ended = matches!(fields.next()?, b"Z" | b"X");
+    // A process whose first thread has ended before the others is a zombie here, too.
+    let threads = fields.nth(20 - 4)?;
+    if ended && matches!(threads, b"0" | b"1") {
+        return Some(None);
+    }
+    let digits = fields.nth(22 - 21)?;
+    Some(Some(digits.iter().fold(0u64, |n, d| n.wrapping_mul(10).wrapping_add(u64::from(d.wrapping_sub(b'0'))))))
+}
+
+/// A number without leading zeroes: /proc knows no others.
+struct Decimal {
+    digits: [u8; 10],
+    first: usize,
+}
+
+impl Decimal {
+    fn of(mut number: u32) -> Self {
+        let (mut digits, mut first) = ([b'0'; 10], 9);
+        loop {
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Self { digits, first };
+            }
+            first -= 1;
+        }
+    }
+
+    fn digits(&self) -> &[u8] {
+        &self.digits[self.first..]
+    }
+}

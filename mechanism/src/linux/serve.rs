@@ -1,0 +1,11 @@
+//! One request, from its start to its end.
+
+mod intercepted;
+mod join;
+mod mechanism;
+mod pin;
+mod request;
+mod steer;
+
+pub use intercepted::{InterceptedCall, Interceptor, Waits};
+pub use request::{Served, serve, tell_uncovered};

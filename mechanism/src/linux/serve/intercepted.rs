@@ -1,0 +1,110 @@
+//! An intercepted call: what a program asked for, and how to do it in its place.
+
+use crate::linux::kernel::call::Result;
+use crate::linux::kernel::errno;
+use crate::linux::socket::address::Address;
+use crate::linux::socket::facts::Socket;
+use crate::linux::socket::options::{RangeOption, refuses_address};
+use crate::linux::socket::{route, steering};
+use crate::session::Session;
+use core::cell::Cell;
+use core::ffi::c_int;
+use portshim_policy::{Call, Fault, Request, Scope, Transport};
+
+/// A request for a port, and the program's own call that needs it.
+pub struct InterceptedCall<'a> {
+    /// The session whose rules hold.
+    pub session: Session,
+    /// The socket.
+    pub socket: Socket,
+    /// Which call it is.
+    pub call: Call,
+    /// The socket's own address, or the one that it is about to be bound to. A port in
+    /// it may be one that the socket has lost.
+    pub local: Address,
+    /// Where it goes, as far as that is known.
+    pub peer: Option<Address>,
+    /// Whether the call is well formed, so that the kernel would come to choose a port for it.
+    pub binds: bool,
+    /// How it waits.
+    pub waits: Waits,
+    /// The program's own call, as it came; it sets `errno`.
+    pub original: &'a dyn Fn() -> isize,
+    /// Whoever intercepted it.
+    pub interceptor: &'static Interceptor,
+    /// Whether the kernel has confirmed what the socket is, once it has been asked.
+    pub confirmed: Cell<Option<bool>>,
+}
+
+/// What whoever intercepts calls does and knows, and nobody else.
+pub struct Interceptor {
+    /// Binds a socket to an address of ours in the program's place, by a call that is not intercepted again.
+    pub bind: fn(c_int, &Address) -> Result<()>,
+    /// Whether it saw the program bind a TCP socket, which has its port still.
+    pub is_known_bound: fn(c_int) -> bool,
+    /// Looks at the ports of a scope that the kernel chose and nobody has looked at, so that they are known.
+    pub learn_unseen: fn(Session, Scope),
+}
+
+/// How a blocking call can be made to wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// A connect under way may be called again, to wait for its end (connect(2)).
+    Repeated,
+    /// The call must be made once.
+    Once,
+}
+
+impl InterceptedCall<'_> {
+    /// Whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
+    /// family, which the kernel compares itself; where TCP and UDP have the same ports as well, it is never wrong.
+    #[inline]
+    pub(super) fn may_change(&self) -> bool {
+        let speaks_for_itself = self.call == Call::Bind && self.session.rules.are_transports_alike();
+        speaks_for_itself || self.socket.confirmed || self.is_confirmed()
+    }
+
+    #[inline(never)]
+    fn is_confirmed(&self) -> bool {
+        let confirmed = self.confirmed.get().unwrap_or_else(|| self.socket.confirmed().is_some());
+        self.confirmed.set(Some(confirmed));
+        confirmed
+    }
+
+    pub(super) fn is_tcp_connect(&self) -> bool {
+        self.call == Call::Connect && self.socket.transport == Transport::Tcp
+    }
+
+    /// What the plan needs to know. Where the choice is left to the kernel, it knows for itself whether
+    /// SO_REUSEADDR is set.
+    pub(super) fn request(&self, scope: Scope, dual: bool, range: &RangeOption, left_to_kernel: bool) -> Request {
+        let rules = self.session.rules;
+        let orders_by_reuse = !left_to_kernel && matches!(self.call, Call::Bind | Call::Listen);
+        Request {
+            call: self.call,
+            scope,
+            dual,
+            reuse: orders_by_reuse && self.socket.reuses_address(),
+            limit: range.limit(rules.scope(scope).hull()),
+            peer: self.peer.filter(|_| !left_to_kernel).map_or(0, |peer| self.session.hash(&self.local, &peer)),
+        }
+    }
+
+    /// Whether the socket had a port all along, looked at when no other was found for it.
+    pub(super) fn is_bound_after_all(&self, unsure: bool) -> bool {
+        match self.call {
+            Call::Bind => Address::local(self.socket.fd)
+                .is_ok_and(|now| self.socket.surely_has_port(&now, self.interceptor.is_known_bound)),
+            _ => unsure && refuses_address(self.socket.fd, &self.local),
+        }
+    }
+
+    /// What the kernel would say where no port is left. On TCP it looks for a route first.
+    pub(super) fn refusal(&self, fault: Fault) -> i32 {
+        let unreachable =
+            self.peer.filter(|_| self.is_tcp_connect() && steering::is_here(&self.socket)).and_then(|peer| {
+                route::way(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
+            });
+        unreachable.unwrap_or(errno::of(fault))
+    }
+}

@@ -1,0 +1,197 @@
+//! Linux's mechanism: carries a plan's steps out on the program's socket.
+
+use super::intercepted::InterceptedCall;
+use super::join::Joining;
+use super::pin::Pinning;
+use super::steer::Steering;
+use crate::linux::kernel::call::Result;
+use crate::linux::kernel::{errno, sandbox};
+use crate::linux::socket::options::{RangeOption, record_address};
+use crate::linux::socket::steering;
+use portshim_policy::{Call, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Try, Verdict};
+
+/// What is known of the port that a socket got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Got {
+    /// Its number.
+    Port(u16),
+    /// The kernel chose, and nobody looked.
+    Unseen,
+    /// Nothing, not even whether there is one.
+    Unknown,
+}
+
+/// What a step comes to. The answer is what the program's call returned; `None` where the descriptor is not the socket
+/// that it was taken for, and nothing has been done.
+pub(super) type Tried = Try<Option<isize>>;
+
+/// The steps of a plan, on one socket.
+pub(super) struct LinuxMechanism<'a> {
+    pub(super) wish: &'a InterceptedCall<'a>,
+    pub(super) scope: Scope,
+    /// How a TCP connection may share its port; `None` for every other request.
+    pub(super) sharing: Option<Sharing>,
+    /// Every choice of the policy is left to the kernel.
+    pub(super) left_to_kernel: bool,
+    /// The socket may have had a port all along.
+    pub(super) unsure: bool,
+    pub(super) steering: Steering,
+    /// Dropped before `joining`: options are put back before signals are let in again.
+    pub(super) pinning: Pinning,
+    pub(super) joining: Joining,
+    /// How the port was come by.
+    pub(super) how: Verdict,
+    /// The port that the socket got.
+    pub(super) got: Got,
+}
+
+impl<'a> LinuxMechanism<'a> {
+    #[inline(always)]
+    pub(super) fn new(
+        wish: &'a InterceptedCall<'a>,
+        scope: Scope,
+        range: RangeOption,
+        unsure: bool,
+        left_to_kernel: bool,
+    ) -> Self {
+        Self {
+            wish,
+            scope,
+            sharing: wish.is_tcp_connect().then(|| wish.session.rules.sharing()),
+            left_to_kernel,
+            unsure,
+            steering: Steering::with(range),
+            pinning: Pinning::none(),
+            joining: Joining::none(),
+            how: Verdict::Steered,
+            got: Got::Unknown,
+        }
+    }
+
+    /// The ports that the program's own range on this socket leaves.
+    pub(super) fn limit(&self, hull: Option<PortRange>) -> PortRange {
+        self.steering.range.limit(hull)
+    }
+
+    /// How the port was come by, if one was.
+    pub(super) fn how(&self) -> Verdict {
+        self.how
+    }
+
+    /// The port that the socket got.
+    pub(super) fn got(&self) -> Got {
+        self.got
+    }
+
+    /// The peer towards which alone the port is taken, where that is remembered.
+    pub(super) fn shared_towards(&self) -> Option<Place> {
+        self.joining.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
+    }
+
+    /// Whether no connection is to join the port, although the socket would let it.
+    pub(super) fn is_for_one(&self) -> bool {
+        self.pinning.single
+    }
+
+    /// Whether ports may be left that the program's sandbox lets nobody find.
+    pub(super) fn is_hindered(&self) -> bool {
+        self.joining.hindered
+    }
+
+    /// Whether the program's own call has been made, and failed for want of a port.
+    pub(super) fn has_asked(&self) -> bool {
+        self.steering.missed
+    }
+
+    /// Puts the socket's options back and lets signals in again, before a call that may block.
+    #[inline]
+    pub(super) fn put_back(&mut self) {
+        if self.pinning.lifted.is_some() || self.joining.beside.is_some() {
+            self.put_all_back();
+        }
+    }
+
+    #[cold]
+    fn put_all_back(&mut self) {
+        self.pinning.lifted = None;
+        self.joining.beside = None;
+    }
+
+    /// Makes the program's own call, which is all that is left to do.
+    pub(super) fn own(&mut self) -> Tried {
+        self.put_back();
+        Try::Done(Some((self.wish.original)()))
+    }
+}
+
+impl Mechanism for LinuxMechanism<'_> {
+    type Answer = Option<isize>;
+
+    fn steer(&mut self, run: PortRange) -> Tried {
+        if self.is_known_taken(run) { Try::Again(Outcome::Taken) } else { self.steer_unasked(run) }
+    }
+
+    fn aim(&mut self, port: u16) -> Tried {
+        self.steer_unasked(PortRange::single(port))
+    }
+
+    fn pin(&mut self, port: u16) -> Tried {
+        if self.wish.may_change() { self.bind_alone(port) } else { Try::Done(None) }
+    }
+
+    fn share(&mut self, port: u16) -> Tried {
+        if !self.wish.may_change() {
+            return Try::Done(None);
+        }
+        let before = sandbox::refusals();
+        let tried = self.connect_beside(port, false);
+        self.joining.hindered |= sandbox::refusals() != before;
+        tried
+    }
+
+    fn reuse(&mut self, port: u16) -> Tried {
+        if self.joining.rests { self.connect_beside(port, true) } else { Try::Again(Outcome::Taken) }
+    }
+
+    fn begins_to_wait(&mut self) -> bool {
+        self.begin_to_wait()
+    }
+}
+
+impl LinuxMechanism<'_> {
+    /// What came of binding `port`.
+    pub(super) fn answered(&mut self, port: u16, result: Result<()>) -> Tried {
+        match result {
+            Ok(()) => {
+                self.got = Got::Port(port);
+                Try::Done(Some(0))
+            }
+            Err(error) if steering::is_forbidden(error, port) => self.uncovered(),
+            // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one for this program.
+            Err(libc::EADDRINUSE | libc::EACCES) => {
+                self.pinning.in_vain = true;
+                Try::Again(Outcome::Taken)
+            }
+            Err(error) if self.wish.call == Call::Bind => Try::Done(Some(errno::fail(error))),
+            // The program has not asked for a bind: its own call has the kernel's word for what is wrong.
+            Err(_) => self.own(),
+        }
+    }
+
+    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it make.
+    pub(super) fn uncovered(&mut self) -> Tried {
+        if self.wish.call != Call::Bind {
+            self.record_address_again();
+        }
+        self.how = Verdict::Uncovered;
+        self.got = Got::Unknown;
+        self.own()
+    }
+
+    /// Has the kernel record once more the address that it forgot when a bind by number failed.
+    pub(super) fn record_address_again(&self) {
+        if self.pinning.in_vain && !self.wish.local.is_wildcard() {
+            let _ = record_address(self.wish.socket.fd, &self.wish.local);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One request on Linux: what is asked of the plan, and what the program is told.
+
+use super::intercepted::InterceptedCall;
+use super::mechanism::{Got, LinuxMechanism};
+use crate::claim::{Claim, PATIENCE};
+use crate::grant::Grant;
+use crate::linux::kernel::errno;
+use crate::linux::socket::address::Address;
+use crate::linux::socket::facts::Socket;
+use crate::linux::socket::options::{RangeOption, refuses_address};
+use crate::linux::socket::steering::{self, Reach};
+use crate::run_plan::run_plan;
+use crate::session::Session;
+use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Verdict, scopes_of};
+
+/// What came of a request.
+pub struct Served {
+    /// What the program's call returns.
+    pub answer: isize,
+    /// The port that it got, if it is to be counted.
+    pub grant: Option<Grant>,
+}
+
+/// Serves an intercepted call. `errno` is set as that call would set it. `None` where the descriptor is not what it was
+/// taken for: nothing has been done.
+#[inline]
+pub fn serve(wish: &InterceptedCall<'_>) -> Option<Served> {
+    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let reach = steering::reach(&wish.socket, scope, wish.session.rules);
+    // Of a socket that no call has touched, nothing is asked until it is to be changed.
+    if !wish.socket.untouched && !wish.may_change() {
+        return None;
+    }
+    let before = errno::get();
+    let served = answered(wish, scope, dual, reach)?;
+    if served.answer >= 0 {
+        errno::set(before);
+    }
+    Some(served)
+}
+
+/// Carries the plan out. `None` as in [`serve`].
+fn answered(wish: &InterceptedCall<'_>, scope: Scope, dual: bool, reach: Reach) -> Option<Served> {
+    let rules = wish.session.rules;
+    let steerable = reach.steerable;
+    let left_to_kernel = rules.leaves_choice(scope, steerable);
+    // A closed TCP socket that shows a port may have lost it. To the kernel that makes no difference; where
+    // we choose, we have to know.
+    let mut unsure = wish.local.port() != 0;
+    if unsure && !left_to_kernel {
+        if refuses_address(wish.socket.fd, &wish.local) {
+            return Some(Served { answer: reconnect(wish), grant: None });
+        }
+        unsure = false;
+    }
+    let range = RangeOption::of(&wish.socket, reach.own, wish.session.programs_limit_sockets());
+    let request = wish.request(scope, dual, &range, left_to_kernel);
+    let ledger = wish.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
+    let mut mechanism = LinuxMechanism::new(wish, scope, range, unsure, left_to_kernel);
+    let renewed = |mechanism: &LinuxMechanism<'_>| {
+        let limit = mechanism.limit(rules.scope(scope).hull());
+        Request { limit, ..request }
+    };
+    let mut whole = |steerable| run_plan(wish.session, &mut mechanism, request, ledger, steerable, renewed);
+    let mut served = whole(steerable);
+    if served.is_err() && steering::look_again() {
+        served = whole(steering::reach(&wish.socket, scope, rules).steerable);
+    }
+    mechanism.put_back();
+    let mut grant = None;
+    let answer = match served {
+        Ok(None) => return None,
+        Err(_) if !wish.may_change() => return None,
+        Ok(Some(answer)) if mechanism.how() == Verdict::Uncovered => {
+            tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
+            answer
+        }
+        Ok(Some(answer)) => {
+            grant = granted(wish, &mechanism, scope, dual, unsure, answer);
+            answer
+        }
+        Err(fault) => refused(wish, &mechanism, scope, unsure, fault),
+    };
+    Some(Served { answer, grant })
+}
+
+/// The port that was got, after the program's own call. Many a call that fails has taken one all the same.
+#[inline]
+fn granted(
+    wish: &InterceptedCall<'_>,
+    mechanism: &LinuxMechanism<'_>,
+    scope: Scope,
+    dual: bool,
+    unsure: bool,
+    answer: isize,
+) -> Option<Grant> {
+    let certain = !unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
+    let port = match mechanism.got() {
+        Got::Port(port) if certain => port,
+        Got::Unseen if certain => 0,
+        _ => Address::local(wish.socket.fd).map_or(0, |local| local.port()),
+    };
+    let has_got = certain || port != 0 && !(unsure && port == wish.local.port());
+    has_got.then(|| Grant {
+        call: wish.call,
+        how: mechanism.how(),
+        scope,
+        scopes: scopes_of(scope, dual),
+        port,
+        single: mechanism.is_for_one(),
+        towards: mechanism.shared_towards().filter(|_| mechanism.got() == Got::Port(port)),
+    })
+}
+
+/// Answers where the plan has found no port.
+#[cold]
+fn refused(
+    wish: &InterceptedCall<'_>,
+    mechanism: &LinuxMechanism<'_>,
+    scope: Scope,
+    unsure: bool,
+    fault: Fault,
+) -> isize {
+    if !mechanism.has_asked() && wish.is_bound_after_all(unsure) {
+        return (wish.original)();
+    }
+    if mechanism.is_hindered() {
+        mechanism.record_address_again();
+        let answer = (wish.original)();
+        tell_uncovered_of(wish.session, wish.call, &wish.socket, scope, answer);
+        return answer;
+    }
+    wish.session.note(wish.call, scope, Verdict::Exhausted, 0);
+    if wish.call != Call::Bind {
+        mechanism.record_address_again();
+    }
+    errno::fail(wish.refusal(fault))
+}
+
+/// Makes the program's own call on a socket that has kept its port. No connection that shares ports may be about to have this
+/// one, and to the same peer.
+#[cold]
+fn reconnect(wish: &InterceptedCall<'_>) -> isize {
+    let shares = wish.is_tcp_connect() && wish.session.rules.sharing() == Sharing::Tuple;
+    let slot = wish.session.region.header.claim(wish.local.port());
+    let mut patience = PATIENCE;
+    let mut claim = if shares { Claim::on(slot, &mut patience) } else { None };
+    if let Some(claim) = &mut claim {
+        claim.shorten();
+    }
+    (wish.original)()
+}
+
+/// Tells the session that the kernel chose a port, if it did.
+#[cold]
+pub fn tell_uncovered(session: Session, call: Call, socket: &Socket, answer: isize) {
+    let (scope, _) = socket.scope(&Address::any(socket.family), None);
+    tell_uncovered_of(session, call, socket, scope, answer);
+}
+
+#[cold]
+fn tell_uncovered_of(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
+    let port = Address::local(socket.fd).map_or(0, |local| local.port());
+    if answer >= 0 || errno::get() == libc::EINPROGRESS || port != 0 {
+        session.note(call, scope, Verdict::Uncovered, port);
+    }
+}

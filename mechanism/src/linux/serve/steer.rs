@@ -1,0 +1,165 @@
+//! Steering: the kernel chooses, inside a range that it is told.
+
+use super::mechanism::{Got, LinuxMechanism, Tried};
+use crate::linux::kernel::{errno, sandbox, sockets};
+use crate::linux::socket::address::Address;
+use crate::linux::socket::options::{AddressOnly, RangeOption};
+use crate::linux::socket::probe::Probe;
+use crate::linux::socket::steering;
+use portshim_policy::{
+    Call, LARGEST_ASKED, Outcome, PortRange, Sharing, Transport, Try, Verdict, exhausted, is_dense, is_sparse,
+};
+
+/// State of steering a socket.
+pub(super) struct Steering {
+    pub(super) range: RangeOption,
+    /// A run was found to be taken.
+    pub(super) missed: bool,
+    /// The socket that asks for free ports, while it has found none.
+    probe: Option<Probe>,
+}
+
+impl Steering {
+    #[inline(always)]
+    pub(super) fn with(range: RangeOption) -> Self {
+        Self { range, missed: false, probe: None }
+    }
+}
+
+impl LinuxMechanism<'_> {
+    /// Makes the kernel choose inside `run`, without asking first.
+    pub(super) fn steer_unasked(&mut self, run: PortRange) -> Tried {
+        self.put_back();
+        self.how = Verdict::Steered;
+        let wish = self.wish;
+        let exclusive = self.sharing == Some(Sharing::Exclusive);
+        let unseen = self.may_go_unseen(run) && !exclusive;
+        let dense = self.sharing.is_some() && is_dense(run, wish.session.hint(self.scope));
+        let as_it_is = self.steering.range.is_kernels(run, dense);
+        // Where nothing is changed and nothing looked at, it does not matter what the descriptor is.
+        if !(as_it_is && unseen) && !wish.may_change() {
+            return Try::Done(None);
+        }
+        if !as_it_is {
+            match self.steering.range.steer(run) {
+                Ok(()) => {}
+                Err(libc::ENOPROTOOPT) => {
+                    steering::cannot_steer(wish.socket.fd);
+                    return Try::Again(Outcome::Unsteerable);
+                }
+                Err(libc::EBADF | libc::ENOTSOCK) => return self.own(),
+                // A seccomp filter, perhaps.
+                Err(_) => return Try::Again(Outcome::Unsteerable),
+            }
+        }
+        if exclusive && wish.binds {
+            return self.bind_first(run);
+        }
+        let answer = (wish.original)();
+        if answer < 0 && self.is_exhausted() {
+            self.steering.missed = true;
+            return Try::Again(Outcome::Taken);
+        }
+        if self.unsure || answer < 0 && errno::get() != libc::EINPROGRESS {
+            return Try::Done(Some(answer));
+        }
+        if unseen {
+            self.got = if run.len() == 1 { Got::Port(run.first()) } else { Got::Unseen };
+        } else if self.missed(run) && matches!(wish.call, Call::Bind | Call::Listen) {
+            return Try::Again(Outcome::Unsteerable);
+        }
+        Try::Done(Some(answer))
+    }
+
+    /// Binds a connection that shall have its port to itself, before it is made.
+    fn bind_first(&mut self, run: PortRange) -> Tried {
+        let any = self.wish.local.with_port(0);
+        let _whole = AddressOnly::set(self.wish.socket.fd, false);
+        match sockets::bind(self.wish.socket.fd, any.storage(), any.len()) {
+            Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
+            Ok(()) if self.missed(run) => Try::Again(Outcome::Unsteerable),
+            _ => Try::Done(Some((self.wish.original)())),
+        }
+    }
+
+    /// Whether it need not be seen which port of `run` a new socket gets: nobody wants to know, or there is but one, and
+    /// in this very moment the kernel was seen to choose where it was told to.
+    fn may_go_unseen(&self, run: PortRange) -> bool {
+        let session = self.wish.session;
+        let worthless = run.len() == 1 || self.is_worthless();
+        worthless && self.wish.socket.untouched && self.wish.binds && !session.logs() && steering::just_obeyed()
+    }
+
+    /// Whether it is of no use to know which port a socket gets.
+    fn is_worthless(&self) -> bool {
+        let session = self.wish.session;
+        let sparse = is_sparse(session.rules, self.scope, session.hint(self.scope));
+        if !sparse {
+            (self.wish.interceptor.learn_unseen)(session, self.scope);
+        }
+        sparse
+    }
+
+    /// Whether the program's own call has just failed for want of a port.
+    fn is_exhausted(&self) -> bool {
+        errno::get() == errno::of(exhausted(self.wish.call, self.wish.socket.transport)) && !self.is_bound_datagram()
+    }
+
+    /// Whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full buffer.
+    fn is_bound_datagram(&self) -> bool {
+        self.wish.socket.transport == Transport::Udp
+            && self.wish.call != Call::Bind
+            && Address::local(self.wish.socket.fd).is_ok_and(|local| local.port() != 0)
+    }
+
+    /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
+    pub(super) fn is_known_taken(&mut self, run: PortRange) -> bool {
+        let worthwhile = run.len() == 1 || (self.steering.missed && run.len() <= LARGEST_ASKED);
+        self.wish.socket.transport == Transport::Udp && worthwhile && self.finds_taken(run)
+    }
+
+    #[cold]
+    fn finds_taken(&mut self, run: PortRange) -> bool {
+        let wish = self.wish;
+        if self.steering.probe.is_none() {
+            // The kernel has something else to say about a second bind; and by its own choice it lets
+            // sockets that reuse addresses share ports.
+            let bound = Address::local(wish.socket.fd).is_ok_and(|local| local.port() != 0);
+            if bound || (self.left_to_kernel && wish.socket.reuses()) || !steering::is_here(&wish.socket) {
+                return false;
+            }
+            self.steering.probe = Probe::like(&wish.socket);
+        }
+        let taken = self.steering.probe.as_ref().is_some_and(|probe| !probe.finds_free(&wish.local, run));
+        if !taken {
+            self.steering.probe = None; // it may hold the free port
+        }
+        taken
+    }
+
+    /// Whether the kernel chose outside `run`: the host's range has changed since we looked. A socket
+    /// that was bound so is unbound again, where it can be.
+    fn missed(&mut self, run: PortRange) -> bool {
+        let (fd, call) = (self.wish.socket.fd, self.wish.call);
+        let port = Address::local(fd).map_or(0, |local| local.port());
+        self.got = if port == 0 { Got::Unknown } else { Got::Port(port) };
+        if port == 0 || run.contains(port) {
+            if port != 0 {
+                steering::saw_it_obey();
+            }
+            return false;
+        }
+        steering::look();
+        if matches!(call, Call::Bind | Call::Listen) || self.sharing == Some(Sharing::Exclusive) {
+            if self.wish.socket.transport == Transport::Tcp {
+                let _ = sockets::listen(fd, 0);
+            }
+            let nowhere = Address::unspecified();
+            if sockets::connect(fd, nowhere.storage(), nowhere.len()) == Err(sandbox::NOT_ASKED) {
+                self.how = Verdict::Uncovered;
+                return false;
+            }
+        }
+        true
+    }
+}

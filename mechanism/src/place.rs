@@ -1,0 +1,95 @@
+//! This process's place in the session's table of processes, and the name that it has there.
+
+use crate::system::clock;
+use crate::system::liveness;
+use crate::system::process::UNKNOWN;
+use crate::system::signals::undisturbed;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_policy::{NAME, Process, Region, Rules};
+
+/// The program's name, eight bytes a word.
+static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
+/// This process's place in the session's table, and which process that was.
+static PLACE: AtomicPtr<Process> = AtomicPtr::new(core::ptr::null_mut());
+static PLACE_OF: AtomicU32 = AtomicU32::new(0);
+
+/// The process that is just taking its place, so that its other threads do not begin the counts once more.
+static ENTERING: AtomicU32 = AtomicU32::new(0);
+
+/// How often it is waited for that place: twenty milliseconds or so.
+const PATIENCE: u32 = 40;
+
+/// This process's place in the session's table, taken at its first request.
+pub fn place(region: &'static Region, rules: &Rules) -> Option<&'static Process> {
+    let process = liveness::this_process();
+    if process == UNKNOWN {
+        return None;
+    }
+    if PLACE_OF.load(Acquire) != process && !enter(region, rules, process) {
+        return None;
+    }
+    // SAFETY: null, or a reference into the region, which is never unmapped.
+    unsafe { PLACE.load(Relaxed).as_ref() }
+}
+
+/// Takes the place; false where it is being taken by another thread that needs too long.
+#[cold]
+fn enter(region: &'static Region, rules: &Rules, process: u32) -> bool {
+    // A jump out of a signal handler, or a cancellation, would leave it being taken for good.
+    if !undisturbed(|| has_entered(region, rules, process)) {
+        for turn in 0..PATIENCE {
+            if PLACE_OF.load(Acquire) == process {
+                return true;
+            }
+            // The other thread may not be running, and this one be alone on its processor.
+            if turn < PATIENCE / 2 { clock::pause() } else { clock::rest() }
+        }
+        return false;
+    }
+    true
+}
+
+/// Takes the place, unless another thread is taking it.
+fn has_entered(region: &'static Region, rules: &Rules, process: u32) -> bool {
+    let other = ENTERING.load(Relaxed);
+    if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
+        return false;
+    }
+    if PLACE_OF.load(Acquire) != process {
+        let me = liveness::me();
+        let (name, rules) = (name(), region.number_of(rules));
+        let place = region.processes.enter(&me, &name, rules, liveness::is_alive);
+        PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
+        PLACE_OF.store(process, Release);
+    }
+    ENTERING.store(0, Release);
+    true
+}
+
+/// This process's place, if it has been taken.
+#[must_use]
+pub fn taken_by(process: u32) -> Option<&'static Process> {
+    // SAFETY: as in `place`.
+    let place = unsafe { PLACE.load(Relaxed).as_ref() };
+    place.filter(|_| PLACE_OF.load(Acquire) == process)
+}
+
+/// The name that this program goes by, as far as an event can carry it.
+pub fn name() -> [u8; NAME] {
+    let mut name = [0; NAME];
+    for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&PROGRAM) {
+        *bytes = word.load(Relaxed).to_ne_bytes();
+    }
+    name
+}
+
+/// Notes the name that this program goes by.
+pub fn set_name(of: &[u8]) {
+    let mut name = [0; NAME];
+    for (byte, of) in name.iter_mut().zip(of) {
+        *byte = *of;
+    }
+    for (word, bytes) in PROGRAM.iter().zip(name.as_chunks::<8>().0) {
+        word.store(u64::from_ne_bytes(*bytes), Relaxed);
+    }
+}

@@ -1,0 +1,141 @@
+//! A session: the region that a process maps and the rules that are for it.
+
+use crate::address::Address;
+use crate::place;
+use crate::system::clock::now;
+use crate::system::liveness;
+use crate::system::memory::can_write_at;
+use crate::system::process::{UNKNOWN, process};
+use core::sync::atomic::Ordering::Relaxed;
+use portshim_policy::{
+    Call, Event, Hint, Ledger, Owner, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict, peer_hash,
+};
+
+/// Everything a hook needs, by reference to memory that is never unmapped.
+#[derive(Clone, Copy)]
+pub struct Session {
+    /// What all its processes share.
+    pub region: &'static Region,
+    /// The rules for this program.
+    pub rules: &'static Rules,
+}
+
+impl Session {
+    /// The session's unpredictable bits.
+    pub fn secret(self) -> u64 {
+        self.region.header.secret.load(Relaxed)
+    }
+
+    /// RFC 6056's F: a hash of both ends of a connection, whose key is the seed, or a secret.
+    pub fn hash(self, local: &Address, peer: &Address) -> u64 {
+        let key = self.rules.seed().unwrap_or_else(|| self.secret());
+        peer_hash(key, &local.ip(), &peer.ip(), peer.port())
+    }
+
+    /// Whether some program has limited a socket to a range of its own: else every such range is one that was set here.
+    #[must_use]
+    pub fn programs_limit_sockets(self) -> bool {
+        self.region.header.ranges.load(Relaxed) != 0
+    }
+
+    /// Whether events are recorded.
+    pub fn logs(self) -> bool {
+        self.region.header.log.load(Relaxed) != 0
+    }
+
+    /// What is believed of one scope's ports; `None` where nothing shall be.
+    pub fn hint(self, scope: Scope) -> Option<&'static Hint> {
+        self.region.hint(scope)
+    }
+
+    /// Whether the ledger's entries can be used: their memory is taken at the first use. Where there is none left, the
+    /// program hears of it, instead of being killed as soon as it touches them.
+    pub fn has_ledger(self) -> bool {
+        let region = core::ptr::from_ref(self.region) as usize;
+        let memory = Region::ledger_memory();
+        let mut pages = ((region + memory.start) / PAGE * PAGE..region + memory.end).step_by(PAGE);
+        let has = self.region.has_ledger() || pages.all(can_write_at);
+        if has {
+            self.region.add_ledger();
+        }
+        has
+    }
+
+    /// What is believed of ports towards single peers; `None` where nothing shall be. What a seed repeats must not
+    /// depend on what has been learned.
+    pub fn peers(self) -> Option<Peers<'static>> {
+        self.region.peers().filter(|_| self.rules.seed().is_none())
+    }
+
+    /// This process's place in the session's table.
+    #[must_use]
+    pub fn place(self) -> Option<&'static Process> {
+        place::place(self.region, self.rules)
+    }
+
+    /// Counts what became of a request, and records it where that is asked for.
+    pub fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        self.note_at(self.place(), call, scope, verdict, port);
+    }
+
+    /// The same, of the process that has this place in the session's table.
+    #[inline]
+    pub fn note_at(self, place: Option<&Process>, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        let live = self.rules.live(scope);
+        let own = place.map(|place| place.counts(scope));
+        let (all, own) = match verdict {
+            Verdict::Uncovered => {
+                let counters = [Some(&live.uncovered), own.map(|own| &own.uncovered)];
+                for counter in counters.into_iter().flatten() {
+                    counter.fetch_add(1, Relaxed);
+                }
+                return self.record(call, scope, verdict, port);
+            }
+            Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),
+            Verdict::Exhausted => (&live.exhausted, own.map(|own| &own.exhausted)),
+            Verdict::Refused => (&live.refused, own.map(|own| &own.refused)),
+        };
+        all.fetch_add(1, Relaxed);
+        if let Some(own) = own {
+            own.fetch_add(1, Relaxed);
+        }
+        self.record(call, scope, verdict, port);
+    }
+
+    #[inline]
+    fn record(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        if self.logs() {
+            self.log(call, scope, verdict, port);
+        }
+    }
+
+    #[cold]
+    fn log(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+        let (time, process) = (now(), process());
+        // One that is forbidden to ask for its number has none here.
+        let process = if process == UNKNOWN { 0 } else { process };
+        self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name() });
+    }
+
+    /// What the ledger has to say to a request for a port of `range`, without the entries of the dead.
+    pub fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
+        let ledger = &self.region.ledger;
+        if !ledger.is_empty() {
+            ledger.expire(range, scopes, liveness::is_alive);
+        }
+        ledger
+    }
+
+    /// Whether a specific bind to `port` is refused.
+    pub fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
+        let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);
+        let is_own = |owner: &Owner| owner.is(&liveness::me());
+        let ledger = &self.region.ledger;
+        scopes.iter().any(by_policy)
+            || ledger.blocker(port, scopes, is_own).is_some()
+                && self.ledger(PortRange::single(port), scopes).blocker(port, scopes, is_own).is_some()
+    }
+}
+
+/// No system has smaller ones.
+const PAGE: usize = 4096;

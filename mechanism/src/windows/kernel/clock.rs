@@ -1,0 +1,40 @@
+//! Clocks, and time that passes.
+
+use windows_sys::Win32::System::SystemInformation::{GetSystemTimePreciseAsFileTime, GetTickCount64};
+use windows_sys::Win32::System::Threading::{Sleep, SwitchToThread};
+
+/// From 1601, from which Windows counts, to 1970, in units of 100 ns.
+const UNTIL_1970: u64 = 116_444_736_000_000_000;
+
+/// Nanoseconds since 1970.
+pub fn now() -> u64 {
+    let mut time = windows_sys::Win32::Foundation::FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
+    // SAFETY: `time` is ours.
+    unsafe { GetSystemTimePreciseAsFileTime(&raw mut time) };
+    let since_1601 = u64::from(time.dwLowDateTime) | u64::from(time.dwHighDateTime) << 32;
+    since_1601.wrapping_sub(UNTIL_1970).wrapping_mul(100)
+}
+
+/// Hundredths of a second since the system started.
+pub fn ticks() -> u64 {
+    // SAFETY: no conditions.
+    unsafe { GetTickCount64() / 10 }
+}
+
+/// Milliseconds, by a clock that all processes share.
+pub fn milliseconds() -> u32 {
+    // SAFETY: no conditions.
+    unsafe { GetTickCount64() as u32 }
+}
+
+/// Lets another thread run.
+pub fn pause() {
+    // SAFETY: no conditions.
+    unsafe { SwitchToThread() };
+}
+
+/// Sleeps for a millisecond.
+pub fn rest() {
+    // SAFETY: no conditions.
+    unsafe { Sleep(1) };
+}

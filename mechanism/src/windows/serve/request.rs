@@ -1,0 +1,68 @@
+//! Serves one request on Windows: what is asked of the plan, and what the program is told.
+
+use super::mechanism::WindowsMechanism;
+use crate::grant::Grant;
+use crate::run_plan::run_plan;
+use crate::session::Session;
+use crate::windows::kernel::errno;
+use crate::windows::socket::address::Address;
+use crate::windows::socket::facts::Socket;
+use portshim_policy::{Call, PortRange, Request, Verdict, scopes_of};
+
+/// What came of a request.
+pub struct Served {
+    /// What the program's call returns.
+    pub answer: i32,
+    /// The port that it got, if it is to be counted.
+    pub grant: Option<Grant>,
+}
+
+/// A request for a port, and the program's own call that needs it.
+pub struct InterceptedCall<'a> {
+    /// The session whose rules hold.
+    pub session: Session,
+    /// The socket.
+    pub socket: Socket,
+    /// Which call it is.
+    pub call: Call,
+    /// The address that the socket is about to be bound to.
+    pub local: Address,
+    /// Where it goes, as far as that is known.
+    pub peer: Option<Address>,
+    /// The last error from before the program's call.
+    pub before: i32,
+    /// The program's own call, past the hook; it sets the last error.
+    pub original: &'a dyn Fn() -> i32,
+}
+
+/// Serves a wish: what the program's call returns. The last error is as that call would leave it.
+pub fn serve(wish: &InterceptedCall<'_>) -> Served {
+    let session = wish.session;
+    let rules = session.rules;
+    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let request = Request {
+        call: wish.call,
+        scope,
+        dual,
+        reuse: false, // an order of Linux's own, which no preset has on Windows
+        limit: PortRange::ALL,
+        peer: wish.peer.map_or(0, |peer| session.hash(&wish.local, &peer)),
+    };
+    let scopes = scopes_of(scope, dual);
+    let mut attempt = WindowsMechanism::new(wish, scopes);
+    let ledger = session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes);
+    // Winsock cannot be made to choose inside a range.
+    let answer = match run_plan(session, &mut attempt, request, ledger, None, |_| request) {
+        Ok(answer) => answer,
+        Err(fault) => {
+            session.note(wish.call, scope, Verdict::Exhausted, 0);
+            errno::fail(errno::of(fault))
+        }
+    };
+    let left = errno::get();
+    let (call, how, single, towards) = (wish.call, Verdict::Pinned, false, None);
+    let grant = attempt.port().map(|port| Grant { call, how, scope, scopes, port, single, towards });
+    drop(attempt);
+    errno::set(left);
+    Served { answer, grant }
+}

@@ -1,0 +1,54 @@
+//! What a socket is: asked of Winsock each time, because a handle's number says nothing.
+
+use super::address::{AF_INET, AF_INET6, Address};
+use crate::address::scope_of;
+use crate::windows::kernel::calls;
+use core::ffi::c_int;
+use portshim_policy::{Scope, Transport};
+use windows_sys::Win32::Networking::WinSock::{
+    IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPV6_V6ONLY, SO_PROTOCOL_INFOW, SOCK_DGRAM, SOCK_STREAM, SOCKET,
+    SOL_SOCKET, WSAPROTOCOL_INFOW,
+};
+
+/// A socket whose ports portshim serves.
+#[derive(Clone, Copy)]
+pub struct Socket {
+    /// Its handle.
+    pub handle: SOCKET,
+    /// What it transports by.
+    pub transport: Transport,
+    /// AF_INET or AF_INET6.
+    pub family: c_int,
+}
+
+impl Socket {
+    /// Asks Winsock what `handle` is; `None` where ports of such sockets are not served, or it is none.
+    pub fn served(handle: SOCKET) -> Option<Self> {
+        let info: WSAPROTOCOL_INFOW = calls::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
+        let family = info.iAddressFamily;
+        if family != AF_INET && family != AF_INET6 {
+            return None;
+        }
+        let transport = match (info.iSocketType, info.iProtocol) {
+            (SOCK_STREAM, IPPROTO_TCP) => Transport::Tcp,
+            (SOCK_DGRAM, IPPROTO_UDP) => Transport::Udp,
+            _ => return None,
+        };
+        Some(Self { handle, transport, family })
+    }
+
+    /// The scope of a port at `local`, and whether the socket takes it in the other family too.
+    pub fn scope(&self, local: &Address, peer: Option<&Address>) -> (Scope, bool) {
+        scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
+    }
+
+    /// Whether it has a port: without one, Winsock does not tell an address at all.
+    pub fn has_port(&self) -> bool {
+        Address::local(self.handle).is_ok_and(|local| local.port() != 0)
+    }
+
+    /// Whether the socket speaks IPv6 alone, which it does unless told otherwise.
+    fn is_v6_only(&self) -> bool {
+        calls::option::<i32>(self.handle, IPPROTO_IPV6, IPV6_V6ONLY) != Ok(0)
+    }
+}

@@ -1,0 +1,267 @@
+//! What is known of descriptors without asking the kernel: what `socket` made of them; settled ones, from which
+//! a send cannot bind; TCP sockets that have just been bound.
+//!
+//! A cache and no more. "Unknown" leads to the slow path, which asks the kernel. What is known only spares questions:
+//! before a call is made to do something else than the program asked for, the kernel is asked what the descriptor is
+//! (`Socket::confirmed`).
+
+use super::session;
+use core::ffi::c_int;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::process::in_vfork_child;
+use portshim_policy::Scope;
+
+const DESCRIPTORS: usize = 65536;
+
+/// The upper two bits of a cell: 0 for "unknown", or one of these with a number in its lower bits. That is the
+/// session's epoch, so that a new epoch makes all such cells unknown at once; for a fresh socket a serial number,
+/// so that it is not taken for another that had the same descriptor.
+const SETTLED: u32 = 1 << 30;
+const BOUND: u32 = 2 << 30;
+const FRESH_DATAGRAM: u32 = 3 << 30;
+const TAG: u32 = 3 << 30;
+const NUMBER: u32 = (1 << 26) - 1;
+
+/// Between them, what `socket` made: 0 where that is not known, or a scope's index and one. It is the protocol and
+/// the family of the socket, which stay the same for its life.
+const MADE: u32 = 7 << 27;
+/// No call has changed anything that matters here: the socket has no port and no address, and the options are
+/// those that a new one has.
+const UNTOUCHED: u32 = 1 << 26;
+
+static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
+/// Below this number something may be known of a descriptor.
+pub(crate) static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
+static SERIAL: AtomicU32 = AtomicU32::new(0);
+/// See [`options_set`].
+static SET: AtomicU32 = AtomicU32::new(0);
+
+/// What a cell said, and which epoch it was, before the kernel was asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    cell: u32,
+    epoch: u32,
+}
+
+/// What is known of a socket that this process has made.
+#[derive(Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) scope: Scope,
+    /// It has no port, no address, and the options of a new one.
+    pub(crate) untouched: bool,
+}
+
+#[inline]
+fn cell(fd: c_int) -> Option<&'static AtomicU32> {
+    if (fd as u32) < END.load(Relaxed) { CELLS.get(fd as usize) } else { None }
+}
+
+/// Knows nothing of any descriptor from now on: threads have tables of their own, so that a number means one thing here
+/// and another there.
+pub(crate) fn give_up() {
+    END.store(0, Relaxed);
+}
+
+#[inline]
+fn is_current(fd: c_int, tag: u32) -> bool {
+    cell(fd).is_some_and(|cell| {
+        let value = cell.load(Relaxed) & (TAG | NUMBER);
+        value >= tag && session::epoch().is_some_and(|epoch| value == tag | epoch & NUMBER)
+    })
+}
+
+/// Whether a send on `fd` is known to bind nothing.
+#[inline]
+pub(crate) fn is_settled(fd: c_int) -> bool {
+    is_current(fd, SETTLED)
+}
+
+/// Whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have taken it from.
+pub(crate) fn is_bound(fd: c_int) -> bool {
+    is_current(fd, BOUND)
+}
+
+/// Whether `fd` was last seen as a new datagram socket.
+#[inline]
+pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
+    cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
+}
+
+/// What `socket` made of `fd`, for a call that may change it: from then on it is not untouched any more.
+#[inline]
+pub(crate) fn made(fd: c_int) -> Option<Made> {
+    let cell = cell(fd)?;
+    let value = cell.load(Relaxed);
+    let scope = *Scope::ALL.get(((value & MADE) >> MADE.trailing_zeros()).checked_sub(1)? as usize)?;
+    let untouched = value & UNTOUCHED != 0;
+    if untouched {
+        touch_cell(cell);
+    }
+    Some(Made { scope, untouched })
+}
+
+/// The program sets an option.
+#[inline]
+pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
+    match (level, name) {
+        (libc::SOL_SOCKET, libc::SO_REUSEADDR | libc::SO_REUSEPORT)
+        | (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT | IP_LOCAL_PORT_RANGE) => {
+            SET.fetch_add(1, Relaxed);
+            touch(fd);
+        }
+        // From IPv6 to IPv4.
+        (libc::SOL_IPV6, libc::IPV6_ADDRFORM) => forget(fd),
+        _ => {}
+    }
+}
+
+/// How often options that matter have been set: by a library behind us perhaps, while it makes a socket.
+#[inline]
+pub(crate) fn options_set() -> u32 {
+    SET.load(Relaxed)
+}
+
+#[inline]
+fn touch(fd: c_int) {
+    if let Some(cell) = cell(fd)
+        && cell.load(Relaxed) & UNTOUCHED != 0
+    {
+        touch_cell(cell);
+    }
+}
+
+fn touch_cell(cell: &AtomicU32) {
+    cell.fetch_and(!UNTOUCHED, Relaxed);
+}
+
+/// To be called before the kernel is asked about `fd`, for [`settle`] and [`bind`] to be right afterwards.
+pub(crate) fn look(fd: c_int) -> Seen {
+    Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: session::epoch().unwrap_or(0) }
+}
+
+/// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has lost
+/// its port.
+pub(crate) fn settle(fd: c_int, seen: Seen) {
+    learn(fd, seen, SETTLED);
+}
+
+/// Remembers that `fd`, a TCP socket, has just been bound.
+pub(crate) fn bind(fd: c_int, seen: Seen) {
+    learn(fd, seen, BOUND);
+}
+
+fn learn(fd: c_int, seen: Seen, tag: u32) {
+    if let Some(cell) = cell(fd).filter(|_| !in_vfork_child()) {
+        let learned = tag | seen.cell & MADE | seen.epoch & NUMBER;
+        let _ = cell.compare_exchange(seen.cell, learned, Relaxed, Relaxed);
+    }
+}
+
+/// `fd` is a new socket, made by this call of `socket`; `as_made` where nobody has set its options meanwhile.
+#[inline]
+pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
+    let Some(cell) = cell(fd) else { return };
+    if in_vfork_child() {
+        return forget_cell(cell);
+    }
+    let scopes = match family {
+        libc::AF_INET => [Scope::Tcp4, Scope::Udp4],
+        libc::AF_INET6 => [Scope::Tcp6, Scope::Udp6],
+        _ => return forget_cell(cell),
+    };
+    let made = match (kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK), protocol) {
+        (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) => new(scopes[0]),
+        (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) => FRESH_DATAGRAM | new(scopes[1]),
+        (libc::SOCK_DGRAM, _) => FRESH_DATAGRAM,
+        _ => return forget_cell(cell),
+    };
+    let made = if as_made { made } else { made & !UNTOUCHED };
+    cell.store(made | serial(), Relaxed);
+}
+
+#[inline]
+fn new(scope: Scope) -> u32 {
+    (scope.index() as u32 + 1) << MADE.trailing_zeros() | UNTOUCHED
+}
+
+/// Not counted atomically: two threads that get the same number at once have different descriptors.
+#[inline]
+fn serial() -> u32 {
+    let number = SERIAL.load(Relaxed);
+    SERIAL.store(number.wrapping_add(1), Relaxed);
+    number & NUMBER
+}
+
+/// `fd` is a datagram socket without a port.
+pub(crate) fn lose_port(fd: c_int) {
+    lose_port_of(fd, cell(fd).map_or(0, |cell| cell.load(Relaxed) & MADE));
+}
+
+fn lose_port_of(fd: c_int, made: u32) {
+    if in_vfork_child() {
+        forget(fd);
+    } else if let Some(cell) = cell(fd) {
+        cell.store(FRESH_DATAGRAM | made | serial(), Relaxed);
+    }
+}
+
+/// Whether `fd` has a port is not known any more.
+pub(crate) fn doubt(fd: c_int) {
+    if let Some(cell) = cell(fd) {
+        cell.fetch_and(MADE, Relaxed);
+    }
+}
+
+/// `to` is the same as `from` from now on. What is done to one of them, the other does not see.
+#[inline]
+pub(crate) fn copy(from: c_int, to: c_int) {
+    touch(from);
+    if is_fresh_datagram(from) {
+        // What was made is not passed on: in a process that shares our memory, `to` may be another socket for us.
+        lose_port_of(to, 0);
+        return;
+    }
+    forget(to);
+    if is_bound(from) {
+        doubt(from);
+    }
+}
+
+/// The descriptor means something else now.
+#[inline]
+pub(crate) fn forget(fd: c_int) {
+    if let Some(cell) = cell(fd) {
+        forget_cell(cell);
+    }
+}
+
+/// The descriptor means something new, of which nothing is known. What another thread is just finding out of what it
+/// meant before does not count any more.
+#[inline]
+pub(crate) fn renew(fd: c_int) {
+    if let Some(cell) = cell(fd) {
+        cell.store(serial(), Relaxed);
+    }
+}
+
+/// The descriptors from `first` to `last` are closed.
+pub(crate) fn forget_all(first: u32, last: u32) {
+    CELLS.iter().take((last as usize).saturating_add(1)).skip(first as usize).for_each(forget_cell);
+}
+
+/// Writes only where there is something to forget: most pages of the table are never touched.
+#[inline]
+fn forget_cell(cell: &AtomicU32) {
+    if cell.load(Relaxed) != 0 {
+        cell.store(0, Relaxed);
+    }
+}
+
+/// Some socket has lost its port while open. Other descriptors, in other processes even, may be the same
+/// socket: nothing is settled any more, session-wide.
+pub(crate) fn unsettle() {
+    if let Some(session) = session::get() {
+        session.region.header.epoch.fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,87 @@
+//! Serving: a hook's call is handed to the mechanism, and the port that it got is counted.
+
+use super::{fd_cache, fd_ports, hooks};
+use crate::session::Session;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use portshim_mechanism::grant::Grant;
+use portshim_mechanism::linux::kernel::sandbox;
+use portshim_mechanism::linux::kernel::sockets;
+use portshim_mechanism::linux::serve::{self, InterceptedCall, Interceptor, tell_uncovered};
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_policy::{Call, Transport};
+
+/// How a call leaves that came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Through the next library's function of that name.
+    Library,
+    /// By system call, for it came in by syscall(2): perhaps from that very function.
+    Kernel,
+}
+
+/// Calls that leave through the next library.
+static BY_LIBRARY: Interceptor =
+    Interceptor { bind: hooks::next_bind, is_known_bound: fd_cache::is_bound, learn_unseen: fd_ports::learn_unseen };
+
+/// Calls that leave by system call.
+static BY_KERNEL: Interceptor = Interceptor {
+    bind: |fd, address| sockets::bind(fd, address.storage(), address.len()),
+    is_known_bound: fd_cache::is_bound,
+    learn_unseen: fd_ports::learn_unseen,
+};
+
+/// Whether the process has been given a port in a call that came in by syscall(2).
+static BY_NUMBER: AtomicBool = AtomicBool::new(false);
+
+impl Exit {
+    /// Whoever does in the program's place what its call, which leaves so, would do.
+    pub(crate) fn interceptor(self) -> &'static Interceptor {
+        if self == Self::Library { &BY_LIBRARY } else { &BY_KERNEL }
+    }
+}
+
+/// Serves a call: what the program's call returns. `errno` is set as that call would set it. `None` where the
+/// descriptor is not what was remembered of it: that has been forgotten, and nothing has been done.
+pub(crate) fn serve(call: &InterceptedCall<'_>, exit: Exit) -> Option<isize> {
+    let fd = call.socket.fd;
+    let Some(served) = serve::serve(call) else {
+        fd_cache::forget(fd);
+        return None;
+    };
+    if let Some(grant) = &served.grant {
+        count(call.session, fd, exit, grant);
+    }
+    let answer = served.answer;
+    if sandbox::is_on() && answer >= 0 && call.socket.transport == Transport::Udp && Address::local(fd).is_err() {
+        // Nobody can see later that it has a port now.
+        fd_cache::settle(fd, fd_cache::look(fd));
+    }
+    Some(answer)
+}
+
+/// Counts the port that was got. A library behind us may have made the call by its number: then it has been served, and
+/// counted, inside.
+#[inline]
+fn count(session: Session, fd: core::ffi::c_int, exit: Exit, grant: &Grant) {
+    let by_number = BY_NUMBER.load(Relaxed);
+    match exit {
+        Exit::Kernel if !by_number => BY_NUMBER.store(true, Relaxed),
+        Exit::Library if by_number && fd_ports::is_counted(fd, grant) => return,
+        Exit::Kernel | Exit::Library => {}
+    }
+    fd_ports::hold(session, fd, grant);
+}
+
+/// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know what it takes to
+/// serve it.
+#[cold]
+pub(crate) fn unserved(session: Session, socket: &Socket, call: Call, original: &dyn Fn() -> isize) -> isize {
+    let has_port = fd_cache::is_bound(socket.fd);
+    let answer = original();
+    if has_port {
+        return answer;
+    }
+    tell_uncovered(session, call, socket, answer);
+    answer
+}
