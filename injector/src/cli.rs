@@ -230,8 +230,11 @@ pub(crate) struct Doctor {
     /// For programs to read
     #[arg(long)]
     pub(crate) json: bool,
+    /// List every function that is hooked, and what for
+    #[arg(long)]
+    pub(crate) hooks: bool,
     /// The program; arguments after it do not matter
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, num_args = 1..)]
+    #[arg(value_name = "CMD", required_unless_present = "hooks", trailing_var_arg = true, num_args = 1..)]
     pub(crate) command: Vec<OsString>,
 }
 

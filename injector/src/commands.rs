@@ -6,6 +6,7 @@ mod check;
 mod doctor;
 mod env;
 mod explain;
+mod hooks;
 mod import;
 mod log;
 mod netsh;

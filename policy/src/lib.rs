@@ -17,6 +17,7 @@ mod events;
 mod fault;
 mod filter;
 mod hint;
+pub mod hooks;
 mod ledger;
 mod legal;
 mod mechanism;

@@ -1,5 +1,6 @@
 //! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
 
+use super::hooks::hooks;
 use super::run::{find, warn_of_connectors};
 use crate::cli::Doctor;
 use crate::coverage::{Adjustment, Obstacle, Program, Step};
@@ -54,6 +55,9 @@ struct Means {
 }
 
 pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
+    if args.hooks {
+        return hooks(args.json);
+    }
     let resolved = policy::resolved(&args.policy)?;
     let [command, ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
     let program = find(command)?;

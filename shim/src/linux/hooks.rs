@@ -21,11 +21,21 @@ use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, time
 use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::socket::address::Address;
+use portshim_policy::hooks::{HookKind, LINUX_HOOKS, place_of};
 
-/// Interposes each function with its handler. `NAME::next` calls the next library's.
+/// Interposes each function with its handler, if it is in the [table of hooks](portshim_policy::hooks) as well. `NAME::next`
+/// calls the next library's.
 macro_rules! hooks {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $kind:ty),*) -> $ret:ty => $family:ident::$handler:ident;)*) => {
-        $(
+    (
+        $(for $kind:ident {$(
+            fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty => $family:ident::$handler:ident;
+        )*})*
+        $(alone $alone_kind:ident {$(
+            fn $alone:ident($($alone_arg:ident: $alone_type:ty),*) $(-> $alone_ret:ty)? => $alone_family:ident::$alone_handler:ident;
+        )*})*
+        raw {$(fn $raw:ident => $raw_family:ident::$look_up:ident;)*}
+    ) => {
+        $($(
             #[doc = concat!("The hook of `", stringify!($name), "`.")]
             pub(crate) mod $name {
                 use super::*;
@@ -34,7 +44,7 @@ macro_rules! hooks {
 
                 // Its `real!` is not used: it looks up by dlsym, which is hooked as well (ADR 12).
                 redhook::hook! {
-                    unsafe fn $name($($arg: $kind),*) -> $ret => hooked {
+                    unsafe fn $name($($arg: $type),*) -> $ret => hooked {
                         // SAFETY: the program made this call; its arguments are passed on as they came.
                         unsafe { super::$family::$handler($($arg),*) }
                     }
@@ -47,8 +57,8 @@ macro_rules! hooks {
                 #[inline]
                 #[expect(clippy::allow_attributes, reason = "not every hook calls on")]
                 #[allow(dead_code)]
-                pub(crate) unsafe fn next($($arg: $kind),*) -> $ret {
-                    type Function = unsafe extern "C" fn($($kind),*) -> $ret;
+                pub(crate) unsafe fn next($($arg: $type),*) -> $ret {
+                    type Function = unsafe extern "C" fn($($type),*) -> $ret;
                     let next = match NEXT.load(Relaxed) {
                         next if next.is_null() => resolve(),
                         next => next,
@@ -58,22 +68,52 @@ macro_rules! hooks {
                 }
 
                 #[cold]
-                pub(super) fn resolve() -> *mut c_void {
+                pub(super) extern "C" fn resolve() -> *mut c_void {
                     look_up(&NEXT, stringify!($name))
                 }
             }
-        )*
+        )*)*
 
-        /// Looks every function up in the libraries after ours, so that no hook has to.
-        pub(crate) fn resolve() {
-            $($name::resolve();)*
-            variadic::resolve();
-            forking::resolve();
-        }
+        $($(
+            #[doc = concat!("The hook of `", stringify!($alone), "`, which needs no other library's function.")]
+            ///
+            /// # Safety
+            /// As for the function itself.
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn $alone($($alone_arg: $alone_type),*) $(-> $alone_ret)? {
+                // SAFETY: the program made this call; its arguments are passed on as they came.
+                unsafe { $alone_family::$alone_handler($($alone_arg),*) }
+            }
+        )*)*
+
+        const _: () = {
+            let mut known = [false; LINUX_HOOKS.len()];
+            $($(known[place_of(LINUX_HOOKS, stringify!($name), HookKind::$kind)] = true;)*)*
+            $($(known[place_of(LINUX_HOOKS, stringify!($alone), HookKind::$alone_kind)] = true;)*)*
+            $(known[place_of(LINUX_HOOKS, stringify!($raw), HookKind::Raw)] = true;)*
+            let mut at = 0;
+            while at < known.len() {
+                assert!(known[at], "a hook of the table is not there");
+                at += 1;
+            }
+        };
+
+        const LOOK_UPS: &[(&str, extern "C" fn() -> *mut c_void)] = &[
+            $($((stringify!($name), $name::resolve),)*)*
+            $((stringify!($raw), $raw_family::$look_up),)*
+        ];
     };
 }
 
-/// Keeps in `next` the next library's function of this name. libc has every one of the table.
+/// Looks every function up in the libraries after ours, so that no hook has to. Gives those that none has.
+pub(crate) fn resolve() -> impl Iterator<Item = &'static str> {
+    for (_, look_up) in LOOK_UPS {
+        look_up();
+    }
+    LOOK_UPS.iter().filter(|(_, look_up)| look_up().is_null()).map(|(name, _)| *name)
+}
+
+/// Keeps in `next` the next library's function of this name.
 fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {
     let found = elf::next(name.as_bytes());
     if !found.is_null() {
@@ -83,63 +123,104 @@ fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {
 }
 
 hooks! {
-    fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => binding::bind;
-    fn listen(fd: c_int, backlog: c_int) -> c_int => binding::listen;
-
-    fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => connecting::connect;
-    fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => connecting::__connect;
-
-    fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize => sending::send;
-    fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize => sending::__send;
-    fn sendto(fd: c_int, bytes: *const c_void, len: usize, flags: c_int, address: *const sockaddr, size: socklen_t)
-        -> isize => sending::sendto;
-    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize => sending::sendmsg;
-    fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int => sending::sendmmsg;
-
-    fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::write;
-    fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::__write;
-    fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize => writing::writev;
-
-    fn rresvport(port: *mut c_int) -> c_int => privileged::rresvport;
-    fn rresvport_af(port: *mut c_int, family: libc::sa_family_t) -> c_int => privileged::rresvport_af;
-    fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int => privileged::bindresvport;
-
-    fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int => descriptors::socket;
-    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t)
-        -> c_int => descriptors::setsockopt;
-    fn getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t)
-        -> c_int => descriptors::getsockopt;
-    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize => descriptors::recvmsg;
-    fn recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec)
-        -> c_int => descriptors::recvmmsg;
-    fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int => descriptors::accept;
-    fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => descriptors::accept4;
-    fn close(fd: c_int) -> c_int => descriptors::close;
-    fn fclose(file: *mut libc::FILE) -> c_int => descriptors::fclose;
-    fn dup(fd: c_int) -> c_int => descriptors::dup;
-    fn dup2(from: c_int, to: c_int) -> c_int => descriptors::dup2;
-    fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => descriptors::dup3;
-    fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl;
-    fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl64;
-    fn setns(fd: c_int, kind: c_int) -> c_int => descriptors::setns;
-    fn unshare(flags: c_int) -> c_int => descriptors::unshare;
-    fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int => confining::prctl;
-
-    fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::execve;
-    fn execvpe(file: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::execvpe;
-    fn fexecve(fd: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int => executing::fexecve;
-    fn execv(path: *const c_char, argv: *const *const c_char) -> c_int => executing::execv;
-    fn execvp(file: *const c_char, argv: *const *const c_char) -> c_int => executing::execvp;
-    fn posix_spawn(
-        pid: *mut pid_t, path: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
-        attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
-    ) -> c_int => executing::posix_spawn;
-    fn posix_spawnp(
-        pid: *mut pid_t, file: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
-        attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
-    ) -> c_int => executing::posix_spawnp;
-    fn system(command: *const c_char) -> c_int => executing::system;
-    fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE => executing::popen;
+    for Serve {
+        fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => binding::bind;
+        fn listen(fd: c_int, backlog: c_int) -> c_int => binding::listen;
+        fn connect(fd: c_int, address: *const sockaddr, len: socklen_t)
+            -> c_int => connecting::connect;
+        fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t)
+            -> c_int => connecting::__connect;
+        fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int)
+            -> isize => sending::send;
+        fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int)
+            -> isize => sending::__send;
+        fn sendto(
+            fd: c_int, bytes: *const c_void, len: usize,
+            flags: c_int, address: *const sockaddr, size: socklen_t
+        ) -> isize => sending::sendto;
+        fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize => sending::sendmsg;
+        fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int)
+            -> c_int => sending::sendmmsg;
+        fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::write;
+        fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::__write;
+        fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize => writing::writev;
+        fn rresvport(port: *mut c_int) -> c_int => privileged::rresvport;
+        fn rresvport_af(port: *mut c_int, family: libc::sa_family_t)
+            -> c_int => privileged::rresvport_af;
+        fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int => privileged::bindresvport;
+    }
+    for Observe {
+        fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int => descriptors::socket;
+        fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t)
+            -> c_int => descriptors::setsockopt;
+        fn getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t)
+            -> c_int => descriptors::getsockopt;
+        fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize => descriptors::recvmsg;
+        fn recvmmsg(
+            fd: c_int, messages: *mut mmsghdr,
+            count: c_uint, flags: c_int, timeout: *mut timespec
+        ) -> c_int => descriptors::recvmmsg;
+        fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t)
+            -> c_int => descriptors::accept;
+        fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int)
+            -> c_int => descriptors::accept4;
+        fn close(fd: c_int) -> c_int => descriptors::close;
+        fn fclose(file: *mut libc::FILE) -> c_int => descriptors::fclose;
+        fn dup(fd: c_int) -> c_int => descriptors::dup;
+        fn dup2(from: c_int, to: c_int) -> c_int => descriptors::dup2;
+        fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => descriptors::dup3;
+        fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl;
+        fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::fcntl64;
+        fn setns(fd: c_int, kind: c_int) -> c_int => descriptors::setns;
+        fn unshare(flags: c_int) -> c_int => descriptors::unshare;
+        fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong)
+            -> c_int => confining::prctl;
+    }
+    for Follow {
+        fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char)
+            -> c_int => executing::execve;
+        fn execvpe(file: *const c_char, argv: *const *const c_char, envp: *const *const c_char)
+            -> c_int => executing::execvpe;
+        fn fexecve(fd: c_int, argv: *const *const c_char, envp: *const *const c_char)
+            -> c_int => executing::fexecve;
+        fn execv(path: *const c_char, argv: *const *const c_char) -> c_int => executing::execv;
+        fn execvp(file: *const c_char, argv: *const *const c_char) -> c_int => executing::execvp;
+        fn posix_spawn(
+            pid: *mut pid_t, path: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
+            attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
+        ) -> c_int => executing::posix_spawn;
+        fn posix_spawnp(
+            pid: *mut pid_t, file: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
+            attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
+        ) -> c_int => executing::posix_spawnp;
+        fn system(command: *const c_char) -> c_int => executing::system;
+        fn popen(command: *const c_char, mode: *const c_char)
+            -> *mut libc::FILE => executing::popen;
+    }
+    // glibc has them since 2.34 alone, and they go by system call.
+    alone Observe {
+        fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int => descriptors::close_range;
+        fn closefrom(first: c_int) => descriptors::closefrom;
+    }
+    alone Follow {
+        fn execveat(
+            fd: c_int, path: *const c_char,
+            argv: *const *const c_char, envp: *const *const c_char, flags: c_int
+        ) -> c_int => executing::execveat;
+    }
+    // They stand in files of their own, for they are written in assembly.
+    raw {
+        fn syscall => variadic::look_up;
+        fn vfork => forking::look_up_vfork;
+        fn clone => forking::look_up_clone;
+        fn execl => execv::resolve;
+        fn execlp => execvp::resolve;
+        fn execle => execve::resolve;
+        fn dlopen => loading::look_up_dlopen;
+        fn dlmopen => loading::look_up_dlmopen;
+        fn dlsym => loading::look_up_dlsym;
+        fn dlvsym => loading::look_up_dlvsym;
+    }
 }
 
 /// The next library's `bind`, to an address of ours.

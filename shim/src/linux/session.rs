@@ -30,7 +30,7 @@ fn find() -> Option<Session> {
     elf::start();
     // SAFETY: libc's own, or null.
     unsafe { clock::use_libcs(elf::of_libc(b"clock_gettime")) };
-    hooks::resolve();
+    let missing = hooks::resolve();
     let found = environment::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
     let session = open(found.session).and_then(with_rules);
@@ -38,6 +38,7 @@ fn find() -> Option<Session> {
     steering::look();
     liveness::look();
     hooks::follow();
+    missing.for_each(report);
     Some(session)
 }
 
@@ -62,6 +63,21 @@ fn open(path: Option<&CStr>) -> Option<&'static Region> {
 /// What a program's user hears where it was to be under a policy, and cannot be.
 const DAMAGED: &[u8] = b"portshim: PORTSHIM_POLICY cannot be read, so this program runs outside the policy; \
     `portshim env` writes it anew\n";
+
+/// Tells a program's user of a function that no library behind ours has: calls of it fail.
+#[cold]
+fn report(name: &str) {
+    let mut line = [0; 96];
+    let parts = ["portshim: no library has `", name, "`, so it cannot be covered\n"];
+    let mut end = 0;
+    for byte in parts.into_iter().flat_map(str::bytes) {
+        if let Some(place) = line.get_mut(end) {
+            *place = byte;
+            end += 1;
+        }
+    }
+    complain(&line[..end]);
+}
 
 /// Lays down a region of this process and its children alone, from the environment's policy.
 fn private(policy: &CStr) -> Option<&'static Region> {

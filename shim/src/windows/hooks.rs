@@ -11,6 +11,7 @@ mod sending;
 use core::ffi::c_void;
 use core::mem::transmute;
 use portshim_mechanism::windows::kernel::calls::go_past;
+use portshim_policy::hooks::{HookKind, WINDOWS_HOOKS, place_of};
 use retour::GenericDetour;
 use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::HANDLE;
@@ -27,7 +28,7 @@ use windows_sys::w;
 
 /// Detours each function of a library to its handler. `NAME::next` calls the function itself.
 macro_rules! hooks {
-    ($(in $library:literal { $(fn $name:ident($($arg:ident: $kind:ty),* $(,)?) -> $ret:ty => $family:ident::$handler:ident;)* })*) => {
+    ($(in $library:literal $what:ident { $(fn $name:ident($($arg:ident: $kind:ty),* $(,)?) -> $ret:ty => $family:ident::$handler:ident;)* })*) => {
         $($(
             #[doc = concat!("The hook of `", stringify!($name), "`.")]
             #[expect(clippy::allow_attributes, reason = "not every name breaks the habit")]
@@ -76,10 +77,24 @@ macro_rules! hooks {
             }
         )*)*
 
-        /// Detours every function that there is.
-        pub(crate) fn install() {
+        const _: () = {
+            let mut known = [false; WINDOWS_HOOKS.len()];
+            $($(known[place_of(WINDOWS_HOOKS, stringify!($name), HookKind::$what)] = true;)*)*
+            let mut at = 0;
+            while at < known.len() {
+                assert!(known[at], "a hook of the table is not there");
+                at += 1;
+            }
+        };
+
+        /// Detours every function that there is. `report` hears of those that cannot be.
+        pub(crate) fn install(report: impl Fn(&str)) {
             go_past(bind_itself, make_socket, close_socket);
-            $($(let _ = $name::install();)*)*
+            $($(
+                if $name::install().is_none() {
+                    report(stringify!($name));
+                }
+            )*)*
         }
     };
 }
@@ -107,7 +122,7 @@ unsafe extern "system" fn close_socket(socket: SOCKET) -> i32 {
 }
 
 hooks! {
-    in "ws2_32.dll" {
+    in "ws2_32.dll" Serve {
         fn bind(socket: SOCKET, address: *const SOCKADDR, len: i32) -> i32 => binding::bind;
 
         fn connect(socket: SOCKET, address: *const SOCKADDR, len: i32) -> i32 => connecting::connect;
@@ -138,6 +153,8 @@ hooks! {
             socket: SOCKET, message: *const WSAMSG, flags: u32, sent: *mut u32, overlapped: *mut OVERLAPPED,
             completion: LPWSAOVERLAPPED_COMPLETION_ROUTINE
         ) -> i32 => sending::wsa_send_msg;
+    }
+    in "ws2_32.dll" Observe {
         fn WSAIoctl(
             socket: SOCKET, code: u32, input: *const c_void, input_len: u32, output: *mut c_void, output_len: u32,
             returned: *mut u32, overlapped: *mut OVERLAPPED, completion: LPWSAOVERLAPPED_COMPLETION_ROUTINE
@@ -152,7 +169,7 @@ hooks! {
         ) -> SOCKET => descriptors::wsa_socket_narrow;
         fn closesocket(socket: SOCKET) -> i32 => descriptors::closesocket;
     }
-    in "kernelbase.dll" {
+    in "kernelbase.dll" Follow {
         fn CreateProcessInternalW(
             token: HANDLE, application: PCWSTR, command: PWSTR, process: *const SECURITY_ATTRIBUTES,
             thread: *const SECURITY_ATTRIBUTES, inherits: BOOL, flags: u32, environment: *const c_void, folder: PCWSTR,

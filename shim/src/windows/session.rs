@@ -10,6 +10,8 @@ use portshim_mechanism::windows::kernel::process::process;
 use portshim_policy::{MAX_GLOB, Region, Rules, mix, wire};
 use windows_sys::Win32::Foundation::{CloseHandle, FALSE};
 use windows_sys::Win32::Security::Authentication::Identity::RtlGenRandom;
+use windows_sys::Win32::Storage::FileSystem::WriteFile;
+use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
 use windows_sys::Win32::System::LibraryLoader::GetModuleFileNameW;
 use windows_sys::Win32::System::Memory::{
     FILE_MAP_ALL_ACCESS, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
@@ -31,7 +33,7 @@ pub(crate) fn start() {
         // The table of processes is how others learn of this one.
         let _ = session.place();
         library::stay();
-        hooks::install();
+        hooks::install(report);
     }
 }
 
@@ -106,4 +108,16 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
     let small = &small[..end];
     let stem = small.strip_suffix(b".exe").unwrap_or(small);
     region.rules_for(&[name, &name[..stem.len()], small, stem])
+}
+
+/// Tells a program's user of a function that cannot be covered.
+#[cold]
+fn report(name: &str) {
+    let line = format!("portshim: {name} cannot be covered\n");
+    let mut written = 0;
+    // SAFETY: the line is as long as is said; a program without standard error has an invalid handle, which is refused.
+    unsafe {
+        let stderr = GetStdHandle(STD_ERROR_HANDLE);
+        WriteFile(stderr, line.as_ptr(), line.len() as u32, &raw mut written, null_mut());
+    }
 }

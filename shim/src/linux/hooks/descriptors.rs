@@ -243,13 +243,9 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
     }
 }
 
-/// The hook of `close_range`. Like that of `closefrom`, it stands outside the table because glibc has
-/// only had it since 2.34.
-///
 /// # Safety
 /// As for close_range(2).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+pub(crate) unsafe fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     close_all(first, last, flags)
 }
 
@@ -268,12 +264,9 @@ pub(super) fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     }
 }
 
-/// The hook of `closefrom`.
-///
 /// # Safety
 /// As for closefrom(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn closefrom(first: c_int) {
+pub(crate) unsafe fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
     forget_all(first, c_uint::MAX);
     if kernel::close_range(first, c_uint::MAX, 0).is_err() {

@@ -27,12 +27,9 @@ pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
     environment::followed(envp, |envp| unsafe { hooks::fexecve::next(fd, argv, envp) })
 }
 
-/// The hook of `execveat`. It stands outside the table because glibc has only had it since 2.34.
-///
 /// # Safety
 /// As for execveat(2).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
+pub(crate) unsafe fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
     let error = environment::followed(envp, |envp| unsafe { descriptors::execveat(fd, path, argv, envp, flags) });
     errno::set(error);

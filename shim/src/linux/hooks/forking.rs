@@ -14,13 +14,12 @@ static NEXT: AtomicPtr<c_void> = AtomicPtr::new(bare as *mut _);
 /// libc's `clone`, or the next library's.
 static NEXT_CLONE: AtomicPtr<c_void> = AtomicPtr::new(early_clone as *mut _);
 
-pub(super) fn resolve() {
-    super::look_up(&NEXT, "vfork");
-    resolve_clone();
+pub(super) extern "C" fn look_up_vfork() -> *mut c_void {
+    super::look_up(&NEXT, "vfork")
 }
 
-extern "C" fn resolve_clone() {
-    super::look_up(&NEXT_CLONE, "clone");
+pub(super) extern "C" fn look_up_clone() -> *mut c_void {
+    super::look_up(&NEXT_CLONE, "clone")
 }
 
 /// vfork(2), for a caller from before the constructor. The return address must not stay on a stack that the child
@@ -134,7 +133,7 @@ unsafe extern "C" fn early_clone() {
         "pop rdi",
         "mov rax, [rip + {next}]",
         "jmp rax",
-        resolve = sym resolve_clone,
+        resolve = sym look_up_clone,
         next = sym NEXT_CLONE,
     )
 }

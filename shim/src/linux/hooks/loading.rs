@@ -21,10 +21,10 @@ pub(crate) fn follow() {
 /// Defines a hook that runs `$before`, in which the label 2 means "call the next library's", and jumps there. It is
 /// looked up at the first call: other libraries' constructors may come before ours.
 macro_rules! jumps {
-    ($name:ident, $next:ident, $look_up:ident, [$($before:literal,)*] $($operand:tt)*) => {
+    ($name:ident, $next:ident, $look_up:ident, [$($before:expr,)*] $($operand:tt)*) => {
         static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
-        extern "C" fn $look_up() -> *mut c_void {
+        pub(super) extern "C" fn $look_up() -> *mut c_void {
             super::look_up(&$next, stringify!($name))
         }
 
@@ -88,52 +88,37 @@ jumps! {
     others = const !libc::RTLD_DEEPBIND,
 }
 
-// RTLD_DEFAULT, 0, finds ours first; what RTLD_NEXT, -1, finds depends on the caller.
-jumps! {
-    dlsym, NEXT_DLSYM, look_up_dlsym,
-    [
-        "cmp byte ptr [rip + {active}], 0",
-        "je 2f",
-        "lea rax, [rdi + 1]",
-        "cmp rax, 1",
-        "jbe 2f",
-        "push rdi",
-        "push rsi",
-        "push rdx",
-        "mov rdx, [rsp + 24]",
-        "call {find}",
-        "pop rdx",
-        "pop rsi",
-        "pop rdi",
-        "test rax, rax",
-        "jz 2f",
-        "ret",
-    ]
-    find = sym find,
+// RTLD_DEFAULT, 0, finds ours first; what RTLD_NEXT, -1, finds depends on the caller. `$third` is the register of the first
+// argument that the function has not: there, its finder takes the caller's address.
+macro_rules! finds {
+    ($name:ident, $next:ident, $look_up:ident, $third:literal, $find:ident) => {
+        jumps! {
+            $name, $next, $look_up,
+            [
+                "cmp byte ptr [rip + {active}], 0",
+                "je 2f",
+                "lea rax, [rdi + 1]",
+                "cmp rax, 1",
+                "jbe 2f",
+                "push rdi",
+                "push rsi",
+                "push rdx",
+                concat!("mov ", $third, ", [rsp + 24]"),
+                "call {find}",
+                "pop rdx",
+                "pop rsi",
+                "pop rdi",
+                "test rax, rax",
+                "jz 2f",
+                "ret",
+            ]
+            find = sym $find,
+        }
+    };
 }
 
-jumps! {
-    dlvsym, NEXT_DLVSYM, look_up_dlvsym,
-    [
-        "cmp byte ptr [rip + {active}], 0",
-        "je 2f",
-        "lea rax, [rdi + 1]",
-        "cmp rax, 1",
-        "jbe 2f",
-        "push rdi",
-        "push rsi",
-        "push rdx",
-        "mov rcx, [rsp + 24]",
-        "call {find}",
-        "pop rdx",
-        "pop rsi",
-        "pop rdi",
-        "test rax, rax",
-        "jz 2f",
-        "ret",
-    ]
-    find = sym find_version,
-}
+finds!(dlsym, NEXT_DLSYM, look_up_dlsym, "rdx", find);
+finds!(dlvsym, NEXT_DLVSYM, look_up_dlvsym, "rcx", find_version);
 
 /// Our function where this look finds libc's own that it stands for; null elsewhere.
 unsafe extern "C" fn find(handle: *mut c_void, name: *const c_char, caller: usize) -> *const c_void {

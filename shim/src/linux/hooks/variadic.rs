@@ -19,8 +19,8 @@ compile_error!("the variadic hooks are written for x86_64 alone");
 /// libc's `syscall`, or the next library's; ours until it has been looked up.
 static NEXT: AtomicPtr<core::ffi::c_void> = AtomicPtr::new(bare as *mut _);
 
-pub(super) fn resolve() {
-    super::look_up(&NEXT, "syscall");
+pub(super) extern "C" fn look_up() -> *mut core::ffi::c_void {
+    super::look_up(&NEXT, "syscall")
 }
 
 /// syscall(2), for a caller from before the constructor.
