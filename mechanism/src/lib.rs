@@ -10,13 +10,13 @@
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod address;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
-pub mod claim;
-#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod grant;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod linux;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod place;
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
+pub mod port_lock;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod run_plan;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]

@@ -42,7 +42,7 @@ fn enter(region: &'static Region, rules: &Rules, process: u32) -> bool {
                 return true;
             }
             // The other thread may not be running, and this one be alone on its processor.
-            if turn < PATIENCE / 2 { clock::pause() } else { clock::rest() }
+            if turn < PATIENCE / 2 { clock::yield_now() } else { clock::sleep_1ms() }
         }
         return false;
     }

@@ -5,7 +5,7 @@ use crate::session;
 use crate::system::errno::{
     self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE,
 };
-use crate::system::{Result, in_use, liveness, rest, ticks, undisturbed};
+use crate::system::{Result, boot_ticks, in_use, liveness, sleep_1ms, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
@@ -134,18 +134,18 @@ fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> Result<T> {
     }
     let region = session.region;
     let thread = liveness::this_thread();
-    let begun = ticks();
+    let begun = boot_ticks();
     let (mut holder, mut since) = (0, begun);
     loop {
         let written = undisturbed(|| Change::begin(region, thread, liveness::is_alive).map(|change| write(&change)));
         if let Some(written) = written {
             if region.ledger.take_waiting() {
                 // Whoever writes time and again leaves others no moment to begin.
-                rest();
+                sleep_1ms();
             }
             return Ok(written);
         }
-        let (now, turn) = (ticks(), region.ledger.turn());
+        let (now, turn) = (boot_ticks(), region.ledger.turn());
         if turn != holder {
             (holder, since) = (turn, now);
         }
@@ -153,7 +153,7 @@ fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> Result<T> {
             return Err(EBUSY);
         }
         region.ledger.set_waiting();
-        rest();
+        sleep_1ms();
     }
 }
 

@@ -2,7 +2,7 @@
 //! when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
-use crate::system::{Descriptor, index_of, lingers, liveness, this_process, ticks};
+use crate::system::{Descriptor, boot_ticks, index_of, lingers, liveness, this_process};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_mechanism::grant::Grant;
 use portshim_mechanism::place;
@@ -93,7 +93,7 @@ pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant) {
     place.counts(scope).held.fetch_add(1, Relaxed);
     let high = &session.rules.live(scope).high;
     let most = high.load(Relaxed);
-    let moment = || ticks() as u32;
+    let moment = || boot_ticks() as u32;
     let held = session.region.processes.held(place, scope, most, moment, liveness::may_be_alive, liveness::is_alive);
     if held > most {
         high.fetch_max(held, Relaxed);

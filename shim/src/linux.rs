@@ -16,7 +16,7 @@ mod sockets;
 mod spare;
 
 pub(crate) use kernel::call::Result;
-pub(crate) use kernel::clock::{pause, rest, ticks};
+pub(crate) use kernel::clock::{boot_ticks, sleep_1ms, yield_now};
 pub(crate) use kernel::process::process_even_in_vfork as this_process;
 pub(crate) use kernel::signals::undisturbed;
 pub(crate) use kernel::{diag as in_use, errno, liveness};

@@ -41,7 +41,7 @@ fn wake() -> bool {
         match STATE.load(Acquire) {
             ON => return true,
             OFF => return false,
-            _ => system::pause(),
+            _ => system::yield_now(),
         }
     }
     false

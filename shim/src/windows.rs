@@ -13,7 +13,7 @@ mod serve;
 pub(crate) mod session;
 
 pub(crate) use kernel::calls::Result;
-pub(crate) use kernel::clock::{pause, rest, ticks};
+pub(crate) use kernel::clock::{boot_ticks, sleep_1ms, yield_now};
 pub(crate) use kernel::process::process as this_process;
 pub(crate) use kernel::signals::undisturbed;
 pub(crate) use kernel::{errno, liveness};

@@ -10,7 +10,7 @@ use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char};
 use core::ptr::{copy_nonoverlapping, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
-use missing::Missing;
+use missing::MissingVars;
 use portshim_mechanism::linux::kernel::descriptors::current_folder;
 use portshim_mechanism::linux::kernel::memory::map_shared;
 use shell::ShellCommand;
@@ -213,8 +213,8 @@ pub(crate) fn own() -> Strings {
 
 /// Calls `then` with an environment in which the shim is loaded: `given`, or a copy with the missing variables put back.
 /// Nothing is allocated, for this also runs between vfork and exec.
-pub(crate) fn followed<T>(given: Strings, then: impl Fn(Strings) -> T) -> T {
-    let Some(missing) = Missing::of(given) else { return then(given) };
+pub(crate) fn with_preload_env<T>(given: Strings, then: impl Fn(Strings) -> T) -> T {
+    let Some(missing) = MissingVars::of(given) else { return then(given) };
     let mut result = None;
     missing.complete(given, &mut |envp| result = Some(then(envp)));
     match result {
@@ -226,9 +226,9 @@ pub(crate) fn followed<T>(given: Strings, then: impl Fn(Strings) -> T) -> T {
 /// Calls `then` with a shell command before which the variables are put back that this process's own
 /// environment lacks: `command` itself where it lacks none. The environment is not touched: another
 /// thread may be changing it.
-pub(crate) fn prefixed<T>(command: *const c_char, then: impl FnOnce(*const c_char) -> T) -> T {
+pub(crate) fn with_preload_command<T>(command: *const c_char, then: impl FnOnce(*const c_char) -> T) -> T {
     let complete = || {
-        let missing = Missing::of(own())?;
+        let missing = MissingVars::of(own())?;
         let mut memory = Memory::default();
         let length = memory.end_of_string(command as usize)? - command as usize;
         // SAFETY: all of the string has just been seen to be readable.

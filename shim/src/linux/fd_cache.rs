@@ -135,19 +135,19 @@ fn touch_cell(cell: &AtomicU32) {
     cell.fetch_and(!UNTOUCHED, Relaxed);
 }
 
-/// To be called before the kernel is asked about `fd`, for [`settle`] and [`bind`] to be right afterwards.
-pub(crate) fn look(fd: c_int) -> Seen {
+/// To be called before the kernel is asked about `fd`, for [`mark_settled`] and [`mark_bound`] to be right afterwards.
+pub(crate) fn get(fd: c_int) -> Seen {
     Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: session::epoch().unwrap_or(0) }
 }
 
 /// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has lost
 /// its port.
-pub(crate) fn settle(fd: c_int, seen: Seen) {
+pub(crate) fn mark_settled(fd: c_int, seen: Seen) {
     learn(fd, seen, SETTLED);
 }
 
 /// Remembers that `fd`, a TCP socket, has just been bound.
-pub(crate) fn bind(fd: c_int, seen: Seen) {
+pub(crate) fn mark_bound(fd: c_int, seen: Seen) {
     learn(fd, seen, BOUND);
 }
 
@@ -160,7 +160,7 @@ fn learn(fd: c_int, seen: Seen, tag: u32) {
 
 /// `fd` is a new socket, made by this call of `socket`; `as_made` where nobody has set its options meanwhile.
 #[inline]
-pub(crate) fn begin(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
+pub(crate) fn on_socket(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
     let Some(cell) = cell(fd) else { return };
     if in_vfork_child() {
         return forget_cell(cell);
@@ -207,7 +207,7 @@ fn lose_port_of(fd: c_int, made: u32) {
 }
 
 /// Whether `fd` has a port is not known any more.
-pub(crate) fn doubt(fd: c_int) {
+pub(crate) fn invalidate(fd: c_int) {
     if let Some(cell) = cell(fd) {
         cell.fetch_and(MADE, Relaxed);
     }
@@ -215,7 +215,7 @@ pub(crate) fn doubt(fd: c_int) {
 
 /// `to` is the same as `from` from now on. What is done to one of them, the other does not see.
 #[inline]
-pub(crate) fn copy(from: c_int, to: c_int) {
+pub(crate) fn on_dup(from: c_int, to: c_int) {
     touch(from);
     if is_fresh_datagram(from) {
         // What was made is not passed on: in a process that shares our memory, `to` may be another socket for us.
@@ -224,7 +224,7 @@ pub(crate) fn copy(from: c_int, to: c_int) {
     }
     forget(to);
     if is_bound(from) {
-        doubt(from);
+        invalidate(from);
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn release_all(first: u32, last: u32) {
 }
 
 /// `to` is the same socket as `from` from now on, and is taken to be the one that will be kept.
-pub(crate) fn pass(from: c_int, to: c_int) {
+pub(crate) fn move_to(from: c_int, to: c_int) {
     release(to);
     if let (Some(from), Some(to)) = (CELLS.get(from as usize), CELLS.get(to as usize)) {
         let packed = from.load(Relaxed);

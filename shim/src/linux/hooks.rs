@@ -1,18 +1,18 @@
 //! The table of hooks: every function that the shim interposes, and who answers for it.
 
-mod binding;
-mod confining;
-mod connecting;
+mod bind;
+mod confine;
+mod connect;
 mod descriptors;
-mod executing;
-mod forking;
-mod loading;
-mod privileged;
-mod sending;
+mod dl;
+mod exec;
+mod fork;
+mod rresvport;
+mod send;
 mod variadic;
-mod writing;
+mod write;
 
-pub(crate) use loading::follow;
+pub(crate) use dl::follow;
 
 use super::elf;
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
@@ -33,8 +33,13 @@ macro_rules! hooks {
         $(alone $alone_kind:ident {$(
             fn $alone:ident($($alone_arg:ident: $alone_type:ty),*) $(-> $alone_ret:ty)? => $alone_family:ident::$alone_handler:ident;
         )*})*
-        raw {$(fn $raw:ident => $raw_family:ident::$look_up:ident;)*}
+        raw {$(fn $raw:ident => $($look_up:ident)::+;)*}
     ) => {
+        /// The functions behind the hooks.
+        pub(crate) mod original {
+            use super::*;
+            use crate::linux::hooks;
+
         $($(
             #[doc = concat!("The hook of `", stringify!($name), "`.")]
             pub(crate) mod $name {
@@ -46,7 +51,7 @@ macro_rules! hooks {
                 redhook::hook! {
                     unsafe fn $name($($arg: $type),*) -> $ret => hooked {
                         // SAFETY: the program made this call; its arguments are passed on as they came.
-                        unsafe { super::$family::$handler($($arg),*) }
+                        unsafe { hooks::$family::$handler($($arg),*) }
                     }
                 }
 
@@ -68,11 +73,12 @@ macro_rules! hooks {
                 }
 
                 #[cold]
-                pub(super) extern "C" fn resolve() -> *mut c_void {
+                pub(in crate::linux::hooks) extern "C" fn resolve() -> *mut c_void {
                     look_up(&NEXT, stringify!($name))
                 }
             }
         )*)*
+        }
 
         $($(
             #[doc = concat!("The hook of `", stringify!($alone), "`, which needs no other library's function.")]
@@ -99,8 +105,8 @@ macro_rules! hooks {
         };
 
         const LOOK_UPS: &[(&str, extern "C" fn() -> *mut c_void)] = &[
-            $($((stringify!($name), $name::resolve),)*)*
-            $((stringify!($raw), $raw_family::$look_up),)*
+            $($((stringify!($name), original::$name::resolve),)*)*
+            $((stringify!($raw), $($look_up)::+),)*
         ];
     };
 }
@@ -124,30 +130,30 @@ fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {
 
 hooks! {
     for Serve {
-        fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => binding::bind;
-        fn listen(fd: c_int, backlog: c_int) -> c_int => binding::listen;
+        fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => bind::bind;
+        fn listen(fd: c_int, backlog: c_int) -> c_int => bind::listen;
         fn connect(fd: c_int, address: *const sockaddr, len: socklen_t)
-            -> c_int => connecting::connect;
+            -> c_int => connect::connect;
         fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t)
-            -> c_int => connecting::__connect;
+            -> c_int => connect::__connect;
         fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int)
-            -> isize => sending::send;
+            -> isize => send::send;
         fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int)
-            -> isize => sending::__send;
+            -> isize => send::__send;
         fn sendto(
             fd: c_int, bytes: *const c_void, len: usize,
             flags: c_int, address: *const sockaddr, size: socklen_t
-        ) -> isize => sending::sendto;
-        fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize => sending::sendmsg;
+        ) -> isize => send::sendto;
+        fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize => send::sendmsg;
         fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int)
-            -> c_int => sending::sendmmsg;
-        fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::write;
-        fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize => writing::__write;
-        fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize => writing::writev;
-        fn rresvport(port: *mut c_int) -> c_int => privileged::rresvport;
+            -> c_int => send::sendmmsg;
+        fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize => write::write;
+        fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize => write::__write;
+        fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize => write::writev;
+        fn rresvport(port: *mut c_int) -> c_int => rresvport::rresvport;
         fn rresvport_af(port: *mut c_int, family: libc::sa_family_t)
-            -> c_int => privileged::rresvport_af;
-        fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int => privileged::bindresvport;
+            -> c_int => rresvport::rresvport_af;
+        fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int => rresvport::bindresvport;
     }
     for Observe {
         fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int => descriptors::socket;
@@ -174,28 +180,28 @@ hooks! {
         fn setns(fd: c_int, kind: c_int) -> c_int => descriptors::setns;
         fn unshare(flags: c_int) -> c_int => descriptors::unshare;
         fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong)
-            -> c_int => confining::prctl;
+            -> c_int => confine::prctl;
     }
     for Follow {
         fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char)
-            -> c_int => executing::execve;
+            -> c_int => exec::execve;
         fn execvpe(file: *const c_char, argv: *const *const c_char, envp: *const *const c_char)
-            -> c_int => executing::execvpe;
+            -> c_int => exec::execvpe;
         fn fexecve(fd: c_int, argv: *const *const c_char, envp: *const *const c_char)
-            -> c_int => executing::fexecve;
-        fn execv(path: *const c_char, argv: *const *const c_char) -> c_int => executing::execv;
-        fn execvp(file: *const c_char, argv: *const *const c_char) -> c_int => executing::execvp;
+            -> c_int => exec::fexecve;
+        fn execv(path: *const c_char, argv: *const *const c_char) -> c_int => exec::execv;
+        fn execvp(file: *const c_char, argv: *const *const c_char) -> c_int => exec::execvp;
         fn posix_spawn(
             pid: *mut pid_t, path: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
             attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
-        ) -> c_int => executing::posix_spawn;
+        ) -> c_int => exec::posix_spawn;
         fn posix_spawnp(
             pid: *mut pid_t, file: *const c_char, actions: *const libc::posix_spawn_file_actions_t,
             attributes: *const libc::posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char
-        ) -> c_int => executing::posix_spawnp;
-        fn system(command: *const c_char) -> c_int => executing::system;
+        ) -> c_int => exec::posix_spawnp;
+        fn system(command: *const c_char) -> c_int => exec::system;
         fn popen(command: *const c_char, mode: *const c_char)
-            -> *mut libc::FILE => executing::popen;
+            -> *mut libc::FILE => exec::popen;
     }
     // glibc has them since 2.34 alone, and they go by system call.
     alone Observe {
@@ -206,26 +212,27 @@ hooks! {
         fn execveat(
             fd: c_int, path: *const c_char,
             argv: *const *const c_char, envp: *const *const c_char, flags: c_int
-        ) -> c_int => executing::execveat;
+        ) -> c_int => exec::execveat;
     }
     // They stand in files of their own, for they are written in assembly.
     raw {
         fn syscall => variadic::look_up;
-        fn vfork => forking::look_up_vfork;
-        fn clone => forking::look_up_clone;
-        fn execl => execv::resolve;
-        fn execlp => execvp::resolve;
-        fn execle => execve::resolve;
-        fn dlopen => loading::look_up_dlopen;
-        fn dlmopen => loading::look_up_dlmopen;
-        fn dlsym => loading::look_up_dlsym;
-        fn dlvsym => loading::look_up_dlvsym;
+        fn vfork => fork::look_up_vfork;
+        fn clone => fork::look_up_clone;
+        fn execl => original::execv::resolve;
+        fn execlp => original::execvp::resolve;
+        fn execle => original::execve::resolve;
+        fn dlopen => dl::look_up_dlopen;
+        fn dlmopen => dl::look_up_dlmopen;
+        fn dlsym => dl::look_up_dlsym;
+        fn dlvsym => dl::look_up_dlvsym;
     }
 }
 
 /// The next library's `bind`, to an address of ours.
 pub(crate) fn next_bind(fd: c_int, address: &Address) -> Result<()> {
     // SAFETY: `storage` is readable for `len` bytes.
-    let result = unsafe { bind::next(fd, (&raw const *address.storage()).cast(), address.len() as socklen_t) };
+    let result =
+        unsafe { original::bind::next(fd, (&raw const *address.storage()).cast(), address.len() as socklen_t) };
     if result == 0 { Ok(()) } else { Err(errno::get()) }
 }

@@ -55,7 +55,7 @@ pub(crate) fn serve(call: &InterceptedCall<'_>, exit: Exit) -> Option<isize> {
     let answer = served.answer;
     if sandbox::is_on() && answer >= 0 && call.socket.transport == Transport::Udp && Address::local(fd).is_err() {
         // Nobody can see later that it has a port now.
-        fd_cache::settle(fd, fd_cache::look(fd));
+        fd_cache::mark_settled(fd, fd_cache::get(fd));
     }
     Some(answer)
 }

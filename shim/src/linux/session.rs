@@ -5,7 +5,9 @@ use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
-use portshim_mechanism::linux::kernel::descriptors::{close, complain, open as open_file, readlink, size_and_owner};
+use portshim_mechanism::linux::kernel::descriptors::{
+    close, open as open_file, readlink, size_and_owner, write_stderr,
+};
 use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
 use portshim_mechanism::linux::kernel::process::{effective_user, process};
 use portshim_mechanism::linux::kernel::signals::undisturbed;
@@ -35,7 +37,7 @@ fn find() -> Option<Session> {
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
     let session = open(found.session).and_then(with_rules);
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
-    steering::look();
+    steering::reload();
     liveness::look();
     hooks::follow();
     missing.for_each(report);
@@ -76,7 +78,7 @@ fn report(name: &str) {
             end += 1;
         }
     }
-    complain(&line[..end]);
+    write_stderr(&line[..end]);
 }
 
 /// Lays down a region of this process and its children alone, from the environment's policy.
@@ -89,7 +91,7 @@ fn private(policy: &CStr) -> Option<&'static Region> {
         unsafe { unmap(at, Region::SIZE) };
         // An empty variable is as good as none, unless the loader was asked for this library on its behalf.
         if !policy.is_empty() || environment::preloads() {
-            complain(DAMAGED);
+            write_stderr(DAMAGED);
         }
         return None;
     }

@@ -53,7 +53,7 @@ pub(crate) fn is_settled(handle: SOCKET) -> bool {
 }
 
 /// Remembers that a send on `handle` binds nothing. No call takes a port from a socket that has one.
-pub(crate) fn settle(handle: SOCKET) {
+pub(crate) fn mark_settled(handle: SOCKET) {
     SETTLED.insert(handle);
 }
 

@@ -32,7 +32,7 @@ fn time(clock: libc::clockid_t) -> libc::timespec {
 }
 
 /// Hundredths of a second since boot: the unit of proc(5).
-pub fn ticks() -> u64 {
+pub fn boot_ticks() -> u64 {
     let time = time(libc::CLOCK_BOOTTIME);
     (time.tv_sec as u64).wrapping_mul(100).wrapping_add(time.tv_nsec as u64 / 10_000_000)
 }
@@ -44,7 +44,7 @@ pub fn now() -> u64 {
 }
 
 /// The moment, some four milliseconds long, by the clock that costs least.
-pub fn moment() -> u32 {
+pub fn coarse_now() -> u32 {
     let time = time(libc::CLOCK_MONOTONIC_COARSE);
     (time.tv_sec as u32) << 8 | (time.tv_nsec as u32) >> 22
 }
@@ -59,13 +59,13 @@ pub fn milliseconds() -> u32 {
 }
 
 /// Lets others run.
-pub fn pause() {
+pub fn yield_now() {
     // SAFETY: no memory is passed.
     let _ = unsafe { call!(sched_yield) };
 }
 
 /// Sleeps for a millisecond, or until a signal comes.
-pub fn rest() {
+pub fn sleep_1ms() {
     let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
     // SAFETY: the kernel reads one timespec, and is asked to write none.
     let _ = unsafe { call!(nanosleep, &raw const time, 0) };

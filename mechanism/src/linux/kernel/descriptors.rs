@@ -164,7 +164,7 @@ pub unsafe fn execveat(
 }
 
 /// Writes one line to standard error, where that can take it at once: nobody waits for it, and no signal comes of it.
-pub fn complain(line: &[u8]) {
+pub fn write_stderr(line: &[u8]) {
     let mut ready = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
     let held = hold_signals();
     // SAFETY: the kernel reads and writes one pollfd, and reads `line`.

@@ -1,7 +1,7 @@
 //! Who this process is, and whether another one still lives. The latter is asked only where the ledger or the table
 //! of processes has something to say about it.
 
-use super::clock::ticks;
+use super::clock::boot_ticks;
 use super::descriptors::{self, close, inode, open, readlink};
 use super::memory::map_wiped_on_fork;
 pub use super::process::this_process;
@@ -25,7 +25,7 @@ pub fn look() {
 /// This process, now.
 pub fn me() -> Owner {
     let process = process();
-    Owner { process, namespace: namespace(process), since: ticks() }
+    Owner { process, namespace: namespace(process), since: boot_ticks() }
 }
 
 /// This thread, now.

@@ -4,7 +4,7 @@ use crate::linux::kernel::call::Result;
 use crate::linux::kernel::errno;
 use crate::linux::socket::address::Address;
 use crate::linux::socket::facts::Socket;
-use crate::linux::socket::options::{RangeOption, refuses_address};
+use crate::linux::socket::options::{LocalPortRange, refuses_address};
 use crate::linux::socket::{route, steering};
 use crate::session::Session;
 use core::cell::Cell;
@@ -77,7 +77,7 @@ impl InterceptedCall<'_> {
 
     /// What the plan needs to know. Where the choice is left to the kernel, it knows for itself whether
     /// SO_REUSEADDR is set.
-    pub(super) fn request(&self, scope: Scope, dual: bool, range: &RangeOption, left_to_kernel: bool) -> Request {
+    pub(super) fn request(&self, scope: Scope, dual: bool, range: &LocalPortRange, left_to_kernel: bool) -> Request {
         let rules = self.session.rules;
         let orders_by_reuse = !left_to_kernel && matches!(self.call, Call::Bind | Call::Listen);
         Request {
@@ -103,7 +103,7 @@ impl InterceptedCall<'_> {
     pub(super) fn refusal(&self, fault: Fault) -> i32 {
         let unreachable =
             self.peer.filter(|_| self.is_tcp_connect() && steering::is_here(&self.socket)).and_then(|peer| {
-                route::way(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
+                route::find(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
             });
         unreachable.unwrap_or(errno::of(fault))
     }

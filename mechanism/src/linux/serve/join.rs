@@ -2,14 +2,14 @@
 
 use super::intercepted::Waits;
 use super::mechanism::{Got, LinuxMechanism, Tried};
-use crate::claim::{Claim, PATIENCE};
 use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::tcp_table::State;
 use crate::linux::kernel::{errno, memory, process, sockets};
 use crate::linux::socket::address::Address;
-use crate::linux::socket::options::{Lifted, NonBlocking};
+use crate::linux::socket::options::{NonBlocking, ReuseCleared};
 use crate::linux::socket::tuples::Tuples;
 use crate::linux::socket::{route, steering};
+use crate::port_lock::{PATIENCE, PortLock};
 use portshim_policy::{Hint, Outcome, Place, Try, Verdict};
 
 /// State of sharing ports with other connections.
@@ -47,7 +47,7 @@ impl<'a> LinuxMechanism<'a> {
     /// Whether a socket is bound to `port` that `bind` has given it: the kernel's own choice would not let a connection join
     /// it there.
     fn is_single(&self, port: u16) -> bool {
-        let header = &self.wish.session.region.header;
+        let header = &self.intercepted.session.region.header;
         let Some(keeper) = header.keeper(port) else { return false };
         let lives = process::is_alive(keeper);
         if !lives {
@@ -57,12 +57,12 @@ impl<'a> LinuxMechanism<'a> {
     }
 
     /// From asking to connecting, nobody else of the session may be about to take the same tuple.
-    pub(super) fn claim(&mut self, port: u16) -> Option<Claim<'a>> {
-        let slot = self.wish.session.region.header.claim(port);
-        let mut claim = Claim::at_once(slot);
+    pub(super) fn claim(&mut self, port: u16) -> Option<PortLock<'a>> {
+        let slot = self.intercepted.session.region.header.claim(port);
+        let mut claim = PortLock::at_once(slot);
         if claim.is_none() && self.joining.patience.is_some() {
             self.put_back();
-            claim = self.joining.patience.as_mut().and_then(|patience| Claim::on(slot, patience));
+            claim = self.joining.patience.as_mut().and_then(|patience| PortLock::on(slot, patience));
         }
         self.joining.passed_by |= claim.is_none();
         claim
@@ -80,17 +80,17 @@ impl<'a> LinuxMechanism<'a> {
 
     /// Finds out what sharing needs: who would be at both ends.
     fn beside(&mut self, peer: &Address) -> Result<&mut Beside, Tried> {
-        let wish = self.wish;
+        let intercepted = self.intercepted;
         if self.joining.beside.as_ref().is_some_and(|beside| beside.quiet.is_disturbing()) {
             self.put_back();
         }
         if self.joining.beside.is_none() {
-            if !steering::is_here(&wish.socket) {
+            if !steering::is_here(&intercepted.socket) {
                 return Err(Try::Again(Outcome::Taken)); // of that network, nothing can be asked
             }
             self.pinning.lifted = None;
             let quiet = Quiet::begin();
-            let way = route::way(&wish.socket, &wish.local, peer).map_err(|error| {
+            let way = route::find(&intercepted.socket, &intercepted.local, peer).map_err(|error| {
                 if route::is_unreachable(error) {
                     Try::Done(Some(errno::fail(error)))
                 } else {
@@ -98,12 +98,12 @@ impl<'a> LinuxMechanism<'a> {
                 }
             })?;
             if self.joining.known.is_none() {
-                self.joining.known = wish.session.peers().and_then(|peers| {
-                    let place = peers.take(wish.session.hash(&wish.local, peer), memory::can_write)?;
+                self.joining.known = intercepted.session.peers().and_then(|peers| {
+                    let place = peers.take(intercepted.session.hash(&intercepted.local, peer), memory::can_write)?;
                     Some((place, peers.hint(place)))
                 });
             }
-            self.joining.beside = Some(Beside { tuples: Tuples::on(way, wish.socket.interface()), quiet });
+            self.joining.beside = Some(Beside { tuples: Tuples::on(way, intercepted.socket.interface()), quiet });
         }
         self.joining.beside.as_mut().ok_or(Try::Again(Outcome::Taken))
     }
@@ -130,12 +130,12 @@ impl<'a> LinuxMechanism<'a> {
 
     /// Takes a port that others use as well, or that they used, if no connection of theirs is in the way.
     pub(super) fn connect_beside(&mut self, port: u16, resting: bool) -> Tried {
-        let wish = self.wish;
-        if !wish.binds {
+        let intercepted = self.intercepted;
+        if !intercepted.binds {
             return self.own();
         }
         self.how = Verdict::Shared;
-        let Some(peer) = wish.peer.as_ref() else { return Try::Again(Outcome::Taken) };
+        let Some(peer) = intercepted.peer.as_ref() else { return Try::Again(Outcome::Taken) };
         let Some(mut claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
         if self.is_single(port) {
             return Try::Again(Outcome::Taken);
@@ -150,10 +150,10 @@ impl<'a> LinuxMechanism<'a> {
             Ok(false) => return Try::Again(Outcome::Taken),
             Err(over) => return over,
         }
-        let candidate = wish.local.with_port(port);
-        let mut lifted = self.pinning.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
+        let candidate = intercepted.local.with_port(port);
+        let mut lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(&intercepted.socket));
         lifted.share();
-        let bound = sockets::bind(wish.socket.fd, candidate.storage(), candidate.len());
+        let bound = sockets::bind(intercepted.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
             Ok(()) => lifted.keep_shared(),
@@ -168,20 +168,20 @@ impl<'a> LinuxMechanism<'a> {
         }
         // What takes time now delays the program's next call, and a peer may reset the connection meanwhile.
         let quiet = self.joining.beside.take().map(|beside| beside.quiet);
-        if wish.waits == Waits::Once {
+        if intercepted.waits == Waits::Once {
             // Nothing is held for long while the program's own call waits.
             claim.shorten();
             drop(quiet);
-            return Try::Done(Some((wish.original)()));
+            return Try::Done(Some((intercepted.original)()));
         }
         // The program must not be kept from its signals for as long as the peer takes to answer: so a call of ours starts
         // the connection, and the program's own waits for it.
-        let quick = NonBlocking::on(wish.socket.fd);
+        let quick = NonBlocking::on(intercepted.socket.fd);
         if !quick.is_certain() {
             drop(claim);
-            return Try::Done(Some((wish.original)()));
+            return Try::Done(Some((intercepted.original)()));
         }
-        let connect = || sockets::connect(wish.socket.fd, peer.storage(), peer.len());
+        let connect = || sockets::connect(intercepted.socket.fd, peer.storage(), peer.len());
         let mut started = connect();
         if quick.was_blocking() && started == Err(libc::EINPROGRESS) {
             // A peer on this machine has answered by now. If it reset the connection before it is asked for what came
@@ -192,7 +192,7 @@ impl<'a> LinuxMechanism<'a> {
         drop(quick);
         drop(quiet);
         Try::Done(Some(match started {
-            Err(libc::EALREADY) => (wish.original)(),
+            Err(libc::EALREADY) => (intercepted.original)(),
             Ok(()) => 0,
             Err(error) => errno::fail(error),
         }))

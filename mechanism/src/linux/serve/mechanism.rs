@@ -6,7 +6,7 @@ use super::pin::Pinning;
 use super::steer::Steering;
 use crate::linux::kernel::call::Result;
 use crate::linux::kernel::{errno, sandbox};
-use crate::linux::socket::options::{RangeOption, record_address};
+use crate::linux::socket::options::{LocalPortRange, record_address};
 use crate::linux::socket::steering;
 use portshim_policy::{Call, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Try, Verdict};
 
@@ -27,7 +27,7 @@ pub(super) type Tried = Try<Option<isize>>;
 
 /// The steps of a plan, on one socket.
 pub(super) struct LinuxMechanism<'a> {
-    pub(super) wish: &'a InterceptedCall<'a>,
+    pub(super) intercepted: &'a InterceptedCall<'a>,
     pub(super) scope: Scope,
     /// How a TCP connection may share its port; `None` for every other request.
     pub(super) sharing: Option<Sharing>,
@@ -48,16 +48,16 @@ pub(super) struct LinuxMechanism<'a> {
 impl<'a> LinuxMechanism<'a> {
     #[inline(always)]
     pub(super) fn new(
-        wish: &'a InterceptedCall<'a>,
+        intercepted: &'a InterceptedCall<'a>,
         scope: Scope,
-        range: RangeOption,
+        range: LocalPortRange,
         unsure: bool,
         left_to_kernel: bool,
     ) -> Self {
         Self {
-            wish,
+            intercepted,
             scope,
-            sharing: wish.is_tcp_connect().then(|| wish.session.rules.sharing()),
+            sharing: intercepted.is_tcp_connect().then(|| intercepted.session.rules.sharing()),
             left_to_kernel,
             unsure,
             steering: Steering::with(range),
@@ -120,7 +120,7 @@ impl<'a> LinuxMechanism<'a> {
     /// Makes the program's own call, which is all that is left to do.
     pub(super) fn own(&mut self) -> Tried {
         self.put_back();
-        Try::Done(Some((self.wish.original)()))
+        Try::Done(Some((self.intercepted.original)()))
     }
 }
 
@@ -136,11 +136,11 @@ impl Mechanism for LinuxMechanism<'_> {
     }
 
     fn pin(&mut self, port: u16) -> Tried {
-        if self.wish.may_change() { self.bind_alone(port) } else { Try::Done(None) }
+        if self.intercepted.may_change() { self.bind_alone(port) } else { Try::Done(None) }
     }
 
     fn share(&mut self, port: u16) -> Tried {
-        if !self.wish.may_change() {
+        if !self.intercepted.may_change() {
             return Try::Done(None);
         }
         let before = sandbox::refusals();
@@ -172,7 +172,7 @@ impl LinuxMechanism<'_> {
                 self.pinning.in_vain = true;
                 Try::Again(Outcome::Taken)
             }
-            Err(error) if self.wish.call == Call::Bind => Try::Done(Some(errno::fail(error))),
+            Err(error) if self.intercepted.call == Call::Bind => Try::Done(Some(errno::fail(error))),
             // The program has not asked for a bind: its own call has the kernel's word for what is wrong.
             Err(_) => self.own(),
         }
@@ -180,7 +180,7 @@ impl LinuxMechanism<'_> {
 
     /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it make.
     pub(super) fn uncovered(&mut self) -> Tried {
-        if self.wish.call != Call::Bind {
+        if self.intercepted.call != Call::Bind {
             self.record_address_again();
         }
         self.how = Verdict::Uncovered;
@@ -190,8 +190,8 @@ impl LinuxMechanism<'_> {
 
     /// Has the kernel record once more the address that it forgot when a bind by number failed.
     pub(super) fn record_address_again(&self) {
-        if self.pinning.in_vain && !self.wish.local.is_wildcard() {
-            let _ = record_address(self.wish.socket.fd, &self.wish.local);
+        if self.pinning.in_vain && !self.intercepted.local.is_wildcard() {
+            let _ = record_address(self.intercepted.socket.fd, &self.intercepted.local);
         }
     }
 }

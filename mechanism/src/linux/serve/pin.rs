@@ -2,14 +2,14 @@
 
 use super::mechanism::{Got, LinuxMechanism, Tried};
 use crate::linux::kernel::sockets;
-use crate::linux::socket::options::Lifted;
+use crate::linux::socket::options::ReuseCleared;
 use crate::linux::socket::steering;
 use portshim_policy::{Call, Outcome, Sharing, Transport, Try, Verdict};
 
 /// State of binding a socket by number.
 pub(super) struct Pinning {
     /// The options that such a bind must not have, while it is tried.
-    pub(super) lifted: Option<Lifted>,
+    pub(super) lifted: Option<ReuseCleared>,
     /// One has failed.
     pub(super) in_vain: bool,
     /// No connection is to join the port, although the socket would let it.
@@ -24,15 +24,15 @@ impl Pinning {
 }
 
 impl LinuxMechanism<'_> {
-    fn lift(&mut self) -> &mut Lifted {
-        self.pinning.lifted.get_or_insert_with(|| Lifted::on(&self.wish.socket))
+    fn lift(&mut self) -> &mut ReuseCleared {
+        self.pinning.lifted.get_or_insert_with(|| ReuseCleared::on(&self.intercepted.socket))
     }
 
     /// Takes `port`, if it is wholly free.
     pub(super) fn bind_alone(&mut self, port: u16) -> Tried {
         self.how = Verdict::Pinned;
-        let wish = self.wish;
-        if !wish.binds {
+        let intercepted = self.intercepted;
+        if !intercepted.binds {
             return self.own();
         }
         if self.joining.beside.is_some() {
@@ -41,21 +41,23 @@ impl LinuxMechanism<'_> {
         let reuses = self.lift().reuses_address();
         let shared = self.sharing == Some(Sharing::Tuple);
         let joined = shared
-            || reuses && wish.socket.transport == Transport::Tcp && wish.session.rules.sharing() == Sharing::Tuple;
+            || reuses
+                && intercepted.socket.transport == Transport::Tcp
+                && intercepted.session.rules.sharing() == Sharing::Tuple;
         // From here to connecting, or listening, no connection that shares ports may get in between.
         let mut claim = if joined { self.claim(port) } else { None };
         if joined && claim.is_none() {
             return Try::Again(Outcome::Claimed);
         }
-        let candidate = wish.local.with_port(port);
+        let candidate = intercepted.local.with_port(port);
         self.lift().keep_alone();
-        if wish.call == Call::Bind {
-            let bound = (wish.interceptor.bind)(wish.socket.fd, &candidate);
+        if intercepted.call == Call::Bind {
+            let bound = (intercepted.interceptor.bind)(intercepted.socket.fd, &candidate);
             self.pinning.single = joined && bound.is_ok();
             return self.answered(port, bound);
         }
-        let lifted = self.pinning.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));
-        let bound = sockets::bind(wish.socket.fd, candidate.storage(), candidate.len());
+        let lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(&intercepted.socket));
+        let bound = sockets::bind(intercepted.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
             Ok(()) if shared => lifted.keep_shared(),
@@ -72,6 +74,6 @@ impl LinuxMechanism<'_> {
         if let Some(claim) = &mut claim {
             claim.shorten();
         }
-        Try::Done(Some((wish.original)()))
+        Try::Done(Some((intercepted.original)()))
     }
 }

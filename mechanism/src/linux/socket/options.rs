@@ -102,7 +102,7 @@ fn put_back(fd: c_int, own: u32) {
 }
 
 /// The range option of one socket.
-pub struct RangeOption {
+pub struct LocalPortRange {
     fd: c_int,
     /// What the program set itself; 0 is nothing. `None` where the kernel has no such option.
     own: Option<u32>,
@@ -113,7 +113,7 @@ pub struct RangeOption {
     blind: bool,
 }
 
-impl RangeOption {
+impl LocalPortRange {
     /// The option of `socket`, as the program has set it; the kernel chooses from `kernels` where it is not set. `limits`
     /// tells whether programs set it themselves.
     pub fn of(socket: &Socket, kernels: Option<PortRange>, limits: bool) -> Self {
@@ -164,7 +164,7 @@ impl RangeOption {
     }
 }
 
-impl Drop for RangeOption {
+impl Drop for LocalPortRange {
     fn drop(&mut self) {
         if self.changed {
             put_back(self.fd, self.own.unwrap_or(0));
@@ -174,7 +174,7 @@ impl Drop for RangeOption {
 
 /// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks free. While they differ
 /// from what the program set, signals are held: no call that may block is to be made meanwhile.
-pub struct Lifted {
+pub struct ReuseCleared {
     fd: c_int,
     /// What was set before, in the order of [`REUSE`].
     before: [c_int; 2],
@@ -186,7 +186,7 @@ pub struct Lifted {
 
 const REUSE: [c_int; 2] = [libc::SO_REUSEADDR, libc::SO_REUSEPORT];
 
-impl Lifted {
+impl ReuseCleared {
     /// Lifts both from `socket`, until this is dropped.
     pub fn on(socket: &Socket) -> Self {
         let fd = socket.fd;
@@ -239,7 +239,7 @@ impl Lifted {
     }
 }
 
-impl Drop for Lifted {
+impl Drop for ReuseCleared {
     fn drop(&mut self) {
         if self.sharing && self.before[0] == 0 {
             self.set(libc::SO_REUSEADDR, 0);
@@ -253,7 +253,7 @@ impl Drop for Lifted {
 }
 
 /// IP_BIND_ADDRESS_NO_PORT (Linux 4.2) of one socket: whether `bind` to port 0 only records the address.
-pub struct AddressOnly {
+pub struct BindAddressNoPort {
     fd: c_int,
     before: c_int,
     /// Where it was changed; dropped after it has been put back.
@@ -262,7 +262,7 @@ pub struct AddressOnly {
     done: Result<()>,
 }
 
-impl AddressOnly {
+impl BindAddressNoPort {
     /// Sets the option, until this is dropped.
     pub fn set(fd: c_int, value: bool) -> Self {
         let before = match getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT) {
@@ -278,7 +278,7 @@ impl AddressOnly {
     }
 }
 
-impl Drop for AddressOnly {
+impl Drop for BindAddressNoPort {
     fn drop(&mut self) {
         if self.changed.is_some() {
             let _ = setsockopt(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, self.before);
@@ -291,7 +291,7 @@ impl Drop for AddressOnly {
 /// # Errors
 /// EINVAL where the socket has a port. Others where that cannot be had: without the option, a port would be given out.
 pub fn record_address(fd: c_int, local: &Address) -> Result<()> {
-    let only = AddressOnly::set(fd, true);
+    let only = BindAddressNoPort::set(fd, true);
     only.done?;
     let any = local.with_port(0);
     sockets::bind(fd, any.storage(), any.len())

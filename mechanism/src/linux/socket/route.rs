@@ -9,7 +9,7 @@ use crate::linux::kernel::sockets;
 use core::ffi::c_int;
 
 /// Both ends of a connection that has not been made.
-pub struct Way {
+pub struct Route {
     /// Our own address.
     pub source: Address,
     /// The peer's: where the program says 0.0.0.0 or `::`, the kernel goes to the loopback address.
@@ -66,12 +66,12 @@ impl Wishes {
 ///
 /// # Errors
 /// The error that a connect to `peer` would meet in routing: ENETUNREACH, EHOSTUNREACH, …
-pub fn way(socket: &Socket, local: &Address, peer: &Address) -> Result<Way> {
+pub fn find(socket: &Socket, local: &Address, peer: &Address) -> Result<Route> {
     let v4 = peer.family() == libc::AF_INET || peer.is_mapped() || local.is_mapped();
     match mute(local, peer) {
         // That comes after the look for a route.
         Some(libc::EAFNOSUPPORT) => {
-            let any = way(socket, &Address::any(libc::AF_INET6), peer);
+            let any = find(socket, &Address::any(libc::AF_INET6), peer);
             return Err(any.err().filter(|error| *error != UNTOLD).unwrap_or(libc::EAFNOSUPPORT));
         }
         Some(error) => return Err(error),
@@ -126,7 +126,7 @@ fn ends(local: &Address, peer: &Address, v4: bool) -> (Address, Address) {
 }
 
 /// Asks rtnetlink(7). `None` where it does not say.
-fn told(from: &Address, to: &Address, wishes: &Wishes) -> Option<Result<Way>> {
+fn told(from: &Address, to: &Address, wishes: &Wishes) -> Option<Result<Route>> {
     let fd = sockets::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).ok()?;
     let mut reply = [0u8; 512];
     let (request, len) = request(from, to, wishes);
@@ -135,7 +135,7 @@ fn told(from: &Address, to: &Address, wishes: &Wishes) -> Option<Result<Way>> {
     answer(reply.get(..read.ok()?)?, from, to)
 }
 
-fn answer(reply: &[u8], from: &Address, to: &Address) -> Option<Result<Way>> {
+fn answer(reply: &[u8], from: &Address, to: &Address) -> Option<Result<Route>> {
     match u16::from_ne_bytes(*reply.get(4..)?.first_chunk()?) {
         RTM_NEWROUTE => {}
         NLMSG_ERROR => {
@@ -150,7 +150,7 @@ fn answer(reply: &[u8], from: &Address, to: &Address) -> Option<Result<Way>> {
         return Some(Err(libc::ENETUNREACH)); // as in `seen`
     }
     let source = if from.is_wildcard() { to.with_ip(preferred(reply.get(ATTRIBUTES..)?)?).with_port(0) } else { *from };
-    Some(Ok(Way { source, peer: *to, is_local: kind == RTN_LOCAL }))
+    Some(Ok(Route { source, peer: *to, is_local: kind == RTN_LOCAL }))
 }
 
 /// The source address that the kernel names.
@@ -207,14 +207,14 @@ fn request(from: &Address, to: &Address, wishes: &Wishes) -> ([u8; LONGEST], usi
 
 /// Asks where netlink does not say, or not for such a socket: by connecting a datagram socket of our own, which sends
 /// nothing. For that moment it has a port of the kernel's choice.
-fn shown(socket: &Socket, local: &Address, peer: &Address, wishes: &Wishes) -> Result<Way> {
+fn shown(socket: &Socket, local: &Address, peer: &Address, wishes: &Wishes) -> Result<Route> {
     let fd = sockets::socket(socket.family, libc::SOCK_DGRAM, 0).map_err(|_| UNTOLD)?;
     let way = seen(fd, local, peer, wishes);
     close(fd);
     way
 }
 
-fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> Result<Way> {
+fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> Result<Route> {
     if wishes.interface != 0 {
         sockets::setsockopt(fd, libc::SOL_SOCKET, SO_BINDTOIFINDEX, wishes.interface).map_err(|_| UNTOLD)?;
     }
@@ -240,13 +240,13 @@ fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> Result<W
     };
     connect().map_err(|error| if error == libc::EACCES { broadcast() } else { error })?;
     let (source, peer) = (Address::local(fd)?, Address::remote(fd)?.with_port(peer.port()));
-    Ok(Way { source, peer, is_local: peer.is_loopback() || peer.ip() == source.ip() })
+    Ok(Route { source, peer, is_local: peer.is_loopback() || peer.ip() == source.ip() })
 }
 
-/// An error of [`way`] where there was no way to ask.
+/// An error of [`find`] where there was no way to ask.
 const UNTOLD: c_int = libc::EOPNOTSUPP;
 
-/// Whether an error of [`way`] says that there is no way to the peer, rather than no way to ask.
+/// Whether an error of [`find`] says that there is no way to the peer, rather than no way to ask.
 pub fn is_unreachable(error: c_int) -> bool {
     matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::EAFNOSUPPORT)
 }

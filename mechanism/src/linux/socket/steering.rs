@@ -4,7 +4,7 @@
 //! Nearly always there is one network; only a process that moves, or has been given a socket, asks which one it is.
 
 use super::facts::Socket;
-use crate::linux::kernel::clock::moment;
+use crate::linux::kernel::clock::coarse_now;
 use crate::linux::kernel::constants::{MPTCP, SO_NETNS_COOKIE};
 use crate::linux::kernel::descriptors::close;
 use crate::linux::kernel::proc::each_number;
@@ -145,37 +145,37 @@ static SEEN: AtomicU32 = AtomicU32::new(0);
 static RELIED: AtomicU32 = AtomicU32::new(0);
 
 /// The kernel was just seen to choose where it was told to.
-pub fn saw_it_obey() {
-    SEEN.store(moment(), Relaxed);
+pub fn confirm() {
+    SEEN.store(coarse_now(), Relaxed);
     RELIED.store(0, Relaxed);
 }
 
 /// Whether it was seen to in this very moment.
-pub fn just_obeyed() -> bool {
+pub fn recently_confirmed() -> bool {
     let relied = RELIED.load(Relaxed);
     RELIED.store(relied.wrapping_add(1), Relaxed);
-    relied < RELIED_ON_AT_MOST && SEEN.load(Relaxed) == moment() && !MOVED.load(Relaxed)
+    relied < RELIED_ON_AT_MOST && SEEN.load(Relaxed) == coarse_now() && !MOVED.load(Relaxed)
 }
 
 /// Reads the settings of the network that the process began in, by a thread that is there. Whether they have changed.
-pub fn look() -> bool {
+pub fn reload() -> bool {
     let is_there = !MOVED.load(Relaxed) || here().is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed));
     is_there && FIRST.read()
 }
 
-/// The moment in which [`look_again`] last looked.
+/// The moment in which [`reload_again`] last looked.
 static LOOKED: AtomicU32 = AtomicU32::new(0);
 
 /// Looks again, where no port is left: whether the settings have changed since. Once a moment, so that who asks for ports
 /// in vain does so at little cost.
 #[cold]
-pub fn look_again() -> bool {
-    let now = moment();
-    LOOKED.swap(now, Relaxed) != now && look()
+pub fn reload_again() -> bool {
+    let now = coarse_now();
+    LOOKED.swap(now, Relaxed) != now && reload()
 }
 
 /// This thread, or a child of it, is about to be in another network.
-pub fn leave() {
+pub fn on_netns_change() {
     know_first();
     MOVED.store(true, Relaxed);
 }

@@ -1,7 +1,7 @@
 //! What there is of a TCP connection with a given 4-tuple: by sock_diag(7), and where that cannot be had, in
 //! a unit of systemd with `RestrictAddressFamilies=` perhaps, by the kernel's tables in /proc.
 
-use super::route::Way;
+use super::route::Route;
 use crate::linux::kernel::diag::Diag;
 use crate::linux::kernel::proc::setting;
 use crate::linux::kernel::tcp_table::{Seen, State};
@@ -9,7 +9,7 @@ use core::ffi::c_int;
 
 /// Connections from one address to one peer, by the port that they would have.
 pub struct Tuples {
-    way: Way,
+    way: Route,
     interface: c_int,
     /// Who tells of them; `None` where only the table does.
     diag: Option<Diag>,
@@ -21,7 +21,7 @@ pub struct Tuples {
 
 impl Tuples {
     /// Connections that go this way, by a socket that is confined to `interface`, or to none.
-    pub fn on(way: Way, interface: c_int) -> Self {
+    pub fn on(way: Route, interface: c_int) -> Self {
         Self { way, interface, diag: Diag::open(), seen: Seen::default(), reuse: None }
     }
 

@@ -16,7 +16,7 @@ pub fn now() -> u64 {
 }
 
 /// Hundredths of a second since the system started.
-pub fn ticks() -> u64 {
+pub fn boot_ticks() -> u64 {
     // SAFETY: no conditions.
     unsafe { GetTickCount64() / 10 }
 }
@@ -28,13 +28,13 @@ pub fn milliseconds() -> u32 {
 }
 
 /// Lets another thread run.
-pub fn pause() {
+pub fn yield_now() {
     // SAFETY: no conditions.
     unsafe { SwitchToThread() };
 }
 
 /// Sleeps for a millisecond.
-pub fn rest() {
+pub fn sleep_1ms() {
     // SAFETY: no conditions.
     unsafe { Sleep(1) };
 }

@@ -1,7 +1,7 @@
 //! Windows' mechanism: carries a plan's steps out on the program's socket.
 
 use super::request::InterceptedCall;
-use crate::claim::{Claim, PATIENCE};
+use crate::port_lock::{PATIENCE, PortLock};
 use crate::windows::kernel::{calls, connections, errno};
 use crate::windows::socket::probe::Probe;
 use portshim_policy::{Call, Mechanism, Outcome, PortRange, PortSet, Scope, ScopeSet, Transport, Try};
@@ -9,7 +9,7 @@ use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVA
 
 /// The steps of a plan, on one socket.
 pub(super) struct WindowsMechanism<'a> {
-    wish: &'a InterceptedCall<'a>,
+    intercepted: &'a InterceptedCall<'a>,
     /// Where the port has to be free.
     scopes: ScopeSet,
     /// The sockets that ask for free ports, one for each family, while they have found none.
@@ -23,8 +23,8 @@ pub(super) struct WindowsMechanism<'a> {
 }
 
 impl<'a> WindowsMechanism<'a> {
-    pub(super) fn new(wish: &'a InterceptedCall<'a>, scopes: ScopeSet) -> Self {
-        Self { wish, scopes, probes: [None, None], connected: None, patience: PATIENCE, port: None }
+    pub(super) fn new(intercepted: &'a InterceptedCall<'a>, scopes: ScopeSet) -> Self {
+        Self { intercepted, scopes, probes: [None, None], connected: None, patience: PATIENCE, port: None }
     }
 
     /// The port that the socket has got.
@@ -41,10 +41,10 @@ impl<'a> WindowsMechanism<'a> {
     /// Whether a connection has `port`, be it in TIME_WAIT. That is asked of ports that the session has used: of others the
     /// hint does not speak.
     fn is_connected(&mut self, port: u16) -> bool {
-        let (session, scopes) = (self.wish.session, self.scopes);
+        let (session, scopes) = (self.intercepted.session, self.scopes);
         let hints = || scopes.iter().map(|scope| session.hint(scope));
         let is_used = hints().any(|hint| hint.is_none_or(|hint| hint.contains(port)));
-        if self.wish.socket.transport == Transport::Udp || !is_used {
+        if self.intercepted.socket.transport == Transport::Udp || !is_used {
             return false;
         }
         let connected = self.connected.get_or_insert_with(|| {
@@ -84,26 +84,26 @@ impl Mechanism for WindowsMechanism<'_> {
     }
 
     fn pin(&mut self, port: u16) -> Try<i32> {
-        let wish = self.wish;
+        let intercepted = self.intercepted;
         // From asking to binding, nobody else of the session may be about to take the same port.
-        let slot = wish.session.region.header.claim(port);
-        let Some(claim) = Claim::on(slot, &mut self.patience) else { return Try::Again(Outcome::Taken) };
+        let slot = intercepted.session.region.header.claim(port);
+        let Some(claim) = PortLock::on(slot, &mut self.patience) else { return Try::Again(Outcome::Taken) };
         if !self.is_free(port) {
             return Try::Again(Outcome::Taken);
         }
-        let candidate = wish.local.with_port(port);
-        errno::set(wish.before);
-        let bound = calls::bind(wish.socket.handle, candidate.storage(), candidate.len());
+        let candidate = intercepted.local.with_port(port);
+        errno::set(intercepted.before);
+        let bound = calls::bind(intercepted.socket.handle, candidate.storage(), candidate.len());
         drop(claim);
         match bound {
             Ok(()) => {
                 self.port = Some(port);
-                if wish.call == Call::Bind { Try::Done(0) } else { Try::Done((wish.original)()) }
+                if intercepted.call == Call::Bind { Try::Done(0) } else { Try::Done((intercepted.original)()) }
             }
             // WSAEACCES: the port is excluded, or another socket has it for itself alone.
             Err(WSAEADDRINUSE | WSAEACCES) => Try::Again(Outcome::Taken),
             // Another thread has been faster.
-            Err(WSAEINVAL) if wish.socket.has_port() => Try::Done((wish.original)()),
+            Err(WSAEINVAL) if intercepted.socket.has_port() => Try::Done((intercepted.original)()),
             Err(error) => Try::Done(errno::fail(error)),
         }
     }

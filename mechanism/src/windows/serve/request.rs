@@ -35,32 +35,32 @@ pub struct InterceptedCall<'a> {
     pub original: &'a dyn Fn() -> i32,
 }
 
-/// Serves a wish: what the program's call returns. The last error is as that call would leave it.
-pub fn serve(wish: &InterceptedCall<'_>) -> Served {
-    let session = wish.session;
+/// Serves a intercepted: what the program's call returns. The last error is as that call would leave it.
+pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
+    let session = intercepted.session;
     let rules = session.rules;
-    let (scope, dual) = wish.socket.scope(&wish.local, wish.peer.as_ref());
+    let (scope, dual) = intercepted.socket.scope(&intercepted.local, intercepted.peer.as_ref());
     let request = Request {
-        call: wish.call,
+        call: intercepted.call,
         scope,
         dual,
         reuse: false, // an order of Linux's own, which no preset has on Windows
         limit: PortRange::ALL,
-        peer: wish.peer.map_or(0, |peer| session.hash(&wish.local, &peer)),
+        peer: intercepted.peer.map_or(0, |peer| session.hash(&intercepted.local, &peer)),
     };
     let scopes = scopes_of(scope, dual);
-    let mut attempt = WindowsMechanism::new(wish, scopes);
+    let mut attempt = WindowsMechanism::new(intercepted, scopes);
     let ledger = session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes);
     // Winsock cannot be made to choose inside a range.
     let answer = match run_plan(session, &mut attempt, request, ledger, None, |_| request) {
         Ok(answer) => answer,
         Err(fault) => {
-            session.note(wish.call, scope, Verdict::Exhausted, 0);
+            session.note(intercepted.call, scope, Verdict::Exhausted, 0);
             errno::fail(errno::of(fault))
         }
     };
     let left = errno::get();
-    let (call, how, single, towards) = (wish.call, Verdict::Pinned, false, None);
+    let (call, how, single, towards) = (intercepted.call, Verdict::Pinned, false, None);
     let grant = attempt.port().map(|port| Grant { call, how, scope, scopes, port, single, towards });
     drop(attempt);
     errno::set(left);

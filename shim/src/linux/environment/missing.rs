@@ -9,7 +9,7 @@ use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// What an environment lacks for the shim to be loaded.
-pub(super) struct Missing {
+pub(super) struct MissingVars {
     entries: usize,
     library: &'static CStr,
     /// Where LD_PRELOAD stands and what it says, if it does not name us.
@@ -31,7 +31,7 @@ pub(super) enum Place {
     Nowhere,
 }
 
-impl Missing {
+impl MissingVars {
     /// `None` where nothing is missing, where children are not followed, where the program switched the shim off for
     /// the child, and where the environment cannot be read: then the kernel shall say so.
     pub(super) fn of(given: Strings) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! `system` and `popen`: the variables stand in the command, before what the program asked for.
 
-use super::missing::{Missing, Place};
+use super::missing::{MissingVars, Place};
 use super::{POLICY, PRELOAD, SESSION};
 use core::ffi::{CStr, c_char};
 use portshim_mechanism::linux::kernel::memory;
@@ -13,7 +13,7 @@ pub(super) struct ShellCommand {
 
 impl ShellCommand {
     /// In memory of its own, for system(3) and popen(3) take commands of any length.
-    pub(super) fn new(missing: &Missing, command: &[u8]) -> Option<Self> {
+    pub(super) fn new(missing: &MissingVars, command: &[u8]) -> Option<Self> {
         let mut entries: [&[u8]; 3] = [b"", b"", b""];
         for (entry, (kept, place)) in entries.iter_mut().zip(missing.kept()) {
             if place != Place::Nowhere {

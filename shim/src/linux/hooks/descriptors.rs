@@ -40,7 +40,7 @@ fn forget_all(first: c_uint, last: c_uint) {
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    socket_by(family, kind, protocol, || unsafe { hooks::socket::next(family, kind, protocol) })
+    socket_by(family, kind, protocol, || unsafe { hooks::original::socket::next(family, kind, protocol) })
 }
 
 /// Makes a socket by `own`, which is the program's call.
@@ -48,7 +48,7 @@ pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_in
 pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl FnOnce() -> c_int) -> c_int {
     let set = fd_cache::options_set();
     let fd = own();
-    fd_cache::begin(fd, family, kind, protocol, set == fd_cache::options_set());
+    fd_cache::on_socket(fd, family, kind, protocol, set == fd_cache::options_set());
     fd_ports::release(fd);
     forget_range(fd);
     fd
@@ -59,7 +59,7 @@ pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl F
 #[inline]
 pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    setsockopt_by(fd, level, name, || unsafe { hooks::setsockopt::next(fd, level, name, value, len) })
+    setsockopt_by(fd, level, name, || unsafe { hooks::original::setsockopt::next(fd, level, name, value, len) })
 }
 
 /// Sets an option by `own`, which is the program's call.
@@ -85,7 +85,9 @@ pub(crate) unsafe fn getsockopt(
     len: *mut socklen_t,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unsafe { getsockopt_by(fd, level, name, value, len, || hooks::getsockopt::next(fd, level, name, value, len)) }
+    unsafe {
+        getsockopt_by(fd, level, name, value, len, || hooks::original::getsockopt::next(fd, level, name, value, len))
+    }
 }
 
 /// Reads an option by `own`, which is the program's call.
@@ -129,7 +131,7 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
 #[inline]
 pub(crate) unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    unsafe { recvmsg_by(message, || hooks::recvmsg::next(fd, message, flags)) }
+    unsafe { recvmsg_by(message, || hooks::original::recvmsg::next(fd, message, flags)) }
 }
 
 /// Receives by `own`, which is the program's call.
@@ -158,7 +160,7 @@ pub(crate) unsafe fn recvmmsg(
     timeout: *mut timespec,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unsafe { recvmmsg_by(messages, || hooks::recvmmsg::next(fd, messages, count, flags, timeout)) }
+    unsafe { recvmmsg_by(messages, || hooks::original::recvmmsg::next(fd, messages, count, flags, timeout)) }
 }
 
 /// Receives by `own`, which is the program's call.
@@ -203,7 +205,7 @@ unsafe fn forget_received(message: *const msghdr) {
 #[inline]
 pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::accept::next(fd, address, len) })
+    fresh(unsafe { hooks::original::accept::next(fd, address, len) })
 }
 
 /// # Safety
@@ -211,7 +213,7 @@ pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen
 #[inline]
 pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::accept4::next(fd, address, len, flags) })
+    fresh(unsafe { hooks::original::accept4::next(fd, address, len, flags) })
 }
 
 /// # Safety
@@ -219,7 +221,7 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    close_by(fd, || unsafe { hooks::close::next(fd) })
+    close_by(fd, || unsafe { hooks::original::close::next(fd) })
 }
 
 /// Closes by `own`, which is the program's call.
@@ -239,7 +241,7 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
     unsafe {
         forget(libc::fileno(file));
         errno::set(before);
-        hooks::fclose::next(file)
+        hooks::original::fclose::next(file)
     }
 }
 
@@ -280,7 +282,7 @@ pub(crate) unsafe fn closefrom(first: c_int) {
 #[inline]
 pub(crate) unsafe fn dup(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(fd, unsafe { hooks::dup::next(fd) })
+    copied(fd, unsafe { hooks::original::dup::next(fd) })
 }
 
 /// # Safety
@@ -288,7 +290,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(from, unsafe { hooks::dup2::next(from, to) })
+    copied(from, unsafe { hooks::original::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -296,7 +298,7 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(from, unsafe { hooks::dup3::next(from, to, flags) })
+    copied(from, unsafe { hooks::original::dup3::next(from, to, flags) })
 }
 
 /// # Safety
@@ -304,7 +306,7 @@ pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::fcntl::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { hooks::original::fcntl::next(fd, command, argument) })
 }
 
 /// # Safety
@@ -312,7 +314,7 @@ pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::fcntl64::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { hooks::original::fcntl64::next(fd, command, argument) })
 }
 
 fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
@@ -323,9 +325,9 @@ fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
 #[inline]
 pub(super) fn copied(from: c_int, to: c_int) -> c_int {
     if from != to {
-        fd_cache::copy(from, to);
+        fd_cache::on_dup(from, to);
         copy_range(from, to);
-        fd_ports::pass(from, to);
+        fd_ports::move_to(from, to);
     }
     to
 }
@@ -334,13 +336,13 @@ pub(super) fn copied(from: c_int, to: c_int) -> c_int {
 /// As for setns(2).
 pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    setns_by(|| unsafe { hooks::setns::next(fd, kind) })
+    setns_by(|| unsafe { hooks::original::setns::next(fd, kind) })
 }
 
 /// Moves to another namespace by `own`, which is the program's call.
 pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
     if session::get().is_some() {
-        steering::leave();
+        steering::on_netns_change();
     }
     moved(own())
 }
@@ -349,7 +351,7 @@ pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
 /// As for unshare(2).
 pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unshare_by(flags, || unsafe { hooks::unshare::next(flags) })
+    unshare_by(flags, || unsafe { hooks::original::unshare::next(flags) })
 }
 
 /// Parts from what is shared by `own`, which is the program's call.
@@ -358,7 +360,7 @@ pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
         fd_cache::give_up();
     }
     if flags & libc::CLONE_NEWNET != 0 && session::get().is_some() {
-        steering::leave();
+        steering::on_netns_change();
     }
     moved(own())
 }

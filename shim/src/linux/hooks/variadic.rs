@@ -3,8 +3,8 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::forking::note_clone;
-use super::{binding, confining, connecting, descriptors, executing, forking, sending, writing};
+use super::fork::note_clone;
+use super::{bind, confine, connect, descriptors, exec, fork, send, write};
 use crate::linux::environment;
 use crate::linux::environment::Strings;
 use crate::linux::serve::Exit;
@@ -151,7 +151,7 @@ pub(super) unsafe extern "C" fn syscall() {
         vfork = const libc::CLONE_VFORK,
         moved = sym portshim_mechanism::linux::socket::steering::MOVED,
         end = sym crate::linux::fd_cache::END,
-        called = sym forking::VFORKED,
+        called = sym fork::VFORKED,
         recvmmsg = const libc::SYS_recvmmsg,
         pidfd_getfd = const libc::SYS_pidfd_getfd,
         prctl = const libc::SYS_prctl,
@@ -183,14 +183,14 @@ unsafe extern "C" fn handle(
     let short = || original() as c_int;
     // Each argument is of the type that the call by this number takes.
     let answer = match number {
-        libc::SYS_bind => binding::bind_by(Exit::Kernel, fd, b as *const _, c as _, &original),
-        libc::SYS_listen => binding::listen_by(Exit::Kernel, fd, &original),
-        libc::SYS_connect => connecting::through(Exit::Kernel, fd, b as *const _, c as _, &original),
-        libc::SYS_sendto => sending::sendto_by(Exit::Kernel, fd, d as c_int, e as *const _, f as _, original),
-        libc::SYS_sendmsg => sending::sendmsg_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
-        libc::SYS_sendmmsg => sending::sendmmsg_by(Exit::Kernel, fd, b as *const _, c as c_uint, d as c_int, original),
-        libc::SYS_write => writing::write_by(Exit::Kernel, fd, original),
-        libc::SYS_writev => writing::writev_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
+        libc::SYS_bind => bind::bind_by(Exit::Kernel, fd, b as *const _, c as _, &original),
+        libc::SYS_listen => bind::listen_by(Exit::Kernel, fd, &original),
+        libc::SYS_connect => connect::through(Exit::Kernel, fd, b as *const _, c as _, &original),
+        libc::SYS_sendto => send::sendto_by(Exit::Kernel, fd, d as c_int, e as *const _, f as _, original),
+        libc::SYS_sendmsg => send::sendmsg_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
+        libc::SYS_sendmmsg => send::sendmmsg_by(Exit::Kernel, fd, b as *const _, c as c_uint, d as c_int, original),
+        libc::SYS_write => write::write_by(Exit::Kernel, fd, original),
+        libc::SYS_writev => write::writev_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
         libc::SYS_socket => descriptors::socket_by(fd, b as c_int, c as c_int, short) as isize,
         libc::SYS_setsockopt => descriptors::setsockopt_by(fd, b as c_int, c as c_int, short) as isize,
         // SAFETY: the program's own call, as it came.
@@ -210,11 +210,13 @@ unsafe extern "C" fn handle(
         // SAFETY: the program's own call, as it came.
         libc::SYS_recvmmsg => unsafe { descriptors::recvmmsg_by(b as *const _, short) as isize },
         libc::SYS_close => descriptors::close_by(fd, short) as isize,
-        libc::SYS_execve => environment::followed(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
-        libc::SYS_execveat => environment::followed(d as Strings, |envp| again([a, b, c, envp as c_long, e, f])),
+        libc::SYS_execve => environment::with_preload_env(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
+        libc::SYS_execveat => {
+            environment::with_preload_env(d as Strings, |envp| again([a, b, c, envp as c_long, e, f]))
+        }
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied(fd, short()) as isize,
         libc::SYS_prctl | libc::SYS_seccomp | libc::SYS_landlock_restrict_self => {
-            confining::by_number(number, [a, b, c], original)
+            confine::by_number(number, [a, b, c], original)
         }
         _ => original(),
     };
@@ -254,19 +256,19 @@ listed! {
     ///
     /// # Safety
     /// As for execl(3).
-    execl => executing::listed
+    execl => exec::listed
 }
 listed! {
     /// The hook of `execlp`.
     ///
     /// # Safety
     /// As for execlp(3).
-    execlp => executing::listed_in_path
+    execlp => exec::listed_in_path
 }
 listed! {
     /// The hook of `execle`.
     ///
     /// # Safety
     /// As for execle(3).
-    execle => executing::listed_with_environment
+    execle => exec::listed_with_environment
 }

@@ -164,7 +164,7 @@ fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() ->
     let Some(session) = session::get() else { return own() };
     let socket = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp);
     let Some(socket) = socket.filter(|socket| !socket.has_port()) else {
-        fd_cache::settle(handle);
+        fd_cache::mark_settled(handle);
         return own();
     };
     let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };

@@ -18,7 +18,8 @@ use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
 /// As for bind(2).
 pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    bind_by(Exit::Library, fd, address, len, &|| unsafe { hooks::bind::next(fd, address, len) } as isize) as c_int
+    bind_by(Exit::Library, fd, address, len, &|| unsafe { hooks::original::bind::next(fd, address, len) } as isize)
+        as c_int
 }
 
 /// Binds by `own`, which is the program's call and leaves by `exit`.
@@ -39,7 +40,7 @@ pub(super) fn bind_by(
         }
         return answer;
     };
-    let seen = fd_cache::look(fd);
+    let seen = fd_cache::get(fd);
     let answer = if local.port() != 0 {
         if is_blocked(session, &socket, &local) {
             if socket.confirmed().is_none() {
@@ -75,8 +76,8 @@ pub(super) fn bind_by(
     };
     if answer == 0 {
         match socket.transport {
-            Transport::Tcp => fd_cache::bind(fd, seen),
-            Transport::Udp => fd_cache::settle(fd, seen),
+            Transport::Tcp => fd_cache::mark_bound(fd, seen),
+            Transport::Udp => fd_cache::mark_settled(fd, seen),
         }
     }
     answer
@@ -104,7 +105,7 @@ fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
 /// As for listen(2).
 pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    listen_by(Exit::Library, fd, &|| unsafe { hooks::listen::next(fd, backlog) } as isize) as c_int
+    listen_by(Exit::Library, fd, &|| unsafe { hooks::original::listen::next(fd, backlog) } as isize) as c_int
 }
 
 /// Listens by `own`, which is the program's call and leaves by `exit`.
@@ -120,7 +121,7 @@ pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize
     }
     let Ok(local) = sockets::local(&socket) else { return unserved(session, &socket, Call::Listen, own) };
     if surely_has_port(&socket, &local) {
-        fd_cache::doubt(fd);
+        fd_cache::invalidate(fd);
         return own();
     }
     let (call, waits) = (Call::Listen, Waits::Once);

@@ -17,7 +17,7 @@ const SECCOMP_FILTER_FLAG_NEW_LISTENER: c_long = 1 << 3;
 /// As for prctl(2). It is variadic in C, and takes at most five words, which come in registers.
 pub(crate) unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int {
     // SAFETY: the program's own call, as it came.
-    confined(option, a, b, || unsafe { hooks::prctl::next(option, a, b, c, d) }, |answer| *answer == 0)
+    confined(option, a, b, || unsafe { hooks::original::prctl::next(option, a, b, c, d) }, |answer| *answer == 0)
 }
 
 /// The same by number: `own` is the program's call, with three of its words.
@@ -72,7 +72,7 @@ fn enter<T: Copy>(what: &Confinement, own: impl FnOnce() -> T, took: impl FnOnce
 /// Learns what may not be asked later.
 fn learn() {
     if let Some(session) = session::get() {
-        steering::look();
+        steering::reload();
         liveness::me();
         let _ = session.place();
     }

@@ -1,6 +1,6 @@
 //! Claims: one thread at a time, session-wide, gambles on a port that others may use as well.
 
-use crate::system::clock::{milliseconds, pause, rest};
+use crate::system::clock::{milliseconds, sleep_1ms, yield_now};
 use crate::system::process::process_even_in_vfork as this_process;
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::mix;
@@ -20,12 +20,12 @@ pub const PATIENCE: u32 = 1300;
 const HASTE: u32 = 100;
 
 /// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for [`LEASE`].
-pub struct Claim<'a> {
+pub struct PortLock<'a> {
     slot: &'a AtomicU32,
     stamp: u32,
 }
 
-impl<'a> Claim<'a> {
+impl<'a> PortLock<'a> {
     /// `None` where another thread has it.
     pub fn at_once(slot: &'a AtomicU32) -> Option<Self> {
         let held = slot.load(Acquire);
@@ -46,7 +46,7 @@ impl<'a> Claim<'a> {
                 return Some(claim);
             }
             *patience = patience.checked_sub(1)?;
-            if *patience >= PATIENCE - HASTE { pause() } else { rest() }
+            if *patience >= PATIENCE - HASTE { yield_now() } else { sleep_1ms() }
         }
     }
 
@@ -87,7 +87,7 @@ fn stamp(now: u16) -> u32 {
     u32::from(now) << 16 | u32::from(whose.max(1))
 }
 
-impl Drop for Claim<'_> {
+impl Drop for PortLock<'_> {
     fn drop(&mut self) {
         // Not where another has it by now, because this one has lapsed.
         let _ = self.slot.compare_exchange(self.stamp, 0, Release, Relaxed);

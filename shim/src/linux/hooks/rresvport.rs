@@ -26,7 +26,7 @@ pub(crate) unsafe fn rresvport(port: *mut c_int) -> c_int {
         // SAFETY: as the caller promises.
         Some(session) => unsafe { reserved_socket(session, port, AF_INET) },
         // SAFETY: the program's own call, as it came.
-        None => unsafe { hooks::rresvport::next(port) },
+        None => unsafe { hooks::original::rresvport::next(port) },
     }
 }
 
@@ -39,14 +39,14 @@ pub(crate) unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_in
             unsafe { reserved_socket(session, port, c_int::from(family)) }
         }
         // SAFETY: the program's own call, as it came.
-        _ => unsafe { hooks::rresvport_af::next(port, family) },
+        _ => unsafe { hooks::original::rresvport_af::next(port, family) },
     }
 }
 
 /// A new socket bound to a privileged port, tried downwards from `*port`. EAGAIN when all are taken.
 unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> c_int {
     // SAFETY: no memory is passed.
-    let fd = unsafe { hooks::socket::next(family, libc::SOCK_STREAM, 0) };
+    let fd = unsafe { hooks::original::socket::next(family, libc::SOCK_STREAM, 0) };
     if fd < 0 {
         return -1;
     }
@@ -82,7 +82,7 @@ pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int
     };
     let (Some(session), Some(local)) = (served, local) else {
         // SAFETY: the program's own call, as it came.
-        return unsafe { hooks::bindresvport::next(fd, address) };
+        return unsafe { hooks::original::bindresvport::next(fd, address) };
     };
     let offset = match ROVER.load(Relaxed) {
         0 => process(),

@@ -1,7 +1,7 @@
 //! The send family. A datagram socket that has no port gets one at the first send, even at one that
 //! fails; a TCP socket only with MSG_FASTOPEN.
 
-use super::connecting;
+use super::connect;
 use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
 use crate::linux::serve::{Exit, serve};
 use crate::linux::sockets::{self, surely_has_port};
@@ -25,7 +25,7 @@ fn is_settled(fd: c_int, flags: c_int) -> bool {
 /// As for send(2).
 pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::send::next(fd, bytes, len, flags) };
+    let own = || unsafe { hooks::original::send::next(fd, bytes, len, flags) };
     if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
@@ -33,7 +33,7 @@ pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_
 /// As for send(2).
 pub(crate) unsafe fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::__send::next(fd, bytes, len, flags) };
+    let own = || unsafe { hooks::original::__send::next(fd, bytes, len, flags) };
     if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
@@ -48,7 +48,7 @@ pub(crate) unsafe fn sendto(
     size: socklen_t,
 ) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::sendto::next(fd, bytes, len, flags, address, size) };
+    let own = || unsafe { hooks::original::sendto::next(fd, bytes, len, flags, address, size) };
     sendto_by(Exit::Library, fd, flags, address, size, own)
 }
 
@@ -69,7 +69,7 @@ pub(super) fn sendto_by(
 /// As for sendmsg(2).
 pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { hooks::sendmsg::next(fd, message, flags) })
+    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { hooks::original::sendmsg::next(fd, message, flags) })
 }
 
 /// Sends by `own`, which is the program's call and leaves by `exit`.
@@ -88,7 +88,7 @@ pub(super) fn sendmsg_by(
 /// As for sendmmsg(2).
 pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::sendmmsg::next(fd, messages, count, flags) } as isize;
+    let own = || unsafe { hooks::original::sendmmsg::next(fd, messages, count, flags) } as isize;
     sendmmsg_by(Exit::Library, fd, messages, count, flags, own) as c_int
 }
 
@@ -152,18 +152,18 @@ impl Destination {
 #[cold]
 pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
     let Some(session) = session::get() else { return own() };
-    let seen = fd_cache::look(fd);
+    let seen = fd_cache::get(fd);
     let socket = match sockets::of(fd) {
         Kind::Served(socket) => socket,
         // No call makes anything else a socket that is served.
         Kind::Other | Kind::None => {
-            fd_cache::settle(fd, seen);
+            fd_cache::mark_settled(fd, seen);
             return own();
         }
     };
     let served = match (socket.transport, to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connecting::tcp(session, socket, Some(peer), Waits::Once, exit, own)
+            connect::tcp(session, socket, Some(peer), Waits::Once, exit, own)
         }
         // Nobody sends on a new TCP socket: it may be another by now.
         (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
@@ -171,13 +171,13 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
             None
         }
         (Transport::Tcp, _) => {
-            fd_cache::settle(fd, seen);
+            fd_cache::mark_settled(fd, seen);
             return own();
         }
         (Transport::Udp, to) => {
             let Ok(local) = sockets::local(&socket) else { return own() };
             if surely_has_port(&socket, &local) {
-                fd_cache::settle(fd, seen);
+                fd_cache::mark_settled(fd, seen);
                 return own();
             }
             let (peer, binds) = match to {

@@ -18,14 +18,16 @@ use portshim_policy::{Call, Transport};
 /// As for connect(2).
 pub(crate) unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(Exit::Library, fd, address, len, &|| unsafe { hooks::connect::next(fd, address, len) } as isize) as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { hooks::original::connect::next(fd, address, len) } as isize)
+        as c_int
 }
 
 /// # Safety
 /// As for connect(2).
 pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(Exit::Library, fd, address, len, &|| unsafe { hooks::__connect::next(fd, address, len) } as isize) as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { hooks::original::__connect::next(fd, address, len) } as isize)
+        as c_int
 }
 
 /// Connects by `own`, which is the program's call and leaves by `exit`.
@@ -81,7 +83,7 @@ pub(super) fn through(
     let Some(answer) = served else { return through(exit, fd, address, len, own) };
     if peer.is_none() {
         // It may have been undone.
-        fd_cache::doubt(fd);
+        fd_cache::invalidate(fd);
         fd_cache::unsettle();
     }
     answer
@@ -98,7 +100,7 @@ pub(super) fn tcp(
 ) -> Option<isize> {
     let Ok(local) = sockets::local(&socket) else { return Some(unserved(session, &socket, Call::Connect, own)) };
     if surely_has_port(&socket, &local) {
-        fd_cache::doubt(socket.fd); // should the connection fail, the port may be lost
+        fd_cache::invalidate(socket.fd); // should the connection fail, the port may be lost
         return Some(own());
     }
     let binds = peer.is_none_or(|peer| {

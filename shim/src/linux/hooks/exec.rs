@@ -10,28 +10,29 @@ use portshim_mechanism::linux::kernel::{descriptors, errno};
 /// As for execve(2).
 pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(envp, |envp| unsafe { hooks::execve::next(path, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe { hooks::original::execve::next(path, argv, envp) })
 }
 
 /// # Safety
 /// As for execvpe(3).
 pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(envp, |envp| unsafe { hooks::execvpe::next(file, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe { hooks::original::execvpe::next(file, argv, envp) })
 }
 
 /// # Safety
 /// As for fexecve(3).
 pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(envp, |envp| unsafe { hooks::fexecve::next(fd, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe { hooks::original::fexecve::next(fd, argv, envp) })
 }
 
 /// # Safety
 /// As for execveat(2).
 pub(crate) unsafe fn execveat(fd: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    let error = environment::followed(envp, |envp| unsafe { descriptors::execveat(fd, path, argv, envp, flags) });
+    let error =
+        environment::with_preload_env(envp, |envp| unsafe { descriptors::execveat(fd, path, argv, envp, flags) });
     errno::set(error);
     -1
 }
@@ -40,14 +41,16 @@ pub(crate) unsafe fn execveat(fd: c_int, path: *const c_char, argv: Strings, env
 /// As for execv(3), which is execve with the process's own environment.
 pub(crate) unsafe fn execv(path: *const c_char, argv: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(environment::own(), |envp| unsafe { hooks::execve::next(path, argv, envp) })
+    environment::with_preload_env(environment::own(), |envp| unsafe { hooks::original::execve::next(path, argv, envp) })
 }
 
 /// # Safety
 /// As for execvp(3), which is execvpe with the process's own environment.
 pub(crate) unsafe fn execvp(file: *const c_char, argv: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(environment::own(), |envp| unsafe { hooks::execvpe::next(file, argv, envp) })
+    environment::with_preload_env(environment::own(), |envp| unsafe {
+        hooks::original::execvpe::next(file, argv, envp)
+    })
 }
 
 /// # Safety
@@ -61,7 +64,9 @@ pub(crate) unsafe fn posix_spawn(
     envp: Strings,
 ) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(envp, |envp| unsafe { hooks::posix_spawn::next(pid, path, actions, attributes, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe {
+        hooks::original::posix_spawn::next(pid, path, actions, attributes, argv, envp)
+    })
 }
 
 /// # Safety
@@ -75,21 +80,23 @@ pub(crate) unsafe fn posix_spawnp(
     envp: Strings,
 ) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::followed(envp, |envp| unsafe { hooks::posix_spawnp::next(pid, file, actions, attributes, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe {
+        hooks::original::posix_spawnp::next(pid, file, actions, attributes, argv, envp)
+    })
 }
 
 /// # Safety
 /// As for system(3).
 pub(crate) unsafe fn system(command: *const c_char) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::prefixed(command, |command| unsafe { hooks::system::next(command) })
+    environment::with_preload_command(command, |command| unsafe { hooks::original::system::next(command) })
 }
 
 /// # Safety
 /// As for popen(3).
 pub(crate) unsafe fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE {
     // SAFETY: the program's own call, with the environment completed.
-    environment::prefixed(command, |command| unsafe { hooks::popen::next(command, mode) })
+    environment::with_preload_command(command, |command| unsafe { hooks::original::popen::next(command, mode) })
 }
 
 /// # Safety
