@@ -24,7 +24,7 @@ pub(crate) use changing::Wanted;
 use crate::cli::Command;
 use crate::failure::Failure;
 use crate::platform;
-use portshim_policy::Act;
+use portshim_policy::model::Act;
 
 /// Carries out a command, and gives the exit status.
 pub(crate) fn carry_out(command: Command) -> Result<u32, Failure> {

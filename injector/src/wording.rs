@@ -15,9 +15,9 @@ pub(crate) use system::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
 use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
-use portshim_policy::Effective;
-use portshim_policy::spec::SpecError;
-use portshim_policy::text::{Problem, Severity};
+use portshim_policy::config::{Problem, Severity};
+use portshim_policy::model::Effective;
+use portshim_policy::ports::spec::SpecError;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};

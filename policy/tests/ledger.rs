@@ -1,10 +1,10 @@
 //! Reserving and blocking at run time, by the rules of each model.
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Act, Call, Change, ENTRIES, Effective, Entry, Legal, Lift, Order, Outcome, Owner, Plan, PortRange, PortSet, Preset,
-    Refusal, Region, Request, Scope, ScopeRules, ScopeSet, Sharing, Step, Untold, View, Whose,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Act, Call, Effective, Legal, Order, Preset, ScopeRules, Sharing};
+use portshim_policy::plan::{Outcome, Plan, Request, Step, View};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Change, ENTRIES, Entry, Lift, Owner, Refusal, Region, Untold, Whose};
 
 const A: Owner = Owner { process: 100, namespace: 1, since: 10 };
 const B: Owner = Owner { process: 200, namespace: 1, since: 20 };
@@ -265,7 +265,7 @@ fn scribbles_stay_in_bounds() {
         };
         let mut state = seed;
         for word in words {
-            state = portshim_policy::mix(state.wrapping_add(1));
+            state = portshim_policy::entropy::mix(state.wrapping_add(1));
             *word = state;
         }
         let rules = region.rules_for(&[b"any"]).unwrap();

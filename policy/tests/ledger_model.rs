@@ -1,10 +1,10 @@
 //! The ledger against a list that does the same in the plainest way, under every kind of model.
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Act, Change, Effective, Legal, Lift, Order, Owner, PortRange, PortSet, Preset, Refusal, Region, Scope, ScopeRules,
-    ScopeSet, Sharing, View, Whose,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Act, Effective, Legal, Order, Preset, ScopeRules, Sharing};
+use portshim_policy::plan::View;
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Change, Lift, Owner, Refusal, Region, Whose};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeSet;
@@ -282,7 +282,7 @@ proptest! {
             prop_assert_eq!(&lines, &model.lines);
             let rules = region.rules_for(&[b"any"]).expect("there are rules for all");
             for (scope, dual) in Scope::ALL.into_iter().flat_map(|scope| [(scope, false), (scope, true)]) {
-                let scopes = portshim_policy::scopes_of(scope, dual);
+                let scopes = portshim_policy::ports::scopes_of(scope, dual);
                 let view = View::new(rules, ledger, scope, dual, PortRange::ALL);
                 let (first, last) = model.rules.dynamic;
                 for port in PORTS {

@@ -1,7 +1,10 @@
 //! Threads that change and read one ledger at once: a reader sees nothing that was never entered, and misses
 //! nothing that was there all the time.
 
-use portshim_policy::{Act, Change, Lift, Owner, PortRange, Refusal, Region, Scope, ScopeSet, Whose, mix};
+use portshim_policy::entropy::mix;
+use portshim_policy::model::Act;
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{Change, Lift, Owner, Refusal, Region, Whose};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 const WRITERS: u32 = 3;
@@ -106,13 +109,14 @@ fn processes_that_come_at_once_have_a_place_each() {
     for round in 0..if cfg!(miri) { 2 } else { 200 } {
         let region = Region::boxed(&[]);
         let is_alive = |owner: &Owner| owner.process >= 1000 && owner.since >= u64::from(owner.process);
-        for process in 1..=portshim_policy::PROCESSES as u32 {
+        for process in 1..=portshim_policy::region::PROCESSES as u32 {
             let gone = Owner { process, namespace: 1, since: 5 };
-            region.processes.enter(&gone, &[0; portshim_policy::NAME], 0, |_| true).expect("there is room");
+            region.processes.enter(&gone, &[0; portshim_policy::region::NAME], 0, |_| true).expect("there is room");
         }
         let place = |process: u32| {
             let me = Owner { process, namespace: 1, since: u64::from(process) + round };
-            let place = region.processes.enter(&me, &[0; portshim_policy::NAME], 0, is_alive).expect("there is room");
+            let place =
+                region.processes.enter(&me, &[0; portshim_policy::region::NAME], 0, is_alive).expect("there is room");
             core::ptr::from_ref(place).addr()
         };
         let mut places = std::thread::scope(|scope| {

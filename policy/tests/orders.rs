@@ -1,10 +1,10 @@
 //! What holds for every order of choice, whatever the ports, the call and the kernel's range.
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Call, Effective, Ledger, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules,
-    Sharing, Step, Transport, exhausted,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Call, Effective, Order, ScopeRules, Sharing, exhausted};
+use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::ports::{PortRange, PortSet, Scope, Transport};
+use portshim_policy::region::{Ledger, Region, Rules};
 use proptest::prelude::*;
 
 const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
@@ -43,7 +43,7 @@ impl Belief {
                 Self::Off => region.switch_hints_off(),
                 Self::None => {}
                 Self::All => region.believe(index, u64::MAX),
-                Self::Random(seed) => region.believe(index, portshim_policy::mix(seed ^ index as u64)),
+                Self::Random(seed) => region.believe(index, portshim_policy::entropy::mix(seed ^ index as u64)),
             }
         }
     }
@@ -302,7 +302,7 @@ proptest! {
         let region = case.region();
         let peers = region.peers().expect("it is not switched off");
         let hint = peers.hint(peers.take(PEER, |_| true).expect("there is memory"));
-        let is_taken = |port: u16| portshim_policy::mix(taken ^ u64::from(port)) & 1 == 1;
+        let is_taken = |port: u16| portshim_policy::entropy::mix(taken ^ u64::from(port)) & 1 == 1;
         (1..=65535).filter(|port| is_taken(*port)).for_each(|port| hint.mark(port));
         let steps = exhaust(&case, &region, None);
         let first = steps.iter().position(|step| matches!(step, Step::Share(port) if is_taken(*port)));
@@ -354,7 +354,7 @@ proptest! {
 
 /// Rules with the same ports in all scopes.
 fn with_ports(order: Order, seed: Option<u64>, ports: &str) -> Effective {
-    let dynamic: PortSet = portshim_policy::spec::ports(ports, 0).unwrap().into_iter().collect();
+    let dynamic: PortSet = portshim_policy::ports::spec::ports(ports, 0).unwrap().into_iter().collect();
     let scope = ScopeRules { dynamic, ..ScopeRules::default() };
     Effective {
         matches: None,

@@ -9,7 +9,9 @@ use crate::system::{in_use, liveness, sys, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
-use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Untold, Whose};
+use portshim_policy::model::Act;
+use portshim_policy::ports::{PortRange, ScopeSet};
+use portshim_policy::region::{Change, Lift, Refusal, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
 const VERSION: c_int = 1;

@@ -4,7 +4,9 @@
 use crate::session::{self, Session};
 use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process, undisturbed};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Hint, Place, Process, Scope, ScopeSet, Transport, Verdict};
+use portshim_policy::model::Call;
+use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use portshim_policy::region::{Hint, Place, Process, Verdict};
 
 const DESCRIPTORS: usize = 65536;
 

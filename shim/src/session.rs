@@ -4,10 +4,10 @@ use crate::address::Address;
 use crate::held;
 use crate::system::{self, liveness, sys};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{
-    Call, Event, Hint, Ledger, NAME, Owner, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict,
-    peer_hash,
-};
+use portshim_policy::model::Call;
+use portshim_policy::plan::peer_hash;
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{Event, Hint, Ledger, NAME, Owner, Peers, Process, Region, Rules, Verdict};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]

@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::output;
 use crate::platform::{self, LiveSession, Socket};
 use crate::wording::{self, Bound};
-use portshim_policy::spec::Spec;
-use portshim_policy::{
-    Act, Change, Entry, Lift, Owner, PortRange, Refusal, Region, Rules, Scope, ScopeSet, Untold, Whose,
-};
+use portshim_policy::model::Act;
+use portshim_policy::ports::spec::Spec;
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{Change, Entry, Lift, Owner, Refusal, Region, Rules, Untold, Whose};
 use std::thread;
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ pub(super) fn explain(session: &LiveSession, region: &Region, act: Act, wanted: 
     match refusal {
         Refusal::Missing => {
             let policy = region.all_rules().iter().any(|rules| {
-                let kept = |shared: &portshim_policy::SharedScope, port| match act {
+                let kept = |shared: &portshim_policy::region::SharedScope, port| match act {
                     Act::Reserve => shared.reserved.contains(port),
                     Act::Block => shared.blocked.contains(port),
                 };

@@ -8,7 +8,9 @@ use crate::failure::Failure;
 use crate::output::Voice;
 use crate::platform::{self, Steering};
 use crate::{output, policy, wording};
-use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches};
+use portshim_policy::model::{Effective, Order};
+use portshim_policy::ports::{PortRange, PortSet, Scope};
+use portshim_policy::region::glob_matches;
 use serde::Serialize;
 
 /// What a set without ports is written as.

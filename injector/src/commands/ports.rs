@@ -1,6 +1,7 @@
 //! Sets of ports as a session's region has them, and as they are shown.
 
-use portshim_policy::{PortRange, PortSet, Region, Rules, Scope, ScopeSet, SharedSet};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Region, Rules, SharedSet};
 use std::fmt::Display;
 
 /// The ports that one scope hands out at this moment.

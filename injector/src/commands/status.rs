@@ -9,7 +9,9 @@ use crate::cli::Status;
 use crate::failure::Failure;
 use crate::platform::{LiveSession, Process};
 use crate::{output, wording};
-use portshim_policy::{Act, Counts, PortSet, Region, Rules, Scope, ScopeSet};
+use portshim_policy::model::Act;
+use portshim_policy::ports::{PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Counts, Region, Rules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -143,8 +145,8 @@ fn entries(session: &LiveSession, region: &Region, act: Act) -> Vec<Taken> {
 }
 
 impl Owner {
-    fn of(session: &LiveSession, owner: &portshim_policy::Owner) -> Self {
-        if owner.is(&portshim_policy::Owner::SESSION) {
+    fn of(session: &LiveSession, owner: &portshim_policy::region::Owner) -> Self {
+        if owner.is(&portshim_policy::region::Owner::SESSION) {
             return Self::CommandLine;
         }
         match session.processes.iter().find(|process| process.is(owner)) {

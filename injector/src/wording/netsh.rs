@@ -3,10 +3,11 @@
 use super::plain;
 use crate::failure::Failure;
 use crate::platform::LiveSession;
-use portshim_policy::spec::SpecError;
-use portshim_policy::text::netsh::EditError;
-use portshim_policy::text::{Origin, Problem};
-use portshim_policy::{LegalRule, PortRange, PortSet, Scope};
+use portshim_policy::config::{Origin, Problem};
+use portshim_policy::model::LegalRule;
+use portshim_policy::netsh::EditError;
+use portshim_policy::ports::spec::SpecError;
+use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::io;
 use std::path::Path;
 

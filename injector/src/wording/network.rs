@@ -1,6 +1,7 @@
 //! The command that holds a program out of reach to a policy's ports: a network of its own, under the kernel's settings.
 
-use portshim_policy::{Effective, PortRange, PortSet, Scope};
+use portshim_policy::model::Effective;
+use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::ffi::{OsStr, OsString};
 
 /// Below it, the kernel of a new network demands privilege, and lets no range begin.

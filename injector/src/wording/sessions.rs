@@ -4,8 +4,10 @@ use super::SEE_SOCKETS;
 use crate::commands::Wanted;
 use crate::failure::{Failure, message};
 use crate::platform::{self, LiveSession};
-use portshim_policy::spec::SpecError;
-use portshim_policy::{Act, Entry, LegalRule, Owner, PortRange, ScopeSet};
+use portshim_policy::model::{Act, LegalRule};
+use portshim_policy::ports::spec::SpecError;
+use portshim_policy::ports::{PortRange, ScopeSet};
+use portshim_policy::region::{Entry, Owner};
 
 const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";
 
@@ -167,7 +169,11 @@ pub(crate) fn kept_by_policy(act: Act, wanted: Wanted, port: u16, source: Option
 
 pub(crate) fn ledger_full(act: Act, wanted: Wanted) -> Failure {
     Failure::new(
-        format!("{}: the ledger is full, it holds {} entries", cannot_be(act, wanted), portshim_policy::ENTRIES),
+        format!(
+            "{}: the ledger is full, it holds {} entries",
+            cannot_be(act, wanted),
+            portshim_policy::region::ENTRIES
+        ),
         format!("lift some with `portshim un{}`, or name ranges", verb(act)),
     )
 }

@@ -2,7 +2,7 @@
 
 use super::plain;
 use crate::failure::{CANNOT_EXECUTE, Failure};
-use portshim_policy::Effective;
+use portshim_policy::model::Effective;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;

@@ -1,11 +1,12 @@
 //! What a session's processes read: the policy in the environment, and memory in which anybody may scribble.
 
 use super::harness::{fuzz, fuzz_slow};
-use portshim_policy::wire::decode;
-use portshim_policy::{
-    Act, Call, Change, ENTRIES, Effective, Entropy, MAX_RULES, Order, Outcome, Owner, PROCESSES, Plan, PortRange,
-    PortSet, Reader, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
-};
+use portshim_policy::entropy::{Entropy, mix};
+use portshim_policy::model::{Act, Call, Effective, Order, ScopeRules, Sharing};
+use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::wire::decode;
+use portshim_policy::region::{Change, ENTRIES, MAX_RULES, Owner, PROCESSES, Reader, Region, Rules};
 
 /// More steps than any plan takes: five stages over all ports.
 const STEPS: usize = 6 * 65536;
@@ -39,7 +40,7 @@ fn reads(region: &Region, pick: usize) {
     let mut reader = Reader::default();
     region.events.read(&mut reader, |_| events += 1);
     region.events.read(&mut reader, |_| events += 1);
-    assert!(events <= 2 * portshim_policy::EVENTS);
+    assert!(events <= 2 * portshim_policy::region::EVENTS);
     for scope in Scope::ALL {
         let port = (pick % 65536) as u16;
         let _ = (region.ledger.withholds(port, scope.into()), region.ledger.blocker(port, ScopeSet::ALL, |_| false));
@@ -50,7 +51,7 @@ fn reads(region: &Region, pick: usize) {
     }
     for rules in region.all_rules() {
         let (_, length) = rules.glob();
-        assert!(length <= portshim_policy::MAX_GLOB);
+        assert!(length <= portshim_policy::region::MAX_GLOB);
         let _ = (rules.order(), rules.sharing(), rules.seed(), rules.privileged(), rules.unprivileged_start());
         let _ = (rules.revision(), region.number_of(rules), rules.matches(b"java"));
     }

@@ -1,8 +1,9 @@
 //! Windows up to Server 2003.
 
 use crate::{allowed, class, classes, preset, resolved};
-use portshim_policy::text::{Setting, reserved_range};
-use portshim_policy::{Act, PortSet, Scope};
+use portshim_policy::config::{Setting, reserved_range};
+use portshim_policy::model::Act;
+use portshim_policy::ports::{PortSet, Scope};
 
 const CABLE_GUY: &str = "The Cable Guy, December 2005";
 const UP_TO_2003: [&str; 3] = ["windows-xp", "windows-2003", "windows-2003-sp1"];
@@ -85,7 +86,7 @@ fn what_may_be_reserved_and_blocked() {
         (Block, 65534, 65535, 65534, NOWHERE, CABLE_GUY),
         (Block, 80, 80, 5000, NOWHERE, CABLE_GUY),
     ] {
-        let range = portshim_policy::PortRange::new(first, last).expect("first and last");
+        let range = portshim_policy::ports::PortRange::new(first, last).expect("first and last");
         let end = end.to_string();
         for (name, expected) in UP_TO_2003.into_iter().zip(legal) {
             let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, &end)], "");

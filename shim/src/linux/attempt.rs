@@ -10,9 +10,10 @@ use super::route;
 use super::tuples::{State, Tuples};
 use super::{errno, held, host, sandbox, sys};
 use crate::claim::{Claim, PATIENCE};
-use portshim_policy::{
-    Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
-};
+use portshim_policy::model::{Call, Sharing, exhausted};
+use portshim_policy::plan::{Mechanism, Outcome, Try};
+use portshim_policy::ports::{PortRange, Scope, Transport};
+use portshim_policy::region::{Hint, Place, Verdict};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,8 @@ pub(crate) use crate::held::release;
 use crate::held::{self, CELLS, Hold, give_back};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_policy::{Place, PortRange, Scope};
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::Place;
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];

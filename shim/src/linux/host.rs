@@ -9,7 +9,9 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use portshim_policy::{PortRange, Rules, Scope, mix};
+use portshim_policy::entropy::mix;
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::Rules;
 
 /// SO_NETNS_COOKIE, asm-generic/socket.h, since Linux 5.14: a number for a network, which is never used again.
 const SO_NETNS_COOKIE: c_int = 71;

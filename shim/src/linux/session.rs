@@ -5,7 +5,8 @@ use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
-use portshim_policy::{Region, Rules, mix, wire};
+use portshim_policy::entropy::mix;
+use portshim_policy::region::{Region, Rules, wire};
 
 /// The session's epoch, without starting anything.
 #[inline]

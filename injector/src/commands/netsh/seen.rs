@@ -5,8 +5,10 @@ use crate::commands::ports::set;
 use crate::failure::Failure;
 use crate::platform::LiveSession;
 use crate::{output, wording};
-use portshim_policy::text::{Origin, Resolved, ShownPorts, netsh};
-use portshim_policy::{Act, PortRange, PortSet, Scope, spec};
+use portshim_policy::config::{Origin, Resolved, ShownPorts};
+use portshim_policy::model::Act;
+use portshim_policy::netsh;
+use portshim_policy::ports::{PortRange, PortSet, Scope, spec};
 
 /// The ports of one scope.
 pub(super) struct Seen {
