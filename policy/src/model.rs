@@ -21,13 +21,13 @@ pub use call::Call;
 pub use classes::Class;
 pub use errors::{Errors, Fault, SystemError, exhausted};
 pub use freebsd::{PortRanges, RangeEnd};
-pub use limits::{Legal, LegalRule};
+pub use limits::{RestrictionLimits, RestrictionRule};
 pub use order::Order;
-pub use preset::{BlockRule, DynamicLimits, Gone, Preset, Privileged, ReserveRule};
+pub use preset::{BlockRule, DynamicLimits, IgnoredSettings, Preset, Privileged, ReserveRule};
 pub use reference::classes::ClassRule;
 pub use reference::second_bind::{BindAddress, BindOption, Binder, SecondBind, SecondBinds};
-pub use restriction::Act;
+pub use restriction::Restriction;
 #[cfg(feature = "text")]
-pub use rules::{Effective, ScopeRules};
+pub use rules::{Rules, ScopeRules};
 pub use settings::Model;
 pub use sharing::Sharing;

@@ -7,7 +7,7 @@ mod request;
 mod stages;
 mod walk;
 
-pub use candidates::View;
+pub use candidates::Candidates;
 pub use mechanism::{Mechanism, Try};
 pub use request::{Request, peer_hash};
 pub use stages::{Outcome, Plan, Step};

@@ -2,7 +2,7 @@
 //! udp_lib_get_port; observed on Linux 6.18).
 
 use portshim_policy::model::rresvport::PrivilegedRange;
-use portshim_policy::model::{Call, Effective, Order, ScopeRules, Sharing};
+use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing};
 use portshim_policy::plan::{Outcome, Plan, Request, Step};
 use portshim_policy::ports::{PortRange, PortSet, Scope};
 use portshim_policy::region::Region;
@@ -10,7 +10,7 @@ use portshim_policy::region::Region;
 fn region(ports: &str, seed: Option<u64>) -> Box<Region> {
     let dynamic: PortSet = portshim_policy::ports::spec::ports(ports, 0).unwrap().into_iter().collect();
     let scope = ScopeRules { dynamic, ..ScopeRules::default() };
-    Region::boxed(&[Effective {
+    Region::boxed(&[Rules {
         matches: None,
         order: Order::Native,
         sharing: Sharing::Exclusive,

@@ -4,7 +4,7 @@ use super::plain;
 use crate::failure::Failure;
 use crate::platform::LiveSession;
 use portshim_policy::config::{Origin, Problem};
-use portshim_policy::model::LegalRule;
+use portshim_policy::model::RestrictionRule;
 use portshim_policy::netsh::EditError;
 use portshim_policy::ports::spec::SpecError;
 use portshim_policy::ports::{PortRange, PortSet, Scope};
@@ -38,7 +38,7 @@ pub(crate) fn excluded_already(range: PortRange, met: &PortSet, origins: &[Strin
 }
 
 /// The policy's model has no such reservations.
-pub(crate) fn model_excludes_elsewhere(range: PortRange, rule: &LegalRule) -> Failure {
+pub(crate) fn model_excludes_elsewhere(range: PortRange, rule: &RestrictionRule) -> Failure {
     Failure::new(format!("{range} cannot be excluded: {rule}"), "exclude ports inside these, or choose another preset")
 }
 

@@ -5,7 +5,7 @@ use super::messages;
 use super::origin::{Origin, Sourced};
 use super::problem::Problem;
 use super::resolved::Trace;
-use crate::model::{Act, Effective, Legal, Preset};
+use crate::model::{Preset, Restriction, RestrictionLimits, Rules};
 use crate::ports::{PortRange, Scope, ScopeSet};
 
 /// How many problems are looked for.
@@ -14,9 +14,9 @@ const MOST: usize = 1000;
 /// Checks the rules for one program and adds what is wrong, once for each cause.
 pub(super) fn check(
     trace: &Trace,
-    rules: &Effective,
+    rules: &Rules,
     named: &Sourced<&'static Preset>,
-    legal: &Legal,
+    legal: &RestrictionLimits,
     unprivileged_start: u16,
     problems: &mut Vec<Problem>,
 ) {
@@ -31,7 +31,7 @@ pub(super) fn check(
     };
     let preset = legal.preset;
     for part in &trace.blocked {
-        for range in part.value.ports.iter().filter(|range| !legal.allows(Act::Block, **range)) {
+        for range in part.value.ports.iter().filter(|range| !legal.allows(Restriction::Block, **range)) {
             add(messages::not_blockable(&part.origin, *range, legal));
         }
     }
@@ -41,8 +41,11 @@ pub(super) fn check(
                 let meets = |scope| rules.scope(scope).dynamic.runs().any(|run| run.intersect(range).is_some());
                 part.value.scopes.iter().any(meets)
             };
-            let vain =
-                part.value.ports.iter().filter(|range| !legal.allows(Act::Reserve, **range) && !dynamic(**range));
+            let vain = part
+                .value
+                .ports
+                .iter()
+                .filter(|range| !legal.allows(Restriction::Reserve, **range) && !dynamic(**range));
             vain.for_each(|range| add(messages::reserved_in_vain(&part.origin, *range, legal)));
         }
     }
@@ -70,7 +73,7 @@ pub(super) fn check(
 }
 
 /// The scopes in which nothing is left to hand out, one problem for each cause.
-fn empty(trace: &Trace, rules: &Effective) -> Vec<Problem> {
+fn empty(trace: &Trace, rules: &Rules) -> Vec<Problem> {
     let mut causes: Vec<(Option<Origin>, Vec<String>, Vec<Scope>)> = Vec::new();
     for scope in Scope::ALL {
         if !rules.scope(scope).allows_none() {

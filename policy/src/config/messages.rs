@@ -3,7 +3,7 @@
 
 use super::origin::{Origin, Sourced};
 use super::problem::Problem;
-use crate::model::{Act, DynamicLimits, Legal, Preset, RangeEnd};
+use crate::model::{DynamicLimits, Preset, RangeEnd, Restriction, RestrictionLimits};
 use crate::ports::spec::{Spec, SpecError};
 use crate::ports::{PortRange, ScopeSet};
 use crate::region::{MAX_GLOB, MAX_RULES};
@@ -312,20 +312,20 @@ pub(crate) fn too_small(
 }
 
 /// Ports that the model neither hands out nor lets anybody reserve.
-pub(crate) fn reserved_in_vain(origin: &Origin, range: PortRange, legal: &Legal) -> Problem {
+pub(crate) fn reserved_in_vain(origin: &Origin, range: PortRange, legal: &RestrictionLimits) -> Problem {
     Problem::warning(
         origin,
-        format!("{range}: this has no effect: it is not dynamic, and {}", legal.rule(Act::Reserve)),
+        format!("{range}: this has no effect: it is not dynamic, and {}", legal.rule(Restriction::Reserve)),
         "reserve ports of the dynamic range, or leave these out",
     )
 }
 
-pub(crate) fn not_blockable(origin: &Origin, range: PortRange, legal: &Legal) -> Problem {
-    let help = match legal.intervals(Act::Block).next() {
+pub(crate) fn not_blockable(origin: &Origin, range: PortRange, legal: &RestrictionLimits) -> Problem {
+    let help = match legal.intervals(Restriction::Block).next() {
         Some(interval) => format!("block ports inside {interval}, or reserve these"),
         None => "lower MaxUserPort, or choose windows-2003-sp1".to_owned(),
     };
-    Problem::error(origin, format!("{range}: {}", legal.rule(Act::Block)), help)
+    Problem::error(origin, format!("{range}: {}", legal.rule(Restriction::Block)), help)
 }
 
 pub(crate) fn privileged(origin: &Origin, range: PortRange, start: u16) -> Problem {

@@ -7,7 +7,7 @@ use super::problem::{Problem, Severity};
 use super::resolved::{Resolved, Trace};
 use super::settings::{self, Settings};
 use super::{limits, messages};
-use crate::model::{Effective, Order, Preset, RangeEnd, ScopeRules};
+use crate::model::{Order, Preset, RangeEnd, Rules, ScopeRules};
 use crate::ports::spec::Spec;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
 use crate::region::MAX_RULES;
@@ -167,7 +167,7 @@ fn everywhere(ports: Vec<PortRange>, origin: Origin) -> Ports {
     Sourced::new(Spec { ports, scopes: ScopeSet::ALL }, origin)
 }
 
-fn effective(trace: &Trace, settings: &Settings) -> Effective {
+fn effective(trace: &Trace, settings: &Settings) -> Rules {
     fn union<'a>(parts: impl Iterator<Item = &'a Ports>) -> PortSet {
         parts.flat_map(|p| p.value.ports.iter().copied()).collect()
     }
@@ -183,7 +183,7 @@ fn effective(trace: &Trace, settings: &Settings) -> Effective {
         scopes[index] =
             ScopeRules { dynamic, reserved: union(trace.reserved(scope)), blocked: union(trace.blocked(scope)) };
     }
-    Effective {
+    Rules {
         matches: trace.matches.as_ref().map(|m| m.value.clone()),
         order: trace.order.value,
         sharing: trace.sharing.value,

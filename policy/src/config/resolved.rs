@@ -3,7 +3,7 @@
 use super::layer::Ports;
 use super::origin::Sourced;
 use super::problem::Problem;
-use crate::model::{Effective, Legal, Model, Order, Preset, Sharing};
+use crate::model::{Model, Order, Preset, RestrictionLimits, Rules, Sharing};
 use crate::ports::Scope;
 
 /// A resolved policy.
@@ -12,9 +12,9 @@ pub struct Resolved {
     /// The port model.
     pub preset: Sourced<&'static Preset>,
     /// The rules: one for each `[[process]]`, in order, then the one for all other programs.
-    pub rules: Vec<Effective>,
+    pub rules: Vec<Rules>,
     /// Where the model lets ports be reserved and blocked while programs run.
-    pub legal: Legal,
+    pub legal: RestrictionLimits,
     /// What is worth knowing about the sources.
     pub notes: Vec<Problem>,
     /// What will not be done as it was written.

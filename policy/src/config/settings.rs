@@ -103,7 +103,7 @@ pub(super) fn clamp(port: u64, valid: PortRange) -> u16 {
 /// which may be made for several.
 fn of_other_models(layers: &[Layer], preset: &'static Preset, problems: &mut Vec<Problem>) {
     let has_registry = |p: &Preset| p.max_user_port.is_some();
-    let gone = preset.gone.as_ref();
+    let ignored = preset.ignored.as_ref();
     for layer in layers {
         let mut add = |origin: Option<&Origin>, fits: fn(&Preset) -> bool, why: Option<&'static str>| {
             if fits(preset) {
@@ -117,8 +117,16 @@ fn of_other_models(layers: &[Layer], preset: &'static Preset, problems: &mut Vec
                 _ => Problem::error(origin, message, help),
             });
         };
-        add(layer.max_user_port.as_ref().map(|p| &p.origin), has_registry, gone.map(|gone| gone.max_user_port));
-        add(layer.registry_reserved.first().map(|p| &p.origin), has_registry, gone.map(|gone| gone.reserved_ports));
+        add(
+            layer.max_user_port.as_ref().map(|p| &p.origin),
+            has_registry,
+            ignored.map(|ignored| ignored.max_user_port),
+        );
+        add(
+            layer.registry_reserved.first().map(|p| &p.origin),
+            has_registry,
+            ignored.map(|ignored| ignored.reserved_ports),
+        );
         let sysctls = |p: &Preset| p.sysctls;
         add(layer.sysctl_range.as_ref().map(|p| &p.origin), sysctls, None);
         add(layer.sysctl_reserved.first().map(|p| &p.origin), sysctls, None);

@@ -3,7 +3,7 @@
 use super::order::Order;
 use super::reference::classes::{ClassRule, Extent};
 use super::rresvport::{PrivilegedOrder, PrivilegedRange};
-use super::rules::Effective;
+use super::rules::Rules;
 use super::settings::Model;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
 
@@ -26,7 +26,7 @@ impl Model {
     /// The classes under the settings of this model and `rules`, then the ports of rresvport and bindresvport. A class
     /// that is not the same in all scopes comes once for each set of scopes in which it is any.
     #[must_use]
-    pub fn classes(&self, rules: &Effective) -> Vec<Class> {
+    pub fn classes(&self, rules: &Rules) -> Vec<Class> {
         let mut classes = Vec::new();
         for rule in self.preset.classes {
             let mut parts: Vec<(Vec<Scope>, PortSet)> = Vec::new();
@@ -61,7 +61,7 @@ impl Model {
         classes
     }
 
-    fn extent(&self, extent: &Extent, rules: &Effective, scope: Scope) -> PortSet {
+    fn extent(&self, extent: &Extent, rules: &Rules, scope: Scope) -> PortSet {
         let rules = rules.scope(scope);
         let above = |port: u16| port.checked_add(1).and_then(|first| PortRange::new(first, u16::MAX).ok());
         let one = match extent {
@@ -76,7 +76,7 @@ impl Model {
                 ports.subtract(&rules.blocked);
                 return ports;
             }
-            Extent::Legal(act) => return self.legal().intervals(*act).collect(),
+            Extent::Restrictable(act) => return self.legal().intervals(*act).collect(),
             Extent::Privileged => self.unprivileged_start.checked_sub(1).and_then(|last| PortRange::new(0, last).ok()),
             Extent::High => self.portrange.map(|p| p.high()),
             Extent::Low => self.portrange.map(|p| p.low()),
@@ -84,7 +84,7 @@ impl Model {
         one.into_iter().collect()
     }
 
-    fn what(&self, rule: &ClassRule, rules: &Effective) -> String {
+    fn what(&self, rule: &ClassRule, rules: &Rules) -> String {
         if rule.extent == Extent::Ephemeral
             && let Some(instead) = self.instead(rules)
         {
@@ -103,7 +103,7 @@ impl Model {
     }
 
     /// What the policy hands out in place of the range that the model's own settings make.
-    fn instead(&self, rules: &Effective) -> Option<String> {
+    fn instead(&self, rules: &Rules) -> Option<String> {
         let own = PortSet::from(self.range);
         let mut parts: Vec<(Vec<Scope>, &PortSet)> = Vec::new();
         for scope in Scope::ALL {

@@ -1,25 +1,25 @@
 //! Where a model lets ports be reserved and blocked while programs run.
 
 use super::preset::Preset;
-use super::restriction::Act;
+use super::restriction::Restriction;
 use crate::ports::PortRange;
 use core::fmt;
 
-/// A model with the one setting that its legal intervals depend on.
+/// Limits of a model's restrictions: the model, and the one setting that its legal intervals depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Legal {
+pub struct RestrictionLimits {
     /// The model.
     pub preset: &'static Preset,
     /// `MaxUserPort`, as it counts; `None` in a model that has none.
     pub max_user_port: Option<u16>,
 }
 
-impl Legal {
+impl RestrictionLimits {
     /// The intervals in which `act` is legal, ascending. Where two of them touch, they are one.
-    pub fn intervals(&self, act: Act) -> impl Iterator<Item = PortRange> + use<> {
+    pub fn intervals(&self, act: Restriction) -> impl Iterator<Item = PortRange> + use<> {
         let (one, other) = match act {
-            Act::Reserve => self.reservable(),
-            Act::Block => (self.blockable(), None),
+            Restriction::Reserve => self.reservable(),
+            Restriction::Block => (self.blockable(), None),
         };
         one.into_iter().chain(other)
     }
@@ -44,45 +44,45 @@ impl Legal {
 
     /// Whether `act` is legal for all ports of `range`.
     #[must_use]
-    pub fn allows(&self, act: Act, range: PortRange) -> bool {
+    pub fn allows(&self, act: Restriction, range: PortRange) -> bool {
         self.intervals(act).any(|legal| legal.encloses(range))
     }
 
     /// The rule for `act`, as a sentence without its full stop.
     #[must_use]
-    pub fn rule(&self, act: Act) -> LegalRule {
-        LegalRule { legal: *self, act }
+    pub fn rule(&self, act: Restriction) -> RestrictionRule {
+        RestrictionRule { legal: *self, act }
     }
 }
 
 /// A rule, to be displayed: `windows-2003 blocks only ports above MaxUserPort (5000), up to 49151 (The Cable Guy,
 /// December 2005)`.
 #[derive(Clone, Copy, Debug)]
-pub struct LegalRule {
-    legal: Legal,
-    act: Act,
+pub struct RestrictionRule {
+    legal: RestrictionLimits,
+    act: Restriction,
 }
 
-impl fmt::Display for LegalRule {
+impl fmt::Display for RestrictionRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Legal { preset, max_user_port } = self.legal;
+        let RestrictionLimits { preset, max_user_port } = self.legal;
         let (name, end) = (preset.name, max_user_port.unwrap_or_default());
         match (self.act, &preset.reserve, &preset.block) {
-            (Act::Reserve, Some(rule), _) => {
+            (Restriction::Reserve, Some(rule), _) => {
                 write!(f, "{name} reserves only ports of")?;
-                for (n, interval) in self.legal.intervals(Act::Reserve).enumerate() {
+                for (n, interval) in self.legal.intervals(Restriction::Reserve).enumerate() {
                     write!(f, "{} {interval}", if n == 0 { "" } else { " and" })?;
                 }
                 write!(f, ", with MaxUserPort {end} ({})", rule.source)
             }
-            (Act::Block, _, Some(rule)) if self.legal.blockable().is_some() => {
+            (Restriction::Block, _, Some(rule)) if self.legal.blockable().is_some() => {
                 write!(f, "{name} blocks only ports above MaxUserPort ({end}), up to {} ({})", rule.last, rule.source)
             }
-            (Act::Block, _, Some(rule)) => {
+            (Restriction::Block, _, Some(rule)) => {
                 write!(f, "with MaxUserPort {end}, {name} can block no port at all ({})", rule.source)
             }
             (act, ..) => {
-                let verb = if act == Act::Reserve { "reserves" } else { "blocks" };
+                let verb = if act == Restriction::Reserve { "reserves" } else { "blocks" };
                 write!(f, "{name} {verb} any port")
             }
         }
@@ -93,8 +93,8 @@ impl fmt::Display for LegalRule {
 mod tests {
     use super::*;
 
-    fn intervals(name: &str, end: Option<u16>, act: Act) -> String {
-        let legal = Legal { preset: Preset::named(name).unwrap(), max_user_port: end };
+    fn intervals(name: &str, end: Option<u16>, act: Restriction) -> String {
+        let legal = RestrictionLimits { preset: Preset::named(name).unwrap(), max_user_port: end };
         let shown: Vec<_> = legal.intervals(act).map(|i| i.to_string()).collect();
         shown.join(" ")
     }
@@ -110,9 +110,9 @@ mod tests {
             (65534, "1025-65535", "", "65535"),
         ] {
             for name in ["windows-xp", "windows-2003", "windows-2003-sp1"] {
-                assert_eq!(intervals(name, Some(end), Act::Reserve), reservable, "{name} {end}");
+                assert_eq!(intervals(name, Some(end), Restriction::Reserve), reservable, "{name} {end}");
                 let expected = if name == "windows-2003-sp1" { blockable_sp1 } else { blockable };
-                assert_eq!(intervals(name, Some(end), Act::Block), expected, "{name} {end}");
+                assert_eq!(intervals(name, Some(end), Restriction::Block), expected, "{name} {end}");
             }
         }
     }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_others_reserve_and_block_anywhere() {
         for preset in Preset::ALL.iter().filter(|preset| preset.max_user_port.is_none()) {
-            for act in [Act::Reserve, Act::Block] {
+            for act in [Restriction::Reserve, Restriction::Block] {
                 assert_eq!(intervals(preset.name, None, act), "0-65535", "{}", preset.name);
             }
         }
@@ -132,23 +132,23 @@ mod tests {
             (
                 "windows-2003",
                 5000,
-                Act::Reserve,
+                Restriction::Reserve,
                 "windows-2003 reserves only ports of 1025-5000 and 49152-65535, with MaxUserPort 5000 (The Cable Guy, December 2005)",
             ),
             (
                 "windows-xp",
                 6000,
-                Act::Block,
+                Restriction::Block,
                 "windows-xp blocks only ports above MaxUserPort (6000), up to 49151 (The Cable Guy, December 2005)",
             ),
             (
                 "windows-2003",
                 49151,
-                Act::Block,
+                Restriction::Block,
                 "with MaxUserPort 49151, windows-2003 can block no port at all (The Cable Guy, December 2005)",
             ),
         ] {
-            let legal = Legal { preset: Preset::named(name).unwrap(), max_user_port: Some(end) };
+            let legal = RestrictionLimits { preset: Preset::named(name).unwrap(), max_user_port: Some(end) };
             assert_eq!(legal.rule(act).to_string(), rule);
         }
     }

@@ -32,7 +32,7 @@ pub struct Preset {
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
     /// Settings of older versions of the same system that this one ignores; `None` where there are none.
-    pub gone: Option<Gone>,
+    pub ignored: Option<IgnoredSettings>,
     /// Whether a `[linux]` section speaks of this model.
     pub sysctls: bool,
     /// The ranges that a `[freebsd]` section sets; `None` where it does not speak of this model.
@@ -85,12 +85,12 @@ pub struct BlockRule {
     pub source: &'static str,
 }
 
-/// Why settings of older versions are ignored.
+/// Settings of older versions that a model ignores, each with the reason.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Gone {
-    /// Why `ReservedPorts` is.
+pub struct IgnoredSettings {
+    /// The reason for `ReservedPorts`.
     pub reserved_ports: &'static str,
-    /// Why `MaxUserPort` is.
+    /// The reason for `MaxUserPort`.
     pub max_user_port: &'static str,
 }
 
@@ -134,7 +134,7 @@ const WINDOWS_XP: Preset = Preset {
     },
     block: Some(BlockRule { last: 49151, source: CABLE_GUY }),
     apart: None,
-    gone: None,
+    ignored: None,
     sysctls: false,
     portrange: None,
     classes: classes::WINDOWS_2003,
@@ -156,7 +156,7 @@ const LINUX: Preset = Preset {
     reserve: None,
     block: None,
     apart: None,
-    gone: None,
+    ignored: None,
     sysctls: true,
     portrange: None,
     classes: classes::LINUX,
@@ -233,7 +233,7 @@ impl Preset {
             reserve: None,
             block: None,
             apart: Some("CreatePersistentTcpPortReservation"),
-            gone: Some(Gone {
+            ignored: Some(IgnoredSettings {
                 reserved_ports: "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)",
                 max_user_port: "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
             }),

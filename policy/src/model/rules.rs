@@ -37,7 +37,7 @@ impl ScopeRules {
 
 /// The rules for one program, complete: nothing is left to a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub struct Rules {
     /// Which executables these rules are for, as a glob over the file's name; `None` is everything
     /// that no earlier entry matched.
     pub matches: Option<String>,
@@ -55,7 +55,7 @@ pub struct Effective {
     pub scopes: [ScopeRules; 4],
 }
 
-impl Effective {
+impl Rules {
     /// The ports of one scope.
     #[must_use]
     pub fn scope(&self, scope: Scope) -> &ScopeRules {

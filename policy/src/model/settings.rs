@@ -1,7 +1,7 @@
 //! A port model with its settings, as they count.
 
 use super::freebsd::PortRanges;
-use super::limits::Legal;
+use super::limits::RestrictionLimits;
 use super::order::Order;
 use super::preset::Preset;
 use super::rresvport::PrivilegedRange;
@@ -25,8 +25,8 @@ pub struct Model {
 impl Model {
     /// Where ports may be reserved and blocked while programs run.
     #[must_use]
-    pub const fn legal(&self) -> Legal {
-        Legal { preset: self.preset, max_user_port: self.max_user_port }
+    pub const fn legal(&self) -> RestrictionLimits {
+        RestrictionLimits { preset: self.preset, max_user_port: self.max_user_port }
     }
 
     /// What [`Order::Native`] means.

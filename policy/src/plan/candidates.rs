@@ -1,17 +1,17 @@
-//! One request's view of the ports: what it may get, word by word, read live.
+//! Candidates: the ports that one request may get, word by word, read live.
 
 use crate::entropy::Entropy;
 use crate::ports::{Parity, PortRange, Scope, mask, scopes_of};
-use crate::region::{Block, Hint, Ledger, Rules, Runs, Touched};
+use crate::region::{BusyPorts, Ledger, Runs, SharedRules, WithheldCache, WithheldIndex};
 
 /// The ports that one request may get. It reads the session's sets as they are now, so that a
 /// reservation made while a program runs counts from the next request on.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
-    rules: &'a Rules,
+pub struct Candidates<'a> {
+    rules: &'a SharedRules,
     ledger: &'a Ledger,
     /// What the ledger speaks of, where it speaks of any port here.
-    touched: Option<Touched>,
+    touched: Option<WithheldIndex>,
     scope: Scope,
     dual: bool,
     limit: PortRange,
@@ -19,24 +19,24 @@ pub struct View<'a> {
     solid: bool,
     without: Option<PortRange>,
     /// Ports that this believes taken are left out.
-    fresh: Option<&'a Hint>,
+    skip_busy: Option<&'a BusyPorts>,
     parity: Parity,
 }
 
-impl<'a> View<'a> {
+impl<'a> Candidates<'a> {
     /// The ports of `scope`. With `dual`, the socket takes its port in the other family too, so what
     /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
     #[must_use]
-    pub fn new(rules: &'a Rules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
+    pub fn new(rules: &'a SharedRules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
         let extent = rules.scope(scope).extent(dual);
         let solid = extent.is_some_and(|(_, solid)| solid);
-        let (touched, without, fresh, parity) = (None, None, None, Parity::Any);
-        let mut view = Self { rules, ledger, touched, scope, dual, limit, solid, without, fresh, parity };
+        let (touched, without, skip_busy, parity) = (None, None, None, Parity::Any);
+        let mut view = Self { rules, ledger, touched, scope, dual, limit, solid, without, skip_busy, parity };
         match extent {
             Some((hull, _)) => view = view.within(hull),
             None => view.without = Some(PortRange::ALL),
         }
-        view.touched = Touched::by(ledger, scopes_of(scope, dual), view.limit);
+        view.touched = WithheldIndex::by(ledger, scopes_of(scope, dual), view.limit);
         view
     }
 
@@ -54,8 +54,8 @@ impl<'a> View<'a> {
         self
     }
 
-    pub(crate) fn fresh(mut self, hint: Option<&'a Hint>) -> Self {
-        self.fresh = hint;
+    pub(crate) fn skip_busy(mut self, hint: Option<&'a BusyPorts>) -> Self {
+        self.skip_busy = hint;
         self
     }
 
@@ -76,7 +76,7 @@ impl<'a> View<'a> {
 
     /// Whether nothing but ranges is left out of what the rules allow.
     fn is_plain(&self) -> bool {
-        self.touched.is_none() && self.fresh.is_none() && self.parity == Parity::Any
+        self.touched.is_none() && self.skip_busy.is_none() && self.parity == Parity::Any
     }
 
     /// The part of the limit that is left out.
@@ -86,7 +86,7 @@ impl<'a> View<'a> {
 
     /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the ports around.
     #[inline]
-    fn word(&self, index: usize, live: &mut Block) -> u64 {
+    fn word(&self, index: usize, live: &mut WithheldCache) -> u64 {
         let (first, last) = (usize::from(self.limit.first() / 64), usize::from(self.limit.last() / 64));
         let limit = if first < index && index < last { u64::MAX } else { mask(self.limit, index) };
         if limit == 0 {
@@ -96,7 +96,7 @@ impl<'a> View<'a> {
         if self.touched.is_some_and(|touched| touched.contains(index)) {
             word &= !live.word(self.ledger, index, scopes_of(self.scope, self.dual));
         }
-        if let Some(hint) = self.fresh {
+        if let Some(hint) = self.skip_busy {
             word &= !hint.word(index);
         }
         if let Some(without) = self.without {
@@ -130,14 +130,14 @@ impl<'a> View<'a> {
         if let Some(runs) = self.runs() {
             return runs.inside(self.limit).1.saturating_sub(self.gap().map_or(0, |gap| runs.inside(gap).1));
         }
-        let mut live = Block::default();
+        let mut live = WithheldCache::default();
         self.words().map(|i| self.word(i, &mut live).count_ones()).sum()
     }
 
     /// Whether `port` may be handed out.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
-        self.word(usize::from(port / 64), &mut Block::default()) >> (port % 64) & 1 == 1
+        self.word(usize::from(port / 64), &mut WithheldCache::default()) >> (port % 64) & 1 == 1
     }
 
     /// The lowest port at or above `from`.
@@ -148,7 +148,7 @@ impl<'a> View<'a> {
             return range.contains(from).then_some(from);
         }
         let (start, last) = (usize::from(from / 64), usize::from(self.limit.last() / 64));
-        let mut live = Block::default();
+        let mut live = WithheldCache::default();
         let lowest = |index: usize, word: u64| Some((index * 64) as u16 + word.trailing_zeros() as u16);
         let word = self.word(start, &mut live) & (u64::MAX << (from % 64));
         if word != 0 {
@@ -180,7 +180,7 @@ impl<'a> View<'a> {
             return range.contains(from).then_some(from);
         }
         let (start, first) = (usize::from(from / 64), usize::from(self.limit.first() / 64));
-        let mut live = Block::default();
+        let mut live = WithheldCache::default();
         let highest = |index: usize, word: u64| Some((index * 64) as u16 + 63 - word.leading_zeros() as u16);
         let word = self.word(start, &mut live) & (u64::MAX >> (63 - from % 64));
         if word != 0 {
@@ -207,7 +207,7 @@ impl<'a> View<'a> {
     #[inline]
     fn inner_word(&self, index: usize) -> u64 {
         let allowed = if self.solid { u64::MAX } else { self.allowed(index) };
-        allowed & !self.fresh.map_or(0, |hint| hint.word(index)) & self.parity.mask()
+        allowed & !self.skip_busy.map_or(0, |hint| hint.word(index)) & self.parity.mask()
     }
 
     /// The port with `rank` smaller ones, or the lowest where there are not so many any more.
@@ -230,7 +230,7 @@ impl<'a> View<'a> {
             return runs.at(rank).filter(|port| self.contains(*port)).or_else(|| self.at_or_above(0));
         }
         let mut left = rank;
-        let mut live = Block::default();
+        let mut live = WithheldCache::default();
         for index in self.words() {
             let mut word = self.word(index, &mut live);
             let here = word.count_ones();
@@ -256,7 +256,7 @@ impl<'a> View<'a> {
         if let Some(run) = known.and_then(|run| run.intersect(self.limit)) {
             return run;
         }
-        let mut live = Block::default();
+        let mut live = WithheldCache::default();
         let (mut first, mut last) = (port, port);
         while first > self.limit.first() {
             let below = first - 1;
@@ -295,7 +295,7 @@ impl<'a> View<'a> {
 mod tests {
     use super::*;
     use crate::model::rresvport::PrivilegedRange;
-    use crate::model::{Effective, Order, ScopeRules, Sharing};
+    use crate::model::{Order, Rules, ScopeRules, Sharing};
     use crate::region::Region;
     use proptest::prelude::*;
 
@@ -324,7 +324,7 @@ mod tests {
             scopes[Scope::Tcp6.index()] =
                 ScopeRules { dynamic: set(&dynamic), reserved: set(&reserved), ..ScopeRules::default() };
             scopes[Scope::Tcp4.index()].blocked = set(&there);
-            let region = Region::boxed(&[Effective {
+            let region = Region::boxed(&[Rules {
                 matches: None,
                 order: Order::Native,
                 sharing: Sharing::Tuple,
@@ -334,7 +334,7 @@ mod tests {
                 scopes,
             }]);
             let rules = region.rules_for(&[b""]).unwrap();
-            let mut view = View::new(rules, &region.ledger, Scope::Tcp6, dual, limit);
+            let mut view = Candidates::new(rules, &region.ledger, Scope::Tcp6, dual, limit);
             if let Some(without) = without {
                 view = view.without(without);
             }

@@ -1,12 +1,12 @@
 //! What a plan would propose first, where that is plain to see: most requests are served by it, without a plan.
 
-use super::candidates::View;
+use super::candidates::Candidates;
 use super::request::Request;
 use super::stages::Step;
 use super::walk::Walk;
 use crate::entropy::Entropy;
 use crate::ports::{Parity, PortRange};
-use crate::region::{Hint, Ledger, Rules, Runs};
+use crate::region::{BusyPorts, Ledger, Runs, SharedRules};
 
 impl Request {
     /// What a plan for this request proposes first, where that is plain to see: either every choice is the system's, or
@@ -14,9 +14,9 @@ impl Request {
     #[must_use]
     pub fn plain_step(
         &self,
-        rules: &Rules,
+        rules: &SharedRules,
         ledger: &Ledger,
-        hint: Option<&Hint>,
+        hint: Option<&BusyPorts>,
         steerable: Option<PortRange>,
         entropy: &mut impl Entropy,
     ) -> Option<Step> {
@@ -38,10 +38,10 @@ impl Request {
             None => drawn_run(rules.scope(self.scope).runs(self.dual), entropy).map(Step::Steer),
             Some(_) if solid => {
                 let start = hull.first() + entropy.below(hull.len()) as u16;
-                Hint::first_free(hint, hull, start, Parity::Any).map(Step::Aim)
+                BusyPorts::first_free(hint, hull, start, Parity::Any).map(Step::Aim)
             }
             Some(_) => {
-                let view = View::new(rules, ledger, self.scope, self.dual, self.limit).fresh(hint);
+                let view = Candidates::new(rules, ledger, self.scope, self.dual, self.limit).skip_busy(hint);
                 view.aim(hull, entropy).map(Step::Aim)
             }
         }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::entropy::mix;
     use crate::model::rresvport::PrivilegedRange;
-    use crate::model::{Call, Effective, Order, ScopeRules, Sharing};
+    use crate::model::{Call, Order, Rules, ScopeRules, Sharing};
     use crate::plan::stages::{Outcome, Plan};
     use crate::ports::Scope;
     use crate::region::Region;
@@ -97,7 +97,7 @@ mod tests {
             scopes[scope.index()].dynamic = [range].into_iter().collect();
             let holes = holes.iter().map(|hole| PortRange::single(range.first().saturating_add(hole % range.len() as u16)));
             scopes[scope.index()].reserved = holes.chain(reserved).collect();
-            let rules = Effective {
+            let rules = Rules {
                 matches: None,
                 order,
                 sharing,

@@ -3,7 +3,7 @@
 use crate::entropy::mix;
 use crate::model::Call;
 use crate::ports::{PortRange, Scope, Transport};
-use crate::region::Hint;
+use crate::region::BusyPorts;
 
 /// What is known of a request before the first try.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl Request {
 
     /// Whether so much of `range` is believed taken that the system would look for a free port for long. Past the end
     /// of a run it looks through all ports there are for one to send a datagram from.
-    pub(crate) fn is_crowded(&self, range: PortRange, solid: bool, hint: &Hint) -> bool {
+    pub(crate) fn is_crowded(&self, range: PortRange, solid: bool, hint: &BusyPorts) -> bool {
         let most = match self.scope.transport() {
             Transport::Tcp => range.len() / 5 * 2,
             Transport::Udp if solid => range.len() / 4 * 3,

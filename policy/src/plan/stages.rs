@@ -1,13 +1,13 @@
 //! The plan: the state machine that serves one request. It proposes, is told the outcome, and
 //! proposes again, until a port is found or every one has been tried.
 
-use super::candidates::View;
+use super::candidates::Candidates;
 use super::request::Request;
 use super::walk::Walk;
 use crate::entropy::Entropy;
 use crate::model::{Fault, Order, Sharing, exhausted};
 use crate::ports::{PortRange, Transport};
-use crate::region::{Hint, Ledger, LiveScope, Rules};
+use crate::region::{BusyPorts, Ledger, ScopeCounters, SharedRules};
 
 /// What the mechanism shall try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,10 @@ enum Stage {
     /// Runs inside the steerable range, whole.
     Runs,
     /// Ports one by one; the flags leave out those that `Runs` covers, and those that are believed taken.
-    Ports { unsteerable: bool, fresh: bool },
+    Ports { unsteerable: bool, skip_busy: bool },
     /// Ports outside the steerable range, shared by 4-tuple; the flag leaves out those that are believed taken
     /// towards the peer.
-    Share { fresh: bool },
+    Share { skip_busy: bool },
     /// The same ports, those whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its
     /// socket is lost, so there must be no other port left.
     Reuse,
@@ -62,11 +62,11 @@ const DATAGRAM_AIMS: u8 = 2;
 
 /// Serves one request. Pure: it touches no socket, and what it knows of the world it is told.
 pub struct Plan<'a> {
-    rules: &'a Rules,
+    rules: &'a SharedRules,
     ledger: &'a Ledger,
-    hint: Option<&'a Hint>,
+    hint: Option<&'a BusyPorts>,
     /// What is believed of ports towards the peer.
-    towards: Option<&'a Hint>,
+    towards: Option<&'a BusyPorts>,
     request: Request,
     steerable: Option<PortRange>,
     stages: [Option<Stage>; 7],
@@ -94,9 +94,9 @@ impl<'a> Plan<'a> {
     /// choose inside `steerable`. It goes by `hint`, and learns, where there is one.
     #[must_use]
     pub fn new(
-        rules: &'a Rules,
+        rules: &'a SharedRules,
         ledger: &'a Ledger,
-        hint: Option<&'a Hint>,
+        hint: Option<&'a BusyPorts>,
         request: Request,
         steerable: Option<PortRange>,
     ) -> Self {
@@ -119,14 +119,14 @@ impl<'a> Plan<'a> {
 
     /// Goes by what is believed of ports towards the peer, too. That is for the mechanism to learn.
     #[must_use]
-    pub fn towards(self, peer: Option<&'a Hint>) -> Self {
+    pub fn towards(self, peer: Option<&'a BusyPorts>) -> Self {
         Self { towards: peer, ..self }
     }
 
     /// What the request may get, all stages together.
     #[must_use]
-    pub fn view(&self) -> View<'a> {
-        View::new(self.rules, self.ledger, self.request.scope, self.request.dual, self.request.limit)
+    pub fn view(&self) -> Candidates<'a> {
+        Candidates::new(self.rules, self.ledger, self.request.scope, self.request.dual, self.request.limit)
     }
 
     /// The next thing to try, after `outcome`.
@@ -149,9 +149,9 @@ impl<'a> Plan<'a> {
             let step = match stage {
                 Stage::Aim => self.next_aim(entropy).map(Step::Aim),
                 Stage::Runs => self.next_run(entropy).map(Step::Steer),
-                Stage::Ports { unsteerable, fresh } => self.next_port(unsteerable, fresh, entropy),
-                Stage::Share { fresh } => {
-                    let hint = if fresh { self.towards } else { None };
+                Stage::Ports { unsteerable, skip_busy } => self.next_port(unsteerable, skip_busy, entropy),
+                Stage::Share { skip_busy } => {
+                    let hint = if skip_busy { self.towards } else { None };
                     self.next_walked(self.outside(), hint, entropy).map(Step::Share)
                 }
                 Stage::Reuse => self.next_walked(self.outside(), None, entropy).map(Step::Reuse),
@@ -187,19 +187,19 @@ impl<'a> Plan<'a> {
         let learned = self.hint.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
         let believes = learned && (kernel_chooses || !share || inside == 0);
         let unsteerable = kernel_chooses;
-        let first_ports = ports.then_some(Stage::Ports { unsteerable, fresh: believes });
+        let first_ports = ports.then_some(Stage::Ports { unsteerable, skip_busy: believes });
         let share = share && outside > 0;
         let believes_peer = self.towards.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none();
-        let fresh_share = (share && believes_peer).then_some(Stage::Share { fresh: true });
+        let first_share = (share && believes_peer).then_some(Stage::Share { skip_busy: true });
         let reuse = share.then_some(Stage::Reuse);
-        let share = share.then_some(Stage::Share { fresh: false });
-        let last_ports = (ports && believes).then_some(Stage::Ports { unsteerable, fresh: false });
+        let share = share.then_some(Stage::Share { skip_busy: false });
+        let last_ports = (ports && believes).then_some(Stage::Ports { unsteerable, skip_busy: false });
         let aim = (runs && self.is_worth_aiming()).then_some(Stage::Aim);
         let runs = runs.then_some(Stage::Runs);
         let order = if ports && !runs_first {
-            [first_ports, aim, runs, fresh_share, share, last_ports, reuse]
+            [first_ports, aim, runs, first_share, share, last_ports, reuse]
         } else {
-            [aim, runs, first_ports, fresh_share, share, last_ports, reuse]
+            [aim, runs, first_ports, first_share, share, last_ports, reuse]
         };
         self.stages = [None; 7];
         for (slot, stage) in self.stages.iter_mut().zip(order.into_iter().flatten()) {
@@ -232,26 +232,26 @@ impl<'a> Plan<'a> {
     }
 
     /// The ports that cannot be steered to.
-    fn outside(&self) -> View<'a> {
+    fn outside(&self) -> Candidates<'a> {
         match self.steerable {
             Some(range) => self.view().without(range),
             None => self.view(),
         }
     }
 
-    fn live(&self) -> &'a LiveScope {
+    fn live(&self) -> &'a ScopeCounters {
         self.rules.live(self.request.scope)
     }
 
     fn next_aim(&mut self, entropy: &mut dyn Entropy) -> Option<u16> {
         self.aims = self.aims.checked_sub(1)?;
         let run = self.steerable?.intersect(self.rules.scope(self.request.scope).hull()?)?;
-        self.view().fresh(self.hint).aim(run, entropy)
+        self.view().skip_busy(self.hint).aim(run, entropy)
     }
 
-    fn next_port(&mut self, unsteerable: bool, fresh: bool, entropy: &mut dyn Entropy) -> Option<Step> {
+    fn next_port(&mut self, unsteerable: bool, skip_busy: bool, entropy: &mut dyn Entropy) -> Option<Step> {
         let view = if unsteerable { self.outside() } else { self.view() };
-        let port = self.next_walked(view, if fresh { self.hint } else { None }, entropy)?;
+        let port = self.next_walked(view, if skip_busy { self.hint } else { None }, entropy)?;
         Some(match self.steerable {
             Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),
             _ => Step::Pin(port),
@@ -259,7 +259,12 @@ impl<'a> Plan<'a> {
     }
 
     /// The next port of a view in the policy's order; without those that `hint` believes taken.
-    fn next_walked(&mut self, view: View<'a>, hint: Option<&'a Hint>, entropy: &mut dyn Entropy) -> Option<u16> {
+    fn next_walked(
+        &mut self,
+        view: Candidates<'a>,
+        hint: Option<&'a BusyPorts>,
+        entropy: &mut dyn Entropy,
+    ) -> Option<u16> {
         let live = self.live();
         let walk = self.walk.get_or_insert_with(|| Walk::new(self.rules.order(), &self.request, &view, live, entropy));
         walk.next(&view, hint, live, entropy)

@@ -1,11 +1,11 @@
 //! Walks: the allowed ports, each once, in an order of choice.
 
-use super::candidates::View;
+use super::candidates::Candidates;
 use super::request::Request;
 use crate::entropy::Entropy;
 use crate::model::{Call, Order};
 use crate::ports::{Parity, PortRange, Transport};
-use crate::region::{Hint, LiveScope};
+use crate::region::{BusyPorts, ScopeCounters};
 use core::sync::atomic::Ordering::Relaxed;
 
 /// RFC 6056 §3.3.5 suggests 500 as the trade-off between reuse distance and predictability.
@@ -24,9 +24,9 @@ struct Sweep {
     down: bool,
 }
 
-/// Where a walk stands.
+/// The position of a walk.
 #[derive(Clone, Copy)]
-struct Place {
+struct Cursor {
     at: u16,
     wrapped: bool,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Walk {
     increments: bool,
     sweeps: [Option<Sweep>; 4],
     current: usize,
-    place: Option<Place>,
+    place: Option<Cursor>,
     rover: bool,
 }
 
@@ -46,8 +46,8 @@ impl Walk {
     pub(crate) fn new(
         order: Order,
         request: &Request,
-        view: &View<'_>,
-        live: &LiveScope,
+        view: &Candidates<'_>,
+        live: &ScopeCounters,
         entropy: &mut dyn Entropy,
     ) -> Self {
         let mut walk = Self { draws: 0, increments: false, sweeps: [None; 4], current: 0, place: None, rover: false };
@@ -96,8 +96,8 @@ impl Walk {
         order: Order,
         request: &Request,
         hull: PortRange,
-        hint: Option<&Hint>,
-        live: &LiveScope,
+        hint: Option<&BusyPorts>,
+        live: &ScopeCounters,
         entropy: &mut impl Entropy,
     ) -> Option<u16> {
         let at = |rank: u32| hull.first() + (rank % hull.len()) as u16;
@@ -119,7 +119,7 @@ impl Walk {
             }
             _ => return None,
         };
-        let sweep = |parity: Parity| Hint::first_free(hint, hull, start, parity);
+        let sweep = |parity: Parity| BusyPorts::first_free(hint, hull, start, parity);
         let port = sweep(parity).or_else(|| if parity == Parity::Any { None } else { sweep(parity.other()) })?;
         if order == Order::Sequential {
             live.rove(port);
@@ -132,9 +132,9 @@ impl Walk {
     fn native(
         &mut self,
         request: &Request,
-        view: &View<'_>,
+        view: &Candidates<'_>,
         hull: PortRange,
-        live: &LiveScope,
+        live: &ScopeCounters,
         entropy: &mut dyn Entropy,
     ) {
         let low = Parity::of(hull.first());
@@ -178,9 +178,9 @@ impl Walk {
     /// The next port to try, or `None` once every one has been proposed; without those that `hint` believes taken.
     pub(crate) fn next(
         &mut self,
-        view: &View<'_>,
-        hint: Option<&Hint>,
-        live: &LiveScope,
+        view: &Candidates<'_>,
+        hint: Option<&BusyPorts>,
+        live: &ScopeCounters,
         entropy: &mut dyn Entropy,
     ) -> Option<u16> {
         let mut patience = PATIENCE;
@@ -202,9 +202,9 @@ impl Walk {
                 self.draws = 0;
             }
         }
-        let view = &view.fresh(hint);
+        let view = &view.skip_busy(hint);
         while let Some(Some(sweep)) = self.sweeps.get(self.current) {
-            let place = self.place.unwrap_or(Place { at: sweep.start, wrapped: false });
+            let place = self.place.unwrap_or(Cursor { at: sweep.start, wrapped: false });
             match sweep.advance(view, place) {
                 Some((port, then)) => {
                     self.place = then;
@@ -228,7 +228,7 @@ impl Walk {
 
 impl Sweep {
     /// The first allowed port at or after `place`, and where to go on, or `None` at the end.
-    fn advance(&self, view: &View<'_>, place: Place) -> Option<(u16, Option<Place>)> {
+    fn advance(&self, view: &Candidates<'_>, place: Cursor) -> Option<(u16, Option<Cursor>)> {
         let view = view.within(self.window).of_parity(self.parity);
         if !place.wrapped {
             let ahead = if self.down { view.at_or_below(place.at) } else { view.at_or_above(place.at) };
@@ -246,13 +246,13 @@ impl Sweep {
         behind.then(|| (port, Some(self.after(port, true))))
     }
 
-    fn after(&self, port: u16, wrapped: bool) -> Place {
+    fn after(&self, port: u16, wrapped: bool) -> Cursor {
         let next = if self.down { port.checked_sub(1) } else { port.checked_add(1) };
         match next {
-            Some(at) => Place { at, wrapped },
+            Some(at) => Cursor { at, wrapped },
             // The end of all ports: only the other side of the start is left.
-            None if !wrapped => Place { at: if self.down { u16::MAX } else { 0 }, wrapped: true },
-            None => Place { at: port, wrapped: true },
+            None if !wrapped => Cursor { at: if self.down { u16::MAX } else { 0 }, wrapped: true },
+            None => Cursor { at: port, wrapped: true },
         }
     }
 }

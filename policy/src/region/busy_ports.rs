@@ -1,17 +1,17 @@
-//! The hint: which ports are probably taken. It only orders the tries, and the system decides: a port that is
-//! believed taken is tried last, and no request is refused before it has been.
+//! Busy ports: those that are probably taken. They only order the tries, and the system decides. A port
+//! that is believed taken is tried last, and no request is refused before it has been.
 
 use crate::ports::{Parity, PortRange, WORDS};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a session believes of one scope's ports.
+/// The ports of one scope that a session believes taken.
 #[repr(C)]
-pub struct Hint {
+pub struct BusyPorts {
     words: [AtomicU64; WORDS],
     count: AtomicU64,
 }
 
-impl Hint {
+impl BusyPorts {
     /// `port` is taken, or was when somebody last asked for it.
     pub fn mark(&self, port: u16) {
         let (word, bit) = self.place(port);
@@ -91,7 +91,7 @@ impl Hint {
     }
 }
 
-const _: () = assert!(size_of::<Hint>() == 8 * WORDS + 8);
+const _: () = assert!(size_of::<BusyPorts>() == 8 * WORDS + 8);
 
 #[cfg(test)]
 mod tests {

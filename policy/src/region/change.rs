@@ -3,7 +3,7 @@
 use super::layout::Region;
 use super::ledger::{ENTRIES, Entry, Ledger, Owner, Slot};
 use super::sets::SharedScope;
-use crate::model::{Act, LegalRule};
+use crate::model::{Restriction, RestrictionRule};
 use crate::ports::{PortRange, Scope, ScopeSet};
 use core::fmt;
 use core::sync::atomic::{Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -42,7 +42,7 @@ pub struct Untold;
 #[derive(Clone, Copy, Debug)]
 pub enum Refusal {
     /// The model has no such reservation or block.
-    Illegal(LegalRule),
+    Illegal(RestrictionRule),
     /// A socket is bound to this port.
     InUse(u16),
     /// The system does not tell whether a socket is bound there.
@@ -64,7 +64,7 @@ impl fmt::Display for Refusal {
             Self::InUse(port) => write!(f, "port {port} is in use"),
             Self::Untold => f.write_str("the system does not tell which ports are in use"),
             Self::Meets(entry) => {
-                let word = if entry.act == Act::Reserve { "reserved" } else { "blocked" };
+                let word = if entry.act == Restriction::Reserve { "reserved" } else { "blocked" };
                 write!(f, "{} is {word} already", entry.range)
             }
             Self::Kept(port) => write!(f, "the policy itself reserves or blocks port {port}"),
@@ -103,14 +103,14 @@ impl<'a> Change<'a> {
     /// [`Refusal`], and the ledger is as it was.
     pub fn enter(
         &self,
-        act: Act,
+        act: Restriction,
         range: PortRange,
         scopes: ScopeSet,
         owner: Owner,
         in_use: impl FnOnce(PortRange, ScopeSet) -> Result<Option<u16>, Untold>,
     ) -> Result<Entry, Refusal> {
         let legal = self.region.legal();
-        let allowed = legal.allows(act, range) || act == Act::Reserve && self.is_dynamic(range, scopes);
+        let allowed = legal.allows(act, range) || act == Restriction::Reserve && self.is_dynamic(range, scopes);
         if !allowed {
             return Err(Refusal::Illegal(legal.rule(act)));
         }
@@ -129,7 +129,7 @@ impl<'a> Change<'a> {
         free.put(&entry);
         // Asked once the entry counts: whoever of the session begins to bind a port there from now on is refused. A
         // bind that is under way may still end inside (docs/fidelity.md).
-        let refusal = match act == Act::Block || apart {
+        let refusal = match act == Restriction::Block || apart {
             true => in_use(range, scopes).map_or(Some(Refusal::Untold), |port| port.map(Refusal::InUse)),
             false => None,
         };
@@ -179,7 +179,7 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// [`Refusal::Missing`].
-    pub fn lift(&self, act: Act, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Entry, Refusal> {
+    pub fn lift(&self, act: Restriction, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Entry, Refusal> {
         let fits = |entry: &Entry| {
             entry.act == act
                 && (scopes == ScopeSet::ALL || entry.scopes.contains_all(scopes))

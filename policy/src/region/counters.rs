@@ -6,9 +6,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
 const PERTURBATIONS: usize = 256;
 
-/// What serving requests leaves behind, for one scope under one set of rules.
+/// Counters of one scope under one set of rules: what serving requests leaves behind.
 #[repr(C)]
-pub struct LiveScope {
+pub struct ScopeCounters {
     rover: AtomicU32,
     /// RFC 6056's `next_ephemeral`, for the orders that count.
     pub(crate) counter: AtomicU32,
@@ -26,7 +26,7 @@ pub struct LiveScope {
     pub uncovered: AtomicU32,
 }
 
-impl LiveScope {
+impl ScopeCounters {
     /// Where a rover that counts up goes on; `first` where it has not started.
     pub(crate) fn rover_up(&self, first: u16) -> u16 {
         match self.rover.load(Relaxed) {
@@ -53,4 +53,4 @@ impl LiveScope {
     }
 }
 
-const _: () = assert!(size_of::<LiveScope>() == 8 + 4 * PERTURBATIONS + 40);
+const _: () = assert!(size_of::<ScopeCounters>() == 8 + 4 * PERTURBATIONS + 40);

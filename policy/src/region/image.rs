@@ -3,10 +3,10 @@
 use super::layout::{Header, Region, RegionError};
 use super::ledger::Ledger;
 use super::peers::PeerHints;
-use super::rules::Rules;
-use super::sets::{OWN_WORDS, Runs, ScopeRest, SharedScope, SharedSet, Words, outline_of_range};
+use super::rules::SharedRules;
+use super::sets::{OWN_WORDS, Runs, ScopeCold, SharedScope, SharedSet, Words, summary_of_range};
 use crate::model::rresvport::PrivilegedRange;
-use crate::model::{Effective, ScopeRules};
+use crate::model::{Rules, ScopeRules};
 use crate::ports::{PortSet, Scope};
 use core::mem::{offset_of, size_of};
 use core::ops::Range;
@@ -17,13 +17,12 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 const PAGE: usize = 4096;
 
 /// What lays a region down, and reads one from a file: the command does, and no guest.
-#[cfg(feature = "text")]
 #[expect(unsafe_code, reason = "the only place where a region becomes bytes and back")]
 impl Region {
     /// A region with these rules, the last of which is for everything that none before it matched.
-    /// Rules past [`MAX_RULES`] are dropped. The model is the host's own.
+    /// Rules past [`MAX_RULES`](super::layout::MAX_RULES) are dropped. The model is the host's own.
     #[must_use]
-    pub fn boxed(effective: &[Effective]) -> Box<Self> {
+    pub fn boxed(effective: &[Rules]) -> Box<Self> {
         let region = Self::zeroed();
         for (rules, effective) in region.rules.iter().zip(effective) {
             rules.fill(effective);
@@ -67,7 +66,7 @@ impl Region {
             places.push(offset_of!(Self, hints)..offset_of!(Self, hints) + size_of_val(&self.hints));
         }
         for (number, rules) in self.all_rules().iter().enumerate() {
-            let at = offset_of!(Self, rules) + number * size_of::<Rules>();
+            let at = offset_of!(Self, rules) + number * size_of::<SharedRules>();
             places.extend(rules.pieces().map(|part| at + part.start..at + part.end));
         }
         if beliefs {
@@ -105,8 +104,8 @@ impl Region {
     }
 }
 
-impl Rules {
-    pub(crate) fn fill(&self, effective: &Effective) {
+impl SharedRules {
+    pub(crate) fn fill(&self, effective: &Rules) {
         self.set_glob(effective.matches.as_deref().unwrap_or("").as_bytes());
         self.set_order(effective.order);
         self.set_sharing(effective.sharing);
@@ -125,7 +124,7 @@ impl Rules {
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
         let head = offset_of!(Self, rest);
         let rest = Scope::ALL.into_iter().flat_map(move |scope| {
-            let at = head + scope.index() * size_of::<ScopeRest>();
+            let at = head + scope.index() * size_of::<ScopeCold>();
             self.scope(scope).rest().map(move |part| at + part.start..at + part.end)
         });
         core::iter::once(0..head).chain(rest)
@@ -144,15 +143,15 @@ impl SharedScope<'_> {
     /// zeroes: whoever reads any must not be the first to touch its page.
     pub(crate) fn rest(self) -> impl Iterator<Item = Range<usize>> {
         let sets = [
-            (offset_of!(ScopeRest, dynamic), self.dynamic),
-            (offset_of!(ScopeRest, reserved), self.reserved),
-            (offset_of!(ScopeRest, blocked), self.blocked),
+            (offset_of!(ScopeCold, dynamic), self.dynamic),
+            (offset_of!(ScopeCold, reserved), self.reserved),
+            (offset_of!(ScopeCold, blocked), self.blocked),
         ];
-        let words = sets.into_iter().filter(|(_, set)| set.outline.load(Relaxed) == OWN_WORDS);
+        let words = sets.into_iter().filter(|(_, set)| set.summary.load(Relaxed) == OWN_WORDS);
         let words = words.map(|(at, _)| at..at + size_of::<Words>());
         let is_solid = move |dual| self.extent(dual).is_none_or(|(_, solid)| solid);
         let runs = [false, true].into_iter().filter(move |dual| !is_solid(*dual)).map(|dual| {
-            let at = offset_of!(ScopeRest, runs) + usize::from(dual) * size_of::<Runs>();
+            let at = offset_of!(ScopeCold, runs) + usize::from(dual) * size_of::<Runs>();
             at..at + size_of::<Runs>()
         });
         words.chain(runs)
@@ -163,12 +162,12 @@ impl SharedSet<'_> {
     /// Fills in a set that is still empty.
     fn fill(&self, set: &PortSet) {
         if let Some(range) = set.as_range() {
-            self.outline.store(outline_of_range(range), Relaxed);
+            self.summary.store(summary_of_range(range), Relaxed);
         } else if !set.is_empty() {
             for (word, bits) in self.words.0.iter().zip(set.words()).filter(|(_, bits)| **bits != 0) {
                 word.store(*bits, Relaxed);
             }
-            self.outline.store(OWN_WORDS, Relaxed);
+            self.summary.store(OWN_WORDS, Relaxed);
         }
     }
 }
@@ -185,7 +184,7 @@ mod tests {
         let set = |ranges: &[(u16, u16)]| -> PortSet {
             ranges.iter().map(|(first, last)| PortRange::new(*first, *last).unwrap()).collect()
         };
-        let rules = |matches: Option<&str>, dynamic: PortSet, reserved: PortSet, blocked: PortSet| Effective {
+        let rules = |matches: Option<&str>, dynamic: PortSet, reserved: PortSet, blocked: PortSet| Rules {
             matches: matches.map(str::to_owned),
             order: Order::Random,
             sharing: Sharing::Exclusive,

@@ -4,13 +4,13 @@
 //! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
 //! withstood is a process that truncates the file: docs/fidelity.md.)
 
-use super::busy_ports::Hint;
+use super::busy_ports::BusyPorts;
 use super::events::Ring;
 use super::ledger::Ledger;
 use super::peers::{PeerHints, PeerTable, TABLE};
 use super::processes::Processes;
-use super::rules::Rules;
-use crate::model::{Legal, Preset};
+use super::rules::SharedRules;
+use crate::model::{Preset, RestrictionLimits};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
@@ -129,8 +129,8 @@ pub struct Region {
     /// Who has asked for ports.
     pub processes: Processes,
     /// Which ports are probably taken, by scope.
-    pub(crate) hints: [Hint; 4],
-    pub(super) rules: [Rules; MAX_RULES],
+    pub(crate) hints: [BusyPorts; 4],
+    pub(super) rules: [SharedRules; MAX_RULES],
     /// What has happened, where the header's `log` asks for it.
     pub events: Ring,
     /// What is believed of ports towards single peers: no page of it is used before there is one.
@@ -142,7 +142,7 @@ impl Region {
     pub const SIZE: usize = size_of::<Self>();
 
     /// Sets by which model ports are reserved and blocked at run time.
-    pub fn set_legal(&self, legal: Legal) {
+    pub fn set_legal(&self, legal: RestrictionLimits) {
         let index = Preset::ALL.iter().position(|preset| preset.name == legal.preset.name).unwrap_or(0);
         self.header.preset.store(index as u32, Relaxed);
         self.header.max_user_port.store(legal.max_user_port.unwrap_or(0).into(), Relaxed);
@@ -150,21 +150,21 @@ impl Region {
 
     /// By which model ports are reserved and blocked at run time.
     #[must_use]
-    pub fn legal(&self) -> Legal {
+    pub fn legal(&self) -> RestrictionLimits {
         let preset = Preset::ALL.get(self.header.preset.load(Relaxed) as usize).unwrap_or(Preset::host());
         let port = u16::try_from(self.header.max_user_port.load(Relaxed)).unwrap_or(u16::MAX);
-        Legal { preset, max_user_port: preset.max_user_port.map(|_| port) }
+        RestrictionLimits { preset, max_user_port: preset.max_user_port.map(|_| port) }
     }
 
     /// The rules of slot `index`, for a reader of the wire form to fill.
     #[must_use]
-    pub fn slot(&self, index: usize) -> Option<&Rules> {
+    pub fn slot(&self, index: usize) -> Option<&SharedRules> {
         self.rules.get(index)
     }
 
     /// Declares the region complete, with `count` sets of rules.
     pub fn seal(&self, count: usize) {
-        self.rules.iter().take(count).for_each(Rules::summarise);
+        self.rules.iter().take(count).for_each(SharedRules::summarise);
         self.declare(count);
     }
 
@@ -176,19 +176,19 @@ impl Region {
 
     /// The rules for an executable known by any of `names`: the first that match.
     #[must_use]
-    pub fn rules_for(&self, names: &[&[u8]]) -> Option<&Rules> {
+    pub fn rules_for(&self, names: &[&[u8]]) -> Option<&SharedRules> {
         self.all_rules().iter().find(|rules| names.iter().any(|name| rules.matches(name)))
     }
 
     /// The place of `rules` among them, counted from 0.
     #[must_use]
-    pub fn number_of(&self, rules: &Rules) -> u32 {
+    pub fn number_of(&self, rules: &SharedRules) -> u32 {
         self.rules.iter().position(|candidate| core::ptr::eq(candidate, rules)).unwrap_or(0) as u32
     }
 
     /// Every set of rules in it.
     #[must_use]
-    pub fn all_rules(&self) -> &[Rules] {
+    pub fn all_rules(&self) -> &[SharedRules] {
         &self.rules[..(self.header.count.load(Relaxed) as usize).min(MAX_RULES)]
     }
 
@@ -241,8 +241,8 @@ impl Region {
 
 const _: () = {
     let kept = TABLE + size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
-    let hints = 4 * size_of::<Hint>() + size_of::<PeerHints>();
+    let hints = 4 * size_of::<BusyPorts>() + size_of::<PeerHints>();
     let shared = kept + hints;
-    assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<Rules>());
+    assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<SharedRules>());
     assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES);
 };

@@ -1,9 +1,9 @@
 //! The ledger: ports that are reserved and blocked while programs run, and by whom.
 //!
 //! It lies in the session's region. Readers take no lock and wait for nobody: an entry's ports are one
-//! word. Writers ([`Change`]) take turns, and whoever dies in the midst of its turn loses it.
+//! word. Writers ([`Change`](super::change::Change)) take turns, and whoever dies in the midst of its turn loses it.
 
-use crate::model::Act;
+use crate::model::Restriction;
 use crate::ports::{PortRange, ScopeSet, WORDS, mask};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
@@ -37,7 +37,7 @@ impl Owner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Which of the two.
-    pub act: Act,
+    pub act: Restriction,
     /// The ports, none of which is 0.
     pub range: PortRange,
     /// The scopes that it is for.
@@ -57,7 +57,7 @@ impl Ports {
     const LIVE: u64 = 1 << 37;
     const COUNT: u32 = 40;
 
-    fn new(before: Self, act: Act, range: PortRange, scopes: ScopeSet) -> Self {
+    fn new(before: Self, act: Restriction, range: PortRange, scopes: ScopeSet) -> Self {
         let ports = u64::from(range.first()) | u64::from(range.last()) << 16 | u64::from(scopes.bits()) << 32;
         Self(((before.0 >> Self::COUNT) + 1) << Self::COUNT | Self::LIVE | (act as u64) << 36 | ports)
     }
@@ -66,8 +66,8 @@ impl Ports {
         Self(self.0 >> Self::COUNT << Self::COUNT)
     }
 
-    fn act(self) -> Act {
-        if self.0 >> 36 & 1 == 0 { Act::Reserve } else { Act::Block }
+    fn act(self) -> Restriction {
+        if self.0 >> 36 & 1 == 0 { Restriction::Reserve } else { Restriction::Block }
     }
 
     fn scopes(self) -> ScopeSet {
@@ -170,13 +170,13 @@ impl Ledger {
 
     /// Removes the entries that speak of a port of `range` in `scopes` and whose owner is gone.
     pub fn expire(&self, range: PortRange, scopes: ScopeSet, is_alive: impl Fn(&Owner) -> bool) {
-        let mut heard = Heard::default();
+        let mut memo = LivenessMemo::default();
         for slot in self.used() {
             let ports = slot.ports();
             let speaks =
                 ports.range().is_some_and(|r| r.intersect(range).is_some()) && ports.scopes().intersects(scopes);
             let Some(entry) = slot.entry().filter(|entry| speaks && !entry.owner.is(&Owner::SESSION)) else { continue };
-            if !heard.is_alive(&entry.owner, &is_alive) {
+            if !memo.is_alive(&entry.owner, &is_alive) {
                 // Where another entry has taken its place since, that one stays.
                 let _ = slot.ports.compare_exchange(ports.0, ports.gone().0, Release, Relaxed);
             }
@@ -188,7 +188,7 @@ impl Ledger {
     pub fn blocker(&self, port: u16, scopes: ScopeSet, is_own: impl Fn(&Owner) -> bool) -> Option<Entry> {
         let blocks = |slot: &&Slot| {
             let ports = slot.ports();
-            ports.act() == Act::Block
+            ports.act() == Restriction::Block
                 && ports.scopes().intersects(scopes)
                 && ports.range().is_some_and(|range| range.contains(port))
         };
@@ -208,11 +208,11 @@ impl Ledger {
     }
 }
 
-/// What has been heard of some owners: to ask costs a few system calls, and one owner may have many entries.
+/// Memo of which owners live. To ask costs a few system calls, and one owner may have many entries.
 #[derive(Default)]
-struct Heard([Option<(Owner, bool)>; 16]);
+struct LivenessMemo([Option<(Owner, bool)>; 16]);
 
-impl Heard {
+impl LivenessMemo {
     fn is_alive(&mut self, owner: &Owner, ask: impl Fn(&Owner) -> bool) -> bool {
         let cell = &mut self.0[owner.process as usize % 16];
         match *cell {
@@ -228,14 +228,14 @@ impl Heard {
     }
 }
 
-/// Which ports a ledger speaks of in some scopes, a bit for 1,024 of them: of the others nobody need ask it.
+/// Index of the ports that a ledger speaks of in some scopes, with one bit for each 1,024 ports.
 #[derive(Clone, Copy)]
-pub(crate) struct Touched(u64);
+pub(crate) struct WithheldIndex(u64);
 
 /// Words of 64 ports for each bit.
 const WORDS_A_BIT: usize = WORDS / 64;
 
-impl Touched {
+impl WithheldIndex {
     /// `None` where it speaks of no port of `limit`.
     pub(crate) fn by(ledger: &Ledger, scopes: ScopeSet, limit: PortRange) -> Option<Self> {
         if ledger.is_empty() {
@@ -258,10 +258,10 @@ impl Touched {
 /// How many words of 64 ports are looked up at once.
 const BLOCK: usize = 64;
 
-/// The ports around one place that no wildcard bind gets. To look up one word takes a look at every entry, so
-/// that whoever goes from word to word looks up many at once.
+/// Cache of the ports around one place that no wildcard bind gets. To look up one word takes a look at
+/// every entry, so that whoever goes from word to word looks up many at once.
 #[derive(Default)]
-pub(crate) struct Block(Option<Words>);
+pub(crate) struct WithheldCache(Option<Words>);
 
 struct Words {
     /// Which block of words it is.
@@ -269,7 +269,7 @@ struct Words {
     words: [u64; BLOCK],
 }
 
-impl Block {
+impl WithheldCache {
     /// Of 64 ports, from `index * 64` up, those that no wildcard bind gets in `scopes`.
     pub(crate) fn word(&mut self, ledger: &Ledger, index: usize, scopes: ScopeSet) -> u64 {
         let number = index / BLOCK;

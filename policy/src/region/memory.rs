@@ -1,7 +1,7 @@
 //! Which of a region's memory is taken from the beginning, and which when it is first used: most sessions reserve and
 //! block nothing while programs run, and to take a page takes longer than to fill it.
 
-use super::busy_ports::Hint;
+use super::busy_ports::BusyPorts;
 use super::layout::Region;
 use super::ledger::Ledger;
 use super::peers::Peers;
@@ -20,7 +20,7 @@ impl Region {
     /// The bytes that any program that asks for a port may touch, besides those that [`Region::pieces`] fills.
     #[must_use]
     pub fn working_memory() -> Range<usize> {
-        offset_of!(Self, processes)..offset_of!(Self, hints) + 4 * size_of::<Hint>()
+        offset_of!(Self, processes)..offset_of!(Self, hints) + 4 * size_of::<BusyPorts>()
     }
 
     /// The bytes of the ledger's entries.
@@ -45,7 +45,7 @@ impl Region {
     /// What is believed of one scope; `None` where nothing shall be.
     #[must_use]
     #[inline]
-    pub fn hint(&self, scope: Scope) -> Option<&Hint> {
+    pub fn hint(&self, scope: Scope) -> Option<&BusyPorts> {
         self.believes().then(|| &self.hints[scope.index()])
     }
 

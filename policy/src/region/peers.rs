@@ -1,8 +1,8 @@
-//! What a session believes of ports towards single peers. Where connections share ports by 4-tuple, a port that is
-//! taken towards one peer can be free towards the next, and no [hint](super::busy_ports::Hint) of the whole scope tells. As that
-//! one does, this only orders the tries, and the system decides.
+//! Beliefs of a session about ports towards single peers. Where connections share ports by 4-tuple, a
+//! port that is taken towards one peer can be free towards the next, and the [`BusyPorts`] of the scope
+//! do not tell. As those do, these only order the tries, and the system decides.
 
-use super::busy_ports::Hint;
+use super::busy_ports::BusyPorts;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Of how many peers something is believed at a time. More of them drive each other out.
@@ -25,7 +25,7 @@ pub(crate) const TABLE: usize = PEERS * 12 + 8;
 /// What is believed of each.
 #[repr(C)]
 pub(crate) struct PeerHints {
-    hints: [Hint; PEERS],
+    hints: [BusyPorts; PEERS],
 }
 
 impl PeerHints {
@@ -35,11 +35,11 @@ impl PeerHints {
     }
 }
 
-/// A place in the table. What it is of may have been driven out meanwhile by another peer.
+/// A slot of the table. Its peer may have been driven out meanwhile by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(u8);
+pub struct PeerSlot(u8);
 
-impl Place {
+impl PeerSlot {
     /// How many numbers [`Self::number`] has.
     pub const NUMBERS: usize = PEERS + 1;
 
@@ -71,17 +71,17 @@ impl<'a> Peers<'a> {
 
     /// Where `peer` stands, if anything is believed of it.
     #[must_use]
-    pub fn find(self, peer: u64) -> Option<Place> {
+    pub fn find(self, peer: u64) -> Option<PeerSlot> {
         if peer == 0 || self.is_unused() {
             return None;
         }
         let place = self.table.keys.iter().position(|key| key.load(Relaxed) == peer)?;
-        Some(Place(place as u8))
+        Some(PeerSlot(place as u8))
     }
 
     /// The same, in the place of the peer that nobody has asked for longest, where it is new. Memory that has not
     /// been used yet may not be there: `is_there` says whether a word can be written.
-    pub fn take(self, peer: u64, is_there: impl Fn(&AtomicU64) -> bool) -> Option<Place> {
+    pub fn take(self, peer: u64, is_there: impl Fn(&AtomicU64) -> bool) -> Option<PeerSlot> {
         let table = self.table;
         let now = table.clock.fetch_add(1, Relaxed).wrapping_add(1);
         if let Some(place) = self.find(peer) {
@@ -107,17 +107,17 @@ impl<'a> Peers<'a> {
         if before != 0 {
             hint.clear();
         }
-        Some(Place(place as u8))
+        Some(PeerSlot(place as u8))
     }
 
     /// What is believed of the ports towards the peer of `place`.
     #[must_use]
-    pub fn hint(self, place: Place) -> &'a Hint {
+    pub fn hint(self, place: PeerSlot) -> &'a BusyPorts {
         &self.hints.hints[usize::from(place.0) % PEERS]
     }
 
     /// `port` has been given back towards the peer of `place`; towards all, perhaps, where that is not known.
-    pub fn unmark(self, place: Option<Place>, port: u16) {
+    pub fn unmark(self, place: Option<PeerSlot>, port: u16) {
         match place {
             Some(place) => self.hint(place).unmark(port),
             None if self.is_unused() => {}
@@ -133,7 +133,7 @@ impl<'a> Peers<'a> {
     }
 }
 
-const _: () = assert!(size_of::<PeerTable>() == TABLE && size_of::<PeerHints>() == PEERS * size_of::<Hint>());
+const _: () = assert!(size_of::<PeerTable>() == TABLE && size_of::<PeerHints>() == PEERS * size_of::<BusyPorts>());
 
 #[cfg(test)]
 mod tests {
@@ -187,8 +187,8 @@ mod tests {
     #[test]
     fn places_have_numbers() {
         for number in 0..300 {
-            let place = Place::numbered(number);
-            assert_eq!(usize::from(Place::number(place)), if number < Place::NUMBERS { number } else { 0 });
+            let place = PeerSlot::numbered(number);
+            assert_eq!(usize::from(PeerSlot::number(place)), if number < PeerSlot::NUMBERS { number } else { 0 });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rules for one program, in shared memory.
 
-use super::counters::LiveScope;
+use super::counters::ScopeCounters;
 use super::glob::glob_matches;
-use super::sets::{ScopeHead, ScopeRest, SharedScope};
+use super::sets::{ScopeCold, ScopeHot, SharedScope};
 use crate::entropy::{Entropy, mix};
 use crate::model::rresvport::{PrivilegedOrder, PrivilegedRange};
 use crate::model::{Order, Sharing};
@@ -14,7 +14,7 @@ pub const MAX_GLOB: usize = 63;
 
 /// The rules for one program.
 #[repr(C)]
-pub struct Rules {
+pub struct SharedRules {
     glob: [AtomicU8; MAX_GLOB + 1],
     order: AtomicU32,
     sharing: AtomicU32,
@@ -29,12 +29,12 @@ pub struct Rules {
     /// Not 0 where TCP and UDP have the same ports.
     alike: AtomicU32,
     seed: AtomicU64,
-    scopes: [ScopeHead; 4],
-    live: [LiveScope; 4],
-    pub(super) rest: [ScopeRest; 4],
+    scopes: [ScopeHot; 4],
+    live: [ScopeCounters; 4],
+    pub(super) rest: [ScopeCold; 4],
 }
 
-impl Rules {
+impl SharedRules {
     /// The order of choice.
     #[must_use]
     pub fn order(&self) -> Order {
@@ -96,7 +96,7 @@ impl Rules {
 
     /// One scope's counters.
     #[must_use]
-    pub fn live(&self, scope: Scope) -> &LiveScope {
+    pub fn live(&self, scope: Scope) -> &ScopeCounters {
         &self.live[scope.index()]
     }
 
@@ -197,6 +197,6 @@ impl Rules {
 }
 
 const _: () = assert!(
-    size_of::<Rules>()
-        == MAX_GLOB + 1 + 40 + 4 * (size_of::<ScopeHead>() + size_of::<LiveScope>() + size_of::<ScopeRest>())
+    size_of::<SharedRules>()
+        == MAX_GLOB + 1 + 40 + 4 * (size_of::<ScopeHot>() + size_of::<ScopeCounters>() + size_of::<ScopeCold>())
 );

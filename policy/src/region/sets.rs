@@ -1,4 +1,4 @@
-//! Sets of ports and counters in shared memory: the parts of a region that change while programs run.
+//! Sets of ports in shared memory.
 
 use crate::ports::{PortRange, WORDS, mask};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,21 +7,21 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[repr(C)]
 pub(crate) struct Words(pub(super) [AtomicU64; WORDS]);
 
-/// What a set is made of: 0 for no port at all, [`RANGE`] with its first and last port, or [`OWN_WORDS`]. Most sets are
+/// Summary of a set: 0 for no port at all, [`RANGE`] with its first and last port, or [`OWN_WORDS`]. Most sets are
 /// plain: their words lie in pages that nobody ever touches.
-type Outline = AtomicU64;
+type SetSummary = AtomicU64;
 
 const RANGE: u64 = 1 << 32;
 pub(super) const OWN_WORDS: u64 = 2 << 32;
 
-pub(super) fn outline_of_range(range: PortRange) -> u64 {
+pub(super) fn summary_of_range(range: PortRange) -> u64 {
     RANGE | u64::from(range.first()) | u64::from(range.last()) << 16
 }
 
 /// A set of ports in shared memory.
 #[derive(Clone, Copy)]
 pub struct SharedSet<'a> {
-    pub(super) outline: &'a Outline,
+    pub(super) summary: &'a SetSummary,
     pub(super) words: &'a Words,
 }
 
@@ -30,10 +30,10 @@ impl SharedSet<'_> {
     #[must_use]
     #[inline]
     pub fn word(&self, index: usize) -> u64 {
-        match self.outline.load(Relaxed) {
+        match self.summary.load(Relaxed) {
             0 => 0,
             OWN_WORDS => self.words.0[index % WORDS].load(Relaxed),
-            outline => plain(outline).map_or(0, |range| mask(range, index % WORDS)),
+            summary => as_range(summary).map_or(0, |range| mask(range, index % WORDS)),
         }
     }
 
@@ -45,8 +45,8 @@ impl SharedSet<'_> {
 
     /// Whether both hold the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
-        let (outline, others) = (self.outline.load(Relaxed), other.outline.load(Relaxed));
-        if outline != OWN_WORDS && outline == others {
+        let (summary, others) = (self.summary.load(Relaxed), other.summary.load(Relaxed));
+        if summary != OWN_WORDS && summary == others {
             return true;
         }
         (0..WORDS).all(|index| self.word(index) == other.word(index))
@@ -54,44 +54,44 @@ impl SharedSet<'_> {
 
     /// Adds a range.
     pub fn insert(&self, range: PortRange) {
-        let outline = self.outline.load(Relaxed);
-        if outline == 0 {
-            return self.outline.store(outline_of_range(range), Relaxed);
+        let summary = self.summary.load(Relaxed);
+        if summary == 0 {
+            return self.summary.store(summary_of_range(range), Relaxed);
         }
-        for range in [Some(range), plain(outline)].into_iter().flatten() {
+        for range in [Some(range), as_range(summary)].into_iter().flatten() {
             for index in usize::from(range.first() / 64)..=usize::from(range.last() / 64) {
                 self.words.0[index].fetch_or(mask(range, index), Relaxed);
             }
         }
-        self.outline.store(OWN_WORDS, Relaxed);
+        self.summary.store(OWN_WORDS, Relaxed);
     }
 
     /// Whether nothing was ever added to it.
     fn is_bare(&self) -> bool {
-        self.outline.load(Relaxed) == 0
+        self.summary.load(Relaxed) == 0
     }
 }
 
 /// The range that a set is, where it is one.
-fn plain(outline: u64) -> Option<PortRange> {
-    let range = PortRange::new(outline as u16, (outline >> 16) as u16).ok();
-    range.filter(|_| outline & RANGE != 0)
+fn as_range(summary: u64) -> Option<PortRange> {
+    let range = PortRange::new(summary as u16, (summary >> 16) as u16).ok();
+    range.filter(|_| summary & RANGE != 0)
 }
 
-/// One scope's ports, as far as every request looks at them.
+/// The hot part of one scope's ports: every request looks at it.
 #[repr(C)]
-pub(crate) struct ScopeHead {
-    dynamic: Outline,
-    reserved: Outline,
-    blocked: Outline,
+pub(crate) struct ScopeHot {
+    dynamic: SetSummary,
+    reserved: SetSummary,
+    blocked: SetSummary,
     /// The lowest and highest dynamic port, first | last << 16, with [`SOLID`] and [`SOLID_DUAL`]; 0 where there is none.
     /// In one word, because each says nothing without the other.
     extent: AtomicU64,
 }
 
-/// The rest, which is asked only where the ports are no plain range.
+/// The cold part: it is asked only where the ports are no plain range.
 #[repr(C)]
-pub(crate) struct ScopeRest {
+pub(crate) struct ScopeCold {
     pub(super) dynamic: Words,
     pub(super) reserved: Words,
     pub(super) blocked: Words,
@@ -99,7 +99,7 @@ pub(crate) struct ScopeRest {
     pub(super) runs: [Runs; 2],
 }
 
-/// One scope's ports, as [`ScopeRules`] has them.
+/// One scope's ports.
 #[derive(Clone, Copy)]
 pub struct SharedScope<'a> {
     /// Ports that may be handed out.
@@ -239,11 +239,11 @@ const SOLID_DUAL: u64 = 2 << 32;
 
 impl<'a> SharedScope<'a> {
     #[inline]
-    pub(crate) fn new(head: &'a ScopeHead, rest: &'a ScopeRest) -> Self {
+    pub(crate) fn new(head: &'a ScopeHot, rest: &'a ScopeCold) -> Self {
         Self {
-            dynamic: SharedSet { outline: &head.dynamic, words: &rest.dynamic },
-            reserved: SharedSet { outline: &head.reserved, words: &rest.reserved },
-            blocked: SharedSet { outline: &head.blocked, words: &rest.blocked },
+            dynamic: SharedSet { summary: &head.dynamic, words: &rest.dynamic },
+            reserved: SharedSet { summary: &head.reserved, words: &rest.reserved },
+            blocked: SharedSet { summary: &head.blocked, words: &rest.blocked },
             extent: &head.extent,
             runs: &rest.runs,
         }
@@ -328,14 +328,14 @@ impl<'a> SharedScope<'a> {
             None => (range.first(), range.last()),
         };
         self.extent.store(u64::from(both.0) | u64::from(both.1) << 16, Relaxed);
-        self.dynamic.outline.store(outline_of_range(range), Relaxed);
+        self.dynamic.summary.store(summary_of_range(range), Relaxed);
         self.summarise(other);
     }
 
     /// Sums up what is in it, once it has been filled or changed.
     pub(crate) fn summarise(&self, other: &Self) {
         if [self, other].iter().all(|scope| scope.reserved.is_bare() && scope.blocked.is_bare())
-            && let Some(range) = plain(self.dynamic.outline.load(Relaxed)).filter(|range| range.first() > 0)
+            && let Some(range) = as_range(self.dynamic.summary.load(Relaxed)).filter(|range| range.first() > 0)
         {
             let ports = u64::from(range.first()) | u64::from(range.last()) << 16;
             return self.extent.store(ports | SOLID | SOLID_DUAL, Relaxed);
@@ -377,6 +377,6 @@ impl<'a> SharedScope<'a> {
 }
 
 const _: () = {
-    assert!(size_of::<ScopeHead>() == 3 * size_of::<Outline>() + 8);
-    assert!(size_of::<ScopeRest>() == 3 * 8 * WORDS + 2 * (8 + 8 * RUNS));
+    assert!(size_of::<ScopeHot>() == 3 * size_of::<SetSummary>() + 8);
+    assert!(size_of::<ScopeCold>() == 3 * 8 * WORDS + 2 * (8 + 8 * RUNS));
 };

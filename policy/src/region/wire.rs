@@ -7,10 +7,10 @@
 use super::layout::{MAX_RULES, Region};
 use super::rules::MAX_GLOB;
 use crate::model::rresvport::{PrivilegedOrder, PrivilegedRange};
-use crate::model::{Legal, Order, Preset, Sharing};
+use crate::model::{Order, Preset, RestrictionLimits, Sharing};
 use crate::ports::{PortRange, Scope, ScopeSet};
 #[cfg(feature = "text")]
-use crate::{model::Effective, ports::PortSet};
+use crate::{model::Rules, ports::PortSet};
 use core::fmt;
 
 /// The version that [`encode`] writes and [`decode`] reads.
@@ -18,7 +18,7 @@ const VERSION: &[u8] = b"1";
 
 /// One of the sets that rules have for each scope.
 #[cfg(feature = "text")]
-type SetOf = fn(&Effective, Scope) -> &PortSet;
+type SetOf = fn(&Rules, Scope) -> &PortSet;
 
 /// The sets, by the name of their fields.
 #[cfg(feature = "text")]
@@ -51,13 +51,13 @@ pub struct Options {
     /// Whether what is believed of ports orders the tries.
     pub hint: bool,
     /// By which model ports are reserved and blocked at run time.
-    pub legal: Legal,
+    pub legal: RestrictionLimits,
 }
 
 /// Writes rules, the last of which is for everything that none before it matched.
 #[cfg(feature = "text")]
 #[must_use]
-pub fn encode(rules: &[Effective], options: Options) -> String {
+pub fn encode(rules: &[Rules], options: Options) -> String {
     let mut text = format!("1:follow={}:model={}", u8::from(options.follow), options.legal.preset.name);
     if !options.hint {
         text.push_str(":hint=off");
@@ -111,7 +111,7 @@ pub fn encode(rules: &[Effective], options: Options) -> String {
 /// [`WireError`] at the first field that cannot be read, and after the last where no port is ever handed out.
 pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
     let mut options =
-        Options { follow: true, hint: true, legal: Legal { preset: Preset::host(), max_user_port: None } };
+        Options { follow: true, hint: true, legal: RestrictionLimits { preset: Preset::host(), max_user_port: None } };
     let mut count = 0;
     let mut field = 0;
     for (n, part) in line.split(|b| *b == b'/').enumerate() {
@@ -212,11 +212,11 @@ mod tests {
     use super::*;
     use crate::model::ScopeRules;
 
-    fn effective() -> Effective {
+    fn effective() -> Rules {
         let set = |text: &str| crate::ports::spec::ports(text, 0).unwrap().into_iter().collect::<PortSet>();
         let tcp = ScopeRules { dynamic: set("4000-4999,5005"), reserved: set("4007"), blocked: set("1,65535") };
         let udp6 = ScopeRules { dynamic: set("1025-5000"), ..ScopeRules::default() };
-        Effective {
+        Rules {
             matches: Some("java*".into()),
             order: Order::RandomIncrement,
             sharing: Sharing::Exclusive,
@@ -229,11 +229,11 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        let plain = Effective { matches: None, seed: None, unprivileged_start: None, ..effective() };
-        let rules = [effective(), Effective { privileged: PrivilegedRange::LIBC, ..plain }];
+        let plain = Rules { matches: None, seed: None, unprivileged_start: None, ..effective() };
+        let rules = [effective(), Rules { privileged: PrivilegedRange::LIBC, ..plain }];
         for legal in [
-            Legal { preset: Preset::host(), max_user_port: None },
-            Legal { preset: Preset::named("windows-2003-sp1").unwrap(), max_user_port: Some(6000) },
+            RestrictionLimits { preset: Preset::host(), max_user_port: None },
+            RestrictionLimits { preset: Preset::named("windows-2003-sp1").unwrap(), max_user_port: Some(6000) },
         ] {
             let options = Options { follow: false, hint: false, legal };
             let line = encode(&rules, options);

@@ -2,20 +2,20 @@
 
 use super::harness::{fuzz, fuzz_slow};
 use portshim_policy::entropy::{Entropy, mix};
-use portshim_policy::model::{Act, Call, Effective, Order, ScopeRules, Sharing};
+use portshim_policy::model::{Call, Order, Restriction, Rules, ScopeRules, Sharing};
 use portshim_policy::plan::{Outcome, Plan, Request, Step};
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 use portshim_policy::region::wire::decode;
-use portshim_policy::region::{Change, ENTRIES, MAX_RULES, Owner, PROCESSES, Reader, Region, Rules};
+use portshim_policy::region::{Change, ENTRIES, MAX_RULES, Owner, PROCESSES, Reader, Region, SharedRules};
 
 /// More steps than any plan takes: five stages over all ports.
 const STEPS: usize = 6 * 65536;
 
-fn rules(first: u16, last: u16) -> Effective {
+fn rules(first: u16, last: u16) -> Rules {
     let dynamic = PortSet::from(PortRange::new(first, last).expect("it is no smaller"));
     let reserved = PortSet::from(PortRange::single(first));
     let scope = ScopeRules { dynamic, reserved, blocked: PortSet::from(PortRange::single(last)) };
-    Effective {
+    Rules {
         matches: (first > 30000).then(|| "java*".to_owned()),
         order: Order::Random,
         sharing: Sharing::Tuple,
@@ -29,7 +29,8 @@ fn rules(first: u16, last: u16) -> Effective {
 /// Reads all there is to read in a region, as commands and programs do.
 fn reads(region: &Region, pick: usize) {
     assert!(region.all_rules().len() <= MAX_RULES);
-    let _ = (region.legal().intervals(Act::Reserve).count(), region.legal().rule(Act::Block).to_string());
+    let _ =
+        (region.legal().intervals(Restriction::Reserve).count(), region.legal().rule(Restriction::Block).to_string());
     let _ = region.rules_for(&[b"java", b"python3.11", b""]);
     assert!(region.ledger.entries().count() <= ENTRIES);
     assert!(region.processes.all().len() <= PROCESSES);
@@ -61,7 +62,7 @@ fn reads(region: &Region, pick: usize) {
 }
 
 /// A request comes to an end, and is offered no port 0.
-fn serves(rules: &Rules, region: &Region, pick: usize) {
+fn serves(rules: &SharedRules, region: &Region, pick: usize) {
     let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send][pick % 4];
     let scope = Scope::ALL[pick / 4 % 4];
     let request =
@@ -103,7 +104,7 @@ fn changes(region: &Region, pick: usize) {
     let Some(change) = Change::begin(region, me, |owner| owner.process % 2 == 1) else { return };
     let first = (pick % 65000) as u16;
     let range = PortRange::new(first, first + 99).expect("it is no smaller");
-    let act = if pick & 1 == 0 { Act::Reserve } else { Act::Block };
+    let act = if pick & 1 == 0 { Restriction::Reserve } else { Restriction::Block };
     if let Ok(entry) = change.enter(act, range, ScopeSet::ALL, me, |_, _| Ok(None)) {
         assert!(region.ledger.entries().any(|other| other.number == entry.number));
     }
@@ -150,7 +151,7 @@ fn wire() {
                 assert_eq!(options, again);
                 assert!(one.as_bytes() == other.as_bytes());
                 // A port that the model has no use for is not kept.
-                for act in [Act::Reserve, Act::Block] {
+                for act in [Restriction::Reserve, Restriction::Block] {
                     assert!(one.legal().intervals(act).eq(options.legal.intervals(act)), "{act:?}");
                 }
                 // Wherever it is read, some port can be handed out.

@@ -13,7 +13,7 @@ use crate::claim::{Claim, PATIENCE};
 use portshim_policy::model::{Call, Sharing, exhausted};
 use portshim_policy::plan::{Mechanism, Outcome, Try};
 use portshim_policy::ports::{PortRange, Scope, Transport};
-use portshim_policy::region::{Hint, Place, Verdict};
+use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) struct Attempt<'a> {
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
     /// Which ports are believed taken towards the peer, looked up with it.
-    known: Option<(Place, &'static Hint)>,
+    known: Option<(PeerSlot, &'static BusyPorts)>,
     /// The socket that asks for free ports, while it has found none.
     probe: Option<Probe>,
     /// The socket may have had a port all along.
@@ -137,7 +137,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The peer towards which alone the port is taken, where that is remembered.
-    pub(crate) fn shared_towards(&self) -> Option<Place> {
+    pub(crate) fn shared_towards(&self) -> Option<PeerSlot> {
         self.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
     }
 

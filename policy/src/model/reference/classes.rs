@@ -1,6 +1,6 @@
 //! Tables of the classes into which each model divides the ports, as that system's documentation does.
 
-use crate::model::restriction::Act;
+use crate::model::restriction::Restriction;
 use crate::ports::PortRange;
 
 /// A row of a model's table.
@@ -30,7 +30,7 @@ pub(in crate::model) enum Extent {
     /// Those that specific binds may name.
     Specific,
     /// Those for which an act is legal at run time.
-    Legal(Act),
+    Restrictable(Restriction),
     /// Those below which a specific bind needs privilege.
     Privileged,
     /// FreeBSD's high range.
@@ -61,8 +61,13 @@ pub(crate) const WINDOWS_2003: &[ClassRule] = &[
     row("well known", fixed(0, 1023), "assigned by IANA", RFC_6335),
     row("ephemeral", Extent::Ephemeral, "wildcard binds get one of these, for TCP as for UDP", CABLE_GUY),
     row("specific", Extent::Specific, SPECIFIC, CABLE_GUY),
-    row("reservable", Extent::Legal(Act::Reserve), "may be kept from wildcard binds", CABLE_GUY),
-    row("blockable", Extent::Legal(Act::Block), "may be kept from the specific binds of others", CABLE_GUY),
+    row("reservable", Extent::Restrictable(Restriction::Reserve), "may be kept from wildcard binds", CABLE_GUY),
+    row(
+        "blockable",
+        Extent::Restrictable(Restriction::Block),
+        "may be kept from the specific binds of others",
+        CABLE_GUY,
+    ),
 ];
 
 /// Windows since Vista.
