@@ -9,9 +9,10 @@ use super::route;
 use super::tuples::{State, Tuples};
 use super::{errno, held, host, sandbox, sys};
 use crate::claim::{Claim, PATIENCE};
-use portshim_policy::{
-    Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
-};
+use portshim_policy::model::{Call, Sharing, exhausted};
+use portshim_policy::plan::{Mechanism, Outcome, Try};
+use portshim_policy::ports::{PortRange, Scope, Transport};
+use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(crate) struct Attempt<'a> {
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
     /// Which ports are believed taken towards the peer, looked up with it.
-    known: Option<(Place, &'static Hint)>,
+    known: Option<(PeerSlot, &'static BusyPorts)>,
     /// The socket that asks for free ports, while it has found none.
     probe: Option<Probe>,
     /// The socket may have had a port all along.
@@ -138,7 +139,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The peer towards which alone the port is taken, where that is remembered.
-    pub(crate) fn shared_towards(&self) -> Option<Place> {
+    pub(crate) fn shared_towards(&self) -> Option<PeerSlot> {
         self.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
     }
 

@@ -12,7 +12,10 @@ use crate::claim::{Claim, PATIENCE};
 use crate::planned::planned;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Step, Transport, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault, Sharing};
+use portshim_policy::plan::{Request, Step};
+use portshim_policy::ports::{PortRange, Scope, Transport, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {

@@ -10,7 +10,7 @@ use super::socket::Socket;
 use super::{host, sandbox, session, sys};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use portshim_policy::PortRange;
+use portshim_policy::ports::PortRange;
 
 /// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
 /// end. It is an option of SOL_IP on IPv6 sockets, too.

@@ -10,7 +10,9 @@ use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use portshim_policy::{Call, PortRange, Verdict, scopes_of};
+use portshim_policy::model::Call;
+use portshim_policy::ports::{PortRange, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
 static ROVER: AtomicU32 = AtomicU32::new(0);
