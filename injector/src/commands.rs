@@ -25,7 +25,7 @@ pub(crate) use changing::Wanted;
 use crate::cli::Command;
 use crate::failure::Failure;
 use crate::platform;
-use portshim_policy::Act;
+use portshim_policy::model::Restriction;
 
 /// Carries out a command, and gives the exit status.
 pub(crate) fn carry_out(command: Command) -> Result<u32, Failure> {
@@ -43,10 +43,10 @@ pub(crate) fn carry_out(command: Command) -> Result<u32, Failure> {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Ps(args) => ps::ps(&args),
         Command::Status(args) => status::status(&args),
-        Command::Reserve(args) => changing::enter(Act::Reserve, &args),
-        Command::Unreserve(args) => changing::lift(Act::Reserve, &args),
-        Command::Block(args) => changing::enter(Act::Block, &args),
-        Command::Unblock(args) => changing::lift(Act::Block, &args),
+        Command::Reserve(args) => changing::enter(Restriction::Reserve, &args),
+        Command::Unreserve(args) => changing::lift(Restriction::Reserve, &args),
+        Command::Block(args) => changing::enter(Restriction::Block, &args),
+        Command::Unblock(args) => changing::lift(Restriction::Block, &args),
         Command::Netsh(args) => netsh::netsh(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

@@ -2,7 +2,7 @@
 
 use crate::coverage::Adjustment;
 use crate::{platform, wording};
-use portshim_policy::text::{Problem, Setting, nearest};
+use portshim_policy::config::{Problem, Setting, nearest};
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;

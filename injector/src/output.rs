@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::wording;
-use portshim_policy::text::Problem;
+use portshim_policy::config::Problem;
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 

@@ -3,7 +3,7 @@
 
 use core::ffi::c_int;
 use core::mem::size_of;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 
 #[cfg(target_os = "linux")]
 pub use libc::{AF_INET, AF_INET6};

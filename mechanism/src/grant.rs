@@ -1,6 +1,8 @@
 //! Grants: what a request was given.
 
-use portshim_policy::{Call, Place, Scope, ScopeSet, Verdict};
+use portshim_policy::model::Call;
+use portshim_policy::ports::{Scope, ScopeSet};
+use portshim_policy::region::{PeerSlot, Verdict};
 
 /// A port that a request was given.
 #[derive(Clone, Copy)]
@@ -18,5 +20,5 @@ pub struct Grant {
     /// No connection is to join it there, although the socket would let it.
     pub single: bool,
     /// The peer towards which alone it is taken, where that is remembered.
-    pub towards: Option<Place>,
+    pub towards: Option<PeerSlot>,
 }

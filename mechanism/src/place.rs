@@ -5,7 +5,7 @@ use crate::system::liveness;
 use crate::system::process::UNKNOWN;
 use crate::system::signals::undisturbed;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{NAME, Process, Region, Rules};
+use portshim_policy::region::{NAME, Process, Region, SharedRules};
 
 /// The program's name, eight bytes a word.
 static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
@@ -20,7 +20,7 @@ static ENTERING: AtomicU32 = AtomicU32::new(0);
 const PATIENCE: u32 = 40;
 
 /// This process's place in the session's table, taken at its first request.
-pub fn place(region: &'static Region, rules: &Rules) -> Option<&'static Process> {
+pub fn place(region: &'static Region, rules: &SharedRules) -> Option<&'static Process> {
     let process = liveness::this_process();
     if process == UNKNOWN {
         return None;
@@ -34,7 +34,7 @@ pub fn place(region: &'static Region, rules: &Rules) -> Option<&'static Process>
 
 /// Takes the place; false where it is being taken by another thread that needs too long.
 #[cold]
-fn enter(region: &'static Region, rules: &Rules, process: u32) -> bool {
+fn enter(region: &'static Region, rules: &SharedRules, process: u32) -> bool {
     // A jump out of a signal handler, or a cancellation, would leave it being taken for good.
     if !undisturbed(|| has_entered(region, rules, process)) {
         for turn in 0..PATIENCE {
@@ -50,7 +50,7 @@ fn enter(region: &'static Region, rules: &Rules, process: u32) -> bool {
 }
 
 /// Takes the place, unless another thread is taking it.
-fn has_entered(region: &'static Region, rules: &Rules, process: u32) -> bool {
+fn has_entered(region: &'static Region, rules: &SharedRules, process: u32) -> bool {
     let other = ENTERING.load(Relaxed);
     if other == process || ENTERING.compare_exchange(other, process, Acquire, Relaxed).is_err() {
         return false;

@@ -7,9 +7,10 @@ use crate::system::liveness;
 use crate::system::memory::can_write_at;
 use crate::system::process::{UNKNOWN, process};
 use core::sync::atomic::Ordering::Relaxed;
-use portshim_policy::{
-    Call, Event, Hint, Ledger, Owner, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict, peer_hash,
-};
+use portshim_policy::model::Call;
+use portshim_policy::plan::peer_hash;
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{BusyPorts, Event, Ledger, Owner, Peers, Process, Region, SharedRules, Verdict};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
@@ -17,7 +18,7 @@ pub struct Session {
     /// What all its processes share.
     pub region: &'static Region,
     /// The rules for this program.
-    pub rules: &'static Rules,
+    pub rules: &'static SharedRules,
 }
 
 impl Session {
@@ -44,7 +45,7 @@ impl Session {
     }
 
     /// What is believed of one scope's ports; `None` where nothing shall be.
-    pub fn hint(self, scope: Scope) -> Option<&'static Hint> {
+    pub fn hint(self, scope: Scope) -> Option<&'static BusyPorts> {
         self.region.hint(scope)
     }
 

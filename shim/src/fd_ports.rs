@@ -6,7 +6,8 @@ use crate::system::{Descriptor, boot_ticks, index_of, lingers, liveness, this_pr
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_mechanism::grant::Grant;
 use portshim_mechanism::place;
-use portshim_policy::{Hint, Place, Process, Scope, ScopeSet, Transport};
+use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use portshim_policy::region::{BusyPorts, PeerSlot, Process};
 
 const DESCRIPTORS: usize = 65536;
 
@@ -24,17 +25,17 @@ pub(crate) struct Hold {
     /// Whose port was asked for.
     pub(crate) scope: Scope,
     /// Towards which peer alone the port is taken, where that is known.
-    pub(crate) towards: Option<Place>,
+    pub(crate) towards: Option<PeerSlot>,
 }
 
 /// Where in a cell the number of that peer's place stands.
 const TOWARDS: u32 = 54;
-const _: () = assert!(Place::NUMBERS <= 1 << (u64::BITS - TOWARDS));
+const _: () = assert!(PeerSlot::NUMBERS <= 1 << (u64::BITS - TOWARDS));
 
 impl Hold {
     pub(crate) fn pack(self) -> u64 {
         let kind = u64::from(self.scopes.bits()) | (self.scope.index() as u64) << 4;
-        let towards = u64::from(Place::number(self.towards)) << TOWARDS;
+        let towards = u64::from(PeerSlot::number(self.towards)) << TOWARDS;
         u64::from(self.process) | u64::from(self.port) << 32 | kind << 48 | towards
     }
 
@@ -45,12 +46,12 @@ impl Hold {
             port: (cell >> 32) as u16,
             scopes: ScopeSet::from_bits((cell >> 48) as u8),
             scope,
-            towards: Place::numbered((cell >> TOWARDS) as usize),
+            towards: PeerSlot::numbered((cell >> TOWARDS) as usize),
         }
     }
 
     /// For every scope, what is believed of it.
-    pub(crate) fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
+    pub(crate) fn hints(self, session: Session) -> impl Iterator<Item = &'static BusyPorts> {
         self.scopes.iter().filter_map(move |scope| session.hint(scope))
     }
 

@@ -3,7 +3,7 @@
 use crate::system;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 pub(crate) use portshim_mechanism::session::Session;
-use portshim_policy::{Region, Rules};
+use portshim_policy::region::{Region, SharedRules};
 
 const FRESH: u8 = 0;
 const STARTING: u8 = 1;
@@ -12,7 +12,7 @@ const OFF: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(FRESH);
 static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());
-static RULES: AtomicPtr<Rules> = AtomicPtr::new(core::ptr::null_mut());
+static RULES: AtomicPtr<SharedRules> = AtomicPtr::new(core::ptr::null_mut());
 
 /// The session, or `None` where the shim is off or not yet up: then every call goes through.
 #[inline]

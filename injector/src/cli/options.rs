@@ -4,8 +4,8 @@ use super::system;
 use crate::environment::POLICY_FILE;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use portshim_policy::text::Setting;
-use portshim_policy::{Order, Preset, Sharing};
+use portshim_policy::config::Setting;
+use portshim_policy::model::{Order, Preset, Sharing};
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@
 
 use super::Run;
 use super::options::{FILE, PolicyOptions, name};
-use portshim_policy::text::Setting;
+use portshim_policy::config::Setting;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 

@@ -3,7 +3,7 @@
 use crate::cli::Check;
 use crate::failure::Failure;
 use crate::{output, platform, policy};
-use portshim_policy::text::resolve;
+use portshim_policy::config::resolve;
 
 pub(super) fn check(args: &Check) -> Result<u32, Failure> {
     let layer = policy::read(&args.file)??;

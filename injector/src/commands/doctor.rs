@@ -9,7 +9,9 @@ use crate::failure::Failure;
 use crate::output::Voice;
 use crate::platform::{self, Steering};
 use crate::{output, policy, wording};
-use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches};
+use portshim_policy::model::{Order, Rules};
+use portshim_policy::ports::{PortRange, PortSet, Scope};
+use portshim_policy::region::glob_matches;
 use serde::Serialize;
 
 /// What a set without ports is written as.
@@ -89,9 +91,9 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
 }
 
 /// The rules that the program will be under.
-pub(super) fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option<&'a Effective> {
+pub(super) fn rules_for<'a>(rules: &'a [Rules], program: &Program) -> Option<&'a Rules> {
     let names: Vec<_> = program.steps.iter().filter_map(|step| step.path.file_name()).collect();
-    let matches = |rules: &&Effective| match &rules.matches {
+    let matches = |rules: &&Rules| match &rules.matches {
         Some(glob) => names.iter().any(|name| glob_matches(glob.as_bytes(), name.as_encoded_bytes())),
         None => true,
     };
@@ -99,7 +101,7 @@ pub(super) fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option
 }
 
 /// Why the choice is not left to the kernel.
-fn chooses_itself(rules: &Effective) -> Option<String> {
+fn chooses_itself(rules: &Rules) -> Option<String> {
     if rules.order != Order::Native {
         Some(format!("the order of choice is {}", rules.order.name()))
     } else {
@@ -107,7 +109,7 @@ fn chooses_itself(rules: &Effective) -> Option<String> {
     }
 }
 
-fn means(rules: &Effective, steerable: Option<PortRange>) -> Vec<Means> {
+fn means(rules: &Rules, steerable: Option<PortRange>) -> Vec<Means> {
     let scope = |scope: Scope| {
         let mut pinned = rules.scope(scope).allowed();
         let steered: PortSet = pinned.runs().filter_map(|run| run.intersect(steerable?)).collect();

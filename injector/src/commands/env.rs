@@ -4,7 +4,7 @@ use crate::cli::{Env, Format};
 use crate::failure::Failure;
 use crate::hint::Hint;
 use crate::{output, platform, policy, wording};
-use portshim_policy::wire;
+use portshim_policy::region::wire;
 use std::path::Path;
 
 /// Where an image is told to keep the library, unless the user says otherwise.

@@ -3,7 +3,7 @@
 use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::{output, policy, wording};
-use portshim_policy::spec::Spec;
+use portshim_policy::ports::spec::Spec;
 
 pub(super) fn explain(args: &Explain) -> Result<u32, Failure> {
     let spec: Spec = args.port.parse().map_err(|e| wording::not_a_port(&e))?;

@@ -3,7 +3,7 @@
 use crate::cli::Import;
 use crate::failure::Failure;
 use crate::{output, platform, policy};
-use portshim_policy::text::{Setting, resolve};
+use portshim_policy::config::{Setting, resolve};
 
 pub(super) fn import(args: &Import) -> Result<u32, Failure> {
     let mut layer = policy::imported(&args.file)??;

@@ -6,7 +6,8 @@ use crate::cli::Ps;
 use crate::failure::Failure;
 use crate::platform::LiveSession;
 use crate::{output, wording};
-use portshim_policy::{Region, Scope};
+use portshim_policy::ports::Scope;
+use portshim_policy::region::Region;
 use serde::Serialize;
 
 /// How much of a line the ports may take, in characters.

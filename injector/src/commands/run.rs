@@ -12,7 +12,7 @@ use crate::hint::Hint;
 use crate::output::{self, Voice};
 use crate::platform::{self, Find, Session};
 use crate::{policy, wording};
-use portshim_policy::wire;
+use portshim_policy::region::wire;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use crate::cli::Show;
 use crate::failure::Failure;
 use crate::{output, policy};
-use portshim_policy::text::{
+use portshim_policy::config::{
     Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
 };
 use serde::Serialize;

@@ -10,7 +10,7 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::process::in_vfork_child;
-use portshim_policy::Scope;
+use portshim_policy::ports::Scope;
 
 const DESCRIPTORS: usize = 65536;
 

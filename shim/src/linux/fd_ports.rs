@@ -9,7 +9,7 @@ use portshim_mechanism::grant::Grant;
 use portshim_mechanism::linux::kernel::liveness::this_process;
 use portshim_mechanism::linux::kernel::process::process_even_in_vfork;
 use portshim_mechanism::linux::socket::address::Address;
-use portshim_policy::Scope;
+use portshim_policy::ports::Scope;
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
@@ -63,7 +63,7 @@ pub(crate) fn is_counted(fd: c_int, grant: &Grant) -> bool {
 }
 
 /// The port that `fd` holds is taken towards the peer of this place alone.
-fn share(fd: c_int, towards: portshim_policy::Place, port: u16) {
+fn share(fd: c_int, towards: portshim_policy::region::PeerSlot, port: u16) {
     let Some(cell) = CELLS.get(fd as usize) else { return };
     let packed = cell.load(Relaxed);
     let hold = Hold { towards: Some(towards), ..Hold::unpack(packed) };

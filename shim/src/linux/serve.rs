@@ -9,7 +9,8 @@ use portshim_mechanism::linux::kernel::sockets;
 use portshim_mechanism::linux::serve::{self, InterceptedCall, Interceptor, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 
 /// How a call leaves that came in.
 #[derive(Clone, Copy, PartialEq, Eq)]

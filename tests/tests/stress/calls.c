@@ -21,6 +21,11 @@ static void judge(struct sock *sock, long result, int error, bool was_fresh, con
     /* docs/fidelity.md: SO_REUSEADDR is set, and portshim has not seen it, or has just lifted it. */
     if ((code == EADDRNOTAVAIL || code == EADDRINUSE) && all->keeper == PORTSHIM && (sock->toggled || sock->stray))
         return;
+    /* docs/fidelity.md: a socket of the two kinds above has come to share this one's port. They are few. */
+    if (code == EADDRINUSE && me.call == LISTEN && all->keeper == PORTSHIM && sock->reuse) {
+        atomic_fetch_add(&all->joined, 1);
+        return;
+    }
     if (code == EINTR && me.interrupted && sock->type == SOCK_STREAM)
         return;
     if (code == EADDRINUSE || code == EADDRNOTAVAIL || (code == EAGAIN && sock->type == SOCK_DGRAM)) {

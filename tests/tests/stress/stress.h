@@ -77,7 +77,7 @@ struct shared {
     int numbers; /* how many numbers each thread has for itself */
     bool pinned[65536]; /* those that portshim has to bind by number */
     _Atomic bool over;
-    _Atomic uint64_t counts[CALLS], slowest[CALLS], handed_out, jumps, visitors, killed, cancelled;
+    _Atomic uint64_t counts[CALLS], slowest[CALLS], handed_out, jumps, visitors, killed, cancelled, joined;
     struct seat seats[SEATS + WORKERS];
     struct kind kinds[KINDS];
 };

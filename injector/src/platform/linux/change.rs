@@ -11,7 +11,7 @@ use nix::libc::{_exit, c_int};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, gettid, write};
-use portshim_policy::{Owner, Region};
+use portshim_policy::region::{Owner, Region};
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;

@@ -2,7 +2,7 @@
 
 use super::private;
 use nix::libc;
-use portshim_policy::text::{HostSettings, local_port_range, reserved_ports};
+use portshim_policy::config::{HostSettings, local_port_range, reserved_ports};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;

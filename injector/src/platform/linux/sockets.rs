@@ -4,7 +4,7 @@ use super::diag;
 use super::life::folder;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
-use portshim_policy::{Scope, ScopeSet, Transport};
+use portshim_policy::ports::{Scope, ScopeSet, Transport};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, Ipv6Addr};

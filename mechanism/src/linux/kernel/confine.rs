@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use core::mem::size_of;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::Instruction;
+use portshim_policy::filter::Instruction;
 
 /// linux/filter.h: BPF_MAXINSNS.
 const MOST: usize = 4096;

@@ -9,7 +9,7 @@ use super::tcp_table::{State, resting};
 use crate::address::Address;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use portshim_policy::{PortRange, Scope, ScopeSet};
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// A netlink header, and the request of linux/inet_diag.h after it.

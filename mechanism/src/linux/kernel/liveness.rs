@@ -8,7 +8,7 @@ pub use super::process::this_process;
 use super::process::{self, process, remember_in, thread};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use portshim_policy::Owner;
+use portshim_policy::region::Owner;
 
 /// This process and the inode of its PID namespace, which a fork may change.
 static NAMESPACE: AtomicU64 = AtomicU64::new(0);

@@ -9,7 +9,9 @@ use crate::linux::socket::{route, steering};
 use crate::session::Session;
 use core::cell::Cell;
 use core::ffi::c_int;
-use portshim_policy::{Call, Fault, Request, Scope, Transport};
+use portshim_policy::model::{Call, Fault};
+use portshim_policy::plan::Request;
+use portshim_policy::ports::{Scope, Transport};
 
 /// A request for a port, and the program's own call that needs it.
 pub struct InterceptedCall<'a> {

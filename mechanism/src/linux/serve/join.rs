@@ -10,14 +10,15 @@ use crate::linux::socket::options::{NonBlocking, ReuseCleared};
 use crate::linux::socket::tuples::Tuples;
 use crate::linux::socket::{route, steering};
 use crate::port_lock::{PATIENCE, PortLock};
-use portshim_policy::{Hint, Outcome, Place, Try, Verdict};
+use portshim_policy::plan::{Outcome, Try};
+use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
 /// State of sharing ports with other connections.
 pub(super) struct Joining {
     /// What sharing needs, looked up at the first shared try.
     pub(super) beside: Option<Beside>,
     /// Which ports are believed taken towards the peer, looked up with it.
-    pub(super) known: Option<(Place, &'static Hint)>,
+    pub(super) known: Option<(PeerSlot, &'static BusyPorts)>,
     /// A connection from one of the ports to the peer rests in TIME_WAIT.
     pub(super) rests: bool,
     /// A port was passed over because another thread had a claim on it.

@@ -8,7 +8,10 @@ use crate::linux::kernel::call::Result;
 use crate::linux::kernel::{errno, sandbox};
 use crate::linux::socket::options::{LocalPortRange, record_address};
 use crate::linux::socket::steering;
-use portshim_policy::{Call, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Try, Verdict};
+use portshim_policy::model::{Call, Sharing};
+use portshim_policy::plan::{Mechanism, Outcome, Try};
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::{PeerSlot, Verdict};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,7 +87,7 @@ impl<'a> LinuxMechanism<'a> {
     }
 
     /// The peer towards which alone the port is taken, where that is remembered.
-    pub(super) fn shared_towards(&self) -> Option<Place> {
+    pub(super) fn shared_towards(&self) -> Option<PeerSlot> {
         self.joining.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
     }
 

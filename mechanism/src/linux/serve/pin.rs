@@ -4,7 +4,10 @@ use super::mechanism::{Got, LinuxMechanism, Tried};
 use crate::linux::kernel::sockets;
 use crate::linux::socket::options::ReuseCleared;
 use crate::linux::socket::steering;
-use portshim_policy::{Call, Outcome, Sharing, Transport, Try, Verdict};
+use portshim_policy::model::{Call, Sharing};
+use portshim_policy::plan::{Outcome, Try};
+use portshim_policy::ports::Transport;
+use portshim_policy::region::Verdict;
 
 /// State of binding a socket by number.
 pub(super) struct Pinning {

@@ -11,7 +11,10 @@ use crate::linux::socket::steering::{self, Reach};
 use crate::port_lock::{PATIENCE, PortLock};
 use crate::run_plan::run_plan;
 use crate::session::Session;
-use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault, Sharing};
+use portshim_policy::plan::Request;
+use portshim_policy::ports::{PortRange, Scope, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// What came of a request.
 pub struct Served {

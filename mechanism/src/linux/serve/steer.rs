@@ -6,9 +6,10 @@ use crate::linux::socket::address::Address;
 use crate::linux::socket::options::{BindAddressNoPort, LocalPortRange};
 use crate::linux::socket::probe::Probe;
 use crate::linux::socket::steering;
-use portshim_policy::{
-    Call, LARGEST_ASKED, Outcome, PortRange, Sharing, Transport, Try, Verdict, exhausted, is_dense, is_sparse,
-};
+use portshim_policy::model::{Call, Sharing, exhausted};
+use portshim_policy::plan::{LARGEST_ASKED, Outcome, Try, is_dense, is_sparse};
+use portshim_policy::ports::{PortRange, Transport};
+use portshim_policy::region::Verdict;
 
 /// State of steering a socket.
 pub(super) struct Steering {

@@ -5,7 +5,7 @@ use crate::address::scope_of;
 use crate::linux::kernel::constants::{MPTCP, SO_BINDTOIFINDEX, TCP_CLOSE};
 use crate::linux::kernel::sockets::getsockopt;
 use core::ffi::c_int;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 
 /// A socket whose ports portshim serves.
 #[derive(Clone, Copy)]

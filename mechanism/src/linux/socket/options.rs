@@ -15,7 +15,7 @@ use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::sockets::{self, getsockopt, setsockopt};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use portshim_policy::PortRange;
+use portshim_policy::ports::PortRange;
 
 /// Which sockets are being steered, or were left so, by their descriptors. Most pages of it are never touched.
 static STEERED: [Steered; 65536] = [const { Steered { ours: AtomicU64::new(0), own: AtomicU32::new(0) } }; 65536];

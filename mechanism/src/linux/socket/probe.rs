@@ -8,7 +8,7 @@ use super::facts::Socket;
 use crate::linux::kernel::descriptors::close;
 use crate::linux::kernel::sockets;
 use core::ffi::c_int;
-use portshim_policy::PortRange;
+use portshim_policy::ports::PortRange;
 
 /// The asking socket, of the same kind as the program's.
 pub struct Probe {

@@ -4,7 +4,9 @@ use super::request::InterceptedCall;
 use crate::port_lock::{PATIENCE, PortLock};
 use crate::windows::kernel::{calls, connections, errno};
 use crate::windows::socket::probe::Probe;
-use portshim_policy::{Call, Mechanism, Outcome, PortRange, PortSet, Scope, ScopeSet, Transport, Try};
+use portshim_policy::model::Call;
+use portshim_policy::plan::{Mechanism, Outcome, Try};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet, Transport};
 use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVAL};
 
 /// The steps of a plan, on one socket.

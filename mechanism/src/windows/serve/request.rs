@@ -7,7 +7,10 @@ use crate::session::Session;
 use crate::windows::kernel::errno;
 use crate::windows::socket::address::Address;
 use crate::windows::socket::facts::Socket;
-use portshim_policy::{Call, PortRange, Request, Verdict, scopes_of};
+use portshim_policy::model::Call;
+use portshim_policy::plan::Request;
+use portshim_policy::ports::{PortRange, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// What came of a request.
 pub struct Served {

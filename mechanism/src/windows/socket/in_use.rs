@@ -4,7 +4,7 @@
 use super::probe::Probe;
 use crate::windows::kernel::calls::Result;
 use crate::windows::kernel::errno;
-use portshim_policy::{PortRange, ScopeSet};
+use portshim_policy::ports::{PortRange, ScopeSet};
 use windows_sys::Win32::Networking::WinSock::{
     WSACleanup, WSADATA, WSAEACCES, WSAEADDRINUSE, WSAEAFNOSUPPORT, WSAEMFILE, WSAENOBUFS, WSAStartup,
 };

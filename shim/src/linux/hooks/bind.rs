@@ -12,7 +12,9 @@ use portshim_mechanism::linux::kernel::{errno, process};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
-use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault};
+use portshim_policy::ports::{Transport, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// # Safety
 /// As for bind(2).

@@ -12,7 +12,8 @@ use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_mechanism::linux::socket::options::repair_range;
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 
 /// # Safety
 /// As for connect(2).

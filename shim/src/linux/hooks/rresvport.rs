@@ -14,7 +14,9 @@ use portshim_mechanism::linux::kernel::descriptors::close;
 use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::kernel::process::process;
 use portshim_mechanism::linux::socket::address::Address;
-use portshim_policy::{Call, PortRange, Verdict, scopes_of};
+use portshim_policy::model::Call;
+use portshim_policy::ports::{PortRange, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
 static ROVER: AtomicU32 = AtomicU32::new(0);

@@ -13,7 +13,8 @@ use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Kind;
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 
 /// Whether the call needs no look at all.
 #[inline]

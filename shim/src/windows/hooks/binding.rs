@@ -7,7 +7,9 @@ use crate::windows::{errno, fd_cache, hooks};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
-use portshim_policy::{Call, Fault, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault};
+use portshim_policy::ports::scopes_of;
+use portshim_policy::region::Verdict;
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
 
 /// # Safety

@@ -7,7 +7,7 @@ use crate::windows::{errno, hooks};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
-use portshim_policy::Call;
+use portshim_policy::model::Call;
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Networking::WinSock::{QOS, SOCKADDR, SOCKET, SOCKET_ADDRESS_LIST, TIMEVAL, WSABUF};
 use windows_sys::Win32::System::IO::OVERLAPPED;

@@ -10,7 +10,8 @@ use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 use windows_sys::Win32::Networking::WinSock::{
     LPWSAOVERLAPPED_COMPLETION_ROUTINE, SIO_ASSOCIATE_PORT_RESERVATION, SIO_GET_EXTENSION_FUNCTION_POINTER, SOCKADDR,
     SOCKET, WSABUF, WSAID_WSASENDMSG, WSAMSG,
