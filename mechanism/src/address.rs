@@ -71,6 +71,7 @@ impl Address {
     }
 
     /// How long it is as far as it is kept: the system reads no more of it than that.
+    #[expect(clippy::len_without_is_empty, reason = "it says how much of it is to be passed")]
     pub fn len(&self) -> usize {
         self.len.min(LENGTH)
     }

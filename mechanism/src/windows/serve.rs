@@ -1,6 +1,8 @@
 //! One request, from its start to its end.
 
+mod intercepted;
 mod mechanism;
 mod request;
 
-pub use request::{InterceptedCall, Served, serve};
+pub use intercepted::InterceptedCall;
+pub use request::{Served, serve};

@@ -81,6 +81,8 @@ pub struct Plan<'a> {
     stages: &'static [Stage; 7],
     /// How many of them are over.
     stage: usize,
+    /// From the lowest to the highest dynamic port when the plan began, and whether all between may be had.
+    extent: Option<(PortRange, bool)>,
     /// The policy leaves choices to the kernel.
     kernel_chooses: bool,
     /// Some ports can be steered to.
@@ -128,6 +130,7 @@ impl<'a> Plan<'a> {
             steerable,
             stages: &RUNS_FIRST,
             stage: 0,
+            extent: None,
             kernel_chooses: false,
             inside: false,
             outside: false,
@@ -193,6 +196,7 @@ impl<'a> Plan<'a> {
     /// even.
     fn begin(&mut self, entropy: &mut dyn Entropy) {
         self.kernel_chooses = self.rules.is_native();
+        self.extent = self.rules.scope(self.request.scope).extent(self.request.dual);
         let (inside, outside) = self.reach();
         (self.inside, self.outside) = (inside > 0, outside > 0);
         let ports_first =
@@ -240,15 +244,18 @@ impl<'a> Plan<'a> {
 
     /// Whether the run is so full that to find a free port here is faster than to let the kernel look for one.
     fn is_worth_aiming(&self) -> bool {
-        let extent = self.rules.scope(self.request.scope).extent(self.request.dual);
-        let (Some((hull, solid)), Some(range), Some(hint)) = (extent, self.steerable, self.hint) else { return false };
-        !self.is_connection() && hull.intersect(range).is_some_and(|range| self.request.is_crowded(range, solid, hint))
+        if self.is_connection() {
+            return false;
+        }
+        let (Some((hull, solid)), Some(range), Some(hint)) = (self.extent, self.steerable, self.hint) else {
+            return false;
+        };
+        hull.intersect(range).is_some_and(|range| self.request.is_crowded(range, solid, hint))
     }
 
     /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.
     fn reach(&self) -> (u32, u32) {
-        let hull = self.rules.scope(self.request.scope).hull();
-        let (Some(hull), Some(range)) = (hull, self.steerable) else { return (0, 1) };
+        let (Some((hull, _)), Some(range)) = (self.extent, self.steerable) else { return (0, 1) };
         if range.encloses(hull) {
             (1, 0)
         } else if range.intersect(hull).is_none() {
@@ -319,7 +326,7 @@ impl<'a> Plan<'a> {
     /// The one run that there is, where nothing but the rules has a say in it.
     #[inline]
     fn sole_run(&self) -> Option<PortRange> {
-        let (hull, solid) = self.rules.scope(self.request.scope).extent(self.request.dual)?;
+        let (hull, solid) = self.extent?;
         let alone = self.ledger.is_empty() && self.request.limit.encloses(hull);
         (solid && alone && self.steerable?.encloses(hull)).then_some(hull)
     }

@@ -126,19 +126,21 @@ impl Walk {
                 }
             }
             (Call::Bind | Call::Listen, Transport::Tcp) => {
-                let mut windows = [Some(hull), None];
+                let mut windows = [hull, hull];
+                let mut count = 1;
                 if request.reuse && hull.len() >= 4 {
                     // With SO_REUSEADDR the lower half is tried first, to keep the upper for connect.
                     let half = hull.first() + ((hull.len() >> 2) << 1) as u16;
-                    windows = [PortRange::new(hull.first(), half - 1).ok(), PortRange::new(half, hull.last()).ok()];
-                }
-                let mut slot = 0;
-                for window in windows.into_iter().flatten() {
-                    let start = draw(entropy, window);
-                    for parity in [low.other(), low] {
-                        self.sweeps[slot] = Some(Sweep { window, parity, start, down: false });
-                        slot += 1;
+                    if let (Ok(lower), Ok(upper)) =
+                        (PortRange::new(hull.first(), half - 1), PortRange::new(half, hull.last()))
+                    {
+                        (windows, count) = ([lower, upper], 2);
                     }
+                }
+                for (slots, window) in self.sweeps.chunks_exact_mut(2).zip(windows).take(count) {
+                    let start = draw(entropy, window);
+                    slots[0] = Some(Sweep { window, parity: low.other(), start, down: false });
+                    slots[1] = Some(Sweep { window, parity: low, start, down: false });
                 }
             }
         }

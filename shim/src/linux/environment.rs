@@ -5,7 +5,7 @@ mod missing;
 mod shell;
 
 use super::elf;
-use super::memory::Memory;
+use super::memory::{Memory, stack_start};
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char};
 use core::ptr::{copy_nonoverlapping, null_mut};
@@ -25,9 +25,6 @@ pub(crate) type Strings = *const *const c_char;
 
 unsafe extern "C" {
     static mut environ: Strings;
-    /// What the kernel left on the stack at exec: the number of arguments, their pointers, a null
-    /// pointer, and those of the environment.
-    static __libc_stack_end: *const *const c_char;
 }
 
 /// What the environment asks for.
@@ -75,13 +72,6 @@ pub(crate) fn preloads() -> bool {
     unsafe { find(started_with(), PRELOAD) }.is_some_and(|list| !list.is_empty())
 }
 
-/// Where the stack of the main thread began: the address of what the kernel left there.
-#[inline]
-pub(crate) fn stack_start() -> usize {
-    // SAFETY: the dynamic linker sets the pointer before it runs anyone's code.
-    unsafe { __libc_stack_end as usize }
-}
-
 /// The environment at the start.
 fn started_with() -> Strings {
     // SAFETY: libc's own pointer; nobody else runs yet.
@@ -97,8 +87,9 @@ fn from_stack() -> Strings {
     // SAFETY: the dynamic linker sets the pointer before it runs anyone's code, and exec lays the
     // stack out in this way.
     unsafe {
-        let count = *__libc_stack_end.cast::<usize>();
-        __libc_stack_end.add(1 + count + 1)
+        let start = stack_start() as Strings;
+        let count = *start.cast::<usize>();
+        start.add(1 + count + 1)
     }
 }
 

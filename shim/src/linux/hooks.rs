@@ -6,6 +6,7 @@ mod connect;
 mod descriptors;
 mod dl;
 mod exec;
+mod exits;
 mod fork;
 mod rresvport;
 mod send;
@@ -18,9 +19,7 @@ use super::elf;
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
-use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::errno;
-use portshim_mechanism::linux::socket::address::Address;
 use portshim_policy::hooks::{HookKind, LINUX_HOOKS, place_of};
 
 /// Interposes each function with its handler, if it is in the [table of hooks](portshim_policy::hooks) as well. `NAME::next`
@@ -33,7 +32,7 @@ macro_rules! hooks {
         $(alone $alone_kind:ident {$(
             fn $alone:ident($($alone_arg:ident: $alone_type:ty),*) $(-> $alone_ret:ty)? => $alone_family:ident::$alone_handler:ident;
         )*})*
-        raw {$(fn $raw:ident => $($look_up:ident)::+;)*}
+        raw {$(fn $raw:ident $(=> $($look_up:ident)::+)?;)*}
     ) => {
         /// The functions behind the hooks.
         pub(crate) mod original {
@@ -106,17 +105,23 @@ macro_rules! hooks {
 
         const LOOK_UPS: &[(&str, extern "C" fn() -> *mut c_void)] = &[
             $($((stringify!($name), original::$name::resolve),)*)*
-            $((stringify!($raw), $($look_up)::+),)*
+            $($((stringify!($raw), $($look_up)::+),)?)*
         ];
     };
 }
 
 /// Looks every function up in the libraries after ours, so that no hook has to. Gives those that none has.
 pub(crate) fn resolve() -> impl Iterator<Item = &'static str> {
-    for (_, look_up) in LOOK_UPS {
-        look_up();
-    }
-    LOOK_UPS.iter().filter(|(_, look_up)| look_up().is_null()).map(|(name, _)| *name)
+    const { assert!(LOOK_UPS.len() <= u64::BITS as usize) };
+    let looked_up = LOOK_UPS.iter().zip(0..).filter(|((_, look_up), _)| look_up().is_null());
+    let missing = looked_up.fold(0u64, |missing, (_, at)| missing | 1 << at);
+    LOOK_UPS.iter().zip(0..).filter(move |(_, at)| missing >> at & 1 == 1).map(|((name, _), _)| *name)
+}
+
+/// What a system call of our own returns that has failed.
+extern "C" fn fail(number: c_int) -> c_long {
+    errno::set(number);
+    -1
 }
 
 /// Keeps in `next` the next library's function of this name.
@@ -219,20 +224,14 @@ hooks! {
         fn syscall => variadic::look_up;
         fn vfork => fork::look_up_vfork;
         fn clone => fork::look_up_clone;
-        fn execl => original::execv::resolve;
-        fn execlp => original::execvp::resolve;
-        fn execle => original::execve::resolve;
-        fn dlopen => dl::look_up_dlopen;
-        fn dlmopen => dl::look_up_dlmopen;
-        fn dlsym => dl::look_up_dlsym;
-        fn dlvsym => dl::look_up_dlvsym;
+        // By way of execv, execvp and execve.
+        fn execl;
+        fn execlp;
+        fn execle;
+        // Looked up at their first call: before glibc 2.34 a program may do without them.
+        fn dlopen;
+        fn dlmopen;
+        fn dlsym;
+        fn dlvsym;
     }
-}
-
-/// The next library's `bind`, to an address of ours.
-pub(crate) fn next_bind(fd: c_int, address: &Address) -> Result<()> {
-    // SAFETY: `storage` is readable for `len` bytes.
-    let result =
-        unsafe { original::bind::next(fd, (&raw const *address.storage()).cast(), address.len() as socklen_t) };
-    if result == 0 { Ok(()) } else { Err(errno::get()) }
 }

@@ -1,6 +1,5 @@
 //! The program's memory, read without faulting: what the kernel could not read, neither do we.
 
-use super::environment::stack_start;
 use core::ffi::c_void;
 use core::hint;
 use libc::{sockaddr, sockaddr_storage, socklen_t};
@@ -12,6 +11,19 @@ use portshim_mechanism::linux::socket::address::Address;
 const LONGEST: usize = size_of::<sockaddr_storage>();
 
 const PAGE: usize = 4096;
+
+unsafe extern "C" {
+    /// What the kernel left on the stack at exec: the number of arguments, their pointers, a null
+    /// pointer, and those of the environment.
+    static __libc_stack_end: *const c_void;
+}
+
+/// Where the stack of the main thread began: the address of what the kernel left there.
+#[inline]
+pub(crate) fn stack_start() -> usize {
+    // SAFETY: the dynamic linker sets the pointer before it runs anyone's code.
+    unsafe { __libc_stack_end as usize }
+}
 
 /// Reads the program's memory. Asks the kernel about each page once in a row.
 #[derive(Default)]

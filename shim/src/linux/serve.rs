@@ -1,12 +1,11 @@
 //! Serving: a hook's call is handed to the mechanism, and the port that it got is counted.
 
-use super::{fd_cache, fd_ports, hooks};
+use super::{fd_cache, fd_ports};
 use crate::session::Session;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_mechanism::grant::Grant;
 use portshim_mechanism::linux::kernel::sandbox;
-use portshim_mechanism::linux::kernel::sockets;
-use portshim_mechanism::linux::serve::{self, InterceptedCall, Interceptor, tell_uncovered};
+use portshim_mechanism::linux::serve::{self, InterceptedCall, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::model::Call;
@@ -21,26 +20,8 @@ pub(crate) enum Exit {
     Kernel,
 }
 
-/// Calls that leave through the next library.
-static BY_LIBRARY: Interceptor =
-    Interceptor { bind: hooks::next_bind, is_known_bound: fd_cache::is_bound, learn_unseen: fd_ports::learn_unseen };
-
-/// Calls that leave by system call.
-static BY_KERNEL: Interceptor = Interceptor {
-    bind: |fd, address| sockets::bind(fd, address.storage(), address.len()),
-    is_known_bound: fd_cache::is_bound,
-    learn_unseen: fd_ports::learn_unseen,
-};
-
 /// Whether the process has been given a port in a call that came in by syscall(2).
 static BY_NUMBER: AtomicBool = AtomicBool::new(false);
-
-impl Exit {
-    /// Whoever does in the program's place what its call, which leaves so, would do.
-    pub(crate) fn interceptor(self) -> &'static Interceptor {
-        if self == Self::Library { &BY_LIBRARY } else { &BY_KERNEL }
-    }
-}
 
 /// Serves a call: what the program's call returns. `errno` is set as that call would set it. `None` where the
 /// descriptor is not what was remembered of it: that has been forgotten, and nothing has been done.

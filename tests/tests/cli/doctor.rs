@@ -142,3 +142,14 @@ fn a_program_under_address_sanitizer() {
                     preloaded library\n";
     assert!(said.contains(addition), "{said}");
 }
+
+#[test]
+fn the_hooks_are_listed_with_their_kinds() {
+    let here = Sandbox::new();
+    let said = here.told(&["doctor", "--hooks"]);
+    for line in ["bind          serve    libc", "socket        observe  libc", "execve        follow   libc"] {
+        assert!(said.lines().any(|told| told == line), "{line}: {said}");
+    }
+    let said = here.told(&["doctor", "--hooks", "--json"]);
+    assert!(said.contains("\"name\": \"syscall\",\n    \"kind\": \"raw\""), "{said}");
+}

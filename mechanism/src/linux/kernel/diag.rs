@@ -68,23 +68,30 @@ impl Diag {
         let mut reply = [0u8; 512];
         send(self.fd, &request(local, peer, interface))?;
         let len = recv(self.fd, &mut reply)?;
-        let reply = &reply[..len];
-        match reply.get(4..6) {
-            Some(kind) if kind == NLMSG_ERROR.to_ne_bytes() => match number(reply) {
-                Some(libc::ENOENT) => Ok(State::Free),
-                error => Err(error.unwrap_or(libc::EOPNOTSUPP)),
-            },
-            Some(kind) if kind == SOCK_DIAG_BY_FAMILY.to_ne_bytes() => {
-                let left = *reply.get(EXPIRES..).and_then(|left| left.first_chunk()).ok_or(libc::EOPNOTSUPP)?;
-                Ok(match reply[STATE] {
-                    // The look-up falls back to a listener on the same port, which is no connection.
-                    LISTEN => State::Free,
-                    TIME_WAIT => resting(u32::from_ne_bytes(left)),
-                    _ => State::Taken,
-                })
-            }
-            _ => Err(libc::EOPNOTSUPP),
+        state_of(&reply[..len])
+    }
+}
+
+/// What a reply says of a connection.
+///
+/// # Errors
+/// Any, where it says nothing.
+fn state_of(reply: &[u8]) -> Result<State> {
+    match reply.get(4..6) {
+        Some(kind) if kind == NLMSG_ERROR.to_ne_bytes() => match number(reply) {
+            Some(libc::ENOENT) => Ok(State::Free),
+            error => Err(error.unwrap_or(libc::EOPNOTSUPP)),
+        },
+        Some(kind) if kind == SOCK_DIAG_BY_FAMILY.to_ne_bytes() => {
+            let left = *reply.get(EXPIRES..).and_then(|left| left.first_chunk()).ok_or(libc::EOPNOTSUPP)?;
+            Ok(match reply[STATE] {
+                // The look-up falls back to a listener on the same port, which is no connection.
+                LISTEN => State::Free,
+                TIME_WAIT => resting(u32::from_ne_bytes(left)),
+                _ => State::Taken,
+            })
         }
+        _ => Err(libc::EOPNOTSUPP),
     }
 }
 
@@ -274,4 +281,82 @@ fn request(local: &Address, peer: &Address, interface: i32) -> [u8; REQUEST] {
     put(&if interface == 0 && !v4 { peer.interface() as i32 } else { interface }.to_ne_bytes());
     put(&[0xff; 8]); // no cookie is known
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(family: c_int, ip: &[u8], port: u16) -> Address {
+        let mut whole = [0; 16];
+        whole[..ip.len()].copy_from_slice(ip);
+        Address::any(family).with_ip(whole).with_port(port)
+    }
+
+    /// A message of one socket, or of an error.
+    fn message(kind: u16, len: usize) -> Vec<u8> {
+        let mut message = vec![0; len];
+        message[4..6].copy_from_slice(&kind.to_ne_bytes());
+        message
+    }
+
+    #[test]
+    fn a_request_names_both_ends_in_network_order() {
+        let local = address(libc::AF_INET, &[127, 0, 0, 1], 0x1234);
+        let peer = address(libc::AF_INET, &[10, 0, 0, 2], 443);
+        let message = request(&local, &peer, 7);
+        assert_eq!(u32::from_ne_bytes(*message.first_chunk().unwrap()) as usize, message.len());
+        assert_eq!((message[16], message[17]), (libc::AF_INET as u8, libc::IPPROTO_TCP as u8));
+        assert_eq!(message[24..28], [0x12, 0x34, 1, 187]);
+        assert_eq!((&message[28..32], &message[44..48]), (&[127, 0, 0, 1][..], &[10, 0, 0, 2][..]));
+        assert_eq!(message[60..64], 7i32.to_ne_bytes());
+    }
+
+    #[test]
+    fn a_mapped_peer_is_asked_about_as_ipv4() {
+        let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2];
+        let message = request(&Address::any(libc::AF_INET6), &address(libc::AF_INET6, &mapped, 1), 0);
+        assert_eq!((message[16], &message[44..48]), (libc::AF_INET as u8, &[10, 0, 0, 2][..]));
+    }
+
+    #[test]
+    fn a_dump_is_filtered_by_port() {
+        let range = PortRange::new(258, 772).unwrap();
+        let message = dump(libc::AF_INET6, libc::IPPROTO_UDP, range, 3);
+        let filter = &message[REQUEST + 4..];
+        assert_eq!(filter[..8], [S_GE, 8, 20, 0, 0, 0, 2, 1]);
+        assert_eq!(filter[8..], [S_LE, 8, 12, 0, 0, 0, 4, 3]);
+        assert_eq!(message[20..24], 3u32.to_ne_bytes());
+    }
+
+    #[test]
+    fn replies_tell_what_there_is_of_a_connection() {
+        let mut refused = message(NLMSG_ERROR, 36);
+        for (error, said) in
+            [(libc::ENOENT, Ok(State::Free)), (libc::EPERM, Err(libc::EPERM)), (0, Err(libc::EOPNOTSUPP))]
+        {
+            refused[16..20].copy_from_slice(&(-error).to_ne_bytes());
+            assert!(state_of(&refused) == said, "{error}");
+        }
+        let mut found = message(SOCK_DIAG_BY_FAMILY, ATTRIBUTES);
+        found[EXPIRES..EXPIRES + 4].copy_from_slice(&59_000u32.to_ne_bytes());
+        for (state, said) in [(1, State::Taken), (LISTEN, State::Free), (TIME_WAIT, State::Resting(1000))] {
+            found[STATE] = state;
+            assert!(state_of(&found) == Ok(said), "{state}");
+        }
+        for cut in 0..EXPIRES + 4 {
+            assert!(state_of(&found[..cut]).is_err(), "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn a_dual_socket_takes_its_port_in_ipv4_unless_it_is_v6_only() {
+        let mut found = message(SOCK_DIAG_BY_FAMILY, ATTRIBUTES + 8);
+        assert!(takes(&found, libc::AF_INET6, (true, false)));
+        found[ATTRIBUTES..ATTRIBUTES + 2].copy_from_slice(&5u16.to_ne_bytes());
+        found[ATTRIBUTES + 2..ATTRIBUTES + 4].copy_from_slice(&SKV6ONLY.to_ne_bytes());
+        found[ATTRIBUTES + 4] = 1;
+        assert!(!takes(&found, libc::AF_INET6, (true, false)));
+        assert!(takes(&found, libc::AF_INET6, (false, true)));
+    }
 }

@@ -125,3 +125,40 @@ impl Decimal {
         &self.digits[self.first..]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Decimal, since};
+
+    fn stat(name: &str, state: char, threads: u32) -> String {
+        // Fields 3 to 22 of proc(5).
+        format!("42 ({name}) {state} 1 42 42 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 {threads} 0 98765 1000 10")
+    }
+
+    #[test]
+    fn the_start_is_read_whatever_the_name() {
+        for name in ["cat", "a b", ") Z 1 (", "((", ""] {
+            assert_eq!(since(stat(name, 'S', 1).as_bytes()), Some(Some(98765)), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_has_ended_is_told_from_one_whose_first_thread_has() {
+        assert_eq!(since(stat("cat", 'Z', 1).as_bytes()), Some(None));
+        assert_eq!(since(stat("cat", 'Z', 2).as_bytes()), Some(Some(98765)));
+    }
+
+    #[test]
+    fn a_line_that_is_cut_says_nothing() {
+        let whole = stat("cat", 'S', 1);
+        let end = whole.find("98765").unwrap();
+        assert!((0..end).all(|cut| since(&whole.as_bytes()[..cut]).is_none()));
+    }
+
+    #[test]
+    fn numbers_have_no_leading_zeroes() {
+        for number in [0, 7, 10, 4_194_304, u32::MAX] {
+            assert_eq!(Decimal::of(number).digits(), number.to_string().as_bytes());
+        }
+    }
+}

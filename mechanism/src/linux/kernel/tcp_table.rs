@@ -169,3 +169,51 @@ fn wide(address: &Address) -> [u8; 16] {
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0u32, |number, digit| Some(number.checked_mul(16)? + char::from(*digit).to_digit(16)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(family: c_int, ip: [u8; 16], port: u16) -> Address {
+        Address::any(family).with_ip(ip).with_port(port)
+    }
+
+    fn v4(ip: [u8; 4], port: u16) -> Address {
+        let mut whole = [0; 16];
+        whole[..4].copy_from_slice(&ip);
+        address(libc::AF_INET, whole, port)
+    }
+
+    #[test]
+    fn lines_of_connections_are_read() {
+        let established: &[u8] =
+            b"   1: 0100007F:9C41 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  0  0 1 1 0";
+        let rests: &[u8] = b"   2: 0100007F:9C42 0100007F:1F90 06 00000000:00000000 03:00001700 00000000  0  0 0 3 0";
+        let (source, peer) = (v4([127, 0, 0, 1], 0), v4([127, 0, 0, 1], 8080));
+        let line = parsed(established, &source, &peer).unwrap();
+        assert!((line.port, line.state) == (40001, State::Taken));
+        let line = parsed(rests, &source, &peer).unwrap();
+        assert!((line.port, line.state) == (40002, State::Resting(1120)));
+        for other in [v4([127, 0, 0, 2], 8080), v4([127, 0, 0, 1], 8081)] {
+            assert!(parsed(established, &source, &other).is_none());
+        }
+    }
+
+    #[test]
+    fn an_ipv4_connection_of_an_ipv6_socket_is_read() {
+        let line: &[u8] = b" 0: 0000000000000000FFFF00000100007F:0050 0000000000000000FFFF00000100007F:1F90 01 0:0 0:0";
+        let line = parsed(line, &v4([127, 0, 0, 1], 0), &v4([127, 0, 0, 1], 8080)).unwrap();
+        assert!((line.port, line.state) == (80, State::Taken));
+    }
+
+    #[test]
+    fn what_is_no_such_line_is_passed_over() {
+        let whole: &[u8] = b"   1: 0100007F:9C41 0100007F:1F90 01";
+        let (source, peer) = (v4([127, 0, 0, 1], 0), v4([127, 0, 0, 1], 8080));
+        for cut in 0..whole.len() - 2 {
+            assert!(parsed(&whole[..cut], &source, &peer).is_none(), "{cut} bytes");
+        }
+        assert!(parsed(b"  sl  local_address rem_address   st", &source, &peer).is_none());
+        assert!(parsed(b"   1: 0100007G:9C41 0100007F:1F90 01", &source, &peer).is_none());
+    }
+}

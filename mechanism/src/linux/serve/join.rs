@@ -1,7 +1,7 @@
 //! Joining: a connection takes a port that others use as well, if none of theirs has the same 4-tuple.
 
 use super::intercepted::Waits;
-use super::mechanism::{Got, LinuxMechanism, Tried};
+use super::mechanism::{Beside, Got, LinuxMechanism, Tried};
 use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::tcp_table::State;
 use crate::linux::kernel::{errno, memory, process, sockets};
@@ -11,38 +11,7 @@ use crate::linux::socket::tuples::Tuples;
 use crate::linux::socket::{route, steering};
 use crate::port_lock::{PATIENCE, PortLock};
 use portshim_policy::plan::{Outcome, Try};
-use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
-
-/// State of sharing ports with other connections.
-pub(super) struct Joining {
-    /// What sharing needs, looked up at the first shared try.
-    pub(super) beside: Option<Beside>,
-    /// Which ports are believed taken towards the peer, looked up with it.
-    pub(super) known: Option<(PeerSlot, &'static BusyPorts)>,
-    /// A connection from one of the ports to the peer rests in TIME_WAIT.
-    pub(super) rests: bool,
-    /// A port was passed over because another thread had a claim on it.
-    passed_by: bool,
-    /// How many times more this request will wait for another thread's claim; `None` while there may be other ports.
-    patience: Option<u32>,
-    /// What is needed to share ports is forbidden.
-    pub(super) hindered: bool,
-}
-
-impl Joining {
-    /// Nothing of it yet. Written in place: what is looked up later takes room, and would be copied.
-    #[inline(always)]
-    pub(super) const fn none() -> Self {
-        Self { beside: None, known: None, rests: false, passed_by: false, patience: None, hindered: false }
-    }
-}
-
-/// What it takes to use a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
-/// options that the socket has meanwhile, must not be left behind.
-pub(super) struct Beside {
-    tuples: Tuples,
-    quiet: Quiet,
-}
+use portshim_policy::region::Verdict;
 
 impl<'a> LinuxMechanism<'a> {
     /// Whether a socket is bound to `port` that `bind` has given it: the kernel's own choice would not let a connection join

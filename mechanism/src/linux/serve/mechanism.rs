@@ -1,17 +1,17 @@
 //! Linux's mechanism: carries a plan's steps out on the program's socket.
 
 use super::intercepted::InterceptedCall;
-use super::join::Joining;
-use super::pin::Pinning;
-use super::steer::Steering;
 use crate::linux::kernel::call::Result;
+use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::{errno, sandbox};
-use crate::linux::socket::options::{LocalPortRange, record_address};
+use crate::linux::socket::options::{LocalPortRange, ReuseCleared, record_address};
+use crate::linux::socket::probe::Probe;
 use crate::linux::socket::steering;
+use crate::linux::socket::tuples::Tuples;
 use portshim_policy::model::{Call, Sharing};
 use portshim_policy::plan::{Mechanism, Outcome, Try};
 use portshim_policy::ports::{PortRange, Scope};
-use portshim_policy::region::{PeerSlot, Verdict};
+use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,70 @@ pub(super) enum Got {
 /// What a step comes to. The answer is what the program's call returned; `None` where the descriptor is not the socket
 /// that it was taken for, and nothing has been done.
 pub(super) type Tried = Try<Option<isize>>;
+
+/// State of steering a socket.
+pub(super) struct Steering {
+    pub(super) range: LocalPortRange,
+    /// A run was found to be taken.
+    pub(super) missed: bool,
+    /// The socket that asks for free ports, while it has found none.
+    pub(super) probe: Option<Probe>,
+}
+
+impl Steering {
+    #[inline(always)]
+    pub(super) fn with(range: LocalPortRange) -> Self {
+        Self { range, missed: false, probe: None }
+    }
+}
+
+/// State of binding a socket by number.
+pub(super) struct Pinning {
+    /// The options that such a bind must not have, while it is tried.
+    pub(super) lifted: Option<ReuseCleared>,
+    /// One has failed.
+    pub(super) in_vain: bool,
+    /// No connection is to join the port, although the socket would let it.
+    pub(super) single: bool,
+}
+
+impl Pinning {
+    #[inline(always)]
+    pub(super) const fn none() -> Self {
+        Self { lifted: None, in_vain: false, single: false }
+    }
+}
+
+/// State of sharing ports with other connections.
+pub(super) struct Joining {
+    /// What sharing needs, looked up at the first shared try.
+    pub(super) beside: Option<Beside>,
+    /// Which ports are believed taken towards the peer, looked up with it.
+    pub(super) known: Option<(PeerSlot, &'static BusyPorts)>,
+    /// A connection from one of the ports to the peer rests in TIME_WAIT.
+    pub(super) rests: bool,
+    /// A port was passed over because another thread had a claim on it.
+    pub(super) passed_by: bool,
+    /// How many times more this request will wait for another thread's claim; `None` while there may be other ports.
+    pub(super) patience: Option<u32>,
+    /// What is needed to share ports is forbidden.
+    pub(super) hindered: bool,
+}
+
+impl Joining {
+    /// Nothing of it yet. Written in place: what is looked up later takes room, and would be copied.
+    #[inline(always)]
+    pub(super) const fn none() -> Self {
+        Self { beside: None, known: None, rests: false, passed_by: false, patience: None, hindered: false }
+    }
+}
+
+/// What it takes to use a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
+/// options that the socket has meanwhile, must not be left behind.
+pub(super) struct Beside {
+    pub(super) tuples: Tuples,
+    pub(super) quiet: Quiet,
+}
 
 /// The steps of a plan, on one socket.
 pub(super) struct LinuxMechanism<'a> {

@@ -9,23 +9,6 @@ use portshim_policy::plan::{Outcome, Try};
 use portshim_policy::ports::Transport;
 use portshim_policy::region::Verdict;
 
-/// State of binding a socket by number.
-pub(super) struct Pinning {
-    /// The options that such a bind must not have, while it is tried.
-    pub(super) lifted: Option<ReuseCleared>,
-    /// One has failed.
-    pub(super) in_vain: bool,
-    /// No connection is to join the port, although the socket would let it.
-    pub(super) single: bool,
-}
-
-impl Pinning {
-    #[inline(always)]
-    pub(super) const fn none() -> Self {
-        Self { lifted: None, in_vain: false, single: false }
-    }
-}
-
 impl LinuxMechanism<'_> {
     fn lift(&mut self) -> &mut ReuseCleared {
         self.pinning.lifted.get_or_insert_with(|| ReuseCleared::on(&self.intercepted.socket))
@@ -41,7 +24,8 @@ impl LinuxMechanism<'_> {
         if self.joining.beside.is_some() {
             self.put_back();
         }
-        let reuses = self.lift().reuses_address();
+        // A new socket has no option that it must not have.
+        let reuses = !intercepted.socket.untouched && self.lift().reuses_address();
         let shared = self.sharing == Some(Sharing::Tuple);
         let joined = shared
             || reuses
@@ -53,7 +37,9 @@ impl LinuxMechanism<'_> {
             return Try::Again(Outcome::Claimed);
         }
         let candidate = intercepted.local.with_port(port);
-        self.lift().keep_alone();
+        if let Some(lifted) = &mut self.pinning.lifted {
+            lifted.keep_alone();
+        }
         if intercepted.call == Call::Bind {
             let bound = (intercepted.interceptor.bind)(intercepted.socket.fd, &candidate);
             self.pinning.single = joined && bound.is_ok();

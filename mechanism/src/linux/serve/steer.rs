@@ -3,29 +3,13 @@
 use super::mechanism::{Got, LinuxMechanism, Tried};
 use crate::linux::kernel::{errno, sandbox, sockets};
 use crate::linux::socket::address::Address;
-use crate::linux::socket::options::{BindAddressNoPort, LocalPortRange};
+use crate::linux::socket::options::BindAddressNoPort;
 use crate::linux::socket::probe::Probe;
 use crate::linux::socket::steering;
 use portshim_policy::model::{Call, Sharing, exhausted};
 use portshim_policy::plan::{LARGEST_ASKED, Outcome, Try, is_dense, is_sparse};
 use portshim_policy::ports::{PortRange, Transport};
 use portshim_policy::region::Verdict;
-
-/// State of steering a socket.
-pub(super) struct Steering {
-    pub(super) range: LocalPortRange,
-    /// A run was found to be taken.
-    pub(super) missed: bool,
-    /// The socket that asks for free ports, while it has found none.
-    probe: Option<Probe>,
-}
-
-impl Steering {
-    #[inline(always)]
-    pub(super) fn with(range: LocalPortRange) -> Self {
-        Self { range, missed: false, probe: None }
-    }
-}
 
 impl LinuxMechanism<'_> {
     /// Makes the kernel choose inside `run`, without asking first.
@@ -38,7 +22,8 @@ impl LinuxMechanism<'_> {
         let dense = self.sharing.is_some() && is_dense(run, intercepted.session.hint(self.scope));
         let as_it_is = self.steering.range.is_kernels(run, dense);
         // Where nothing is changed and nothing looked at, it does not matter what the descriptor is.
-        if !(as_it_is && unseen) && !intercepted.may_change() {
+        let harmless = as_it_is && unseen;
+        if !harmless && !intercepted.may_change() {
             return Try::Done(None);
         }
         if !as_it_is {

@@ -1,6 +1,6 @@
 //! Windows' mechanism: carries a plan's steps out on the program's socket.
 
-use super::request::InterceptedCall;
+use super::intercepted::InterceptedCall;
 use crate::port_lock::{PATIENCE, PortLock};
 use crate::windows::kernel::{calls, connections, errno};
 use crate::windows::socket::probe::Probe;

@@ -1,13 +1,10 @@
 //! Serves one request on Windows: what is asked of the plan, and what the program is told.
 
+use super::intercepted::InterceptedCall;
 use super::mechanism::WindowsMechanism;
 use crate::grant::Grant;
 use crate::run_plan::run_plan;
-use crate::session::Session;
 use crate::windows::kernel::errno;
-use crate::windows::socket::address::Address;
-use crate::windows::socket::facts::Socket;
-use portshim_policy::model::Call;
 use portshim_policy::plan::Request;
 use portshim_policy::ports::{PortRange, scopes_of};
 use portshim_policy::region::Verdict;
@@ -20,25 +17,7 @@ pub struct Served {
     pub grant: Option<Grant>,
 }
 
-/// A request for a port, and the program's own call that needs it.
-pub struct InterceptedCall<'a> {
-    /// The session whose rules hold.
-    pub session: Session,
-    /// The socket.
-    pub socket: Socket,
-    /// Which call it is.
-    pub call: Call,
-    /// The address that the socket is about to be bound to.
-    pub local: Address,
-    /// Where it goes, as far as that is known.
-    pub peer: Option<Address>,
-    /// The last error from before the program's call.
-    pub before: i32,
-    /// The program's own call, past the hook; it sets the last error.
-    pub original: &'a dyn Fn() -> i32,
-}
-
-/// Serves a intercepted: what the program's call returns. The last error is as that call would leave it.
+/// Serves a call: what the program's call returns. The last error is as that call would leave it.
 pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
     let session = intercepted.session;
     let rules = session.rules;

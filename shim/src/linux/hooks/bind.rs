@@ -1,5 +1,6 @@
 //! `bind` and `listen`.
 
+use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, read_address, taken_address};
 use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
@@ -67,7 +68,7 @@ pub(super) fn bind_by(
                 binds: true,
                 waits,
                 original: own,
-                interceptor: exit.interceptor(),
+                interceptor: interceptor(exit),
                 confirmed: Cell::new(None),
             },
             exit,
@@ -137,7 +138,7 @@ pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize
             binds: true,
             waits,
             original: own,
-            interceptor: exit.interceptor(),
+            interceptor: interceptor(exit),
             confirmed: Cell::new(None),
         },
         exit,

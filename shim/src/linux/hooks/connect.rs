@@ -1,5 +1,6 @@
 //! `connect`, and what TCP Fast Open makes of a send.
 
+use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, read_address};
 use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
@@ -74,7 +75,7 @@ pub(super) fn through(
                     binds: true,
                     waits,
                     original: own,
-                    interceptor: exit.interceptor(),
+                    interceptor: interceptor(exit),
                     confirmed: Cell::new(None),
                 },
                 exit,
@@ -118,7 +119,7 @@ pub(super) fn tcp(
             binds,
             waits,
             original: own,
-            interceptor: exit.interceptor(),
+            interceptor: interceptor(exit),
             confirmed: Cell::new(None),
         },
         exit,

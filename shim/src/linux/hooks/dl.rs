@@ -24,7 +24,7 @@ macro_rules! jumps {
     ($name:ident, $next:ident, $look_up:ident, [$($before:expr,)*] $($operand:tt)*) => {
         static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
-        pub(super) extern "C" fn $look_up() -> *mut c_void {
+        extern "C" fn $look_up() -> *mut c_void {
             super::look_up(&$next, stringify!($name))
         }
 

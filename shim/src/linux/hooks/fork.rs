@@ -2,7 +2,7 @@
 //! its own, or in another network: whoever goes by what is kept there has to know of it. Like `syscall`, the hooks must leave
 //! no frame behind.
 
-use super::variadic::fail;
+use super::fail;
 use core::arch::naked_asm;
 use core::ffi::c_void;
 use core::sync::atomic::AtomicPtr;

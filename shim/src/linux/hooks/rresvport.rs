@@ -1,6 +1,7 @@
 //! rresvport(3), rresvport_af(3) and bindresvport(3). libc's own call no interposable `bind`, so they
 //! are served here whole, from the policy's privileged order.
 
+use super::exits::next_bind;
 use crate::linux::memory::read_address;
 use crate::linux::session::{self, Session};
 use crate::linux::{fd_ports, hooks, sockets};
@@ -123,7 +124,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     };
     let before = errno::get();
     for port in ports.filter(|port| !denied(*port)) {
-        match hooks::next_bind(fd, &local.with_port(port)) {
+        match next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
                 let (call, how, single, towards) = (Call::Bind, Verdict::Pinned, false, None);
                 fd_ports::hold(session, fd, &Grant { call, how, scope, scopes, port, single, towards });

@@ -2,6 +2,7 @@
 //! fails; a TCP socket only with MSG_FASTOPEN.
 
 use super::connect;
+use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
 use crate::linux::serve::{Exit, serve};
 use crate::linux::sockets::{self, surely_has_port};
@@ -197,7 +198,7 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
                     binds,
                     waits,
                     original: own,
-                    interceptor: exit.interceptor(),
+                    interceptor: interceptor(exit),
                     confirmed: Cell::new(None),
                 },
                 exit,

@@ -3,6 +3,7 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
+use super::fail;
 use super::fork::note_clone;
 use super::{bind, confine, connect, descriptors, exec, fork, send, write};
 use crate::linux::environment;
@@ -44,12 +45,6 @@ unsafe extern "C" fn bare() {
         "jmp {fail}",
         fail = sym fail,
     )
-}
-
-/// What a system call of our own returns that has failed.
-pub(super) extern "C" fn fail(number: c_int) -> c_long {
-    errno::set(number);
-    -1
 }
 
 /// The hook of `syscall`.
