@@ -15,7 +15,7 @@ const TIMES: u32 = 2000;
 
 pub(crate) fn measure(bench: &Bench) -> Result<Found, String> {
     if found("valgrind").is_none() {
-        let missing = "instructions: `valgrind` is not installed; tests/benches/setup does it".to_owned();
+        let missing = "instructions: `valgrind` is not installed; tools/setup benchmark does it".to_owned();
         return Ok(Found { missing: vec![missing], ..Found::default() });
     }
     type Counted = (&'static str, &'static str, fn(u32) -> Task);

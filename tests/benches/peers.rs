@@ -70,7 +70,7 @@ pub(crate) fn peers() -> (Vec<Peer>, Vec<String>) {
     for (name, words) in tools {
         match words.iter().find(|word| ["sysctl", words[0]].contains(word) && found(word).is_none()) {
             None => here.push(Peer::new(name, words.iter().map(|word| (*word).to_owned()).collect())),
-            Some(word) => missing.push(format!("{name}: `{word}` is not installed; tests/benches/setup does it")),
+            Some(word) => missing.push(format!("{name}: `{word}` is not installed; tools/setup benchmark does it")),
         }
     }
     match socket_wrapper() {
@@ -86,7 +86,7 @@ pub(crate) fn peers() -> (Vec<Peer>, Vec<String>) {
             });
         }
         None => {
-            missing.push("socket_wrapper: libsocket_wrapper.so is not installed; tests/benches/setup does it".into());
+            missing.push("socket_wrapper: libsocket_wrapper.so is not installed; tools/setup benchmark does it".into());
         }
     }
     (here, missing)

@@ -43,7 +43,7 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
 /// # Panics
 /// Where it fails.
 pub fn must(command: &mut Command) -> String {
-    let output: Output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; `tests/setup` installs it"));
+    let output: Output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; `make setup` installs it"));
     assert!(output.status.success(), "{command:?}: {}", said(&output));
     String::from_utf8(output.stdout).expect("a program's output is text")
 }
@@ -74,14 +74,14 @@ pub fn compile(name: &str, folder: &Path, more: &[&str]) -> PathBuf {
     built
 }
 
-/// A program that `tests/setup` fetched.
+/// A program that `make setup` fetched.
 ///
 /// # Panics
 /// Where it has not.
 #[must_use]
 pub fn fetched(name: &str) -> PathBuf {
     let path = project().join("target/programs").join(name);
-    path.canonicalize().unwrap_or_else(|e| panic!("{}: {e}; `tests/setup` fetches it", path.display()))
+    path.canonicalize().unwrap_or_else(|e| panic!("{}: {e}; `make setup` fetches it", path.display()))
 }
 
 /// An empty folder of one test's own.

@@ -176,7 +176,7 @@ fn bad_pointers_are_refused_under_valgrind_too() {
         let program = built.program("bad_pointers", &[]);
         // What the program is told, and how often memcheck complains: without portshim, of the program's own calls.
         let run = |command: &mut Command| {
-            let output = command.output().expect("valgrind runs; `tests/setup` installs it");
+            let output = command.output().expect("valgrind runs; `make setup` installs it");
             assert!(output.status.success(), "{}", said(&output));
             let log = String::from_utf8_lossy(&output.stderr).into_owned();
             let complaints = log.lines().filter(|line| line.contains("Syscall param") || line.contains("Invalid "));

@@ -134,7 +134,7 @@ fn a_socket_activated_program() {
 socket.socket(fileno=3).accept()[0].send(b'served')";
     let log = format!("--log={}", here.path("log"));
     let mut child =
-        here.run_by(&first, &[&log], &["/usr/bin/python3", "-c", program]).spawn().expect("tests/setup installs it");
+        here.run_by(&first, &[&log], &["/usr/bin/python3", "-c", program]).spawn().expect("make setup installs it");
     until("the socket is there", || Path::new(&socket).exists());
     let mut told = String::new();
     let mut client = std::os::unix::net::UnixStream::connect(&socket).expect("somebody listens");

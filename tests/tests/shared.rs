@@ -45,7 +45,7 @@ fn questions(policy: &[&str], churned: usize, times: usize) -> usize {
         .args([churned.to_string(), "n ".repeat(times)])
         .stdin(Stdio::null())
         .output()
-        .expect("strace(1) runs; `tests/setup` installs it");
+        .expect("strace(1) runs; `make setup` installs it");
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[100, 100, 100]\n".repeat(times));
     let trace = std::fs::read_to_string(trace).expect("strace has written it");

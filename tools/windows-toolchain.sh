@@ -1,4 +1,5 @@
-# Which compiler builds for Windows: sourced by the scripts beside it.
+# shellcheck shell=bash disable=SC2034 # its variables are for those that source it
+# Which compiler builds for Windows: sourced by the scripts beside it, in the project's folder.
 #
 # A rustup toolchain with the target comes first. Without it, Debian's compiler builds the standard library for
 # the target from its own source.
@@ -10,5 +11,5 @@ DEBIAN_CLIPPY=/usr/bin/cargo-clippy
 DEBIAN_LIBRARY=/usr/lib/rustlib/src/rust/library
 
 rustup_has_target() {
-    [ -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$TARGET/lib" ]
+    [ -d "$(tools/rustc --print sysroot 2>/dev/null)/lib/rustlib/$TARGET/lib" ]
 }
