@@ -7,7 +7,7 @@ TOOLS = target/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build windows run test test-windows stress fuzz bench bench-quick check fmt clippy clippy-windows \
+.PHONY: help setup build windows run test test-windows stress fuzz fuzz-guided bench bench-quick check fmt clippy clippy-windows \
 	deny doc install uninstall
 
 help: ## this list
@@ -39,6 +39,9 @@ stress: build ## everything that programs do with sockets at random, checked, fo
 
 fuzz: ## every parser under inputs that nobody would write, ROUNDS=10 times as long as the tests
 	@ROUNDS=$(ROUNDS) tools/fuzz
+
+fuzz-guided: ## the same guided by coverage (libFuzzer), for SECONDS_EACH=60 each, or TARGET=policy alone
+	@TARGET='$(TARGET)' SECONDS_EACH='$(SECONDS_EACH)' tools/fuzz-guided
 
 bench: build ## what a policy costs and saves, beside the bare kernel and other tools, in a few minutes
 	@tools/setup benchmark
