@@ -1,8 +1,8 @@
 //! Other tools that stand between a program and its ports: how each is started, and what its calls cost.
 
 use crate::groups::{Bench, Found};
+use crate::process::Process;
 use crate::report::Row;
-use crate::side::Side;
 use crate::stats::{Pair, Sense};
 use crate::targets;
 use crate::task::{Form, Kind, Task};
@@ -131,8 +131,8 @@ fn side_by_side(bench: &Bench, tool: &Peer, task: &Task) -> Result<Vec<Pair>, St
     let case = bench.steered();
     let mut pairs = Vec::new();
     for _ in 0..bench.effort.launches.min(2) {
-        let mut bare = Side::start(&case.host, &[], &case.kernel)?;
-        let mut under = Side::start(&case.host, &tool.wrapper(bench)?, &case.kernel)?;
+        let mut bare = Process::start(&case.host, &[], &case.kernel)?;
+        let mut under = Process::start(&case.host, &tool.wrapper(bench)?, &case.kernel)?;
         bare.each(task)?;
         under.each(task)?;
         for _ in 0..bench.effort.rounds.min(8) {

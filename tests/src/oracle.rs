@@ -19,5 +19,5 @@ pub use case::{CASES, Case, ODD, Reach, case};
 pub use compare::{Divergence, compare};
 pub use directed::{Directed, directed, time_wait};
 pub use generate::sequence;
-pub use run::{Side, bad_calls, play, play_with};
+pub use run::{Variant, bad_calls, play, play_with};
 pub use shrink::shrink;

@@ -1,6 +1,6 @@
 /* Writes a title over its arguments and its environment, as daemons do, then starts a program.
  * Arguments: `copied`, where the environment was moved away first, or `lost`; the program. */
-#include "company.h"
+#include "coexistence.h"
 
 extern char **environ;
 

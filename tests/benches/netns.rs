@@ -16,13 +16,13 @@ const LONGEST: u32 = 600;
 
 /// Port settings: `LOW-HIGH[,RESERVED]…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ground {
+pub(crate) struct Netns {
     pub(crate) low: u16,
     pub(crate) high: u16,
     pub(crate) reserved: BTreeSet<u16>,
 }
 
-impl Ground {
+impl Netns {
     pub(crate) fn new(low: u16, high: u16) -> Self {
         Self { low, high, reserved: BTreeSet::new() }
     }
@@ -50,14 +50,14 @@ impl Ground {
     }
 }
 
-impl fmt::Display for Ground {
+impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.low, self.high)?;
         self.reserved.iter().try_for_each(|port| write!(f, ",{port}"))
     }
 }
 
-impl FromStr for Ground {
+impl FromStr for Netns {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

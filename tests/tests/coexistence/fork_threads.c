@@ -1,5 +1,5 @@
 /* Forks while other threads are inside the calls; each child then makes them too. */
-#include "company.h"
+#include "coexistence.h"
 
 static volatile int over;
 

@@ -1,5 +1,5 @@
 /* Binds between vfork and exec, where parent and child share all memory, then execs. Argument: a program. */
-#include "company.h"
+#include "coexistence.h"
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,5 @@
 /* A program that takes one port in each way. */
-#include "company.h"
+#include "coexistence.h"
 
 int main(void)
 {

@@ -1,14 +1,14 @@
-//! One side of a comparison: a measured process in a network of its own, and the line to it.
+//! A measured process in a network of its own, and the line to it: the kernel's part of a comparison, or portshim's.
 
-use crate::ground::Ground;
+use crate::netns::Netns;
 use crate::task::{Answer, Task};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Ends with this.
+/// A measured process, which ends with this.
 #[derive(Debug)]
-pub(crate) struct Side {
+pub(crate) struct Process {
     child: Child,
     to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
@@ -20,28 +20,28 @@ pub(crate) fn own_path() -> Result<PathBuf, String> {
 }
 
 /// The command line of a measured process: on `host`, below `wrapper`, with these ports to care for.
-pub(crate) fn command(host: &Ground, wrapper: &[String], ports: &Ground) -> Result<Command, String> {
+pub(crate) fn command(host: &Netns, wrapper: &[String], ports: &Netns) -> Result<Command, String> {
     let me = own_path()?;
     let mut command = Command::new(&me);
-    command.args(["stage", &host.to_string()]).args(wrapper).arg(&me).args(["work", &ports.to_string()]);
+    command.args(["netns", &host.to_string()]).args(wrapper).arg(&me).args(["work", &ports.to_string()]);
     Ok(command)
 }
 
-impl Side {
+impl Process {
     /// Starts a measured process.
-    pub(crate) fn start(host: &Ground, wrapper: &[String], ports: &Ground) -> Result<Self, String> {
+    pub(crate) fn start(host: &Netns, wrapper: &[String], ports: &Netns) -> Result<Self, String> {
         Self::spawn(command(host, wrapper, ports)?)
     }
 
     /// A process in the caller's network that no policy reaches.
-    pub(crate) fn strangers(ports: &Ground) -> Result<Self, String> {
+    pub(crate) fn strangers(ports: &Netns) -> Result<Self, String> {
         let mut command = Command::new(own_path()?);
         command.args(["work", &ports.to_string()]).env_remove("LD_PRELOAD").env("PORTSHIM_DISABLE", "1");
         Self::spawn(command)
     }
 
     /// A process beside the caller that is under the same policy.
-    pub(crate) fn mate(ports: &Ground) -> Result<Self, String> {
+    pub(crate) fn mate(ports: &Netns) -> Result<Self, String> {
         let mut command = Command::new(own_path()?);
         command.args(["work", "--mate", &ports.to_string()]);
         Self::spawn(command)
@@ -80,7 +80,7 @@ impl Side {
     }
 }
 
-impl Drop for Side {
+impl Drop for Process {
     fn drop(&mut self) {
         self.to = None; // the end of its input is the end of it
         let _ = self.child.wait();

@@ -1,5 +1,5 @@
 /* A signal handler sends from fresh UDP sockets while the main thread is inside the same calls. */
-#include "company.h"
+#include "coexistence.h"
 #include <sys/time.h>
 
 static volatile sig_atomic_t handled;

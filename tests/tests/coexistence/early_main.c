@@ -1,5 +1,5 @@
 /* A program that takes a port before any constructor runs, and needs a library that does so in its own. */
-#include "company.h"
+#include "coexistence.h"
 
 void used(void);
 

@@ -1,5 +1,5 @@
 /* Threads that allocate and take ports at once, for an allocator that makes calls of its own. */
-#include "company.h"
+#include "coexistence.h"
 
 static void *work(void *unused)
 {

@@ -1,10 +1,10 @@
 //! Programs that are hard to be a guest in: each goes on as it would alone, and keeps to the ports.
 //!
-//! The sources are in `company/`, compiled here. What does not speak of portshim itself is also run
+//! The sources are in `coexistence/`, compiled here. What does not speak of portshim itself is also run
 //! under the kernel's own settings, which shows that the tests ask for no more than the kernel gives.
 
 use portshim_tests::programs::{
-    Peer, Ports, Service, Watch, compile, local_ports, must, private, scratch, told, until,
+    Peer, Ports, Scratch, Service, Watch, compile, local_ports, must, private, text, told, until,
 };
 use portshim_tests::{portshim, said};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,20 +34,20 @@ portshim_tests::each_keeper!(
 );
 
 /// A folder of one test's own with what it has compiled, and the peers of the programs.
-struct Company {
-    folder: PathBuf,
+struct Fixture {
+    folder: Scratch,
     http: Peer,
     udp: Peer,
 }
 
-impl Company {
+impl Fixture {
     fn new() -> Self {
-        Self { folder: scratch("company"), http: Peer::http(PEER), udp: Peer::echo(PEER) }
+        Self { folder: Scratch::new("coexistence"), http: Peer::http(PEER), udp: Peer::echo(PEER) }
     }
 
-    /// Compiles `company/NAME.c`, with further arguments for the compiler.
+    /// Compiles `coexistence/NAME.c`, with further arguments for the compiler.
     fn compile(&self, name: &str, more: &[&str]) -> PathBuf {
-        compile(&format!("company/{name}.c"), &self.folder, more)
+        compile(&format!("coexistence/{name}.c"), &self.folder, more)
     }
 
     /// Compiles a program, runs it and checks the ports that it tells and those that its peers saw.
@@ -62,36 +62,23 @@ impl Company {
     }
 }
 
-impl Drop for Company {
-    fn drop(&mut self) {
-        // What a failed test leaves behind is for whoever looks into it.
-        if !std::thread::panicking() {
-            std::fs::remove_dir_all(&self.folder).expect("the folder is ours");
-        }
-    }
-}
-
-fn text(path: &std::path::Path) -> &str {
-    path.to_str().expect("the path of a temporary folder is text")
-}
-
 fn fork_in_a_threaded_program(ports: &Ports) {
-    assert_eq!(Company::new().run(ports, "fork_threads", &[], &[]).len(), 4 * 200);
+    assert_eq!(Fixture::new().run(ports, "fork_threads", &[], &[]).len(), 4 * 200);
 }
 
 fn vfork_and_exec(ports: &Ports) {
-    let company = Company::new();
-    let one = company.compile("one", &[]);
-    assert_eq!(company.run(ports, "vfork_exec", &[], &[text(&one)]).len(), (1 + 4 + 2) * 20);
+    let fixture = Fixture::new();
+    let one = fixture.compile("one", &[]);
+    assert_eq!(fixture.run(ports, "vfork_exec", &[], &[text(&one)]).len(), (1 + 4 + 2) * 20);
 }
 
 fn signal_handlers_that_send(ports: &Ports) {
-    assert_eq!(Company::new().run(ports, "signal_send", &[], &[]).len(), 1000);
+    assert_eq!(Fixture::new().run(ports, "signal_send", &[], &[]).len(), 1000);
 }
 
 fn every_descriptor_closed(ports: &Ports) {
-    let company = Company::new();
-    let built = company.compile("close_range", &[]);
+    let fixture = Fixture::new();
+    let built = fixture.compile("close_range", &[]);
     let watch = Watch::begin(&[PEER, DONE]);
     let _service = Service::start(ports.command(built));
     until("it has taken its ports", || local_ports().contains(&DONE));
@@ -110,10 +97,10 @@ fn running_out_in_processes(ports: &Ports) {
 
 /// All at once take what there is, and together get every port exactly once.
 fn run_out(ports: &Ports, many: &str, of_what: &str) {
-    let company = Company::new();
+    let fixture = Fixture::new();
     for (call, times) in [("bind", 2), ("connect", 1)] {
         let mut got = BTreeMap::new();
-        for port in company.run(ports, "crowd", &[], &[many, of_what, call]) {
+        for port in fixture.run(ports, "crowd", &[], &[many, of_what, call]) {
             *got.entry(port).or_insert(0) += 1;
         }
         let wrong: Vec<_> = got.iter().filter(|(_, n)| **n != times).collect();
@@ -123,36 +110,36 @@ fn run_out(ports: &Ports, many: &str, of_what: &str) {
 }
 
 fn an_address_sanitizer_program(ports: &Ports) {
-    assert_eq!(Company::new().run(ports, "allocator", &["-fsanitize=address"], &[]).len(), 8 * 200 * 2 + 1);
+    assert_eq!(Fixture::new().run(ports, "allocator", &["-fsanitize=address"], &[]).len(), 8 * 200 * 2 + 1);
 }
 
 fn jemalloc(ports: &Ports) {
     let jemalloc = ["-Wl,--no-as-needed", "-ljemalloc"];
-    assert_eq!(Company::new().run(ports, "allocator", &jemalloc, &[]).len(), 8 * 200 * 2 + 1);
+    assert_eq!(Fixture::new().run(ports, "allocator", &jemalloc, &[]).len(), 8 * 200 * 2 + 1);
 }
 
 fn library_constructors(ports: &Ports) {
-    let company = Company::new();
-    let library = company.compile("early", &["-shared", "-fPIC"]);
-    assert_eq!(company.run(ports, "early_main", &[text(&library)], &[]).len(), 1 + 3 + 1);
+    let fixture = Fixture::new();
+    let library = fixture.compile("early", &["-shared", "-fPIC"]);
+    assert_eq!(fixture.run(ports, "early_main", &[text(&library)], &[]).len(), 1 + 3 + 1);
 }
 
 fn plugins(ports: &Ports) {
-    let company = Company::new();
-    let plugin = company.compile("early", &["-shared", "-fPIC"]);
-    assert_eq!(company.run(ports, "plugin_main", &[], &[text(&plugin)]).len(), 3 + 1);
+    let fixture = Fixture::new();
+    let plugin = fixture.compile("early", &["-shared", "-fPIC"]);
+    assert_eq!(fixture.run(ports, "plugin_main", &[], &[text(&plugin)]).len(), 3 + 1);
 }
 
 fn tiny_stacks(ports: &Ports) {
-    assert_eq!(Company::new().run(ports, "tiny_stack", &[], &[]).len(), 4);
+    assert_eq!(Fixture::new().run(ports, "tiny_stack", &[], &[]).len(), 4);
 }
 
 fn numbers_given_to_other_sockets(ports: &Ports) {
-    assert_eq!(Company::new().run(ports, "renumbered", &[], &[]).len(), 5 + 2 + 1 + 1);
+    assert_eq!(Fixture::new().run(ports, "renumbered", &[], &[]).len(), 5 + 2 + 1 + 1);
 }
 
 fn churn(ports: &Ports) {
-    assert!(Company::new().run(ports, "churn", &[], &[]).len() > ports.count() / 2);
+    assert!(Fixture::new().run(ports, "churn", &[], &[]).len() > ports.count() / 2);
 }
 
 const WAYS: [&str; 16] = [
@@ -176,19 +163,19 @@ const WAYS: [&str; 16] = [
 
 /// A child keeps to the ports in whichever way it was started, and whatever environment it was given.
 fn an_own_environment(ports: &Ports) {
-    let company = Company::new();
-    let one = company.compile("one", &[]);
+    let fixture = Fixture::new();
+    let one = fixture.compile("one", &[]);
     for way in WAYS.into_iter().chain(["popen"]) {
-        let told = company.run(ports, "rebuild", &[], &[way, text(&one)]);
+        let told = fixture.run(ports, "rebuild", &[], &[way, text(&one)]);
         assert_eq!(told.len(), 4 + 1, "{way}");
     }
 }
 
 fn an_environment_written_over(ports: &Ports) {
-    let company = Company::new();
-    let one = company.compile("one", &[]);
+    let fixture = Fixture::new();
+    let one = fixture.compile("one", &[]);
     for what in ["copied", "lost"] {
-        assert_eq!(company.run(ports, "title", &[], &[what, text(&one)]).len(), 1 + 4, "{what}");
+        assert_eq!(fixture.run(ports, "title", &[], &[what, text(&one)]).len(), 1 + 4, "{what}");
     }
 }
 
@@ -196,8 +183,8 @@ fn an_environment_written_over(ports: &Ports) {
 #[test]
 fn no_follow_lets_a_rebuilt_environment_be() {
     private(|| {
-        let company = Company::new();
-        let (one, rebuild) = (company.compile("one", &[]), company.compile("rebuild", &[]));
+        let fixture = Fixture::new();
+        let (one, rebuild) = (fixture.compile("one", &[]), fixture.compile("rebuild", &[]));
         for ports in [Ports::OUTSIDE, Ports::INSIDE] {
             for way in WAYS {
                 let told = told(&must(ports.command_with(&["--no-follow"], &rebuild).args([way, text(&one)])));
@@ -215,9 +202,9 @@ fn no_follow_lets_a_rebuilt_environment_be() {
 #[test]
 fn another_preloaded_library_goes_on_counting() {
     private(|| {
-        let company = Company::new();
-        let counter = company.compile("counter", &["-shared", "-fPIC"]);
-        let (one, rebuild) = (company.compile("one", &[]), company.compile("rebuild", &[]));
+        let fixture = Fixture::new();
+        let counter = fixture.compile("counter", &["-shared", "-fPIC"]);
+        let (one, rebuild) = (fixture.compile("one", &[]), fixture.compile("rebuild", &[]));
         for ports in [Ports::OUTSIDE, Ports::INSIDE] {
             let output = ports.command(&one).env("LD_PRELOAD", &counter).output().expect("portshim runs");
             assert!(output.status.success(), "{}", said(&output));
@@ -240,8 +227,8 @@ fn another_preloaded_library_goes_on_counting() {
 #[test]
 fn scribbling_over_the_session_harms_nobody_else() {
     private(|| {
-        let company = Company::new();
-        let (one, scribble) = (company.compile("one", &[]), company.compile("scribble", &[]));
+        let fixture = Fixture::new();
+        let (one, scribble) = (fixture.compile("one", &[]), fixture.compile("scribble", &[]));
         for ports in [Ports::OUTSIDE, Ports::INSIDE] {
             let mut command = ports.command(&scribble);
             command.arg(&one).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

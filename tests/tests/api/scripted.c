@@ -178,7 +178,7 @@ static void obey(char *line)
         answer(file && fprintf(file, "%u", first - 1) > 0 && fclose(file) == 0 ? 0 : -1);
     } else if (!strcmp(verb, "execute")) {
         puts("0");
-        execl("/proc/self/exe", "puppet", NULL);
+        execl("/proc/self/exe", "scripted", NULL);
         answer(-1);
     } else if (!strcmp(verb, "leave-leader")) {
         pthread_t thread;

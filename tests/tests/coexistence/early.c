@@ -1,5 +1,5 @@
 /* A library that takes ports in its constructor, before that of anything preloaded. */
-#include "company.h"
+#include "coexistence.h"
 
 __attribute__((constructor)) static void early(void)
 {

@@ -1,5 +1,5 @@
 /* Opens, binds and closes a hundred thousand sockets, and ends with the descriptors it began with. */
-#include "company.h"
+#include "coexistence.h"
 
 int main(void)
 {

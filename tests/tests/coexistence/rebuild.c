@@ -1,6 +1,6 @@
 /* Starts a program in each way there is, with an environment that knows nothing of whoever started us.
  * Arguments: the way, the program. */
-#include "company.h"
+#include "coexistence.h"
 #include <fcntl.h>
 #include <spawn.h>
 

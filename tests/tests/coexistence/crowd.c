@@ -1,6 +1,6 @@
 /* Many threads or processes take every port there is. Arguments: how many, `threads` or `processes`,
  * and `bind` or `connect`. Prints each port that was got; fails where running out has another errno. */
-#include "company.h"
+#include "coexistence.h"
 
 static int connecting;
 static pthread_barrier_t *barrier;

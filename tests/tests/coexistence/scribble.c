@@ -1,7 +1,7 @@
 /* One process of a session writes random bytes over what the session shares, in memory and in its
  * file, while the others go on making calls, which must come to an end one way or another.
  * Argument: a program to exec meanwhile. */
-#include "company.h"
+#include "coexistence.h"
 #include <fcntl.h>
 
 static void scribble(const char *session)

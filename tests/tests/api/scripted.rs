@@ -1,25 +1,25 @@
 //! Programs that call the API as they are told to, and sessions that hold several of them.
 
-use portshim_tests::programs::{Service, must, scratch, source, until};
+use portshim_tests::programs::{Scratch, Service, must, source, until};
 use portshim_tests::{portshim, project};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The compiled puppet, in a folder of one test's own.
-pub(crate) struct Stage {
-    pub(crate) folder: PathBuf,
+/// The compiled program that is scripted, in a folder of one test's own.
+pub(crate) struct Fixture {
+    pub(crate) folder: Scratch,
 }
 
-impl Stage {
+impl Fixture {
     pub(crate) fn new() -> Self {
-        let stage = Self { folder: scratch("api") };
-        compile(&source("api/puppet.c"), &stage.program(), &["-pthread"]);
-        stage
+        let fixture = Self { folder: Scratch::new("api") };
+        compile(&source("api/scripted.c"), &fixture.program(), &["-pthread"]);
+        fixture
     }
 
     pub(crate) fn program(&self) -> PathBuf {
-        self.folder.join("puppet")
+        self.folder.join("scripted")
     }
 
     /// Begins a session under this policy.
@@ -31,21 +31,12 @@ impl Stage {
         let mut keeper = Service::start(command);
         let told = keeper.line(|line| Some(line.trim_end().to_owned()));
         let values: Vec<_> = told.split('|').map(str::to_owned).collect();
-        Session { stage: self, values: values.try_into().expect("three variables"), _keeper: keeper }
+        Session { fixture: self, values: values.try_into().expect("three variables"), _keeper: keeper }
     }
 
-    /// A puppet outside every session.
-    pub(crate) fn outsider(&self) -> Puppet {
-        Puppet::start(Command::new(self.program()))
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // What a failed test leaves behind is for whoever looks into it.
-        if !std::thread::panicking() {
-            std::fs::remove_dir_all(&self.folder).expect("the folder is ours");
-        }
+    /// A scripted program outside every session.
+    pub(crate) fn outsider(&self) -> Scripted {
+        Scripted::start(Command::new(self.program()))
     }
 }
 
@@ -58,7 +49,7 @@ pub(crate) fn compile(source: &Path, to: &Path, flags: &[&str]) {
 
 /// A session that goes on until this is dropped.
 pub(crate) struct Session<'a> {
-    stage: &'a Stage,
+    fixture: &'a Fixture,
     values: [String; 3],
     _keeper: Service,
 }
@@ -70,21 +61,21 @@ impl Session<'_> {
     }
 
     /// One more process of the session.
-    pub(crate) fn puppet(&self) -> Puppet {
-        let mut command = Command::new(self.stage.program());
+    pub(crate) fn scripted(&self) -> Scripted {
+        let mut command = Command::new(self.fixture.program());
         command.envs(self.variables());
-        Puppet::start(command)
+        Scripted::start(command)
     }
 }
 
 /// A program that does what it is told.
-pub(crate) struct Puppet {
+pub(crate) struct Scripted {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
-impl Puppet {
+impl Scripted {
     pub(crate) fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
@@ -158,7 +149,7 @@ impl Puppet {
     }
 }
 
-impl Drop for Puppet {
+impl Drop for Scripted {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();

@@ -1,5 +1,5 @@
 /* Closes every descriptor there is, then takes ports. They are seen from outside only, until it is killed. */
-#include "company.h"
+#include "coexistence.h"
 
 int main(void)
 {

@@ -1,6 +1,6 @@
 /* Gives one descriptor's number to another socket in every way there is, and options to a socket past the call
  * that sets them: each time any port is asked for, of a socket of another kind than the number had before. */
-#include "company.h"
+#include "coexistence.h"
 #include <sys/syscall.h>
 
 static void bind_any(int fd, int family)

@@ -1,5 +1,5 @@
 /* Takes ports on the smallest stack that a thread may have. */
-#include "company.h"
+#include "coexistence.h"
 #include <limits.h>
 
 static int fds[4];

@@ -1,5 +1,5 @@
 /* Loads the plugin named by its argument, whose constructor takes ports, late and out of sight. */
-#include "company.h"
+#include "coexistence.h"
 #include <dlfcn.h>
 
 int main(int argc, char **argv)
