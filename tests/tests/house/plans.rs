@@ -166,7 +166,6 @@ pub(crate) const PLANS: &[Plan] = &[
         ],
         upward: &[],
         circles: &[
-            &["oracle/allowance.rs", "oracle/compare.rs"],
             &[
                 "oracle/generate.rs",
                 "oracle/generate/filled.rs",
