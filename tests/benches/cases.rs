@@ -1,6 +1,6 @@
 //! The policies that are measured, each beside the kernel under settings that come to the same.
 
-use crate::ground::Ground;
+use crate::netns::Netns;
 use crate::task::Way;
 
 /// One policy.
@@ -10,9 +10,9 @@ pub(crate) struct Case {
     /// Told beside the row.
     pub(crate) what: String,
     /// The kernel's own settings to the same effect.
-    pub(crate) kernel: Ground,
+    pub(crate) kernel: Netns,
     /// The settings of the host that portshim runs on.
-    pub(crate) host: Ground,
+    pub(crate) host: Netns,
     /// Of `portshim run`.
     pub(crate) options: Vec<String>,
     /// How portshim comes by a port here.
@@ -31,13 +31,13 @@ const LINUX: (u16, u16) = (32768, 60999);
 /// All policies, or tiny ones of so many ports.
 pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
     let high = |low: u16, all: u16| ports.map_or(all, |ports| low + ports - 1);
-    let range = |ground: &Ground| format!("{}-{}", ground.low, ground.high);
+    let range = |netns: &Netns| format!("{}-{}", netns.low, netns.high);
     let options = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
 
-    let linux = Ground::new(LINUX.0, high(LINUX.0, LINUX.1));
-    let outside = Ground::new(4000, high(4000, 32231));
+    let linux = Netns::new(LINUX.0, high(LINUX.0, LINUX.1));
+    let outside = Netns::new(4000, high(4000, 32231));
     // As many ports as Linux has, in 30 runs.
-    let whole = Ground::new(LINUX.0, high(LINUX.0, LINUX.1 + 29));
+    let whole = Netns::new(LINUX.0, high(LINUX.0, LINUX.1 + 29));
     let mut holed = whole.clone();
     holed.reserved = (whole.low..=whole.high).filter(|port| port % 1000 == 0).collect();
     if ports.is_some() {
@@ -77,7 +77,7 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
             what: "preset windows-xp".to_owned(),
             options: options(&["--preset", "windows-xp"]),
             way: Way::Pin,
-            kernel: Ground::new(1025, 5000),
+            kernel: Netns::new(1025, 5000),
             host: linux,
         });
     }
@@ -87,13 +87,13 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
 /// As many ports as Windows had of old, where the kernel cannot be made to choose: two connections from each of them
 /// are no more than a process may have descriptors. Or half of so many.
 pub(crate) fn small(ports: Option<u16>) -> Case {
-    let kernel = Ground::new(4000, 4000 + ports.map_or(3976, |ports| ports / 2) - 1);
+    let kernel = Netns::new(4000, 4000 + ports.map_or(3976, |ports| ports / 2) - 1);
     Case {
         name: "small",
         what: "outside the host's range".to_owned(),
         options: vec!["--range".to_owned(), format!("{}-{}", kernel.low, kernel.high)],
         way: Way::Pin,
         kernel,
-        host: Ground::new(LINUX.0, LINUX.1),
+        host: Netns::new(LINUX.0, LINUX.1),
     }
 }

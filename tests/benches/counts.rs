@@ -2,8 +2,8 @@
 
 use crate::groups::{Bench, Found};
 use crate::peers::found;
+use crate::process;
 use crate::report::{Row, Unit};
-use crate::side;
 use crate::stats::{Pair, Sense};
 use crate::targets;
 use crate::task::{Form, Kind, Task};
@@ -15,7 +15,7 @@ const TIMES: u32 = 2000;
 
 pub(crate) fn measure(bench: &Bench) -> Result<Found, String> {
     if found("valgrind").is_none() {
-        let missing = "instructions: `valgrind` is not installed; tests/benches/setup does it".to_owned();
+        let missing = "instructions: `valgrind` is not installed; tools/setup benchmark does it".to_owned();
         return Ok(Found { missing: vec![missing], ..Found::default() });
     }
     type Counted = (&'static str, &'static str, fn(u32) -> Task);
@@ -52,14 +52,14 @@ fn total(bench: &Bench, under: bool, task: Option<&Task>) -> Result<u64, String>
     wrapper.push(format!("--callgrind-out-file={}", counts.display()));
     let mut command = match task {
         Some(task) => {
-            let mut command = side::command(&case.host, &wrapper, &case.kernel)?;
+            let mut command = process::command(&case.host, &wrapper, &case.kernel)?;
             command.arg(serde_json::to_string(task).map_err(|e| e.to_string())?);
             command
         }
         None => {
             let program = found("true").ok_or("`true` is not in PATH")?;
-            let mut command = Command::new(side::own_path()?);
-            command.args(["stage", &case.host.to_string()]).args(&wrapper).arg(program);
+            let mut command = Command::new(process::own_path()?);
+            command.args(["netns", &case.host.to_string()]).args(&wrapper).arg(program);
             command
         }
     };

@@ -9,8 +9,8 @@ mod start;
 
 use crate::cases::{Case, cases};
 use crate::effort::{Effort, Group, Name};
+use crate::process::Process;
 use crate::report::{Curve, Machine, Report, Row};
-use crate::side::Side;
 use crate::stats::Pair;
 use crate::task::Task;
 use crate::{counts, peers};
@@ -121,16 +121,16 @@ impl Bench {
     }
 
     /// Both sides of a case: the kernel, and portshim.
-    pub(crate) fn sides(&self, case: &Case) -> Result<(Side, Side), String> {
-        let kernel = Side::start(&case.kernel, &[], &case.kernel)?;
-        Ok((kernel, Side::start(&case.host, &self.under(case), &case.kernel)?))
+    pub(crate) fn processes(&self, case: &Case) -> Result<(Process, Process), String> {
+        let kernel = Process::start(&case.kernel, &[], &case.kernel)?;
+        Ok((kernel, Process::start(&case.host, &self.under(case), &case.kernel)?))
     }
 
     /// The same task on both sides in turns, in several pairs of processes.
     pub(crate) fn pairs(&self, case: &Case, task: &Task) -> Result<Vec<Pair>, String> {
         let mut pairs = Vec::new();
         for _ in 0..self.effort.launches {
-            let (mut kernel, mut portshim) = self.sides(case)?;
+            let (mut kernel, mut portshim) = self.processes(case)?;
             // The first round brings code and data into the caches.
             kernel.each(task)?;
             portshim.each(task)?;

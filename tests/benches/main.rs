@@ -5,12 +5,12 @@
 mod cases;
 mod counts;
 mod effort;
-mod ground;
 mod groups;
+mod netns;
 mod peers;
 mod picture;
+mod process;
 mod report;
-mod side;
 mod stats;
 mod targets;
 mod task;
@@ -18,7 +18,7 @@ mod work;
 
 use clap::{Parser, Subcommand};
 use effort::{Effort, Group};
-use ground::Ground;
+use netns::Netns;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,15 +48,15 @@ struct Arguments {
 enum Inner {
     /// Becomes a command, in a network of its own.
     #[command(hide = true)]
-    Stage {
-        ground: Ground,
+    Netns {
+        netns: Netns,
         #[arg(trailing_var_arg = true, required = true)]
         command: Vec<String>,
     },
     /// Carries tasks out, one JSON line each; or one, and ends.
     #[command(hide = true)]
     Work {
-        ground: Ground,
+        netns: Netns,
         /// Helps another one out that has no descriptors left.
         #[arg(long)]
         mate: bool,
@@ -68,8 +68,8 @@ enum Inner {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.inner {
-        Some(Inner::Stage { ground, command }) => ground.become_there(command),
-        Some(Inner::Work { ground, mate, once }) => work::serve(ground, *mate, once.as_ref()),
+        Some(Inner::Netns { netns, command }) => netns.become_there(command),
+        Some(Inner::Work { netns, mate, once }) => work::serve(netns, *mate, once.as_ref()),
         None => measure(&arguments),
     };
     match done {
@@ -82,8 +82,8 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<(), String> {
-    if !ground::is_private() {
-        return ground::go_private(Effort::of(arguments.effort).descriptors);
+    if !netns::is_private() {
+        return netns::go_private(Effort::of(arguments.effort).descriptors);
     }
     let portshim = portshim_tests::portshim_path();
     let portshim = portshim.canonicalize().map_err(|e| format!("{}: {e}", portshim.display()))?;

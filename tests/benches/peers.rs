@@ -1,8 +1,8 @@
 //! Other tools that stand between a program and its ports: how each is started, and what its calls cost.
 
 use crate::groups::{Bench, Found};
+use crate::process::Process;
 use crate::report::Row;
-use crate::side::Side;
 use crate::stats::{Pair, Sense};
 use crate::targets;
 use crate::task::{Form, Kind, Task};
@@ -70,7 +70,7 @@ pub(crate) fn peers() -> (Vec<Peer>, Vec<String>) {
     for (name, words) in tools {
         match words.iter().find(|word| ["sysctl", words[0]].contains(word) && found(word).is_none()) {
             None => here.push(Peer::new(name, words.iter().map(|word| (*word).to_owned()).collect())),
-            Some(word) => missing.push(format!("{name}: `{word}` is not installed; tests/benches/setup does it")),
+            Some(word) => missing.push(format!("{name}: `{word}` is not installed; tools/setup benchmark does it")),
         }
     }
     match socket_wrapper() {
@@ -86,7 +86,7 @@ pub(crate) fn peers() -> (Vec<Peer>, Vec<String>) {
             });
         }
         None => {
-            missing.push("socket_wrapper: libsocket_wrapper.so is not installed; tests/benches/setup does it".into());
+            missing.push("socket_wrapper: libsocket_wrapper.so is not installed; tools/setup benchmark does it".into());
         }
     }
     (here, missing)
@@ -131,8 +131,8 @@ fn side_by_side(bench: &Bench, tool: &Peer, task: &Task) -> Result<Vec<Pair>, St
     let case = bench.steered();
     let mut pairs = Vec::new();
     for _ in 0..bench.effort.launches.min(2) {
-        let mut bare = Side::start(&case.host, &[], &case.kernel)?;
-        let mut under = Side::start(&case.host, &tool.wrapper(bench)?, &case.kernel)?;
+        let mut bare = Process::start(&case.host, &[], &case.kernel)?;
+        let mut under = Process::start(&case.host, &tool.wrapper(bench)?, &case.kernel)?;
         bare.each(task)?;
         under.each(task)?;
         for _ in 0..bench.effort.rounds.min(8) {

@@ -57,10 +57,10 @@ pub(crate) fn draw(curve: &Curve, machine: &Machine) -> String {
     let title = format!("What one {} costs, against how full the range is", curve.title);
     head(&mut svg, &title, curve);
     grid(&mut svg, &scale, curve);
-    type Side = (&'static str, fn(&Point) -> Spread);
-    let sides: [Side; 2] = [("kernel", |point| point.kernel), ("portshim", |point| point.portshim)];
-    for (name, of) in sides {
-        side(&mut svg, &scale, curve, name, of);
+    type Series = (&'static str, fn(&Point) -> Spread);
+    let series: [Series; 2] = [("kernel", |point| point.kernel), ("portshim", |point| point.portshim)];
+    for (name, of) in series {
+        series_line(&mut svg, &scale, curve, name, of);
     }
     let below = format!(
         "Linux {}, {} × {}; medians, and between what 80 % of them lie. Both axes are logarithmic.",
@@ -125,7 +125,7 @@ fn decade_name(decade: i32) -> String {
     format!("{} {unit}", 10i64.pow((decade - 3 * (decade / 3).clamp(0, 3)).max(0) as u32))
 }
 
-fn side(svg: &mut String, scale: &Scale, curve: &Curve, name: &str, of: fn(&Point) -> Spread) {
+fn series_line(svg: &mut String, scale: &Scale, curve: &Curve, name: &str, of: fn(&Point) -> Spread) {
     let at = |point: &Point, nanos: f64| format!("{:.1} {:.1}", scale.x(point), scale.y(nanos));
     let upper = curve.points.iter().map(|point| at(point, of(point).p90));
     let lower = curve.points.iter().rev().map(|point| at(point, of(point).p10));

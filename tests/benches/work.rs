@@ -5,8 +5,8 @@ pub(crate) mod calls;
 mod crowd;
 mod held;
 
-use crate::ground::{self, Ground};
-use crate::side::Side;
+use crate::netns::{self, Netns};
+use crate::process::Process;
 use crate::task::{Answer, Form, Kind, Order, Task, Way};
 use held::Held;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -24,11 +24,11 @@ const PORTION: u32 = 50;
 const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
 
 /// Carries out one task; or, without one, a task for each line of the input, until it ends.
-pub(crate) fn serve(ground: &Ground, is_mate: bool, once: Option<&Task>) -> std::result::Result<(), String> {
+pub(crate) fn serve(netns: &Netns, is_mate: bool, once: Option<&Task>) -> std::result::Result<(), String> {
     pin().map_err(|e| format!("the processor: {e}"))?;
     let mut worker = Worker {
-        ground: ground.clone(),
-        held: Held::new(ground.ports()),
+        netns: netns.clone(),
+        held: Held::new(netns.ports()),
         listener: None,
         is_mate,
         mate: None,
@@ -62,13 +62,13 @@ pub(crate) fn pin() -> Result<()> {
 }
 
 struct Worker {
-    ground: Ground,
+    netns: Netns,
     held: Held,
     listener: Option<OwnedFd>,
     /// Holds what this process has no descriptors for.
-    mate: Option<Side>,
+    mate: Option<Process>,
     is_mate: bool,
-    strangers: Option<Side>,
+    strangers: Option<Process>,
     any: libc::sockaddr_in,
     destination: libc::sockaddr_in,
 }
@@ -133,7 +133,7 @@ impl Worker {
 
     fn mate(&mut self, task: &Task) -> Result<Answer> {
         if self.mate.is_none() {
-            self.mate = Some(Side::mate(&self.ground).map_err(Error::other)?);
+            self.mate = Some(Process::mate(&self.netns).map_err(Error::other)?);
         }
         self.mate.as_mut().map_or(Err(Error::other("no mate")), |mate| mate.ask(task).map_err(Error::other))
     }
@@ -186,7 +186,7 @@ impl Worker {
     }
 
     fn many(&mut self, sockets: u32) -> Result<Answer> {
-        let here = sockets.min(u32::try_from(ground::sockets()).unwrap_or(u32::MAX));
+        let here = sockets.min(u32::try_from(netns::sockets()).unwrap_or(u32::MAX));
         let mut open = Vec::with_capacity(here as usize);
         let since = Instant::now();
         for at in 0..here {
@@ -285,7 +285,7 @@ impl Worker {
     }
 
     fn invite(&mut self, kind: Kind, free: usize) -> Result<Answer> {
-        let mut strangers = Side::strangers(&self.ground).map_err(Error::other)?;
+        let mut strangers = Process::strangers(&self.netns).map_err(Error::other)?;
         for task in
             [Task::Hold { kind, within: Duration::ZERO }, Task::Release { kind, free, order: Order::Random, seed: 0 }]
         {

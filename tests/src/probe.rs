@@ -5,10 +5,10 @@ mod address;
 mod arena;
 mod bad_calls;
 mod calls;
+mod fixture;
 mod options;
 mod play;
 mod sends;
-mod stage;
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ pub fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.split_first() {
         Some((name, rest)) if name == "arena" => arena::enter(rest),
-        Some((name, rest)) if name == "play" => stage::Ports::parse(rest).and_then(play::scripts),
+        Some((name, rest)) if name == "play" => fixture::Ports::parse(rest).and_then(play::scripts),
         Some((name, rest)) if name == "bad-calls" => bad_calls::run(rest),
         _ => Err("usage: portshim-probe arena|play|bad-calls …".into()),
     };

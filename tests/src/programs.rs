@@ -16,6 +16,8 @@ pub use ports::{Keeper, Ports, set_sysctl};
 pub use service::Service;
 pub use watch::{Watch, local_ports};
 
+use std::ffi::OsStr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
@@ -43,7 +45,7 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
 /// # Panics
 /// Where it fails.
 pub fn must(command: &mut Command) -> String {
-    let output: Output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; `tests/setup` installs it"));
+    let output: Output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; `make setup` installs it"));
     assert!(output.status.success(), "{command:?}: {}", said(&output));
     String::from_utf8(output.stdout).expect("a program's output is text")
 }
@@ -74,14 +76,67 @@ pub fn compile(name: &str, folder: &Path, more: &[&str]) -> PathBuf {
     built
 }
 
-/// A program that `tests/setup` fetched.
+/// A program that `make setup` fetched.
 ///
 /// # Panics
 /// Where it has not.
 #[must_use]
 pub fn fetched(name: &str) -> PathBuf {
     let path = project().join("target/programs").join(name);
-    path.canonicalize().unwrap_or_else(|e| panic!("{}: {e}; `tests/setup` fetches it", path.display()))
+    path.canonicalize().unwrap_or_else(|e| panic!("{}: {e}; `make setup` fetches it", path.display()))
+}
+
+/// A path of ours as a word of a command line.
+///
+/// # Panics
+/// Where it is not text.
+#[must_use]
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_else(|| panic!("{} is not text", path.display()))
+}
+
+/// A folder of one test's own, which goes when the test has passed: what a failed test leaves behind is for whoever
+/// looks into it.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes an empty folder, as [`scratch`] does.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(scratch(name))
+    }
+}
+
+impl Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for Scratch {
+    fn as_ref(&self) -> &Path {
+        self
+    }
+}
+
+impl AsRef<OsStr> for Scratch {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            std::fs::remove_dir_all(&self.0).expect("the folder is ours");
+        }
+    }
 }
 
 /// An empty folder of one test's own.

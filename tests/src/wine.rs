@@ -1,5 +1,5 @@
 //! Windows programs under Wine, in a private network: how they are run there, and how this side sees
-//! them. `tests/windows/setup` makes what they run in.
+//! them. `make setup` makes what they run in.
 //!
 //! All of them live in one Wine, whose server makes their sockets, so that a whole test program goes
 //! through [`in_a_network_of_its_own`] rather than each test.
@@ -52,7 +52,7 @@ pub struct Server(());
 
 /// Wine's server, told to do this.
 fn wineserver(what: &str) -> Command {
-    let mut command = Command::new(project().join("tests/windows/wine"));
+    let mut command = Command::new(project().join("tools/wine"));
     command.arg(what).env("WINE_COMMAND", "wineserver").stdin(Stdio::null());
     command
 }
@@ -70,11 +70,11 @@ impl Server {
         for what in ["-w", "-p"] {
             let status = wineserver(what).status();
             let done = status.is_ok_and(|status| status.success());
-            assert!(done, "Wine's server does not run: `tests/windows/setup` makes what it needs");
+            assert!(done, "Wine's server does not run: `make setup` makes what it needs");
         }
         // Its first program brings Wine's services up; the tests' programs then find them.
         let first = windows("cmd.exe").args(["/c", "exit"]).status();
-        assert!(first.is_ok_and(|status| status.success()), "Wine does not run: `tests/windows/setup` makes it");
+        assert!(first.is_ok_and(|status| status.success()), "Wine does not run: `make setup` makes it");
         Self(())
     }
 }
@@ -90,7 +90,7 @@ impl Drop for Server {
 /// The command that runs a Windows program, with nothing on its standard input.
 pub fn windows(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--foreground", "--kill-after=1", HUNG]).arg(project().join("tests/windows/wine")).arg(program);
+    command.args(["--foreground", "--kill-after=1", HUNG]).arg(project().join("tools/wine")).arg(program);
     command.stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTSHIM_") {
@@ -129,7 +129,7 @@ pub fn built(name: &str) -> PathBuf {
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let path = project().join("target/windows-programs").join(name);
-    assert!(path.is_file(), "{} is missing: `tests/windows/setup` gets it", path.display());
+    assert!(path.is_file(), "{} is missing: `make setup` gets it", path.display());
     path
 }
 

@@ -5,8 +5,8 @@ mod api {
     mod examples;
     mod in_use;
     mod owners;
-    mod puppet;
     mod scopes;
+    mod scripted;
     mod threads;
     mod unusual;
 }

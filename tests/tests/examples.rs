@@ -4,7 +4,7 @@
 use portshim_tests::programs::{Peer, must, private, told};
 use portshim_tests::{portshim, portshim_path, project};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs `sh` in the project's folder, with portshim where a shell finds it.
@@ -141,12 +141,37 @@ fn the_demonstration_ends_by_itself() {
     });
 }
 
-/// What `make install` lays down: the command, a page for each of its commands, completions.
+/// Runs `make` on what is built, which lays it down below a folder or takes it away.
+fn make(target: &str, to: &Path, prefix: &str) -> Command {
+    let variables = [
+        format!("DESTDIR={}", to.display()),
+        format!("PREFIX={prefix}"),
+        format!("PORTSHIM={}", portshim_path().display()),
+    ];
+    let mut make = Command::new("make");
+    make.arg(target).args(variables).current_dir(project());
+    make
+}
+
+/// Lists files and folders below a folder, but for itself.
+fn tree(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).expect("it is a folder") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        }
+        found.insert(path);
+    }
+    found
+}
+
+/// Installing brings the command, a page for each of its commands, and completions; it needs no cargo.
 #[test]
 fn installing_brings_pages_and_completions() {
     let to = portshim_tests::programs::scratch("install");
-    let variables = [format!("DESTDIR={}", to.display()), format!("PORTSHIM={}", portshim_path().display())];
-    must(Command::new("make").args(["--old-file=build", "install"]).args(variables).current_dir(project()));
+    // As sudo leaves PATH, where the user's cargo comes from rustup.
+    must(make("install", &to, "/usr/local").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env_remove("CARGO"));
     let installed = to.join("usr/local");
     let help = must(Command::new(installed.join("bin/portshim")).arg("--help"));
     let (_, commands) = help.split_once("Commands:\n").expect("help lists the commands");
@@ -164,5 +189,51 @@ fn installing_brings_pages_and_completions() {
         let text = std::fs::read_to_string(installed.join(&file)).unwrap_or_else(|e| panic!("{file}: {e}"));
         assert!(text.contains("portshim"), "{file}");
     }
+    std::fs::remove_dir_all(to).expect("the folder is ours");
+}
+
+/// Uninstalling leaves what was there before, and nothing else, however often it was installed.
+#[test]
+fn uninstalling_removes_what_was_installed() {
+    let to = portshim_tests::programs::scratch("uninstall");
+    std::fs::create_dir_all(to.join("opt/bin")).expect("the folder is ours");
+    std::fs::create_dir_all(to.join("opt/share/man/man1")).expect("the folder is ours");
+    // What others laid down stays, whatever its name.
+    std::fs::write(to.join("opt/share/man/man1/portshim-else.1"), "theirs").expect("the folder is ours");
+    let before = tree(&to);
+    for times in [1, 2] {
+        for _ in 0..times {
+            must(&mut make("install", &to, "/opt"));
+        }
+        assert!(to.join("opt/bin/portshim").exists() && to.join("opt/lib/libportshim.so").exists());
+        must(&mut make("uninstall", &to, "/opt"));
+        assert_eq!(tree(&to), before);
+    }
+    // A page of an earlier version goes when a newer one is installed.
+    must(&mut make("install", &to, "/opt"));
+    let (list, gone) = (to.join("opt/share/portshim/installed"), to.join("opt/bin/portshim-of-old"));
+    std::fs::write(&gone, "ours").expect("the folder is ours");
+    let listed = std::fs::read_to_string(&list).expect("it is laid down");
+    std::fs::write(&list, format!("{listed}opt/bin/portshim-of-old\n/etc/passwd\nopt/../../x\n"))
+        .expect("the folder is ours");
+    must(&mut make("install", &to, "/opt"));
+    assert!(!gone.exists() && std::fs::read_to_string(&list).is_ok_and(|text| text == listed));
+    must(&mut make("uninstall", &to, "/opt"));
+    assert_eq!(tree(&to), before);
+
+    let refused = make("uninstall", &to, "/opt").output().expect("make runs");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("error: nothing is installed in "), "{said}");
+    std::fs::remove_dir_all(to).expect("the folder is ours");
+}
+
+#[test]
+fn installing_what_is_not_built_says_what_to_run() {
+    let to = portshim_tests::programs::scratch("install-unbuilt");
+    let refused = make("install", &to, "/usr/local").arg("PORTSHIM=target/no-such").output().expect("make runs");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("error: nothing is built yet") && said.contains("`make build`"), "{said}");
+    assert!(tree(&to).is_empty());
     std::fs::remove_dir_all(to).expect("the folder is ours");
 }

@@ -2,26 +2,21 @@
 //! faked clocks, valgrind; and children that are started from little stack, with any environment.
 
 use portshim_tests::portshim;
-use portshim_tests::programs::{must, private, scratch, source, told};
+use portshim_tests::programs::{Scratch, must, private, source, text, told};
 use portshim_tests::said;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Ranges of a hundred ports that the kernel cannot, and can, be steered to.
 const RANGES: [u16; 2] = [20000, 41000];
 
-fn text(path: &Path) -> &str {
-    path.to_str().expect("the path is text")
-}
-
 /// A folder of C programs and libraries.
-struct Built(PathBuf);
+struct Built(Scratch);
 
 impl Built {
     fn begin(name: &str) -> Self {
-        Self(scratch(name))
+        Self(Scratch::new(name))
     }
 
     fn path(&self, name: &str) -> String {
@@ -45,12 +40,6 @@ impl Built {
         let source = source(&format!("libraries/{name}.c"));
         must(Command::new("cc").args(["-shared", "-fPIC", "-o", &path, text(&source)]));
         path
-    }
-}
-
-impl Drop for Built {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -176,7 +165,7 @@ fn bad_pointers_are_refused_under_valgrind_too() {
         let program = built.program("bad_pointers", &[]);
         // What the program is told, and how often memcheck complains: without portshim, of the program's own calls.
         let run = |command: &mut Command| {
-            let output = command.output().expect("valgrind runs; `tests/setup` installs it");
+            let output = command.output().expect("valgrind runs; `make setup` installs it");
             assert!(output.status.success(), "{}", said(&output));
             let log = String::from_utf8_lossy(&output.stderr).into_owned();
             let complaints = log.lines().filter(|line| line.contains("Syscall param") || line.contains("Invalid "));

@@ -1,14 +1,9 @@
 //! The port models of other systems, as real programs meet them: how many ports there are, which, in which order, and
 //! for how long they are held.
 
-use portshim_tests::programs::{must, private, scratch, source};
+use portshim_tests::programs::{must, private, scratch, source, text};
 use portshim_tests::{portshim, said};
-use std::path::Path;
 use std::process::Command;
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path of ours is text")
-}
 
 /// Runs a script under a policy.
 fn python(policy: &[&str], script: &str, arguments: &[&str]) -> Command {

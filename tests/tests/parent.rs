@@ -1,7 +1,7 @@
 //! portshim as the parent of a program, which `run --log` and `run --report` make it: whoever started it, and whatever
 //! the program leaves to it, nothing is different from what the program alone would be.
 
-use portshim_tests::programs::{must, scratch, source, until};
+use portshim_tests::programs::{Scratch, must, source, until};
 use portshim_tests::{portshim, portshim_path, said};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// A folder of one test's own, in which sessions are kept, too.
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
     fn new() -> Self {
-        let folder = scratch("parent");
+        let folder = Scratch::new("parent");
         fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).expect("the folder is ours");
         Self(folder)
     }
@@ -59,15 +59,6 @@ impl Folder {
             .flatten()
             .map(|entry| entry.expect("it can be listed").path());
         all.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("session-"))).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What a failed test leaves behind is for whoever looks into it.
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
     }
 }
 
@@ -134,7 +125,7 @@ fn a_socket_activated_program() {
 socket.socket(fileno=3).accept()[0].send(b'served')";
     let log = format!("--log={}", here.path("log"));
     let mut child =
-        here.run_by(&first, &[&log], &["/usr/bin/python3", "-c", program]).spawn().expect("tests/setup installs it");
+        here.run_by(&first, &[&log], &["/usr/bin/python3", "-c", program]).spawn().expect("make setup installs it");
     until("the socket is there", || Path::new(&socket).exists());
     let mut told = String::new();
     let mut client = std::os::unix::net::UnixStream::connect(&socket).expect("somebody listens");

@@ -4,7 +4,7 @@
 //! As in `programs.rs`, each runs outside the host's range, inside it, and under the kernel's own settings.
 
 use portshim_tests::programs::{Keeper, Peer, Ports, Service, Watch, is_root, local_ports, must};
-use portshim_tests::programs::{scratch, source, told, until};
+use portshim_tests::programs::{scratch, source, text, told, until};
 use portshim_tests::said;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -33,10 +33,6 @@ portshim_tests::each_keeper!(
     mptcpize_that_launches,
     php,
 );
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("the project's path is text")
-}
 
 /// Runs `launcher` with a command as its last arguments.
 fn launched(launcher: &[&str], command: &Command) -> Command {

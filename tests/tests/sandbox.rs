@@ -4,7 +4,7 @@
 //! `sandbox/confined.c` takes the steps that its arguments name, after a filter or before it, and tells what each came to.
 #![cfg(target_os = "linux")]
 
-use portshim_tests::programs::{Keeper, Peer, Ports, Service, must, private, scratch, source, told};
+use portshim_tests::programs::{Keeper, Peer, Ports, Scratch, Service, must, private, source, told};
 use portshim_tests::{portshim, said};
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ const REQUESTS: [(&str, &str); 12] = [
 
 /// The program, compiled, and its peers.
 struct Confined {
-    folder: PathBuf,
+    folder: Scratch,
     built: PathBuf,
     tcp: Peer,
     udp: Peer,
@@ -73,7 +73,7 @@ struct Ran {
 
 impl Confined {
     fn new() -> Self {
-        let folder = scratch("sandbox");
+        let folder = Scratch::new("sandbox");
         let built = folder.join("confined");
         let mut compiler = Command::new("gcc");
         compiler.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
@@ -138,15 +138,6 @@ impl Confined {
         );
         assert!(ports.is_native() || ran.served > 0, "{steps} {ports:?}: nothing was served");
         ran
-    }
-}
-
-impl Drop for Confined {
-    fn drop(&mut self) {
-        // What a failed test leaves behind is for whoever looks into it.
-        if !std::thread::panicking() {
-            std::fs::remove_dir_all(&self.folder).expect("the folder is ours");
-        }
     }
 }
 

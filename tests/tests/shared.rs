@@ -16,15 +16,15 @@ const POLICIES: [&[&str]; 4] = [
 #[test]
 fn every_port_is_found_for_every_peer_whatever_is_believed() {
     private(|| {
-        for policy in POLICIES {
-            for belief in ["on", "off", "all", "random"] {
-                let mut run = portshim(["run"]);
-                run.args(policy).env("PORTSHIM_HINT", belief).args(["--", "sh", "-c"]);
-                // The second one finds what the first one left behind when it was killed.
-                run.arg(r#"python3 "$0" fill 100; python3 "$0" fill 100; true"#).arg(source("shared/fill.py"));
-                let once = "100 EADDRNOTAVAIL\n".repeat(3) + &"True EADDRNOTAVAIL\n".repeat(3);
-                assert_eq!(must(&mut run), once.repeat(2), "{policy:?} {belief}");
-            }
+        // What comes of every belief under every policy, the test of the hint tries.
+        let wrong = (POLICIES[0], "random");
+        for (policy, belief) in POLICIES.map(|policy| (policy, "on")).into_iter().chain([wrong]) {
+            let mut run = portshim(["run"]);
+            run.args(policy).env("PORTSHIM_HINT", belief).args(["--", "sh", "-c"]);
+            // The second one finds what the first one left behind when it was killed.
+            run.arg(r#"python3 "$0" fill 100; python3 "$0" fill 100; true"#).arg(source("shared/fill.py"));
+            let once = "100 EADDRNOTAVAIL\n".repeat(3) + &"True EADDRNOTAVAIL\n".repeat(3);
+            assert_eq!(must(&mut run), once.repeat(2), "{policy:?} {belief}");
         }
     });
 }
@@ -45,7 +45,7 @@ fn questions(policy: &[&str], churned: usize, times: usize) -> usize {
         .args([churned.to_string(), "n ".repeat(times)])
         .stdin(Stdio::null())
         .output()
-        .expect("strace(1) runs; `tests/setup` installs it");
+        .expect("strace(1) runs; `make setup` installs it");
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[100, 100, 100]\n".repeat(times));
     let trace = std::fs::read_to_string(trace).expect("strace has written it");

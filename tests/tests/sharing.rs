@@ -75,7 +75,7 @@ fn no_socket_of_ours_is_bound() {
         let mut traced = Command::new("strace");
         traced.args(["-f", "--seccomp-bpf", "-e", "trace=socket"]).arg(portshim_path());
         traced.args(["run", "--range", "20000-20009", "--", "python3"]).arg(source("sharing/fill.py"));
-        let output = traced.stdin(Stdio::null()).output().expect("strace(1) runs; `tests/setup` installs it");
+        let output = traced.stdin(Stdio::null()).output().expect("strace(1) runs; `make setup` installs it");
         let trace = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && trace.contains("AF_NETLINK"), "{}", said(&output));
         assert!(!trace.lines().any(|line| line.contains("SOCK_DGRAM") && !line.contains("AF_NETLINK")), "{trace}");

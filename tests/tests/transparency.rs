@@ -120,7 +120,7 @@ fn python() -> PathBuf {
             return String::from_utf8(output.stdout).expect("a path of text").trim().into();
         }
     }
-    panic!("no python3 here has CPython's own tests; `tests/setup` installs them");
+    panic!("no python3 here has CPython's own tests; `make setup` installs them");
 }
 
 /// The modules that this interpreter has.

@@ -1,5 +1,6 @@
 //! Inputs: what is in a target's corpus, and what comes of it when it is cut, torn and glued.
 
+use super::target::Target;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{RngSeed, TestError, TestRunner};
@@ -68,12 +69,12 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 }
 
 /// The inputs and the words that a target is tried with.
-struct Target {
+struct Inputs {
     corpus: Vec<(PathBuf, Vec<u8>)>,
     words: &'static [&'static str],
 }
 
-impl Target {
+impl Inputs {
     fn apply(&self, mutation: &Mutation, input: &mut Vec<u8>) {
         let place = |at: &Index, input: &[u8]| at.index(input.len() + 1);
         let insert = |at: &Index, input: &mut Vec<u8>, bytes: &[u8]| {
@@ -132,14 +133,9 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Puts every input of the corpus to `check`, and then mutations of them; `check` panics where something is wrong.
-/// `folders` are those of the corpus, from this crate's own folder on.
-pub(super) fn fuzz(name: &str, folders: &[&str], words: &'static [&'static str], check: fn(&[u8])) {
-    fuzz_slow(name, folders, words, 1, check);
-}
-
-/// As [`fuzz`], for a target of which one input takes as long as `cost` of the others'.
-pub(super) fn fuzz_slow(name: &str, folders: &[&str], words: &'static [&'static str], cost: u32, check: fn(&[u8])) {
+/// Puts every input of the corpus to a target, and then mutations of them.
+pub(super) fn fuzz(target: &Target) {
+    let Target { name, folders, words, cost, check } = *target;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus: Vec<_> = folders.iter().flat_map(|folder| files(&here.join(folder))).collect();
     assert!(!corpus.is_empty(), "{name} has no corpus");
@@ -148,7 +144,7 @@ pub(super) fn fuzz_slow(name: &str, folders: &[&str], words: &'static [&'static 
         eprintln!("{}", path.display());
         check(input);
     }
-    let target = Target { corpus, words };
+    let inputs = Inputs { corpus, words };
     let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 1024, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
@@ -159,11 +155,11 @@ pub(super) fn fuzz_slow(name: &str, folders: &[&str], words: &'static [&'static 
     }
     let cases = (any::<Index>(), prop::collection::vec(mutation(), 0..10));
     let result = TestRunner::new(config).run(&cases, |(seed, mutations)| {
-        check(&target.input(&seed, &mutations));
+        check(&inputs.input(&seed, &mutations));
         Ok(())
     });
     if let Err(TestError::Fail(reason, (seed, mutations))) = result {
-        let input = target.input(&seed, &mutations);
+        let input = inputs.input(&seed, &mutations);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}"));
         let kept = fs::write(&path, &input).map_or_else(|e| e.to_string(), |()| path.display().to_string());
         panic!(

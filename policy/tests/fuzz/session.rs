@@ -1,6 +1,6 @@
 //! What a session's processes read: the policy in the environment, and memory in which anybody may scribble.
 
-use super::harness::{fuzz, fuzz_slow};
+use super::target::Target;
 use portshim_policy::entropy::{Entropy, mix};
 use portshim_policy::model::{Call, Order, Restriction, Rules, ScopeRules, Sharing};
 use portshim_policy::plan::{Outcome, Plan, Request, Step};
@@ -111,9 +111,10 @@ fn changes(region: &Region, pick: usize) {
     assert!(region.ledger.entries().count() <= ENTRIES);
 }
 
-#[test]
-fn wire() {
-    const WORDS: &[&str] = &[
+pub(crate) const WIRE: Target = Target {
+    name: "wire",
+    folders: &["tests/fuzz/corpus/wire"],
+    words: &[
         "1:",
         "follow=1",
         "model=linux",
@@ -140,59 +141,66 @@ fn wire() {
         "80,90-99",
         "\0",
         "\u{ff}",
-    ];
-    fuzz("wire", &["tests/fuzz/corpus/wire"], WORDS, |line| {
-        let read = || {
-            let region = Region::boxed(&[]);
-            decode(line, &region).map(|options| (options, region))
-        };
-        match (read(), read()) {
-            (Ok((options, mut one)), Ok((again, mut other))) => {
-                assert_eq!(options, again);
-                assert!(one.as_bytes() == other.as_bytes());
-                // A port that the model has no use for is not kept.
-                for act in [Restriction::Reserve, Restriction::Block] {
-                    assert!(one.legal().intervals(act).eq(options.legal.intervals(act)), "{act:?}");
-                }
-                // Wherever it is read, some port can be handed out.
-                assert!(!one.all_rules().is_empty());
-                reads(&one, line.len());
+    ],
+    cost: 1,
+    check: check_wire,
+};
+
+fn check_wire(line: &[u8]) {
+    let read = || {
+        let region = Region::boxed(&[]);
+        decode(line, &region).map(|options| (options, region))
+    };
+    match (read(), read()) {
+        (Ok((options, mut one)), Ok((again, mut other))) => {
+            assert_eq!(options, again);
+            assert!(one.as_bytes() == other.as_bytes());
+            // A port that the model has no use for is not kept.
+            for act in [Restriction::Reserve, Restriction::Block] {
+                assert!(one.legal().intervals(act).eq(options.legal.intervals(act)), "{act:?}");
             }
-            (Err(e), Err(again)) => {
-                assert_eq!(e, again);
-                let fields = 1 + line.iter().filter(|b| matches!(b, b':' | b'/')).count();
-                assert!(e.field <= fields, "{e}");
-            }
-            _ => panic!("read twice, it is two things"),
+            // Wherever it is read, some port can be handed out.
+            assert!(!one.all_rules().is_empty());
+            reads(&one, line.len());
         }
-    });
+        (Err(e), Err(again)) => {
+            assert_eq!(e, again);
+            let fields = 1 + line.iter().filter(|b| matches!(b, b':' | b'/')).count();
+            assert!(e.field <= fields, "{e}");
+        }
+        _ => panic!("read twice, it is two things"),
+    }
 }
 
 /// The input: where to write, and what. The region's own bytes are too many to be kept as they are.
-#[test]
-fn region() {
-    const WORDS: &[&str] = &["\0\0\0\0", "\u{7f}", "portshim", "\u{1}\0\0\0\0\0\0\0", "\0\0\u{8}\0"];
-    fuzz_slow("region", &["tests/fuzz/corpus/region"], WORDS, 10, |input| {
-        if let Ok(region) = Region::from_bytes(input) {
-            reads(&region, input.len());
-        }
-        let mut laid_down = Region::boxed(&[rules(40000, 40999), rules(1025, 5000)]);
-        changes(&laid_down, input.len());
-        let mut bytes = laid_down.as_bytes().to_vec();
-        let used = bytes.len();
-        bytes.resize(Region::SIZE, 0);
-        for (n, write) in input.chunks(12).enumerate() {
-            let (place, value) = write.split_at(write.len().min(4));
-            let place = place.iter().fold(0, |place, byte| place << 8 | usize::from(*byte));
-            // Most of a region is empty; what is used is where a scribble hurts.
-            let place = place % if n % 4 == 3 { Region::SIZE - 8 } else { used - 8 };
-            bytes[place..place + value.len()].copy_from_slice(value);
-        }
-        let pick = input.iter().fold(input.len(), |pick, byte| pick.wrapping_mul(31).wrapping_add(usize::from(*byte)));
-        if let Ok(region) = Region::from_bytes(&bytes) {
-            reads(&region, pick);
-            changes(&region, pick);
-            reads(&region, pick / 7);
-        }
-    });
+pub(crate) const REGION: Target = Target {
+    name: "region",
+    folders: &["tests/fuzz/corpus/region"],
+    words: &["\0\0\0\0", "\u{7f}", "portshim", "\u{1}\0\0\0\0\0\0\0", "\0\0\u{8}\0"],
+    cost: 10,
+    check: check_region,
+};
+
+fn check_region(input: &[u8]) {
+    if let Ok(region) = Region::from_bytes(input) {
+        reads(&region, input.len());
+    }
+    let mut laid_down = Region::boxed(&[rules(40000, 40999), rules(1025, 5000)]);
+    changes(&laid_down, input.len());
+    let mut bytes = laid_down.as_bytes().to_vec();
+    let used = bytes.len();
+    bytes.resize(Region::SIZE, 0);
+    for (n, write) in input.chunks(12).enumerate() {
+        let (place, value) = write.split_at(write.len().min(4));
+        let place = place.iter().fold(0, |place, byte| place << 8 | usize::from(*byte));
+        // Most of a region is empty; what is used is where a scribble hurts.
+        let place = place % if n % 4 == 3 { Region::SIZE - 8 } else { used - 8 };
+        bytes[place..place + value.len()].copy_from_slice(value);
+    }
+    let pick = input.iter().fold(input.len(), |pick, byte| pick.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    if let Ok(region) = Region::from_bytes(&bytes) {
+        reads(&region, pick);
+        changes(&region, pick);
+        reads(&region, pick / 7);
+    }
 }

@@ -1,12 +1,10 @@
 //! Whole files: policies, and settings of other systems.
 
-use super::harness::fuzz;
+use super::target::Target;
 use portshim_policy::config::{HostSettings, Layer, Origin, Problem, Resolved, Severity, resolve};
-use portshim_policy::netsh::{Command, dynamic_port, edited, excluded_port_ranges};
-use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::netsh::{Command, edited};
 use portshim_policy::region::Region;
 use portshim_policy::region::wire::{Options, decode, encode};
-use proptest::prelude::*;
 
 /// What every problem has: words, a remedy where something is to be done, and a place that can be shown.
 fn are_sound(problems: &[Problem]) {
@@ -74,9 +72,10 @@ fn imports(bytes: &[u8]) {
     }
 }
 
-#[test]
-fn policy() {
-    const WORDS: &[&str] = &[
+pub(crate) const POLICY: Target = Target {
+    name: "policy",
+    folders: &["tests/fuzz/corpus/policy", "../examples"],
+    words: &[
         "preset",
         "select",
         "sharing",
@@ -126,17 +125,20 @@ fn policy() {
         "\0",
         "\\",
         "\\u0007",
-    ];
-    fuzz("policy", &["tests/fuzz/corpus/policy", "../examples"], WORDS, |bytes| {
-        match Layer::from_bytes(bytes, "policy.toml") {
-            Ok(layer) => means_what_is_written(layer),
-            Err(problems) => {
-                assert!(problems.iter().any(Problem::is_error));
-                are_sound(&problems);
-            }
+    ],
+    cost: 1,
+    check: check_policy,
+};
+
+fn check_policy(bytes: &[u8]) {
+    match Layer::from_bytes(bytes, "policy.toml") {
+        Ok(layer) => means_what_is_written(layer),
+        Err(problems) => {
+            assert!(problems.iter().any(Problem::is_error));
+            are_sound(&problems);
         }
-        stays_a_policy(bytes);
-    });
+    }
+    stays_a_policy(bytes);
 }
 
 /// netsh's changes keep a policy one, and made twice they are as made once.
@@ -157,9 +159,10 @@ fn stays_a_policy(bytes: &[u8]) {
     }
 }
 
-#[test]
-fn sysctl_files() {
-    const WORDS: &[&str] = &[
+pub(crate) const SYSCTL_FILES: Target = Target {
+    name: "sysctl-files",
+    folders: &["tests/fuzz/corpus/sysctl-files", "../tests/samples"],
+    words: &[
         "net.ipv4.ip_local_port_range",
         "net/ipv4/ip_local_reserved_ports",
         "net.ipv4.ip_unprivileged_port_start",
@@ -183,13 +186,15 @@ fn sysctl_files() {
         "vm.swappiness = 1\n",
         "ü",
         "\0",
-    ];
-    fuzz("sysctl-files", &["tests/fuzz/corpus/sysctl-files", "../tests/samples"], WORDS, imports);
-}
+    ],
+    cost: 1,
+    check: imports,
+};
 
-#[test]
-fn registry() {
-    const WORDS: &[&str] = &[
+pub(crate) const REGISTRY: Target = Target {
+    name: "registry",
+    folders: &["tests/fuzz/corpus/registry", "../tests/samples"],
+    words: &[
         "Windows Registry Editor Version 5.00\r\n",
         "REGEDIT4\r\n",
         "\r\n",
@@ -220,24 +225,28 @@ fn registry() {
         "\"Ports\"=",
         "ü",
         "\0",
-    ];
-    fuzz("registry", &["tests/fuzz/corpus/registry", "../tests/samples"], WORDS, |bytes| {
-        imports(bytes);
-        // The encoding makes no difference.
-        let Ok(text) = std::str::from_utf8(bytes) else { return };
-        if text.is_empty() || text.contains('\0') || text.starts_with('\u{feff}') {
-            return;
-        }
-        let wide: Vec<_> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        let read = |bytes: &[u8]| Layer::from_bytes(bytes, "settings.reg");
-        assert_eq!(read(&wide), read(bytes));
-        imports(&wide[..wide.len() - 1]);
-    });
+    ],
+    cost: 1,
+    check: check_registry,
+};
+
+fn check_registry(bytes: &[u8]) {
+    imports(bytes);
+    // The encoding makes no difference.
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if text.is_empty() || text.contains('\0') || text.starts_with('\u{feff}') {
+        return;
+    }
+    let wide: Vec<_> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let read = |bytes: &[u8]| Layer::from_bytes(bytes, "settings.reg");
+    assert_eq!(read(&wide), read(bytes));
+    imports(&wide[..wide.len() - 1]);
 }
 
-#[test]
-fn console() {
-    const WORDS: &[&str] = &[
+pub(crate) const CONSOLE: Target = Target {
+    name: "console",
+    folders: &["tests/fuzz/corpus/console", "../tests/samples"],
+    words: &[
         "netsh ",
         "netsh.exe",
         "rpccfg /pe ",
@@ -278,45 +287,7 @@ fn console() {
         "：",
         "ü",
         "\0",
-    ];
-    fuzz("console", &["tests/fuzz/corpus/console", "../tests/samples"], WORDS, imports);
-}
-
-/// Ranges apart from each other, ascending.
-fn apart() -> impl Strategy<Value = Vec<(PortRange, bool)>> {
-    let ranges = prop::collection::vec((2u16..300, 0u16..100, any::<bool>()), 1..12);
-    ranges.prop_map(|parts| {
-        let mut at = 0;
-        let range = |(gap, more, administered): (u16, u16, bool)| {
-            let first = at + gap;
-            at = first + more;
-            (PortRange::new(first, at).expect("it is no smaller"), administered)
-        };
-        parts.into_iter().map(range).collect()
-    })
-}
-
-proptest! {
-    /// What `portshim netsh` prints, and netsh with it, is read as what it says.
-    #[test]
-    fn listings_come_back(start in 1025u16..=65281, more in 254u16.., ranges in apart(), v6: bool, udp: bool) {
-        let scope = Scope::ALL[usize::from(udp) * 2 + usize::from(v6)];
-        let dynamic = PortRange::new(start, start.saturating_add(more)).expect("it is no smaller");
-        let (protocol, family) = scope.name().split_at(3);
-        let text = format!(
-            "C:\\>netsh int ipv{family} show dynamicport {protocol}\n{}C:\\>netsh int ipv{family} show ex {protocol}\n{}",
-            dynamic_port(protocol, dynamic),
-            excluded_port_ranges(protocol, &ranges),
-        );
-        let layer = Layer::imported(text.as_bytes(), "x").expect("netsh prints it so");
-        let resolved = resolve(&[layer], &HostSettings::default());
-        if dynamic.len() < 255 {
-            prop_assert!(resolved.is_err());
-            return Ok(());
-        }
-        let Ok(resolved) = resolved else { return Ok(()) };
-        let rules = resolved.rules[0].scope(scope);
-        let of = |wanted: bool| ranges.iter().filter(|(_, a)| *a == wanted).map(|(range, _)| *range).collect();
-        prop_assert_eq!((&rules.dynamic, &rules.reserved, &rules.blocked), (&dynamic.into(), &of(true), &of(false)));
-    }
-}
+    ],
+    cost: 1,
+    check: imports,
+};

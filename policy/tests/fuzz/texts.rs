@@ -1,6 +1,6 @@
 //! Single values: SPECs, what the sysctls hold, netsh's command lines.
 
-use super::harness::fuzz;
+use super::target::Target;
 use portshim_policy::config::{
     HostSettings, Layer, Setting, local_port_range, reserved_ports, reserved_range, resolve,
 };
@@ -20,53 +20,61 @@ fn utf8(input: &[u8]) -> String {
     String::from_utf8_lossy(input).into_owned()
 }
 
-#[test]
-fn spec() {
-    const WORDS: &[&str] = &["-", ",", "/", " ", "tcp", "udp6", "/4", "all", "80", "4000-4999", "ü", "\t", "\0", "+"];
-    fuzz("spec", &["tests/fuzz/corpus/spec"], WORDS, |input| {
-        let text = utf8(input);
-        match text.parse::<Spec>() {
-            Ok(spec) => {
-                assert!(!spec.ports.is_empty() && spec.ports.iter().all(|range| range.first() > 0));
-                assert_eq!(spec.to_string().parse(), Ok(spec), "{text:?}");
-            }
-            Err(e) => is_sound(&text, &e),
+pub(crate) const SPEC: Target = Target {
+    name: "spec",
+    folders: &["tests/fuzz/corpus/spec"],
+    words: &["-", ",", "/", " ", "tcp", "udp6", "/4", "all", "80", "4000-4999", "ü", "\t", "\0", "+"],
+    cost: 1,
+    check: check_spec,
+};
+
+fn check_spec(input: &[u8]) {
+    let text = utf8(input);
+    match text.parse::<Spec>() {
+        Ok(spec) => {
+            assert!(!spec.ports.is_empty() && spec.ports.iter().all(|range| range.first() > 0));
+            assert_eq!(spec.to_string().parse(), Ok(spec), "{text:?}");
         }
-        for setting in Setting::ALL {
-            // An option is what its words say: the same twice.
-            let read = || Layer::new().option(setting, &text).map_err(|problem| problem.to_string());
-            assert_eq!(read(), read());
-        }
-    });
+        Err(e) => is_sound(&text, &e),
+    }
+    for setting in Setting::ALL {
+        // An option is what its words say: the same twice.
+        let read = || Layer::new().option(setting, &text).map_err(|problem| problem.to_string());
+        assert_eq!(read(), read());
+    }
 }
 
-#[test]
-fn sysctl_values() {
-    const WORDS: &[&str] = &[" ", "\t", "\n", ",", "-", "0x", "0X1f", "010", "08", "80-90", "32768 60999", "ü", "\0"];
-    fuzz("sysctl-values", &["tests/fuzz/corpus/sysctl-values"], WORDS, |input| {
-        let text = utf8(input);
-        match local_port_range(&text) {
-            Ok(range) => {
-                assert!(range.first() > 0);
-                let written = format!("{}\t{}\n", range.first(), range.last());
-                assert_eq!(local_port_range(&written), Ok(range), "{text:?}");
-            }
-            Err(e) => is_sound(&text, &e),
+pub(crate) const SYSCTL_VALUES: Target = Target {
+    name: "sysctl-values",
+    folders: &["tests/fuzz/corpus/sysctl-values"],
+    words: &[" ", "\t", "\n", ",", "-", "0x", "0X1f", "010", "08", "80-90", "32768 60999", "ü", "\0"],
+    cost: 1,
+    check: check_sysctl_values,
+};
+
+fn check_sysctl_values(input: &[u8]) {
+    let text = utf8(input);
+    match local_port_range(&text) {
+        Ok(range) => {
+            assert!(range.first() > 0);
+            let written = format!("{}\t{}\n", range.first(), range.last());
+            assert_eq!(local_port_range(&written), Ok(range), "{text:?}");
         }
-        match reserved_ports(&text) {
-            Ok(ports) => {
-                let set: PortSet = ports.iter().copied().collect();
-                let written = if set.is_empty() { String::new() } else { set.to_string() };
-                let again: PortSet = reserved_ports(&written).expect("the kernel prints it so").into_iter().collect();
-                assert_eq!(again, set, "{text:?}");
-            }
-            Err(e) => is_sound(&text, &e),
+        Err(e) => is_sound(&text, &e),
+    }
+    match reserved_ports(&text) {
+        Ok(ports) => {
+            let set: PortSet = ports.iter().copied().collect();
+            let written = if set.is_empty() { String::new() } else { set.to_string() };
+            let again: PortSet = reserved_ports(&written).expect("the kernel prints it so").into_iter().collect();
+            assert_eq!(again, set, "{text:?}");
         }
-        match reserved_range(&text) {
-            Ok(range) => assert_eq!(reserved_range(&format!("{}-{}", range.first(), range.last())), Ok(range)),
-            Err(e) => is_sound(&text, &e),
-        }
-    });
+        Err(e) => is_sound(&text, &e),
+    }
+    match reserved_range(&text) {
+        Ok(range) => assert_eq!(reserved_range(&format!("{}-{}", range.first(), range.last())), Ok(range)),
+        Err(e) => is_sound(&text, &e),
+    }
 }
 
 const NETSH: &[&str] = &[
@@ -103,20 +111,25 @@ const NETSH: &[&str] = &[
     "  ",
 ];
 
-#[test]
-fn netsh_commands() {
-    fuzz("netsh-commands", &["tests/fuzz/corpus/netsh-commands"], NETSH, |input| {
-        let text = utf8(input);
-        match text.parse::<Command>() {
-            Ok(command) => {
-                let spelled_out = command.to_string();
-                assert_eq!(spelled_out.parse(), Ok(command), "{text:?}");
-                assert_eq!(netsh::command(&text), Ok(Some(command)), "{text:?}");
-                made_in_a_new_policy(&command);
-            }
-            Err(e) => is_sound(&text, e.fault()),
+pub(crate) const NETSH_COMMANDS: Target = Target {
+    name: "netsh-commands",
+    folders: &["tests/fuzz/corpus/netsh-commands"],
+    words: NETSH,
+    cost: 1,
+    check: check_netsh_commands,
+};
+
+fn check_netsh_commands(input: &[u8]) {
+    let text = utf8(input);
+    match text.parse::<Command>() {
+        Ok(command) => {
+            let spelled_out = command.to_string();
+            assert_eq!(spelled_out.parse(), Ok(command), "{text:?}");
+            assert_eq!(netsh::command(&text), Ok(Some(command)), "{text:?}");
+            made_in_a_new_policy(&command);
         }
-    });
+        Err(e) => is_sound(&text, e.fault()),
+    }
 }
 
 /// What a command makes of no policy at all is a policy, and says what the command said.

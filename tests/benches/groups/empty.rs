@@ -2,8 +2,8 @@
 
 use super::{Bench, Found};
 use crate::cases::Case;
+use crate::process::Process;
 use crate::report::Row;
-use crate::side::Side;
 use crate::stats::Sense;
 use crate::targets;
 use crate::task::{Kind, Order, Task};
@@ -41,7 +41,7 @@ fn limited(bench: &Bench, case: &Case, kind: Kind, times: u32, row: Row) -> Resu
     }
     let (whole, free) = (kind != Kind::TcpConnect, case.ports());
     let task = Task::ByHand { kind, way: case.way, whole, times, free, order: Order::Random, seed: 0 };
-    let mut side = Side::start(&case.kernel, &[], &case.kernel)?;
-    side.each(&task)?;
-    Ok(row.limited(side.each(&task)?))
+    let mut process = Process::start(&case.kernel, &[], &case.kernel)?;
+    process.each(&task)?;
+    Ok(row.limited(process.each(&task)?))
 }

@@ -2,8 +2,8 @@
 
 use super::{Bench, Found};
 use crate::cases::{self, Case};
+use crate::process::Process;
 use crate::report::{Row, duration, grouped};
-use crate::side::Side;
 use crate::stats::{Pair, Sense};
 use crate::targets;
 use crate::task::{Answer, Kind, Order, Task};
@@ -39,8 +39,8 @@ fn second(bench: &Bench, case: &Case) -> Result<Row, String> {
     let (mut pairs, mut least) = (Vec::new(), case.ports() as u64);
     for _ in 0..bench.effort.fills {
         // One side is empty while the other one is measured: they share the kernel's tables.
-        let kernel = took(Side::start(&case.kernel, &[], &case.kernel)?, &task)?;
-        let portshim = took(Side::start(&case.host, &bench.under(case), &case.kernel)?, &task)?;
+        let kernel = took(Process::start(&case.kernel, &[], &case.kernel)?, &task)?;
+        let portshim = took(Process::start(&case.host, &bench.under(case), &case.kernel)?, &task)?;
         least = least.min(portshim.ports);
         pairs.push(Pair { kernel: kernel.nanos, portshim: portshim.nanos });
     }
@@ -57,11 +57,11 @@ fn row(bench: &Bench, case: &Case, kind: Kind) -> Result<Row, String> {
     let all = case.ports() as u64;
     // The kernel is slow enough to need no second time, and the same under all wide policies.
     let really = bench.effort.kernel_fills && (case.name == bench.steered().name || all < 10_000);
-    let own = if really { Some(filled(side_of_kernel(case)?, kind, Duration::from_secs(300))?.nanos) } else { None };
+    let own = if really { Some(filled(kernel_process(case)?, kind, Duration::from_secs(300))?.nanos) } else { None };
     let (mut pairs, mut least, mut spent) = (Vec::new(), all, Duration::ZERO);
     while pairs.is_empty() || (pairs.len() < bench.effort.fills && spent < bench.effort.filling) {
         let kernel = own.map_or_else(|| summed_up(bench, case, kind), Ok)?;
-        let portshim = Side::start(&case.host, &bench.under(case), &case.kernel)?;
+        let portshim = Process::start(&case.host, &bench.under(case), &case.kernel)?;
         let portshim = filled(portshim, kind, bench.effort.filling)?;
         (least, spent) = (least.min(portshim.ports), spent + Duration::from_nanos(portshim.nanos as u64));
         pairs.push(Pair { kernel, portshim: portshim.nanos });
@@ -80,16 +80,16 @@ fn row(bench: &Bench, case: &Case, kind: Kind) -> Result<Row, String> {
     Ok(if notes.is_empty() { row } else { row.noted(notes.join("; ")) })
 }
 
-fn side_of_kernel(case: &Case) -> Result<Side, String> {
-    Side::start(&case.kernel, &[], &case.kernel)
+fn kernel_process(case: &Case) -> Result<Process, String> {
+    Process::start(&case.kernel, &[], &case.kernel)
 }
 
-fn filled(side: Side, kind: Kind, within: Duration) -> Result<Filled, String> {
-    took(side, &Task::Fill { kind, within })
+fn filled(process: Process, kind: Kind, within: Duration) -> Result<Filled, String> {
+    took(process, &Task::Fill { kind, within })
 }
 
-fn took(mut side: Side, task: &Task) -> Result<Filled, String> {
-    match side.ask(task)? {
+fn took(mut process: Process, task: &Task) -> Result<Filled, String> {
+    match process.ask(task)? {
         Answer::Took { calls, nanos } => Ok(Filled { nanos: nanos as f64, ports: calls }),
         other => Err(format!("filling was answered by {other:?}")),
     }
@@ -98,15 +98,15 @@ fn took(mut side: Side, task: &Task) -> Result<Filled, String> {
 /// What the kernel would need: what one port costs at each of several stages, in the order in which the kernel
 /// fills a range, and between two stages in proportion.
 fn summed_up(bench: &Bench, case: &Case, kind: Kind) -> Result<f64, String> {
-    let mut side = side_of_kernel(case)?;
+    let mut process = kernel_process(case)?;
     let mut sum = 0.0;
-    side.ask(&Task::Hold { kind, within: Duration::ZERO })?;
+    process.ask(&Task::Hold { kind, within: Duration::ZERO })?;
     let mut after: Option<(f64, f64)> = None;
     for share in HELD.iter().rev() {
         let held = (share * case.ports() as f64).floor().min(case.ports() as f64 - 1.0);
-        side.ask(&Task::Release { kind, free: case.ports() - held as usize, order: Order::Native, seed: 0 })?;
+        process.ask(&Task::Release { kind, free: case.ports() - held as usize, order: Order::Native, seed: 0 })?;
         let ask = Task::Ask { kind, most: bench.effort.asks.min(12), within: bench.effort.asking };
-        let cost = side.each(&ask)?;
+        let cost = process.each(&ask)?;
         if let Some((more, dearer)) = after {
             sum += (more - held) * (cost + dearer) / 2.0;
         }

@@ -2,8 +2,8 @@
 
 use super::{Bench, Found};
 use crate::cases::Case;
+use crate::process::Process;
 use crate::report::{Curve, Point, Row};
-use crate::side::Side;
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
 use crate::task::{Kind, Order, Task};
@@ -103,7 +103,7 @@ fn passes(
 ) -> Result<(Vec<Vec<Pair>>, Option<f64>), String> {
     let (mut all, mut by_hand) = (vec![Vec::new(); levels.len()], Vec::new());
     for seed in 0..count as u64 {
-        let (mut kernel, mut portshim) = bench.sides(case)?;
+        let (mut kernel, mut portshim) = bench.processes(case)?;
         let released = |free| Task::Release { kind, free, order, seed };
         let free = (NEARLY_FULL.free)(case.ports());
         let times = bench.effort.asks;
@@ -122,26 +122,26 @@ fn passes(
 fn pass(
     bench: &Bench,
     case: &Case,
-    side: &mut Side,
+    process: &mut Process,
     (kind, within): (Kind, Duration),
     released: &dyn Fn(usize) -> Task,
     levels: &[Level],
     aim: Option<&Task>,
 ) -> Result<(Vec<f64>, Option<f64>), String> {
-    side.ask(&Task::Hold { kind, within })?;
+    process.ask(&Task::Hold { kind, within })?;
     let mut aimed = None;
     let ask = Task::Ask { kind, most: bench.effort.asks, within: bench.effort.asking };
     let mut measured = Vec::new();
     for level in levels {
-        side.ask(&released((level.free)(case.ports())))?;
-        measured.push(side.each(&ask)?);
+        process.ask(&released((level.free)(case.ports())))?;
+        measured.push(process.each(&ask)?);
         if level.held == NEARLY_FULL.held
             && let Some(aim) = aim
         {
-            aimed = Some(side.each(aim)?);
+            aimed = Some(process.each(aim)?);
         }
     }
-    side.ask(&Task::Drop)?;
+    process.ask(&Task::Drop)?;
     Ok((measured, aimed))
 }
 
@@ -150,12 +150,12 @@ fn strangers(bench: &Bench, case: &Case, kind: Kind) -> Result<Vec<Pair>, String
     let mut pairs = Vec::new();
     let free = (NEARLY_FULL.free)(case.ports());
     for _ in 0..bench.effort.passes {
-        let cold = |mut side: Side| {
-            side.each(&Task::Cycle { kind, times: 16 })?;
-            side.ask(&Task::Strangers { kind, free })?;
-            side.each(&Task::Ask { kind, most: 16, within: Duration::from_secs(1) })
+        let cold = |mut process: Process| {
+            process.each(&Task::Cycle { kind, times: 16 })?;
+            process.ask(&Task::Strangers { kind, free })?;
+            process.each(&Task::Ask { kind, most: 16, within: Duration::from_secs(1) })
         };
-        let (kernel, portshim) = bench.sides(case)?;
+        let (kernel, portshim) = bench.processes(case)?;
         pairs.push(Pair { kernel: cold(kernel)?, portshim: cold(portshim)? });
     }
     Ok(pairs)

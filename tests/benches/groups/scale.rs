@@ -1,8 +1,8 @@
 //! Many threads, processes and sockets, and the memory of one process.
 
 use super::{Bench, Found};
+use crate::process::Process;
 use crate::report::{Row, Unit, grouped};
-use crate::side::Side;
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
 use crate::task::{Answer, Crowd, Kind, Task};
@@ -23,7 +23,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
 /// what two cost it more than one is the best that can be had, and stands in for the limit.
 fn two(bench: &Bench, crowd: Crowd, name: &str, kind: Kind) -> Result<Row, String> {
     let task = |size| Task::Crowd { crowd, size, kind, times: bench.effort.crowd_calls * 4 };
-    let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+    let (mut kernel, mut portshim) = bench.processes(bench.steered())?;
     let (mut pairs, mut own) = (Vec::new(), Vec::new());
     for _ in 0..bench.effort.rounds {
         own.push(1.0 / (kernel.each(&task(1))? / kernel.each(&task(2))?));
@@ -38,7 +38,7 @@ fn two(bench: &Bench, crowd: Crowd, name: &str, kind: Kind) -> Result<Row, Strin
 fn many(bench: &Bench, crowd: Crowd, name: &str, kind: Kind) -> Result<Row, String> {
     let size = bench.effort.crowd;
     let task = Task::Crowd { crowd, size, kind, times: bench.effort.crowd_calls / 4 + 1 };
-    let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+    let (mut kernel, mut portshim) = bench.processes(bench.steered())?;
     let mut pairs = Vec::new();
     for _ in 0..bench.effort.rounds.min(8) {
         pairs.push(Pair { kernel: kernel.each(&task)?, portshim: portshim.each(&task)? });
@@ -52,7 +52,7 @@ fn sockets(bench: &Bench) -> Result<Row, String> {
     let task = Task::Many { sockets };
     let mut pairs = Vec::new();
     for _ in 0..bench.effort.other_passes {
-        let (mut kernel, mut portshim) = bench.sides(bench.steered())?;
+        let (mut kernel, mut portshim) = bench.processes(bench.steered())?;
         pairs.push(Pair { kernel: kernel.each(&task)?, portshim: portshim.each(&task)? });
     }
     let what = format!("{} sockets open at once, UDP bind(0) on four addresses; each", grouped(sockets as usize));
@@ -64,10 +64,10 @@ pub(super) fn memory(bench: &Bench) -> Result<Found, String> {
     let (mut first, mut further) = (Vec::new(), Vec::new());
     for _ in 0..bench.effort.launches {
         let case = bench.steered();
-        let (mut kernel, mut portshim) = bench.sides(case)?;
+        let (mut kernel, mut portshim) = bench.processes(case)?;
         let kernel = private(&mut kernel)?;
         first.push(Pair { kernel, portshim: private(&mut portshim)? });
-        let mut beside = Side::start(&case.host, &bench.under(case), &case.kernel)?;
+        let mut beside = Process::start(&case.host, &bench.under(case), &case.kernel)?;
         private(&mut beside)?;
         further.push(Pair { kernel, portshim: private(&mut portshim)? });
     }
@@ -86,11 +86,11 @@ pub(super) fn memory(bench: &Bench) -> Result<Found, String> {
 }
 
 /// In KiB, after some work.
-fn private(side: &mut Side) -> Result<f64, String> {
+fn private(process: &mut Process) -> Result<f64, String> {
     for kind in Kind::ALL {
-        side.each(&Task::Cycle { kind, times: 5 })?;
+        process.each(&Task::Cycle { kind, times: 5 })?;
     }
-    match side.ask(&Task::Memory)? {
+    match process.ask(&Task::Memory)? {
         Answer::Kib(kib) => Ok(kib as f64),
         other => Err(format!("memory was answered by {other:?}")),
     }

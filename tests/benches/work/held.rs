@@ -1,7 +1,7 @@
 //! The ports that a measured process holds.
 
 use super::calls;
-use crate::ground;
+use crate::netns;
 use crate::task::{Kind, Order};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Result};
@@ -22,7 +22,7 @@ pub(crate) type Ask<'a> = dyn Fn(&OwnedFd) -> Result<()> + 'a;
 
 impl Held {
     pub(crate) fn new(ports: Vec<u16>) -> Self {
-        Self { ports, sockets: HashMap::new(), most: ground::sockets() }
+        Self { ports, sockets: HashMap::new(), most: netns::sockets() }
     }
 
     pub(crate) fn len(&self) -> usize {

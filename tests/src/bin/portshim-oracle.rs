@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use portshim_tests::oracle::{
-    CASES, Campaign, Case, Directed, Side, Verdict, campaign, case, compare_directed, directed, play, sequence,
+    CASES, Campaign, Case, Directed, Variant, Verdict, campaign, case, compare_directed, directed, play, sequence,
     time_wait,
 };
 use std::io::IsTerminal;
@@ -65,7 +65,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     if let (Some(case), Some(path)) = (arguments.case, &arguments.script) {
         let lines = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
         let text = format!("== {}\n{lines}\n", path.display());
-        let (native, portshim) = (play(case, Side::Native, &text)?, play(case, Side::Portshim, &text)?);
+        let (native, portshim) = (play(case, Variant::Native, &text)?, play(case, Variant::Portshim, &text)?);
         for (left, right) in native.lines().zip(portshim.lines()) {
             if left == right { println!("  {left}") } else { println!("- {left}\n+ {right}") }
         }
@@ -89,11 +89,11 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             case: arguments.case,
             jobs: arguments.jobs,
             against: match (arguments.self_check, arguments.hint.as_deref()) {
-                (true, _) => Side::Native,
-                (false, Some("off")) => Side::Believing("off"),
-                (false, Some("all")) => Side::Believing("all"),
-                (false, Some(_)) => Side::Believing("random"),
-                (false, None) => Side::Portshim,
+                (true, _) => Variant::Native,
+                (false, Some("off")) => Variant::Believing("off"),
+                (false, Some("all")) => Variant::Believing("all"),
+                (false, Some(_)) => Variant::Believing("random"),
+                (false, None) => Variant::Portshim,
             },
         },
         &|so_far| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, Directed, Divergence, Side, compare, play, shrink};
+use super::{Case, Directed, Divergence, Variant, compare, play, shrink};
 
 /// How many failures of one batch are told: most have one cause.
 const ENOUGH: usize = 3;
@@ -57,17 +57,17 @@ pub fn compare_directed(directed: &[Directed], alone: bool) -> Result<Verdict, S
                 again: again(&d.name),
             })
             .collect();
-        verdict.add(compare_all(group[0].case, &scripts, &again(""), Side::Portshim)?);
+        verdict.add(compare_all(group[0].case, &scripts, &again(""), Variant::Portshim)?);
     }
     Ok(verdict)
 }
 
-/// Plays scripts natively and on `side`, all in one process each. `whole` is what to tell the oracle to play
+/// Plays scripts natively and as `variant`, all in one process each. `whole` is what to tell the oracle to play
 /// all of them again.
-pub(super) fn compare_all(case: &Case, scripts: &[Script], whole: &str, side: Side) -> Result<Verdict, String> {
+pub(super) fn compare_all(case: &Case, scripts: &[Script], whole: &str, variant: Variant) -> Result<Verdict, String> {
     let mut verdict = Verdict::default();
     let text: String = scripts.iter().map(|s| format!("== {}\n{}\n", s.title, s.lines.join("\n"))).collect();
-    let (native, other) = (play(case, Side::Native, &text)?, play(case, side, &text)?);
+    let (native, other) = (play(case, Variant::Native, &text)?, play(case, variant, &text)?);
     let (natives, others) = (apart(&native), apart(&other));
     if natives.len() != scripts.len() || others.len() != scripts.len() {
         return Err("a transcript does not cover every script".into());
@@ -81,7 +81,7 @@ pub(super) fn compare_all(case: &Case, scripts: &[Script], whole: &str, side: Si
                 allowed.into_iter().for_each(|name| *verdict.allowed.entry(name).or_default() += 1);
             }
             Err(divergence) if verdict.failures.len() < ENOUGH => {
-                verdict.failures.push(report(case, script, whole, &divergence, side)?);
+                verdict.failures.push(report(case, script, whole, &divergence, variant)?);
             }
             Err(_) => verdict.failures.push(format!("{}: also parts\n", script.title)),
         }
@@ -101,10 +101,16 @@ fn apart(transcript: &str) -> Vec<&str> {
 }
 
 /// What parted, the command that shows it again, and the shortest script that still does.
-fn report(case: &Case, script: &Script, whole: &str, divergence: &Divergence, side: Side) -> Result<String, String> {
+fn report(
+    case: &Case,
+    script: &Script,
+    whole: &str,
+    divergence: &Divergence,
+    variant: Variant,
+) -> Result<String, String> {
     let both = |lines: &[String]| -> Result<(String, String), String> {
         let text = format!("== {}\n{}\n", script.title, lines.join("\n"));
-        Ok((play(case, Side::Native, &text)?, play(case, side, &text)?))
+        Ok((play(case, Variant::Native, &text)?, play(case, variant, &text)?))
     };
     let parts = |lines: &[String]| -> Result<bool, String> {
         let (native, other) = both(lines)?;
@@ -122,7 +128,7 @@ fn report(case: &Case, script: &Script, whole: &str, divergence: &Divergence, si
         return Ok(text);
     }
     let (native, other) = both(&shrink(script.lines.clone(), parts)?)?;
-    text += "  shortest script, and what each side made of it:\n";
+    text += "  shortest script, and what each variant made of it:\n";
     for (left, right) in native.lines().zip(other.lines()) {
         if left == right {
             text += &format!("      {left}\n");

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::batch::{Script, Verdict, compare_all};
-use super::{CASES, Case, Side, sequence};
+use super::{CASES, Case, Variant, sequence};
 
 /// How many sequences share one process on either side.
 const BATCH: usize = 50;
@@ -21,7 +21,7 @@ pub struct Campaign {
     /// How many batches at a time.
     pub jobs: usize,
     /// What the bare kernel is compared with. With itself, what the sequences leave to chance shows.
-    pub against: Side,
+    pub against: Variant,
 }
 
 /// The policy of a batch and the numbers of its sequences.

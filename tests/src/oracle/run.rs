@@ -1,4 +1,4 @@
-//! Runs the probe on either side of the comparison.
+//! Runs the probe on either variant of the comparison.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use super::Case;
 use crate::{portshim_path, said};
 
-/// A side of the comparison.
+/// A variant of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum Variant {
     /// The bare kernel, with the policy in its settings.
     Native,
     /// Under portshim, with the kernel's settings at their defaults.
@@ -24,8 +24,8 @@ pub enum Side {
 ///
 /// # Errors
 /// Where the probe, or portshim, fails: what they said.
-pub fn play(case: &Case, side: Side, scripts: &str) -> Result<String, String> {
-    probe(case, side, &[], "play", scripts)
+pub fn play(case: &Case, variant: Variant, scripts: &str) -> Result<String, String> {
+    probe(case, variant, &[], "play", scripts)
 }
 
 /// Plays scripts under portshim with these options as well.
@@ -33,26 +33,26 @@ pub fn play(case: &Case, side: Side, scripts: &str) -> Result<String, String> {
 /// # Errors
 /// As [`play`].
 pub fn play_with(case: &Case, options: &[&str], scripts: &str) -> Result<String, String> {
-    probe(case, Side::Portshim, options, "play", scripts)
+    probe(case, Variant::Portshim, options, "play", scripts)
 }
 
 /// Makes the calls that no sound program makes, and returns the transcript.
 ///
 /// # Errors
 /// As [`play`].
-pub fn bad_calls(case: &Case, side: Side) -> Result<String, String> {
-    probe(case, side, &[], "bad-calls", "")
+pub fn bad_calls(case: &Case, variant: Variant) -> Result<String, String> {
+    probe(case, variant, &[], "bad-calls", "")
 }
 
-fn probe(case: &Case, side: Side, options: &[&str], mode: &str, input: &str) -> Result<String, String> {
+fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &str) -> Result<String, String> {
     let probe = probe_path();
     let mut command = Command::new(&probe);
     command.arg("arena");
     let policy = policy("--range", "--reserved", case);
-    match side {
-        Side::Native => command.args(&policy).arg("--"),
-        Side::Unserved => command.arg("--"),
-        Side::Portshim | Side::Believing(_) => command
+    match variant {
+        Variant::Native => command.args(&policy).arg("--"),
+        Variant::Unserved => command.arg("--"),
+        Variant::Portshim | Variant::Believing(_) => command
             .arg("--")
             .arg(portshim_path())
             .arg("run")
@@ -66,12 +66,12 @@ fn probe(case: &Case, side: Side, options: &[&str], mode: &str, input: &str) -> 
             command.env_remove(name);
         }
     }
-    if let Side::Believing(what) = side {
+    if let Variant::Believing(what) = variant {
         command.env("PORTSHIM_HINT", what);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", probe.display()))?;
-    // The probe reads all of its input before it says anything, so neither side waits for the other.
+    // The probe reads all of its input before it says anything, so neither variant waits for the other.
     let written = child.stdin.take().expect("piped above").write_all(input.as_bytes());
     let output = child.wait_with_output().map_err(|e| format!("cannot wait for the probe: {e}"))?;
     if !output.status.success() || !output.stderr.is_empty() {

@@ -9,7 +9,7 @@ mod messages;
 mod privileged;
 
 use super::calls::{self, Answer, Via};
-use super::stage::{self, Ports};
+use super::fixture::{self, Ports};
 use super::{address, play};
 use memory::Memory;
 
@@ -20,7 +20,7 @@ use memory::Memory;
 pub(super) fn run(words: &[String]) -> Result<(), String> {
     let ports = Ports::parse(words)?;
     play::give_up_after(240);
-    let servers = stage::servers()?;
+    let servers = fixture::servers()?;
     let scene = Scene { ports, memory: Memory::map()? };
     addresses::run(&scene)?;
     messages::run(&scene)?;
@@ -84,7 +84,7 @@ impl Scene {
     fn say(&self, on: On, what: &str, call: impl FnOnce(i32) -> Answer) -> Result<(), String> {
         let failed = |n: i32| format!("the probe cannot open what it calls `{what}` on: {}", calls::errno_name(n));
         let (name, fd) = match on {
-            On::Served(kind) => (kind.to_owned(), stage::socket(kind, false, Via::Name)?.0.map_err(failed)? as i32),
+            On::Served(kind) => (kind.to_owned(), fixture::socket(kind, false, Via::Name)?.0.map_err(failed)? as i32),
             On::Foreign(name, family, kind, protocol) => {
                 let fd = calls::socket(family, kind | libc::SOCK_CLOEXEC, protocol, Via::Name).map_err(failed)?;
                 (name.to_owned(), fd as i32)

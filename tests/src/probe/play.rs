@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::IpAddr;
 
 use super::calls::{self, Answer, Via};
-use super::stage::{self, Ports, Space};
+use super::fixture::{self, Ports, Space};
 use super::{address, options, sends};
 
 /// A descriptor that the script has a name for.
@@ -32,7 +32,7 @@ pub(super) fn scripts(ports: Ports) -> Result<(), String> {
     give_up_after(240);
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|e| format!("cannot read the script: {e}"))?;
-    let servers = stage::servers()?;
+    let servers = fixture::servers()?;
     let mut player = Player { ports, slots: BTreeMap::new(), pool: Vec::new(), peers: Vec::new(), servers };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut begun = false;
@@ -75,7 +75,7 @@ impl Player {
         let fd = self.slots.get(slot).map_or(-1, |s| s.fd);
         let answer = match (op, &words[1..]) {
             ("socket", [slot, kind, rest @ ..]) => {
-                let (answer, space) = stage::socket(kind, rest.contains(&"graceful"), via)?;
+                let (answer, space) = fixture::socket(kind, rest.contains(&"graceful"), via)?;
                 return Ok(self.keep(slot, answer, space));
             }
             ("set", [_, name, value]) => {
@@ -107,7 +107,7 @@ impl Player {
                 let answer = calls::accept(fd, op == "accept4", via);
                 let _ = calls::fcntl(fd, libc::F_SETFL, was);
                 if let Ok(new) = answer {
-                    stage::reset_on_close(new as i32);
+                    fixture::reset_on_close(new as i32);
                 }
                 return Ok(self.keep(new, answer, Space::Tcp));
             }
@@ -143,7 +143,7 @@ impl Player {
                 if op == "hangup" {
                     let _ = calls::shutdown(fd, libc::SHUT_WR);
                 }
-                stage::close_gracefully(peer)
+                fixture::close_gracefully(peer)
             }
             ("poll", [_]) => {
                 return Ok(format!("{:#x} {}", calls::poll(fd, libc::POLLIN | libc::POLLOUT, 0), self.name(slot)));
@@ -188,9 +188,9 @@ impl Player {
     }
 
     fn accept_peers(&mut self) {
-        for server in self.servers.iter().take(stage::SERVERS.len()) {
+        for server in self.servers.iter().take(fixture::SERVERS.len()) {
             while let Ok(peer) = calls::accept(*server, true, Via::Name) {
-                stage::reset_on_close(peer as i32);
+                fixture::reset_on_close(peer as i32);
                 self.peers.push(peer as i32);
             }
         }
@@ -211,8 +211,8 @@ impl Player {
         // Which privileged port is counted down exactly, so it is compared exactly.
         let shown = if answer.is_ok() { port } else { 0 };
         if let Ok(fd) = answer {
-            stage::hurry(fd as i32);
-            stage::reset_on_close(fd as i32);
+            fixture::hurry(fd as i32);
+            fixture::reset_on_close(fd as i32);
         }
         format!("{} port={shown}", self.keep(slot, answer, Space::Tcp))
     }
@@ -248,14 +248,14 @@ impl Player {
         }
         if let Some(n) = word.strip_prefix("srv") {
             let index: usize = n.parse().map_err(|_| format!("`{word}` is not a port"))?;
-            return Ok(stage::SERVERS.get(index - 1).copied());
+            return Ok(fixture::SERVERS.get(index - 1).copied());
         }
         Ok(match word {
             "free" => self.free(slot),
             "first" => self.ports.allowed().next(),
             "reserved" => self.ports.reserved(),
-            "refused" => Some(stage::REFUSED),
-            "outside" => Some(stage::OUTSIDE),
+            "refused" => Some(fixture::REFUSED),
+            "outside" => Some(fixture::OUTSIDE),
             _ => Some(word.parse().map_err(|_| format!("`{word}` is not a port"))?),
         })
     }
@@ -282,7 +282,7 @@ impl Player {
         let count: usize = count.parse().map_err(|_| "not a number")?;
         let (mut names, mut last) = (Vec::new(), "room".to_owned());
         for _ in 0..count {
-            let (answer, space) = stage::socket(kind, false, Via::Name)?;
+            let (answer, space) = fixture::socket(kind, false, Via::Name)?;
             let fd = answer.map_err(|n| format!("cannot make a socket: {}", calls::errno_name(n)))? as i32;
             self.slots.insert("fill".into(), Slot { fd, space });
             let answer = self.take_port(fd, how)?;

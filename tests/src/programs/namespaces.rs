@@ -47,7 +47,7 @@ pub fn as_root<F: Fn()>(body: F) {
     again::<F>(inside).unwrap_or_else(|why| {
         panic!(
             "as root of a user namespace: {why}\n\
-             where unshare(1) has failed: run this test as root, or install newuidmap (tests/setup does) and give this \
+             where unshare(1) has failed: run this test as root, or install newuidmap (make setup does) and give this \
              user other user and group numbers (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER)"
         )
     });
@@ -67,7 +67,7 @@ fn again<F>(mut inside: Command) -> Result<(), String> {
     let name = name.expect("the body is a closure that stands in the test itself");
     inside.arg(std::env::current_exe().expect("a test knows its own path"));
     inside.args(["--exact", name, "--nocapture"]).stdin(Stdio::null());
-    let output = inside.output().map_err(|e| format!("{inside:?}: {e}; `tests/setup` installs it"))?;
+    let output = inside.output().map_err(|e| format!("{inside:?}: {e}; `make setup` installs it"))?;
     let passed = String::from_utf8_lossy(&output.stdout).contains("test result: ok. 1 passed");
     if output.status.success() && passed {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Every error that `portshim.h` speaks of.
 
-use super::puppet::{Puppet, Stage};
+use super::scripted::{Fixture, Scripted};
 use portshim_tests::programs::{private, until};
 use std::process::Command;
 
@@ -13,9 +13,9 @@ const CALLS: [&str; 5] =
 #[test]
 fn without_the_library_there_are_no_such_functions() {
     private(|| {
-        let mut puppet = Stage::new().outsider();
+        let mut scripted = Fixture::new().outsider();
         for call in CALLS.into_iter().chain(["version"]) {
-            puppet.must(&[(call, "ENOSYS")]);
+            scripted.must(&[(call, "ENOSYS")]);
         }
     });
 }
@@ -23,18 +23,18 @@ fn without_the_library_there_are_no_such_functions() {
 #[test]
 fn switched_off_or_without_a_policy_nobody_is_there_to_ask() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut commands = [0; 3].map(|_| Command::new(stage.program()));
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut commands = [0; 3].map(|_| Command::new(fixture.program()));
         commands[0].envs(session.variables()).env("PORTSHIM_DISABLE", "1");
         commands[1].envs(session.variables().take(1));
         commands[2].envs(session.variables().take(1)).env("PORTSHIM_POLICY", "1:nonsense");
         for command in commands {
-            let mut puppet = Puppet::start(command);
+            let mut scripted = Scripted::start(command);
             for call in CALLS {
-                puppet.must(&[(call, "ENOTCONN")]);
+                scripted.must(&[(call, "ENOTCONN")]);
             }
-            puppet.must(&[("version", "1")]);
+            scripted.must(&[("version", "1")]);
         }
     });
 }
@@ -42,9 +42,9 @@ fn switched_off_or_without_a_policy_nobody_is_there_to_ask() {
 #[test]
 fn what_is_no_range_of_ports_in_any_scope_is_invalid() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut puppet = session.puppet();
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut scripted = session.scripted();
         for verb in ["reserve", "unreserve", "block"] {
             for wrong in [
                 "0 5 tcp",
@@ -61,14 +61,14 @@ fn what_is_no_range_of_ports_in_any_scope_is_invalid() {
                 "5 6 271",
                 "5 6 4294967295",
             ] {
-                puppet.must(&[(&format!("{verb} {wrong}"), "EINVAL")]);
+                scripted.must(&[(&format!("{verb} {wrong}"), "EINVAL")]);
             }
         }
         for wrong in ["unblock 0 tcp", "unblock 65536 tcp", "unblock 5 0", "unblock 5 16", "rule 2 99", "rule -1 99"] {
-            puppet.must(&[(wrong, "EINVAL")]);
+            scripted.must(&[(wrong, "EINVAL")]);
         }
-        puppet.must(&[("reserve 1 65535 all", "0"), ("unreserve 1 65535 all", "0")]);
-        puppet.must(&[("block 65535 65535 udp6", "65535"), ("unblock 65535 udp6", "0")]);
+        scripted.must(&[("reserve 1 65535 all", "0"), ("unreserve 1 65535 all", "0")]);
+        scripted.must(&[("block 65535 65535 udp6", "65535"), ("unblock 65535 udp6", "0")]);
     });
 }
 
@@ -77,7 +77,7 @@ fn what_is_no_range_of_ports_in_any_scope_is_invalid() {
 #[test]
 fn each_model_has_its_own_rules() {
     private(|| {
-        let stage = Stage::new();
+        let fixture = Fixture::new();
         let xp: &[(&str, &str)] = &[
             ("reserve 1025 5000 tcp", "0"),
             ("reserve 49152 65535 tcp", "0"),
@@ -95,13 +95,13 @@ fn each_model_has_its_own_rules() {
             ("windows-2003", &up_to_49151),
             ("windows-2003-sp1", &[("block 49152 65535 tcp", "65535"), ("reserve 49152 49152 tcp", "0")]),
         ] {
-            let session = stage.session(&["--preset", preset]);
-            let mut puppet = session.puppet();
-            puppet.must(xp);
-            puppet.must(more);
+            let session = fixture.session(&["--preset", preset]);
+            let mut scripted = session.scripted();
+            scripted.must(xp);
+            scripted.must(more);
         }
-        let session = stage.session(&["--preset", "windows-2003", "--max-user-port", "49151"]);
-        session.puppet().must(&[
+        let session = fixture.session(&["--preset", "windows-2003", "--max-user-port", "49151"]);
+        session.scripted().must(&[
             ("reserve 40000 50000 tcp", "0"),
             ("block 49151 49151 tcp", "ERANGE"),
             (
@@ -110,12 +110,12 @@ fn each_model_has_its_own_rules() {
             ),
         ]);
         for preset in ["host", "linux", "bsd", "freebsd", "iana"] {
-            let session = stage.session(&["--preset", preset]);
-            let mut puppet = session.puppet();
-            puppet.must(&[("reserve 1 65535 all", "0"), ("block 1 65535 all", "65535"), ("reserve 7 7 udp6", "0")]);
+            let session = fixture.session(&["--preset", preset]);
+            let mut scripted = session.scripted();
+            scripted.must(&[("reserve 1 65535 all", "0"), ("block 1 65535 all", "65535"), ("reserve 7 7 udp6", "0")]);
         }
-        let session = stage.session(&["--preset", "windows-vista"]);
-        session.puppet().must(&[
+        let session = fixture.session(&["--preset", "windows-vista"]);
+        session.scripted().must(&[
             ("reserve 50000 50099 tcp", "0"),
             ("reserve 50099 50100 tcp", "EEXIST"),
             ("reserve 50050 50050 tcp4", "EEXIST"),
@@ -133,29 +133,31 @@ fn each_model_has_its_own_rules() {
 #[test]
 fn a_rule_is_told_as_far_as_there_is_room() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&["--preset", "windows-xp"]);
+        let fixture = Fixture::new();
+        let session = fixture.session(&["--preset", "windows-xp"]);
         let whole = "windows-xp blocks only ports above MaxUserPort (5000), up to 49151 (The Cable Guy, December 2005)";
         let told = |room: usize| format!("{} {}", whole.len(), &whole[..whole.len().min(room - 1)]);
-        let mut puppet = session.puppet();
-        puppet.must(&[("rule 1 0", &whole.len().to_string())]);
+        let mut scripted = session.scripted();
+        scripted.must(&[("rule 1 0", &whole.len().to_string())]);
         for room in [1, 2, whole.len(), whole.len() + 1, 511] {
-            assert_eq!(puppet.ask(&format!("rule 1 {room}")), told(room).trim_end(), "{room}");
+            assert_eq!(scripted.ask(&format!("rule 1 {room}")), told(room).trim_end(), "{room}");
         }
-        let session = stage.session(&RANGE);
-        session.puppet().must(&[("rule 0 99", "22 host reserves any port"), ("rule 1 99", "20 host blocks any port")]);
+        let session = fixture.session(&RANGE);
+        session
+            .scripted()
+            .must(&[("rule 0 99", "22 host reserves any port"), ("rule 1 99", "20 host blocks any port")]);
     });
 }
 
 #[test]
 fn the_ledger_is_full_at_1024_entries() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut one, mut other) = (session.puppet(), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut one, mut other) = (session.scripted(), session.scripted());
         for n in 0..1024 {
-            let puppet = if n % 2 == 0 { &mut one } else { &mut other };
-            puppet.must(&[(&format!("reserve {0} {0} tcp", 30000 + n), "0")]);
+            let scripted = if n % 2 == 0 { &mut one } else { &mut other };
+            scripted.must(&[(&format!("reserve {0} {0} tcp", 30000 + n), "0")]);
         }
         one.must(&[("reserve 5 5 tcp", "ENOSPC"), ("block 5 5 udp", "ENOSPC")]);
         other.must(&[("unreserve 31023 31023 tcp", "0"), ("reserve 5 5 tcp", "0"), ("reserve 6 6 tcp", "ENOSPC")]);
@@ -167,12 +169,12 @@ fn the_ledger_is_full_at_1024_entries() {
 #[test]
 fn what_is_not_there_or_anothers_cannot_be_lifted() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut owner, mut other) = (session.puppet(), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut owner, mut other) = (session.scripted(), session.scripted());
         let lift = ["unreserve 20000 20001 all", "unblock 20004 all"];
-        for puppet in [&mut owner, &mut other] {
-            lift.iter().for_each(|lift| puppet.must(&[(lift, "ENOENT")]));
+        for scripted in [&mut owner, &mut other] {
+            lift.iter().for_each(|lift| scripted.must(&[(lift, "ENOENT")]));
         }
         owner.must(&[("reserve 20000 20003 tcp", "0"), ("block 20004 20007 tcp", "20007")]);
         lift.iter().for_each(|lift| other.must(&[(lift, "ENOENT")]));
@@ -188,22 +190,22 @@ fn what_is_not_there_or_anothers_cannot_be_lifted() {
 #[test]
 fn asking_takes_a_descriptor_and_sock_diag() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        session.puppet().must(&[
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        session.scripted().must(&[
             ("descriptors-at-most 3", "0"),
             ("block 20004 20005 tcp", "EMFILE"),
             ("reserve 20000 20001 tcp", "0"), // nobody need be asked
         ]);
-        let mut puppet = session.puppet();
+        let mut scripted = session.scripted();
         // The soft limit is raised for as long as it takes to ask.
-        puppet.must(&[("descriptors 3", "0"), ("block 20004 20005 tcp", "20005"), ("descriptors 64", "0")]);
-        puppet.must(&[
+        scripted.must(&[("descriptors 3", "0"), ("block 20004 20005 tcp", "20005"), ("descriptors 64", "0")]);
+        scripted.must(&[
             ("without-netlink", "0"),
             ("block 20006 20007 tcp", "EOPNOTSUPP"),
             ("unblock 20006 tcp", "ENOENT"),
         ]);
-        puppet.must(&[
+        scripted.must(&[
             ("unblock 20004 tcp", "0"),
             ("reserve 20002 20003 all", "0"),
             ("unreserve 20002 20003 all", "0"),
@@ -220,14 +222,14 @@ fn is_stopped(pid: u32) -> bool {
 #[test]
 fn a_writer_that_is_stopped_keeps_others_waiting_and_a_dead_one_does_not() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
         // Many sockets make an answer long, and with it a turn.
-        let mut crowd = stage.outsider();
+        let mut crowd = fixture.outsider();
         for _ in 0..600 {
             crowd.number("bind tcp 127.0.0.1 0");
         }
-        let (mut writer, mut other) = (session.puppet(), session.puppet());
+        let (mut writer, mut other) = (session.scripted(), session.scripted());
         writer.tell("scramble 1 20000");
         // Stopped until it is in the midst of its turn.
         loop {

@@ -1,7 +1,7 @@
 //! The examples in C, Python and Rust say the same, with portshim and without, and what is installed is
 //! enough to build one.
 
-use super::puppet::Stage;
+use super::scripted::Fixture;
 use portshim_tests::programs::{must, private, scratch};
 use portshim_tests::{portshim, portshim_path, project};
 use std::path::{Path, PathBuf};
@@ -27,12 +27,12 @@ fn build(compiler: &str, flags: &[&str], to: &Path) -> PathBuf {
 }
 
 /// Every example, as a command: the program and its first argument.
-fn examples(stage: &Stage) -> [(&'static str, Vec<PathBuf>); 3] {
+fn examples(fixture: &Fixture) -> [(&'static str, Vec<PathBuf>); 3] {
     let test = std::env::current_exe().expect("a test knows its own path");
     let rust = test.ancestors().nth(2).expect("it is in PROFILE/deps").join("examples/api");
     assert!(rust.is_file(), "{} is missing: `cargo build --examples` makes it", rust.display());
     [
-        ("C", vec![build("gcc", &["-std=c99"], &stage.folder.join("api"))]),
+        ("C", vec![build("gcc", &["-std=c99"], &fixture.folder.join("api"))]),
         ("Python", vec!["python3".into(), project().join("examples/api.py")]),
         ("Rust", vec![rust]),
     ]
@@ -64,10 +64,10 @@ fn under(policy: &[&str]) -> Command {
 #[test]
 fn each_says_the_same_with_and_without() {
     private(|| {
-        let stage = Stage::new();
+        let fixture = Fixture::new();
         let free = "worker: 8441\nworker: 20001\n";
         let kept = "worker: 8441 EACCES\nworker: 20001\n";
-        for (name, example) in examples(&stage) {
+        for (name, example) in examples(&fixture) {
             assert_eq!(said(bare(), &example), [WITHOUT, free].concat(), "{name}");
             assert_eq!(said(under(&["--range", "20000-20009"]), &example), [WITH, kept].concat(), "{name}");
             // What portshim refuses, it gives the rule for.
@@ -101,8 +101,8 @@ fn each_says_the_same_with_and_without() {
 #[test]
 fn what_is_reserved_is_not_handed_out() {
     private(|| {
-        let stage = Stage::new();
-        for (name, example) in examples(&stage) {
+        let fixture = Fixture::new();
+        for (name, example) in examples(&fixture) {
             let mut command = under(&["--range", "20000-20005"]);
             let told = must(command.args(&example).arg("python3").arg(project().join("examples/drain.py")));
             assert_eq!(told, format!("{WITH}the next bind: EADDRINUSE\n2 ports: 20004 20005\n"), "{name}");
@@ -113,11 +113,11 @@ fn what_is_reserved_is_not_handed_out() {
 #[test]
 fn the_header_works_however_a_program_is_linked() {
     private(|| {
-        let stage = Stage::new();
+        let fixture = Fixture::new();
         for (compiler, language) in [("gcc", &["-std=c99"][..]), ("g++", &["-x", "c++", "-std=c++98"])] {
             for (name, flags, reached) in LINKED {
                 let flags = [language, flags].concat();
-                let program = build(compiler, &flags, &stage.folder.join("linked"));
+                let program = build(compiler, &flags, &fixture.folder.join("linked"));
                 let what = format!("{compiler}, {name}");
                 assert_eq!(must(&mut Command::new(&program)), WITHOUT, "{what}");
                 let mut command = under(&["--allow-uncovered", "--range", "20000-20009"]);
@@ -136,7 +136,7 @@ fn what_is_installed_is_enough() {
         let mut variables =
             vec![format!("DESTDIR={}", to.display()), format!("PORTSHIM={}", portshim_path().display())];
         variables.push("PREFIX=/opt/portshim".to_owned());
-        must(Command::new("make").args(["--old-file=build", "install"]).args(variables).current_dir(project()));
+        must(Command::new("make").arg("install").args(variables).current_dir(project()));
         let package = |question: &[&str]| {
             let mut command = Command::new("pkg-config");
             command.env("PKG_CONFIG_PATH", installed.join("lib/pkgconfig")).env("PKG_CONFIG_SYSROOT_DIR", &to);

@@ -1,6 +1,6 @@
 //! A block is refused while a socket of any process is bound inside.
 
-use super::puppet::{Puppet, Stage};
+use super::scripted::{Fixture, Scripted};
 use portshim_tests::programs::private;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -27,44 +27,44 @@ const SOCKETS: [(&str, &[&str]); 16] = [
     ("bind udplite :: 8005 only", &["udp6"]),
 ];
 
-fn may_be_blocked(puppet: &mut Puppet, socket: &str, taken: &[&str]) {
+fn may_be_blocked(scripted: &mut Scripted, socket: &str, taken: &[&str]) {
     for scope in ["tcp4", "tcp6", "udp4", "udp6"] {
-        let answer = puppet.ask(&format!("block 8000 8010 {scope}"));
+        let answer = scripted.ask(&format!("block 8000 8010 {scope}"));
         let expected = if taken.contains(&scope) { "EADDRINUSE" } else { "8010" };
         assert_eq!(answer, expected, "{socket}, {scope}");
         if answer == "8010" {
-            puppet.must(&[(&format!("unblock 8000 {scope}"), "0")]);
+            scripted.must(&[(&format!("unblock 8000 {scope}"), "0")]);
         }
     }
     // Of two scopes, each counts; a neighbouring port does not.
     let answer = if taken.is_empty() { "8010" } else { "EADDRINUSE" };
-    puppet.must(&[("block 8000 8010 all", answer), ("block 7000 7999 all", "7999"), ("block 8011 9000 all", "9000")]);
-    puppet.must(&[("unblock 7000 all", "0"), ("unblock 8011 all", "0")]);
+    scripted.must(&[("block 8000 8010 all", answer), ("block 7000 7999 all", "7999"), ("block 8011 9000 all", "9000")]);
+    scripted.must(&[("unblock 7000 all", "0"), ("unblock 8011 all", "0")]);
     if taken.is_empty() {
-        puppet.must(&[("unblock 8000 all", "0")]);
+        scripted.must(&[("unblock 8000 all", "0")]);
     }
 }
 
-/// A puppet of another user's; where nobody can become one, of another user namespace's.
-fn foreigner(stage: &Stage) -> Puppet {
-    std::fs::set_permissions(&stage.folder, PermissionsExt::from_mode(0o755)).expect("the folder is ours");
+/// A scripted program of another user's; where nobody can become one, of another user namespace's.
+fn foreigner(fixture: &Fixture) -> Scripted {
+    std::fs::set_permissions(&fixture.folder, PermissionsExt::from_mode(0o755)).expect("the folder is ours");
     let identity = std::fs::read_to_string("/proc/self/uid_map").expect("/proc is mounted");
     let as_another: &[&str] = match identity.split_whitespace().last() {
         Some("4294967295") => &["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"],
         _ => &["unshare", "--user"],
     };
     let mut command = Command::new(as_another[0]);
-    command.args(&as_another[1..]).arg(stage.program());
-    Puppet::start(command)
+    command.args(&as_another[1..]).arg(fixture.program());
+    Scripted::start(command)
 }
 
 #[test]
 fn by_a_socket_of_any_kind_and_anyone() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut owner = session.puppet();
-        for mut holder in [session.puppet(), stage.outsider(), foreigner(&stage)] {
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut owner = session.scripted();
+        for mut holder in [session.scripted(), fixture.outsider(), foreigner(&fixture)] {
             for (socket, taken) in SOCKETS {
                 let fd = holder.number(socket);
                 may_be_blocked(&mut owner, socket, taken);
@@ -78,9 +78,9 @@ fn by_a_socket_of_any_kind_and_anyone() {
 #[test]
 fn by_a_socket_of_its_owner() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut owner = session.puppet();
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut owner = session.scripted();
         let fd = owner.number("bind tcp 127.0.0.1 8005");
         may_be_blocked(&mut owner, "its own", &["tcp4"]);
         owner.must(&[(&format!("close {fd}"), "0"), ("block 8000 8010 all", "8010")]);
@@ -94,9 +94,9 @@ fn by_a_socket_of_its_owner() {
 #[test]
 fn by_a_connection_in_any_state() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut owner, mut peer) = (session.puppet(), stage.outsider());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut owner, mut peer) = (session.scripted(), fixture.outsider());
         let listener = peer.number("bind tcp :: 8005");
         peer.must(&[(&format!("listen {listener}"), "0")]);
         may_be_blocked(&mut owner, "a listener", &["tcp4", "tcp6"]);
@@ -132,12 +132,12 @@ fn by_a_connection_in_any_state() {
 #[test]
 fn reserving_asks_under_vista_alone() {
     private(|| {
-        let stage = Stage::new();
+        let fixture = Fixture::new();
         for (preset, answer) in [("windows-vista", "EADDRINUSE"), ("windows-2003", "0"), ("linux", "0")] {
-            let session = stage.session(&["--preset", preset]);
-            let mut outsider = stage.outsider();
+            let session = fixture.session(&["--preset", preset]);
+            let mut outsider = fixture.outsider();
             let fd = outsider.number("bind udp 0.0.0.0 49200");
-            let mut owner = session.puppet();
+            let mut owner = session.scripted();
             owner.must(&[("reserve 49152 49300 udp", answer), ("reserve 49152 49300 udp6", "0")]);
             outsider.must(&[(&format!("close {fd}"), "0")]);
             owner.must(&[("reserve 49152 49300 udp4", "0")]);
@@ -149,9 +149,9 @@ fn reserving_asks_under_vista_alone() {
 #[test]
 fn among_thousands() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut owner, mut outsider) = (session.puppet(), stage.outsider());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut owner, mut outsider) = (session.scripted(), fixture.outsider());
         outsider.must(&[("descriptors 4096", "0")]);
         for port in 30000..32000 {
             outsider.number(&format!("bind tcp ::1 {port}"));

@@ -1,6 +1,6 @@
 //! Entries go with those who made them, however these end, and from one bind to the next.
 
-use super::puppet::{Puppet, Session, Stage};
+use super::scripted::{Fixture, Scripted, Session};
 use portshim_tests::programs::private;
 use std::process::Command;
 use std::time::Duration;
@@ -9,8 +9,8 @@ const RANGE: [&str; 2] = ["--range", "20000-20003"];
 const ALL: [u16; 4] = [20000, 20001, 20002, 20003];
 
 /// A server that has been running all along, so that whatever it gets is by its very next bind.
-fn server(session: &Session<'_>) -> Puppet {
-    let mut server = session.puppet();
+fn server(session: &Session<'_>) -> Scripted {
+    let mut server = session.scripted();
     assert_eq!(server.drain(), ALL);
     server
 }
@@ -18,9 +18,9 @@ fn server(session: &Session<'_>) -> Puppet {
 #[test]
 fn the_next_bind_obeys() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut server, mut owner) = (server(&session), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut server, mut owner) = (server(&session), session.scripted());
         owner.must(&[("reserve 20001 20002 udp", "0")]);
         assert_eq!(server.drain(), [20000, 20003]);
         assert_eq!(owner.drain(), [20000, 20003]);
@@ -45,9 +45,9 @@ fn the_next_bind_obeys() {
 #[test]
 fn one_of_two_owners_leaves() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut server, mut one, mut other) = (server(&session), session.puppet(), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut server, mut one, mut other) = (server(&session), session.scripted(), session.scripted());
         for owner in [&mut one, &mut other] {
             owner.must(&[("reserve 20000 20002 all", "0")]);
         }
@@ -66,11 +66,11 @@ fn one_of_two_owners_leaves() {
 #[test]
 fn a_killed_owner_is_gone_even_while_nobody_has_waited_for_it() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
         let mut server = server(&session);
         for waited_for in [false, true] {
-            let mut owner = session.puppet();
+            let mut owner = session.scripted();
             owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002")]);
             assert_eq!(server.drain(), [20003]);
             server.must(&[("bind udp 127.0.0.1 20002", "EACCES")]);
@@ -90,9 +90,9 @@ fn a_killed_owner_is_gone_even_while_nobody_has_waited_for_it() {
 #[test]
 fn an_owner_that_executes_another_program_keeps_them() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut server, mut owner) = (server(&session), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut server, mut owner) = (server(&session), session.scripted());
         owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002"), ("execute", "0")]);
         owner.must(&[("version", "1")]);
         assert_eq!(server.drain(), [20003]);
@@ -105,16 +105,16 @@ fn an_owner_that_executes_another_program_keeps_them() {
 #[test]
 fn a_process_that_gets_the_number_of_an_owner_does_not_get_its_entries() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut server, mut owner) = (server(&session), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut server, mut owner) = (server(&session), session.scripted());
         owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002")]);
         let number = owner.pid();
         owner.signal(libc::SIGKILL);
         owner.reap();
         std::thread::sleep(Duration::from_millis(20)); // when a process started is known to a hundredth
         std::fs::write("/proc/sys/kernel/ns_last_pid", (number - 1).to_string()).expect("the namespace is ours");
-        let mut namesake = session.puppet();
+        let mut namesake = session.scripted();
         assert_eq!(namesake.pid(), number);
         assert_eq!(server.drain(), ALL);
         namesake.must(&[("unreserve 20000 20001 udp", "ENOENT"), ("unblock 20002 udp", "ENOENT")]);
@@ -130,16 +130,16 @@ fn a_process_that_gets_the_number_of_an_owner_does_not_get_its_entries() {
 #[test]
 fn a_namesake_may_not_bind_inside_the_block_of_the_dead() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut owner = session.puppet();
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut owner = session.scripted();
         owner.must(&[("reserve 20000 20001 udp", "0")]);
         let number = owner.pid();
         owner.signal(libc::SIGKILL);
         owner.reap();
         std::thread::sleep(Duration::from_millis(20));
         std::fs::write("/proc/sys/kernel/ns_last_pid", (number - 1).to_string()).expect("the namespace is ours");
-        let mut namesake = session.puppet();
+        let mut namesake = session.scripted();
         assert_eq!(namesake.pid(), number);
         namesake.must(&[("unreserve 20000 20001 udp", "ENOENT")]);
         assert_eq!(namesake.drain(), ALL);
@@ -149,9 +149,9 @@ fn a_namesake_may_not_bind_inside_the_block_of_the_dead() {
 #[test]
 fn a_forked_child_owns_nothing() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut server, mut owner) = (server(&session), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut server, mut owner) = (server(&session), session.scripted());
         owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002"), ("fork", "0")]);
         owner.must(&[
             ("unreserve 20000 20001 udp", "ENOENT"),
@@ -170,12 +170,12 @@ fn a_forked_child_owns_nothing() {
 #[test]
 fn without_a_session_entries_are_the_processs_and_its_forks() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
         let alone = || {
-            let mut command = Command::new(stage.program());
+            let mut command = Command::new(fixture.program());
             command.envs(session.variables().take(2));
-            Puppet::start(command)
+            Scripted::start(command)
         };
         let (mut owner, mut other) = (alone(), alone());
         owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002")]);

@@ -1,6 +1,6 @@
 //! Which scopes an entry speaks of, and which of them a request must name to lift it.
 
-use super::puppet::Stage;
+use super::scripted::Fixture;
 use portshim_tests::programs::private;
 
 const RANGE: [&str; 2] = ["--range", "20000-20003"];
@@ -20,9 +20,9 @@ const SOCKETS: [(&str, &[&str]); 8] = [
 #[test]
 fn a_block_speaks_of_its_scopes_alone() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut owner, mut other) = (session.puppet(), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut owner, mut other) = (session.scripted(), session.scripted());
         for (scopes, each) in [
             ("tcp4", &["tcp4"][..]),
             ("tcp6", &["tcp6"]),
@@ -52,9 +52,9 @@ fn a_block_speaks_of_its_scopes_alone() {
 #[test]
 fn an_entry_is_lifted_whole_by_any_of_its_scopes() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut owner = session.puppet();
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut owner = session.scripted();
         for (entered, asked, lifted) in [
             ("all", "all", true),
             ("all", "tcp4", true),
@@ -83,9 +83,9 @@ fn an_entry_is_lifted_whole_by_any_of_its_scopes() {
 #[test]
 fn the_first_that_holds_all_of_the_ports_goes() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let mut owner = session.puppet();
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let mut owner = session.scripted();
         owner.must(&[
             ("reserve 20000 20001 udp", "0"),
             ("reserve 20000 20003 udp", "0"),
@@ -100,7 +100,7 @@ fn the_first_that_holds_all_of_the_ports_goes() {
             ("unblock 20000 tcp", "0"),
         ]);
         // The older of both went, and so the younger still blocks.
-        let mut other = session.puppet();
+        let mut other = session.scripted();
         other.must(&[("bind tcp 127.0.0.1 20001", "EACCES")]);
     });
 }

@@ -1,14 +1,14 @@
 //! Threads that call at the same moment, and calls that signals interrupt.
 
-use super::puppet::{Stage, compile};
+use super::scripted::{Fixture, compile};
 use portshim_tests::portshim;
 use portshim_tests::programs::{Service, must, private, source};
 
 #[test]
 fn sixteen_threads_lose_no_entry() {
     private(|| {
-        let stage = Stage::new();
-        let program = stage.folder.join("threads");
+        let fixture = Fixture::new();
+        let program = fixture.folder.join("threads");
         compile(&source("api/threads.c"), &program, &["-pthread"]);
         let said = must(portshim(["run", "--range", "20000-20009", "--"]).arg(program));
         assert_eq!(said, "1024 in, 128 refused, 1024 lifted\n");
@@ -19,8 +19,8 @@ fn sixteen_threads_lose_no_entry() {
 #[test]
 fn what_threads_get_at_the_same_moment_is_counted() {
     private(|| {
-        let stage = Stage::new();
-        let program = stage.folder.join("together");
+        let fixture = Fixture::new();
+        let program = fixture.folder.join("together");
         compile(&source("api/together.c"), &program, &["-pthread"]);
         for _ in 0..20 {
             let mut command = portshim(["run", "--range", "20000-20099", "--"]);
@@ -39,8 +39,8 @@ fn what_threads_get_at_the_same_moment_is_counted() {
 #[test]
 fn a_handler_that_jumps_out_of_a_call_leaves_nothing_behind() {
     private(|| {
-        let stage = Stage::new();
-        let program = stage.folder.join("torn");
+        let fixture = Fixture::new();
+        let program = fixture.folder.join("torn");
         compile(&source("api/torn.c"), &program, &[]);
         let said = must(portshim(["run", "--range", "20000-20009", "--"]).arg(program));
         assert_eq!(said, "No such file or directory, 0 descriptors more\n");

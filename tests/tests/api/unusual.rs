@@ -1,6 +1,6 @@
 //! Processes whose life is told from an unusual place.
 
-use super::puppet::{Puppet, Stage};
+use super::scripted::{Fixture, Scripted};
 use portshim_tests::programs::private;
 use std::process::Command;
 
@@ -11,9 +11,9 @@ const ALL: [u16; 4] = [20000, 20001, 20002, 20003];
 #[test]
 fn a_process_whose_first_thread_has_ended_lives() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut owner, mut server) = (session.puppet(), session.puppet());
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut owner, mut server) = (session.scripted(), session.scripted());
         owner.must(&[("reserve 20000 20001 udp", "0"), ("leave-leader", "0")]);
         owner.ends();
         assert_eq!(server.drain(), [20002, 20003]);
@@ -29,10 +29,10 @@ fn a_process_whose_first_thread_has_ended_lives() {
 #[test]
 fn an_owner_in_a_folder_of_its_own_owns_what_it_enters() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
-        let (mut server, mut owner) = (session.puppet(), session.puppet());
-        owner.must(&[(&format!("chroot {}", stage.folder.display()), "0")]);
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
+        let (mut server, mut owner) = (session.scripted(), session.scripted());
+        owner.must(&[(&format!("chroot {}", fixture.folder.display()), "0")]);
         owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002")]);
         assert_eq!(server.drain(), [20003]);
         let fd = owner.number("bind udp 127.0.0.1 20002");
@@ -51,13 +51,13 @@ fn an_owner_in_a_folder_of_its_own_owns_what_it_enters() {
 #[test]
 fn a_proc_of_another_namespace_says_nothing() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
         // Outside, the number that the owner will have inside is a zombie's.
         let mut zombie = Command::new("true").spawn().expect("true(1) runs");
         let mut command = Command::new("unshare");
-        command.args(["--pid", "--fork", "--kill-child"]).arg(stage.program()).envs(session.variables());
-        let mut inside = Puppet::start(command);
+        command.args(["--pid", "--fork", "--kill-child"]).arg(fixture.program()).envs(session.variables());
+        let mut inside = Scripted::start(command);
         inside.must(&[(&format!("next-process {}", zombie.id()), "0"), ("fork", "0")]);
         inside.must(&[("reserve 20000 20001 udp", "0"), ("fork", "0")]);
         assert_eq!(inside.drain(), [20002, 20003]);
@@ -69,12 +69,12 @@ fn a_proc_of_another_namespace_says_nothing() {
 #[test]
 fn a_child_with_its_parents_number_is_another() {
     private(|| {
-        let stage = Stage::new();
-        let session = stage.session(&RANGE);
+        let fixture = Fixture::new();
+        let session = fixture.session(&RANGE);
         let mut command = Command::new("unshare");
-        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(stage.program());
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(fixture.program());
         command.envs(session.variables());
-        let mut first = Puppet::start(command);
+        let mut first = Scripted::start(command);
         first.must(&[("block 20002 20003 udp", "20003"), ("unshare-processes", "0")]);
         let fd = first.number("bind udp 127.0.0.1 20002");
         first.must(&[(&format!("close {fd}"), "0"), ("fork", "0")]);

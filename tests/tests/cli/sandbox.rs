@@ -60,7 +60,7 @@ impl Sandbox {
     pub(super) fn cc(&self, name: &str, source: &str, flags: &[&str]) -> PathBuf {
         let source = self.file(&format!("{name}.c"), source);
         let output = Command::new("cc").arg("-o").arg(self.path(name)).arg(source).args(flags).output();
-        let output = output.expect("cc is installed: tests/setup does it");
+        let output = output.expect("cc is installed: make setup does it");
         assert!(output.status.success(), "{name} does not compile: {}", said(&output));
         self.path(name)
     }

@@ -1,6 +1,6 @@
 /* What the processes of a stress tell each other: who holds which ports, from when to when. It lies in
  * memory that all of them share, outside portshim's, and survives whoever wrote it. */
-#include "../company/company.h"
+#include "../coexistence/coexistence.h"
 #include <fcntl.h>
 #include <portshim.h>
 #include <stdatomic.h>

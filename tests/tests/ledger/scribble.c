@@ -1,7 +1,7 @@
 /* One process of a session writes over what the session shares, where it counts most, while others of it go
  * on making every call, each of which must come to an end one way or another. Arguments: for how many seconds,
  * and a seed. */
-#include "../company/company.h"
+#include "../coexistence/coexistence.h"
 #include <portshim.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* What the parts of the stress share: the memory that every process of it has, its sockets, and its checks. */
-#include "../company/company.h"
+#include "../coexistence/coexistence.h"
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 //! all that a process can know of how it was started.
 
 use super::compile;
-use portshim_tests::programs::scratch;
+use portshim_tests::programs::Scratch;
 use portshim_tests::{portshim, said};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -49,8 +49,8 @@ const STATES: [&str; 33] = [
 ];
 
 /// The programs, and where they leave what they have to tell.
-struct Stage {
-    folder: PathBuf,
+struct Fixture {
+    folder: Scratch,
     caller: PathBuf,
     probe: PathBuf,
 }
@@ -62,9 +62,9 @@ struct Seen {
     report: String,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
-        let folder = scratch("states");
+        let folder = Scratch::new("states");
         let (caller, probe) = (compile(&folder, "caller"), compile(&folder, "probe"));
         Self { folder, caller, probe }
     }
@@ -120,21 +120,12 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // What a failed test leaves behind is for whoever looks into it.
-        if !std::thread::panicking() {
-            fs::remove_dir_all(&self.folder).expect("the folder is ours");
-        }
-    }
-}
-
 #[test]
 fn any_state_is_passed_on() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     let mut report = String::new();
     for state in STATES {
-        if let Some(difference) = stage.difference(state, &[]) {
+        if let Some(difference) = fixture.difference(state, &[]) {
             writeln!(report, "{state}: {difference}").expect("it fits");
         }
     }
@@ -147,10 +138,10 @@ const PLACES: [&str; 7] =
 /// A system user's home does not exist, and must not come into being.
 #[test]
 fn folders_that_do_not_exist_stay_so() {
-    let stage = Stage::new();
-    let missing = stage.folder.join("missing");
+    let fixture = Fixture::new();
+    let missing = fixture.folder.join("missing");
     let home = missing.join("home");
-    let difference = stage.difference("plain", &PLACES.map(|name| (name, home.as_path())));
+    let difference = fixture.difference("plain", &PLACES.map(|name| (name, home.as_path())));
     assert_eq!(difference, None);
     assert!(!missing.exists(), "`portshim run` has made {}", missing.display());
 }
@@ -158,13 +149,13 @@ fn folders_that_do_not_exist_stay_so() {
 /// Folders that LD_PRELOAD cannot name (ld.so(8): it splits at spaces and colons).
 #[test]
 fn folders_of_any_name_will_do() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     for name in ["a b", "a:b", "$a", "\u{e9}"] {
-        let odd = stage.folder.join(name);
+        let odd = fixture.folder.join(name);
         fs::create_dir(&odd).expect("the folder is ours");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(&odd, mode).expect("the folder is ours");
-        assert_eq!(stage.difference("plain", &PLACES.map(|name| (name, odd.as_path()))), None, "{name}");
+        assert_eq!(fixture.difference("plain", &PLACES.map(|name| (name, odd.as_path()))), None, "{name}");
     }
 }
 

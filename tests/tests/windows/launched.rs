@@ -246,7 +246,7 @@ pub(crate) fn interrupted() {
     let range = spec(range(1));
     let run = format!(
         "exec {} {} run --range {range} -- '{}' control say=after exit=42",
-        portshim_tests::project().join("tests/windows/wine").display(),
+        portshim_tests::project().join("tools/wine").display(),
         built("portshim.exe").display(),
         probe_path()
     );

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::address;
 use super::super::calls::{self, Answer};
-use super::super::stage::SERVERS;
+use super::super::fixture::SERVERS;
 use super::{On, SERVED, Scene, UNSERVED};
 
 type Call = fn(i32, *const c_void, u32) -> Answer;

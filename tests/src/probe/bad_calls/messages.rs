@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 
 use super::super::address;
 use super::super::calls::{self, Answer};
-use super::super::stage::SERVERS;
+use super::super::fixture::SERVERS;
 use super::{On, SERVED, Scene, UNSERVED};
 
 unsafe extern "C" {
