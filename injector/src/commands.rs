@@ -21,33 +21,33 @@ mod status;
 
 pub(crate) use changing::Wanted;
 
-use crate::cli::Command;
+use crate::args::{Command, Options};
 use crate::failure::Failure;
 use crate::platform;
 use portshim_policy::Act;
 
 /// Carries out a command, and gives the exit status.
-pub(crate) fn carry_out(command: Command) -> Result<u32, Failure> {
-    if !matches!(command, Command::Run(_)) {
+pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Failure> {
+    if command != Command::Run {
         platform::sweep();
     }
     match command {
-        Command::Run(args) => run::run(&args),
-        Command::Show(args) => show::show(&args),
-        Command::Check(args) => check::check(&args),
-        Command::Explain(args) => explain::explain(&args),
-        Command::Env(args) => env::env(&args),
+        Command::Run => run::run(options),
+        Command::Show => show::show(options),
+        Command::Check => check::check(options),
+        Command::Explain => explain::explain(options),
+        Command::Env => env::env(options),
         Command::Capture => capture::capture(),
-        Command::Import(args) => import::import(&args),
-        Command::Doctor(args) => doctor::doctor(&args),
-        Command::Ps(args) => ps::ps(&args),
-        Command::Status(args) => status::status(&args),
-        Command::Reserve(args) => changing::enter(Act::Reserve, &args),
-        Command::Unreserve(args) => changing::lift(Act::Reserve, &args),
-        Command::Block(args) => changing::enter(Act::Block, &args),
-        Command::Unblock(args) => changing::lift(Act::Block, &args),
-        Command::Netsh(args) => netsh::netsh(&args),
-        Command::Completions(args) => pages::completions(&args),
-        Command::Man(args) => pages::man(&args),
+        Command::Import => import::import(options),
+        Command::Doctor => doctor::doctor(options),
+        Command::Ps => ps::ps(options),
+        Command::Status => status::status(options),
+        Command::Reserve => changing::enter(Act::Reserve, options),
+        Command::Unreserve => changing::lift(Act::Reserve, options),
+        Command::Block => changing::enter(Act::Block, options),
+        Command::Unblock => changing::lift(Act::Block, options),
+        Command::Netsh => netsh::netsh(options),
+        Command::Completions => pages::completions(options),
+        Command::Man => pages::man(options),
     }
 }

@@ -1,6 +1,6 @@
 //! Gathers what the options, the environment and the policy file ask for, and resolves it.
 
-use crate::cli::PolicyOptions;
+use crate::args::PolicyOptions;
 use crate::environment::{POLICY_FILE, misspelt};
 use crate::failure::Failure;
 use crate::{platform, wording};

@@ -2,7 +2,7 @@
 
 use super::ports::{allowed, spec};
 use super::sessions::chosen;
-use crate::cli::Ports;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::output;
 use crate::platform::{self, LiveSession, Socket};
@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
 }
 
 /// Reserves or blocks.
-pub(super) fn enter(act: Act, args: &Ports) -> Result<u32, Failure> {
+pub(super) fn enter(act: Act, args: &Options) -> Result<u32, Failure> {
     let entered = all_or_nothing(args, act, |change, session, wanted| {
         let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
         change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
@@ -37,7 +37,7 @@ pub(super) fn enter(act: Act, args: &Ports) -> Result<u32, Failure> {
 }
 
 /// Unreserves or unblocks.
-pub(super) fn lift(act: Act, args: &Ports) -> Result<u32, Failure> {
+pub(super) fn lift(act: Act, args: &Options) -> Result<u32, Failure> {
     let lifted = all_or_nothing(args, act, |change, _, wanted| {
         let which = match act {
             Act::Reserve => Lift::Holding(wanted.range),
@@ -53,12 +53,12 @@ pub(super) fn lift(act: Act, args: &Ports) -> Result<u32, Failure> {
 
 /// Changes the ledger for every port that was named, or, where one of them is refused, not at all.
 fn all_or_nothing(
-    args: &Ports,
+    args: &Options,
     act: Act,
     one: impl Fn(&Change<'_>, &LiveSession, Wanted) -> Result<Entry, Refusal>,
 ) -> Result<Vec<Entry>, Failure> {
     let wanted = read(&args.specs)?;
-    let session = chosen(args.session.session.as_deref())?;
+    let session = chosen(args.session.as_deref())?;
     let unreadable = |why: String| wording::unreadable_session(&session, &why);
     let region = session.region().map_err(unreadable)?;
     let all = |change: &Change<'_>| {

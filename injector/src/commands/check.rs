@@ -1,11 +1,11 @@
 //! `portshim check`: a policy file, with every error.
 
-use crate::cli::Check;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::{output, platform, policy};
 use portshim_policy::text::resolve;
 
-pub(super) fn check(args: &Check) -> Result<u32, Failure> {
+pub(super) fn check(args: &Options) -> Result<u32, Failure> {
     let layer = policy::read(&args.file)??;
     let resolved = resolve(&[layer], &platform::host())?;
     output::complain_of(resolved.notes.iter().chain(&resolved.warnings));

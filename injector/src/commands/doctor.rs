@@ -1,7 +1,7 @@
 //! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
 
 use super::run::{find, warn_of_connectors};
-use crate::cli::Doctor;
+use crate::args::Options;
 use crate::coverage::{Adjustment, Obstacle, Program, Step};
 use crate::environment::misspelt;
 use crate::failure::Failure;
@@ -53,7 +53,7 @@ struct Means {
     pinned: String,
 }
 
-pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
+pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let resolved = policy::resolved(&args.policy)?;
     let [command, ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
     let program = find(command)?;

@@ -1,6 +1,6 @@
 //! `portshim env`: the variables that load the policy where nobody calls portshim.
 
-use crate::cli::{Env, Format};
+use crate::args::{Format, Options};
 use crate::failure::Failure;
 use crate::hint::Hint;
 use crate::{output, platform, policy, wording};
@@ -10,7 +10,7 @@ use std::path::Path;
 /// Where an image is told to keep the library, unless the user says otherwise.
 const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
 
-pub(super) fn env(args: &Env) -> Result<u32, Failure> {
+pub(super) fn env(args: &Options) -> Result<u32, Failure> {
     platform::can_preload()?;
     let resolved = policy::resolved(&args.policy)?;
     output::complain_of(&resolved.warnings);

@@ -1,11 +1,11 @@
 //! `portshim explain`: one port under the policy.
 
-use crate::cli::Explain;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::{output, policy, wording};
 use portshim_policy::spec::Spec;
 
-pub(super) fn explain(args: &Explain) -> Result<u32, Failure> {
+pub(super) fn explain(args: &Options) -> Result<u32, Failure> {
     let spec: Spec = args.port.parse().map_err(|e| wording::not_a_port(&e))?;
     let port = match spec.ports.as_slice() {
         [range] if range.len() == 1 => range.first(),

@@ -1,11 +1,11 @@
 //! `portshim import`: the settings of another system as a policy file.
 
-use crate::cli::Import;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::{output, platform, policy};
 use portshim_policy::text::{Setting, resolve};
 
-pub(super) fn import(args: &Import) -> Result<u32, Failure> {
+pub(super) fn import(args: &Options) -> Result<u32, Failure> {
     let mut layer = policy::imported(&args.file)??;
     if let Some(name) = &args.preset {
         layer.option(Setting::Preset, name).map_err(|problem| vec![problem])?;

@@ -4,7 +4,7 @@ mod seen;
 
 use super::changing::{Wanted, begin, bound, explain};
 use super::sessions::chosen;
-use crate::cli::{Netsh, PolicyOptions};
+use crate::args::{Options, PolicyOptions};
 use crate::failure::Failure;
 use crate::platform::{self, LiveSession};
 use crate::{output, policy, wording};
@@ -21,7 +21,7 @@ const REFUSED: u32 = 1;
 /// What netsh says where it refuses, and what there is to add to it.
 type Refused = (&'static str, Failure);
 
-pub(super) fn netsh(args: &Netsh) -> Result<u32, Failure> {
+pub(super) fn netsh(args: &Options) -> Result<u32, Failure> {
     let line = args.words.join(" ");
     if let Some(usage) = netsh::usage(&line) {
         return output::print(&usage).map(|()| 0);
@@ -67,15 +67,15 @@ fn protocol(scope: Scope) -> &'static str {
 }
 
 /// The ports that a command is to show. Where that may be something else than what was meant, the user is told.
-fn seen(args: &Netsh, store: Store, scope: Scope) -> Result<Seen, Failure> {
+fn seen(args: &Options, store: Store, scope: Scope) -> Result<Seen, Failure> {
     if store == Store::Persistent {
-        let path = policy::named_or_here(args.file.as_deref());
+        let path = policy::named_or_here(args.policy.file.as_deref());
         return kept(policy::text(&path)?.as_deref(), &path).map(|policy| Seen::of_policy(&policy, scope));
     }
     let store_named = netsh::names_store(&args.words.join(" "));
-    let named = args.session.session.as_deref();
+    let named = args.session.as_deref();
     let lives = !LiveSession::all().is_empty();
-    if named.is_some() || args.file.is_none() && lives {
+    if named.is_some() || args.policy.file.is_none() && lives {
         let session = chosen(named)?;
         let path = policy::named_or_here(None);
         if named.is_none() && !store_named && path.exists() {
@@ -86,7 +86,7 @@ fn seen(args: &Netsh, store: Store, scope: Scope) -> Result<Seen, Failure> {
     if store_named && !lives {
         output::complain(wording::NO_SESSION_SHOWN);
     }
-    let options = PolicyOptions { file: args.file.clone(), ..PolicyOptions::default() };
+    let options = PolicyOptions { file: args.policy.file.clone(), ..PolicyOptions::default() };
     policy::resolved(&options).map(|policy| Seen::of_policy(&policy, scope))
 }
 
@@ -96,8 +96,8 @@ fn kept(text: Option<&str>, path: &Path) -> Result<Resolved, Failure> {
 }
 
 /// Changes a live session. Says why, where Windows would not.
-fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
-    let session = chosen(args.session.session.as_deref())?;
+fn change(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
+    let session = chosen(args.session.as_deref())?;
     let region = session.region().map_err(|why| wording::unreadable_session(&session, &why))?;
     let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
     let (scope, range, refusal) = match *command {
@@ -139,8 +139,8 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
 }
 
 /// Changes a policy file. Says why, where Windows would not.
-fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
-    let path = policy::named_or_here(args.file.as_deref());
+fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
+    let path = policy::named_or_here(args.policy.file.as_deref());
     let before = policy::text(&path)?;
     // What is wrong with the file as it is has to be told of first.
     let policy = kept(before.as_deref(), &path)?;

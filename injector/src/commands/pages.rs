@@ -1,20 +1,23 @@
 //! What is made from the table of commands and options: completions and manual pages.
 
-use crate::cli::{self, Completions, Man};
+use crate::args::{self, Options};
 use crate::failure::Failure;
 use crate::{output, wording};
+use clap::ValueEnum;
+use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
-pub(super) fn completions(args: &Completions) -> Result<u32, Failure> {
+pub(super) fn completions(options: &Options) -> Result<u32, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::table_to_complete(), "portshim", &mut script);
+    let shell = Shell::from_str(&options.shell, true).map_err(|e| Failure::new(e, ""))?;
+    clap_complete::generate(shell, &mut args::clap_command(), "portshim", &mut script);
     output::print(&String::from_utf8_lossy(&script)).map(|()| 0)
 }
 
-pub(super) fn man(args: &Man) -> Result<u32, Failure> {
-    let mut table = cli::table();
+pub(super) fn man(options: &Options) -> Result<u32, Failure> {
+    let mut table = args::clap_command();
     table.build();
-    let command = match &args.command {
+    let command = match &options.page {
         None => table,
         Some(name) => match table.find_subcommand(name) {
             Some(command) => command.clone(),

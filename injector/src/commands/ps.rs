@@ -2,7 +2,7 @@
 
 use super::ports::{allowed, grouped, spec};
 use super::sessions::{ShownProcess, ago, cut, moment, one_line, width};
-use crate::cli::Ps;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::platform::LiveSession;
 use crate::{output, wording};
@@ -33,7 +33,7 @@ struct Shown {
     age: String,
 }
 
-pub(super) fn ps(args: &Ps) -> Result<u32, Failure> {
+pub(super) fn ps(args: &Options) -> Result<u32, Failure> {
     let shown: Vec<_> = LiveSession::all().iter().map(Shown::new).collect();
     if args.json {
         return output::print(&output::json(&shown)).map(|()| 0);

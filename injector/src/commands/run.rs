@@ -4,7 +4,7 @@ use super::doctor::rules_for;
 use super::log::Log;
 use super::report;
 use super::sink::Sink;
-use crate::cli::Run;
+use crate::args::Options;
 use crate::coverage::{Obstacle, Program};
 use crate::environment::{Environment, is_switched_off};
 use crate::failure::{Failure, NOT_FOUND};
@@ -16,7 +16,7 @@ use portshim_policy::wire;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-pub(super) fn run(args: &Run) -> Result<u32, Failure> {
+pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let voice = Voice { verbose: args.verbose, quiet: args.quiet };
     let resolved = policy::resolved(&args.policy)?;
     let [command, arguments @ ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
@@ -97,7 +97,7 @@ fn last_words(words: &[String]) {
 }
 
 /// What was taken for the program, where it stands as if it were the value of `--report`.
-fn report_named_apart(args: &Run) -> Option<&OsStr> {
+fn report_named_apart(args: &Options) -> Option<&OsStr> {
     let (first, second) = (args.command.first()?, args.command.get(1)?);
     let is_file = second == "--" || Path::new(first).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     (is_file && args.report.as_deref() == Some(Path::new("-"))).then_some(first)

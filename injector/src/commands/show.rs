@@ -1,6 +1,6 @@
 //! `portshim show`: the effective policy.
 
-use crate::cli::Show;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::{output, policy};
 use portshim_policy::text::{
@@ -8,7 +8,7 @@ use portshim_policy::text::{
 };
 use serde::Serialize;
 
-pub(super) fn show(args: &Show) -> Result<u32, Failure> {
+pub(super) fn show(args: &Options) -> Result<u32, Failure> {
     let shown = policy::resolved(&args.policy)?.show();
     let file = policy::file(&args.policy).map(|file| file.display().to_string());
     if args.json {

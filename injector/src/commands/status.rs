@@ -5,7 +5,7 @@ mod usage;
 
 use super::ports::{allowed, grouped, set};
 use super::sessions::{ShownProcess, chosen, moment};
-use crate::cli::Status;
+use crate::args::Options;
 use crate::failure::Failure;
 use crate::platform::{LiveSession, Process};
 use crate::{output, wording};
@@ -111,8 +111,8 @@ struct ShownUse {
     uncovered: u64,
 }
 
-pub(super) fn status(args: &Status) -> Result<u32, Failure> {
-    let session = chosen(args.session.session.as_deref())?;
+pub(super) fn status(args: &Options) -> Result<u32, Failure> {
+    let session = chosen(args.session.as_deref())?;
     let region = session.snapshot().map_err(|why| wording::unreadable_session(&session, &why))?;
     let usage = Usage::of(&session).map_err(|why| wording::unseen_sockets(&why))?;
     let shown = Shown::new(&session, &region, &usage);
