@@ -16,7 +16,7 @@ pub(crate) use help::clap_command;
 pub(crate) use options::{Format, Options, PolicyOptions};
 pub(crate) use table::Command;
 
-use crate::failure::Failure;
+use crate::messages::Failure;
 use reader::Asked;
 use std::ffi::OsString;
 

@@ -1,28 +1,28 @@
 //! What each command does.
 
 mod capture;
-mod changing;
 mod check;
+mod completions;
 mod doctor;
 mod env;
 mod explain;
 mod import;
 mod log;
+mod man;
 mod netsh;
-mod pages;
+mod policy;
 mod ports;
 mod ps;
 mod report;
+mod restrict;
 mod run;
 mod sessions;
 mod show;
 mod sink;
 mod status;
 
-pub(crate) use changing::Wanted;
-
 use crate::args::{Command, Options};
-use crate::failure::Failure;
+use crate::messages::Failure;
 use crate::platform;
 use portshim_policy::Act;
 
@@ -42,12 +42,12 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Doctor => doctor::doctor(options),
         Command::Ps => ps::ps(options),
         Command::Status => status::status(options),
-        Command::Reserve => changing::enter(Act::Reserve, options),
-        Command::Unreserve => changing::lift(Act::Reserve, options),
-        Command::Block => changing::enter(Act::Block, options),
-        Command::Unblock => changing::lift(Act::Block, options),
+        Command::Reserve => restrict::enter(Act::Reserve, options),
+        Command::Unreserve => restrict::lift(Act::Reserve, options),
+        Command::Block => restrict::enter(Act::Block, options),
+        Command::Unblock => restrict::lift(Act::Block, options),
         Command::Netsh => netsh::netsh(options),
-        Command::Completions => pages::completions(options),
-        Command::Man => pages::man(options),
+        Command::Completions => completions::completions(options),
+        Command::Man => man::man(options),
     }
 }

@@ -1,11 +1,8 @@
 //! The variables that the command reads, and those that tell the shim the policy.
 
-use crate::coverage::Adjustment;
-use crate::{platform, wording};
+use crate::messages;
 use portshim_policy::text::{Problem, Setting, nearest};
 use std::env;
-use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// Names the policy file where `-c` does not.
 pub(crate) const POLICY_FILE: &str = "PORTSHIM_POLICY_FILE";
@@ -38,7 +35,7 @@ const PREFIX: &str = "PORTSHIM_";
 pub(crate) fn misspelt() -> Vec<Problem> {
     let mut names: Vec<_> = env::vars_os().filter_map(|(name, _)| meant(name.to_str()?)).collect();
     names.sort();
-    names.into_iter().map(|(name, meant)| wording::misspelt_variable(&name, meant)).collect()
+    names.into_iter().map(|(name, meant)| messages::misspelt_variable(&name, meant)).collect()
 }
 
 /// The variable that a name is a slip of, with that name.
@@ -53,49 +50,6 @@ fn meant(name: &str) -> Option<(String, &'static str)> {
     let words: Vec<_> = settable().filter_map(|known| known.strip_prefix(PREFIX)).collect();
     let word = nearest(&rest.to_ascii_uppercase(), &words)?;
     Some((name.to_owned(), settable().find(|known| known.strip_prefix(PREFIX) == Some(word))?))
-}
-
-/// What a program's environment holds for the shim.
-pub(crate) struct Environment {
-    /// The library; none where the program would not even begin with it.
-    pub(crate) library: Option<PathBuf>,
-    /// The policy in its wire form, where it fits.
-    pub(crate) policy: Option<String>,
-    /// The file that stands for the session, where there is one.
-    pub(crate) session: Option<PathBuf>,
-    /// Additions that the program needs.
-    pub(crate) adjustments: Vec<Adjustment>,
-}
-
-impl Environment {
-    /// Puts it into this process's own environment, which the program will inherit.
-    pub(crate) fn assume(&self) {
-        let session = self.session.as_deref().map(platform::session_variable);
-        let mut changes = vec![(POLICY, self.policy.as_ref().map(OsString::from)), (SESSION, session)];
-        let loading = self.library.as_deref().and_then(platform::loading);
-        changes.extend(loading.map(|(name, value)| (name, Some(value))));
-        for addition in &self.adjustments {
-            changes.push((addition.variable, Some(appended(addition, env::var_os(addition.variable)))));
-        }
-        for (name, value) in changes {
-            match value {
-                // SAFETY: on Linux this process has one thread, so nobody else reads the environment; Windows guards
-                // its own against threads that change it at once.
-                Some(value) => unsafe { env::set_var(name, value) },
-                // SAFETY: as above. What an outer session left there is not this one's.
-                None => unsafe { env::remove_var(name) },
-            }
-        }
-    }
-}
-
-fn appended(addition: &Adjustment, before: Option<OsString>) -> OsString {
-    let mut value = before.unwrap_or_default();
-    if !value.is_empty() {
-        value.push(addition.separator);
-    }
-    value.push(addition.value);
-    value
 }
 
 #[cfg(test)]

@@ -7,25 +7,22 @@ mod args;
 mod commands;
 mod coverage;
 mod environment;
-mod failure;
-mod hint;
-mod output;
+mod messages;
 mod platform;
-mod policy;
-mod wording;
+mod present;
 
-use failure::Failure;
+use messages::Failure;
 use std::ffi::OsString;
 
 /// Runs the command with these arguments, the first of which is its own name, and gives its exit status.
 fn portshim(args: &[OsString]) -> u32 {
     let done = match args::parse(args) {
         Ok(args::Parsed::Command(command, options)) => commands::carry_out(command, &options),
-        Ok(args::Parsed::Text(text)) => output::print(&text).map(|()| 0),
+        Ok(args::Parsed::Text(text)) => present::print(&text).map(|()| 0),
         Err(failure) => Err(failure),
     };
     done.unwrap_or_else(|failure: Failure| {
-        output::complain(&failure.to_string());
+        present::eprint(&failure.to_string());
         failure.status
     })
 }

@@ -1,6 +1,7 @@
 //! The classes into which a model divides the ports, as the tables in that system's documentation do.
 
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
+use crate::spec;
 use crate::{Act, Effective, Model, Order, PortRange, PortSet, Scope, ScopeSet};
 
 /// A class of ports.
@@ -235,10 +236,7 @@ impl Model {
             }
         }
         let others = parts.into_iter().filter(|(_, ports)| **ports != own);
-        let written = others.map(|(scopes, ports)| match scopes.into_iter().collect() {
-            ScopeSet::ALL => ports.to_string(),
-            scopes => format!("{ports}/{scopes}"),
-        });
+        let written = others.map(|(scopes, ports)| spec::written(ports, &scopes.into_iter().collect::<ScopeSet>()));
         let written: Vec<_> = written.collect();
         (!written.is_empty()).then(|| written.join(" "))
     }

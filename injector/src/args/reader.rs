@@ -4,7 +4,7 @@ use super::flags;
 use super::options::Options;
 use super::table::{COMMANDS, Choices, Command, CommandRow, Flag, Number, Put, Refused, Takes};
 use super::usage_error::{self, Slip};
-use crate::failure::Failure;
+use crate::messages::Failure;
 use lexopt::{Arg, Parser};
 use portshim_policy::text::Setting;
 use std::ffi::{OsStr, OsString};

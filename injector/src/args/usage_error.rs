@@ -2,7 +2,7 @@
 
 use super::flags;
 use super::table::{COMMANDS, Command, Flag};
-use crate::failure::Failure;
+use crate::messages::Failure;
 use std::ffi::OsString;
 
 /// How alike two words are, from 0 to 1, where one may be meant by the other.

@@ -1,8 +1,9 @@
 //! `portshim import`: the settings of another system as a policy file.
 
+use super::policy;
 use crate::args::Options;
-use crate::failure::Failure;
-use crate::{output, platform, policy};
+use crate::messages::Failure;
+use crate::{platform, present};
 use portshim_policy::text::{Setting, resolve};
 
 pub(super) fn import(args: &Options) -> Result<u32, Failure> {
@@ -16,6 +17,6 @@ pub(super) fn import(args: &Options) -> Result<u32, Failure> {
         layer.to_toml(),
     );
     let resolved = resolve(&[layer], &platform::host())?;
-    output::complain_of(resolved.notes.iter().chain(&resolved.warnings));
-    output::print(&file).map(|()| 0)
+    present::eprint_problems(resolved.notes.iter().chain(&resolved.warnings));
+    present::print(&file).map(|()| 0)
 }

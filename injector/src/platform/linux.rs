@@ -2,6 +2,7 @@
 
 mod change;
 mod diag;
+mod directories;
 mod elf;
 #[cfg(not(test))]
 mod entry;
@@ -13,8 +14,7 @@ mod host;
 mod inspect;
 mod launch;
 mod library;
-mod life;
-mod private;
+mod procfs;
 mod random;
 mod room;
 mod session;
@@ -39,7 +39,7 @@ pub(crate) use watch::{Ended, watch_program};
 
 /// Gives a new file the permissions that are usual for one that is no secret.
 pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
-    file.set_permissions(private::usual_permissions())
+    file.set_permissions(directories::usual_permissions())
 }
 
 /// Whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
@@ -60,7 +60,7 @@ pub(crate) fn standard_error() -> std::io::Result<std::fs::File> {
 }
 
 /// Whether variables alone can have a library loaded into programs.
-pub(crate) fn can_preload() -> Result<(), crate::failure::Failure> {
+pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
     Ok(())
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn host_under(_: &portshim_policy::Preset) -> portshim_policy::text::
 }
 
 /// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, crate::failure::Failure>> {
+pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failure>> {
     None
 }
 

@@ -1,11 +1,11 @@
 //! Changing what a live session shares: its region, mapped.
 
-use super::life::started;
+use super::procfs::started;
 use super::session::{pid_namespace, ticks};
 use super::sessions::LiveSession;
 use super::sweep::seen_namespace;
-use crate::failure::FAILED;
-use crate::wording::{self, plain};
+use crate::messages::FAILED;
+use crate::messages::{self, plain};
 use nix::fcntl::posix_fallocate;
 use nix::libc::{_exit, c_int};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
@@ -51,7 +51,7 @@ fn expect_truncation() -> nix::Result<()> {
 
 extern "C" fn truncated(_: c_int) {
     // Where nobody listens, the exit status still says it.
-    let _ = write(io::stderr(), wording::TRUNCATED.as_bytes());
+    let _ = write(io::stderr(), messages::TRUNCATED.as_bytes());
     // SAFETY: _exit(2) has no conditions.
     unsafe { _exit(FAILED.cast_signed()) }
 }

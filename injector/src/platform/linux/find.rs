@@ -1,6 +1,6 @@
 //! Finds the file that a command names, as execvp(3) does.
 
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 use std::ffi::{OsStr, OsString};

@@ -5,7 +5,7 @@ use super::elf::{self, Elf};
 use super::find::{Find, executable, search};
 use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::sys::prctl::get_no_new_privs;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{Gid, Uid};

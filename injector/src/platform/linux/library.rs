@@ -2,9 +2,9 @@
 
 use super::super::library::{EMBEDDED, NAME};
 use super::inspect::own_machine;
-use super::{elf, private, random, room};
+use super::{directories, elf, random, room};
 use crate::environment::POLICY;
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, Uid, faccessat};
@@ -42,8 +42,8 @@ const HERE: &str = ".";
 /// Where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     // What root starts may go on as another user, and start programs of its own then.
-    let shared = Uid::effective().is_root().then(private::shared).into_iter();
-    shared.chain(std::iter::once_with(private::cache)).chain(private::runtimes())
+    let shared = Uid::effective().is_root().then(directories::shared).into_iter();
+    shared.chain(std::iter::once_with(directories::cache)).chain(directories::runtimes())
 }
 
 /// Whether another library, which the user names, will do.

@@ -1,6 +1,6 @@
 //! Unpredictable bits.
 
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::libc;
 use std::io;
 

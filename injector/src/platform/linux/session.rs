@@ -1,10 +1,10 @@
 //! A session's region: the file that every process of the session maps.
 
+use super::super::Hint;
 use super::sweep::{dated, maker, sweep_if_crowded, users};
-use super::{private, random, room};
+use super::{directories, random, room};
 use crate::environment::SESSION;
-use crate::hint::Hint;
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
@@ -52,7 +52,7 @@ impl Session {
         }
         let pieces = region.pieces(hint != Hint::Learn);
         let mut reasons = Vec::new();
-        for directory in private::runtimes() {
+        for directory in directories::runtimes() {
             match directory.and_then(|directory| Self::lay(&directory, &name, &pieces, log)) {
                 Ok(session) => return Ok(session),
                 Err(why) => reasons.push(why),

@@ -1,11 +1,11 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
 
 use super::change::is_alive;
-use super::life::{folder, started};
-use super::private;
+use super::directories;
+use super::procfs::{folder, started};
 use super::session::{age, pid_namespace};
 use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::libc;
 use nix::unistd::{Pid, Uid};
 use portshim_policy::{Owner, PortRange, Region, ScopeSet};
@@ -92,7 +92,7 @@ impl Mapped {
 impl LiveSession {
     /// Every one of this user's, the oldest first.
     pub(crate) fn all() -> Vec<Self> {
-        let directories: Vec<_> = private::existing_runtimes().collect();
+        let directories: Vec<_> = directories::existing_runtimes().collect();
         let files = |directory: &PathBuf| sessions(directory).into_iter().map(|name| directory.join(name)).collect();
         let paths: Vec<PathBuf> = directories.iter().flat_map::<Vec<_>, _>(files).collect();
         if paths.is_empty() {

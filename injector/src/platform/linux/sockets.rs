@@ -1,7 +1,7 @@
 //! The sockets that the kernel knows: which ports are in use, and which process holds them.
 
 use super::diag;
-use super::life::folder;
+use super::procfs::folder;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
 use portshim_policy::{Scope, ScopeSet, Transport};

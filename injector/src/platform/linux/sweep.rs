@@ -1,7 +1,7 @@
 //! Removes the regions of sessions that are over.
 
-use super::life::{environment_size, folder, started};
-use super::private;
+use super::directories;
+use super::procfs::{environment_size, folder, started};
 use super::session::{PREFIX, pid_namespace, ticks_ago};
 use crate::environment::SESSION;
 use nix::libc;
@@ -29,7 +29,7 @@ const HEADER: u64 = size_of::<portshim_policy::Header>() as u64;
 
 /// Removes the sessions that are over.
 pub(crate) fn sweep() {
-    private::existing_runtimes().for_each(|directory| clean(&directory, sessions(&directory)));
+    directories::existing_runtimes().for_each(|directory| clean(&directory, sessions(&directory)));
 }
 
 /// The same for one directory, and only where many have piled up: a program that is being started should

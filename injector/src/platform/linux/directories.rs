@@ -1,6 +1,6 @@
 //! Directories that nobody else can write to; all but one, nobody else can look into either.
 
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Uid;
 use std::fs::{self, DirBuilder, Permissions};

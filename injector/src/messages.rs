@@ -1,20 +1,21 @@
-//! The wording of every error and warning that is not about the text of a policy.
+//! The messages of every error and warning that is not about the text of a policy.
 
+mod failure;
 mod netsh;
 #[cfg(target_os = "linux")]
 mod network;
 mod sessions;
 /// What is said on this system alone, or otherwise than on others.
-#[cfg_attr(target_os = "linux", path = "wording/linux.rs")]
-#[cfg_attr(windows, path = "wording/windows.rs")]
+#[cfg_attr(target_os = "linux", path = "messages/linux.rs")]
+#[cfg_attr(windows, path = "messages/windows.rs")]
 mod system;
 
+pub(crate) use failure::{CANNOT_EXECUTE, FAILED, Failure, NOT_FOUND, message};
 pub(crate) use netsh::*;
 pub(crate) use sessions::*;
 pub(crate) use system::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
-use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
 use portshim_policy::Effective;
 use portshim_policy::spec::SpecError;
 use portshim_policy::text::{Problem, Severity};
@@ -326,4 +327,19 @@ pub(crate) fn plain(e: &io::Error) -> String {
         Some(first) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
         _ => text.to_owned(),
     }
+}
+
+/// How many problems are told of at once. A file may hold as many as it has bytes.
+const MOST: usize = 100;
+
+/// Renders problems: the first of them in full, and how many others there are.
+pub(crate) fn render<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> String {
+    let mut problems = problems.into_iter();
+    let mut texts: Vec<_> = problems.by_ref().take(MOST).map(ToString::to_string).collect();
+    match problems.count() {
+        0 => {}
+        1 => texts.push("note: there is one more of these".to_owned()),
+        more => texts.push(format!("note: there are {more} more of these")),
+    }
+    texts.join("\n")
 }

@@ -1,18 +1,9 @@
-//! What is made from the table of commands and options: completions and manual pages.
+//! `portshim man`: manual pages, made from the tables of commands and flags.
 
 use crate::args::{self, Options};
-use crate::failure::Failure;
-use crate::{output, wording};
-use clap::ValueEnum;
-use clap_complete::Shell;
+use crate::messages::{self, Failure};
+use crate::present;
 use clap_mangen::Man as Page;
-
-pub(super) fn completions(options: &Options) -> Result<u32, Failure> {
-    let mut script = Vec::new();
-    let shell = Shell::from_str(&options.shell, true).map_err(|e| Failure::new(e, ""))?;
-    clap_complete::generate(shell, &mut args::clap_command(), "portshim", &mut script);
-    output::print(&String::from_utf8_lossy(&script)).map(|()| 0)
-}
 
 pub(super) fn man(options: &Options) -> Result<u32, Failure> {
     let mut table = args::clap_command();
@@ -21,7 +12,7 @@ pub(super) fn man(options: &Options) -> Result<u32, Failure> {
         None => table,
         Some(name) => match table.find_subcommand(name) {
             Some(command) => command.clone(),
-            None => return Err(wording::no_such_command(name)),
+            None => return Err(messages::no_such_command(name)),
         },
     };
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -29,8 +20,8 @@ pub(super) fn man(options: &Options) -> Result<u32, Failure> {
     let source = format!("portshim {}", env!("CARGO_PKG_VERSION"));
     // The generator would fill the examples as if they were prose.
     let command = command.after_help(None::<&'static str>);
-    Page::new(command).source(source).render(&mut page).map_err(|e| Failure::new(wording::plain(&e), ""))?;
-    output::print(&(String::from_utf8_lossy(&page) + section(&examples).as_str())).map(|()| 0)
+    Page::new(command).source(source).render(&mut page).map_err(|e| Failure::new(messages::plain(&e), ""))?;
+    present::print(&(String::from_utf8_lossy(&page) + section(&examples).as_str())).map(|()| 0)
 }
 
 /// How far the command lines of the examples are set in.

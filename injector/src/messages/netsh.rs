@@ -1,8 +1,6 @@
 //! What is said of netsh's command lines.
 
-use super::plain;
-use crate::failure::Failure;
-use crate::platform::LiveSession;
+use super::{Failure, plain};
 use portshim_policy::spec::SpecError;
 use portshim_policy::text::netsh::EditError;
 use portshim_policy::text::{Origin, Problem};
@@ -62,16 +60,16 @@ pub(crate) fn other_ranges(path: &Path, near: &[String]) -> Failure {
     )
 }
 
-pub(crate) fn excluded_in_session(path: &Path, range: PortRange, session: &LiveSession) -> Failure {
+pub(crate) fn excluded_in_session(path: &Path, range: PortRange, id: &str) -> Failure {
     Failure::new(
         format!("{}: {}", path.display(), EditError::Missing),
-        format!("session {} has {range}: store=active deletes it there", session.id),
+        format!("session {id} has {range}: store=active deletes it there"),
     )
 }
 
 /// What is said where a session is shown and a policy file is not.
-pub(crate) fn session_shown(session: &LiveSession, path: &Path) -> String {
-    let (id, path) = (&session.id, path.display());
+pub(crate) fn session_shown(id: &str, path: &Path) -> String {
+    let path = path.display();
     format!("note: this is what session {id} has now; store=persistent shows what `{path}` keeps")
 }
 
