@@ -6,7 +6,6 @@ PORTSHIM = target/release/portshim
 TOOLS = target/tools
 SECONDS ?= 600
 TO = $(DESTDIR)$(PREFIX)
-COMMANDS = run show check explain env capture import doctor ps status reserve unreserve block unblock netsh completions man
 
 .DEFAULT_GOAL := help
 .PHONY: help build windows run test test-windows stress fuzz bench bench-quick check fmt clippy clippy-windows deny doc install
@@ -72,12 +71,8 @@ install: build ## the command, its man pages and completions, library and header
 	install -D -m 644 shim/portshim.h $(TO)/include/portshim.h
 	version=$$($(PORTSHIM) --version) && install -d $(TO)/lib/pkgconfig && \
 		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$${version##* }|" shim/portshim.pc.in >$(TO)/lib/pkgconfig/portshim.pc
-	install -d $(TO)/share/man/man1 $(TO)/share/bash-completion/completions \
-		$(TO)/share/fish/vendor_completions.d $(TO)/share/zsh/site-functions
-	$(PORTSHIM) man >$(TO)/share/man/man1/portshim.1
-	for command in $(COMMANDS); do \
-		$(PORTSHIM) man $$command >$(TO)/share/man/man1/portshim-$$command.1 || exit; \
-	done
+	install -d $(TO)/share/bash-completion/completions $(TO)/share/fish/vendor_completions.d $(TO)/share/zsh/site-functions
+	$(PORTSHIM) man --all $(TO)/share/man
 	$(PORTSHIM) completions bash >$(TO)/share/bash-completion/completions/portshim
 	$(PORTSHIM) completions fish >$(TO)/share/fish/vendor_completions.d/portshim.fish
 	$(PORTSHIM) completions zsh >$(TO)/share/zsh/site-functions/_portshim

@@ -4,6 +4,7 @@
 mod examples;
 mod flags;
 mod help;
+mod manual;
 mod options;
 mod reader;
 #[cfg_attr(target_os = "linux", path = "args/linux.rs")]
@@ -13,6 +14,7 @@ mod table;
 mod usage_error;
 
 pub(crate) use help::clap_command;
+pub(crate) use manual::Manual;
 pub(crate) use options::{Format, Options, PolicyOptions};
 pub(crate) use table::Command;
 

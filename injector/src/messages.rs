@@ -290,6 +290,13 @@ pub(crate) fn no_such_command(name: &str) -> Failure {
     Failure::new(format!("there is no command `{name}`"), "`portshim --help` lists them")
 }
 
+pub(crate) fn page_unwritable(path: &Path, e: &io::Error) -> Failure {
+    Failure::new(
+        format!("the page `{}` cannot be written: {}", path.display(), plain(e)),
+        "name a folder that you may write to",
+    )
+}
+
 pub(crate) fn not_a_port(e: &SpecError) -> Failure {
     Failure::new(e.to_string(), &e.remedy)
 }

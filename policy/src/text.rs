@@ -9,6 +9,7 @@
 mod explain;
 mod file;
 mod import;
+pub mod keys;
 mod layer;
 mod limits;
 pub mod netsh;

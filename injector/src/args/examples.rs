@@ -170,6 +170,7 @@ pub(super) const MAN: &str = "\
 Examples:
   Read the page:
     portshim man | man -l -
+  What may a policy file hold?
+    portshim man policy | man -l -
   Install the pages:
-    portshim man > /usr/local/share/man/man1/portshim.1
-    portshim man run > /usr/local/share/man/man1/portshim-run.1";
+    portshim man --all /usr/local/share/man";

@@ -132,6 +132,13 @@ pub(super) const FLAGS: &[Flag] = &[
         ..BLANK
     },
     Flag {
+        long: "all",
+        takes: Takes::Value("DIR", |options, value| path(value).map(|path| options.all = Some(path))),
+        help: "Write every page below this folder: man1/portshim.1, man5/portshim-policy.5 and so on",
+        on: &[Man],
+        ..BLANK
+    },
+    Flag {
         long: "session",
         takes: Takes::Value("ID", |options, value| text(value).map(|id| options.session = Some(id))),
         help: "The session: the number of its first process, as `portshim ps` lists it, or of any other; \

@@ -20,3 +20,18 @@ program is under the policy although nobody calls portshim.";
 /// What there is to choose for `--sharing`.
 pub(super) const SHARING: &str =
     "Let connections to different peers share a port (tuple), or give each one a port of its own (exclusive)";
+
+/// Where the command finds and leaves files.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("./portshim.toml", "Policy file of a project: holds for what is started in its folder."),
+    (
+        "$XDG_CONFIG_HOME/portshim/policy.toml",
+        "Policy file of the user; ~/.config stands for $XDG_CONFIG_HOME unless set.",
+    ),
+    ("/etc/portshim/policy.toml", "Policy file of the system."),
+    ("$XDG_RUNTIME_DIR/portshim/", "Sessions that live; else /dev/shm/portshim-UID/ or /tmp/portshim-UID/."),
+    ("$XDG_CACHE_HOME/portshim/", "The library, as it is loaded into programs; for root, /var/cache/portshim/."),
+];
+
+/// What else there is to read, on other pages.
+pub(super) const SEE_ALSO: &[&str] = &["bind(2)", "ip(7)", "ld.so(8)"];

@@ -38,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) shell: String,
     /// Command whose page is asked for.
     pub(crate) page: Option<String>,
+    /// Folder that all pages are written to.
+    pub(crate) all: Option<PathBuf>,
 }
 
 /// What the user asked for of a policy, as written.

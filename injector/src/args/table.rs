@@ -337,11 +337,11 @@ What is `active` is a live session: it changes at once, and for as long as it li
     CommandRow {
         command: Command::Man,
         name: "man",
-        about: "Print a manual page",
+        about: "Print a manual page, or write all of them",
         examples: &[examples::MAN],
         operand: Some(Operand {
             name: "COMMAND",
-            help: "The command that the page is about; without it, portshim as a whole",
+            help: "The command that the page is about, or policy for the policy file; without it, portshim as a whole",
             number: Number::Optional,
             put: |options, value| text(value).map(|page| options.page = Some(page)),
             ..OPERAND

@@ -19,3 +19,15 @@ command line of a service, of a task or of a container, too.";
 
 /// What there is to choose for `--sharing`.
 pub(super) const SHARING: &str = "Let connections to different peers share a port (tuple), where the system allows it: Windows never does (exclusive)";
+
+/// Where the command finds and leaves files.
+pub(super) const FILES: &[(&str, &str)] = &[
+    (r".\portshim.toml", "Policy file of a project: holds for what is started in its folder."),
+    (r"%APPDATA%\portshim\policy.toml", "Policy file of the user."),
+    (r"%PROGRAMDATA%\portshim\policy.toml", "Policy file of the system."),
+    (r"%LOCALAPPDATA%\portshim\sessions", "Sessions that live."),
+    (r"%LOCALAPPDATA%\portshim\lib", "The library, as it is loaded into programs."),
+];
+
+/// What else there is to read, on other pages.
+pub(super) const SEE_ALSO: &[&str] = &[];

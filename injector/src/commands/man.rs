@@ -1,27 +1,114 @@
-//! `portshim man`: manual pages, made from the tables of commands and flags.
+//! `portshim man`: manual pages, made from the tables of commands, flags, variables and keys.
 
-use crate::args::{self, Options};
+use crate::args::{self, Manual, Options};
 use crate::messages::{self, Failure};
 use crate::present;
-use clap_mangen::Man as Page;
+use clap_mangen::Man as Generator;
+use portshim_policy::text::keys::SECTIONS;
+use std::fs;
+use std::path::Path;
 
 pub(super) fn man(options: &Options) -> Result<u32, Failure> {
+    if let Some(folder) = &options.all {
+        return write_all(folder).map(|()| 0);
+    }
+    let manual = match &options.page {
+        None => Manual::Portshim,
+        Some(name) => Manual::named(name).ok_or_else(|| messages::no_such_command(name))?,
+    };
+    present::print(&page(manual)).map(|()| 0)
+}
+
+/// Writes every page below a folder, as man(1) looks for them.
+fn write_all(folder: &Path) -> Result<(), Failure> {
+    for manual in Manual::all() {
+        let section = folder.join(format!("man{}", manual.section()));
+        let file = section.join(format!("{}.{}", manual.name(), manual.section()));
+        let written = fs::create_dir_all(&section).and_then(|()| fs::write(&file, page(manual)));
+        written.map_err(|e| messages::page_unwritable(&file, &e))?;
+    }
+    Ok(())
+}
+
+/// A page, as troff reads it.
+fn page(manual: Manual) -> String {
+    let (head, examples) = match manual {
+        Manual::Policy => (about_policy(), POLICY_EXAMPLE.to_owned()),
+        Manual::Portshim | Manual::Command(_) => about_command(manual),
+    };
+    let files: Vec<_> = manual.files().iter().map(|(path, what)| (*path, (*what).to_owned())).collect();
+    let statuses: Vec<_> = manual.exit_statuses().iter().map(|(status, what)| (*status, (*what).to_owned())).collect();
+    let parts = [
+        head,
+        listed("EXIT STATUS", &statuses),
+        listed("ENVIRONMENT", &manual.environment()),
+        listed("FILES", &files),
+        section(&examples),
+    ];
+    parts.concat() + &format!(".SH SEE ALSO\n{}\n", escaped(&manual.see_also().join(", ")))
+}
+
+/// Name, synopsis, description and options, and the worked examples by themselves.
+fn about_command(manual: Manual) -> (String, String) {
     let mut table = args::clap_command();
     table.build();
-    let command = match &options.page {
-        None => table,
-        Some(name) => match table.find_subcommand(name) {
-            Some(command) => command.clone(),
-            None => return Err(messages::no_such_command(name)),
-        },
-    };
+    let command = manual.command().and_then(|name| table.find_subcommand(name)).unwrap_or(&table).clone();
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let mut page = Vec::new();
-    let source = format!("portshim {}", env!("CARGO_PKG_VERSION"));
     // The generator would fill the examples as if they were prose.
     let command = command.after_help(None::<&'static str>);
-    Page::new(command).source(source).render(&mut page).map_err(|e| Failure::new(messages::plain(&e), ""))?;
-    present::print(&(String::from_utf8_lossy(&page) + section(&examples).as_str())).map(|()| 0)
+    let mut text = Vec::new();
+    // Nothing fails that is written to memory.
+    let _ = Generator::new(command).source(SOURCE).render(&mut text);
+    (String::from_utf8_lossy(&text).into_owned(), examples)
+}
+
+/// What the pages belong to.
+const SOURCE: &str = concat!("portshim ", env!("CARGO_PKG_VERSION"));
+
+const POLICY_EXAMPLE: &str = "\
+Examples:
+  Ten thousand ports for TCP, some of them kept back; Java programs have their own:
+    preset = \"linux\"
+    dynamic.tcp = \"20000-29999\"
+    reserve = [\"20500/tcp\", \"20600-20699\"]
+
+    [[process]]
+    match = \"java*\"
+    dynamic.all = \"30000-30999\"
+    select = \"random\"";
+
+/// The page about the policy file, up to its keys.
+fn about_policy() -> String {
+    let description = "\
+A policy file is TOML. Every key is optional; a key that there is not is an error, with a suggestion. An option beats \
+its environment variable, that beats the policy file, and that the preset. `portshim check` tells every error of a \
+file with its place. SPEC is PORTS[/SCOPE], such as 8080, 4000-4999, 80,443/tcp.";
+    let mut text = format!(
+        ".TH portshim-policy 5 \"\" \"{SOURCE}\"\n.SH NAME\nportshim\\-policy \\- policy file of portshim\n\
+         .SH DESCRIPTION\n{}\n",
+        escaped(description)
+    );
+    for section in SECTIONS {
+        let heading = if section.heading.is_empty() { "KEYS" } else { section.heading };
+        let keys: Vec<_> =
+            section.keys.iter().map(|key| (key.name, format!("{} Value: {}.", key.meaning, key.value))).collect();
+        let [title, keys] = match listed(heading, &keys).split_once('\n') {
+            Some((title, keys)) => [format!("{title}\n"), keys.to_owned()],
+            None => continue,
+        };
+        text +=
+            &(title + &(if section.holds.is_empty() { String::new() } else { escaped(section.holds) + "\n" }) + &keys);
+    }
+    text
+}
+
+/// A section of terms, and what is said of each; nothing where there are none.
+fn listed(heading: &str, terms: &[(&str, String)]) -> String {
+    if terms.is_empty() {
+        return String::new();
+    }
+    let term = |(term, text): &(&str, String)| format!(".TP\n\\fB{}\\fR\n{}\n", escaped(term), escaped(text));
+    format!(".SH {}\n", escaped(heading)) + &terms.iter().map(term).collect::<String>()
 }
 
 /// How far the command lines of the examples are set in.

@@ -2,6 +2,7 @@
 
 mod sections;
 
+use super::keys::{self, example};
 use super::layer::{self, Ports, Process, Wishes};
 use super::source::Source;
 use super::{Layer, Origin, Problem, Sourced, words};
@@ -46,36 +47,8 @@ struct Reader<'a> {
     problems: Vec<Problem>,
 }
 
-/// A line that is right, for each key that is not a SPEC.
-const EXAMPLES: [(&str, &str); 16] = [
-    ("preset", "preset = \"windows-2003-sp1\""),
-    ("select", "select = \"sequential\""),
-    ("sharing", "sharing = \"tuple\""),
-    ("seed", "seed = 7"),
-    ("max-user-port", "max-user-port = 5000"),
-    ("reserved-ports", "\"4000-4000\""),
-    ("ip_local_port_range", "ip_local_port_range = \"32768 60999\""),
-    ("ip_local_reserved_ports", "ip_local_reserved_ports = \"8080,9148\""),
-    ("ip_unprivileged_port_start", "ip_unprivileged_port_start = 1024"),
-    ("first", "first = 10000"),
-    ("last", "last = 65535"),
-    ("hifirst", "hifirst = 49152"),
-    ("hilast", "hilast = 65535"),
-    ("lowfirst", "lowfirst = 1023"),
-    ("lowlast", "lowlast = 600"),
-    ("match", "match = \"java*\""),
-];
-
-fn example(key: &str) -> &'static str {
-    EXAMPLES.iter().find(|(name, _)| *name == key).map_or("\"4000-4999\"", |(_, line)| line)
-}
-
 impl Reader<'_> {
     fn layer(&mut self, table: &DeTable<'_>) -> Layer {
-        const KEYS: &[&str] = &[
-            "preset", "select", "sharing", "seed", "windows", "linux", "freebsd", "dynamic", "reserve", "block",
-            "process",
-        ];
         let mut layer = Layer::new();
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
@@ -86,7 +59,7 @@ impl Reader<'_> {
                 "process" => self.processes(value, &mut layer),
                 name => {
                     if !self.wish(name, value, "", &mut layer.wishes) {
-                        self.unknown(key.span(), name, "", KEYS);
+                        self.unknown(key.span(), name, "", &keys::TOP.names());
                     }
                 }
             }
@@ -95,7 +68,6 @@ impl Reader<'_> {
     }
 
     fn processes(&mut self, value: &Value<'_>, layer: &mut Layer) {
-        const KEYS: &[&str] = &["match", "dynamic", "reserve", "block", "select", "sharing", "seed"];
         let DeValue::Array(items) = value.get_ref() else {
             return self.wrong(value, "process", "an array of tables", "[[process]]");
         };
@@ -111,7 +83,7 @@ impl Reader<'_> {
                     "match" => glob = self.string(value, "process.match", self::glob),
                     name => {
                         if !self.wish(name, value, "process.", &mut wishes) {
-                            self.unknown(key.span(), name, words::PROCESS, KEYS);
+                            self.unknown(key.span(), name, words::PROCESS, &keys::PROCESS.names());
                         }
                     }
                 }
