@@ -1,4 +1,4 @@
-//! The worked examples at the end of each help text.
+//! Worked examples at the end of each help text, and what stands below them.
 
 pub(super) const PORTSHIM: &str = "\
 Examples:
@@ -174,3 +174,8 @@ Examples:
     portshim man policy | man -l -
   Install the pages:
     portshim man --all /usr/local/share/man";
+
+/// Defines what output calls a wildcard bind.
+pub(super) const ANY_PORT: &str = "\
+An any-port bind is a bind to port 0, or the bind that the system makes itself at connect, listen or
+send. Output calls it a wildcard bind; it has nothing to do with the wildcard address 0.0.0.0.";

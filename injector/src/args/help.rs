@@ -31,7 +31,7 @@ pub(super) fn version() -> String {
 /// All commands and flags.
 pub(crate) fn clap_command() -> clap::Command {
     let portshim = clap::Command::new(table::PORTSHIM).version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH);
-    described(portshim, table::ABOUT, table::MORE, &[examples::PORTSHIM])
+    described(portshim, table::ABOUT, table::MORE, &[examples::PORTSHIM, examples::ANY_PORT])
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommands(COMMANDS.iter().map(subcommand))

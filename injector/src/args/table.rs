@@ -161,7 +161,7 @@ pub(super) const COMMANDS: &[CommandRow] = &[
         command: Command::Show,
         name: "show",
         about: "Show what a policy comes to, scope by scope, and where each part came from",
-        examples: &[examples::SHOW],
+        examples: &[examples::SHOW, examples::ANY_PORT],
         ..ROW
     },
     CommandRow {
@@ -181,7 +181,7 @@ pub(super) const COMMANDS: &[CommandRow] = &[
         command: Command::Explain,
         name: "explain",
         about: "Tell what would happen to one port, and which rule says so",
-        examples: &[examples::EXPLAIN],
+        examples: &[examples::EXPLAIN, examples::ANY_PORT],
         operand: Some(Operand {
             name: "PORT[/SCOPE]",
             help: "The port, in all scopes or in one: 8080, 53/udp, 5000/tcp4",

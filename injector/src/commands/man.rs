@@ -82,7 +82,8 @@ fn about_policy() -> String {
     let description = "\
 A policy file is TOML. Every key is optional; a key that there is not is an error, with a suggestion. An option beats \
 its environment variable, that beats the policy file, and that the preset. `portshim check` tells every error of a \
-file with its place. SPEC is PORTS[/SCOPE], such as 8080, 4000-4999, 80,443/tcp.";
+file with its place. SPEC is PORTS[/SCOPE], such as 8080, 4000-4999, 80,443/tcp. Ports are handed \
+out to any-port binds: a bind to port 0, or the bind that the system makes itself at connect, listen or send.";
     let mut text = format!(
         ".TH portshim-policy 5 \"\" \"{SOURCE}\"\n.SH NAME\nportshim\\-policy \\- policy file of portshim\n\
          .SH DESCRIPTION\n{}\n",
