@@ -1,11 +1,13 @@
 //! The `portshim` command: reads what the user wants, says what it comes to, and starts programs under it.
 
-// Linux begins in `platform/linux/entry.rs`.
+// Linux begins in `entry.rs`.
 #![cfg_attr(all(target_os = "linux", not(test)), no_main)]
 
 mod args;
 mod commands;
 mod coverage;
+#[cfg(all(target_os = "linux", not(test)))]
+mod entry;
 mod environment;
 mod messages;
 mod platform;

@@ -6,6 +6,6 @@ mod text;
 mod time;
 
 pub(crate) use print::{Verbosity, eprint, eprint_problems, error_line, json, print};
-pub(crate) use scopes::{grouped, uncovered};
+pub(crate) use scopes::uncovered;
 pub(crate) use text::{cut, folded, one_line, width};
 pub(crate) use time::{ago, moment};

@@ -2,7 +2,7 @@
 
 use crate::privileged::{PrivilegedOrder, PrivilegedRange};
 use crate::spec;
-use crate::{Act, Effective, Model, Order, PortRange, PortSet, Scope, ScopeSet};
+use crate::{Act, Effective, Model, Order, PortRange, PortSet, Scope, ScopeSet, grouped};
 
 /// A class of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,14 +151,7 @@ impl Model {
     pub fn classes(&self, rules: &Effective) -> Vec<Class> {
         let mut classes = Vec::new();
         for rule in self.preset.classes {
-            let mut parts: Vec<(Vec<Scope>, PortSet)> = Vec::new();
-            for scope in Scope::ALL {
-                let ports = self.extent(&rule.extent, rules, scope);
-                match parts.iter_mut().find(|(_, p)| *p == ports) {
-                    Some((scopes, _)) => scopes.push(scope),
-                    None => parts.push((vec![scope], ports)),
-                }
-            }
+            let mut parts = grouped(Scope::ALL, |scope| self.extent(&rule.extent, rules, scope));
             if parts.len() > 1 {
                 parts.retain(|(_, ports)| !ports.is_empty());
             }
@@ -227,14 +220,7 @@ impl Model {
     /// What the policy hands out in place of the range that the model's own settings make.
     fn instead(&self, rules: &Effective) -> Option<String> {
         let own = PortSet::from(self.range);
-        let mut parts: Vec<(Vec<Scope>, &PortSet)> = Vec::new();
-        for scope in Scope::ALL {
-            let dynamic = &rules.scope(scope).dynamic;
-            match parts.iter_mut().find(|(_, ports)| *ports == dynamic) {
-                Some((scopes, _)) => scopes.push(scope),
-                None => parts.push((vec![scope], dynamic)),
-            }
-        }
+        let parts = grouped(Scope::ALL, |scope| &rules.scope(scope).dynamic);
         let others = parts.into_iter().filter(|(_, ports)| **ports != own);
         let written = others.map(|(scopes, ports)| spec::written(ports, &scopes.into_iter().collect::<ScopeSet>()));
         let written: Vec<_> = written.collect();

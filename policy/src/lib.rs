@@ -63,7 +63,7 @@ pub use preset::{BlockRule, DynamicLimits, Gone, Preset, Privileged, ReserveRule
 pub use processes::{Counts, PROCESSES, Process, Processes};
 pub use region::{Header, MAX_RULES, Region, RegionError};
 pub use rules::{MAX_GLOB, Rules};
-pub use scope::{Scope, ScopeSet, Transport};
+pub use scope::{Scope, ScopeSet, Transport, grouped};
 pub use set::PortSet;
 pub use shared::{LiveScope, SharedScope, SharedSet};
 pub use sharing::{BindAddress, BindOption, Binder, SecondBind, SecondBinds};

@@ -32,10 +32,10 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('c'),
         takes: Takes::Value("FILE", |options, value| path(value).map(|path| options.policy.file = Some(path))),
         help: "Take the policy from this file, instead of ./portshim.toml, the user's or the system's",
+        choices: Choices::Path,
         variable: Some(POLICY_FILE),
         heading: Some(POLICY),
         on: WITH_POLICY,
-        ..BLANK
     },
     Flag {
         help: "Start from a system's port model",
@@ -58,7 +58,7 @@ pub(super) const FLAGS: &[Flag] = &[
     },
     Flag {
         help: system::SHARING,
-        choices: Choices::Listed(|| Sharing::ALL.map(Sharing::name).into()),
+        choices: Choices::Offered(|| Sharing::ALL.map(Sharing::name).into()),
         ..setting(Setting::Sharing, "HOW")
     },
     Flag { help: "Make every choice repeatable", ..setting(Setting::Seed, "N") },
@@ -71,6 +71,7 @@ pub(super) const FLAGS: &[Flag] = &[
         short: Some('c'),
         takes: Takes::Value("FILE", |options, value| path(value).map(|path| options.policy.file = Some(path))),
         help: "The policy file that keeps what is persistent",
+        choices: Choices::Path,
         on: &[Netsh],
         ..BLANK
     },
@@ -79,6 +80,7 @@ pub(super) const FLAGS: &[Flag] = &[
         takes: Takes::Optional("FILE", "-", |options, value| path(value).map(|path| options.report = Some(path))),
         help: "Stay, and report when the program ends what the policy did until then: a table on standard \
                error, or in FILE, as JSON where its name ends in .json",
+        choices: Choices::Path,
         on: &[Run],
         ..BLANK
     },
@@ -87,6 +89,7 @@ pub(super) const FLAGS: &[Flag] = &[
         takes: Takes::Value("FILE", |options, value| path(value).map(|path| options.log = Some(path))),
         help: "Stay, and until the program ends write a line for every port of its session handed out or \
                refused, in FILE: JSON where its name ends in .json or .jsonl; - means standard error",
+        choices: Choices::Path,
         on: &[Run],
         ..BLANK
     },
@@ -127,7 +130,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "preset",
         takes: Takes::Value("NAME", |options, value| text(value).map(|name| options.preset = Some(name))),
         help: "Take the settings for those of this system, whatever they look like",
-        choices: Choices::Listed(presets),
+        choices: Choices::Offered(presets),
         on: &[Import],
         ..BLANK
     },
@@ -135,6 +138,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "all",
         takes: Takes::Value("DIR", |options, value| path(value).map(|path| options.all = Some(path))),
         help: "Write every page below this folder: man1/portshim.1, man5/portshim-policy.5 and so on",
+        choices: Choices::Path,
         on: &[Man],
         ..BLANK
     },

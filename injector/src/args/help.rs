@@ -1,9 +1,9 @@
 //! The tables as a clap command, which help, man pages and completions are made from. Nothing of this is touched
 //! where a command is carried out.
 
+use super::examples;
 use super::flags;
 use super::table::{self, COMMANDS, Choices, Command, CommandRow, Flag, Number, Operand, Takes};
-use super::{examples, system};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;
@@ -53,9 +53,7 @@ fn described(command: clap::Command, about: &'static str, more: &str, examples: 
 
 fn flag(flag: &Flag) -> Arg {
     let mut help = flag.help.to_owned();
-    if let Choices::Listed(words) = flag.choices
-        && flag.help != system::SHARING
-    {
+    if let Choices::Listed(words) = flag.choices {
         help += &format!(": {}", words().join(", "));
     }
     if matches!(flag.takes, Takes::Setting(_, setting) if setting.repeatable()) {
@@ -94,7 +92,10 @@ fn choosing(arg: Arg, choices: Choices) -> Arg {
     match choices {
         Choices::Any => arg.value_parser(value_parser!(OsString)),
         Choices::NoFile => arg.value_hint(ValueHint::Other),
-        Choices::Listed(words) => arg.value_parser(PossibleValuesParser::new(words())).hide_possible_values(true),
+        Choices::Path => arg.value_hint(ValueHint::AnyPath),
+        Choices::Listed(words) | Choices::Offered(words) => {
+            arg.value_parser(PossibleValuesParser::new(words())).hide_possible_values(true)
+        }
         Choices::OneOf(words) => {
             let word = |(word, help): (&'static str, &'static str)| {
                 let value = PossibleValue::new(word);

@@ -2,11 +2,8 @@
 
 use super::flags;
 use super::system::{FILES, SEE_ALSO};
-use super::table::{COMMANDS, Command, CommandRow, PORTSHIM};
+use super::table::{COMMANDS, Command, CommandRow, POLICY_PAGE, PORTSHIM};
 use crate::environment::VARIABLES;
-
-/// Name of the page about the policy file.
-const POLICY: &str = "policy";
 
 /// An exit status, what it means, and the commands that end with it; none are all others.
 type Status = (&'static str, &'static str, &'static [Command]);
@@ -43,7 +40,7 @@ impl Manual {
     /// The page that is called so.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let command = COMMANDS.iter().find(|row| row.name == name).map(|row| Self::Command(row.command));
-        command.or_else(|| (name == POLICY).then_some(Self::Policy))
+        command.or_else(|| (name == POLICY_PAGE).then_some(Self::Policy))
     }
 
     /// The command's row.
@@ -64,7 +61,7 @@ impl Manual {
         match self {
             Self::Portshim => PORTSHIM.into(),
             Self::Command(command) => format!("{PORTSHIM}-{}", command.row().name),
-            Self::Policy => format!("{PORTSHIM}-{POLICY}"),
+            Self::Policy => format!("{PORTSHIM}-{POLICY_PAGE}"),
         }
     }
 

@@ -51,7 +51,6 @@ fn first(args: &[OsString]) -> Result<Asked, Slip> {
         Ok(Some(Arg::Long("version") | Arg::Short('V'))) => Ok(Asked::Version),
         Ok(Some(Arg::Long(name))) => Err(Slip::no_flag(format!("--{name}"), None)),
         Ok(Some(Arg::Short(letter))) => Err(Slip::no_flag(format!("-{letter}"), None)),
-        Ok(Some(Arg::Value(value))) if word == "--" => Err(Slip::OneTooMany(value.to_string_lossy().into())),
         Ok(Some(Arg::Value(value))) => Err(Slip::NoCommand(value.to_string_lossy().into())),
         Ok(None) | Err(_) => Err(Slip::NoCommandGiven),
     }
@@ -78,7 +77,14 @@ impl Reader {
         let command = self.row.command;
         while let Some(arg) = self.parser.next().map_err(Slip::from)? {
             let (flag, name) = match arg {
-                Arg::Long("help") => return Ok(Asked::Help { command: Some(command), long: true }),
+                Arg::Long("help") => {
+                    return match self.parser.optional_value() {
+                        None => Ok(Asked::Help { command: Some(command), long: true }),
+                        Some(value) => {
+                            Err(Slip::TakesNoValue { name: "--help".into(), value: value.to_string_lossy().into() })
+                        }
+                    };
+                }
                 Arg::Short('h') => return Ok(Asked::Help { command: Some(command), long: false }),
                 Arg::Long(name) => (flags::of(command).find(|flag| flag.long == name), format!("--{name}")),
                 Arg::Short(c) => (flags::of(command).find(|flag| flag.short == Some(c)), format!("-{c}")),
@@ -128,11 +134,11 @@ impl Reader {
         match flag.takes {
             Takes::Nothing(field) => *field(&mut self.options) = true,
             Takes::Setting(_, setting) => {
-                let value = self.parser.value().map_err(|_| Slip::NeedsValue(name()))?;
+                let value = self.parser.value().map_err(|_| Slip::NeedsValue(name(), Vec::new()))?;
                 self.options.policy.settings.push((setting, value));
             }
             Takes::Value(placeholder, set) => {
-                let value = self.value().ok_or_else(|| Slip::NeedsValue(name()))?;
+                let value = self.value().ok_or_else(|| Slip::NeedsValue(name(), words(flag.choices)))?;
                 put(&name(), placeholder, flag.choices, set, &mut self.options, value)?;
             }
             Takes::Optional(placeholder, otherwise, set) => {
@@ -163,18 +169,113 @@ fn put(
     value: OsString,
 ) -> Result<(), Slip> {
     let value = match choices {
-        Choices::OneOf(words) => {
-            let words: Vec<_> = words().into_iter().map(|(word, _)| word).collect();
+        Choices::OneOf(_) => {
+            let words = words(choices);
             match words.iter().find(|word| value.eq_ignore_ascii_case(word)) {
                 Some(word) => OsString::from(word),
-                None if value.is_empty() => return Err(Slip::NeedsValue(name.into())),
+                None if value.is_empty() => return Err(Slip::NeedsValue(name.into(), words)),
                 None => return Err(Slip::no_choice(&value.to_string_lossy(), placeholder, words)),
             }
         }
-        Choices::Any | Choices::NoFile | Choices::Listed(_) => value,
+        _ => value,
     };
     put(options, value).map_err(|refused| match refused {
-        Refused::Empty => Slip::NeedsValue(name.into()),
+        Refused::Empty => Slip::NeedsValue(name.into(), Vec::new()),
         Refused::NotUtf8 => Slip::NotUtf8,
     })
+}
+
+/// The words that a value is one of; none where it may be any other.
+fn words(choices: Choices) -> Vec<&'static str> {
+    match choices {
+        Choices::OneOf(words) => words().into_iter().map(|(word, _)| word).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::Format;
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, Slip> {
+        first(&["portshim"].into_iter().chain(line.split(' ')).map(OsString::from).collect::<Vec<_>>())
+    }
+
+    fn options(line: &str) -> Options {
+        match asked(line) {
+            Ok(Asked::Command(_, options)) => *options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_fill_their_fields() {
+        let run = options("run -c=file --quiet -v --log x --report --no-follow --allow-uncovered -- true");
+        assert_eq!(run.policy.file.as_deref(), Some("file".as_ref()));
+        assert!(run.quiet && run.verbose && run.no_follow && run.allow_uncovered);
+        assert_eq!((run.log.as_deref(), run.report.as_deref()), (Some("x".as_ref()), Some("-".as_ref())));
+        let env = options("env --format JSON --library /l --preset=linux");
+        assert!(matches!(env.format, Format::Json));
+        assert_eq!(env.library.as_deref(), Some("/l"));
+        assert_eq!(env.policy.settings, [(Setting::Preset, OsString::from("linux"))]);
+        assert_eq!(options("import --preset bsd -").preset.as_deref(), Some("bsd"));
+        assert_eq!(options("reserve 1 --session 7 2").specs, ["1", "2"]);
+        assert_eq!(options("reserve 1 --session 7 2").session.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn parts_of_the_policy_come_in_the_order_of_the_table() {
+        let policy = options("run --seed 7 --range 1-2 --select --x --range=5/udp -- true").policy;
+        let settings: Vec<_> = policy.settings.iter().map(|(setting, value)| (*setting, value.to_str())).collect();
+        let expected =
+            [(Setting::Range, "1-2"), (Setting::Range, "5/udp"), (Setting::Select, "--x"), (Setting::Seed, "7")];
+        assert_eq!(settings, expected.map(|(setting, value)| (setting, Some(value))));
+    }
+
+    #[test]
+    fn a_program_keeps_its_arguments() {
+        for (line, command) in [
+            ("run -- true", &["true"][..]),
+            ("run true -v", &["true", "-v"]),
+            ("run -v true -- --range", &["true", "--", "--range"]),
+            ("run -- -- true", &["--", "true"]),
+            ("run - true", &["-", "true"]),
+        ] {
+            assert_eq!(options(line).command, command, "{line}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_told_of() {
+        for (line, slip) in [
+            ("run", "Missing"),
+            ("run --range", "NeedsValue"),
+            ("run --log --verbose -- true", "NeedsValue"),
+            ("run --log= -- true", "NeedsValue"),
+            ("run -c a --policy b -- true", "Repeated"),
+            ("run -vv -- true", "Repeated"),
+            ("run --quiet=yes -- true", "TakesNoValue"),
+            ("run --json -- true", "NoFlag"),
+            ("check a b", "OneTooMany"),
+            ("capture a", "OneTooMany"),
+            ("completions csh", "NoChoice"),
+            ("-- true", "NoCommand("),
+        ] {
+            let told = format!("{:?}", asked(line).expect_err(line));
+            assert!(told.starts_with(slip), "{line}: {told}");
+        }
+    }
+
+    #[test]
+    fn no_command_has_two_flags_of_one_name() {
+        for row in COMMANDS {
+            let mut names: Vec<_> = flags::of(row.command).map(|flag| flag.long.to_owned()).collect();
+            names.extend(flags::of(row.command).filter_map(|flag| flag.short).map(String::from));
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", row.name);
+        }
+    }
 }

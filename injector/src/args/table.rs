@@ -103,12 +103,16 @@ pub(super) enum Refused {
 /// The words that a value is one of.
 #[derive(Clone, Copy)]
 pub(super) enum Choices {
-    /// Any text; completions offer files.
+    /// Any text.
     Any,
     /// Any text that names no file.
     NoFile,
+    /// The path of a file or folder.
+    Path,
     /// Words that help and completions list; what is typed is judged where policies are read.
     Listed(fn() -> Vec<&'static str>),
+    /// The same, but that help does not list them.
+    Offered(fn() -> Vec<&'static str>),
     /// Words, and help for each: no other is taken. Capitals and small letters are alike.
     OneOf(fn() -> Vec<(&'static str, &'static str)>),
 }
@@ -120,6 +124,9 @@ pub(super) const MORE: &str = "\
 portshim runs an unmodified program so that every port that the program did not choose itself \
 comes from your policy: ports that may be handed out, ports that never are, ports that may not \
 be bound at all. No root, no kernel change, the host's own network.";
+
+/// Name of the page about the policy file.
+pub(super) const POLICY_PAGE: &str = "policy";
 
 /// The shells that completions are made for.
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
@@ -172,6 +179,7 @@ pub(super) const COMMANDS: &[CommandRow] = &[
         operand: Some(Operand {
             name: "FILE",
             help: "The policy file",
+            choices: Choices::Path,
             put: |options, value| path(value).map(|path| options.file = path),
             ..OPERAND
         }),
@@ -217,6 +225,7 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
         operand: Some(Operand {
             name: "FILE",
             help: "The settings; - means standard input",
+            choices: Choices::Path,
             put: |options, value| path(value).map(|path| options.file = path),
             ..OPERAND
         }),
@@ -343,12 +352,17 @@ What is `active` is a live session: it changes at once, and for as long as it li
             name: "COMMAND",
             help: "The command that the page is about, or policy for the policy file; without it, portshim as a whole",
             number: Number::Optional,
+            choices: Choices::Offered(pages),
             put: |options, value| text(value).map(|page| options.page = Some(page)),
-            ..OPERAND
         }),
         ..ROW
     },
 ];
+
+/// What the pages about commands and the policy file are called.
+fn pages() -> Vec<&'static str> {
+    COMMANDS.iter().map(|row| row.name).chain([POLICY_PAGE]).collect()
+}
 
 impl Command {
     /// The command's row.

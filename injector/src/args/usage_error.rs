@@ -17,7 +17,7 @@ pub(super) enum Slip {
     OneTooMany(String),
     Missing(&'static str),
     Repeated(String),
-    NeedsValue(String),
+    NeedsValue(String, Vec<&'static str>),
     TakesNoValue { name: String, value: String },
     NoChoice { value: String, placeholder: &'static str, choices: Vec<&'static str> },
     NotUtf8,
@@ -44,7 +44,7 @@ impl From<lexopt::Error> for Slip {
             lexopt::Error::UnexpectedValue { option, value } => {
                 Self::TakesNoValue { name: option, value: value.to_string_lossy().into() }
             }
-            lexopt::Error::MissingValue { option } => Self::NeedsValue(option.unwrap_or_default()),
+            lexopt::Error::MissingValue { option } => Self::NeedsValue(option.unwrap_or_default(), Vec::new()),
             _ => Self::NotUtf8,
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
         Slip::OneTooMany(argument) => format!("`{argument}` is one argument too many"),
         Slip::Missing(placeholder) => format!("{placeholder} is missing"),
         Slip::Repeated(name) => format!("`{name}` is given more than once"),
-        Slip::NeedsValue(name) => format!("`{name}` needs a value"),
+        Slip::NeedsValue(name, _) => format!("`{name}` needs a value"),
         Slip::TakesNoValue { name, value } => format!("`{name}` takes no value `{value}`"),
         Slip::NoChoice { value, placeholder, .. } => {
             format!("`{value}`: there is no such {}", placeholder.to_lowercase())
@@ -83,7 +83,9 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
         (None, _) if is_run_left_out(slip, args) => {
             "to run a program, write `portshim run [POLICY] -- CMD [ARG…]`".into()
         }
-        (None, Slip::NoChoice { choices, .. }) => format!("write one of {}", choices.join(", ")),
+        (None, Slip::NoChoice { choices, .. } | Slip::NeedsValue(_, choices)) if !choices.is_empty() => {
+            format!("write one of {}", choices.join(", "))
+        }
         _ => "`portshim --help` and `portshim COMMAND --help` explain by example".into(),
     };
     Failure::new(problem, help)
@@ -94,7 +96,7 @@ fn is_run_left_out(slip: &Slip, args: &[OsString]) -> bool {
     let is_option = args.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     match slip {
         Slip::NoCommand(_) => true,
-        Slip::NoFlag { .. } | Slip::OneTooMany(_) => is_option,
+        Slip::NoFlag { .. } => is_option,
         _ => false,
     }
 }

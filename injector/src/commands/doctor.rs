@@ -8,8 +8,8 @@ use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
 use crate::present;
-use crate::present::{Verbosity, grouped};
-use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches};
+use crate::present::Verbosity;
+use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches, grouped};
 use serde::Serialize;
 
 /// What a set without ports is written as.
@@ -145,7 +145,7 @@ impl Finding<'_> {
         if let Some(why) = &self.pinned_because {
             say("", &format!("not asked to, because {why}"));
         }
-        for together in grouped(&self.scopes, |means| (&means.steered, &means.pinned)) {
+        for (together, _) in grouped(&self.scopes, |means| (&means.steered, &means.pinned)) {
             let [first, ..] = together.as_slice() else { continue };
             let names: Vec<_> = together.iter().map(|means| means.scope).collect();
             say("ports", &names.join(" "));

@@ -40,9 +40,9 @@ fn page(manual: Manual) -> String {
     let statuses: Vec<_> = manual.exit_statuses().iter().map(|(status, what)| (*status, (*what).to_owned())).collect();
     let parts = [
         head,
-        listed("EXIT STATUS", &statuses),
-        listed("ENVIRONMENT", &manual.environment()),
-        listed("FILES", &files),
+        listed("EXIT STATUS", "", &statuses),
+        listed("ENVIRONMENT", "", &manual.environment()),
+        listed("FILES", "", &files),
         section(&examples),
     ];
     parts.concat() + &format!(".SH SEE ALSO\n{}\n", escaped(&manual.see_also().join(", ")))
@@ -80,10 +80,12 @@ Examples:
 /// The page about the policy file, up to its keys.
 fn about_policy() -> String {
     let description = "\
-A policy file is TOML. Every key is optional; a key that there is not is an error, with a suggestion. An option beats \
-its environment variable, that beats the policy file, and that the preset. `portshim check` tells every error of a \
-file with its place. SPEC is PORTS[/SCOPE], such as 8080, 4000-4999, 80,443/tcp. Ports are handed \
-out to any-port binds: a bind to port 0, or the bind that the system makes itself at connect, listen or send.";
+A policy file is TOML. Every key is optional. An unknown key is an error, with a suggestion. An option \
+beats its environment variable, that beats the policy file, and that the preset. `portshim check` \
+tells every error of a file with its place. SPEC is PORTS[/SCOPE], such as 8080, 4000-4999 or \
+80,443/tcp. Ports are handed out to any-port binds: a bind to port 0, or the bind that the system \
+makes itself at connect, listen or send. Output calls one a wildcard bind; it has nothing to do with \
+the wildcard address 0.0.0.0.";
     let mut text = format!(
         ".TH portshim-policy 5 \"\" \"{SOURCE}\"\n.SH NAME\nportshim\\-policy \\- policy file of portshim\n\
          .SH DESCRIPTION\n{}\n",
@@ -93,23 +95,19 @@ out to any-port binds: a bind to port 0, or the bind that the system makes itsel
         let heading = if section.heading.is_empty() { "KEYS" } else { section.heading };
         let keys: Vec<_> =
             section.keys.iter().map(|key| (key.name, format!("{} Value: {}.", key.meaning, key.value))).collect();
-        let [title, keys] = match listed(heading, &keys).split_once('\n') {
-            Some((title, keys)) => [format!("{title}\n"), keys.to_owned()],
-            None => continue,
-        };
-        text +=
-            &(title + &(if section.holds.is_empty() { String::new() } else { escaped(section.holds) + "\n" }) + &keys);
+        text += &listed(heading, section.holds, &keys);
     }
     text
 }
 
-/// A section of terms, and what is said of each; nothing where there are none.
-fn listed(heading: &str, terms: &[(&str, String)]) -> String {
+/// A section: what is said of all, then terms with what is said of each. Nothing where there are no terms.
+fn listed(heading: &str, lead: &str, terms: &[(&str, String)]) -> String {
     if terms.is_empty() {
         return String::new();
     }
     let term = |(term, text): &(&str, String)| format!(".TP\n\\fB{}\\fR\n{}\n", escaped(term), escaped(text));
-    format!(".SH {}\n", escaped(heading)) + &terms.iter().map(term).collect::<String>()
+    let lead = if lead.is_empty() { String::new() } else { escaped(lead) + "\n" };
+    format!(".SH {}\n{lead}", escaped(heading)) + &terms.iter().map(term).collect::<String>()
 }
 
 /// How far the command lines of the examples are set in.

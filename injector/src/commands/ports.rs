@@ -1,7 +1,6 @@
 //! Sets of ports as a session's region has them, and as they are shown.
 
-use crate::present::grouped;
-use portshim_policy::{PortRange, PortSet, Region, Rules, Scope, ScopeSet, SharedSet};
+use portshim_policy::{PortRange, PortSet, Region, Rules, Scope, ScopeSet, SharedSet, grouped};
 
 /// The ports that one scope hands out at this moment.
 pub(super) fn allowed(region: &Region, rules: &Rules, scope: Scope) -> PortSet {
@@ -29,8 +28,5 @@ pub(super) fn set(shared: &SharedSet) -> PortSet {
 pub(super) fn by_ports(scopes: [(Scope, PortSet); 4]) -> Vec<(PortSet, ScopeSet)> {
     let some = scopes.iter().filter(|(_, ports)| !ports.is_empty());
     let groups = grouped(some, |(_, ports)| ports).into_iter();
-    let group = |group: Vec<&(Scope, PortSet)>| {
-        Some((group.first()?.1.clone(), group.iter().map(|(scope, _)| *scope).collect()))
-    };
-    groups.filter_map(group).collect()
+    groups.map(|(group, ports)| (ports.clone(), group.into_iter().map(|(scope, _)| *scope).collect())).collect()
 }

@@ -142,7 +142,7 @@ fn describe(verbosity: Verbosity, program: &Program, library: &Path, session: &R
     match session {
         Ok(session) => verbosity.note(|| format!("the session is {}", session.path.display())),
         Err(why) => {
-            verbosity.note(|| format!("each process is on its own, for there is no place for a session: {why}"))
+            verbosity.note(|| format!("each process is on its own, for there is no place for a session: {why}"));
         }
     }
     if !fits {

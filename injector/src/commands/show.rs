@@ -3,9 +3,9 @@
 use super::policy;
 use crate::args::Options;
 use crate::messages::Failure;
-use crate::present::{self, grouped};
-use portshim_policy::spec;
+use crate::present;
 use portshim_policy::text::{Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
+use portshim_policy::{grouped, spec};
 use serde::Serialize;
 
 pub(super) fn show(args: &Options) -> Result<u32, Failure> {
@@ -124,7 +124,7 @@ fn one(rules: &ShownRules) -> String {
     text.push_str(&line("", "sharing", rules.sharing.value, &rules.sharing.origin.to_string()));
     text.push_str(&line("", "seed", &seed, &rules.seed.origin.to_string()));
     // Scopes that hold the same are told of together.
-    for together in grouped(&rules.scopes, |scope| (&scope.dynamic, &scope.reserved, &scope.blocked)) {
+    for (together, _) in grouped(&rules.scopes, |scope| (&scope.dynamic, &scope.reserved, &scope.blocked)) {
         let [first, ..] = together.as_slice() else { continue };
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
         let count = match first.allowed {

@@ -1,7 +1,7 @@
 //! What is said of netsh's command lines.
 
 use super::{Failure, plain};
-use portshim_policy::spec::SpecError;
+use portshim_policy::spec::{self, SpecError};
 use portshim_policy::text::netsh::EditError;
 use portshim_policy::text::{Origin, Problem};
 use portshim_policy::{LegalRule, PortRange, PortSet, Scope};
@@ -80,7 +80,10 @@ pub(crate) const NO_SESSION_SHOWN: &str =
 /// A live session has no reservation of exactly these ports.
 pub(crate) fn not_excluded(range: PortRange, scope: Scope) -> Failure {
     Failure::new(
-        format!("{range}/{scope}: no reservation made while the session runs is of exactly these ports"),
+        format!(
+            "{}: no reservation made while the session runs is of exactly these ports",
+            spec::written(&range, &scope)
+        ),
         "name exactly the ports that were added: `portshim status` lists them",
     )
 }

@@ -4,8 +4,6 @@ mod change;
 mod diag;
 mod directories;
 mod elf;
-#[cfg(not(test))]
-mod entry;
 mod environment;
 mod find;
 mod glibc;
@@ -47,8 +45,8 @@ pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_fifo {
-        use nix::fcntl::{AT_FDCWD, AtFlags};
-        nix::unistd::faccessat(AT_FDCWD, path, nix::unistd::AccessFlags::W_OK, AtFlags::AT_EACCESS)?;
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?;
     }
     Ok(is_fifo)
 }

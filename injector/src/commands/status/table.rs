@@ -1,8 +1,8 @@
 //! `portshim status`, for people to look at.
 
 use super::{Owner, Shown, ShownRules, ShownScope, ShownUse, Taken};
-use crate::present::{ago, cut, folded, grouped, one_line, uncovered, width};
-use portshim_policy::spec;
+use crate::present::{ago, cut, folded, one_line, uncovered, width};
+use portshim_policy::{grouped, spec};
 use std::time::Duration;
 
 /// How many characters at most tell how full a range is.
@@ -65,7 +65,7 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
 fn one(rules: &ShownRules, look: Look) -> String {
     let mut text = format!("select {}, sharing {}\n", rules.select, rules.sharing);
     // Scopes with the same ports stand together.
-    for together in grouped(&rules.scopes, |scope| (&scope.ports, &scope.dynamic)) {
+    for (together, _) in grouped(&rules.scopes, |scope| (&scope.ports, &scope.dynamic)) {
         let [first, ..] = together.as_slice() else { continue };
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
         let names = names.join(" ");

@@ -1,7 +1,6 @@
 //! This host's own port settings, and how far its kernel lets itself be steered.
 
 use super::directories;
-use nix::libc;
 use portshim_policy::text::{HostSettings, local_port_range, reserved_ports};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
