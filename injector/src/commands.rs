@@ -24,7 +24,7 @@ mod status;
 use crate::args::{Command, Options};
 use crate::messages::Failure;
 use crate::platform;
-use portshim_policy::Act;
+use portshim_policy::model::Restriction;
 
 /// Carries out a command, and gives the exit status.
 pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Failure> {
@@ -42,10 +42,10 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Doctor => doctor::doctor(options),
         Command::Ps => ps::ps(options),
         Command::Status => status::status(options),
-        Command::Reserve => restrict::enter(Act::Reserve, options),
-        Command::Unreserve => restrict::lift(Act::Reserve, options),
-        Command::Block => restrict::enter(Act::Block, options),
-        Command::Unblock => restrict::lift(Act::Block, options),
+        Command::Reserve => restrict::enter(Restriction::Reserve, options),
+        Command::Unreserve => restrict::lift(Restriction::Reserve, options),
+        Command::Block => restrict::enter(Restriction::Block, options),
+        Command::Unblock => restrict::lift(Restriction::Block, options),
         Command::Netsh => netsh::netsh(options),
         Command::Completions => completions::completions(options),
         Command::Man => man::man(options),

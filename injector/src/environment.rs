@@ -1,7 +1,7 @@
 //! The variables that steer the command and its library: one list.
 
 use crate::messages;
-use portshim_policy::text::{Problem, Setting, nearest};
+use portshim_policy::config::{Problem, Setting, nearest};
 use std::env;
 
 /// Names the policy file where `-c` does not.

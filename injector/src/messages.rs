@@ -16,9 +16,9 @@ pub(crate) use sessions::*;
 pub(crate) use system::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
-use portshim_policy::Effective;
-use portshim_policy::spec::SpecError;
-use portshim_policy::text::{Problem, Severity};
+use portshim_policy::config::{Problem, Severity};
+use portshim_policy::model::Rules;
+use portshim_policy::ports::spec::SpecError;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
@@ -162,7 +162,7 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
 }
 
 /// What to do about it; `rules` are what the program was to be under, `command` is how it is called.
-pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Effective>, command: &[OsString]) -> String {
+pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Rules>, command: &[OsString]) -> String {
     let instead = match obstacle {
         Obstacle::Static => "link it dynamically",
         Obstacle::Go => "",

@@ -1,39 +1,33 @@
-//! A port model with its settings, as they count.
+//! Port models of operating systems: presets, their settings, their limits, and their errors.
 
-use crate::privileged::PrivilegedRange;
-use crate::{Legal, Order, PortRange, PortRanges, Preset};
+mod call;
+#[cfg(feature = "text")]
+mod classes;
+mod errors;
+mod freebsd;
+mod limits;
+mod order;
+mod preset;
+mod reference;
+mod restriction;
+pub mod rresvport;
+#[cfg(feature = "text")]
+mod rules;
+mod settings;
+mod sharing;
 
-/// A port model with its settings, as they count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// The model.
-    pub preset: &'static Preset,
-    /// The dynamic range that the model's own settings make, before any range is asked for by name.
-    pub range: PortRange,
-    /// `MaxUserPort`; `None` in a model that has none.
-    pub max_user_port: Option<u16>,
-    /// `ip_unprivileged_port_start`: below it a specific bind needs privilege.
-    pub unprivileged_start: u16,
-    /// `net.inet.ip.portrange`; `None` in a model that has none.
-    pub portrange: Option<PortRanges>,
-}
-
-impl Model {
-    /// Where ports may be reserved and blocked while programs run.
-    #[must_use]
-    pub const fn legal(&self) -> Legal {
-        Legal { preset: self.preset, max_user_port: self.max_user_port }
-    }
-
-    /// What [`Order::Native`] means.
-    #[must_use]
-    pub fn order(&self) -> Order {
-        self.portrange.map_or(self.preset.native, |portrange| portrange.order())
-    }
-
-    /// What rresvport and bindresvport hand out.
-    #[must_use]
-    pub fn privileged(&self) -> PrivilegedRange {
-        self.portrange.map_or(self.preset.privileged.range, |portrange| portrange.privileged())
-    }
-}
+pub use call::Call;
+#[cfg(feature = "text")]
+pub use classes::Class;
+pub use errors::{Errors, Fault, SystemError, exhausted};
+pub use freebsd::{PortRanges, RangeEnd};
+pub use limits::{RestrictionLimits, RestrictionRule};
+pub use order::Order;
+pub use preset::{BlockRule, DynamicLimits, IgnoredSettings, Preset, Privileged, ReserveRule};
+pub use reference::classes::ClassRule;
+pub use reference::second_bind::{BindAddress, BindOption, Binder, SecondBind, SecondBinds};
+pub use restriction::Restriction;
+#[cfg(feature = "text")]
+pub use rules::{Rules, ScopeRules};
+pub use settings::Model;
+pub use sharing::Sharing;

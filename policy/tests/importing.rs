@@ -4,7 +4,7 @@ mod importing {
     mod documents;
 }
 
-use portshim_policy::text::{HostSettings, Layer, Problem, resolve};
+use portshim_policy::config::{HostSettings, Layer, Problem, resolve};
 
 fn said(problems: impl IntoIterator<Item = Problem>) -> String {
     problems.into_iter().map(|p| format!("{p}\n")).collect()

@@ -1,15 +1,16 @@
 //! Linux's own order of choice where portshim has to pin, fact by fact (inet_csk_find_open_port, __inet_hash_connect,
 //! udp_lib_get_port; observed on Linux 6.18).
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Call, Effective, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Scope, ScopeRules, Sharing, Step,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing};
+use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::ports::{PortRange, PortSet, Scope};
+use portshim_policy::region::Region;
 
 fn region(ports: &str, seed: Option<u64>) -> Box<Region> {
-    let dynamic: PortSet = portshim_policy::spec::ports(ports, 0).unwrap().into_iter().collect();
+    let dynamic: PortSet = portshim_policy::ports::spec::ports(ports, 0).unwrap().into_iter().collect();
     let scope = ScopeRules { dynamic, ..ScopeRules::default() };
-    Region::boxed(&[Effective {
+    Region::boxed(&[Rules {
         matches: None,
         order: Order::Native,
         sharing: Sharing::Exclusive,

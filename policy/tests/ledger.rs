@@ -1,10 +1,10 @@
 //! Reserving and blocking at run time, by the rules of each model.
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Act, Call, Change, ENTRIES, Effective, Entry, Legal, Lift, Order, Outcome, Owner, Plan, PortRange, PortSet, Preset,
-    Refusal, Region, Request, Scope, ScopeRules, ScopeSet, Sharing, Step, Untold, View, Whose,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Call, Order, Preset, Restriction, RestrictionLimits, Rules, ScopeRules, Sharing};
+use portshim_policy::plan::{Candidates, Outcome, Plan, Request, Step};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Change, ENTRIES, Entry, Lift, Owner, Refusal, Region, Untold, Whose};
 
 const A: Owner = Owner { process: 100, namespace: 1, since: 10 };
 const B: Owner = Owner { process: 200, namespace: 1, since: 20 };
@@ -12,7 +12,7 @@ const B: Owner = Owner { process: 200, namespace: 1, since: 20 };
 /// A session under `preset`, whose dynamic range is `dynamic`.
 fn session(preset: &str, max_user_port: Option<u16>, dynamic: PortRange) -> Box<Region> {
     let scope = ScopeRules { dynamic: PortSet::from(dynamic), ..ScopeRules::default() };
-    let region = Region::boxed(&[Effective {
+    let region = Region::boxed(&[Rules {
         matches: None,
         order: Order::Sequential,
         sharing: Sharing::Exclusive,
@@ -21,7 +21,7 @@ fn session(preset: &str, max_user_port: Option<u16>, dynamic: PortRange) -> Box<
         unprivileged_start: None,
         scopes: core::array::from_fn(|_| scope.clone()),
     }]);
-    region.set_legal(Legal { preset: Preset::named(preset).unwrap(), max_user_port });
+    region.set_legal(RestrictionLimits { preset: Preset::named(preset).unwrap(), max_user_port });
     region
 }
 
@@ -41,18 +41,18 @@ fn writer(region: &Region) -> Change<'_> {
     Change::begin(region, Owner { process: 1, namespace: 1, since: 0 }, |_| true).expect("it is nobody's turn")
 }
 
-fn enter(region: &Region, act: Act, range: PortRange, owner: Owner) -> Result<Entry, Refusal> {
+fn enter(region: &Region, act: Restriction, range: PortRange, owner: Owner) -> Result<Entry, Refusal> {
     writer(region).enter(act, range, ScopeSet::ALL, owner, |_, _| Ok(None))
 }
 
-fn lift(region: &Region, act: Act, which: Lift, whose: Whose) -> Result<Entry, Refusal> {
+fn lift(region: &Region, act: Restriction, which: Lift, whose: Whose) -> Result<Entry, Refusal> {
     writer(region).lift(act, which, ScopeSet::ALL, whose)
 }
 
 /// What a wildcard bind in `scope` may get.
 fn handed_out(region: &Region, scope: Scope, dual: bool) -> PortSet {
     let rules = region.rules_for(&[b"any"]).unwrap();
-    let view = View::new(rules, &region.ledger, scope, dual, PortRange::ALL);
+    let view = Candidates::new(rules, &region.ledger, scope, dual, PortRange::ALL);
     let set: PortSet = (1..=u16::MAX).filter(|port| view.contains(*port)).map(PortRange::single).collect();
     assert_eq!(set.len(), view.count());
     set
@@ -67,9 +67,9 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
     let mut entropy = || 0u64;
     let mut next = || Plan::new(rules, &region.ledger, None, request, None).next(Outcome::Start, &mut entropy);
     assert_eq!(next(), Step::Pin(20000));
-    enter(&region, Act::Reserve, range(20001, 20006), A).unwrap();
+    enter(&region, Restriction::Reserve, range(20001, 20006), A).unwrap();
     assert_eq!(next(), Step::Pin(20007));
-    lift(&region, Act::Reserve, Lift::Holding(range(20001, 20006)), Whose::Own(A)).unwrap();
+    lift(&region, Restriction::Reserve, Lift::Holding(range(20001, 20006)), Whose::Own(A)).unwrap();
     assert_eq!(next(), Step::Pin(20008));
     assert!(region.ledger.is_empty());
 }
@@ -77,8 +77,8 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
 #[test]
 fn entries_count_in_their_scopes_alone_and_for_dual_stack_sockets_in_both() {
     let region = session("linux", None, range(20000, 20009));
-    writer(&region).enter(Act::Reserve, range(20000, 20004), scopes("tcp4"), A, |_, _| Ok(None)).unwrap();
-    writer(&region).enter(Act::Block, range(20008, 20009), scopes("udp"), A, |_, _| Ok(None)).unwrap();
+    writer(&region).enter(Restriction::Reserve, range(20000, 20004), scopes("tcp4"), A, |_, _| Ok(None)).unwrap();
+    writer(&region).enter(Restriction::Block, range(20008, 20009), scopes("udp"), A, |_, _| Ok(None)).unwrap();
     for (scope, dual, expected) in [
         (Scope::Tcp4, false, "20005-20009"),
         (Scope::Tcp6, false, "20000-20009"),
@@ -95,11 +95,11 @@ fn entries_count_in_their_scopes_alone_and_for_dual_stack_sockets_in_both() {
 fn several_owners_reserve_the_same_range() {
     let region = xp();
     for owner in [A, B] {
-        enter(&region, Act::Reserve, range(4000, 4010), owner).unwrap();
+        enter(&region, Restriction::Reserve, range(4000, 4010), owner).unwrap();
     }
-    lift(&region, Act::Reserve, Lift::Holding(range(4000, 4010)), Whose::Own(A)).unwrap();
+    lift(&region, Restriction::Reserve, Lift::Holding(range(4000, 4010)), Whose::Own(A)).unwrap();
     assert!(region.ledger.withholds(4005, ScopeSet::ALL));
-    lift(&region, Act::Reserve, Lift::Holding(range(4000, 4010)), Whose::Own(B)).unwrap();
+    lift(&region, Restriction::Reserve, Lift::Holding(range(4000, 4010)), Whose::Own(B)).unwrap();
     assert!(!region.ledger.withholds(4005, ScopeSet::ALL));
 }
 
@@ -108,9 +108,9 @@ fn several_owners_reserve_the_same_range() {
 fn unreserving_takes_the_first_entry_that_holds_the_request_whole() {
     let region = xp();
     for (first, last) in [(4000, 4004), (4005, 4010), (4000, 4100), (4000, 4010)] {
-        enter(&region, Act::Reserve, range(first, last), A).unwrap();
+        enter(&region, Restriction::Reserve, range(first, last), A).unwrap();
     }
-    let lift = |first, last| lift(&region, Act::Reserve, Lift::Holding(range(first, last)), Whose::Any);
+    let lift = |first, last| lift(&region, Restriction::Reserve, Lift::Holding(range(first, last)), Whose::Any);
     // It straddles the first two, and goes whole although only a part is named.
     assert_eq!(lift(4003, 4007).unwrap().range, range(4000, 4100));
     assert_eq!(lift(4003, 4003).unwrap().range, range(4000, 4004));
@@ -123,35 +123,41 @@ fn unreserving_takes_the_first_entry_that_holds_the_request_whole() {
 #[test]
 fn nobody_lifts_what_another_owner_entered() {
     let region = xp();
-    enter(&region, Act::Reserve, range(4000, 4010), A).unwrap();
-    enter(&region, Act::Block, range(6000, 6010), A).unwrap();
+    enter(&region, Restriction::Reserve, range(4000, 4010), A).unwrap();
+    enter(&region, Restriction::Block, range(6000, 6010), A).unwrap();
     for owner in [B, Owner::SESSION] {
         let by = Whose::Own(owner);
-        assert!(matches!(lift(&region, Act::Reserve, Lift::Holding(range(4000, 4000)), by), Err(Refusal::Missing)));
-        assert!(matches!(lift(&region, Act::Block, Lift::From(6000), by), Err(Refusal::Missing)));
+        assert!(matches!(
+            lift(&region, Restriction::Reserve, Lift::Holding(range(4000, 4000)), by),
+            Err(Refusal::Missing)
+        ));
+        assert!(matches!(lift(&region, Restriction::Block, Lift::From(6000), by), Err(Refusal::Missing)));
     }
-    lift(&region, Act::Block, Lift::From(6000), Whose::Any).unwrap();
+    lift(&region, Restriction::Block, Lift::From(6000), Whose::Any).unwrap();
 }
 
 /// The Cable Guy, December 2005: unblocking goes by the left boundary.
 #[test]
 fn a_block_is_lifted_by_its_first_port() {
     let region = xp();
-    enter(&region, Act::Block, range(6000, 6010), A).unwrap();
+    enter(&region, Restriction::Block, range(6000, 6010), A).unwrap();
     for port in [5999, 6001, 6010] {
-        assert!(matches!(lift(&region, Act::Block, Lift::From(port), Whose::Own(A)), Err(Refusal::Missing)), "{port}");
+        assert!(
+            matches!(lift(&region, Restriction::Block, Lift::From(port), Whose::Own(A)), Err(Refusal::Missing)),
+            "{port}"
+        );
     }
-    lift(&region, Act::Block, Lift::From(6000), Whose::Own(A)).unwrap();
+    lift(&region, Restriction::Block, Lift::From(6000), Whose::Own(A)).unwrap();
 }
 
 #[test]
 fn a_block_keeps_all_but_its_owner_out() {
     let region = xp();
-    enter(&region, Act::Block, range(6000, 6010), A).unwrap();
+    enter(&region, Restriction::Block, range(6000, 6010), A).unwrap();
     let keeps_out = |port, owner: Owner| region.ledger.blocker(port, scopes("tcp4"), |o| o.is(&owner)).is_some();
     assert!(keeps_out(6000, B) && keeps_out(6010, B) && keeps_out(6005, Owner::SESSION));
     assert!(!keeps_out(6005, A) && !keeps_out(5999, B) && !keeps_out(6011, B));
-    enter(&region, Act::Block, range(6005, 6005), B).unwrap();
+    enter(&region, Restriction::Block, range(6005, 6005), B).unwrap();
     assert!(keeps_out(6005, A) && keeps_out(6005, B) && !keeps_out(6006, A));
 }
 
@@ -159,35 +165,38 @@ fn a_block_keeps_all_but_its_owner_out() {
 #[test]
 fn a_block_is_refused_while_a_port_is_in_use() {
     let region = xp();
-    let blocked = writer(&region).enter(Act::Block, range(6000, 6010), ScopeSet::ALL, A, |range, _| {
+    let blocked = writer(&region).enter(Restriction::Block, range(6000, 6010), ScopeSet::ALL, A, |range, _| {
         assert!(region.ledger.withholds(6005, ScopeSet::ALL), "it must count before the system is asked");
         Ok(Some(range.first() + 3))
     });
     assert!(matches!(blocked, Err(Refusal::InUse(6003))));
     assert!(!region.ledger.withholds(6005, ScopeSet::ALL));
-    let untold = writer(&region).enter(Act::Block, range(6000, 6010), ScopeSet::ALL, A, |_, _| Err(Untold));
+    let untold = writer(&region).enter(Restriction::Block, range(6000, 6010), ScopeSet::ALL, A, |_, _| Err(Untold));
     assert!(matches!(untold, Err(Refusal::Untold)) && region.ledger.is_empty());
     // A reservation does not ask.
-    writer(&region).enter(Act::Reserve, range(4000, 4001), ScopeSet::ALL, A, |_, _| panic!("asked")).unwrap();
+    writer(&region).enter(Restriction::Reserve, range(4000, 4001), ScopeSet::ALL, A, |_, _| panic!("asked")).unwrap();
 }
 
 #[test]
 fn what_the_model_does_not_allow_is_refused_with_its_rule() {
     let region = xp();
-    for (act, first, last) in
-        [(Act::Reserve, 1024, 1030), (Act::Reserve, 4990, 5001), (Act::Block, 5000, 5010), (Act::Block, 49000, 49152)]
-    {
+    for (act, first, last) in [
+        (Restriction::Reserve, 1024, 1030),
+        (Restriction::Reserve, 4990, 5001),
+        (Restriction::Block, 5000, 5010),
+        (Restriction::Block, 49000, 49152),
+    ] {
         let refusal = enter(&region, act, range(first, last), A).unwrap_err();
         assert!(matches!(refusal, Refusal::Illegal(_)), "{first}-{last}: {refusal}");
         assert!(refusal.to_string().contains("The Cable Guy"), "{refusal}");
     }
     // What the policy hands out beyond the model's range can be reserved.
     let moved = session("windows-xp", Some(5000), range(20000, 20009));
-    enter(&moved, Act::Reserve, range(20003, 20005), A).unwrap();
-    assert!(matches!(enter(&moved, Act::Reserve, range(20009, 20010), A), Err(Refusal::Illegal(_))));
+    enter(&moved, Restriction::Reserve, range(20003, 20005), A).unwrap();
+    assert!(matches!(enter(&moved, Restriction::Reserve, range(20009, 20010), A), Err(Refusal::Illegal(_))));
     for preset in ["host", "linux", "bsd", "freebsd", "iana"] {
         let region = session(preset, None, range(20000, 20009));
-        for act in [Act::Reserve, Act::Block] {
+        for act in [Restriction::Reserve, Restriction::Block] {
             enter(&region, act, range(1, 65535), A).unwrap();
         }
     }
@@ -197,21 +206,22 @@ fn what_the_model_does_not_allow_is_refused_with_its_rule() {
 #[test]
 fn windows_since_vista_keeps_reservations_apart() {
     let region = session("windows-vista", None, range(49152, 65535));
-    let first = enter(&region, Act::Reserve, range(50000, 50009), A).unwrap();
-    for act in [Act::Reserve, Act::Block] {
+    let first = enter(&region, Restriction::Reserve, range(50000, 50009), A).unwrap();
+    for act in [Restriction::Reserve, Restriction::Block] {
         match enter(&region, act, range(50009, 50010), B) {
             Err(Refusal::Meets(entry)) => assert_eq!(entry, first),
             other => panic!("{other:?}"),
         }
     }
-    enter(&region, Act::Block, range(50010, 50019), B).unwrap();
-    let used = writer(&region).enter(Act::Reserve, range(51000, 51009), ScopeSet::ALL, A, |_, _| Ok(Some(51001)));
+    enter(&region, Restriction::Block, range(50010, 50019), B).unwrap();
+    let used =
+        writer(&region).enter(Restriction::Reserve, range(51000, 51009), ScopeSet::ALL, A, |_, _| Ok(Some(51001)));
     assert!(matches!(used, Err(Refusal::InUse(51001))));
     assert_eq!(region.ledger.entries().count(), 2);
     // What the policy itself keeps back is an exclusion like others.
     region.all_rules()[0].scope(Scope::Udp6).reserved.insert(range(60000, 60009));
     for (name, expected) in [("udp", Some(60009)), ("tcp", None)] {
-        let entered = writer(&region).enter(Act::Block, range(60009, 60010), scopes(name), A, |_, _| Ok(None));
+        let entered = writer(&region).enter(Restriction::Block, range(60009, 60010), scopes(name), A, |_, _| Ok(None));
         assert_eq!(entered.err().map(|e| if let Refusal::Kept(port) = e { port } else { 0 }), expected, "{name}");
     }
 }
@@ -220,11 +230,11 @@ fn windows_since_vista_keeps_reservations_apart() {
 fn a_full_ledger_says_so_and_the_dead_make_room() {
     let region = session("linux", None, range(20000, 20009));
     for n in 0..ENTRIES as u16 {
-        enter(&region, Act::Reserve, range(n + 1, n + 1), if n == 7 { B } else { A }).unwrap();
+        enter(&region, Restriction::Reserve, range(n + 1, n + 1), if n == 7 { B } else { A }).unwrap();
     }
-    assert!(matches!(enter(&region, Act::Reserve, range(9, 9), A), Err(Refusal::Full)));
+    assert!(matches!(enter(&region, Restriction::Reserve, range(9, 9), A), Err(Refusal::Full)));
     let change = Change::begin(&region, A, |owner| owner.process != B.process).unwrap();
-    change.enter(Act::Block, range(9, 9), ScopeSet::ALL, A, |_, _| Ok(None)).unwrap();
+    change.enter(Restriction::Block, range(9, 9), ScopeSet::ALL, A, |_, _| Ok(None)).unwrap();
     drop(change);
     assert_eq!(region.ledger.entries().count(), ENTRIES);
     assert!(region.ledger.entries().all(|entry| entry.owner != B));
@@ -234,7 +244,7 @@ fn a_full_ledger_says_so_and_the_dead_make_room() {
 fn the_entries_of_the_dead_go_where_they_are_in_the_way() {
     let region = xp();
     for (owner, first) in [(A, 4000), (B, 4000), (A, 4500), (Owner::SESSION, 4000)] {
-        enter(&region, Act::Reserve, range(first, first + 9), owner).unwrap();
+        enter(&region, Restriction::Reserve, range(first, first + 9), owner).unwrap();
     }
     region.ledger.expire(range(4000, 4001), scopes("udp6"), |owner| owner.process != A.process);
     let mut left: Vec<_> = region.ledger.entries().map(|entry| (entry.owner.process, entry.range.first())).collect();
@@ -258,30 +268,30 @@ fn writers_take_turns_and_the_dead_lose_theirs() {
 fn scribbles_stay_in_bounds() {
     for seed in 0..50u64 {
         let region = xp();
-        enter(&region, Act::Reserve, range(4000, 4009), A).unwrap();
+        enter(&region, Restriction::Reserve, range(4000, 4009), A).unwrap();
         // SAFETY: the region's fields are all atomic integers, and nobody else has this one.
         let words = unsafe {
             core::slice::from_raw_parts_mut(core::ptr::from_ref(&region.ledger).cast_mut().cast::<u64>(), ENTRIES * 4)
         };
         let mut state = seed;
         for word in words {
-            state = portshim_policy::mix(state.wrapping_add(1));
+            state = portshim_policy::entropy::mix(state.wrapping_add(1));
             *word = state;
         }
         let rules = region.rules_for(&[b"any"]).unwrap();
-        let _ = View::new(rules, &region.ledger, Scope::Tcp4, true, PortRange::ALL).count();
+        let _ = Candidates::new(rules, &region.ledger, Scope::Tcp4, true, PortRange::ALL).count();
         region.ledger.expire(PortRange::ALL, ScopeSet::ALL, |owner| owner.process % 2 == 0);
         let _ = region.ledger.blocker(6000, ScopeSet::ALL, |_| false);
         if let Some(change) = Change::begin(&region, A, |_| false) {
-            let _ = change.enter(Act::Block, range(6000, 6001), ScopeSet::ALL, A, |_, _| Ok(None));
-            let _ = change.lift(Act::Block, Lift::From(6000), ScopeSet::ALL, Whose::Any);
+            let _ = change.enter(Restriction::Block, range(6000, 6001), ScopeSet::ALL, A, |_, _| Ok(None));
+            let _ = change.lift(Restriction::Block, Lift::From(6000), ScopeSet::ALL, Whose::Any);
         }
     }
 }
 
 #[test]
 fn a_dynamic_range_is_replaced_for_those_who_share_it() {
-    let rules = |glob: Option<&str>, dynamic: PortRange| Effective {
+    let rules = |glob: Option<&str>, dynamic: PortRange| Rules {
         matches: glob.map(str::to_owned),
         order: Order::Sequential,
         sharing: Sharing::Exclusive,
@@ -296,7 +306,7 @@ fn a_dynamic_range_is_replaced_for_those_who_share_it() {
     assert_eq!(writer(&region).set_dynamic(Scope::Tcp4, range(10000, 10999)), 1, "that of java");
     let count = |name: &str, scope| {
         let rules = region.rules_for(&[name.as_bytes()]).unwrap();
-        let view = View::new(rules, &region.ledger, scope, false, PortRange::ALL);
+        let view = Candidates::new(rules, &region.ledger, scope, false, PortRange::ALL);
         (view.hull().unwrap(), view.count())
     };
     for (name, scope, expected) in [

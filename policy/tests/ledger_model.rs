@@ -1,17 +1,17 @@
 //! The ledger against a list that does the same in the plainest way, under every kind of model.
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Act, Change, Effective, Legal, Lift, Order, Owner, PortRange, PortSet, Preset, Refusal, Region, Scope, ScopeRules,
-    ScopeSet, Sharing, View, Whose,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Order, Preset, Restriction, RestrictionLimits, Rules, ScopeRules, Sharing};
+use portshim_policy::plan::Candidates;
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Change, Lift, Owner, Refusal, Region, Whose};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeSet;
 
 /// What a model allows, said once more and apart from the table of models.
 #[derive(Clone, Copy, Debug)]
-struct Rules {
+struct SharedRules {
     preset: &'static str,
     max_user_port: Option<u16>,
     /// What the policy hands out.
@@ -22,8 +22,8 @@ struct Rules {
 }
 
 /// The Cable Guy, December 2005, for the first four, and CreatePersistentTcpPortReservation for the fifth.
-const RULES: [Rules; 6] = [
-    Rules {
+const RULES: [SharedRules; 6] = [
+    SharedRules {
         preset: "windows-xp",
         max_user_port: Some(5000),
         dynamic: (1025, 5000),
@@ -31,7 +31,7 @@ const RULES: [Rules; 6] = [
         blockable: (5001, 49151),
         apart: false,
     },
-    Rules {
+    SharedRules {
         preset: "windows-2003",
         max_user_port: Some(49150),
         dynamic: (1025, 49150),
@@ -39,7 +39,7 @@ const RULES: [Rules; 6] = [
         blockable: (49151, 49151),
         apart: false,
     },
-    Rules {
+    SharedRules {
         preset: "windows-2003-sp1",
         max_user_port: Some(5000),
         dynamic: (1025, 5000),
@@ -48,7 +48,7 @@ const RULES: [Rules; 6] = [
         apart: false,
     },
     // What a policy hands out beyond the model's range can be reserved.
-    Rules {
+    SharedRules {
         preset: "windows-2003-sp1",
         max_user_port: Some(5000),
         dynamic: (20000, 20099),
@@ -56,7 +56,7 @@ const RULES: [Rules; 6] = [
         blockable: (5001, 65535),
         apart: false,
     },
-    Rules {
+    SharedRules {
         preset: "windows-vista",
         max_user_port: None,
         dynamic: (49152, 65535),
@@ -64,7 +64,7 @@ const RULES: [Rules; 6] = [
         blockable: (1, 65535),
         apart: true,
     },
-    Rules {
+    SharedRules {
         preset: "linux",
         max_user_port: None,
         dynamic: (20000, 20099),
@@ -83,13 +83,13 @@ const PORTS: [u16; 28] = [
 #[derive(Clone, Debug)]
 enum Step {
     Enter {
-        act: Act,
+        act: Restriction,
         range: PortRange,
         scopes: ScopeSet,
         owner: usize,
     },
     Lift {
-        act: Act,
+        act: Restriction,
         which: Lift,
         scopes: ScopeSet,
         whose: Option<usize>,
@@ -105,7 +105,7 @@ enum Step {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Line {
-    act: Act,
+    act: Restriction,
     range: PortRange,
     scopes: ScopeSet,
     owner: Owner,
@@ -113,7 +113,7 @@ struct Line {
 
 /// The list, and the world around it.
 struct Model {
-    rules: Rules,
+    rules: SharedRules,
     lines: Vec<Line>,
     bound: BTreeSet<u16>,
     /// Which of all owners there have been live.
@@ -125,11 +125,11 @@ impl Model {
         *owner == Owner::SESSION || self.owners.contains(owner)
     }
 
-    fn enter(&mut self, act: Act, range: PortRange, scopes: ScopeSet, owner: Owner) -> Result<(), String> {
+    fn enter(&mut self, act: Restriction, range: PortRange, scopes: ScopeSet, owner: Owner) -> Result<(), String> {
         let within = |(first, last): (u16, u16)| first <= range.first() && range.last() <= last;
         let legal = match act {
-            Act::Reserve => self.rules.reservable.iter().any(|interval| within(*interval)),
-            Act::Block => within(self.rules.blockable),
+            Restriction::Reserve => self.rules.reservable.iter().any(|interval| within(*interval)),
+            Restriction::Block => within(self.rules.blockable),
         };
         if !legal {
             return Err("illegal".into());
@@ -138,14 +138,14 @@ impl Model {
         if self.rules.apart && self.lines.iter().any(|line| meets(&line)) {
             return Err("meets".into());
         }
-        if (act == Act::Block || self.rules.apart) && self.bound.iter().any(|port| range.contains(*port)) {
+        if (act == Restriction::Block || self.rules.apart) && self.bound.iter().any(|port| range.contains(*port)) {
             return Err("in use".into());
         }
         self.lines.push(Line { act, range, scopes, owner });
         Ok(())
     }
 
-    fn lift(&mut self, act: Act, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Line, String> {
+    fn lift(&mut self, act: Restriction, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Line, String> {
         let fits = |line: &Line| {
             line.act == act
                 && match which {
@@ -191,7 +191,7 @@ fn ranges() -> impl Strategy<Value = PortRange> {
 }
 
 fn steps() -> impl Strategy<Value = Step> {
-    let acts = || prop_oneof![Just(Act::Reserve), Just(Act::Block)];
+    let acts = || prop_oneof![Just(Restriction::Reserve), Just(Restriction::Block)];
     let scopes = || prop_oneof![Just(ScopeSet::ALL), (1..16u8).prop_map(ScopeSet::from_bits)];
     let which = (ranges(), 0..3).prop_map(|(range, which)| match which {
         0 => Lift::Holding(range),
@@ -210,10 +210,10 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn session(rules: &Rules) -> Box<Region> {
+fn session(rules: &SharedRules) -> Box<Region> {
     let dynamic = PortRange::new(rules.dynamic.0, rules.dynamic.1).expect("it is a range");
     let scope = ScopeRules { dynamic: PortSet::from(dynamic), ..ScopeRules::default() };
-    let region = Region::boxed(&[Effective {
+    let region = Region::boxed(&[Rules {
         matches: None,
         order: Order::Native,
         sharing: Sharing::Tuple,
@@ -223,7 +223,7 @@ fn session(rules: &Rules) -> Box<Region> {
         scopes: core::array::from_fn(|_| scope.clone()),
     }]);
     let preset = Preset::named(rules.preset).expect("there is such a preset");
-    region.set_legal(Legal { preset, max_user_port: rules.max_user_port });
+    region.set_legal(RestrictionLimits { preset, max_user_port: rules.max_user_port });
     region
 }
 
@@ -282,8 +282,8 @@ proptest! {
             prop_assert_eq!(&lines, &model.lines);
             let rules = region.rules_for(&[b"any"]).expect("there are rules for all");
             for (scope, dual) in Scope::ALL.into_iter().flat_map(|scope| [(scope, false), (scope, true)]) {
-                let scopes = portshim_policy::scopes_of(scope, dual);
-                let view = View::new(rules, ledger, scope, dual, PortRange::ALL);
+                let scopes = portshim_policy::ports::scopes_of(scope, dual);
+                let view = Candidates::new(rules, ledger, scope, dual, PortRange::ALL);
                 let (first, last) = model.rules.dynamic;
                 for port in PORTS {
                     let withheld = model.withholds(port, scopes);
@@ -292,7 +292,7 @@ proptest! {
                     prop_assert_eq!(view.contains(port), may_be_had, "{} {}", port, scope);
                     let me = model.owners[0];
                     let blocks = |line: &&Line| {
-                        line.act == Act::Block
+                        line.act == Restriction::Block
                             && line.range.contains(port)
                             && line.scopes.intersects(scopes)
                             && line.owner.process != me.process

@@ -1,7 +1,10 @@
 //! Threads that change and read one ledger at once: a reader sees nothing that was never entered, and misses
 //! nothing that was there all the time.
 
-use portshim_policy::{Act, Change, Lift, Owner, PortRange, Refusal, Region, Scope, ScopeSet, Whose, mix};
+use portshim_policy::entropy::mix;
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{Change, Lift, Owner, Refusal, Region, Whose};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 const WRITERS: u32 = 3;
@@ -9,7 +12,7 @@ const READERS: usize = 3;
 const CHANGES: u32 = if cfg!(miri) { 60 } else { 1000 };
 
 /// An owner that can be told from the rest of its entry, so that an entry of two halves shows.
-fn owner(writer: u32, life: u32, act: Act, range: PortRange, scopes: ScopeSet) -> Owner {
+fn owner(writer: u32, life: u32, act: Restriction, range: PortRange, scopes: ScopeSet) -> Owner {
     let ports = u64::from(range.first()) << 32 | u64::from(range.last()) << 16;
     let rest = mix(ports | u64::from(scopes.bits()) << 8 | act as u64);
     Owner { process: writer << 24 | life, namespace: rest as u32, since: mix(rest) }
@@ -39,7 +42,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
         let mut random = u64::from(writer);
         for n in 1..=CHANGES {
             random = mix(random.wrapping_add(1));
-            let act = if random & 1 == 0 { Act::Reserve } else { Act::Block };
+            let act = if random & 1 == 0 { Restriction::Reserve } else { Restriction::Block };
             let first = 1 + (random >> 8) as u16 % 60_000;
             let range = PortRange::new(first, first + (random >> 24) as u16 % 100).expect("it ascends");
             let scopes = ScopeSet::from_bits(1 + (random >> 40) as u8 % 15);
@@ -50,7 +53,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
             match entered {
                 Ok(entry) => assert_eq!((entry.range, entry.owner), (range, owner)),
                 Err(Refusal::InUse(port)) => {
-                    assert!(port == first && act == Act::Block);
+                    assert!(port == first && act == Restriction::Block);
                     continue;
                 }
                 Err(other) => panic!("{other}"),
@@ -64,7 +67,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
             if n % 4 == 0 {
                 lives[writer as usize].store(u64::from(n) + 1, SeqCst);
             } else {
-                let which = if act == Act::Reserve { Lift::Holding(range) } else { Lift::From(range.first()) };
+                let which = if act == Restriction::Reserve { Lift::Holding(range) } else { Lift::From(range.first()) };
                 let lifted = turn().lift(act, which, scopes, Whose::Own(owner)).expect("it is there");
                 assert_eq!((lifted.range, lifted.scopes, lifted.owner), (range, scopes, owner));
             }
@@ -106,13 +109,14 @@ fn processes_that_come_at_once_have_a_place_each() {
     for round in 0..if cfg!(miri) { 2 } else { 200 } {
         let region = Region::boxed(&[]);
         let is_alive = |owner: &Owner| owner.process >= 1000 && owner.since >= u64::from(owner.process);
-        for process in 1..=portshim_policy::PROCESSES as u32 {
+        for process in 1..=portshim_policy::region::PROCESSES as u32 {
             let gone = Owner { process, namespace: 1, since: 5 };
-            region.processes.enter(&gone, &[0; portshim_policy::NAME], 0, |_| true).expect("there is room");
+            region.processes.enter(&gone, &[0; portshim_policy::region::NAME], 0, |_| true).expect("there is room");
         }
         let place = |process: u32| {
             let me = Owner { process, namespace: 1, since: u64::from(process) + round };
-            let place = region.processes.enter(&me, &[0; portshim_policy::NAME], 0, is_alive).expect("there is room");
+            let place =
+                region.processes.enter(&me, &[0; portshim_policy::region::NAME], 0, is_alive).expect("there is room");
             core::ptr::from_ref(place).addr()
         };
         let mut places = std::thread::scope(|scope| {

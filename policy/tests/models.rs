@@ -7,8 +7,9 @@ mod models {
     mod windows;
 }
 
-use portshim_policy::text::{HostSettings, Layer, Problem, Resolved, Setting, resolve};
-use portshim_policy::{Class, Preset, Scope};
+use portshim_policy::config::{HostSettings, Layer, Problem, Resolved, Setting, resolve};
+use portshim_policy::model::{Class, Preset};
+use portshim_policy::ports::Scope;
 
 fn tried(options: &[(Setting, &str)], text: &str) -> Result<Resolved, Vec<Problem>> {
     let mut asked = Layer::new();

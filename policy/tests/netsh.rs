@@ -1,6 +1,6 @@
 //! netsh's command lines: what is taken, what is refused and where, and what is about something else.
 
-use portshim_policy::text::netsh::{Command, CommandError, command, names_store};
+use portshim_policy::netsh::{Command, CommandError, command, names_store};
 
 #[test]
 fn what_netsh_takes() {

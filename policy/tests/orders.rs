@@ -1,10 +1,10 @@
 //! What holds for every order of choice, whatever the ports, the call and the kernel's range.
 
-use portshim_policy::privileged::PrivilegedRange;
-use portshim_policy::{
-    Call, Effective, Ledger, Order, Outcome, Plan, PortRange, PortSet, Region, Request, Rules, Scope, ScopeRules,
-    Sharing, Step, Transport, exhausted,
-};
+use portshim_policy::model::rresvport::PrivilegedRange;
+use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing, exhausted};
+use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::ports::{PortRange, PortSet, Scope, Transport};
+use portshim_policy::region::{Ledger, Region, SharedRules};
 use proptest::prelude::*;
 
 const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
@@ -21,7 +21,7 @@ fn nothing_live() -> &'static Ledger {
 /// One case: the rules, a request, and what the kernel can be steered to.
 #[derive(Clone, Debug)]
 struct Case {
-    rules: Effective,
+    rules: Rules,
     request: Request,
     steerable: Option<PortRange>,
     belief: Belief,
@@ -43,7 +43,7 @@ impl Belief {
                 Self::Off => region.switch_hints_off(),
                 Self::None => {}
                 Self::All => region.believe(index, u64::MAX),
-                Self::Random(seed) => region.believe(index, portshim_policy::mix(seed ^ index as u64)),
+                Self::Random(seed) => region.believe(index, portshim_policy::entropy::mix(seed ^ index as u64)),
             }
         }
     }
@@ -110,14 +110,14 @@ fn scope_rules() -> impl Strategy<Value = ScopeRules> {
     })
 }
 
-fn effective() -> impl Strategy<Value = Effective> {
+fn effective() -> impl Strategy<Value = Rules> {
     (
         prop::sample::select(&Order::ALL[..]),
         prop::sample::select(&Sharing::ALL[..]),
         prop::option::of(any::<u64>()),
         prop::array::uniform4(scope_rules()),
     )
-        .prop_map(|(order, sharing, seed, scopes)| Effective {
+        .prop_map(|(order, sharing, seed, scopes)| Rules {
             matches: None,
             order,
             sharing,
@@ -296,13 +296,13 @@ proptest! {
 
     #[test]
     fn ports_that_are_believed_taken_towards_the_peer_are_shared_last(case in case(), taken in any::<u64>()) {
-        let rules = Effective { seed: None, sharing: Sharing::Tuple, ..case.rules.clone() };
+        let rules = Rules { seed: None, sharing: Sharing::Tuple, ..case.rules.clone() };
         let request = Request { call: Call::Connect, ..case.request };
         let case = Case { rules, request, belief: Belief::None, ..case };
         let region = case.region();
         let peers = region.peers().expect("it is not switched off");
         let hint = peers.hint(peers.take(PEER, |_| true).expect("there is memory"));
-        let is_taken = |port: u16| portshim_policy::mix(taken ^ u64::from(port)) & 1 == 1;
+        let is_taken = |port: u16| portshim_policy::entropy::mix(taken ^ u64::from(port)) & 1 == 1;
         (1..=65535).filter(|port| is_taken(*port)).for_each(|port| hint.mark(port));
         let steps = exhaust(&case, &region, None);
         let first = steps.iter().position(|step| matches!(step, Step::Share(port) if is_taken(*port)));
@@ -326,7 +326,7 @@ proptest! {
 
     #[test]
     fn the_same_seed_gives_the_same_ports(case in case(), seed in any::<u64>(), peers in prop::collection::vec(any::<u64>(), 1..5)) {
-        let rules = Effective { seed: Some(seed), ..case.rules.clone() };
+        let rules = Rules { seed: Some(seed), ..case.rules.clone() };
         let runs: Vec<Vec<_>> = (0..2u64)
             .map(|secret| {
                 let region = Region::boxed(std::slice::from_ref(&rules));
@@ -353,10 +353,10 @@ proptest! {
 }
 
 /// Rules with the same ports in all scopes.
-fn with_ports(order: Order, seed: Option<u64>, ports: &str) -> Effective {
-    let dynamic: PortSet = portshim_policy::spec::ports(ports, 0).unwrap().into_iter().collect();
+fn with_ports(order: Order, seed: Option<u64>, ports: &str) -> Rules {
+    let dynamic: PortSet = portshim_policy::ports::spec::ports(ports, 0).unwrap().into_iter().collect();
     let scope = ScopeRules { dynamic, ..ScopeRules::default() };
-    Effective {
+    Rules {
         matches: None,
         order,
         sharing: Sharing::Tuple,
@@ -372,7 +372,7 @@ fn bind(scope: Scope) -> Request {
 }
 
 /// The first port that each of `count` requests is offered.
-fn first_ports(rules: &Rules, request: Request, count: usize) -> Vec<u16> {
+fn first_ports(rules: &SharedRules, request: Request, count: usize) -> Vec<u16> {
     let mut entropy = rules.entropy(request.scope, SECRET);
     let mut first = || match Plan::new(rules, nothing_live(), None, request, None).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,

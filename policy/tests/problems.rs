@@ -5,7 +5,7 @@ mod problems {
     mod rules;
 }
 
-use portshim_policy::text::{HostSettings, Layer, Problem, Setting, resolve};
+use portshim_policy::config::{HostSettings, Layer, Problem, Setting, resolve};
 
 fn said(problems: impl IntoIterator<Item = Problem>) -> String {
     problems.into_iter().map(|p| format!("{p}\n")).collect()

@@ -1,10 +1,11 @@
 //! Nothing that anybody can write makes a parser panic, and what is written comes back as it was.
 
-use portshim_policy::spec::Spec;
-use portshim_policy::text::{
+use portshim_policy::config::{
     HostSettings, Layer, Origin, Problem, Setting, local_port_range, reserved_ports, reserved_range, resolve,
 };
-use portshim_policy::{Order, PortRange, PortSet, Preset, Scope, ScopeSet, Sharing};
+use portshim_policy::model::{Order, Preset, Sharing};
+use portshim_policy::ports::spec::Spec;
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 use proptest::prelude::*;
 
 /// Text made of the pieces that parsers look at, and of others.

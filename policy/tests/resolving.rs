@@ -1,7 +1,8 @@
 //! Who is heard first, what it comes to, and what is said of it.
 
-use portshim_policy::text::{Class, HostSettings, Layer, Origin, Resolved, Setting, resolve};
-use portshim_policy::{Order, PortRange, PortSet, Preset, Scope, ScopeSet, Sharing};
+use portshim_policy::config::{Class, HostSettings, Layer, Origin, Resolved, Setting, resolve};
+use portshim_policy::model::{Order, Preset, Sharing};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 
 fn options(options: &[(Setting, &str)]) -> Layer {
     let mut layer = Layer::new();

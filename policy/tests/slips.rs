@@ -1,6 +1,6 @@
 //! What somebody meant who wrote something else, and what has no effect.
 
-use portshim_policy::text::{HostSettings, Layer, Setting, resolve};
+use portshim_policy::config::{HostSettings, Layer, Setting, resolve};
 
 fn preset(name: &str) -> Result<(), String> {
     Layer::new().option(Setting::Preset, name).map_err(|problem| problem.help)

@@ -4,7 +4,7 @@
 use crate::system::{AF_INET, AF_INET6, SHORTEST_V6};
 use core::ffi::c_int;
 use core::mem::size_of;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 
 /// A whole IPv4 address.
 pub(crate) const V4: usize = 16;

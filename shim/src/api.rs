@@ -9,7 +9,9 @@ use crate::system::{in_use, liveness, sys, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
-use portshim_policy::{Act, Change, Lift, PortRange, Refusal, ScopeSet, Untold, Whose};
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::{PortRange, ScopeSet};
+use portshim_policy::region::{Change, Lift, Refusal, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
 const VERSION: c_int = 1;
@@ -28,28 +30,28 @@ extern "C" fn portshim_version() -> c_int {
 /// `int portshim_reserve(unsigned first, unsigned last, unsigned scopes)`.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_reserve(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
-    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Act::Reserve, range, scopes)).map(|_| 0))
+    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Restriction::Reserve, range, scopes)).map(|_| 0))
 }
 
 /// `int portshim_unreserve(unsigned first, unsigned last, unsigned scopes)`.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_unreserve(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
     let lifted =
-        ports(first, last, scopes).and_then(|(range, scopes)| lift(Act::Reserve, Lift::Holding(range), scopes));
+        ports(first, last, scopes).and_then(|(range, scopes)| lift(Restriction::Reserve, Lift::Holding(range), scopes));
     answer(lifted.map(|()| 0))
 }
 
 /// `int portshim_block(unsigned first, unsigned last, unsigned scopes)`: the last port, as a handle.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_block(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
-    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Act::Block, range, scopes)))
+    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Restriction::Block, range, scopes)))
 }
 
 /// `int portshim_unblock(unsigned first, unsigned scopes)`.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
-    let lifted =
-        ports(first, first, scopes).and_then(|(range, scopes)| lift(Act::Block, Lift::From(range.first()), scopes));
+    let lifted = ports(first, first, scopes)
+        .and_then(|(range, scopes)| lift(Restriction::Block, Lift::From(range.first()), scopes));
     answer(lifted.map(|()| 0))
 }
 
@@ -60,7 +62,7 @@ extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn portshim_rule(act: c_int, buffer: *mut c_char, size: usize) -> c_int {
     let Some(session) = session::get() else { return answer(Err(ENOTCONN)) };
-    let Some(act) = [Act::Reserve, Act::Block].into_iter().find(|known| *known as c_int == act) else {
+    let Some(act) = [Restriction::Reserve, Restriction::Block].into_iter().find(|known| *known as c_int == act) else {
         return answer(Err(EINVAL));
     };
     let room: &mut [u8] = if size == 0 || buffer.is_null() {
@@ -109,7 +111,7 @@ fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> sys::Result<(PortRange,
     Ok((PortRange::new(first, last).map_err(|_| EINVAL)?, scopes))
 }
 
-fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
+fn enter(act: Restriction, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
     let untold = Cell::new(EOPNOTSUPP);
     let bound = |range, scopes| {
         in_use::bound_port(range, scopes).map_err(|error| {
@@ -122,7 +124,7 @@ fn enter(act: Act, range: PortRange, scopes: ScopeSet) -> sys::Result<c_int> {
         .map_err(|refusal| if matches!(refusal, Refusal::Untold) { untold.get() } else { number(refusal) })
 }
 
-fn lift(act: Act, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
+fn lift(act: Restriction, which: Lift, scopes: ScopeSet) -> sys::Result<()> {
     in_turn(|change| change.lift(act, which, scopes, Whose::Own(liveness::me())))?.map(drop).map_err(number)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::system::{sys, this_process};
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::mix;
+use portshim_policy::entropy::mix;
 
 /// How long a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds, and on a busy machine
 /// some tenths of a second until the thread runs again; one that was killed, cancelled or jumped away in between keeps the port

@@ -4,7 +4,9 @@
 use crate::session::{self, Session};
 use crate::system::{Descriptor, index_of, lingers, liveness, sys, this_process, undisturbed};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Call, Hint, Place, Process, Scope, ScopeSet, Transport, Verdict};
+use portshim_policy::model::Call;
+use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use portshim_policy::region::{BusyPorts, PeerSlot, Process, Verdict};
 
 const DESCRIPTORS: usize = 65536;
 
@@ -22,17 +24,17 @@ pub(crate) struct Hold {
     /// Whose port was asked for.
     pub(crate) scope: Scope,
     /// Towards which peer alone the port is taken, where that is known.
-    pub(crate) towards: Option<Place>,
+    pub(crate) towards: Option<PeerSlot>,
 }
 
 /// Where in a cell the number of that peer's place stands.
 const TOWARDS: u32 = 54;
-const _: () = assert!(Place::NUMBERS <= 1 << (u64::BITS - TOWARDS));
+const _: () = assert!(PeerSlot::NUMBERS <= 1 << (u64::BITS - TOWARDS));
 
 impl Hold {
     pub(crate) fn pack(self) -> u64 {
         let kind = u64::from(self.scopes.bits()) | (self.scope.index() as u64) << 4;
-        let towards = u64::from(Place::number(self.towards)) << TOWARDS;
+        let towards = u64::from(PeerSlot::number(self.towards)) << TOWARDS;
         u64::from(self.process) | u64::from(self.port) << 32 | kind << 48 | towards
     }
 
@@ -43,12 +45,12 @@ impl Hold {
             port: (cell >> 32) as u16,
             scopes: ScopeSet::from_bits((cell >> 48) as u8),
             scope,
-            towards: Place::numbered((cell >> TOWARDS) as usize),
+            towards: PeerSlot::numbered((cell >> TOWARDS) as usize),
         }
     }
 
     /// For every scope, what is believed of it.
-    pub(crate) fn hints(self, session: Session) -> impl Iterator<Item = &'static Hint> {
+    pub(crate) fn hints(self, session: Session) -> impl Iterator<Item = &'static BusyPorts> {
         self.scopes.iter().filter_map(move |scope| session.hint(scope))
     }
 
@@ -133,12 +135,14 @@ pub(crate) struct Handed {
     pub(crate) scopes: ScopeSet,
     /// 0 is one that is not known.
     pub(crate) port: u16,
+    /// No connection is to join it there, although the socket would let it.
+    pub(crate) single: bool,
 }
 
 /// `fd` holds what was handed out from now on.
 #[inline]
 pub(crate) fn hold(session: Session, fd: Descriptor, handed: &Handed) {
-    let Handed { call, how, scope, scopes, port } = *handed;
+    let Handed { call, how, scope, scopes, port, single } = *handed;
     let place = place(session);
     session.note_at(place, call, scope, how, port);
     let hold = Hold { process: liveness::process(), port, scopes, scope, towards: None };
@@ -146,9 +150,17 @@ pub(crate) fn hold(session: Session, fd: Descriptor, handed: &Handed) {
         hold.hints(session).for_each(|hint| hint.mark(port));
     }
     let (Some(place), Some(cell)) = (place, CELLS.get(index_of(fd))) else { return };
-    if cell.load(Relaxed) == 0 {
+    let held_still = if cell.load(Relaxed) == 0 {
         cell.store(hold.pack(), Relaxed);
-    } else if is_held_still(session, place, cell, hold) {
+        false
+    } else {
+        is_held_still(session, place, cell, hold)
+    };
+    // Only now, for from here on the port is given back with the descriptor.
+    if single {
+        session.region.header.keep_single(port, hold.process);
+    }
+    if held_still {
         return;
     }
     place.counts(scope).held.fetch_add(1, Relaxed);

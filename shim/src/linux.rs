@@ -46,7 +46,7 @@ pub(crate) const fn index_of(fd: Descriptor) -> usize {
 }
 
 /// Whether a port that has been given back may still be another's: here, to ask the kernel tells.
-pub(crate) const fn lingers(_scope: portshim_policy::Scope) -> bool {
+pub(crate) const fn lingers(_scope: portshim_policy::ports::Scope) -> bool {
     false
 }
 

@@ -1,7 +1,10 @@
 //! Carries a whole plan out.
 
 use crate::session::Session;
-use portshim_policy::{Fault, Ledger, Mechanism, Plan, PortRange, Request};
+use portshim_policy::model::Fault;
+use portshim_policy::plan::{Mechanism, Plan, Request};
+use portshim_policy::ports::PortRange;
+use portshim_policy::region::Ledger;
 
 /// Carries a plan for `request` out. One that found no port begins anew where the dynamic ports have been replaced
 /// meanwhile, as `renewed` has it.

@@ -4,16 +4,16 @@ use crate::address::Address;
 use crate::held;
 use crate::system::{self, liveness, sys};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{
-    Call, Event, Hint, Ledger, NAME, Owner, Peers, PortRange, Process, Region, Rules, Scope, ScopeSet, Verdict,
-    peer_hash,
-};
+use portshim_policy::model::Call;
+use portshim_policy::plan::peer_hash;
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{BusyPorts, Event, Ledger, NAME, Owner, Peers, Process, Region, SharedRules, Verdict};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     pub(crate) region: &'static Region,
-    pub(crate) rules: &'static Rules,
+    pub(crate) rules: &'static SharedRules,
 }
 
 impl Session {
@@ -34,7 +34,7 @@ impl Session {
     }
 
     /// What is believed of one scope's ports; `None` where nothing shall be.
-    pub(crate) fn hint(self, scope: Scope) -> Option<&'static Hint> {
+    pub(crate) fn hint(self, scope: Scope) -> Option<&'static BusyPorts> {
         self.region.hint(scope)
     }
 
@@ -140,7 +140,7 @@ const OFF: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(FRESH);
 static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());
-static RULES: AtomicPtr<Rules> = AtomicPtr::new(core::ptr::null_mut());
+static RULES: AtomicPtr<SharedRules> = AtomicPtr::new(core::ptr::null_mut());
 /// The program's name, eight bytes a word.
 static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
 

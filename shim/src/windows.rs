@@ -27,7 +27,7 @@ pub(crate) use session::start;
 pub(crate) use sys::process as this_process;
 
 use core::ffi::c_void;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 use windows_sys::Win32::Foundation::{HMODULE, TRUE};
 use windows_sys::Win32::System::LibraryLoader::DisableThreadLibraryCalls;
 use windows_sys::Win32::System::SystemServices::DLL_PROCESS_ATTACH;

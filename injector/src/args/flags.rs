@@ -6,8 +6,8 @@ use super::system;
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
-use portshim_policy::text::Setting;
-use portshim_policy::{Order, Preset, Sharing};
+use portshim_policy::config::Setting;
+use portshim_policy::model::{Order, Preset, Sharing};
 
 /// Heading of the flags that make a policy.
 const POLICY: &str = "Policy";

@@ -1,6 +1,6 @@
 //! Options as they were read: one field for each flag and operand of [the tables](super::table).
 
-use portshim_policy::text::Setting;
+use portshim_policy::config::Setting;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@ use super::table::{COMMANDS, Choices, Command, CommandRow, Flag, Number, Put, Re
 use super::usage_error::{self, Slip};
 use crate::messages::Failure;
 use lexopt::{Arg, Parser};
-use portshim_policy::text::Setting;
+use portshim_policy::config::Setting;
 use std::ffi::{OsStr, OsString};
 
 /// Asks for help with the command that follows.

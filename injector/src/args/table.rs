@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::{examples, system};
-use portshim_policy::text::Setting;
+use portshim_policy::config::Setting;
 use std::ffi::OsString;
 
 /// What portshim can do.

@@ -2,7 +2,7 @@
 
 use crate::messages::Failure;
 use crate::{platform, present};
-use portshim_policy::text::Layer;
+use portshim_policy::config::Layer;
 
 pub(super) fn capture() -> Result<u32, Failure> {
     match platform::foreign_settings() {

@@ -4,7 +4,7 @@ use super::policy;
 use crate::args::Options;
 use crate::messages::Failure;
 use crate::{platform, present};
-use portshim_policy::text::resolve;
+use portshim_policy::config::resolve;
 
 pub(super) fn check(args: &Options) -> Result<u32, Failure> {
     let layer = policy::read(&args.file)??;

@@ -9,7 +9,9 @@ use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
 use crate::present;
 use crate::present::Verbosity;
-use portshim_policy::{Effective, Order, PortRange, PortSet, Scope, glob_matches, grouped};
+use portshim_policy::model::{Order, Rules};
+use portshim_policy::ports::{PortRange, PortSet, Scope, grouped};
+use portshim_policy::region::glob_matches;
 use serde::Serialize;
 
 /// What a set without ports is written as.
@@ -86,9 +88,9 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
 }
 
 /// The rules that the program will be under.
-pub(super) fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option<&'a Effective> {
+pub(super) fn rules_for<'a>(rules: &'a [Rules], program: &Program) -> Option<&'a Rules> {
     let names: Vec<_> = program.steps.iter().filter_map(|step| step.path.file_name()).collect();
-    let matches = |rules: &&Effective| match &rules.matches {
+    let matches = |rules: &&Rules| match &rules.matches {
         Some(glob) => names.iter().any(|name| glob_matches(glob.as_bytes(), name.as_encoded_bytes())),
         None => true,
     };
@@ -96,7 +98,7 @@ pub(super) fn rules_for<'a>(rules: &'a [Effective], program: &Program) -> Option
 }
 
 /// Why the choice is not left to the kernel.
-fn chooses_itself(rules: &Effective) -> Option<String> {
+fn chooses_itself(rules: &Rules) -> Option<String> {
     if rules.order != Order::Native {
         Some(format!("the order of choice is {}", rules.order.name()))
     } else {
@@ -104,7 +106,7 @@ fn chooses_itself(rules: &Effective) -> Option<String> {
     }
 }
 
-fn means(rules: &Effective, steerable: Option<PortRange>) -> Vec<Means> {
+fn means(rules: &Rules, steerable: Option<PortRange>) -> Vec<Means> {
     let scope = |scope: Scope| {
         let mut pinned = rules.scope(scope).allowed();
         let steered: PortSet = pinned.runs().filter_map(|run| run.intersect(steerable?)).collect();

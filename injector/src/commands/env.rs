@@ -5,7 +5,7 @@ use crate::args::{Format, Options};
 use crate::messages::{self, Failure};
 use crate::platform::Hint;
 use crate::{platform, present};
-use portshim_policy::wire;
+use portshim_policy::region::wire;
 use std::path::Path;
 
 /// Where an image is told to keep the library, unless the user says otherwise.

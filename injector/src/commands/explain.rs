@@ -4,7 +4,7 @@ use super::policy;
 use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::present;
-use portshim_policy::spec::Spec;
+use portshim_policy::ports::spec::Spec;
 
 pub(super) fn explain(args: &Options) -> Result<u32, Failure> {
     let spec: Spec = args.port.parse().map_err(|e| messages::not_a_port(&e))?;

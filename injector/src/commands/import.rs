@@ -4,7 +4,7 @@ use super::policy;
 use crate::args::Options;
 use crate::messages::Failure;
 use crate::{platform, present};
-use portshim_policy::text::{Setting, resolve};
+use portshim_policy::config::{Setting, resolve};
 
 pub(super) fn import(args: &Options) -> Result<u32, Failure> {
     let mut layer = policy::imported(&args.file)??;

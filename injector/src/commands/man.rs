@@ -4,7 +4,7 @@ use crate::args::{self, Manual, Options};
 use crate::messages::{self, Failure};
 use crate::present;
 use clap_mangen::Man as Generator;
-use portshim_policy::text::keys::SECTIONS;
+use portshim_policy::config::keys::SECTIONS;
 use std::fs;
 use std::path::Path;
 

@@ -9,9 +9,11 @@ use crate::args::{Options, PolicyOptions};
 use crate::messages::{self, Failure, Wanted};
 use crate::platform::{self, LiveSession};
 use crate::present;
-use portshim_policy::text::netsh::{self, Command, CommandError, EditError, Store};
-use portshim_policy::text::{Layer, Resolved, resolve};
-use portshim_policy::{Act, Entry, Lift, Owner, Refusal, Scope, ScopeSet, Transport, Whose};
+use portshim_policy::config::{Layer, Resolved, resolve};
+use portshim_policy::model::Restriction;
+use portshim_policy::netsh::{self, Command, CommandError, EditError, Store};
+use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use portshim_policy::region::{Entry, Lift, Owner, Refusal, Whose};
 use seen::Seen;
 use std::io::Write;
 use std::path::Path;
@@ -117,11 +119,11 @@ fn change(args: &Options, command: &Command) -> Result<Option<Refused>, Failure>
             }
             seen.hands_out_without(range, scope)?;
             let in_use = |range, scopes| bound(&session, range, scopes).map(|socket| socket.map(|socket| socket.port));
-            let entered = change.enter(Act::Reserve, range, scope.into(), Owner::SESSION, in_use);
+            let entered = change.enter(Restriction::Reserve, range, scope.into(), Owner::SESSION, in_use);
             (scope, range, entered.err())
         }
         Command::DeleteExcludedPortRange { scope, range, .. } => {
-            let lifted = change.lift(Act::Reserve, Lift::Exactly(range), scope.into(), Whose::Any);
+            let lifted = change.lift(Restriction::Reserve, Lift::Exactly(range), scope.into(), Whose::Any);
             (scope, range, lifted.err())
         }
         Command::ShowDynamicPort { .. } | Command::ShowExcludedPortRange { .. } => return Ok(None),
@@ -131,7 +133,8 @@ fn change(args: &Options, command: &Command) -> Result<Option<Refused>, Failure>
     if matches!(refusal, Refusal::Missing) {
         return Ok(Some((netsh::MISSING, messages::not_excluded(range, scope))));
     }
-    let failure = explain(&session, region, Act::Reserve, Wanted { range, scopes: ScopeSet::from(scope) }, refusal);
+    let failure =
+        explain(&session, region, Restriction::Reserve, Wanted { range, scopes: ScopeSet::from(scope) }, refusal);
     match refusal {
         Refusal::InUse(_) | Refusal::Meets(_) | Refusal::Kept(_) => Ok(Some((netsh::IN_USE, failure))),
         Refusal::Illegal(_) => Ok(Some((netsh::INCORRECT, failure))),
@@ -149,8 +152,8 @@ fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
         Command::SetDynamicPort { scope, range, .. } => Seen::of_policy(&policy, scope).hands_out_of(range, scope)?,
         Command::AddExcludedPortRange { scope, range, .. } => {
             let seen = Seen::of_policy(&policy, scope);
-            if !policy.legal.allows(Act::Reserve, range) && !seen.is_dynamic(range) {
-                let rule = policy.legal.rule(Act::Reserve);
+            if !policy.legal.allows(Restriction::Reserve, range) && !seen.is_dynamic(range) {
+                let rule = policy.legal.rule(Restriction::Reserve);
                 return Ok(Some((netsh::INCORRECT, messages::model_excludes_elsewhere(range, &rule))));
             }
             if let Some(refused) = seen.meets(range) {
@@ -196,7 +199,8 @@ fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
         return messages::other_ranges(path, &near);
     }
     let has = |session: &LiveSession| {
-        let entered = |entry: &Entry| entry.act == Act::Reserve && entry.range == range && entry.scopes.contains(scope);
+        let entered =
+            |entry: &Entry| entry.act == Restriction::Reserve && entry.range == range && entry.scopes.contains(scope);
         session.snapshot().is_ok_and(|region| region.ledger.entries().any(|entry| entered(&entry)))
     };
     match LiveSession::all().into_iter().find(has) {

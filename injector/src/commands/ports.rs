@@ -1,9 +1,10 @@
 //! Sets of ports as a session's region has them, and as they are shown.
 
-use portshim_policy::{PortRange, PortSet, Region, Rules, Scope, ScopeSet, SharedSet, grouped};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet, grouped};
+use portshim_policy::region::{Region, SharedRules, SharedSet};
 
 /// The ports that one scope hands out at this moment.
-pub(super) fn allowed(region: &Region, rules: &Rules, scope: Scope) -> PortSet {
+pub(super) fn allowed(region: &Region, rules: &SharedRules, scope: Scope) -> PortSet {
     let shared = rules.scope(scope);
     let mut ports = set(&shared.dynamic);
     ports.subtract(&set(&shared.reserved));

@@ -6,7 +6,8 @@ use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::platform::LiveSession;
 use crate::present::{self, ago, cut, moment, one_line, width};
-use portshim_policy::{Region, Scope, spec};
+use portshim_policy::ports::{Scope, spec};
+use portshim_policy::region::Region;
 use serde::Serialize;
 
 /// How much of a line the ports may take, in characters.

@@ -6,10 +6,10 @@ use crate::args::Options;
 use crate::messages::{self, Bound, Failure, Wanted};
 use crate::platform::{self, LiveSession, Socket};
 use crate::present;
-use portshim_policy::spec::{self, Spec};
-use portshim_policy::{
-    Act, Change, Entry, Lift, Owner, PortRange, Refusal, Region, Rules, Scope, ScopeSet, Untold, Whose,
-};
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::spec::{self, Spec};
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use portshim_policy::region::{Change, Entry, Lift, Owner, Refusal, Region, SharedRules, Untold, Whose};
 use std::thread;
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use std::time::Duration;
 const PATIENCE: usize = 2000;
 
 /// Reserves or blocks.
-pub(super) fn enter(act: Act, args: &Options) -> Result<u32, Failure> {
+pub(super) fn enter(act: Restriction, args: &Options) -> Result<u32, Failure> {
     let entered = all_or_nothing(args, act, |change, session, wanted| {
         let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
         change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
     })?;
     // The handle of a block is its last port.
     let handles =
-        entered.iter().filter(|entry| entry.act == Act::Block).map(|entry| format!("{}\n", entry.range.last()));
+        entered.iter().filter(|entry| entry.act == Restriction::Block).map(|entry| format!("{}\n", entry.range.last()));
     present::print(&handles.collect::<String>()).map(|()| 0)
 }
 
 /// Unreserves or unblocks.
-pub(super) fn lift(act: Act, args: &Options) -> Result<u32, Failure> {
+pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
     let lifted = all_or_nothing(args, act, |change, _, wanted| {
         let which = match act {
-            Act::Reserve => Lift::Holding(wanted.range),
-            Act::Block => Lift::From(wanted.range.first()),
+            Restriction::Reserve => Lift::Holding(wanted.range),
+            Restriction::Block => Lift::From(wanted.range.first()),
         };
         // What the command line entered goes before what a program did, which is its user's to lift as well.
         let own = change.lift(act, which, wanted.scopes, Whose::Own(Owner::SESSION));
@@ -46,7 +46,7 @@ pub(super) fn lift(act: Act, args: &Options) -> Result<u32, Failure> {
 /// Changes the ledger for every port that was named, or, where one of them is refused, not at all.
 fn all_or_nothing(
     args: &Options,
-    act: Act,
+    act: Restriction,
     one: impl Fn(&Change<'_>, &LiveSession, Wanted) -> Result<Entry, Refusal>,
 ) -> Result<Vec<Entry>, Failure> {
     let wanted = read(&args.specs)?;
@@ -99,7 +99,7 @@ fn all_or_nothing(
 /// The scopes that have no port to hand out, for each of the policy's rules; these by the glob over the programs
 /// that they are for, which is empty for all others.
 fn bare(region: &Region) -> Vec<(String, ScopeSet)> {
-    let of = |rules: &Rules| {
+    let of = |rules: &SharedRules| {
         let (glob, len) = rules.glob();
         let scopes = Scope::ALL.into_iter().filter(|scope| allowed(region, rules, *scope).is_empty());
         (String::from_utf8_lossy(&glob[..len]).into_owned(), scopes.collect())
@@ -145,13 +145,19 @@ pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -
 }
 
 /// What the user is told of a refusal.
-pub(super) fn explain(session: &LiveSession, region: &Region, act: Act, wanted: Wanted, refusal: Refusal) -> Failure {
+pub(super) fn explain(
+    session: &LiveSession,
+    region: &Region,
+    act: Restriction,
+    wanted: Wanted,
+    refusal: Refusal,
+) -> Failure {
     match refusal {
         Refusal::Missing => {
             let policy = region.all_rules().iter().any(|rules| {
-                let kept = |shared: &portshim_policy::SharedScope, port| match act {
-                    Act::Reserve => shared.reserved.contains(port),
-                    Act::Block => shared.blocked.contains(port),
+                let kept = |shared: &portshim_policy::region::SharedScope, port| match act {
+                    Restriction::Reserve => shared.reserved.contains(port),
+                    Restriction::Block => shared.blocked.contains(port),
                 };
                 let held =
                     |scope| (wanted.range.first()..=wanted.range.last()).all(|port| kept(&rules.scope(scope), port));

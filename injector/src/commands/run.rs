@@ -12,7 +12,7 @@ use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
 use crate::platform::{self, Environment, Find, Hint, Session};
 use crate::present::{self, Verbosity};
-use portshim_policy::wire;
+use portshim_policy::region::wire;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 

@@ -4,8 +4,8 @@ use super::policy;
 use crate::args::Options;
 use crate::messages::Failure;
 use crate::present;
-use portshim_policy::text::{Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
-use portshim_policy::{grouped, spec};
+use portshim_policy::config::{Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
+use portshim_policy::ports::{grouped, spec};
 use serde::Serialize;
 
 pub(super) fn show(args: &Options) -> Result<u32, Failure> {

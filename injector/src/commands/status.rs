@@ -9,7 +9,9 @@ use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::platform::{LiveSession, Process};
 use crate::present;
-use portshim_policy::{Act, Counts, PortSet, Region, Rules, Scope, ScopeSet};
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::{PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Counts, Region, SharedRules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -128,23 +130,23 @@ impl Shown {
             command: session.command.clone(),
             file: session.path.display().to_string(),
             rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
-            reserved: entries(session, region, Act::Reserve),
-            blocked: entries(session, region, Act::Block),
+            reserved: entries(session, region, Restriction::Reserve),
+            blocked: entries(session, region, Restriction::Block),
             processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
         }
     }
 }
 
 /// What the ledger holds, the oldest first.
-fn entries(session: &LiveSession, region: &Region, act: Act) -> Vec<Taken> {
+fn entries(session: &LiveSession, region: &Region, act: Restriction) -> Vec<Taken> {
     let mut entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
     entries.sort_by_key(|entry| entry.number);
     entries.iter().map(|entry| Taken::new(&entry.range, entry.scopes, Owner::of(session, &entry.owner))).collect()
 }
 
 impl Owner {
-    fn of(session: &LiveSession, owner: &portshim_policy::Owner) -> Self {
-        if owner.is(&portshim_policy::Owner::SESSION) {
+    fn of(session: &LiveSession, owner: &portshim_policy::region::Owner) -> Self {
+        if owner.is(&portshim_policy::region::Owner::SESSION) {
             return Self::CommandLine;
         }
         match session.processes.iter().find(|process| process.is(owner)) {
@@ -155,7 +157,7 @@ impl Owner {
 }
 
 impl ShownRules {
-    fn new(region: &Region, rules: &Rules, usage: &Usage) -> Self {
+    fn new(region: &Region, rules: &SharedRules, usage: &Usage) -> Self {
         let taken = |ports: &dyn Fn(Scope) -> PortSet| {
             let groups = by_ports(Scope::ALL.map(|scope| (scope, ports(scope))));
             let taken = groups.into_iter().map(|(ports, scopes)| Taken::new(&ports, scopes, Owner::Policy));
@@ -176,7 +178,7 @@ impl ShownRules {
 }
 
 impl ShownScope {
-    fn new(region: &Region, rules: &Rules, scope: Scope, usage: &Usage) -> Self {
+    fn new(region: &Region, rules: &SharedRules, scope: Scope, usage: &Usage) -> Self {
         let ports = allowed(region, rules, scope);
         let live = rules.live(scope);
         // What was handed out before it was reserved is in use all the same.

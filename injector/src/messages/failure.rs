@@ -1,7 +1,7 @@
 //! What the user is told when something cannot be done: the problem, the remedy, and the exit status.
 
 use super::render;
-use portshim_policy::text::Problem;
+use portshim_policy::config::Problem;
 use std::fmt;
 
 /// portshim itself failed, and nothing was launched.

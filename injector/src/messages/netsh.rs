@@ -1,10 +1,11 @@
 //! What is said of netsh's command lines.
 
 use super::{Failure, plain};
-use portshim_policy::spec::{self, SpecError};
-use portshim_policy::text::netsh::EditError;
-use portshim_policy::text::{Origin, Problem};
-use portshim_policy::{LegalRule, PortRange, PortSet, Scope};
+use portshim_policy::config::{Origin, Problem};
+use portshim_policy::model::RestrictionRule;
+use portshim_policy::netsh::EditError;
+use portshim_policy::ports::spec::{self, SpecError};
+use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::io;
 use std::path::Path;
 
@@ -35,7 +36,7 @@ pub(crate) fn excluded_already(range: PortRange, met: &PortSet, origins: &[Strin
 }
 
 /// The policy's model has no such reservations.
-pub(crate) fn model_excludes_elsewhere(range: PortRange, rule: &LegalRule) -> Failure {
+pub(crate) fn model_excludes_elsewhere(range: PortRange, rule: &RestrictionRule) -> Failure {
     Failure::new(format!("{range} cannot be excluded: {rule}"), "exclude ports inside these, or choose another preset")
 }
 

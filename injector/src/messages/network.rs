@@ -1,13 +1,14 @@
 //! The command that holds a program out of reach to a policy's ports: a network of its own, under the kernel's settings.
 
-use portshim_policy::{Effective, PortRange, PortSet, Scope};
+use portshim_policy::model::Rules;
+use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::ffi::{OsStr, OsString};
 
 /// Below it, the kernel of a new network demands privilege, and lets no range begin.
 const PRIVILEGED: u16 = 1024;
 
 /// How to have the kernel hold a program to these rules by its own settings, of which TCP and UDP have the same.
-pub(in crate::messages) fn own_network(rules: &Effective, command: &[OsString]) -> Option<String> {
+pub(in crate::messages) fn own_network(rules: &Rules, command: &[OsString]) -> Option<String> {
     let all = Scope::ALL.map(|scope| rules.scope(scope).allowed());
     let ports = all.iter().find(|ports| !ports.is_empty())?;
     let (first, last) = (ports.runs().next()?.first(), ports.runs().last()?.last());

@@ -1,8 +1,10 @@
 //! What is said of live sessions, and of what is asked of them.
 
 use super::{Failure, SEE_SOCKETS, message};
-use portshim_policy::spec::{self, SpecError};
-use portshim_policy::{Act, Entry, LegalRule, Owner, PortRange, ScopeSet};
+use portshim_policy::model::{Restriction, RestrictionRule};
+use portshim_policy::ports::spec::{self, SpecError};
+use portshim_policy::ports::{PortRange, ScopeSet};
+use portshim_policy::region::{Entry, Owner};
 use std::path::Path;
 
 /// Ports of a SPEC: what one entry is made of, or asked for.
@@ -100,17 +102,17 @@ pub(crate) enum Bound {
     Unknown,
 }
 
-fn done(act: Act) -> &'static str {
+fn done(act: Restriction) -> &'static str {
     match act {
-        Act::Reserve => "reserved",
-        Act::Block => "blocked",
+        Restriction::Reserve => "reserved",
+        Restriction::Block => "blocked",
     }
 }
 
-fn verb(act: Act) -> &'static str {
+fn verb(act: Restriction) -> &'static str {
     match act {
-        Act::Reserve => "reserve",
-        Act::Block => "block",
+        Restriction::Reserve => "reserve",
+        Restriction::Block => "block",
     }
 }
 
@@ -125,17 +127,17 @@ pub(crate) fn done_in_part(done: &[Entry]) -> String {
 }
 
 /// What is said where the last port of a scope has been taken; `programs` is a glob, empty for all others.
-pub(crate) fn nothing_left(act: Act, programs: &str, scopes: ScopeSet) -> String {
+pub(crate) fn nothing_left(act: Restriction, programs: &str, scopes: ScopeSet) -> String {
     let who = if programs.is_empty() { String::new() } else { format!(" to {}", programs.escape_debug()) };
     let problem = format!("no port is left to hand out{who} ({scopes}): whoever asks for any gets none");
     message("warning", &problem, &format!("`portshim un{}` lifts what was {}", verb(act), done(act)))
 }
 
-fn cannot_be(act: Act, wanted: Wanted) -> String {
+fn cannot_be(act: Restriction, wanted: Wanted) -> String {
     format!("{} cannot be {}", spec::written(&wanted.range, &wanted.scopes), done(act))
 }
 
-pub(crate) fn port_in_use(act: Act, wanted: Wanted, port: u16, by: &Bound) -> Failure {
+pub(crate) fn port_in_use(act: Restriction, wanted: Wanted, port: u16, by: &Bound) -> Failure {
     let (by, help) = match by {
         Bound::By(pid, name) => (format!("is in use by process {pid} ({})", name.escape_debug()), "end that process"),
         Bound::Waiting => ("is held by a connection in TIME_WAIT".into(), "wait a minute"),
@@ -148,7 +150,7 @@ pub(crate) fn port_in_use(act: Act, wanted: Wanted, port: u16, by: &Bound) -> Fa
 }
 
 /// `legal` are the ports for which it would be.
-pub(crate) fn illegal_change(act: Act, wanted: Wanted, rule: &LegalRule, legal: &[String]) -> Failure {
+pub(crate) fn illegal_change(act: Restriction, wanted: Wanted, rule: &RestrictionRule, legal: &[String]) -> Failure {
     let help = match legal {
         [] => "start the program with a lower --max-user-port, or under --preset windows-2003-sp1".into(),
         some => format!("{} ports inside {}", verb(act), some.join(" or ")),
@@ -157,28 +159,32 @@ pub(crate) fn illegal_change(act: Act, wanted: Wanted, rule: &LegalRule, legal: 
 }
 
 /// `source` is where it is written down that such entries keep apart.
-pub(crate) fn meets(act: Act, wanted: Wanted, other: &Entry, source: Option<&str>) -> Failure {
+pub(crate) fn meets(act: Restriction, wanted: Wanted, other: &Entry, source: Option<&str>) -> Failure {
     let (theirs, owner) = (spec::written(&other.range, &other.scopes), whose(&other.owner));
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
     let problem = format!("{}: {theirs} is {} already, by {owner}", cannot_be(act, wanted), done(other.act));
     Failure::new(problem, format!("under this model entries keep apart{source}: name other ports, or lift that one"))
 }
 
-pub(crate) fn kept_by_policy(act: Act, wanted: Wanted, port: u16, source: Option<&str>) -> Failure {
+pub(crate) fn kept_by_policy(act: Restriction, wanted: Wanted, port: u16, source: Option<&str>) -> Failure {
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
     let problem = format!("{}: the policy itself reserves or blocks port {port}", cannot_be(act, wanted));
     Failure::new(problem, format!("under this model entries keep apart{source}: name other ports"))
 }
 
-pub(crate) fn ledger_full(act: Act, wanted: Wanted) -> Failure {
+pub(crate) fn ledger_full(act: Restriction, wanted: Wanted) -> Failure {
     Failure::new(
-        format!("{}: the ledger is full, it holds {} entries", cannot_be(act, wanted), portshim_policy::ENTRIES),
+        format!(
+            "{}: the ledger is full, it holds {} entries",
+            cannot_be(act, wanted),
+            portshim_policy::region::ENTRIES
+        ),
         format!("lift some with `portshim un{}`, or name ranges", verb(act)),
     )
 }
 
 /// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be lifted.
-pub(crate) fn nothing_to_lift(act: Act, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
+pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
     const MOST: usize = 8;
     let (done, asked) = (done(act), spec::written(&wanted.range, &wanted.scopes));
     if policy {
@@ -188,8 +194,8 @@ pub(crate) fn nothing_to_lift(act: Act, wanted: Wanted, policy: bool, entries: &
         );
     }
     let problem = match act {
-        Act::Reserve => format!("no reservation holds all of {asked}"),
-        Act::Block => format!("no block begins with {}", spec::written(&wanted.range.first(), &wanted.scopes)),
+        Restriction::Reserve => format!("no reservation holds all of {asked}"),
+        Restriction::Block => format!("no block begins with {}", spec::written(&wanted.range.first(), &wanted.scopes)),
     };
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by_key(|entry| (entry.range, entry.number));

@@ -1,7 +1,7 @@
 //! What is said on Windows alone, or otherwise than elsewhere.
 
 use super::{CANNOT_EXECUTE, Failure, plain};
-use portshim_policy::Effective;
+use portshim_policy::model::Rules;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) const NAME_A_PROGRAM: &str =
 pub(super) const OTHER_MACHINE: &str = "use the program's build for 64-bit Windows on x86-64 (x64)";
 
 /// How to have the system hold a program to these rules by its own settings: there is no way.
-pub(super) fn own_network(_: &Effective, _: &[OsString]) -> Option<String> {
+pub(super) fn own_network(_: &Rules, _: &[OsString]) -> Option<String> {
     None
 }
 

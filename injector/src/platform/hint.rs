@@ -2,7 +2,8 @@
 
 use crate::environment::HINT;
 use crate::messages::{self, Failure};
-use portshim_policy::{Region, mix};
+use portshim_policy::entropy::mix;
+use portshim_policy::region::Region;
 
 /// Words of 64 ports.
 const WORDS: usize = 1024;

@@ -63,7 +63,7 @@ pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
 }
 
 /// The settings, where a policy of this model depends on them: to ask for them takes no time.
-pub(crate) fn host_under(_: &portshim_policy::Preset) -> portshim_policy::text::HostSettings {
+pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy::config::HostSettings {
     host()
 }
 
@@ -73,6 +73,6 @@ pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failu
 }
 
 /// The first of these ports that is in use although no table lists a socket that has it: there is none.
-pub(crate) fn unlisted(_: portshim_policy::PortRange, _: portshim_policy::ScopeSet) -> Option<Socket> {
+pub(crate) fn unlisted(_: portshim_policy::ports::PortRange, _: portshim_policy::ports::ScopeSet) -> Option<Socket> {
     None
 }

@@ -1,7 +1,7 @@
 //! Writing to the user: to standard output what was asked for, to standard error everything else.
 
 use crate::messages::{self, Failure};
-use portshim_policy::text::Problem;
+use portshim_policy::config::Problem;
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 

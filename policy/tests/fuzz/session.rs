@@ -1,20 +1,21 @@
 //! What a session's processes read: the policy in the environment, and memory in which anybody may scribble.
 
 use super::harness::{fuzz, fuzz_slow};
-use portshim_policy::wire::decode;
-use portshim_policy::{
-    Act, Call, Change, ENTRIES, Effective, Entropy, MAX_RULES, Order, Outcome, Owner, PROCESSES, Plan, PortRange,
-    PortSet, Reader, Region, Request, Rules, Scope, ScopeRules, ScopeSet, Sharing, Step, mix,
-};
+use portshim_policy::entropy::{Entropy, mix};
+use portshim_policy::model::{Call, Order, Restriction, Rules, ScopeRules, Sharing};
+use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::region::wire::decode;
+use portshim_policy::region::{Change, ENTRIES, MAX_RULES, Owner, PROCESSES, Reader, Region, SharedRules};
 
 /// More steps than any plan takes: five stages over all ports.
 const STEPS: usize = 6 * 65536;
 
-fn rules(first: u16, last: u16) -> Effective {
+fn rules(first: u16, last: u16) -> Rules {
     let dynamic = PortSet::from(PortRange::new(first, last).expect("it is no smaller"));
     let reserved = PortSet::from(PortRange::single(first));
     let scope = ScopeRules { dynamic, reserved, blocked: PortSet::from(PortRange::single(last)) };
-    Effective {
+    Rules {
         matches: (first > 30000).then(|| "java*".to_owned()),
         order: Order::Random,
         sharing: Sharing::Tuple,
@@ -28,7 +29,8 @@ fn rules(first: u16, last: u16) -> Effective {
 /// Reads all there is to read in a region, as commands and programs do.
 fn reads(region: &Region, pick: usize) {
     assert!(region.all_rules().len() <= MAX_RULES);
-    let _ = (region.legal().intervals(Act::Reserve).count(), region.legal().rule(Act::Block).to_string());
+    let _ =
+        (region.legal().intervals(Restriction::Reserve).count(), region.legal().rule(Restriction::Block).to_string());
     let _ = region.rules_for(&[b"java", b"python3.11", b""]);
     assert!(region.ledger.entries().count() <= ENTRIES);
     assert!(region.processes.all().len() <= PROCESSES);
@@ -39,7 +41,7 @@ fn reads(region: &Region, pick: usize) {
     let mut reader = Reader::default();
     region.events.read(&mut reader, |_| events += 1);
     region.events.read(&mut reader, |_| events += 1);
-    assert!(events <= 2 * portshim_policy::EVENTS);
+    assert!(events <= 2 * portshim_policy::region::EVENTS);
     for scope in Scope::ALL {
         let port = (pick % 65536) as u16;
         let _ = (region.ledger.withholds(port, scope.into()), region.ledger.blocker(port, ScopeSet::ALL, |_| false));
@@ -50,7 +52,7 @@ fn reads(region: &Region, pick: usize) {
     }
     for rules in region.all_rules() {
         let (_, length) = rules.glob();
-        assert!(length <= portshim_policy::MAX_GLOB);
+        assert!(length <= portshim_policy::region::MAX_GLOB);
         let _ = (rules.order(), rules.sharing(), rules.seed(), rules.privileged(), rules.unprivileged_start());
         let _ = (rules.revision(), region.number_of(rules), rules.matches(b"java"));
     }
@@ -60,7 +62,7 @@ fn reads(region: &Region, pick: usize) {
 }
 
 /// A request comes to an end, and is offered no port 0.
-fn serves(rules: &Rules, region: &Region, pick: usize) {
+fn serves(rules: &SharedRules, region: &Region, pick: usize) {
     let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send][pick % 4];
     let scope = Scope::ALL[pick / 4 % 4];
     let request =
@@ -102,7 +104,7 @@ fn changes(region: &Region, pick: usize) {
     let Some(change) = Change::begin(region, me, |owner| owner.process % 2 == 1) else { return };
     let first = (pick % 65000) as u16;
     let range = PortRange::new(first, first + 99).expect("it is no smaller");
-    let act = if pick & 1 == 0 { Act::Reserve } else { Act::Block };
+    let act = if pick & 1 == 0 { Restriction::Reserve } else { Restriction::Block };
     if let Ok(entry) = change.enter(act, range, ScopeSet::ALL, me, |_, _| Ok(None)) {
         assert!(region.ledger.entries().any(|other| other.number == entry.number));
     }
@@ -149,7 +151,7 @@ fn wire() {
                 assert_eq!(options, again);
                 assert!(one.as_bytes() == other.as_bytes());
                 // A port that the model has no use for is not kept.
-                for act in [Act::Reserve, Act::Block] {
+                for act in [Restriction::Reserve, Restriction::Block] {
                     assert!(one.legal().intervals(act).eq(options.legal.intervals(act)), "{act:?}");
                 }
                 // Wherever it is read, some port can be handed out.

@@ -1,10 +1,11 @@
 //! Whole files: policies, and settings of other systems.
 
 use super::harness::fuzz;
-use portshim_policy::text::netsh::{Command, dynamic_port, edited, excluded_port_ranges};
-use portshim_policy::text::{HostSettings, Layer, Origin, Problem, Resolved, Severity, resolve};
-use portshim_policy::wire::{Options, decode, encode};
-use portshim_policy::{PortRange, Region, Scope};
+use portshim_policy::config::{HostSettings, Layer, Origin, Problem, Resolved, Severity, resolve};
+use portshim_policy::netsh::{Command, dynamic_port, edited, excluded_port_ranges};
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::Region;
+use portshim_policy::region::wire::{Options, decode, encode};
 use proptest::prelude::*;
 
 /// What every problem has: words, a remedy where something is to be done, and a place that can be shown.

@@ -1,10 +1,12 @@
 //! Single values: SPECs, what the sysctls hold, netsh's command lines.
 
 use super::harness::fuzz;
-use portshim_policy::spec::{Spec, SpecError};
-use portshim_policy::text::netsh::{self, Command};
-use portshim_policy::text::{HostSettings, Layer, Setting, local_port_range, reserved_ports, reserved_range, resolve};
-use portshim_policy::{PortSet, Scope};
+use portshim_policy::config::{
+    HostSettings, Layer, Setting, local_port_range, reserved_ports, reserved_range, resolve,
+};
+use portshim_policy::netsh::{self, Command};
+use portshim_policy::ports::spec::{Spec, SpecError};
+use portshim_policy::ports::{PortSet, Scope};
 
 /// An error points at what it names, and knows what to do.
 #[track_caller]

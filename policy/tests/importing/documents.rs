@@ -1,7 +1,7 @@
 //! Files that are no settings, and what may stand beside settings.
 
 use super::super::{HEADING, comes_to, registry, said, says, utf16};
-use portshim_policy::text::Layer;
+use portshim_policy::config::Layer;
 
 /// The command that should have written the file has failed, most likely.
 #[test]

@@ -1,6 +1,6 @@
 //! Whether a second socket may bind a port that a first one has, cell by cell of Microsoft's tables.
 
-use portshim_policy::{BindAddress, BindOption, Binder, Preset, SecondBind};
+use portshim_policy::model::{BindAddress, BindOption, Binder, Preset, SecondBind};
 
 fn binder(text: &str) -> Binder {
     Binder::ALL.into_iter().find(|binder| binder.to_string() == text).expect("one of six")

@@ -1,9 +1,10 @@
 //! Linux, FreeBSD, and the privileged ports of all.
 
 use crate::{allowed, class, preset, resolved, tried};
-use portshim_policy::privileged::{PrivilegedOrder, PrivilegedRange};
-use portshim_policy::text::Setting;
-use portshim_policy::{Order, PortRanges, Preset, RangeEnd, Scope};
+use portshim_policy::config::Setting;
+use portshim_policy::model::rresvport::{PrivilegedOrder, PrivilegedRange};
+use portshim_policy::model::{Order, PortRanges, Preset, RangeEnd};
+use portshim_policy::ports::Scope;
 
 /// The value of each end of FreeBSD's ranges, and what it counts as (in_pcb.c, RANGECHK).
 #[test]

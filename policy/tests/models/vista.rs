@@ -1,9 +1,9 @@
 //! Windows since Vista.
 
 use crate::{allowed, class, resolved, tried};
-use portshim_policy::Scope;
-use portshim_policy::text::Setting;
-use portshim_policy::text::netsh::Command;
+use portshim_policy::config::Setting;
+use portshim_policy::netsh::Command;
+use portshim_policy::ports::Scope;
 
 /// Since Vista, neither value of the registry is heard, and that is said, with the reason.
 #[test]

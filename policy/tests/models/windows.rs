@@ -1,8 +1,9 @@
 //! Windows up to Server 2003.
 
 use crate::{allowed, class, classes, preset, resolved};
-use portshim_policy::text::{Setting, reserved_range};
-use portshim_policy::{Act, PortSet, Scope};
+use portshim_policy::config::{Setting, reserved_range};
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::{PortSet, Scope};
 
 const CABLE_GUY: &str = "The Cable Guy, December 2005";
 const UP_TO_2003: [&str; 3] = ["windows-xp", "windows-2003", "windows-2003-sp1"];
@@ -62,7 +63,7 @@ fn port_1024_is_in_neither_class() {
 /// What may be asked for while programs run: the request, MaxUserPort, and whether each model takes it.
 #[test]
 fn what_may_be_reserved_and_blocked() {
-    use Act::{Block, Reserve};
+    use Restriction::{Block, Reserve};
     const NOWHERE: [bool; 3] = [false; 3];
     const EVERYWHERE: [bool; 3] = [true; 3];
     const SP1_ALONE: [bool; 3] = [false, false, true];
@@ -85,7 +86,7 @@ fn what_may_be_reserved_and_blocked() {
         (Block, 65534, 65535, 65534, NOWHERE, CABLE_GUY),
         (Block, 80, 80, 5000, NOWHERE, CABLE_GUY),
     ] {
-        let range = portshim_policy::PortRange::new(first, last).expect("first and last");
+        let range = portshim_policy::ports::PortRange::new(first, last).expect("first and last");
         let end = end.to_string();
         for (name, expected) in UP_TO_2003.into_iter().zip(legal) {
             let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, &end)], "");
@@ -101,7 +102,7 @@ fn reservable_and_blockable_overlap_with_service_pack_1() {
         for name in UP_TO_2003 {
             let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, end)], "");
             let ports = |act| policy.legal.intervals(act).collect::<PortSet>();
-            let (reservable, mut both) = (ports(Act::Reserve), ports(Act::Block));
+            let (reservable, mut both) = (ports(Restriction::Reserve), ports(Restriction::Block));
             let blockable = both.len();
             both.subtract(&reservable);
             assert_eq!(both.len() < blockable, name == "windows-2003-sp1", "{name} {end}");

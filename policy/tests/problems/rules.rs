@@ -1,7 +1,7 @@
 //! Problems with what is asked for: what a model forbids, what has no effect, what leaves nothing.
 
 use super::super::{file, options, said, same};
-use portshim_policy::text::{Layer, Setting};
+use portshim_policy::config::{Layer, Setting};
 
 #[test]
 fn options_and_variables() {

@@ -2,7 +2,6 @@
 
 use super::address::Address;
 use super::drive::{Waits, Wish};
-use super::hooks::process as this_process;
 use super::options::{AddressOnly, Lifted, NonBlocking, RangeOption, record_address};
 use super::probe::{LARGEST, Probe};
 use super::quiet::Quiet;
@@ -10,9 +9,10 @@ use super::route;
 use super::tuples::{State, Tuples};
 use super::{errno, held, host, sandbox, sys};
 use crate::claim::{Claim, PATIENCE};
-use portshim_policy::{
-    Call, Hint, Mechanism, Outcome, Place, PortRange, Scope, Sharing, Transport, Try, Verdict, exhausted,
-};
+use portshim_policy::model::{Call, Sharing, exhausted};
+use portshim_policy::plan::{Mechanism, Outcome, Try};
+use portshim_policy::ports::{PortRange, Scope, Transport};
+use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
 /// What is known of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) struct Attempt<'a> {
     /// What sharing needs, looked up at the first shared try.
     beside: Option<Beside>,
     /// Which ports are believed taken towards the peer, looked up with it.
-    known: Option<(Place, &'static Hint)>,
+    known: Option<(PeerSlot, &'static BusyPorts)>,
     /// The socket that asks for free ports, while it has found none.
     probe: Option<Probe>,
     /// The socket may have had a port all along.
@@ -63,6 +63,8 @@ pub(crate) struct Attempt<'a> {
     how: Verdict,
     /// The port that the socket got.
     got: Got,
+    /// No connection is to join it there, although the socket would let it.
+    single: bool,
     /// What is needed to share ports is forbidden.
     hindered: bool,
     /// The run that the attempt began with, and that the plan will propose once more.
@@ -105,6 +107,7 @@ impl<'a> Attempt<'a> {
             patience: None,
             how: Verdict::Steered,
             got: Got::Unknown,
+            single: false,
             hindered: false,
             passed: None,
         }
@@ -136,8 +139,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// The peer towards which alone the port is taken, where that is remembered.
-    pub(crate) fn shared_towards(&self) -> Option<Place> {
+    pub(crate) fn shared_towards(&self) -> Option<PeerSlot> {
         self.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
+    }
+
+    /// Whether no connection is to join the port, although the socket would let it.
+    pub(crate) fn is_for_one(&self) -> bool {
+        self.single
     }
 
     /// Whether ports may be left that the program's sandbox lets nobody find.
@@ -197,9 +205,7 @@ impl Mechanism for Attempt<'_> {
         self.lift().keep_alone();
         if wish.call == Call::Bind {
             let bound = wish.bind(&candidate);
-            if joined && bound.is_ok() {
-                wish.session.region.header.keep_single(port, this_process());
-            }
+            self.single = joined && bound.is_ok();
             return self.answered(port, bound);
         }
         let lifted = self.lifted.take().unwrap_or_else(|| Lifted::on(&wish.socket));

@@ -6,7 +6,7 @@ use super::sys;
 use super::tuples::{State, TIME_WAIT, resting};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use portshim_policy::{PortRange, Scope, ScopeSet};
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 pub(super) const NLMSG_ERROR: u16 = 2;

@@ -12,7 +12,10 @@ use crate::claim::{Claim, PATIENCE};
 use crate::planned::planned;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use portshim_policy::{Call, Fault, PortRange, Request, Scope, Sharing, Step, Transport, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault, Sharing};
+use portshim_policy::plan::{Request, Step};
+use portshim_policy::ports::{PortRange, Scope, Transport, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -116,6 +119,22 @@ impl Wish<'_> {
     /// Counts the port that was got, after the program's own call. Many a call that fails has taken one all the same.
     #[inline]
     pub(crate) fn account(&self, scope: Scope, dual: bool, how: Verdict, got: Got, unsure: bool, answer: isize) {
+        self.account_for(scope, dual, how, got, unsure, answer, false);
+    }
+
+    /// The same, of a port that no connection is to join, where it is for a `single` socket.
+    #[expect(clippy::too_many_arguments, reason = "what there is to know of a port that was got")]
+    #[inline]
+    pub(crate) fn account_for(
+        &self,
+        scope: Scope,
+        dual: bool,
+        how: Verdict,
+        got: Got,
+        unsure: bool,
+        answer: isize,
+        single: bool,
+    ) {
         let certain = !unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
         let port = match got {
             Got::Port(port) if certain => port,
@@ -123,7 +142,7 @@ impl Wish<'_> {
             _ => Address::local(self.socket.fd).map_or(0, |local| local.port()),
         };
         if certain || port != 0 && !(unsure && port == self.local.port()) {
-            let handed = Handed { call: self.call, how, scope, scopes: scopes_of(scope, dual), port };
+            let handed = Handed { call: self.call, how, scope, scopes: scopes_of(scope, dual), port, single };
             // A library behind us may have made the call by its number: then it has been served, and counted, inside.
             let by_number = BY_NUMBER.load(Relaxed);
             match self.exit {
@@ -196,7 +215,8 @@ fn serve_by_attempt(wish: &Wish<'_>, scope: Scope, dual: bool, reach: Reach) -> 
             answer
         }
         Ok(answer) => {
-            wish.account(scope, dual, attempt.how(), attempt.got(), unsure, answer);
+            let (how, got, single) = (attempt.how(), attempt.got(), attempt.is_for_one());
+            wish.account_for(scope, dual, how, got, unsure, answer, single);
             if let (Some(peer), Got::Port(port)) = (attempt.shared_towards(), attempt.got()) {
                 held::share(wish.socket.fd, peer, port);
             }

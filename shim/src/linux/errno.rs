@@ -2,7 +2,7 @@
 
 use core::ffi::c_int;
 pub(crate) use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
-use portshim_policy::Fault;
+use portshim_policy::model::Fault;
 
 /// The error number of the last failed call of this thread.
 pub(crate) fn get() -> c_int {

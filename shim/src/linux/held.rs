@@ -8,7 +8,8 @@ pub(crate) use crate::held::release;
 use crate::held::{self, CELLS, Hold, give_back};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_policy::{Place, PortRange, Scope};
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::PeerSlot;
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
@@ -64,7 +65,7 @@ pub(crate) fn is_counted(fd: c_int, handed: &Handed) -> bool {
 }
 
 /// The port that `fd` holds is taken towards the peer of this place alone.
-pub(crate) fn share(fd: c_int, towards: Place, port: u16) {
+pub(crate) fn share(fd: c_int, towards: PeerSlot, port: u16) {
     let Some(cell) = CELLS.get(fd as usize) else { return };
     let packed = cell.load(Relaxed);
     let hold = Hold { towards: Some(towards), ..Hold::unpack(packed) };

@@ -9,7 +9,9 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use portshim_policy::{PortRange, Rules, Scope, mix};
+use portshim_policy::entropy::mix;
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::SharedRules;
 
 /// SO_NETNS_COOKIE, asm-generic/socket.h, since Linux 5.14: a number for a network, which is never used again.
 const SO_NETNS_COOKIE: c_int = 71;
@@ -59,7 +61,7 @@ pub(crate) struct Reach {
 
 /// The reach of the kernel for a socket whose ports are those of `scope`.
 #[inline]
-pub(crate) fn reach(socket: &Socket, scope: Scope, rules: &Rules) -> Reach {
+pub(crate) fn reach(socket: &Socket, scope: Scope, rules: &SharedRules) -> Reach {
     if UNSTEERABLE.load(Relaxed) & kind(socket.protocol) != 0 {
         return Reach::default();
     }
@@ -71,7 +73,7 @@ pub(crate) fn reach(socket: &Socket, scope: Scope, rules: &Rules) -> Reach {
 
 impl Network {
     #[inline]
-    fn reach(&self, scope: Scope, rules: &Rules) -> Reach {
+    fn reach(&self, scope: Scope, rules: &SharedRules) -> Reach {
         let own = unpack(self.range.load(Relaxed));
         let steerable =
             if self.sum.load(Acquire) != 0 { own.and_then(|own| self.steerable(own, scope, rules)) } else { own };
@@ -81,7 +83,7 @@ impl Network {
     /// The longest part of `range` without ports that the policy would hand out, and that this network keeps from the
     /// kernel's choice. Ports outside of it are bound by number.
     #[cold]
-    fn steerable(&self, range: PortRange, scope: Scope, rules: &Rules) -> Option<PortRange> {
+    fn steerable(&self, range: PortRange, scope: Scope, rules: &SharedRules) -> Option<PortRange> {
         let (cache, revision) = (&STEERABLE[scope.index()], rules.revision().wrapping_add(1));
         let cached = cache.load(Relaxed);
         if cached != 0 && (cached >> 32) as u32 == revision {

@@ -10,7 +10,7 @@ use super::options::IP_LOCAL_PORT_RANGE;
 use super::session;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_policy::Scope;
+use portshim_policy::ports::Scope;
 
 const DESCRIPTORS: usize = 65536;
 

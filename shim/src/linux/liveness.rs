@@ -5,7 +5,7 @@ use super::sys;
 use crate::held::UNKNOWN;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
-use portshim_policy::Owner;
+use portshim_policy::region::Owner;
 
 /// This process and the inode of its PID namespace, which a fork may change.
 static NAMESPACE: AtomicU64 = AtomicU64::new(0);

@@ -7,10 +7,10 @@
 use super::address::Address;
 use super::quiet::Quiet;
 use super::socket::Socket;
-use super::{host, sandbox, sys};
+use super::{host, sandbox, session, sys};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use portshim_policy::PortRange;
+use portshim_policy::ports::PortRange;
 
 /// IP_LOCAL_PORT_RANGE, linux/in.h, since Linux 6.3: a u32, low | high << 16, 0 for no limit at that
 /// end. It is an option of SOL_IP on IPv6 sockets, too.
@@ -38,8 +38,11 @@ impl Steered {
     }
 
     /// What the program itself set, where the option says `value`. Portshim's own value is found where another thread is
-    /// serving the same socket, or where a call was left by a jump.
+    /// serving the same socket, or where a call was left by a jump: in another process, perhaps, which passed the socket on.
     fn seen_through(fd: c_int, value: u32) -> u32 {
+        if session::get().is_some_and(|session| session.region.header.ranges.load(Relaxed) == 0) {
+            return 0;
+        }
         let steered = Self::of(fd);
         if value != 0 && steered.ours.load(Relaxed) == mark(fd, value) { steered.own.load(Relaxed) } else { value }
     }

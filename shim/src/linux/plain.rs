@@ -7,7 +7,10 @@ use super::host::Reach;
 use super::options::{Lifted, RangeOption};
 use super::{errno, held, host, sys};
 use crate::claim::Claim;
-use portshim_policy::{Call, PortRange, Request, Scope, Sharing, Step, Verdict, exhausted};
+use portshim_policy::model::{Call, Sharing, exhausted};
+use portshim_policy::plan::{Request, Step};
+use portshim_policy::ports::{PortRange, Scope};
+use portshim_policy::region::Verdict;
 
 /// Serves a wish. `None` where it takes more than this; then nothing has been changed that an attempt would mind.
 #[inline]

@@ -7,7 +7,7 @@ use super::address::Address;
 use super::socket::Socket;
 use super::sys;
 use core::ffi::c_int;
-use portshim_policy::PortRange;
+use portshim_policy::ports::PortRange;
 
 /// The largest run whose ports are asked about one by one: beyond it the kernel's walk is as fast.
 pub(crate) const LARGEST: u32 = 1024;

@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::{Instruction, Saying, SystemCall, saying};
+use portshim_policy::filter::{Instruction, Saying, SystemCall, saying};
 use syscalls::Sysno;
 
 /// What a call of our own comes to that is not made: what a filter that only fails calls mostly says.

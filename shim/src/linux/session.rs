@@ -5,7 +5,8 @@ use crate::session;
 pub(crate) use crate::session::{Session, get};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
-use portshim_policy::{Region, Rules, mix, wire};
+use portshim_policy::entropy::mix;
+use portshim_policy::region::{Region, SharedRules, wire};
 
 /// The session's epoch, without starting anything.
 #[inline]
@@ -87,7 +88,7 @@ fn random() -> u64 {
 }
 
 /// The rules whose glob matches the executable's name: the file's, or the one it was called by, which is noted.
-fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
+fn rules_for_this_program(region: &'static Region) -> Option<&'static SharedRules> {
     // SAFETY: as for AT_RANDOM.
     let called = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
     let called = if called.is_null() {

@@ -6,7 +6,7 @@ use super::options::record_address;
 use super::{known, sandbox, sys};
 use crate::address::scope_of;
 use core::ffi::c_int;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 
 /// IPPROTO_MPTCP, linux/in.h.
 pub(crate) const MPTCP: c_int = 262;

@@ -4,7 +4,9 @@ use super::drive::Wish;
 use super::probe::Probe;
 use super::{connections, errno, sys};
 use crate::claim::{Claim, PATIENCE};
-use portshim_policy::{Call, Mechanism, Outcome, PortRange, PortSet, Scope, ScopeSet, Transport, Try};
+use portshim_policy::model::Call;
+use portshim_policy::plan::{Mechanism, Outcome, Try};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet, Transport};
 use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVAL};
 
 /// The steps of a plan, on one socket.

@@ -4,7 +4,7 @@
 use core::ffi::c_void;
 use core::mem::{offset_of, size_of, transmute};
 use core::ptr::null_mut;
-use portshim_policy::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, FALSE};
 use windows_sys::Win32::NetworkManagement::IpHelper::{MIB_TCP6ROW, MIB_TCP6TABLE, MIB_TCPROW_LH, MIB_TCPTABLE};

@@ -7,7 +7,10 @@ use super::socket::Socket;
 use crate::held::{self, Handed};
 use crate::planned::planned;
 use crate::session::Session;
-use portshim_policy::{Call, PortRange, Request, Verdict, scopes_of};
+use portshim_policy::model::Call;
+use portshim_policy::plan::Request;
+use portshim_policy::ports::{PortRange, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// A request for a port, and the program's own call that needs it.
 pub(crate) struct Wish<'a> {
@@ -49,7 +52,7 @@ pub(crate) fn serve(wish: &Wish<'_>) -> i32 {
     };
     let left = errno::get();
     if let Some(port) = attempt.port() {
-        let handed = Handed { call: wish.call, how: Verdict::Pinned, scope, scopes, port };
+        let handed = Handed { call: wish.call, how: Verdict::Pinned, scope, scopes, port, single: false };
         held::hold(session, wish.socket.handle, &handed);
     }
     drop(attempt);

@@ -1,6 +1,6 @@
 //! The last error: kept as the program's own call left it, and the one place where a fault becomes a number.
 
-use portshim_policy::{Errors, Fault};
+use portshim_policy::model::{Errors, Fault};
 use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
 use windows_sys::Win32::Networking::WinSock::WSAENOBUFS;
 

@@ -3,7 +3,7 @@
 
 use super::probe::Probe;
 use super::{errno, sys};
-use portshim_policy::{PortRange, ScopeSet};
+use portshim_policy::ports::{PortRange, ScopeSet};
 use windows_sys::Win32::Networking::WinSock::{
     WSACleanup, WSADATA, WSAEACCES, WSAEADDRINUSE, WSAEAFNOSUPPORT, WSAEMFILE, WSAENOBUFS, WSAStartup,
 };

@@ -3,7 +3,7 @@
 
 use super::{errno, sys};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use portshim_policy::Owner;
+use portshim_policy::region::Owner;
 use windows_sys::Win32::Foundation::{CloseHandle, ERROR_INVALID_PARAMETER, FALSE, FILETIME, HANDLE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetProcessTimes, OpenProcess, OpenThread, PROCESS_QUERY_LIMITED_INFORMATION,

@@ -7,7 +7,7 @@
 use super::address::{AF_INET, AF_INET6, Address};
 use super::sys;
 use core::ffi::c_int;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 use windows_sys::Win32::Networking::WinSock::{
     IPPROTO_TCP, IPPROTO_UDP, SO_EXCLUSIVEADDRUSE, SOCK_DGRAM, SOCK_STREAM, SOCKET, SOL_SOCKET,
 };

@@ -5,7 +5,8 @@ use crate::held;
 use crate::session::{self, Session, set_name};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
-use portshim_policy::{MAX_GLOB, Region, Rules, mix, wire};
+use portshim_policy::entropy::mix;
+use portshim_policy::region::{MAX_GLOB, Region, SharedRules, wire};
 use windows_sys::Win32::Foundation::{CloseHandle, FALSE};
 use windows_sys::Win32::Security::Authentication::Identity::RtlGenRandom;
 use windows_sys::Win32::System::LibraryLoader::GetModuleFileNameW;
@@ -84,7 +85,7 @@ fn random() -> u64 {
 
 /// The rules whose glob matches the executable's name, which is noted. `java*` is for java.exe; `node` is for
 /// node.exe and for Node.EXE.
-fn rules_for_this_program(region: &'static Region) -> Option<&'static Rules> {
+fn rules_for_this_program(region: &'static Region) -> Option<&'static SharedRules> {
     let mut path = [0; 1024];
     // SAFETY: the buffer is as long as is said.
     let length = unsafe { GetModuleFileNameW(null_mut(), path.as_mut_ptr(), path.len() as u32) } as usize;

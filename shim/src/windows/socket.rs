@@ -4,7 +4,7 @@ use super::address::{AF_INET, AF_INET6, Address};
 use super::sys;
 use crate::address::scope_of;
 use core::ffi::c_int;
-use portshim_policy::{Scope, Transport};
+use portshim_policy::ports::{Scope, Transport};
 use windows_sys::Win32::Networking::WinSock::{
     IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPV6_V6ONLY, SO_PROTOCOL_INFOW, SOCK_DGRAM, SOCK_STREAM, SOCKET,
     SOL_SOCKET, WSAPROTOCOL_INFOW,

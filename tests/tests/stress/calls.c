@@ -14,15 +14,18 @@ static void judge(struct sock *sock, long result, int error, bool was_fresh, con
             return;
     if ((code == EADDRNOTAVAIL || code == EADDRINUSE) && sock->named)
         return; /* somebody has come from there before, or listens there */
-    /* docs/fidelity.md, pinned-keeps-port: the port that it keeps may have a connection to this peer by now. */
-    if (code == EADDRNOTAVAIL && all->keeper == PORTSHIM && !was_fresh && sock->type == SOCK_STREAM)
+    /* docs/fidelity.md, pinned-keeps-port: the port that it keeps may have a connection to this peer by now, or another
+     * socket, that has lost its connection and kept its port. */
+    if ((code == EADDRNOTAVAIL || (code == EADDRINUSE && me.call == LISTEN)) && all->keeper == PORTSHIM && !was_fresh && sock->type == SOCK_STREAM)
         return;
     /* docs/fidelity.md: SO_REUSEADDR is set, and portshim has not seen it, or has just lifted it. */
     if ((code == EADDRNOTAVAIL || code == EADDRINUSE) && all->keeper == PORTSHIM && (sock->toggled || sock->stray))
         return;
-    /* docs/fidelity.md, "a call that was left": it is held to the range that was left on it. */
-    if ((code == EAGAIN || code == EADDRINUSE || code == EADDRNOTAVAIL) && all->keeper == PORTSHIM && sock->disturbed && sock->passed)
+    /* docs/fidelity.md: a socket of the two kinds above has come to share this one's port. They are few. */
+    if (code == EADDRINUSE && me.call == LISTEN && all->keeper == PORTSHIM && sock->reuse) {
+        atomic_fetch_add(&all->joined, 1);
         return;
+    }
     if (code == EINTR && me.interrupted && sock->type == SOCK_STREAM)
         return;
     if (code == EADDRINUSE || code == EADDRNOTAVAIL || (code == EAGAIN && sock->type == SOCK_DGRAM)) {

@@ -226,6 +226,9 @@ static void open_doors(void)
 
 static int summed_up(double seconds)
 {
+    if (all->joined > all->handed_out / 50000 + 2)
+        BROKEN(0, "%llu times, listen found another socket on a port that was handed out",
+            (unsigned long long)all->joined);
     unsigned kinds = 0;
     for (; kinds < KINDS && all->kinds[kinds].line; kinds++) {
         struct kind *kind = &all->kinds[kinds];

@@ -230,7 +230,6 @@ void collect(void)
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         CHECK(header && header->cmsg_type == SCM_RIGHTS);
         memcpy(&sock.fd, CMSG_DATA(header), sizeof(int));
-        sock.passed = true;
         me.sock = &sock;
         settle(&sock);
         get_a_port(&sock);

@@ -38,7 +38,7 @@ static void renumber(struct sock *sock)
         break;
     default:
         CHECK(unseen(SYS_dup3, old, new, 0, 0, 0) == new);
-        sock->fd = new;
+        sock->fd = new, sock->stray = true;
     }
     if (old != sock->fd)
         CHECK(close(old) == 0);
@@ -167,10 +167,7 @@ void settle(struct sock *sock)
         BROKEN(late, "IP_BIND_ADDRESS_NO_PORT is %d, and the program set %d; port %d", late, !late, port), sock->late = late;
     int range = 0;
     socklen_t len = sizeof range;
-    /* docs/fidelity.md, "a call that was left": the note of what the program had set is one process's, and goes by numbers,
-     * which threads with a table of their own give to other things. A connected MPTCP socket refuses to have it put back. */
-    bool may_stay = all->keeper == PORTSHIM && (sock->disturbed || sock->protocol == IPPROTO_MPTCP);
-    if (getsockopt(sock->fd, IPPROTO_IP, LOCAL_PORT_RANGE, &range, &len) == 0 && range != sock->range && !may_stay)
+    if (getsockopt(sock->fd, IPPROTO_IP, LOCAL_PORT_RANGE, &range, &len) == 0 && range != sock->range)
         BROKEN(0, "IP_LOCAL_PORT_RANGE is %#x, and the program set none; port %d", (unsigned)range, port), sock->range = range;
     int flags = fcntl(sock->fd, F_GETFL);
     if (flags < 0 || !(flags & O_NONBLOCK) != !sock->nonblock)

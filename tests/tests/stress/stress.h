@@ -39,7 +39,6 @@ struct sock {
     uint16_t named;
     int range; /* what IP_LOCAL_PORT_RANGE is known to be */
     bool disturbed; /* a call of it did not come back */
-    bool passed; /* it has come from another process */
     bool toggled; /* another thread sets its SO_REUSEADDR all the time */
     uint8_t steps, trail[12]; /* what was done with it, an enum call each */
 };
@@ -78,7 +77,7 @@ struct shared {
     int numbers; /* how many numbers each thread has for itself */
     bool pinned[65536]; /* those that portshim has to bind by number */
     _Atomic bool over;
-    _Atomic uint64_t counts[CALLS], slowest[CALLS], handed_out, jumps, visitors, killed, cancelled;
+    _Atomic uint64_t counts[CALLS], slowest[CALLS], handed_out, jumps, visitors, killed, cancelled, joined;
     struct seat seats[SEATS + WORKERS];
     struct kind kinds[KINDS];
 };

@@ -5,8 +5,10 @@ use crate::commands::ports::set;
 use crate::messages::{self, Failure};
 use crate::platform::LiveSession;
 use crate::present;
-use portshim_policy::text::{Origin, Resolved, ShownPorts, netsh};
-use portshim_policy::{Act, PortRange, PortSet, Scope, spec};
+use portshim_policy::config::{Origin, Resolved, ShownPorts};
+use portshim_policy::model::Restriction;
+use portshim_policy::netsh;
+use portshim_policy::ports::{PortRange, PortSet, Scope, spec};
 
 /// The ports of one scope.
 pub(super) struct Seen {
@@ -30,7 +32,7 @@ impl Seen {
         let none = || messages::unreadable_session(&session.id, &session.path, "it holds no rules");
         let shared = region.all_rules().last().ok_or_else(none)?.scope(scope);
         let live = region.ledger.entries().filter(|entry| entry.scopes.contains(scope));
-        let mut excluded: Vec<_> = live.map(|entry| (entry.range, entry.act == Act::Reserve)).collect();
+        let mut excluded: Vec<_> = live.map(|entry| (entry.range, entry.act == Restriction::Reserve)).collect();
         excluded.extend(set(&shared.reserved).runs().map(|range| (range, true)));
         excluded.extend(set(&shared.blocked).runs().map(|range| (range, false)));
         let entry = |(range, administered)| Excluded { range, administered, origin: None };

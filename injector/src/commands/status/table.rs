@@ -2,7 +2,7 @@
 
 use super::{Owner, Shown, ShownRules, ShownScope, ShownUse, Taken};
 use crate::present::{ago, cut, folded, one_line, uncovered, width};
-use portshim_policy::{grouped, spec};
+use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;
 
 /// How many characters at most tell how full a range is.

@@ -1,7 +1,7 @@
 //! Who holds which ports: the sockets that the kernel knows, and the processes that have them.
 
 use crate::platform::{self, LiveSession, Socket};
-use portshim_policy::{PortRange, PortSet, Scope};
+use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::collections::HashMap;
 
 /// Ports of each scope.

@@ -9,7 +9,7 @@ use crate::messages::{self, plain};
 use libc::{_exit, c_int};
 use nix::fcntl::posix_fallocate;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use portshim_policy::{Owner, Region};
+use portshim_policy::region::{Owner, Region};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::thread::gettid;
 use std::fs::File;

@@ -7,7 +7,7 @@ use super::sockets::{Socket, address};
 use libc::c_int;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
-use portshim_policy::Transport;
+use portshim_policy::ports::Transport;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;

@@ -1,7 +1,7 @@
 //! This host's own port settings, and how far its kernel lets itself be steered.
 
 use super::directories;
-use portshim_policy::text::{HostSettings, local_port_range, reserved_ports};
+use portshim_policy::config::{HostSettings, local_port_range, reserved_ports};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use super::diag;
 use super::procfs::folder;
-use portshim_policy::{Scope, ScopeSet, Transport};
+use portshim_policy::ports::{Scope, ScopeSet, Transport};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeMap;
 use std::fs::{self, File};

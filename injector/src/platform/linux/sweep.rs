@@ -4,7 +4,7 @@ use super::directories;
 use super::procfs::{environment_size, folder, started};
 use super::session::{PREFIX, pid_namespace, ticks_ago};
 use crate::environment::SESSION;
-use portshim_policy::Region;
+use portshim_policy::region::Region;
 use std::cell::LazyCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata, OpenOptions};
@@ -23,7 +23,7 @@ const ENTRY: u64 = 20;
 /// The PID namespace that the kernel begins with (`PROC_PID_INIT_INO`).
 const FIRST: u64 = 0xeffffffc;
 /// The start of a region in which its creator is named.
-const HEADER: u64 = size_of::<portshim_policy::Header>() as u64;
+const HEADER: u64 = size_of::<portshim_policy::region::Header>() as u64;
 
 /// Removes the sessions that are over.
 pub(crate) fn sweep() {

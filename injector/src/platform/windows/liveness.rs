@@ -1,7 +1,7 @@
 //! When processes began, and whether they still run.
 
 use super::native::handle;
-use portshim_policy::Owner;
+use portshim_policy::region::Owner;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, GetLastError, HANDLE, WAIT_TIMEOUT};
 use windows_sys::Win32::System::SystemInformation::GetSystemTimeAsFileTime;

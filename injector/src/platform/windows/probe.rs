@@ -1,7 +1,7 @@
 //! Sockets of TCP that are bound and nothing else: Windows lists them nowhere, but lets nobody bind their ports anew.
 
 use super::sockets::Socket;
-use portshim_policy::{PortRange, Scope, ScopeSet};
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use std::sync::OnceLock;
 use windows_sys::Win32::Networking::WinSock::{
     ADDRESS_FAMILY, AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_EXCLUSIVEADDRUSE,

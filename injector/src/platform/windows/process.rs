@@ -1,7 +1,7 @@
 //! Other processes: what they are called, and whose they are.
 
 use super::native::{done, handle};
-use portshim_policy::Owner;
+use portshim_policy::region::Owner;
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;

@@ -6,7 +6,8 @@ use super::liveness::{is_alive, now, started};
 use super::process::Process;
 use super::session::{FOLDER, OpenError, markers, open, snapshot};
 use crate::messages::plain;
-use portshim_policy::{Owner, PortRange, Region, ScopeSet};
+use portshim_policy::ports::{PortRange, ScopeSet};
+use portshim_policy::region::{Owner, Region};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -119,5 +120,5 @@ fn candidates(folder: &Path) -> Vec<Candidate> {
 
 /// The processes of a session that live.
 pub(super) fn members(region: &Region) -> Vec<Owner> {
-    region.processes.all().iter().filter_map(portshim_policy::Process::owner).filter(is_alive).collect()
+    region.processes.all().iter().filter_map(portshim_policy::region::Process::owner).filter(is_alive).collect()
 }

@@ -1,7 +1,7 @@
 //! The sockets that the system knows: which ports are in use, and which process holds them.
 
 use super::process;
-use portshim_policy::{Scope, ScopeSet};
+use portshim_policy::ports::{Scope, ScopeSet};
 use std::io;
 use std::net::Ipv6Addr;
 use std::ptr;

@@ -8,7 +8,9 @@ use crate::linux::{errno, hooks, known, memory, sys};
 use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
-use portshim_policy::{Call, Fault, Transport, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault};
+use portshim_policy::ports::{Transport, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// # Safety
 /// As for bind(2).

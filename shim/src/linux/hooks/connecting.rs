@@ -9,7 +9,8 @@ use crate::linux::{held, hooks, known, memory};
 use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 
 /// # Safety
 /// As for connect(2).

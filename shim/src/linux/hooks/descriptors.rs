@@ -5,6 +5,7 @@ use crate::linux::options::{IP_LOCAL_PORT_RANGE, copy_range, forget_range, own_r
 use crate::linux::{errno, held, hooks, host, known, liveness, session, sys};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::mem::size_of;
+use core::sync::atomic::Ordering::Relaxed;
 use libc::{mmsghdr, msghdr, sockaddr, socklen_t, timespec};
 
 /// Forgets what `fd` was, if it is one.
@@ -60,6 +61,11 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
 #[inline]
 pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, own: impl FnOnce() -> c_int) -> c_int {
     known::set(fd, level, name);
+    if (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE)
+        && let Some(session) = session::get()
+    {
+        session.region.header.ranges.store(1, Relaxed);
+    }
     own()
 }
 
@@ -74,7 +80,23 @@ pub(crate) unsafe fn getsockopt(
     len: *mut socklen_t,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let answer = unsafe { hooks::getsockopt::next(fd, level, name, value, len) };
+    unsafe { getsockopt_by(fd, level, name, value, len, || hooks::getsockopt::next(fd, level, name, value, len)) }
+}
+
+/// Reads an option by `own`, which is the program's call.
+///
+/// # Safety
+/// As for getsockopt(2).
+#[inline]
+pub(super) unsafe fn getsockopt_by(
+    fd: c_int,
+    level: c_int,
+    name: c_int,
+    value: *mut c_void,
+    len: *mut socklen_t,
+    own: impl FnOnce() -> c_int,
+) -> c_int {
+    let answer = own();
     if answer == 0 && (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE) {
         // SAFETY: the kernel has just written both.
         unsafe { show_own_range(fd, value.cast(), len) };
@@ -312,24 +334,34 @@ pub(super) fn copied(from: c_int, to: c_int) -> c_int {
 /// # Safety
 /// As for setns(2).
 pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    setns_by(|| unsafe { hooks::setns::next(fd, kind) })
+}
+
+/// Moves to another namespace by `own`, which is the program's call.
+pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
     if session::get().is_some() {
         host::leave();
     }
-    // SAFETY: the program's own call, as it came.
-    moved(unsafe { hooks::setns::next(fd, kind) })
+    moved(own())
 }
 
 /// # Safety
 /// As for unshare(2).
 pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
+    // SAFETY: the program's own call, as it came.
+    unshare_by(flags, || unsafe { hooks::unshare::next(flags) })
+}
+
+/// Parts from what is shared by `own`, which is the program's call.
+pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
     if flags & libc::CLONE_FILES != 0 {
         known::give_up();
     }
     if flags & libc::CLONE_NEWNET != 0 && session::get().is_some() {
         host::leave();
     }
-    // SAFETY: the program's own call, as it came.
-    moved(unsafe { hooks::unshare::next(flags) })
+    moved(own())
 }
 
 /// This thread may be in another network namespace, which has a port range of its own, and its children in another

@@ -10,7 +10,9 @@ use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use portshim_policy::{Call, PortRange, Verdict, scopes_of};
+use portshim_policy::model::Call;
+use portshim_policy::ports::{PortRange, scopes_of};
+use portshim_policy::region::Verdict;
 
 /// bindresvport goes on where it stopped, as libc's does. 0 is "not started".
 static ROVER: AtomicU32 = AtomicU32::new(0);
@@ -119,7 +121,11 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
     for port in ports.filter(|port| !denied(*port)) {
         match hooks::next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
-                held::hold(session, fd, &Handed { call: Call::Bind, how: Verdict::Pinned, scope, scopes, port });
+                held::hold(
+                    session,
+                    fd,
+                    &Handed { call: Call::Bind, how: Verdict::Pinned, scope, scopes, port, single: false },
+                );
                 errno::set(before);
                 return Ok(port);
             }

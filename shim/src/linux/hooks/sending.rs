@@ -12,7 +12,8 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 
 /// Whether the call needs no look at all.
 #[inline]

@@ -5,7 +5,9 @@ use crate::windows::address::Address;
 use crate::windows::drive::{Wish, serve};
 use crate::windows::socket::Socket;
 use crate::windows::{errno, hooks, known};
-use portshim_policy::{Call, Fault, Verdict, scopes_of};
+use portshim_policy::model::{Call, Fault};
+use portshim_policy::ports::scopes_of;
+use portshim_policy::region::Verdict;
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
 
 /// # Safety

@@ -5,7 +5,7 @@ use crate::windows::address::Address;
 use crate::windows::drive::{Wish, serve};
 use crate::windows::socket::Socket;
 use crate::windows::{errno, hooks};
-use portshim_policy::Call;
+use portshim_policy::model::Call;
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Networking::WinSock::{QOS, SOCKADDR, SOCKET, SOCKET_ADDRESS_LIST, TIMEVAL, WSABUF};
 use windows_sys::Win32::System::IO::OVERLAPPED;

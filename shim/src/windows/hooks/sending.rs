@@ -9,7 +9,8 @@ use crate::windows::{errno, hooks, known};
 use core::ffi::c_void;
 use core::mem::{size_of, transmute};
 use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
-use portshim_policy::{Call, Transport};
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
 use windows_sys::Win32::Networking::WinSock::{
     LPWSAOVERLAPPED_COMPLETION_ROUTINE, SIO_ASSOCIATE_PORT_RESERVATION, SIO_GET_EXTENSION_FUNCTION_POINTER, SOCKADDR,
     SOCKET, WSABUF, WSAID_WSASENDMSG, WSAMSG,

@@ -1,0 +1,41 @@
+//! Policies as people write them: options, environment variables and files, what they come to
+//! together, and where each part came from.
+//!
+//! Each source becomes a [`Layer`]; [`resolve()`] lays the layers over a [`crate::model::Preset`] and yields
+//! a [`Resolved`] policy, which can be run ([`Resolved::rules`]), shown ([`Resolved::show`]) and asked
+//! about one port ([`Resolved::explain`]). Whatever is wrong is a [`Problem`] that names the place
+//! and carries a remedy.
+
+mod explain;
+pub(crate) mod file;
+mod host;
+pub mod keys;
+mod layer;
+mod limits;
+mod messages;
+mod origin;
+mod problem;
+pub(crate) mod registry;
+mod resolve;
+mod resolved;
+mod settings;
+mod show;
+mod source;
+pub(crate) mod sysctl;
+mod write;
+
+pub use explain::{Class, Explanation, Reason};
+pub use host::HostSettings;
+pub use layer::{Layer, Setting};
+pub(crate) use layer::{Ports, Wishes};
+pub use messages::nearest;
+pub use origin::{HostSetting, Origin, Sourced};
+pub use problem::{Problem, Severity};
+pub use registry::reserved_range;
+pub use resolve::resolve;
+pub use resolved::Resolved;
+pub use show::{
+    Shown, ShownClass, ShownError, ShownErrors, ShownFirstBind, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
+};
+pub(crate) use source::Source;
+pub use sysctl::{local_port_range, reserved_ports};

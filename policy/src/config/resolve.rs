@@ -1,0 +1,195 @@
+//! Layers over a preset: who is heard first, and what it all comes to.
+
+use super::host::HostSettings;
+use super::layer::{Layer, Ports, Process, Wishes};
+use super::origin::{Origin, Sourced};
+use super::problem::{Problem, Severity};
+use super::resolved::{Resolved, Trace};
+use super::settings::{self, Settings};
+use super::{limits, messages};
+use crate::model::{Order, Preset, RangeEnd, Rules, ScopeRules};
+use crate::ports::spec::Spec;
+use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
+use crate::region::MAX_RULES;
+
+/// What `layers` come to, the one with the highest precedence first: options, environment, file.
+///
+/// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a layer
+/// the narrower scope wins, ranges for the same scopes add up, and `max-user-port`, `ip_local_port_range`
+/// or FreeBSD's `first` and `last` count as a range for all scopes that any other range overrides. Reserved and
+/// blocked ports of all layers add up. A `[[process]]` overrides the general rules of its own layer
+/// and of those below it.
+///
+/// # Errors
+/// Every [`Problem`] found: at least one error, and the warnings.
+pub fn resolve(layers: &[Layer], host: &HostSettings) -> Result<Resolved, Vec<Problem>> {
+    let preset = layers
+        .iter()
+        .find_map(|layer| layer.preset.clone())
+        .unwrap_or_else(|| Sourced::new(Preset::host(), Origin::Default));
+    let guess = layers.iter().find(|layer| layer.preset.is_some()).and_then(|layer| layer.guess.as_ref());
+    let said = layers.iter().flat_map(|layer| &layer.notes).chain(guess).cloned();
+    let (notes, mut problems): (Vec<_>, Vec<_>) = said.partition(|p| p.severity == Severity::Note);
+    let settings = settings::settings(layers, host, preset.value, &mut problems);
+    let stack = Stack { layers, host, preset: preset.value, settings: &settings };
+
+    // Each of them would be worked out port by port.
+    if let Some(process) = layers.iter().flat_map(|layer| &layer.processes).nth(MAX_RULES - 1) {
+        problems.push(messages::too_many_processes(&process.glob.origin));
+        return Err(problems);
+    }
+    let mut traces = Vec::new();
+    for (depth, layer) in layers.iter().enumerate() {
+        traces.extend(layer.processes.iter().map(|process| stack.trace(Some((depth, process)))));
+    }
+    traces.push(stack.trace(None));
+
+    let rules: Vec<_> = traces.iter().map(|trace| effective(trace, &settings)).collect();
+    for (trace, rules) in traces.iter().zip(&rules) {
+        limits::check(trace, rules, &preset, &settings.model.legal(), host.unprivileged_start, &mut problems);
+    }
+    if problems.iter().any(Problem::is_error) {
+        return Err(problems);
+    }
+    let model = settings.model;
+    Ok(Resolved { preset, rules, legal: model.legal(), model, notes, warnings: problems, traces })
+}
+
+/// All that is heard, over the preset.
+struct Stack<'a> {
+    layers: &'a [Layer],
+    host: &'a HostSettings,
+    preset: &'static Preset,
+    settings: &'a Settings,
+}
+
+impl Stack<'_> {
+    /// What the preset and the host say before any layer is heard.
+    fn base(&self) -> Trace {
+        let preset = self.preset;
+        let own = Origin::Preset { name: preset.name, source: preset.source };
+        let mut reserved = Vec::new();
+        let (range, origin) = match preset.range {
+            Some(range) => (range, own.clone()),
+            None => {
+                if !self.host.reserved.is_empty() {
+                    let ports = self.host.reserved.runs().collect();
+                    reserved.push(everywhere(ports, Origin::Host { setting: self.host.reserved_name }));
+                }
+                (self.host.port_range, Origin::Host { setting: self.host.range_name })
+            }
+        };
+        Trace {
+            matches: None,
+            order: self.native(),
+            sharing: Sourced::new(preset.sharing, own),
+            seed: Sourced::new(None, Origin::Default),
+            dynamic: core::array::from_fn(|_| vec![everywhere(vec![range], origin.clone())]),
+            reserved,
+            blocked: Vec::new(),
+        }
+    }
+
+    /// The rules for all programs, or those for a process of the layer at a depth.
+    fn trace(&self, process: Option<(usize, &Process)>) -> Trace {
+        let mut trace = self.base();
+        for (depth, layer) in self.layers.iter().enumerate().rev() {
+            self.lay_sections(&mut trace, layer);
+            self.lay(&mut trace, &layer.wishes);
+            if let Some((home, process)) = process
+                && home == depth
+            {
+                trace.matches = Some(process.glob.clone());
+                self.lay(&mut trace, &process.wishes);
+            }
+        }
+        trace
+    }
+
+    fn lay_sections(&self, trace: &mut Trace, layer: &Layer) {
+        if let (Some(valid), Some(port)) = (self.preset.max_user_port, &layer.max_user_port)
+            && let Some(range) = self.preset.range
+            && let Ok(range) = PortRange::new(range.first(), settings::clamp(port.value, valid))
+        {
+            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], port.origin.clone())]);
+        }
+        if self.preset.max_user_port.is_some() {
+            trace.reserved.extend(layer.registry_reserved.iter().cloned());
+        }
+        if self.preset.sysctls {
+            if let Some(range) = &layer.sysctl_range {
+                trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range.value], range.origin.clone())]);
+            }
+            trace.reserved.extend(layer.sysctl_reserved.iter().cloned());
+        }
+        let ends = [RangeEnd::First, RangeEnd::Last];
+        if self.preset.portrange.is_some()
+            && let Some(end) = layer.range_ends.iter().find(|end| ends.contains(&end.value.0))
+        {
+            let range = self.settings.model.range;
+            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], end.origin.clone())]);
+        }
+    }
+
+    /// The model's own order, and the setting that makes it so.
+    fn native(&self) -> Sourced<Order> {
+        let own = Origin::Preset { name: self.preset.name, source: self.preset.source };
+        let order = self.settings.model.order();
+        let switch = self.layers.iter().find_map(|layer| layer.randomized.as_ref());
+        let switch = switch.filter(|_| order != self.preset.native);
+        Sourced::new(order, switch.map_or(own, |switch| switch.origin.clone()))
+    }
+
+    fn lay(&self, trace: &mut Trace, wishes: &Wishes) {
+        if let Some(select) = &wishes.select {
+            let native = self.settings.model.order();
+            trace.order = select.map(|order| if *order == Order::Native { native } else { *order });
+        }
+        if let Some(sharing) = &wishes.sharing {
+            trace.sharing = sharing.clone();
+        }
+        if let Some(seed) = &wishes.seed {
+            trace.seed = seed.map(|seed| Some(*seed));
+        }
+        for scope in Scope::ALL {
+            let width = |ports: &Ports| ports.value.scopes.iter().count();
+            let heard = wishes.dynamic.iter().filter(|p| p.value.scopes.contains(scope));
+            if let Some(narrowest) = heard.clone().map(width).min() {
+                trace.dynamic[scope.index()] = heard.filter(|p| width(p) == narrowest).cloned().collect();
+            }
+        }
+        trace.reserved.extend(wishes.reserve.iter().cloned());
+        trace.blocked.extend(wishes.block.iter().cloned());
+    }
+}
+
+fn everywhere(ports: Vec<PortRange>, origin: Origin) -> Ports {
+    Sourced::new(Spec { ports, scopes: ScopeSet::ALL }, origin)
+}
+
+fn effective(trace: &Trace, settings: &Settings) -> Rules {
+    fn union<'a>(parts: impl Iterator<Item = &'a Ports>) -> PortSet {
+        parts.flat_map(|p| p.value.ports.iter().copied()).collect()
+    }
+    let mut scopes: [ScopeRules; 4] = Default::default();
+    for scope in Scope::ALL {
+        let index = scope.index();
+        let mut before = Scope::ALL.into_iter().take(index);
+        let dynamic = match before.find(|other| trace.dynamic[other.index()] == trace.dynamic[index]) {
+            // Mostly it is the same in all scopes.
+            Some(other) => scopes[other.index()].dynamic.clone(),
+            None => union(trace.dynamic[index].iter()),
+        };
+        scopes[index] =
+            ScopeRules { dynamic, reserved: union(trace.reserved(scope)), blocked: union(trace.blocked(scope)) };
+    }
+    Rules {
+        matches: trace.matches.as_ref().map(|m| m.value.clone()),
+        order: trace.order.value,
+        sharing: trace.sharing.value,
+        seed: trace.seed.value,
+        privileged: settings.model.privileged(),
+        unprivileged_start: settings.unprivileged_start,
+        scopes,
+    }
+}

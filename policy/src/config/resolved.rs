@@ -1,0 +1,49 @@
+//! A policy in which every question has an answer, and every answer an origin.
+
+use super::layer::Ports;
+use super::origin::Sourced;
+use super::problem::Problem;
+use crate::model::{Model, Order, Preset, RestrictionLimits, Rules, Sharing};
+use crate::ports::Scope;
+
+/// A resolved policy.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The port model.
+    pub preset: Sourced<&'static Preset>,
+    /// The rules: one for each `[[process]]`, in order, then the one for all other programs.
+    pub rules: Vec<Rules>,
+    /// Where the model lets ports be reserved and blocked while programs run.
+    pub legal: RestrictionLimits,
+    /// What is worth knowing about the sources.
+    pub notes: Vec<Problem>,
+    /// What will not be done as it was written.
+    pub warnings: Vec<Problem>,
+    /// Where the rules came from, one entry for each of [`Resolved::rules`].
+    pub(super) traces: Vec<Trace>,
+    /// The port model with its settings.
+    pub model: Model,
+}
+
+/// Where the parts of one program's rules came from.
+#[derive(Clone, Debug)]
+pub(super) struct Trace {
+    pub(super) matches: Option<Sourced<String>>,
+    pub(super) order: Sourced<Order>,
+    pub(super) sharing: Sourced<Sharing>,
+    pub(super) seed: Sourced<Option<u64>>,
+    /// Indexed by [`Scope::index`].
+    pub(super) dynamic: [Vec<Ports>; 4],
+    pub(super) reserved: Vec<Ports>,
+    pub(super) blocked: Vec<Ports>,
+}
+
+impl Trace {
+    pub(super) fn reserved(&self, scope: Scope) -> impl Iterator<Item = &Ports> {
+        self.reserved.iter().filter(move |p| p.value.scopes.contains(scope))
+    }
+
+    pub(super) fn blocked(&self, scope: Scope) -> impl Iterator<Item = &Ports> {
+        self.blocked.iter().filter(move |p| p.value.scopes.contains(scope))
+    }
+}

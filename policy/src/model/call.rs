@@ -1,0 +1,15 @@
+//! Calls that need a port.
+
+/// The call that needs a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Call {
+    /// `bind` to port 0.
+    Bind = 0,
+    /// A connect of an unbound socket, TCP Fast Open included.
+    Connect = 1,
+    /// `listen` on an unbound socket.
+    Listen = 2,
+    /// A datagram sent from an unbound socket.
+    Send = 3,
+}

@@ -1,0 +1,56 @@
+//! Counters of one scope under one set of rules.
+
+use crate::entropy::mix;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
+const PERTURBATIONS: usize = 256;
+
+/// Counters of one scope under one set of rules: what serving requests leaves behind.
+#[repr(C)]
+pub struct ScopeCounters {
+    rover: AtomicU32,
+    /// RFC 6056's `next_ephemeral`, for the orders that count.
+    pub(crate) counter: AtomicU32,
+    table: [AtomicU32; PERTURBATIONS],
+    /// Requests that got a port.
+    pub served: AtomicU64,
+    /// Requests that got none.
+    pub exhausted: AtomicU64,
+    /// Specific binds refused because the port is blocked.
+    pub refused: AtomicU64,
+    pub(crate) entropy: AtomicU64,
+    /// The most sockets that have held a port handed out here at once, all processes together.
+    pub high: AtomicU32,
+    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    pub uncovered: AtomicU32,
+}
+
+impl ScopeCounters {
+    /// Where a rover that counts up goes on; `first` where it has not started.
+    pub(crate) fn rover_up(&self, first: u16) -> u16 {
+        match self.rover.load(Relaxed) {
+            0 => first,
+            last => (last as u16).checked_add(1).unwrap_or(first),
+        }
+    }
+
+    /// Where a rover that counts down goes on; `last` where it has not started.
+    pub(crate) fn rover_down(&self, last: u16) -> u16 {
+        match self.rover.load(Relaxed) {
+            0 => last,
+            next => (next as u16).saturating_sub(1),
+        }
+    }
+
+    pub(crate) fn rove(&self, port: u16) {
+        self.rover.store(u32::from(port), Relaxed);
+    }
+
+    /// RFC 6056 §3.3.4: one counter of a table, chosen by a hash; moved on by `step`.
+    pub(crate) fn perturb(&self, hash: u64, step: u32) -> u32 {
+        self.table[(mix(hash) as usize) % PERTURBATIONS].fetch_add(step, Relaxed)
+    }
+}
+
+const _: () = assert!(size_of::<ScopeCounters>() == 8 + 4 * PERTURBATIONS + 40);

@@ -1,0 +1,250 @@
+//! The session's region: a block of memory of fixed layout that every process of a session maps.
+//!
+//! Atomics only, no lock, no pointer, no length that is trusted: whatever any process writes here,
+//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
+//! withstood is a process that truncates the file: docs/fidelity.md.)
+
+use super::busy_ports::BusyPorts;
+use super::events::Ring;
+use super::ledger::Ledger;
+use super::peers::{PeerHints, PeerTable, TABLE};
+use super::processes::Processes;
+use super::rules::SharedRules;
+use crate::model::{Preset, RestrictionLimits};
+use core::fmt;
+use core::mem::{offset_of, size_of};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+
+/// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
+pub const MAX_RULES: usize = 16;
+/// How many connects may be under way on shared ports before they wait for each other.
+const CLAIMS: usize = 1024;
+/// How many ports that connections must not join are remembered at once.
+const SINGLES: usize = 512;
+
+/// "portshim" in ASCII, little end first.
+const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
+/// Changes with every change of the layout.
+const VERSION: u32 = 9;
+
+/// Why bytes are not a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionError {
+    /// Too short, or not aligned to 8 bytes.
+    Size,
+    /// It does not begin with the magic number.
+    Magic,
+    /// Another version of portshim laid it down.
+    Version,
+}
+
+impl fmt::Display for RegionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "it is too short",
+            Self::Magic => "it is not a portshim session",
+            Self::Version => "it was made by another version of portshim",
+        })
+    }
+}
+
+impl core::error::Error for RegionError {}
+
+/// The first bytes of a region.
+#[repr(C)]
+pub struct Header {
+    magic: AtomicU64,
+    version: AtomicU32,
+    count: AtomicU32,
+    /// 0 when children shall not be followed into a rebuilt environment.
+    pub follow: AtomicU32,
+    /// The process that laid the region down.
+    pub creator: AtomicU32,
+    /// When that was, in clock ticks since boot: a process of that number that started later (proc(5),
+    /// field 22) is another.
+    pub created: AtomicU64,
+    /// Unpredictable bits: the key of the hashes, the base of unseeded choices.
+    pub secret: AtomicU64,
+    /// Goes up whenever a socket of the session loses its port while open, so that no process keeps
+    /// taking it for settled.
+    pub epoch: AtomicU32,
+    /// Not 0 when events shall be recorded.
+    pub log: AtomicU32,
+    /// The model, by its place in [`Preset::ALL`].
+    preset: AtomicU32,
+    /// `MaxUserPort` as it counts, in a model that has one; else 0.
+    max_user_port: AtomicU32,
+    /// Whether the memory of the ledger has been taken, and whether anything is believed of ports.
+    pub(crate) taken: AtomicU32,
+    /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE).
+    /// Until then, such a range is one that portshim set, and that a jump out of a call has left.
+    pub ranges: AtomicU32,
+    claims: [AtomicU32; CLAIMS],
+    /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process << 32.
+    singles: [AtomicU64; SINGLES],
+}
+
+impl Header {
+    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was begun, and some bits of who did;
+    /// 0 when free.
+    #[must_use]
+    pub fn claim(&self, port: u16) -> &AtomicU32 {
+        &self.claims[usize::from(port) % CLAIMS]
+    }
+
+    /// Remembers that `process` has bound a socket to `port` that lets others join it. The system's own choice never makes
+    /// a connection do so.
+    pub fn keep_single(&self, port: u16, process: u32) {
+        self.single(port).store(u64::from(port) | u64::from(process) << 32, Relaxed);
+    }
+
+    /// `process` has closed its socket on `port`.
+    pub fn end_single(&self, port: u16, process: u32) {
+        let single = self.single(port);
+        let kept = u64::from(port) | u64::from(process) << 32;
+        if single.load(Relaxed) == kept {
+            let _ = single.compare_exchange(kept, 0, Relaxed, Relaxed);
+        }
+    }
+
+    /// The process that has bound a socket to `port` which a connection must not join, as far as is remembered.
+    #[must_use]
+    pub fn keeper(&self, port: u16) -> Option<u32> {
+        let kept = self.single(port).load(Relaxed);
+        (kept != 0 && kept as u16 == port).then_some((kept >> 32) as u32)
+    }
+
+    fn single(&self, port: u16) -> &AtomicU64 {
+        &self.singles[usize::from(port) % SINGLES]
+    }
+}
+
+/// The whole of a session's shared memory.
+#[repr(C)]
+pub struct Region {
+    /// Who made it, and what all processes share.
+    pub header: Header,
+    /// Of which single peers anything is believed.
+    pub(crate) peer_table: PeerTable,
+    /// What is reserved and blocked while programs run.
+    pub ledger: Ledger,
+    /// Who has asked for ports.
+    pub processes: Processes,
+    /// Which ports are probably taken, by scope.
+    pub(crate) hints: [BusyPorts; 4],
+    pub(super) rules: [SharedRules; MAX_RULES],
+    /// What has happened, where the header's `log` asks for it.
+    pub events: Ring,
+    /// What is believed of ports towards single peers: no page of it is used before there is one.
+    pub(crate) peer_hints: PeerHints,
+}
+
+impl Region {
+    /// The size of a region in bytes, the same for all.
+    pub const SIZE: usize = size_of::<Self>();
+
+    /// Sets by which model ports are reserved and blocked at run time.
+    pub fn set_legal(&self, legal: RestrictionLimits) {
+        let index = Preset::ALL.iter().position(|preset| preset.name == legal.preset.name).unwrap_or(0);
+        self.header.preset.store(index as u32, Relaxed);
+        self.header.max_user_port.store(legal.max_user_port.unwrap_or(0).into(), Relaxed);
+    }
+
+    /// By which model ports are reserved and blocked at run time.
+    #[must_use]
+    pub fn legal(&self) -> RestrictionLimits {
+        let preset = Preset::ALL.get(self.header.preset.load(Relaxed) as usize).unwrap_or(Preset::host());
+        let port = u16::try_from(self.header.max_user_port.load(Relaxed)).unwrap_or(u16::MAX);
+        RestrictionLimits { preset, max_user_port: preset.max_user_port.map(|_| port) }
+    }
+
+    /// The rules of slot `index`, for a reader of the wire form to fill.
+    #[must_use]
+    pub fn slot(&self, index: usize) -> Option<&SharedRules> {
+        self.rules.get(index)
+    }
+
+    /// Declares the region complete, with `count` sets of rules.
+    pub fn seal(&self, count: usize) {
+        self.rules.iter().take(count).for_each(SharedRules::summarise);
+        self.declare(count);
+    }
+
+    pub(super) fn declare(&self, count: usize) {
+        self.header.count.store(count.min(MAX_RULES) as u32, Relaxed);
+        self.header.version.store(VERSION, Relaxed);
+        self.header.magic.store(MAGIC, Release);
+    }
+
+    /// The rules for an executable known by any of `names`: the first that match.
+    #[must_use]
+    pub fn rules_for(&self, names: &[&[u8]]) -> Option<&SharedRules> {
+        self.all_rules().iter().find(|rules| names.iter().any(|name| rules.matches(name)))
+    }
+
+    /// The place of `rules` among them, counted from 0.
+    #[must_use]
+    pub fn number_of(&self, rules: &SharedRules) -> u32 {
+        self.rules.iter().position(|candidate| core::ptr::eq(candidate, rules)).unwrap_or(0) as u32
+    }
+
+    /// Every set of rules in it.
+    #[must_use]
+    pub fn all_rules(&self) -> &[SharedRules] {
+        &self.rules[..(self.header.count.load(Relaxed) as usize).min(MAX_RULES)]
+    }
+
+    /// How many bytes from the start hold anything; the rest of the region is zero.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        offset_of!(Self, rules) + size_of_val(self.all_rules())
+    }
+
+    pub(super) fn verify(&self) -> Result<&Self, RegionError> {
+        if self.header.magic.load(core::sync::atomic::Ordering::Acquire) != MAGIC {
+            Err(RegionError::Magic)
+        } else if self.header.version.load(Relaxed) != VERSION {
+            Err(RegionError::Version)
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "the only place where mapped memory becomes a region")]
+impl Region {
+    /// The region mapped at `at`.
+    ///
+    /// # Safety
+    /// `at` must be valid for reads and writes of [`Region::SIZE`] bytes for as long as the program runs.
+    ///
+    /// # Errors
+    /// [`RegionError`] where the mapping is misaligned or no region of this version.
+    pub unsafe fn at(at: *const u8) -> Result<&'static Self, RegionError> {
+        // SAFETY: as `at_unsealed`, whose condition is ours.
+        unsafe { Self::at_unsealed(at) }.ok_or(RegionError::Size)?.verify()
+    }
+
+    /// As [`Region::at`], for memory that is still all zeroes and about to be filled.
+    ///
+    /// # Safety
+    /// As for [`Region::at`].
+    #[must_use]
+    pub unsafe fn at_unsealed(at: *const u8) -> Option<&'static Self> {
+        let region = at.cast::<Self>();
+        if region.is_null() || !region.is_aligned() {
+            return None;
+        }
+        // SAFETY: aligned, not null, and mapped for the program's life, as the caller promises; any
+        // bytes are a valid region, and all access is atomic.
+        Some(unsafe { &*region })
+    }
+}
+
+const _: () = {
+    let kept = TABLE + size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
+    let hints = 4 * size_of::<BusyPorts>() + size_of::<PeerHints>();
+    let shared = kept + hints;
+    assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<SharedRules>());
+    assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES);
+};
