@@ -10,7 +10,9 @@ mod sessions;
 #[cfg_attr(windows, path = "messages/windows.rs")]
 mod system;
 
-pub(crate) use failure::{CANNOT_EXECUTE, FAILED, Failure, NOT_FOUND, message};
+#[cfg(target_os = "linux")]
+pub(crate) use failure::FAILED;
+pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
 pub(crate) use netsh::*;
 pub(crate) use sessions::*;
 pub(crate) use system::*;
