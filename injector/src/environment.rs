@@ -1,11 +1,8 @@
-//! The variables that the command reads, and those that tell the shim the policy.
+//! The variables that steer the command and its library: one list.
 
-use crate::coverage::Adjustment;
-use crate::{platform, wording};
+use crate::messages;
 use portshim_policy::config::{Problem, Setting, nearest};
 use std::env;
-use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// Names the policy file where `-c` does not.
 pub(crate) const POLICY_FILE: &str = "PORTSHIM_POLICY_FILE";
@@ -20,14 +17,89 @@ pub(crate) const SESSION: &str = "PORTSHIM_SESSION";
 /// Set to 1, it switches the shim off.
 const DISABLE: &str = "PORTSHIM_DISABLE";
 
+/// A variable.
+pub(crate) struct Variable {
+    pub(crate) name: &'static str,
+    pub(crate) meaning: &'static str,
+    /// The commands that read it.
+    pub(crate) read_by: &'static [&'static str],
+    /// Whether the library reads it, in the programs that it is loaded into.
+    pub(crate) in_library: bool,
+    /// Whether people set it, rather than portshim alone.
+    settable: bool,
+}
+
+/// The commands that work out a policy.
+const WITH_POLICY: &[&str] = &["run", "show", "explain", "env", "doctor"];
+/// Those that are about a live session.
+const WITH_SESSION: &[&str] = &["status", "reserve", "unreserve", "block", "unblock", "netsh"];
+
+const BLANK: Variable = Variable { name: "", meaning: "", read_by: WITH_POLICY, in_library: false, settable: true };
+
+const fn setting(setting: Setting, meaning: &'static str) -> Variable {
+    Variable { name: setting.variable(), meaning, ..BLANK }
+}
+
+/// The variables. Whatever begins as they do, and is like one of them without being it, is warned about.
+pub(crate) const VARIABLES: [Variable; 14] = [
+    Variable {
+        name: POLICY_FILE,
+        meaning: "Policy file, where -c names none.",
+        read_by: &["run", "show", "explain", "env", "doctor", "netsh"],
+        ..BLANK
+    },
+    setting(Setting::Preset, "Stands for --preset."),
+    setting(Setting::Range, "Stands for --range: SPECs with white space between."),
+    setting(Setting::Reserve, "Stands for --reserve: SPECs with white space between."),
+    setting(Setting::Block, "Stands for --block: SPECs with white space between."),
+    setting(Setting::Select, "Stands for --select."),
+    setting(Setting::Sharing, "Stands for --sharing."),
+    setting(Setting::Seed, "Stands for --seed."),
+    setting(Setting::MaxUserPort, "Stands for --max-user-port."),
+    Variable {
+        name: HINT,
+        meaning: "off: every port is tried in turn, although the session may know that it is taken. on, as without it: \
+                  ports that are believed taken are tried last.",
+        read_by: &["run", "env"],
+        ..BLANK
+    },
+    Variable {
+        name: LIBRARY,
+        meaning: "Library of portshim's to load, in place of the one inside the command.",
+        read_by: &["run", "env", "doctor"],
+        ..BLANK
+    },
+    Variable {
+        name: POLICY,
+        meaning: "The policy in one line. run sets it, and env prints it.",
+        read_by: &[],
+        in_library: true,
+        ..BLANK
+    },
+    Variable {
+        name: SESSION,
+        meaning: "File of the session. run sets it; a command about sessions takes it for the session that is meant.",
+        read_by: WITH_SESSION,
+        in_library: true,
+        settable: false,
+    },
+    Variable {
+        name: DISABLE,
+        meaning: "1 switches the library off. run warns where it is set.",
+        read_by: &["run"],
+        in_library: true,
+        ..BLANK
+    },
+];
+
 /// Whether the user has switched the shim off.
 pub(crate) fn is_switched_off() -> bool {
     env::var_os(DISABLE).is_some_and(|value| value == "1")
 }
 
-/// The variables that people set.
+/// The names of the variables that people set.
 fn settable() -> impl Iterator<Item = &'static str> {
-    Setting::ALL.into_iter().map(Setting::variable).chain([POLICY_FILE, HINT, LIBRARY, POLICY, DISABLE])
+    VARIABLES.iter().filter(|variable| variable.settable).map(|variable| variable.name)
 }
 
 /// What all of them begin with.
@@ -38,7 +110,7 @@ const PREFIX: &str = "PORTSHIM_";
 pub(crate) fn misspelt() -> Vec<Problem> {
     let mut names: Vec<_> = env::vars_os().filter_map(|(name, _)| meant(name.to_str()?)).collect();
     names.sort();
-    names.into_iter().map(|(name, meant)| wording::misspelt_variable(&name, meant)).collect()
+    names.into_iter().map(|(name, meant)| messages::misspelt_variable(&name, meant)).collect()
 }
 
 /// The variable that a name is a slip of, with that name.
@@ -47,55 +119,12 @@ fn meant(name: &str) -> Option<(String, &'static str)> {
         name.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)).map(|_| &name[PREFIX.len()..])?;
     // Windows tells them apart no more than it does names of files.
     let is = |known: &str| if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name };
-    if settable().chain([SESSION]).any(is) {
+    if VARIABLES.iter().any(|variable| is(variable.name)) {
         return None;
     }
     let words: Vec<_> = settable().filter_map(|known| known.strip_prefix(PREFIX)).collect();
     let word = nearest(&rest.to_ascii_uppercase(), &words)?;
     Some((name.to_owned(), settable().find(|known| known.strip_prefix(PREFIX) == Some(word))?))
-}
-
-/// What a program's environment holds for the shim.
-pub(crate) struct Environment {
-    /// The library; none where the program would not even begin with it.
-    pub(crate) library: Option<PathBuf>,
-    /// The policy in its wire form, where it fits.
-    pub(crate) policy: Option<String>,
-    /// The file that stands for the session, where there is one.
-    pub(crate) session: Option<PathBuf>,
-    /// Additions that the program needs.
-    pub(crate) adjustments: Vec<Adjustment>,
-}
-
-impl Environment {
-    /// Puts it into this process's own environment, which the program will inherit.
-    pub(crate) fn assume(&self) {
-        let session = self.session.as_deref().map(platform::session_variable);
-        let mut changes = vec![(POLICY, self.policy.as_ref().map(OsString::from)), (SESSION, session)];
-        let loading = self.library.as_deref().and_then(platform::loading);
-        changes.extend(loading.map(|(name, value)| (name, Some(value))));
-        for addition in &self.adjustments {
-            changes.push((addition.variable, Some(appended(addition, env::var_os(addition.variable)))));
-        }
-        for (name, value) in changes {
-            match value {
-                // SAFETY: on Linux this process has one thread, so nobody else reads the environment; Windows guards
-                // its own against threads that change it at once.
-                Some(value) => unsafe { env::set_var(name, value) },
-                // SAFETY: as above. What an outer session left there is not this one's.
-                None => unsafe { env::remove_var(name) },
-            }
-        }
-    }
-}
-
-fn appended(addition: &Adjustment, before: Option<OsString>) -> OsString {
-    let mut value = before.unwrap_or_default();
-    if !value.is_empty() {
-        value.push(addition.separator);
-    }
-    value.push(addition.value);
-    value
 }
 
 #[cfg(test)]
@@ -118,8 +147,8 @@ mod tests {
         ] {
             assert_eq!(meant(name), other.map(|other| (name.to_owned(), other)), "{name}");
         }
-        for known in settable().chain([SESSION]) {
-            assert_eq!(meant(known), None);
+        for known in &VARIABLES {
+            assert_eq!(meant(known.name), None);
         }
         #[cfg(unix)]
         assert_eq!(meant("portshim_range"), Some(("portshim_range".to_owned(), "PORTSHIM_RANGE")));

@@ -1,31 +1,30 @@
 //! The `portshim` command: reads what the user wants, says what it comes to, and starts programs under it.
 
-// Linux begins in `platform/linux/entry.rs`.
+// Linux begins in `entry.rs`.
 #![cfg_attr(all(target_os = "linux", not(test)), no_main)]
 
-mod cli;
+mod args;
 mod commands;
 mod coverage;
+#[cfg(all(target_os = "linux", not(test)))]
+mod entry;
 mod environment;
-mod failure;
-mod hint;
-mod output;
+mod messages;
 mod platform;
-mod policy;
-mod wording;
+mod present;
 
-use failure::Failure;
+use messages::Failure;
 use std::ffi::OsString;
 
 /// Runs the command with these arguments, the first of which is its own name, and gives its exit status.
-fn portshim(args: Vec<OsString>) -> u32 {
-    let done = match cli::parse(args) {
-        Ok(cli::Parsed::Command(command)) => commands::carry_out(command),
-        Ok(cli::Parsed::Text(text)) => output::print(&text).map(|()| 0),
+fn portshim(args: &[OsString]) -> u32 {
+    let done = match args::parse(args) {
+        Ok(args::Parsed::Command(command, options)) => commands::carry_out(command, &options),
+        Ok(args::Parsed::Text(text)) => present::print(&text).map(|()| 0),
         Err(failure) => Err(failure),
     };
     done.unwrap_or_else(|failure: Failure| {
-        output::complain(&failure.to_string());
+        present::eprint(&failure.to_string());
         failure.status
     })
 }
@@ -33,5 +32,5 @@ fn portshim(args: Vec<OsString>) -> u32 {
 #[cfg(any(test, not(target_os = "linux")))]
 fn main() {
     // All 32 bits of it: on Windows exit codes have as many.
-    std::process::exit(portshim(std::env::args_os().collect()).cast_signed())
+    std::process::exit(portshim(&std::env::args_os().collect::<Vec<_>>()).cast_signed())
 }

@@ -1,7 +1,12 @@
 //! The one door to the operating system. Each system has a module with these names; nothing else here
 //! knows which system it is on.
 
+mod child_environment;
+mod hint;
 mod library;
+
+pub(crate) use child_environment::Environment;
+pub(crate) use hint::Hint;
 pub(crate) use library::library;
 
 #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@
 mod explain;
 pub(crate) mod file;
 mod host;
+pub mod keys;
 mod layer;
 mod limits;
 mod messages;

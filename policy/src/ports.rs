@@ -11,6 +11,8 @@ mod words;
 
 pub(crate) use parity::Parity;
 pub use range::{PortRange, RangeError};
+#[cfg(feature = "text")]
+pub use scope::grouped;
 pub use scope::{Scope, ScopeSet, Transport, scopes_of};
 #[cfg(feature = "alloc")]
 pub use set::PortSet;

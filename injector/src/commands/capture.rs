@@ -1,7 +1,7 @@
 //! `portshim capture`: this host's own port settings as a policy file.
 
-use crate::failure::Failure;
-use crate::{output, platform};
+use crate::messages::Failure;
+use crate::{platform, present};
 use portshim_policy::config::Layer;
 
 pub(super) fn capture() -> Result<u32, Failure> {
@@ -26,7 +26,7 @@ fn heading() -> String {
 
 fn imported(settings: &str) -> Result<u32, Failure> {
     let layer = Layer::imported(settings.as_bytes(), "this host")?;
-    output::print(&(heading() + &layer.to_toml())).map(|()| 0)
+    present::print(&(heading() + &layer.to_toml())).map(|()| 0)
 }
 
 fn own() -> Result<u32, Failure> {
@@ -51,5 +51,5 @@ ip_unprivileged_port_start = {start}
         first = range.first(),
         last = range.last(),
     );
-    output::print(&text).map(|()| 0)
+    present::print(&text).map(|()| 0)
 }

@@ -1,14 +1,15 @@
 //! `portshim check`: a policy file, with every error.
 
-use crate::cli::Check;
-use crate::failure::Failure;
-use crate::{output, platform, policy};
+use super::policy;
+use crate::args::Options;
+use crate::messages::Failure;
+use crate::{platform, present};
 use portshim_policy::config::resolve;
 
-pub(super) fn check(args: &Check) -> Result<u32, Failure> {
+pub(super) fn check(args: &Options) -> Result<u32, Failure> {
     let layer = policy::read(&args.file)??;
     let resolved = resolve(&[layer], &platform::host())?;
-    output::complain_of(resolved.notes.iter().chain(&resolved.warnings));
-    output::print(&format!("{}: a policy\n", args.file.display()))?;
+    present::eprint_problems(resolved.notes.iter().chain(&resolved.warnings));
+    present::print(&format!("{}: a policy\n", args.file.display()))?;
     Ok(0)
 }

@@ -1,16 +1,17 @@
 //! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
 
 use super::hooks::hooks;
+use super::policy;
 use super::run::{find, warn_of_connectors};
-use crate::cli::Doctor;
+use crate::args::Options;
 use crate::coverage::{Adjustment, Obstacle, Program, Step};
 use crate::environment::misspelt;
-use crate::failure::Failure;
-use crate::output::Voice;
+use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
-use crate::{output, policy, wording};
+use crate::present;
+use crate::present::Verbosity;
 use portshim_policy::model::{Order, Rules};
-use portshim_policy::ports::{PortRange, PortSet, Scope};
+use portshim_policy::ports::{PortRange, PortSet, Scope, grouped};
 use portshim_policy::region::glob_matches;
 use serde::Serialize;
 
@@ -56,7 +57,7 @@ struct Means {
     pinned: String,
 }
 
-pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
+pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     if args.hooks {
         return hooks(args.json);
     }
@@ -74,8 +75,8 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
         steps: &program.steps,
         coverage: program.coverage.word(),
         obstacle: obstacle.map(Obstacle::name),
-        why: obstacle.map(|o| format!("{} {}", wording::culprit(&program), wording::obstacle(o))),
-        help: obstacle.map(|o| wording::remedy(o, rules, &args.command)),
+        why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
+        help: obstacle.map(|o| messages::remedy(o, rules, &args.command)),
         adjustments: &program.adjustments,
         library: platform::library()?.display().to_string(),
         kernel: steering.kernel.clone(),
@@ -84,9 +85,9 @@ pub(super) fn doctor(args: &Doctor) -> Result<u32, Failure> {
         pinned_because,
         scopes: rules.map(|rules| means(rules, steerable)).unwrap_or_default(),
     };
-    warn_of_connectors(Voice { verbose: false, quiet: false });
-    output::complain_of(&misspelt());
-    output::print(&if args.json { output::json(&finding) } else { finding.text(&steering) })?;
+    warn_of_connectors(Verbosity { verbose: false, quiet: false });
+    present::eprint_problems(&misspelt());
+    present::print(&if args.json { present::json(&finding) } else { finding.text(&steering) })?;
     Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
 }
 
@@ -135,7 +136,7 @@ impl Finding<'_> {
             say("help", help);
         }
         if self.obstacle.is_none() {
-            say("beyond it", wording::BEYOND);
+            say("beyond it", messages::BEYOND);
         }
         for Adjustment { variable, value, reason, .. } in self.adjustments {
             say("addition", &format!("{variable} gets {value}: {reason}"));
@@ -144,16 +145,14 @@ impl Finding<'_> {
         let can = if steering.possible {
             format!("{}: chooses inside any part of {}, its own range", self.kernel, self.host_range)
         } else {
-            format!("{}: {}", self.kernel, wording::UNSTEERABLE)
+            format!("{}: {}", self.kernel, messages::UNSTEERABLE)
         };
         say("kernel", &can);
         if let Some(why) = &self.pinned_because {
             say("", &format!("not asked to, because {why}"));
         }
-        let mut rest: Vec<&Means> = self.scopes.iter().collect();
-        while let Some(first) = rest.first().copied() {
-            let same = |means: &&Means| (&means.steered, &means.pinned) == (&first.steered, &first.pinned);
-            let (together, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
+        for (together, _) in grouped(&self.scopes, |means| (&means.steered, &means.pinned)) {
+            let [first, ..] = together.as_slice() else { continue };
             let names: Vec<_> = together.iter().map(|means| means.scope).collect();
             say("ports", &names.join(" "));
             for (word, ports, how) in
@@ -163,7 +162,6 @@ impl Finding<'_> {
                     say(word, &format!("{ports} ({how})"));
                 }
             }
-            rest = others;
         }
         text
     }

@@ -1,37 +1,38 @@
 //! `portshim env`: the variables that load the policy where nobody calls portshim.
 
-use crate::cli::{Env, Format};
-use crate::failure::Failure;
-use crate::hint::Hint;
-use crate::{output, platform, policy, wording};
+use super::policy;
+use crate::args::{Format, Options};
+use crate::messages::{self, Failure};
+use crate::platform::Hint;
+use crate::{platform, present};
 use portshim_policy::region::wire;
 use std::path::Path;
 
 /// Where an image is told to keep the library, unless the user says otherwise.
 const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
 
-pub(super) fn env(args: &Env) -> Result<u32, Failure> {
+pub(super) fn env(args: &Options) -> Result<u32, Failure> {
     platform::can_preload()?;
     let resolved = policy::resolved(&args.policy)?;
-    output::complain_of(&resolved.warnings);
+    present::eprint_problems(&resolved.warnings);
     let options = wire::Options { follow: !args.no_follow, hint: Hint::wished()?.is_on(), legal: resolved.legal };
     let text = wire::encode(&resolved.rules, options);
     if text.len() > platform::ROOM {
-        return Err(wording::policy_too_long_to_print(text.len()));
+        return Err(messages::policy_too_long_to_print(text.len()));
     }
     let own = platform::library()?;
-    let own = own.to_str().ok_or_else(|| wording::library_not_utf8(&own))?;
+    let own = own.to_str().ok_or_else(|| messages::library_not_utf8(&own))?;
     let there = match (&args.library, args.format) {
         (Some(path), _) => path.as_str(),
         (None, Format::Docker | Format::Kubernetes) => IN_AN_IMAGE,
         (None, _) => own,
     };
     platform::nameable(Path::new(there))
-        .map_err(|why| wording::no_such_library("--library", Path::new(there), &why))?;
+        .map_err(|why| messages::no_such_library("--library", Path::new(there), &why))?;
     // Where the library stays where it is, programs of another C library can pass it by.
     let listed = platform::as_listed(Path::new(there)).filter(|_| args.library.is_none() && there == own);
     let there = listed.as_deref().and_then(Path::to_str).unwrap_or(there);
-    output::print(&written(args.format, own, there, &text)).map(|()| 0)
+    present::print(&written(args.format, own, there, &text)).map(|()| 0)
 }
 
 /// The two variables in the words of whoever reads them.
@@ -61,7 +62,7 @@ fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
             yaml(there),
             yaml(policy)
         ),
-        Format::Json => output::json(&serde_json::json!({ "LD_PRELOAD": there, "PORTSHIM_POLICY": policy })),
+        Format::Json => present::json(&serde_json::json!({ "LD_PRELOAD": there, "PORTSHIM_POLICY": policy })),
     }
 }
 

@@ -1,19 +1,20 @@
 //! `portshim explain`: one port under the policy.
 
-use crate::cli::Explain;
-use crate::failure::Failure;
-use crate::{output, policy, wording};
+use super::policy;
+use crate::args::Options;
+use crate::messages::{self, Failure};
+use crate::present;
 use portshim_policy::ports::spec::Spec;
 
-pub(super) fn explain(args: &Explain) -> Result<u32, Failure> {
-    let spec: Spec = args.port.parse().map_err(|e| wording::not_a_port(&e))?;
+pub(super) fn explain(args: &Options) -> Result<u32, Failure> {
+    let spec: Spec = args.port.parse().map_err(|e| messages::not_a_port(&e))?;
     let port = match spec.ports.as_slice() {
         [range] if range.len() == 1 => range.first(),
-        _ => return Err(wording::more_than_one_port(&args.port)),
+        _ => return Err(messages::more_than_one_port(&args.port)),
     };
     let explanations = policy::resolved(&args.policy)?.explain_all(port, spec.scopes);
     if args.json {
-        return output::print(&output::json(&explanations)).map(|()| 0);
+        return present::print(&present::json(&explanations)).map(|()| 0);
     }
     let mut text = String::new();
     for explanation in &explanations {
@@ -22,5 +23,5 @@ pub(super) fn explain(args: &Explain) -> Result<u32, Failure> {
         }
         text.push_str(&format!("{explanation}\n"));
     }
-    output::print(&text).map(|()| 0)
+    present::print(&text).map(|()| 0)
 }

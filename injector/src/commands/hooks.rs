@@ -1,7 +1,7 @@
 //! `portshim doctor --hooks`: every function that is hooked, and what for.
 
-use crate::failure::Failure;
-use crate::output;
+use crate::messages::Failure;
+use crate::present;
 use portshim_policy::hooks::{Hook, LINUX_HOOKS, WINDOWS_HOOKS};
 use serde::Serialize;
 
@@ -19,6 +19,6 @@ pub(super) fn hooks(json: bool) -> Result<u32, Failure> {
     let rows: Vec<Row> = table.iter().map(row).collect();
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let line = |row: &Row| format!("{:<width$}  {:<8} {}\n", row.name, row.kind, row.library);
-    output::print(&if json { output::json(&rows) } else { rows.iter().map(line).collect() })?;
+    present::print(&if json { present::json(&rows) } else { rows.iter().map(line).collect() })?;
     Ok(0)
 }

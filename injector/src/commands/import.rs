@@ -1,11 +1,12 @@
 //! `portshim import`: the settings of another system as a policy file.
 
-use crate::cli::Import;
-use crate::failure::Failure;
-use crate::{output, platform, policy};
+use super::policy;
+use crate::args::Options;
+use crate::messages::Failure;
+use crate::{platform, present};
 use portshim_policy::config::{Setting, resolve};
 
-pub(super) fn import(args: &Import) -> Result<u32, Failure> {
+pub(super) fn import(args: &Options) -> Result<u32, Failure> {
     let mut layer = policy::imported(&args.file)??;
     if let Some(name) = &args.preset {
         layer.option(Setting::Preset, name).map_err(|problem| vec![problem])?;
@@ -16,6 +17,6 @@ pub(super) fn import(args: &Import) -> Result<u32, Failure> {
         layer.to_toml(),
     );
     let resolved = resolve(&[layer], &platform::host())?;
-    output::complain_of(resolved.notes.iter().chain(&resolved.warnings));
-    output::print(&file).map(|()| 0)
+    present::eprint_problems(resolved.notes.iter().chain(&resolved.warnings));
+    present::print(&file).map(|()| 0)
 }

@@ -1,9 +1,8 @@
 //! `portshim run --log`: a line for every port handed out or refused, while the program runs.
 
 use super::sink::Sink;
-use crate::failure::Failure;
+use crate::messages::{self, Failure};
 use crate::platform::{self, Session};
-use crate::wording;
 use humantime::format_rfc3339_micros;
 use portshim_policy::model::Call;
 use portshim_policy::region::{Event, Reader};
@@ -46,7 +45,7 @@ struct Lost {
 impl Log {
     /// Opens the file, to write at its end. `-` is standard error.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let unwritable = |e| wording::log_unwritable(path, &e);
+        let unwritable = |e| messages::log_unwritable(path, &e);
         let target = path.to_owned();
         let open = move || OpenOptions::new().append(true).create(true).open(target);
         let sink = if path == Path::new("-") {
@@ -87,8 +86,8 @@ impl Log {
     /// Waits until all is written, unless nobody reads it.
     pub(super) fn finish(self) -> Result<(), Failure> {
         match self.sink.finish() {
-            Err(e) => Err(wording::log_unwritable(&self.path, &e)),
-            Ok(unread) if unread + self.lost > 0 => Err(wording::log_unread(&self.path, unread + self.lost)),
+            Err(e) => Err(messages::log_unwritable(&self.path, &e)),
+            Ok(unread) if unread + self.lost > 0 => Err(messages::log_unread(&self.path, unread + self.lost)),
             Ok(_) => Ok(()),
         }
     }

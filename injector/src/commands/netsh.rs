@@ -2,12 +2,13 @@
 
 mod seen;
 
-use super::changing::{Wanted, begin, bound, explain};
+use super::policy;
+use super::restrict::{begin, bound, explain};
 use super::sessions::chosen;
-use crate::cli::{Netsh, PolicyOptions};
-use crate::failure::Failure;
+use crate::args::{Options, PolicyOptions};
+use crate::messages::{self, Failure, Wanted};
 use crate::platform::{self, LiveSession};
-use crate::{output, policy, wording};
+use crate::present;
 use portshim_policy::config::{Layer, Resolved, resolve};
 use portshim_policy::model::Restriction;
 use portshim_policy::netsh::{self, Command, CommandError, EditError, Store};
@@ -23,24 +24,24 @@ const REFUSED: u32 = 1;
 /// What netsh says where it refuses, and what there is to add to it.
 type Refused = (&'static str, Failure);
 
-pub(super) fn netsh(args: &Netsh) -> Result<u32, Failure> {
+pub(super) fn netsh(args: &Options) -> Result<u32, Failure> {
     let line = args.words.join(" ");
     if let Some(usage) = netsh::usage(&line) {
-        return output::print(&usage).map(|()| 0);
+        return present::print(&usage).map(|()| 0);
     }
     let command: Command = match line.parse() {
         Ok(command) => command,
-        Err(CommandError::Incorrect(e)) => return refuse((netsh::INCORRECT, wording::not_netsh(&e))),
-        Err(CommandError::Unreadable(e)) => return Err(wording::not_netsh(&e)),
+        Err(CommandError::Incorrect(e)) => return refuse((netsh::INCORRECT, messages::not_netsh(&e))),
+        Err(CommandError::Unreadable(e)) => return Err(messages::not_netsh(&e)),
     };
     let refused = match command {
         Command::ShowDynamicPort { scope, store } => {
             let range = seen(args, store, scope)?.range(scope)?;
-            return output::print(&netsh::dynamic_port(protocol(scope), range)).map(|()| 0);
+            return present::print(&netsh::dynamic_port(protocol(scope), range)).map(|()| 0);
         }
         Command::ShowExcludedPortRange { scope, store } => {
             let excluded = seen(args, store, scope)?.listed();
-            return output::print(&netsh::excluded_port_ranges(protocol(scope), &excluded)).map(|()| 0);
+            return present::print(&netsh::excluded_port_ranges(protocol(scope), &excluded)).map(|()| 0);
         }
         Command::SetDynamicPort { store, .. }
         | Command::AddExcludedPortRange { store, .. }
@@ -51,13 +52,13 @@ pub(super) fn netsh(args: &Netsh) -> Result<u32, Failure> {
     };
     match refused {
         Some(refused) => refuse(refused),
-        None => output::print(netsh::DONE).map(|()| 0),
+        None => present::print(netsh::DONE).map(|()| 0),
     }
 }
 
 fn refuse((said, failure): Refused) -> Result<u32, Failure> {
-    output::print(said)?;
-    output::complain(&failure.to_string());
+    present::print(said)?;
+    present::eprint(&failure.to_string());
     Ok(REFUSED)
 }
 
@@ -69,26 +70,26 @@ fn protocol(scope: Scope) -> &'static str {
 }
 
 /// The ports that a command is to show. Where that may be something else than what was meant, the user is told.
-fn seen(args: &Netsh, store: Store, scope: Scope) -> Result<Seen, Failure> {
+fn seen(args: &Options, store: Store, scope: Scope) -> Result<Seen, Failure> {
     if store == Store::Persistent {
-        let path = policy::named_or_here(args.file.as_deref());
+        let path = policy::named_or_here(args.policy.file.as_deref());
         return kept(policy::text(&path)?.as_deref(), &path).map(|policy| Seen::of_policy(&policy, scope));
     }
     let store_named = netsh::names_store(&args.words.join(" "));
-    let named = args.session.session.as_deref();
+    let named = args.session.as_deref();
     let lives = !LiveSession::all().is_empty();
-    if named.is_some() || args.file.is_none() && lives {
+    if named.is_some() || args.policy.file.is_none() && lives {
         let session = chosen(named)?;
         let path = policy::named_or_here(None);
         if named.is_none() && !store_named && path.exists() {
-            output::complain(&wording::session_shown(&session, &path));
+            present::eprint(&messages::session_shown(&session.id, &path));
         }
         return Seen::of_session(&session, scope);
     }
     if store_named && !lives {
-        output::complain(wording::NO_SESSION_SHOWN);
+        present::eprint(messages::NO_SESSION_SHOWN);
     }
-    let options = PolicyOptions { file: args.file.clone(), ..PolicyOptions::default() };
+    let options = PolicyOptions { file: args.policy.file.clone(), ..PolicyOptions::default() };
     policy::resolved(&options).map(|policy| Seen::of_policy(&policy, scope))
 }
 
@@ -98,16 +99,16 @@ fn kept(text: Option<&str>, path: &Path) -> Result<Resolved, Failure> {
 }
 
 /// Changes a live session. Says why, where Windows would not.
-fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
-    let session = chosen(args.session.session.as_deref())?;
-    let region = session.region().map_err(|why| wording::unreadable_session(&session, &why))?;
-    let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
+fn change(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
+    let session = chosen(args.session.as_deref())?;
+    let region = session.region().map_err(|why| messages::unreadable_session(&session.id, &session.path, &why))?;
+    let change = begin(region).ok_or_else(|| messages::ledger_busy(&session.id))?;
     let (scope, range, refusal) = match *command {
         Command::SetDynamicPort { scope, range, .. } => {
             Seen::of_session(&session, scope)?.hands_out_of(range, scope)?;
             let others = change.set_dynamic(scope, range);
             if others > 0 {
-                output::complain(&wording::others_unchanged(others));
+                present::eprint(&messages::others_unchanged(others));
             }
             return Ok(None);
         }
@@ -130,7 +131,7 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     drop(change);
     let Some(refusal) = refusal else { return Ok(None) };
     if matches!(refusal, Refusal::Missing) {
-        return Ok(Some((netsh::MISSING, wording::not_excluded(range, scope))));
+        return Ok(Some((netsh::MISSING, messages::not_excluded(range, scope))));
     }
     let failure =
         explain(&session, region, Restriction::Reserve, Wanted { range, scopes: ScopeSet::from(scope) }, refusal);
@@ -142,8 +143,8 @@ fn change(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
 }
 
 /// Changes a policy file. Says why, where Windows would not.
-fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
-    let path = policy::named_or_here(args.file.as_deref());
+fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
+    let path = policy::named_or_here(args.policy.file.as_deref());
     let before = policy::text(&path)?;
     // What is wrong with the file as it is has to be told of first.
     let policy = kept(before.as_deref(), &path)?;
@@ -153,7 +154,7 @@ fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
             let seen = Seen::of_policy(&policy, scope);
             if !policy.legal.allows(Restriction::Reserve, range) && !seen.is_dynamic(range) {
                 let rule = policy.legal.rule(Restriction::Reserve);
-                return Ok(Some((netsh::INCORRECT, wording::model_excludes_elsewhere(range, &rule))));
+                return Ok(Some((netsh::INCORRECT, messages::model_excludes_elsewhere(range, &rule))));
             }
             if let Some(refused) = seen.meets(range) {
                 return Ok(Some(refused));
@@ -164,17 +165,17 @@ fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
     }
     let text = match netsh::edited(before.as_deref(), command) {
         Ok(text) => text,
-        Err(e @ EditError::Meets(_)) => return Ok(Some((netsh::IN_USE, wording::not_kept(&path, &e)))),
+        Err(e @ EditError::Meets(_)) => return Ok(Some((netsh::IN_USE, messages::not_kept(&path, &e)))),
         Err(EditError::Missing) => return Ok(Some((netsh::MISSING, missing(command, &policy, &path)))),
-        Err(EditError::Unreadable) => return Err(wording::not_toml(&path)),
+        Err(EditError::Unreadable) => return Err(messages::not_toml(&path)),
     };
     let layer = Layer::from_toml(&text, &path.display().to_string());
     if let Err(problems) = layer.and_then(|layer| resolve(&[layer], &platform::host())) {
-        return Err(wording::not_after_that(&path, &problems));
+        return Err(messages::not_after_that(&path, &problems));
     }
-    replace(&path, &text).map_err(|e| wording::policy_unwritable(&path, &e))?;
+    replace(&path, &text).map_err(|e| messages::policy_unwritable(&path, &e))?;
     if before.is_none() {
-        output::complain(&wording::policy_begun(&path, policy::is_here(&path)));
+        present::eprint(&messages::policy_begun(&path, policy::is_here(&path)));
     }
     Ok(None)
 }
@@ -182,20 +183,20 @@ fn keep(args: &Netsh, command: &Command) -> Result<Option<Refused>, Failure> {
 /// Why a policy file has nothing to delete.
 fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
     let Command::DeleteExcludedPortRange { scope, range, .. } = *command else {
-        return wording::not_kept(path, &EditError::Missing);
+        return messages::not_kept(path, &EditError::Missing);
     };
     let seen = Seen::of_policy(policy, scope);
     if let Some(entry) = seen.excluded.iter().find(|entry| entry.range == range)
         && let Some(origin) = &entry.origin
     {
-        return wording::not_netshs(range, entry.administered, origin);
+        return messages::not_netshs(range, entry.administered, origin);
     }
     let near: Vec<_> = (seen.excluded.iter())
         .filter(|entry| entry.range.intersect(range).is_some())
         .filter_map(|entry| entry.origin.as_ref().map(|origin| format!("{}, by {origin}", entry.range)))
         .collect();
     if !near.is_empty() {
-        return wording::other_ranges(path, &near);
+        return messages::other_ranges(path, &near);
     }
     let has = |session: &LiveSession| {
         let entered =
@@ -203,8 +204,8 @@ fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
         session.snapshot().is_ok_and(|region| region.ledger.entries().any(|entry| entered(&entry)))
     };
     match LiveSession::all().into_iter().find(has) {
-        Some(session) => wording::excluded_in_session(path, range, &session),
-        None => wording::not_kept(path, &EditError::Missing),
+        Some(session) => messages::excluded_in_session(path, range, &session.id),
+        None => messages::not_kept(path, &EditError::Missing),
     }
 }
 

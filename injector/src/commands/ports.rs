@@ -1,8 +1,7 @@
 //! Sets of ports as a session's region has them, and as they are shown.
 
-use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet, grouped};
 use portshim_policy::region::{Region, SharedRules, SharedSet};
-use std::fmt::Display;
 
 /// The ports that one scope hands out at this moment.
 pub(super) fn allowed(region: &Region, rules: &SharedRules, scope: Scope) -> PortSet {
@@ -27,19 +26,8 @@ pub(super) fn set(shared: &SharedSet) -> PortSet {
 }
 
 /// Ports in all scopes that hold the same ones, in the order of the first scopes. No ports, no group.
-pub(super) fn grouped(scopes: impl IntoIterator<Item = (Scope, PortSet)>) -> Vec<(PortSet, ScopeSet)> {
-    let mut groups: Vec<(PortSet, Vec<Scope>)> = Vec::new();
-    for (scope, ports) in scopes {
-        match groups.iter_mut().find(|(others, _)| *others == ports) {
-            _ if ports.is_empty() => {}
-            Some((_, scopes)) => scopes.push(scope),
-            None => groups.push((ports, vec![scope])),
-        }
-    }
-    groups.into_iter().map(|(ports, scopes)| (ports, scopes.into_iter().collect())).collect()
-}
-
-/// `20000-20009/tcp`: ports and scopes as a SPEC has them.
-pub(super) fn spec(ports: &impl Display, scopes: ScopeSet) -> String {
-    if scopes == ScopeSet::ALL { ports.to_string() } else { format!("{ports}/{scopes}") }
+pub(super) fn by_ports(scopes: [(Scope, PortSet); 4]) -> Vec<(PortSet, ScopeSet)> {
+    let some = scopes.iter().filter(|(_, ports)| !ports.is_empty());
+    let groups = grouped(some, |(_, ports)| ports).into_iter();
+    groups.map(|(group, ports)| (ports.clone(), group.into_iter().map(|(scope, _)| *scope).collect())).collect()
 }

@@ -1,12 +1,12 @@
 //! `portshim ps`: the live sessions.
 
-use super::ports::{allowed, grouped, spec};
-use super::sessions::{ShownProcess, ago, cut, moment, one_line, width};
-use crate::cli::Ps;
-use crate::failure::Failure;
+use super::ports::{allowed, by_ports};
+use super::sessions::ShownProcess;
+use crate::args::Options;
+use crate::messages::{self, Failure};
 use crate::platform::LiveSession;
-use crate::{output, wording};
-use portshim_policy::ports::Scope;
+use crate::present::{self, ago, cut, moment, one_line, width};
+use portshim_policy::ports::{Scope, spec};
 use portshim_policy::region::Region;
 use serde::Serialize;
 
@@ -34,16 +34,16 @@ struct Shown {
     age: String,
 }
 
-pub(super) fn ps(args: &Ps) -> Result<u32, Failure> {
+pub(super) fn ps(args: &Options) -> Result<u32, Failure> {
     let shown: Vec<_> = LiveSession::all().iter().map(Shown::new).collect();
     if args.json {
-        return output::print(&output::json(&shown)).map(|()| 0);
+        return present::print(&present::json(&shown)).map(|()| 0);
     }
     if shown.is_empty() {
-        output::complain(&wording::nothing_lives());
+        present::eprint(&messages::nothing_lives());
         return Ok(0);
     }
-    output::print(&table(&shown, args.verbose, width())).map(|()| 0)
+    present::print(&table(&shown, args.verbose, width())).map(|()| 0)
 }
 
 /// The sessions as they are listed.
@@ -104,7 +104,7 @@ fn abridged(specs: &[String], width: usize) -> String {
 fn ports(region: &Region) -> Vec<String> {
     let Some(rules) = region.all_rules().last() else { return Vec::new() };
     let scopes = Scope::ALL.map(|scope| (scope, allowed(region, rules, scope)));
-    grouped(scopes).into_iter().map(|(ports, scopes)| spec(&ports, scopes)).collect()
+    by_ports(scopes).into_iter().map(|(ports, scopes)| spec::written(&ports, &scopes)).collect()
 }
 
 fn table(sessions: &[Shown], verbose: bool, width: usize) -> String {

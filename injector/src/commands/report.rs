@@ -1,12 +1,10 @@
 //! What a policy did while a program ran, from the counters of its session.
 
-use super::sessions::{one_line, uncovered};
 use super::sink::Sink;
 use crate::coverage::Program;
-use crate::failure::Failure;
-use crate::output;
+use crate::messages::{self, Failure};
 use crate::platform::{self, Ended};
-use crate::wording;
+use crate::present::{self, one_line, uncovered};
 use portshim_policy::ports::Scope;
 use portshim_policy::region::{MAX_GLOB, Region};
 use serde::Serialize;
@@ -71,7 +69,7 @@ impl Target {
         if path == Path::new("-") {
             return Ok(Self::Screen);
         }
-        let unwritable = |e| wording::report_unwritable(path, &e);
+        let unwritable = |e| messages::report_unwritable(path, &e);
         let sink = if platform::opens_late(path).map_err(unwritable)? {
             let path = path.to_owned();
             Sink::new(move || emptied(&path))
@@ -89,16 +87,16 @@ impl Target {
         ended: Ended,
         region: Result<Box<Region>, String>,
     ) -> Result<Option<String>, Failure> {
-        let region = region.map_err(|why| wording::nothing_to_report(&why))?;
+        let region = region.map_err(|why| messages::nothing_to_report(&why))?;
         let report = Report::new(program, ended, &region);
         match self {
             Self::Screen => Ok(Some(report.table().trim_end().to_owned())),
             Self::File { path, mut sink, json } => {
-                sink.take(if json { output::json(&report) } else { report.table() }, 1);
+                sink.take(if json { present::json(&report) } else { report.table() }, 1);
                 match sink.finish() {
-                    Err(e) => Err(wording::report_unwritable(&path, &e)),
+                    Err(e) => Err(messages::report_unwritable(&path, &e)),
                     Ok(0) => Ok(None),
-                    Ok(_) => Err(wording::report_unread(&path)),
+                    Ok(_) => Err(messages::report_unread(&path)),
                 }
             }
         }
@@ -107,7 +105,7 @@ impl Target {
 
 impl Report {
     fn new(program: &Program, ended: Ended, region: &Region) -> Self {
-        let (status, signal) = ended.told();
+        let (status, signal) = ended.parts();
         let rules = region.all_rules().iter().map(|rules| Rules {
             matches: match rules.glob() {
                 (_, 0) => None,

@@ -2,41 +2,41 @@
 
 use super::doctor::rules_for;
 use super::log::Log;
+use super::policy;
 use super::report;
 use super::sink::Sink;
-use crate::cli::Run;
+use crate::args::Options;
 use crate::coverage::{Obstacle, Program};
-use crate::environment::{Environment, is_switched_off};
-use crate::failure::{Failure, NOT_FOUND};
-use crate::hint::Hint;
-use crate::output::{self, Voice};
-use crate::platform::{self, Find, Session};
-use crate::{policy, wording};
+use crate::environment::is_switched_off;
+use crate::messages;
+use crate::messages::{Failure, NOT_FOUND};
+use crate::platform::{self, Environment, Find, Hint, Session};
+use crate::present::{self, Verbosity};
 use portshim_policy::region::wire;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-pub(super) fn run(args: &Run) -> Result<u32, Failure> {
-    let voice = Voice { verbose: args.verbose, quiet: args.quiet };
+pub(super) fn run(args: &Options) -> Result<u32, Failure> {
+    let verbosity = Verbosity { verbose: args.verbose, quiet: args.quiet };
     let resolved = policy::resolved(&args.policy)?;
     let [command, arguments @ ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
     let program = find(command).map_err(|failure| match report_named_apart(args) {
-        Some(file) if failure.status == NOT_FOUND => wording::report_named_apart(file),
+        Some(file) if failure.status == NOT_FOUND => messages::report_named_apart(file),
         _ => failure,
     })?;
     if let Some(obstacle) = program.coverage.obstacle() {
         if !args.allow_uncovered && !obstacle.is_doubtful() {
-            let remedy = wording::remedy(obstacle, rules_for(&resolved.rules, &program), &args.command);
-            return Err(wording::uncovered(&program, obstacle, &remedy));
+            let remedy = messages::remedy(obstacle, rules_for(&resolved.rules, &program), &args.command);
+            return Err(messages::uncovered(&program, obstacle, &remedy));
         }
-        voice.warn(|| wording::launched_uncovered(&program, obstacle));
+        verbosity.warn(|| messages::launched_uncovered(&program, obstacle));
     }
     if is_switched_off() {
-        voice.warn(wording::switched_off);
+        verbosity.warn(messages::switched_off);
     }
-    warn_of_connectors(voice);
+    warn_of_connectors(verbosity);
     if !resolved.warnings.is_empty() {
-        voice.warn(|| output::told(&resolved.warnings));
+        verbosity.warn(|| messages::render(&resolved.warnings));
     }
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
     let log = args.log.as_deref().map(Log::open).transpose()?;
@@ -48,9 +48,9 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     let text = wire::encode(&resolved.rules, wire::Options { follow, hint: hint.is_on(), legal: resolved.legal });
     let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
-        voice.note(|| format!("the policy file is {}", file.display()));
+        verbosity.note(|| format!("the policy file is {}", file.display()));
     }
-    describe(voice, &program, &library, &session, fits);
+    describe(verbosity, &program, &library, &session, fits);
     let environment = Environment {
         library: Some(library).filter(|_| !program.coverage.obstacle().is_some_and(Obstacle::is_fatal)),
         policy: fits.then_some(text),
@@ -58,8 +58,8 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
         adjustments: program.adjustments.clone(),
     };
     let session = match session {
-        Err(why) if report.is_some() || log.is_some() => return Err(wording::no_session_to_watch(&why)),
-        Err(why) if !fits => return Err(wording::policy_too_long(&why)),
+        Err(why) if report.is_some() || log.is_some() => return Err(messages::no_session_to_watch(&why)),
+        Err(why) if !fits => return Err(messages::policy_too_long(&why)),
         Err(_) => return Err(platform::become_program(&program, arguments, &environment)),
         Ok(session) => session,
     };
@@ -71,18 +71,18 @@ pub(super) fn run(args: &Run) -> Result<u32, Failure> {
     let mut words = Vec::new();
     let ended = watch(&program, arguments, &environment, &session, report, log, &mut words);
     let left = session.end();
-    if left > 0 && !voice.quiet {
-        words.push(wording::goes_on(left));
+    if left > 0 && !verbosity.quiet {
+        words.push(messages::goes_on(left));
     }
     last_words(&words);
     ended
 }
 
 /// Warns where another library comes between ours and the kernel in the calls that connect.
-pub(super) fn warn_of_connectors(voice: Voice) {
+pub(super) fn warn_of_connectors(verbosity: Verbosity) {
     let connectors = platform::connectors();
     if !connectors.is_empty() {
-        voice.warn(|| wording::connect_behind(&connectors));
+        verbosity.warn(|| messages::connect_behind(&connectors));
     }
 }
 
@@ -90,14 +90,14 @@ pub(super) fn warn_of_connectors(voice: Voice) {
 fn last_words(words: &[String]) {
     if !words.is_empty() {
         let mut sink = Sink::new(platform::standard_error);
-        sink.take(words.iter().map(|text| output::line(text)).collect(), 1);
+        sink.take(words.iter().map(|text| present::error_line(text)).collect(), 1);
         // Nobody is left to tell that nobody listens.
         let _ = sink.finish();
     }
 }
 
 /// What was taken for the program, where it stands as if it were the value of `--report`.
-fn report_named_apart(args: &Run) -> Option<&OsStr> {
+fn report_named_apart(args: &Options) -> Option<&OsStr> {
     let (first, second) = (args.command.first()?, args.command.get(1)?);
     let is_file = second == "--" || Path::new(first).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     (is_file && args.report.as_deref() == Some(Path::new("-"))).then_some(first)
@@ -131,22 +131,24 @@ fn watch(
 /// The program that the user means, or why there is none to be launched.
 pub(super) fn find(command: &OsStr) -> Result<Program, Failure> {
     platform::find(command).map_err(|e| match e {
-        Find::NotFound => wording::not_found(command),
-        Find::Denied(path, why) => wording::cannot_execute(&path, &why),
+        Find::NotFound => messages::not_found(command),
+        Find::Denied(path, why) => messages::cannot_execute(&path, &why),
     })
 }
 
-fn describe(voice: Voice, program: &Program, library: &Path, session: &Result<Session, String>, fits: bool) {
-    voice.note(|| format!("the program is {}, covered: {}", program.path.display(), program.coverage.word()));
-    voice.note(|| format!("the library is {}", library.display()));
+fn describe(verbosity: Verbosity, program: &Program, library: &Path, session: &Result<Session, String>, fits: bool) {
+    verbosity.note(|| format!("the program is {}, covered: {}", program.path.display(), program.coverage.word()));
+    verbosity.note(|| format!("the library is {}", library.display()));
     match session {
-        Ok(session) => voice.note(|| format!("the session is {}", session.path.display())),
-        Err(why) => voice.note(|| format!("each process is on its own, for there is no place for a session: {why}")),
+        Ok(session) => verbosity.note(|| format!("the session is {}", session.path.display())),
+        Err(why) => {
+            verbosity.note(|| format!("each process is on its own, for there is no place for a session: {why}"));
+        }
     }
     if !fits {
-        voice.note(|| "the policy is too long for an environment variable; the session alone holds it".into());
+        verbosity.note(|| "the policy is too long for an environment variable; the session alone holds it".into());
     }
     for adjustment in &program.adjustments {
-        voice.note(|| format!("{} gets {}: {}", adjustment.variable, adjustment.value, adjustment.reason));
+        verbosity.note(|| format!("{} gets {}: {}", adjustment.variable, adjustment.value, adjustment.reason));
     }
 }

@@ -1,21 +1,21 @@
 //! `portshim show`: the effective policy.
 
-use crate::cli::Show;
-use crate::failure::Failure;
-use crate::{output, policy};
-use portshim_policy::config::{
-    Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
-};
+use super::policy;
+use crate::args::Options;
+use crate::messages::Failure;
+use crate::present;
+use portshim_policy::config::{Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
+use portshim_policy::ports::{grouped, spec};
 use serde::Serialize;
 
-pub(super) fn show(args: &Show) -> Result<u32, Failure> {
+pub(super) fn show(args: &Options) -> Result<u32, Failure> {
     let shown = policy::resolved(&args.policy)?.show();
     let file = policy::file(&args.policy).map(|file| file.display().to_string());
     if args.json {
-        return output::print(&output::json(&WithFile { file, shown: &shown })).map(|()| 0);
+        return present::print(&present::json(&WithFile { file, shown: &shown })).map(|()| 0);
     }
-    output::complain_of(shown.notes.iter().chain(&shown.warnings));
-    output::print(&table(file.as_deref(), &shown)).map(|()| 0)
+    present::eprint_problems(shown.notes.iter().chain(&shown.warnings));
+    present::print(&table(file.as_deref(), &shown)).map(|()| 0)
 }
 
 /// How wide a column of ports may become.
@@ -54,10 +54,7 @@ fn model(shown: &Shown) -> String {
     let name = shown.preset.value;
     let setting = shown.max_user_port.map(|port| format!(", MaxUserPort {port}")).unwrap_or_default();
     let mut text = format!("classes of {name}{setting}\n");
-    let ports = |class: &ShownClass| match class.scope.as_str() {
-        "all" => class.ports.clone(),
-        scope => format!("{}/{scope}", class.ports),
-    };
+    let ports = |class: &ShownClass| spec::written(&class.ports, &class.scope);
     let width = shown.classes.iter().map(|class| ports(class).len()).filter(|len| *len <= WIDEST).max().unwrap_or(0);
     for class in &shown.classes {
         let ShownClass { name, what, source, .. } = class;
@@ -127,12 +124,8 @@ fn one(rules: &ShownRules) -> String {
     text.push_str(&line("", "sharing", rules.sharing.value, &rules.sharing.origin.to_string()));
     text.push_str(&line("", "seed", &seed, &rules.seed.origin.to_string()));
     // Scopes that hold the same are told of together.
-    let mut rest: Vec<&ShownScope> = rules.scopes.iter().collect();
-    while let Some(first) = rest.first().copied() {
-        let same = |scope: &&ShownScope| {
-            (&scope.dynamic, &scope.reserved, &scope.blocked) == (&first.dynamic, &first.reserved, &first.blocked)
-        };
-        let (together, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
+    for (together, _) in grouped(&rules.scopes, |scope| (&scope.dynamic, &scope.reserved, &scope.blocked)) {
+        let [first, ..] = together.as_slice() else { continue };
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
         let count = match first.allowed {
             1 => "1 port".into(),
@@ -144,7 +137,6 @@ fn one(rules: &ShownRules) -> String {
                 text.push_str(&line("  ", word, ports, &origin.to_string()));
             }
         }
-        rest = others;
     }
     text
 }

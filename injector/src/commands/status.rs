@@ -3,12 +3,12 @@
 mod table;
 mod usage;
 
-use super::ports::{allowed, grouped, set};
-use super::sessions::{ShownProcess, chosen, moment};
-use crate::cli::Status;
-use crate::failure::Failure;
+use super::ports::{allowed, by_ports, set};
+use super::sessions::{ShownProcess, chosen};
+use crate::args::Options;
+use crate::messages::{self, Failure};
 use crate::platform::{LiveSession, Process};
-use crate::{output, wording};
+use crate::present;
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
 use portshim_policy::region::{Counts, Region, SharedRules};
@@ -113,20 +113,20 @@ struct ShownUse {
     uncovered: u64,
 }
 
-pub(super) fn status(args: &Status) -> Result<u32, Failure> {
-    let session = chosen(args.session.session.as_deref())?;
-    let region = session.snapshot().map_err(|why| wording::unreadable_session(&session, &why))?;
-    let usage = Usage::of(&session).map_err(|why| wording::unseen_sockets(&why))?;
+pub(super) fn status(args: &Options) -> Result<u32, Failure> {
+    let session = chosen(args.session.as_deref())?;
+    let region = session.snapshot().map_err(|why| messages::unreadable_session(&session.id, &session.path, &why))?;
+    let usage = Usage::of(&session).map_err(|why| messages::unseen_sockets(&why))?;
     let shown = Shown::new(&session, &region, &usage);
-    let text = if args.json { output::json(&shown) } else { table::of(&shown, session.age, args.verbose) };
-    output::print(&text).map(|()| 0)
+    let text = if args.json { present::json(&shown) } else { table::of(&shown, session.age, args.verbose) };
+    present::print(&text).map(|()| 0)
 }
 
 impl Shown {
     fn new(session: &LiveSession, region: &Region, usage: &Usage) -> Self {
         Self {
             id: session.id.clone(),
-            started: moment(session.age),
+            started: present::moment(session.age),
             command: session.command.clone(),
             file: session.path.display().to_string(),
             rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
@@ -159,7 +159,7 @@ impl Owner {
 impl ShownRules {
     fn new(region: &Region, rules: &SharedRules, usage: &Usage) -> Self {
         let taken = |ports: &dyn Fn(Scope) -> PortSet| {
-            let groups = grouped(Scope::ALL.map(|scope| (scope, ports(scope))));
+            let groups = by_ports(Scope::ALL.map(|scope| (scope, ports(scope))));
             let taken = groups.into_iter().map(|(ports, scopes)| Taken::new(&ports, scopes, Owner::Policy));
             taken.collect()
         };

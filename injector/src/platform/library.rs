@@ -3,8 +3,7 @@
 
 use super::system;
 use crate::environment::LIBRARY;
-use crate::failure::Failure;
-use crate::wording;
+use crate::messages::{self, Failure};
 use std::path::PathBuf;
 
 /// The library, as the build made it.
@@ -18,7 +17,7 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
         let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
         return match system::named(&path) {
             Ok(()) => Ok(path),
-            Err(why) => Err(wording::no_such_library(LIBRARY, &path, &why)),
+            Err(why) => Err(messages::no_such_library(LIBRARY, &path, &why)),
         };
     }
     let mut reasons = Vec::new();
@@ -28,5 +27,5 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
             Err(why) => reasons.push(why),
         }
     }
-    Err(wording::no_place_for_library(&reasons))
+    Err(messages::no_place_for_library(&reasons))
 }

@@ -2,9 +2,8 @@
 
 mod change;
 mod diag;
+mod directories;
 mod elf;
-#[cfg(not(test))]
-mod entry;
 mod environment;
 mod find;
 mod glibc;
@@ -13,8 +12,7 @@ mod host;
 mod inspect;
 mod launch;
 mod library;
-mod life;
-mod private;
+mod procfs;
 mod random;
 mod room;
 mod session;
@@ -39,7 +37,7 @@ pub(crate) use watch::{Ended, watch_program};
 
 /// Gives a new file the permissions that are usual for one that is no secret.
 pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
-    file.set_permissions(private::usual_permissions())
+    file.set_permissions(directories::usual_permissions())
 }
 
 /// Whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
@@ -47,8 +45,8 @@ pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_fifo {
-        use nix::fcntl::{AT_FDCWD, AtFlags};
-        nix::unistd::faccessat(AT_FDCWD, path, nix::unistd::AccessFlags::W_OK, AtFlags::AT_EACCESS)?;
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?;
     }
     Ok(is_fifo)
 }
@@ -60,7 +58,7 @@ pub(crate) fn standard_error() -> std::io::Result<std::fs::File> {
 }
 
 /// Whether variables alone can have a library loaded into programs.
-pub(crate) fn can_preload() -> Result<(), crate::failure::Failure> {
+pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
     Ok(())
 }
 
@@ -70,7 +68,7 @@ pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy:
 }
 
 /// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, crate::failure::Failure>> {
+pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failure>> {
     None
 }
 

@@ -1,5 +1,6 @@
 //! Windows: programs are PE files, and the shim is loaded into a process before its first instruction.
 
+mod directories;
 mod environment;
 mod find;
 mod host;
@@ -7,10 +8,9 @@ mod inject;
 mod inspect;
 mod launch;
 mod library;
-mod life;
+mod liveness;
 mod native;
 mod netsh;
-mod private;
 mod probe;
 mod process;
 mod security;
@@ -19,6 +19,7 @@ mod sessions;
 mod sockets;
 mod suspended;
 
+pub(crate) use directories::share;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use find::Find;
 pub(crate) use host::{Steering, foreign_settings, host, host_name, host_under, policy_files, steering};
@@ -26,8 +27,7 @@ pub(crate) use inspect::find;
 pub(crate) use launch::{Ended, become_program, watch_program};
 pub(crate) use library::{as_listed, can_preload, nameable};
 pub(super) use library::{laid_down, named, places};
-pub(crate) use life::{is_alive, this_thread};
-pub(crate) use private::share;
+pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use probe::unlisted;
 pub(crate) use process::{Process, is_us, owner, user};
 pub(crate) use session::{Session, sweep};

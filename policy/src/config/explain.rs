@@ -5,7 +5,7 @@ use super::messages;
 use super::origin::Origin;
 use super::resolved::Resolved;
 use crate::model::{Errors, Fault};
-use crate::ports::{PortSet, Scope, ScopeSet};
+use crate::ports::{PortSet, Scope, ScopeSet, grouped};
 use core::fmt;
 use serde::Serialize;
 
@@ -98,19 +98,12 @@ impl Resolved {
     }
 
     fn together(&self, index: usize, port: u16, scopes: ScopeSet) -> Vec<Explanation> {
-        let mut groups: Vec<(Vec<Scope>, Explanation)> = Vec::new();
-        for scope in scopes.iter() {
-            let explanation = Explanation { scope: String::new(), ..self.explain_under(index, port, scope) };
-            match groups.iter_mut().find(|(_, e)| *e == explanation) {
-                Some((members, _)) => members.push(scope),
-                None => groups.push((vec![scope], explanation)),
-            }
-        }
+        let explained = |scope| Explanation { scope: String::new(), ..self.explain_under(index, port, scope) };
         let named = |(members, e): (Vec<Scope>, Explanation)| Explanation {
             scope: members.into_iter().collect::<ScopeSet>().to_string(),
             ..e
         };
-        groups.into_iter().map(named).collect()
+        grouped(scopes.iter(), explained).into_iter().map(named).collect()
     }
 
     /// As [`Resolved::explain`], under the rules of [`Resolved::rules`] with this index; one past the

@@ -3,6 +3,7 @@
 mod reader;
 mod sections;
 
+use super::keys::{self, example};
 use super::layer::{self, Layer, Process, Wishes};
 use super::messages;
 use super::origin::{Origin, Sourced};
@@ -10,7 +11,7 @@ use super::problem::Problem;
 use super::source::Source;
 use crate::ports::ScopeSet;
 use crate::region::MAX_GLOB;
-use reader::{Reader, Value, example, in_order};
+use reader::{Reader, Value, in_order};
 use toml::de::{DeTable, DeValue};
 
 impl Layer {
@@ -54,10 +55,6 @@ fn place(problem: &Problem) -> (usize, usize) {
 
 impl Reader<'_> {
     fn layer(&mut self, table: &DeTable<'_>) -> Layer {
-        const KEYS: &[&str] = &[
-            "preset", "select", "sharing", "seed", "windows", "linux", "freebsd", "dynamic", "reserve", "block",
-            "process",
-        ];
         let mut layer = Layer::new();
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
@@ -68,7 +65,7 @@ impl Reader<'_> {
                 "process" => self.processes(value, &mut layer),
                 name => {
                     if !self.wish(name, value, "", &mut layer.wishes) {
-                        self.unknown(key.span(), name, "", KEYS);
+                        self.unknown(key.span(), name, "", &keys::TOP.names());
                     }
                 }
             }
@@ -77,7 +74,6 @@ impl Reader<'_> {
     }
 
     fn processes(&mut self, value: &Value<'_>, layer: &mut Layer) {
-        const KEYS: &[&str] = &["match", "dynamic", "reserve", "block", "select", "sharing", "seed"];
         let DeValue::Array(items) = value.get_ref() else {
             return self.wrong(value, "process", "an array of tables", "[[process]]");
         };
@@ -93,7 +89,7 @@ impl Reader<'_> {
                     "match" => glob = self.string(value, "process.match", self::glob),
                     name => {
                         if !self.wish(name, value, "process.", &mut wishes) {
-                            self.unknown(key.span(), name, messages::PROCESS, KEYS);
+                            self.unknown(key.span(), name, messages::PROCESS, &keys::PROCESS.names());
                         }
                     }
                 }

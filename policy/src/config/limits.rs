@@ -6,7 +6,7 @@ use super::origin::{Origin, Sourced};
 use super::problem::Problem;
 use super::resolved::Trace;
 use crate::model::{Preset, Restriction, RestrictionLimits, Rules};
-use crate::ports::{PortRange, Scope, ScopeSet};
+use crate::ports::{PortRange, Scope, ScopeSet, grouped};
 
 /// How many problems are looked for.
 const MOST: usize = 1000;
@@ -74,11 +74,7 @@ pub(super) fn check(
 
 /// The scopes in which nothing is left to hand out, one problem for each cause.
 fn empty(trace: &Trace, rules: &Rules) -> Vec<Problem> {
-    let mut causes: Vec<(Option<Origin>, Vec<String>, Vec<Scope>)> = Vec::new();
-    for scope in Scope::ALL {
-        if !rules.scope(scope).allows_none() {
-            continue;
-        }
+    let cause = |scope: Scope| {
         let dynamic = &trace.dynamic[scope.index()];
         let meets = |part: &&Ports| {
             let ranges = dynamic.iter().flat_map(|d| d.value.ports.iter());
@@ -90,16 +86,13 @@ fn empty(trace: &Trace, rules: &Rules) -> Vec<Problem> {
             .map(|part| format!("reserved by {}", part.origin))
             .chain(trace.blocked(scope).filter(meets).map(|part| format!("blocked by {}", part.origin)))
             .collect();
-        let origin = dynamic.first().map(|part| part.origin.clone());
-        match causes.iter_mut().find(|(o, t, _)| *o == origin && *t == takers) {
-            Some((_, _, scopes)) => scopes.push(scope),
-            None => causes.push((origin, takers, vec![scope])),
-        }
-    }
+        (dynamic.first().map(|part| part.origin.clone()), takers)
+    };
     let glob = trace.matches.as_ref().map(|m| m.value.as_str());
-    let cause = |(origin, takers, scopes): (Option<Origin>, Vec<String>, Vec<Scope>)| {
+    let problem = |(scopes, (origin, takers)): (Vec<Scope>, (Option<Origin>, Vec<String>))| {
         let scopes: ScopeSet = scopes.into_iter().collect();
         messages::nothing_left(&origin.unwrap_or(Origin::Default), glob, scopes, &takers)
     };
-    causes.into_iter().map(cause).collect()
+    let bare = Scope::ALL.into_iter().filter(|scope| rules.scope(*scope).allows_none());
+    grouped(bare, cause).into_iter().map(problem).collect()
 }

@@ -5,7 +5,7 @@ use super::reference::classes::{ClassRule, Extent};
 use super::rresvport::{PrivilegedOrder, PrivilegedRange};
 use super::rules::Rules;
 use super::settings::Model;
-use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
+use crate::ports::{PortRange, PortSet, Scope, ScopeSet, grouped, spec};
 
 /// A class of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +29,7 @@ impl Model {
     pub fn classes(&self, rules: &Rules) -> Vec<Class> {
         let mut classes = Vec::new();
         for rule in self.preset.classes {
-            let mut parts: Vec<(Vec<Scope>, PortSet)> = Vec::new();
-            for scope in Scope::ALL {
-                let ports = self.extent(&rule.extent, rules, scope);
-                match parts.iter_mut().find(|(_, p)| *p == ports) {
-                    Some((scopes, _)) => scopes.push(scope),
-                    None => parts.push((vec![scope], ports)),
-                }
-            }
+            let mut parts = grouped(Scope::ALL, |scope| self.extent(&rule.extent, rules, scope));
             if parts.len() > 1 {
                 parts.retain(|(_, ports)| !ports.is_empty());
             }
@@ -105,19 +98,9 @@ impl Model {
     /// What the policy hands out in place of the range that the model's own settings make.
     fn instead(&self, rules: &Rules) -> Option<String> {
         let own = PortSet::from(self.range);
-        let mut parts: Vec<(Vec<Scope>, &PortSet)> = Vec::new();
-        for scope in Scope::ALL {
-            let dynamic = &rules.scope(scope).dynamic;
-            match parts.iter_mut().find(|(_, ports)| *ports == dynamic) {
-                Some((scopes, _)) => scopes.push(scope),
-                None => parts.push((vec![scope], dynamic)),
-            }
-        }
+        let parts = grouped(Scope::ALL, |scope| &rules.scope(scope).dynamic);
         let others = parts.into_iter().filter(|(_, ports)| **ports != own);
-        let written = others.map(|(scopes, ports)| match scopes.into_iter().collect() {
-            ScopeSet::ALL => ports.to_string(),
-            scopes => format!("{ports}/{scopes}"),
-        });
+        let written = others.map(|(scopes, ports)| spec::written(ports, &scopes.into_iter().collect::<ScopeSet>()));
         let written: Vec<_> = written.collect();
         (!written.is_empty()).then(|| written.join(" "))
     }

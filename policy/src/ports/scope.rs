@@ -175,3 +175,17 @@ impl fmt::Display for ScopeSet {
 pub fn scopes_of(scope: Scope, dual: bool) -> ScopeSet {
     if dual { [scope, scope.other_family()].into_iter().collect() } else { scope.into() }
 }
+
+/// Groups scopes, or what belongs to them, that agree in a key; in the order of the first of each.
+#[cfg(feature = "text")]
+pub fn grouped<T: Copy, K: PartialEq>(scopes: impl IntoIterator<Item = T>, key: impl Fn(T) -> K) -> Vec<(Vec<T>, K)> {
+    let mut groups = Vec::<(Vec<T>, K)>::new();
+    for scope in scopes {
+        let key = key(scope);
+        match groups.iter_mut().find(|(_, other)| *other == key) {
+            Some((group, _)) => group.push(scope),
+            None => groups.push((vec![scope], key)),
+        }
+    }
+    groups
+}

@@ -13,6 +13,15 @@ pub struct Spec {
     pub scopes: ScopeSet,
 }
 
+/// Writes ports as a SPEC: `20000-20009/tcp`, or without a scope where all are meant.
+#[must_use]
+pub fn written(ports: &impl fmt::Display, scopes: &impl fmt::Display) -> String {
+    match scopes.to_string() {
+        all if all == ScopeSet::ALL.to_string() => ports.to_string(),
+        scopes => format!("{ports}/{scopes}"),
+    }
+}
+
 /// What is wrong with a SPEC: the offending part, why, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecError {

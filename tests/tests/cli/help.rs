@@ -55,6 +55,9 @@ fn what_is_mistyped() {
             "write one of shell, systemd, docker, kubernetes, json",
         ),
         (&["completions", "csh"], "`csh`: there is no such shell", "did you mean `zsh`?"),
+        (&["env", "--format"], "`--format` needs a value", "write one of shell, systemd, docker, kubernetes, json"),
+        (&["run", "--quiet=yes", "--", "true"], "`--quiet` takes no value `yes`", general),
+        (&["--", "true"], "there is no command `true`", "did you mean `run`?"),
         (&["man", "rnu"], "there is no command `rnu`", "`portshim --help` lists them"),
     ] {
         here.says(args, 125, "", &format!("error: {problem}\nhelp:  {help}\n"));
@@ -159,6 +162,30 @@ fn manual_pages() {
         assert!(page.contains(".SH EXAMPLES\n") && page.contains("\n.nf\n"), "{page}");
     }
     assert!(here.told(&["man", "run"]).contains("PORTSHIM_SHARING"));
+    for (command, sections) in [
+        (&["man"][..], &["ENVIRONMENT", "FILES", "SEE ALSO"][..]),
+        (&["man", "run"], &["EXIT STATUS", "ENVIRONMENT", "FILES", "SEE ALSO"]),
+        (&["man", "ps"], &["EXIT STATUS", "SEE ALSO"]),
+        (&["man", "policy"], &["KEYS", "[linux]", "[[process]]", "EXAMPLES", "SEE ALSO"]),
+    ] {
+        let page = here.told(command);
+        let found: Vec<_> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+        assert!(sections.iter().all(|section| found.contains(section)), "{command:?} {found:?}");
+    }
+    assert!(here.told(&["man", "policy"]).contains("\n.TP\n\\fBip_local_port_range\\fR\n"));
+    assert_eq!(here.told(&["man", "--all", "pages"]), "");
+    let written = std::fs::read(here.path("desk/pages/man1/portshim.1")).expect("a page");
+    assert_eq!(here.masked(&written), page);
+    assert!(here.path("desk/pages/man1/portshim-run.1").exists());
+    assert!(here.path("desk/pages/man5/portshim-policy.5").exists());
+    here.file("desk/file", "");
+    here.says(
+        &["man", "--all", "file"],
+        125,
+        "",
+        "error: the page `file/man1/portshim.1` cannot be written: not a directory\n\
+         help:  name a folder that you may write to\n",
+    );
 }
 
 #[test]

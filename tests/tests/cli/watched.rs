@@ -264,8 +264,9 @@ fn signals_are_passed_on() {
         ("RTMIN", libc::SIGRTMIN()),
     ];
     for (name, number) in signals {
+        // Unbuffered: perl handles SIGSEGV at once, even before it takes note of what it has written.
         let program = format!(
-            "$| = 1; $SIG{{{name}}} = sub {{ print qq({name}\\n); exit 9 }}; print qq(ready\\n); sleep 600 while 1;"
+            "$SIG{{{name}}} = sub {{ syswrite STDOUT, qq({name}\\n); exit 9 }}; syswrite STDOUT, qq(ready\\n); sleep 600 while 1;"
         );
         let mut command = here.portshim(&["run", "--report=report.txt", "--", "perl", "-e", &program]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");

@@ -105,7 +105,7 @@ fn files_that_are_broken() {
         type Break = fn(&PathBuf);
         let breaks: [(Break, &str); 7] = [
             (|path| fs::write(path, "").expect("it is ours"), "it is too short"),
-            (|path| fs::write(path, [0xff; 5000]).expect("it is ours"), "it is not a portshim session"),
+            (|path| fs::write(path, [0xff; 10_000]).expect("it is ours"), "it is not a portshim session"),
             (|path| patch(path, 0, 0xff), "it is not a portshim session"),
             (|path| patch(path, 8, 0x7f), "it was made by another version of portshim"),
             (|path| set_len(path, 1 << 16), "it is 65536 bytes long, and a session takes SIZE"),
@@ -217,7 +217,7 @@ fn files_older_than_their_makers_number() {
         let mut reborn = Command::new("sleep").arg("600").spawn().expect("it runs");
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         let rest = name.splitn(3, '-').nth(2).expect("a namespace");
-        fs::write(&path, [0xff; 5000]).expect("it is ours");
+        fs::write(&path, [0xff; 10_000]).expect("it is ours");
         let renamed = |pid: u32| path.with_file_name(format!("session-{pid}-{rest}"));
         fs::rename(&path, renamed(reborn.id())).expect("it is ours");
         assert_eq!(json(&["ps", "--json"], "it"), "[]");

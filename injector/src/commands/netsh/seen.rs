@@ -2,9 +2,9 @@
 
 use super::Refused;
 use crate::commands::ports::set;
-use crate::failure::Failure;
+use crate::messages::{self, Failure};
 use crate::platform::LiveSession;
-use crate::{output, wording};
+use crate::present;
 use portshim_policy::config::{Origin, Resolved, ShownPorts};
 use portshim_policy::model::Restriction;
 use portshim_policy::netsh;
@@ -27,8 +27,9 @@ pub(super) struct Excluded {
 
 impl Seen {
     pub(super) fn of_session(session: &LiveSession, scope: Scope) -> Result<Self, Failure> {
-        let region = session.snapshot().map_err(|why| wording::unreadable_session(session, &why))?;
-        let none = || wording::unreadable_session(session, "it holds no rules");
+        let region =
+            session.snapshot().map_err(|why| messages::unreadable_session(&session.id, &session.path, &why))?;
+        let none = || messages::unreadable_session(&session.id, &session.path, "it holds no rules");
         let shared = region.all_rules().last().ok_or_else(none)?.scope(scope);
         let live = region.ledger.entries().filter(|entry| entry.scopes.contains(scope));
         let mut excluded: Vec<_> = live.map(|entry| (entry.range, entry.act == Restriction::Reserve)).collect();
@@ -55,11 +56,11 @@ impl Seen {
     /// The dynamic range. netsh knows of one; where there are several, the user is told.
     pub(super) fn range(&self, scope: Scope) -> Result<PortRange, Failure> {
         let mut runs = self.dynamic.runs();
-        let first = runs.next().ok_or_else(|| wording::nothing_dynamic(scope))?;
+        let first = runs.next().ok_or_else(|| messages::nothing_dynamic(scope))?;
         match runs.last() {
             None => Ok(first),
             Some(last) => {
-                output::complain(&wording::range_with_holes(scope, &self.dynamic));
+                present::eprint(&messages::range_with_holes(scope, &self.dynamic));
                 Ok(PortRange::new(first.first(), last.last()).unwrap_or(first))
             }
         }
@@ -80,7 +81,7 @@ impl Seen {
         let ports: PortSet = ports.into_iter().collect();
         let mut origins: Vec<_> = entries.iter().filter_map(|entry| Some(entry.origin.as_ref()?.to_string())).collect();
         origins.dedup();
-        (!ports.is_empty()).then(|| (netsh::IN_USE, wording::excluded_already(range, &ports, &origins)))
+        (!ports.is_empty()).then(|| (netsh::IN_USE, messages::excluded_already(range, &ports, &origins)))
     }
 
     /// Whether all of `range` is dynamic.
@@ -104,6 +105,6 @@ impl Seen {
 
     fn leaves_some_of(&self, mut ports: PortSet, scope: Scope) -> Result<(), Failure> {
         ports.subtract(&self.excluded.iter().map(|entry| entry.range).collect());
-        if ports.is_empty() { Err(wording::nothing_left_after_that(scope)) } else { Ok(()) }
+        if ports.is_empty() { Err(messages::nothing_left_after_that(scope)) } else { Ok(()) }
     }
 }

@@ -1,7 +1,8 @@
 //! `portshim status`, for people to look at.
 
 use super::{Owner, Shown, ShownRules, ShownScope, ShownUse, Taken};
-use crate::commands::sessions::{ago, cut, folded, one_line, uncovered, width};
+use crate::present::{ago, cut, folded, one_line, uncovered, width};
+use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;
 
 /// How many characters at most tell how full a range is.
@@ -64,10 +65,8 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
 fn one(rules: &ShownRules, look: Look) -> String {
     let mut text = format!("select {}, sharing {}\n", rules.select, rules.sharing);
     // Scopes with the same ports stand together.
-    let mut rest: Vec<_> = rules.scopes.iter().collect();
-    while let Some(first) = rest.first().copied() {
-        let (together, others): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|scope| (&scope.ports, &scope.dynamic) == (&first.ports, &first.dynamic));
+    for (together, _) in grouped(&rules.scopes, |scope| (&scope.ports, &scope.dynamic)) {
+        let [first, ..] = together.as_slice() else { continue };
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
         let names = names.join(" ");
         text += "\n";
@@ -82,7 +81,6 @@ fn one(rules: &ShownRules, look: Look) -> String {
         text += "\n";
         text += &lines(&together, look);
         text += &uncovered("  ", together.iter().map(|scope| (scope.scope, scope.uncovered)));
-        rest = others;
     }
     text
 }
@@ -142,7 +140,7 @@ fn bar(open: u32, waiting: u32, free: u32, width: usize) -> String {
 }
 
 fn describe(taken: &Taken, look: Look) -> String {
-    let ports = if taken.scope == "all" { taken.ports.clone() } else { format!("{}/{}", taken.ports, taken.scope) };
+    let ports = spec::written(&taken.ports, &taken.scope);
     let owner = match &taken.owner {
         Owner::Policy => "the policy".into(),
         Owner::CommandLine => "the command line".into(),

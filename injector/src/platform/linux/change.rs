@@ -1,34 +1,33 @@
 //! Changing what a live session shares: its region, mapped.
 
-use super::life::started;
+use super::procfs::started;
 use super::session::{pid_namespace, ticks};
 use super::sessions::LiveSession;
 use super::sweep::seen_namespace;
-use crate::failure::FAILED;
-use crate::wording::{self, plain};
+use crate::messages::FAILED;
+use crate::messages::{self, plain};
+use libc::{_exit, c_int};
 use nix::fcntl::posix_fallocate;
-use nix::libc::{_exit, c_int};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::unistd::{Pid, gettid, write};
 use portshim_policy::region::{Owner, Region};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::thread::gettid;
 use std::fs::File;
 use std::io;
-use std::num::NonZeroUsize;
+use std::ptr;
 
 impl LiveSession {
     /// The region itself, mapped for as long as this process runs.
     pub(crate) fn region(&self) -> Result<&'static Region, String> {
         let file = self.open(true)?;
-        let size = const { NonZeroUsize::new(Region::SIZE).expect("a region is not empty") };
         expect_truncation().map_err(|errno| plain(&io::Error::from(errno)))?;
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the kernel chooses where; nothing is mapped over. It is never unmapped.
-        let at = unsafe { mmap(None, size, access, MapFlags::MAP_SHARED, &file, 0) };
+        let at = unsafe { mmap(ptr::null_mut(), Region::SIZE, access, MapFlags::SHARED, &file, 0) };
         let at = at.map_err(|errno| plain(&io::Error::from(errno)))?;
         // SAFETY: all of a region's bytes are mapped there for reading and writing, as long as the file has
         // them; where it is cut short, the kernel's signal ends this process.
-        let region = unsafe { Region::at(at.as_ptr().cast()) }.map_err(|e| e.to_string())?;
+        let region = unsafe { Region::at(at.cast()) }.map_err(|e| e.to_string())?;
         take(&file, region).map_err(|errno| plain(&io::Error::from(errno)))?;
         Ok(region)
     }
@@ -51,7 +50,7 @@ fn expect_truncation() -> nix::Result<()> {
 
 extern "C" fn truncated(_: c_int) {
     // Where nobody listens, the exit status still says it.
-    let _ = write(io::stderr(), wording::TRUNCATED.as_bytes());
+    let _ = rustix::io::write(rustix::stdio::stderr(), messages::TRUNCATED.as_bytes());
     // SAFETY: _exit(2) has no conditions.
     unsafe { _exit(FAILED.cast_signed()) }
 }
@@ -59,12 +58,12 @@ extern "C" fn truncated(_: c_int) {
 /// This thread, as a ledger's writer.
 pub(crate) fn this_thread() -> Owner {
     let namespace = pid_namespace().unwrap_or(0) as u32;
-    Owner { process: gettid().as_raw().cast_unsigned(), namespace, since: ticks() }
+    Owner { process: gettid().as_raw_nonzero().get().cast_unsigned(), namespace, since: ticks() }
 }
 
 /// Whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
 /// nothing here, and neither does a /proc that shows those of another.
 pub(crate) fn is_alive(owner: &Owner) -> bool {
     let ours = seen_namespace().is_some_and(|namespace| namespace as u32 == owner.namespace);
-    !ours || started(Pid::from_raw(owner.process.cast_signed())).is_some_and(|started| started <= owner.since)
+    !ours || started(owner.process).is_some_and(|started| started <= owner.since)
 }

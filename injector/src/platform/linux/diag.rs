@@ -4,8 +4,8 @@
 //! which sockets at `::` take IPv4's ports, too.
 
 use super::sockets::{Socket, address};
+use libc::c_int;
 use nix::errno::Errno;
-use nix::libc::{self, c_int};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 use portshim_policy::ports::Transport;
 use std::os::fd::{AsRawFd, OwnedFd};

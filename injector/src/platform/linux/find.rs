@@ -1,8 +1,7 @@
 //! Finds the file that a command names, as execvp(3) does.
 
-use crate::wording::plain;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::unistd::{AccessFlags, faccessat};
+use crate::messages::plain;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -62,5 +61,5 @@ pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     if !metadata.is_file() {
         return Err(Some("it is not a regular file".into()));
     }
-    faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::AT_EACCESS).map_err(|_| Some("it is not executable".into()))
+    accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).map_err(|_| Some("it is not executable".into()))
 }

@@ -3,7 +3,8 @@
 //! They are for the process that a service manager starts (sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5)),
 //! and a program takes no notice of those that name another.
 
-use nix::libc;
+use rustix::fs::fstat;
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use std::ffi::{CStr, c_char};
 use std::io::Write;
 use std::ptr;
@@ -98,15 +99,6 @@ fn own_number() -> u64 {
 
 /// The inode that tells this process from every other since the machine was started (pidfs, Linux 6.9).
 fn own_inode() -> Option<u64> {
-    // SAFETY: the calls read nothing but numbers, fstat(2) fills the structure, and the descriptor is ours to close.
-    unsafe {
-        let fd = libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) as libc::c_int;
-        if fd < 0 {
-            return None;
-        }
-        let mut stat: libc::stat = std::mem::zeroed();
-        let told = libc::fstat(fd, &raw mut stat) == 0;
-        libc::close(fd);
-        told.then_some(stat.st_ino)
-    }
+    let process = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    fstat(process).ok().map(|stat| stat.st_ino)
 }

@@ -1,7 +1,6 @@
 //! This host's own port settings, and how far its kernel lets itself be steered.
 
-use super::private;
-use nix::libc;
+use super::directories;
 use portshim_policy::config::{HostSettings, local_port_range, reserved_ports};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -47,7 +46,8 @@ fn setting(name: &str) -> Option<String> {
 
 /// The usual places for a policy file, the user's before the system's.
 pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
-    let base = private::variable("XDG_CONFIG_HOME").or_else(|| private::variable("HOME").map(|h| h.join(".config")));
+    let base =
+        directories::variable("XDG_CONFIG_HOME").or_else(|| directories::variable("HOME").map(|h| h.join(".config")));
     base.map(|base| base.join("portshim/policy.toml")).into_iter().chain([SYSTEM_POLICY.into()])
 }
 

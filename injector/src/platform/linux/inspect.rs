@@ -5,13 +5,12 @@ use super::elf::{self, Elf};
 use super::find::{Find, executable, search};
 use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
-use crate::wording::plain;
-use nix::sys::prctl::get_no_new_privs;
-use nix::sys::statvfs::{FsFlags, fstatvfs};
-use nix::unistd::{Gid, Uid};
+use crate::messages::plain;
+use rustix::fs::{StatVfsMountFlags, fgetxattr_query, fstatvfs};
+use rustix::process::{getgid, getuid};
+use rustix::thread::no_new_privs;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -175,7 +174,7 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
 /// (`cap_bprm_creds_from_file` in security/commoncap.c).
 fn gains_privilege(file: &File) -> Option<Obstacle> {
     let metadata = file.metadata().ok()?;
-    let (uid, gid) = (Uid::current(), Gid::current());
+    let (uid, gid) = (getuid(), getgid());
     let set_uid = metadata.mode() & libc::S_ISUID != 0 && metadata.uid() != uid.as_raw();
     // Without the group's execute bit, set-group-ID once meant mandatory locking and the kernel ignores it.
     let group_bits = libc::S_ISGID | libc::S_IXGRP;
@@ -185,7 +184,7 @@ fn gains_privilege(file: &File) -> Option<Obstacle> {
         return None;
     }
     let ignored =
-        get_no_new_privs().unwrap_or(false) || fstatvfs(file).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOSUID));
+        no_new_privs().unwrap_or(false) || fstatvfs(file).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOSUID));
     match (ignored, set_uid || set_gid) {
         (true, _) => None,
         (false, true) => Some(Obstacle::SetId),
@@ -194,9 +193,7 @@ fn gains_privilege(file: &File) -> Option<Obstacle> {
 }
 
 fn has_capabilities(file: &File) -> bool {
-    // SAFETY: the descriptor is open, the name is a string, and with a length of 0 nothing is written.
-    let size = unsafe { libc::fgetxattr(file.as_raw_fd(), c"security.capability".as_ptr(), std::ptr::null_mut(), 0) };
-    size > 0
+    fgetxattr_query(file, c"security.capability").is_ok_and(|size| size > 0)
 }
 
 /// The machine that this command is made for, as ELF files name it.

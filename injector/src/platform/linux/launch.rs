@@ -1,10 +1,9 @@
 //! Starts a program: becomes it, or begins a child.
 
+use super::super::Environment;
 use super::inspect::SHELL;
 use crate::coverage::Program;
-use crate::environment::Environment;
-use crate::failure::Failure;
-use crate::wording;
+use crate::messages::{self, Failure};
 use nix::errno::Errno;
 use nix::unistd::execv;
 use std::ffi::{CString, OsString};
@@ -40,8 +39,8 @@ fn string(bytes: &[u8]) -> CString {
 
 pub(super) fn failure(program: &Program, errno: Errno) -> Failure {
     match errno {
-        Errno::ENOENT if !program.path.exists() => wording::not_found(&program.typed),
-        Errno::ENOENT => wording::cannot_execute(&program.path, "its interpreter or loader does not exist"),
-        errno => wording::cannot_execute(&program.path, &wording::plain(&errno.into())),
+        Errno::ENOENT if !program.path.exists() => messages::not_found(&program.typed),
+        Errno::ENOENT => messages::cannot_execute(&program.path, "its interpreter or loader does not exist"),
+        errno => messages::cannot_execute(&program.path, &messages::plain(&errno.into())),
     }
 }

@@ -2,12 +2,11 @@
 
 use super::super::library::{EMBEDDED, NAME};
 use super::inspect::own_machine;
-use super::{elf, private, random, room};
+use super::{directories, elf, random, room};
 use crate::environment::POLICY;
-use crate::wording::plain;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::{AccessFlags, Uid, faccessat};
+use crate::messages::plain;
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
+use rustix::process::geteuid;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -42,8 +41,8 @@ const HERE: &str = ".";
 /// Where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     // What root starts may go on as another user, and start programs of its own then.
-    let shared = Uid::effective().is_root().then(private::shared).into_iter();
-    shared.chain(std::iter::once_with(private::cache)).chain(private::runtimes())
+    let shared = geteuid().is_root().then(directories::shared).into_iter();
+    shared.chain(std::iter::once_with(directories::cache)).chain(directories::runtimes())
 }
 
 /// Whether another library, which the user names, will do.
@@ -53,7 +52,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err("it is not a file".into());
     }
-    faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS).map_err(|_| "it may not be read")?;
+    accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).map_err(|_| "it may not be read")?;
     if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
@@ -85,7 +84,7 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
 pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    if statvfs(directory).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {
+    if statvfs(directory).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
         return Err(format!("{}: its file system forbids execution", directory.display()));
     }
     if !trusted(&path) {
@@ -98,7 +97,7 @@ pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
 fn trusted(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| {
         metadata.is_file()
-            && metadata.uid() == Uid::effective().as_raw()
+            && metadata.uid() == geteuid().as_raw()
             && metadata.mode() & 0o777 == MODE
             && metadata.len() == EMBEDDED.len() as u64
     })

@@ -1,14 +1,14 @@
 //! A session's region: the file that every process of the session maps.
 
+use super::super::Hint;
 use super::sweep::{dated, maker, sweep_if_crowded, users};
-use super::{private, random, room};
+use super::{directories, random, room};
 use crate::environment::SESSION;
-use crate::hint::Hint;
-use crate::wording::plain;
+use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::unistd::{SysconfVar, sysconf};
 use portshim_policy::config::Resolved;
 use portshim_policy::region::Region;
 use std::fs::{self, File, OpenOptions};
@@ -43,16 +43,16 @@ impl Session {
         hint.lay(region);
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
-        region.header.creator.store(Pid::this().as_raw().cast_unsigned(), Relaxed);
+        region.header.creator.store(std::process::id(), Relaxed);
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
-        let name = format!("{PREFIX}{}-{}-{:016x}", Pid::this(), pid_namespace().unwrap_or(0), random[1]);
+        let name = format!("{PREFIX}{}-{}-{:016x}", std::process::id(), pid_namespace().unwrap_or(0), random[1]);
         if log {
             region.add_ledger();
         }
         let pieces = region.pieces(hint != Hint::Learn);
         let mut reasons = Vec::new();
-        for directory in private::runtimes() {
+        for directory in directories::runtimes() {
             match directory.and_then(|directory| Self::lay(&directory, &name, &pieces, log)) {
                 Ok(session) => return Ok(session),
                 Err(why) => reasons.push(why),
@@ -95,7 +95,8 @@ impl Session {
 /// the two it belongs to is told by that.
 fn outlast_own() {
     let own = std::env::var_os(SESSION).map(PathBuf::from);
-    let Some(own) = own.filter(|own| own.file_name().and_then(maker).is_some_and(|(pid, _)| pid == Pid::this())) else {
+    let Some(own) = own.filter(|own| own.file_name().and_then(maker).is_some_and(|(pid, _)| pid == std::process::id()))
+    else {
         return;
     };
     if let Some(made) = dated(&own) {
@@ -125,6 +126,7 @@ fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
 
 /// Now, as proc(5) counts the time at which a process started.
 pub(super) fn ticks() -> u64 {
+    // rustix would look for the vDSO first, in a file, and finds none under valgrind.
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
     (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64
 }

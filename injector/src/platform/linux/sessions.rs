@@ -1,15 +1,14 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
 
 use super::change::is_alive;
-use super::life::{folder, started};
-use super::private;
+use super::directories;
+use super::procfs::{folder, started};
 use super::session::{age, pid_namespace};
 use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
-use crate::wording::plain;
-use nix::libc;
-use nix::unistd::{Pid, Uid};
+use crate::messages::plain;
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Owner, Region};
+use rustix::process::geteuid;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -51,11 +50,11 @@ struct Candidate {
     created: Option<u64>,
     dated: Option<u64>,
     /// The process that made it, by the number that it had in a PID namespace.
-    maker: Option<(Pid, u64)>,
+    maker: Option<(u32, u64)>,
 }
 
 /// The processes that have session files mapped, and the files.
-struct Mapped(Vec<(Pid, PathBuf)>);
+struct Mapped(Vec<(u32, PathBuf)>);
 
 impl Candidate {
     fn new(path: PathBuf) -> Self {
@@ -64,17 +63,16 @@ impl Candidate {
     }
 
     /// Whether this process made it: whoever `run` makes a session for has its number.
-    fn is_made_by(&self, pid: Pid) -> bool {
+    fn is_made_by(&self, pid: u32) -> bool {
         let (number, namespace) = inner(&folder(pid));
-        let is_it =
-            self.maker.is_some_and(|(maker, theirs)| (maker.as_raw().cast_unsigned(), theirs) == (number, namespace));
+        let is_it = self.maker.is_some_and(|(maker, theirs)| (maker, theirs) == (number, namespace));
         // A process of that number is another where it started after the session was made.
         is_it && started(pid).is_some_and(|started| self.created.is_none_or(|created| started <= created))
     }
 
     /// Whether a process that was of this session began another after it, as `run` does under `run`: its
     /// program then belongs to that one alone.
-    fn is_left_by(&self, pid: Pid, all: &[Self], mapped: &Mapped) -> bool {
+    fn is_left_by(&self, pid: u32, all: &[Self], mapped: &Mapped) -> bool {
         let is_later = |other: &Self| match (self.dated, other.dated) {
             (Some(this), Some(other)) => this < other,
             // Where a file does not say, what the process has mapped by now does.
@@ -85,7 +83,7 @@ impl Candidate {
 }
 
 impl Mapped {
-    fn has(&self, pid: Pid, path: &Path) -> bool {
+    fn has(&self, pid: u32, path: &Path) -> bool {
         self.0.iter().any(|(process, file)| *process == pid && file == path)
     }
 }
@@ -93,7 +91,7 @@ impl Mapped {
 impl LiveSession {
     /// Every one of this user's, the oldest first.
     pub(crate) fn all() -> Vec<Self> {
-        let directories: Vec<_> = private::existing_runtimes().collect();
+        let directories: Vec<_> = directories::existing_runtimes().collect();
         let files = |directory: &PathBuf| sessions(directory).into_iter().map(|name| directory.join(name)).collect();
         let paths: Vec<PathBuf> = directories.iter().flat_map::<Vec<_>, _>(files).collect();
         if paths.is_empty() {
@@ -101,7 +99,7 @@ impl LiveSession {
         }
         let mut mapped = mapped(&directories, 0);
         // To look at a session, or to change it, is not to belong to it.
-        mapped.retain(|(pid, _)| *pid != Pid::this());
+        mapped.retain(|(pid, _)| *pid != std::process::id());
         let mapped = Mapped(mapped);
         let mut all: Vec<_> = paths.into_iter().map(Candidate::new).collect();
         // Of two that are of the same age, the one with the lower number.
@@ -125,7 +123,7 @@ impl LiveSession {
     /// The session of this file, where one of its processes runs that can be seen from here.
     fn living(candidate: &Candidate, all: &[Candidate], mapped: &Mapped) -> Option<Self> {
         let Candidate { path, created, .. } = candidate;
-        let stays = |pid: &Pid| !candidate.is_left_by(*pid, all, mapped);
+        let stays = |pid: &u32| !candidate.is_left_by(*pid, all, mapped);
         let mut members: Vec<_> =
             mapped.0.iter().filter(|(pid, file)| file == path && stays(pid)).map(|(pid, _)| *pid).collect();
         // Asked once each: a process may end while they are sorted.
@@ -145,7 +143,7 @@ impl LiveSession {
             command: Process::new(shown).command,
             processes: members.into_iter().map(Process::new).collect(),
         };
-        let number = maker.map(|maker| maker.as_raw().cast_unsigned()).or_else(|| session.outer_maker());
+        let number = maker.or_else(|| session.outer_maker());
         session.id = number.map_or_else(|| session.name(), |number| number.to_string());
         Some(session)
     }
@@ -153,7 +151,7 @@ impl LiveSession {
     /// The maker of a session of another PID namespace, by the number that it has in this one.
     fn outer_maker(&self) -> Option<u32> {
         let (maker, namespace) = maker(self.path.file_name()?)?;
-        let maker = (maker.as_raw().cast_unsigned(), namespace);
+        let maker = (maker, namespace);
         self.processes.iter().find(|process| process.inner == maker).map(|process| process.pid)
     }
 
@@ -187,7 +185,7 @@ impl LiveSession {
         let size = Region::SIZE as u64;
         if !metadata.is_file() {
             Err("it is not a regular file".into())
-        } else if metadata.uid() != Uid::effective().as_raw() {
+        } else if metadata.uid() != geteuid().as_raw() {
             Err(format!("it belongs to {}", user(metadata.uid())))
         } else if metadata.len() == size {
             Ok(file)
@@ -202,7 +200,7 @@ impl LiveSession {
 }
 
 impl Process {
-    fn new(pid: Pid) -> Self {
+    fn new(pid: u32) -> Self {
         let folder = folder(pid);
         let comm = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
         let name = String::from_utf8_lossy(comm.trim_ascii_end()).into_owned();
@@ -211,7 +209,7 @@ impl Process {
         // A process that is ending has no arguments any more.
         let command = words.join(" ").trim_end().to_owned();
         let command = if command.is_empty() { name.clone() } else { command };
-        Self { pid: pid.as_raw().cast_unsigned(), inner: inner(&folder), name, command }
+        Self { pid, inner: inner(&folder), name, command }
     }
 
     /// Whether this is whom a region means.
@@ -236,7 +234,7 @@ pub(crate) fn owner(pid: u32) -> Option<u32> {
 
 /// Whether a user is the one that this process acts for.
 pub(crate) fn is_us(uid: u32) -> bool {
-    Uid::effective().as_raw() == uid
+    geteuid().as_raw() == uid
 }
 
 /// A user's name, or number where /etc/passwd has none: to ask the C library would take shared libraries, and this

@@ -1,13 +1,13 @@
 //! The sockets that the kernel knows: which ports are in use, and which process holds them.
 
 use super::diag;
-use super::life::folder;
-use nix::sched::{CloneFlags, setns};
-use nix::unistd::Pid;
+use super::procfs::folder;
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -79,7 +79,7 @@ pub(crate) fn holder(inode: u64) -> Option<(u32, String)> {
 }
 
 fn folder_of(pid: u32) -> PathBuf {
-    folder(Pid::from_raw(pid.cast_signed()))
+    folder(pid)
 }
 
 /// The identity of the network of the process that this folder is about.
@@ -92,7 +92,7 @@ fn seen_inside(folder: &Path) -> Result<Vec<Socket>, String> {
     let network = folder.join("ns/net");
     let enter = move || {
         let network = File::open(network).map_err(|e| e.to_string())?;
-        setns(network, CloneFlags::CLONE_NEWNET).map_err(|e| e.to_string())?;
+        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).map_err(|e| e.to_string())?;
         diag::sockets()
     };
     thread::spawn(enter).join().map_err(|_| "the thread ended early".to_owned())?

@@ -1,11 +1,9 @@
 //! Removes the regions of sessions that are over.
 
-use super::life::{environment_size, folder, started};
-use super::private;
+use super::directories;
+use super::procfs::{environment_size, folder, started};
 use super::session::{PREFIX, pid_namespace, ticks_ago};
 use crate::environment::SESSION;
-use nix::libc;
-use nix::unistd::Pid;
 use portshim_policy::region::Region;
 use std::cell::LazyCell;
 use std::ffi::{OsStr, OsString};
@@ -29,7 +27,7 @@ const HEADER: u64 = size_of::<portshim_policy::region::Header>() as u64;
 
 /// Removes the sessions that are over.
 pub(crate) fn sweep() {
-    private::existing_runtimes().for_each(|directory| clean(&directory, sessions(&directory)));
+    directories::existing_runtimes().for_each(|directory| clean(&directory, sessions(&directory)));
 }
 
 /// The same for one directory, and only where many have piled up: a program that is being started should
@@ -116,7 +114,7 @@ fn born(path: &Path) -> Option<u64> {
 /// The PID namespace of this process, where /proc shows the processes by the numbers that they have in it.
 pub(super) fn seen_namespace() -> Option<u64> {
     let shown = fs::read_link("/proc/self").ok()?;
-    (shown == Path::new(&Pid::this().to_string())).then(pid_namespace).flatten()
+    (shown == Path::new(&std::process::id().to_string())).then(pid_namespace).flatten()
 }
 
 /// The PID namespaces of all processes that this user may ask.
@@ -126,10 +124,10 @@ fn populated_namespaces() -> Vec<u64> {
 }
 
 /// The process that made a session, and the namespace that it has this number in.
-pub(super) fn maker(name: &OsStr) -> Option<(Pid, u64)> {
+pub(super) fn maker(name: &OsStr) -> Option<(u32, u64)> {
     let mut parts = name.to_str()?.strip_prefix(PREFIX)?.split('-');
     let (pid, namespace, _random) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((Pid::from_raw(pid.parse().ok()?), namespace.parse().ok()?))
+    Some((pid.parse().ok()?, namespace.parse().ok()?))
 }
 
 /// Whether the process that made this session is gone. `run` becomes the program, so while the program
@@ -144,7 +142,7 @@ pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
 
 /// The files in these directories that processes have mapped which started at `since` or later: whoever belongs
 /// to a session is younger than it. One entry for each process and file.
-pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(Pid, PathBuf)> {
+pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(u32, PathBuf)> {
     let mut found = Vec::new();
     for pid in processes(since) {
         found.extend(files_of(pid, directories).into_iter().map(|path| (pid, path)));
@@ -155,12 +153,12 @@ pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(Pid, 
 /// The files in this directory that processes belong to, whether they have them mapped or not: in the midst of exec
 /// nothing is mapped yet, and a program that the library does not reach may start one that it does. Their environment
 /// tells. One entry for each process and file.
-fn members(directory: &Path, since: u64) -> Vec<(Pid, PathBuf)> {
+fn members(directory: &Path, since: u64) -> Vec<(u32, PathBuf)> {
     let mut found = Vec::new();
     for pid in processes(since) {
         let mut files = files_of(pid, &[directory]);
         // This very process reads no session's region, and the program that it may become has a session of its own.
-        if files.is_empty() && pid != Pid::this() {
+        if files.is_empty() && pid != std::process::id() {
             files.extend(named_by(pid).filter(|path| path.parent() == Some(directory)));
         }
         found.extend(files.into_iter().map(|path| (pid, path)));
@@ -169,14 +167,14 @@ fn members(directory: &Path, since: u64) -> Vec<(Pid, PathBuf)> {
 }
 
 /// The processes that started at this time or later.
-fn processes(since: u64) -> impl Iterator<Item = Pid> {
+fn processes(since: u64) -> impl Iterator<Item = u32> {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let all = all.filter_map(|process| process.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+    let all = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
     all.filter(move |pid| started(*pid).is_some_and(|started| started >= since))
 }
 
 /// The files in these directories that a process has mapped, each once.
-fn files_of(pid: Pid, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
+fn files_of(pid: u32, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     // Another user's process may not be asked, and cannot have opened a file of ours.
     let maps = fs::read(folder(pid).join("maps")).unwrap_or_default();
     let mut found = Vec::new();
@@ -196,7 +194,7 @@ fn files_of(pid: Pid, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
 const PATIENCE: usize = 1000;
 
 /// The session's file that a process's environment names, as it was when its program began.
-fn named_by(pid: Pid) -> Option<PathBuf> {
+fn named_by(pid: u32) -> Option<PathBuf> {
     let prefix = [SESSION.as_bytes(), b"="].concat();
     for _ in 0..PATIENCE {
         let environment = match fs::read(folder(pid).join("environ")) {

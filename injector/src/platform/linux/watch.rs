@@ -1,12 +1,11 @@
 //! Stays with a program until it ends, and passes signals on to it.
 
+use super::super::Environment;
 use super::handover::Strings;
 use super::launch::{call, failure};
 use crate::coverage::Program;
-use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::messages::Failure;
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -36,7 +35,7 @@ impl Ended {
     }
 
     /// The program's exit status, and the name of the signal that ended it: one of both.
-    pub(crate) fn told(self) -> (Option<u32>, Option<&'static str>) {
+    pub(crate) fn parts(self) -> (Option<u32>, Option<&'static str>) {
         match self {
             Self::Exited(status) => (Some(status.into()), None),
             Self::Killed(_, signal) => (None, Some(signal)),

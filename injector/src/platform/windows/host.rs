@@ -1,10 +1,9 @@
 //! This host's own port settings.
 
 use super::super::windows_formats::listing;
+use super::directories;
 use super::netsh::{self, Question, Shown};
-use super::private;
-use crate::failure::Failure;
-use crate::wording;
+use crate::messages::{self, Failure};
 use portshim_policy::config::{HostSetting, HostSettings};
 use portshim_policy::model::Preset;
 use portshim_policy::ports::PortRange;
@@ -66,12 +65,12 @@ fn asked() -> HostSettings {
 
 /// All of the settings, in a form that is imported, where this system's are not those of Linux.
 pub(crate) fn foreign_settings() -> Option<Result<String, Failure>> {
-    Some(netsh::transcript().ok_or_else(wording::netsh_silent))
+    Some(netsh::transcript().ok_or_else(messages::netsh_silent))
 }
 
 /// The usual places for a policy file, the user's before the system's.
 pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
-    let bases = ["APPDATA", "PROGRAMDATA"].into_iter().filter_map(private::variable);
+    let bases = ["APPDATA", "PROGRAMDATA"].into_iter().filter_map(directories::variable);
     bases.map(|base| base.join("portshim").join("policy.toml"))
 }
 

@@ -3,7 +3,7 @@
 use super::super::windows_formats::pe::{self, Pe};
 use super::find::{Find, search, system_folder};
 use crate::coverage::{Coverage, Obstacle, Program, Step};
-use crate::wording::plain;
+use crate::messages::plain;
 use object::read::ReadCache;
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,14 +1,13 @@
 //! Starts a program with the shim in it, stays until it ends, and ends as it did.
 
+use super::super::Environment;
 use super::super::windows_formats::{batch, command_line};
 use super::inject::Shim;
 use super::inspect::shell;
 use super::session;
 use super::suspended::Suspended;
 use crate::coverage::{Coverage, Program};
-use crate::environment::Environment;
-use crate::failure::Failure;
-use crate::wording;
+use crate::messages::{self, Failure};
 use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
@@ -34,7 +33,7 @@ impl Ended {
     }
 
     /// The program's exit status, and the signal that ended it.
-    pub(crate) fn told(self) -> (Option<u32>, Option<&'static str>) {
+    pub(crate) fn parts(self) -> (Option<u32>, Option<&'static str>) {
         (Some(self.0), None)
     }
 }
@@ -66,7 +65,7 @@ pub(crate) fn watch_program(
 ) -> Result<Ended, Failure> {
     let reached = !matches!(program.coverage, Coverage::None(_));
     // Before the variables that switch it on are there: in this process it has nothing to do.
-    let load = |path| Shim::load(path).map_err(|e| wording::unloadable(path, &e));
+    let load = |path| Shim::load(path).map_err(|e| messages::unloadable(path, &e));
     let shim = environment.library.as_deref().filter(|_| reached).map(load).transpose()?;
     environment.assume();
     if let Some(marker) = &environment.session {
@@ -78,7 +77,7 @@ pub(crate) fn watch_program(
         // Of a program that lacks a library of its own, nothing is left by now: that is its end, as without us.
         return match exit_code(suspended.process()) {
             Ok(code) if code != STILL_ACTIVE.cast_unsigned() => Ok(Ended(code)),
-            _ => Err(wording::not_entered(&program.path, &e)),
+            _ => Err(messages::not_entered(&program.path, &e)),
         };
     }
     let running = suspended.resume().map_err(|e| failure(program, &e))?;
@@ -150,10 +149,10 @@ fn failure(program: &Program, e: &io::Error) -> Failure {
     let path: &Path = &program.path;
     match e.raw_os_error().map(i32::cast_unsigned) {
         Some(ERROR_BAD_EXE_FORMAT | ERROR_EXE_MACHINE_TYPE_MISMATCH) => {
-            wording::cannot_execute(path, "it is damaged, or not made for this Windows")
+            messages::cannot_execute(path, "it is damaged, or not made for this Windows")
         }
-        Some(ERROR_ELEVATION_REQUIRED) => wording::needs_elevation(path),
-        _ if e.kind() == io::ErrorKind::NotFound && !path.exists() => wording::not_found(&program.typed),
-        _ => wording::cannot_execute(path, &wording::plain(e)),
+        Some(ERROR_ELEVATION_REQUIRED) => messages::needs_elevation(path),
+        _ if e.kind() == io::ErrorKind::NotFound && !path.exists() => messages::not_found(&program.typed),
+        _ => messages::cannot_execute(path, &messages::plain(e)),
     }
 }

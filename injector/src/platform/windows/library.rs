@@ -2,17 +2,17 @@
 
 use super::super::library::{EMBEDDED, NAME};
 use super::super::windows_formats::pe::{self, Pe};
-use super::private;
+use super::directories;
 use crate::environment::POLICY;
-use crate::failure::Failure;
-use crate::wording::{self, plain};
+use crate::messages::Failure;
+use crate::messages::{self, plain};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
-    private::folders("lib")
+    directories::folders("lib")
 }
 
 /// Whether another library, which the user names, will do.
@@ -25,7 +25,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
 
 /// Whether variables alone can have a library loaded into programs.
 pub(crate) fn can_preload() -> Result<(), Failure> {
-    Err(wording::no_preload())
+    Err(messages::no_preload())
 }
 
 /// No variable holds the library's path in another form.

@@ -1,13 +1,13 @@
 //! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
 
+use super::super::Hint;
 use super::super::windows_formats::name::Name;
-use super::life::now;
+use super::directories;
+use super::liveness::now;
 use super::native::{handle, wide};
-use super::private;
 use super::security::Security;
 use super::sessions::members;
-use crate::hint::Hint;
-use crate::wording::plain;
+use crate::messages::plain;
 use portshim_policy::config::Resolved;
 use portshim_policy::region::Region;
 use std::ffi::{OsStr, OsString};
@@ -55,7 +55,7 @@ impl Session {
         let name = Name { maker: process::id(), created, random: random[1] }.to_string();
         let mapping = mapping(&name, region.as_bytes()).map_err(|e| format!("{name}: {}", plain(&e)))?;
         let mut reasons = Vec::new();
-        for folder in private::folders(FOLDER) {
+        for folder in directories::folders(FOLDER) {
             if folder.as_ref().is_ok_and(|folder| markers(folder).len() > CROWD) {
                 sweep();
             }
@@ -181,7 +181,7 @@ fn random() -> Result<[u64; 2], String> {
 
 /// Removes the markers of sessions that are over.
 pub(crate) fn sweep() {
-    for folder in private::existing_folders(FOLDER) {
+    for folder in directories::existing_folders(FOLDER) {
         for name in markers(&folder) {
             if matches!(open(&name), Err(OpenError::Missing(e)) if e.kind() == io::ErrorKind::NotFound) {
                 let _ = fs::remove_file(folder.join(name));

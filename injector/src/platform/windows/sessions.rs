@@ -1,11 +1,11 @@
 //! The sessions that live: which processes belong to them, and what is in their regions.
 
 use super::super::windows_formats::name::Name;
-use super::life::{is_alive, now, started};
-use super::private;
+use super::directories;
+use super::liveness::{is_alive, now, started};
 use super::process::Process;
 use super::session::{FOLDER, OpenError, markers, open, snapshot};
-use crate::wording::plain;
+use crate::messages::plain;
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Owner, Region};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ struct Candidate {
 impl LiveSession {
     /// Every one of this user's, the oldest first.
     pub(crate) fn all() -> Vec<Self> {
-        let mut all: Vec<_> = private::existing_folders(FOLDER).flat_map(|folder| candidates(&folder)).collect();
+        let mut all: Vec<_> = directories::existing_folders(FOLDER).flat_map(|folder| candidates(&folder)).collect();
         all.sort_by_key(|candidate| (candidate.name.created, candidate.name.maker));
         let makers: Vec<_> = all.iter().filter(|one| is_alive(&maker(&one.name))).map(|one| one.name.maker).collect();
         let mut found: Vec<_> = all.into_iter().filter_map(|candidate| Self::living(candidate, &makers)).collect();

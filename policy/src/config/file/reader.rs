@@ -1,5 +1,6 @@
 //! Values of a policy file, each with its place, and what is wrong with it.
 
+use crate::config::keys::example;
 use crate::config::layer::{self, Ports};
 use crate::config::messages;
 use crate::config::origin::{Origin, Sourced};
@@ -17,30 +18,6 @@ pub(in crate::config) type Value<'a> = Spanned<DeValue<'a>>;
 pub(in crate::config) struct Reader<'a> {
     pub(in crate::config) source: Source<'a>,
     pub(in crate::config) problems: Vec<Problem>,
-}
-
-/// A line that is right, for each key that is not a SPEC.
-const EXAMPLES: [(&str, &str); 16] = [
-    ("preset", "preset = \"windows-2003-sp1\""),
-    ("select", "select = \"sequential\""),
-    ("sharing", "sharing = \"tuple\""),
-    ("seed", "seed = 7"),
-    ("max-user-port", "max-user-port = 5000"),
-    ("reserved-ports", "\"4000-4000\""),
-    ("ip_local_port_range", "ip_local_port_range = \"32768 60999\""),
-    ("ip_local_reserved_ports", "ip_local_reserved_ports = \"8080,9148\""),
-    ("ip_unprivileged_port_start", "ip_unprivileged_port_start = 1024"),
-    ("first", "first = 10000"),
-    ("last", "last = 65535"),
-    ("hifirst", "hifirst = 49152"),
-    ("hilast", "hilast = 65535"),
-    ("lowfirst", "lowfirst = 1023"),
-    ("lowlast", "lowlast = 600"),
-    ("match", "match = \"java*\""),
-];
-
-pub(in crate::config) fn example(key: &str) -> &'static str {
-    EXAMPLES.iter().find(|(name, _)| *name == key).map_or("\"4000-4999\"", |(_, line)| line)
 }
 
 impl Reader<'_> {

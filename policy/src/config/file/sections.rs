@@ -3,7 +3,7 @@
 use super::reader::{Reader, Value, in_order};
 use crate::config::layer::Layer;
 use crate::config::origin::Sourced;
-use crate::config::{messages, registry, sysctl};
+use crate::config::{keys, messages, registry, sysctl};
 use crate::model::RangeEnd;
 use toml::de::{DeTable, DeValue};
 
@@ -30,13 +30,12 @@ impl Reader<'_> {
                         layer.registry_reserved.extend(self.listed(line, path, read));
                     }
                 }
-                name => self.unknown(key.span(), name, "[windows]", &["max-user-port", "reserved-ports"]),
+                name => self.unknown(key.span(), name, "[windows]", &keys::WINDOWS.names()),
             }
         }
     }
 
     pub(in crate::config) fn linux(&mut self, table: &DeTable<'_>, layer: &mut Layer) {
-        const KEYS: &[&str] = &["ip_local_port_range", "ip_local_reserved_ports", "ip_unprivileged_port_start"];
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "ip_local_port_range" => {
@@ -58,13 +57,12 @@ impl Reader<'_> {
                         self.keep(port.map_err(problem)).map(|port| Sourced::new(port, start.origin))
                     });
                 }
-                name => self.unknown(key.span(), name, "[linux]", KEYS),
+                name => self.unknown(key.span(), name, "[linux]", &keys::LINUX.names()),
             }
         }
     }
 
     pub(in crate::config) fn freebsd(&mut self, table: &DeTable<'_>, layer: &mut Layer) {
-        let keys: Vec<_> = RangeEnd::ALL.map(RangeEnd::name).into_iter().chain(["randomized"]).collect();
         for (key, value) in in_order(table) {
             let name = &**key.get_ref();
             let path = format!("freebsd.{name}");
@@ -74,7 +72,7 @@ impl Reader<'_> {
                     layer.range_ends.extend(number.map(|number| Sourced::new((end, number.value), number.origin)));
                 }
                 None if name == "randomized" => layer.randomized = self.switch(value, &path),
-                None => self.unknown(key.span(), name, "[freebsd]", &keys),
+                None => self.unknown(key.span(), name, "[freebsd]", &keys::FREEBSD.names()),
             }
         }
     }
@@ -93,7 +91,7 @@ impl Reader<'_> {
         match on {
             Some(on) => Some(Sourced::new(on, self.source.origin(&value.span(), path))),
             None => {
-                self.wrong(value, path, "true or false", "randomized = false");
+                self.wrong(value, path, "true or false", keys::example("randomized"));
                 None
             }
         }

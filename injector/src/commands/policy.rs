@@ -1,9 +1,9 @@
 //! Gathers what the options, the environment and the policy file ask for, and resolves it.
 
-use crate::cli::PolicyOptions;
+use crate::args::PolicyOptions;
 use crate::environment::{POLICY_FILE, misspelt};
-use crate::failure::Failure;
-use crate::{platform, wording};
+use crate::messages::{self, Failure};
+use crate::platform;
 use portshim_policy::config::{Layer, Problem, Resolved, Setting, resolve};
 use portshim_policy::model::Preset;
 use std::fs::File;
@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 20;
 const STANDARD_INPUT: &str = "-";
 
 /// The policy that holds under these options, here and now.
-pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
+pub(super) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     let mut problems = Vec::new();
     let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
     let preset = layers.iter().find_map(Layer::preset).unwrap_or_else(Preset::host);
@@ -40,56 +40,56 @@ pub(crate) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
 }
 
 /// What the text of a policy file comes to, with no other source beside it.
-pub(crate) fn alone(text: &str, path: &Path) -> Result<Resolved, Failure> {
+pub(super) fn alone(text: &str, path: &Path) -> Result<Resolved, Failure> {
     Ok(resolve(&[Layer::from_toml(text, &path.display().to_string())?], &platform::host())?)
 }
 
 /// The text of a policy file; `None` where there is no such file.
-pub(crate) fn text(path: &Path) -> Result<Option<String>, Failure> {
+pub(super) fn text(path: &Path) -> Result<Option<String>, Failure> {
     match File::open(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         opened => {
-            let file = opened.map_err(|e| wording::unreadable_policy(path, &e))?;
-            let text = String::from_utf8(bytes(file, path)?).map_err(|_| wording::not_toml(path))?;
+            let file = opened.map_err(|e| messages::unreadable_policy(path, &e))?;
+            let text = String::from_utf8(bytes(file, path)?).map_err(|_| messages::not_toml(path))?;
             Ok(Some(text))
         }
     }
 }
 
 /// The policy file of a project, where none is named: in the folder where the command is given.
-pub(crate) fn named_or_here(file: Option<&Path>) -> PathBuf {
+pub(super) fn named_or_here(file: Option<&Path>) -> PathBuf {
     let variable = std::env::var_os(POLICY_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     file.map(Path::to_owned).or(variable).unwrap_or_else(|| PathBuf::from(HERE))
 }
 
 /// Whether this is the file that governs what is started in this folder.
-pub(crate) fn is_here(path: &Path) -> bool {
+pub(super) fn is_here(path: &Path) -> bool {
     path == Path::new(HERE)
 }
 
 /// Reads one policy file, or a system's settings in any form that is understood.
-pub(crate) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
     let bytes =
-        File::open(path).map_err(|e| wording::unreadable_policy(path, &e)).and_then(|file| bytes(file, path))?;
+        File::open(path).map_err(|e| messages::unreadable_policy(path, &e)).and_then(|file| bytes(file, path))?;
     Ok(Layer::from_bytes(&bytes, &path.display().to_string()))
 }
 
 /// Reads a system's settings from a file, or from standard input where it is called `-`.
-pub(crate) fn imported(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
+pub(super) fn imported(path: &Path) -> Result<Result<Layer, Vec<Problem>>, Failure> {
     let (bytes, name) = if path == Path::new(STANDARD_INPUT) {
         let name = Path::new("<stdin>");
         (bytes(io::stdin().lock(), name)?, name)
     } else {
-        (bytes(File::open(path).map_err(|e| wording::unreadable_settings(path, &e))?, path)?, path)
+        (bytes(File::open(path).map_err(|e| messages::unreadable_settings(path, &e))?, path)?, path)
     };
     Ok(Layer::imported(&bytes, &name.display().to_string()))
 }
 
 fn bytes(from: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| wording::unreadable_policy(path, &e))?;
+    from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| messages::unreadable_policy(path, &e))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(wording::policy_too_large(path, LARGEST));
+        return Err(messages::policy_too_large(path, LARGEST));
     }
     Ok(bytes)
 }
@@ -114,7 +114,7 @@ fn environment(problems: &mut Vec<Problem>) -> Layer {
 }
 
 /// The policy file that is heard: the one that was named, be it there or not, or the first that there is.
-pub(crate) fn file(options: &PolicyOptions) -> Option<PathBuf> {
+pub(super) fn file(options: &PolicyOptions) -> Option<PathBuf> {
     let variable = std::env::var_os(POLICY_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let named = options.file.clone().or(variable);
     let usual = || std::iter::once(PathBuf::from(HERE)).chain(platform::policy_files());

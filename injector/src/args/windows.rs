@@ -1,25 +1,33 @@
 //! Of the help, what holds on Windows alone.
 
 /// What `portshim run` does.
-pub(in super::super) const RUN: &str = "\
-Run a program under a policy
-
+pub(super) const RUN: &str = "\
 portshim stays while the program runs, and ends with its exit code. The console and standard input, \
 output and error are the program's: portshim says not a word but for warnings (-q keeps them back), \
 on standard error. Exit code 125: portshim itself failed and nothing was launched; 126: the program \
 cannot be executed; 127: it was not found.";
 
 /// What it does not reach.
-pub(in super::super) const REACH: &str = "\
+pub(super) const REACH: &str = "\
 A program that the library cannot enter (32-bit, ARM64, protected) is refused; --allow-uncovered
 launches it all the same. A policy is no security boundary.";
 
 /// What `portshim env` is for.
-pub(in super::super) const ENV: &str = "\
-Print the variables that load the policy without portshim
-
+pub(super) const ENV: &str = "\
 There are none on Windows: give the command that starts the program to `portshim run -- CMD`, in the \
 command line of a service, of a task or of a container, too.";
 
 /// What there is to choose for `--sharing`.
-pub(in super::super) const SHARING: &str = "Let connections to different peers share a port (tuple), where the system allows it: Windows never does (exclusive)";
+pub(super) const SHARING: &str = "Let connections to different peers share a port (tuple), where the system allows it: Windows never does (exclusive)";
+
+/// Where the command finds and leaves files.
+pub(super) const FILES: &[(&str, &str)] = &[
+    (r".\portshim.toml", "Policy file of a project: holds for what is started in its folder."),
+    (r"%APPDATA%\portshim\policy.toml", "Policy file of the user."),
+    (r"%PROGRAMDATA%\portshim\policy.toml", "Policy file of the system."),
+    (r"%LOCALAPPDATA%\portshim\sessions", "Sessions that live."),
+    (r"%LOCALAPPDATA%\portshim\lib", "The library, as it is loaded into programs."),
+];
+
+/// What else there is to read, on other pages.
+pub(super) const SEE_ALSO: &[&str] = &[];

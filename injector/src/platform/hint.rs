@@ -1,8 +1,7 @@
 //! Whether a session goes by what it believes of ports, and what it believes to begin with.
 
 use crate::environment::HINT;
-use crate::failure::Failure;
-use crate::wording;
+use crate::messages::{self, Failure};
 use portshim_policy::entropy::mix;
 use portshim_policy::region::Region;
 
@@ -31,7 +30,7 @@ impl Hint {
             Some("off") => Ok(Self::Off),
             Some("all") => Ok(Self::All),
             Some("random") => Ok(Self::Random),
-            _ => Err(wording::not_a_hint(HINT, &value.to_string_lossy())),
+            _ => Err(messages::not_a_hint(HINT, &value.to_string_lossy())),
         }
     }
 

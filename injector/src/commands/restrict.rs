@@ -1,14 +1,13 @@
 //! `portshim reserve`, `unreserve`, `block` and `unblock`: the ledger of a live session.
 
-use super::ports::{allowed, spec};
+use super::ports::allowed;
 use super::sessions::chosen;
-use crate::cli::Ports;
-use crate::failure::Failure;
-use crate::output;
+use crate::args::Options;
+use crate::messages::{self, Bound, Failure, Wanted};
 use crate::platform::{self, LiveSession, Socket};
-use crate::wording::{self, Bound};
+use crate::present;
 use portshim_policy::model::Restriction;
-use portshim_policy::ports::spec::Spec;
+use portshim_policy::ports::spec::{self, Spec};
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use portshim_policy::region::{Change, Entry, Lift, Owner, Refusal, Region, SharedRules, Untold, Whose};
 use std::thread;
@@ -17,15 +16,8 @@ use std::time::Duration;
 /// How often the turn to write is asked for, at a millisecond's distance, before that is given up.
 const PATIENCE: usize = 2000;
 
-/// Ports of a SPEC: what one entry is made of, or asked for.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted {
-    pub(crate) range: PortRange,
-    pub(crate) scopes: ScopeSet,
-}
-
 /// Reserves or blocks.
-pub(super) fn enter(act: Restriction, args: &Ports) -> Result<u32, Failure> {
+pub(super) fn enter(act: Restriction, args: &Options) -> Result<u32, Failure> {
     let entered = all_or_nothing(args, act, |change, session, wanted| {
         let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
         change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
@@ -33,11 +25,11 @@ pub(super) fn enter(act: Restriction, args: &Ports) -> Result<u32, Failure> {
     // The handle of a block is its last port.
     let handles =
         entered.iter().filter(|entry| entry.act == Restriction::Block).map(|entry| format!("{}\n", entry.range.last()));
-    output::print(&handles.collect::<String>()).map(|()| 0)
+    present::print(&handles.collect::<String>()).map(|()| 0)
 }
 
 /// Unreserves or unblocks.
-pub(super) fn lift(act: Restriction, args: &Ports) -> Result<u32, Failure> {
+pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
     let lifted = all_or_nothing(args, act, |change, _, wanted| {
         let which = match act {
             Restriction::Reserve => Lift::Holding(wanted.range),
@@ -47,19 +39,19 @@ pub(super) fn lift(act: Restriction, args: &Ports) -> Result<u32, Failure> {
         let own = change.lift(act, which, wanted.scopes, Whose::Own(Owner::SESSION));
         own.or_else(|_| change.lift(act, which, wanted.scopes, Whose::Any))
     })?;
-    let specs = lifted.iter().map(|entry| spec(&entry.range, entry.scopes) + "\n");
-    output::print(&specs.collect::<String>()).map(|()| 0)
+    let specs = lifted.iter().map(|entry| spec::written(&entry.range, &entry.scopes) + "\n");
+    present::print(&specs.collect::<String>()).map(|()| 0)
 }
 
 /// Changes the ledger for every port that was named, or, where one of them is refused, not at all.
 fn all_or_nothing(
-    args: &Ports,
+    args: &Options,
     act: Restriction,
     one: impl Fn(&Change<'_>, &LiveSession, Wanted) -> Result<Entry, Refusal>,
 ) -> Result<Vec<Entry>, Failure> {
     let wanted = read(&args.specs)?;
-    let session = chosen(args.session.session.as_deref())?;
-    let unreadable = |why: String| wording::unreadable_session(&session, &why);
+    let session = chosen(args.session.as_deref())?;
+    let unreadable = |why: String| messages::unreadable_session(&session.id, &session.path, &why);
     let region = session.region().map_err(unreadable)?;
     let all = |change: &Change<'_>| {
         let mut done = Vec::new();
@@ -73,7 +65,7 @@ fn all_or_nothing(
     };
     let explained = |(wanted, refusal)| explain(&session, region, act, wanted, refusal);
     let before = bare(region);
-    let change = begin(region).ok_or_else(|| wording::ledger_busy(&session))?;
+    let change = begin(region).ok_or_else(|| messages::ledger_busy(&session.id))?;
     if wanted.len() > 1 {
         // Whether all of it can be had is seen on a copy, while nobody else may write.
         let copy = session.snapshot().map_err(unreadable)?;
@@ -88,17 +80,17 @@ fn all_or_nothing(
     if let Some(refused) = refused {
         // A program was quicker to bind one of the ports than we, after the rehearsal.
         if !done.is_empty() {
-            output::complain(&wording::done_in_part(&done));
+            present::eprint(&messages::done_in_part(&done));
         }
         return Err(explained(refused));
     }
     if !session.lives() {
-        return Err(wording::session_ended(&session));
+        return Err(messages::session_ended(&session.id));
     }
     for ((programs, scopes), (_, had)) in bare(region).iter().zip(before) {
         let taken: Vec<_> = scopes.iter().filter(|scope| !had.contains(*scope)).collect();
         if !taken.is_empty() {
-            output::complain(&wording::nothing_left(act, programs, taken.into_iter().collect()));
+            present::eprint(&messages::nothing_left(act, programs, taken.into_iter().collect()));
         }
     }
     Ok(done)
@@ -124,7 +116,7 @@ fn is_writer(owner: &Owner) -> bool {
 fn read(specs: &[String]) -> Result<Vec<Wanted>, Failure> {
     let mut wanted = Vec::new();
     for text in specs {
-        let spec: Spec = text.parse().map_err(|e| wording::not_a_spec(text, &e))?;
+        let spec: Spec = text.parse().map_err(|e| messages::not_a_spec(text, &e))?;
         wanted.extend(spec.ports.iter().map(|range| Wanted { range: *range, scopes: spec.scopes }));
     }
     Ok(wanted)
@@ -172,7 +164,7 @@ pub(super) fn explain(
                 wanted.scopes.iter().any(held)
             });
             let entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
-            wording::nothing_to_lift(act, wanted, policy, &entries)
+            messages::nothing_to_lift(act, wanted, policy, &entries)
         }
         Refusal::InUse(port) => {
             let socket = bound(session, PortRange::single(port), wanted.scopes).ok().flatten();
@@ -183,15 +175,15 @@ pub(super) fn explain(
                 }
                 None => Bound::Unknown,
             };
-            wording::port_in_use(act, wanted, port, &by)
+            messages::port_in_use(act, wanted, port, &by)
         }
         Refusal::Illegal(rule) => {
             let legal: Vec<_> = region.legal().intervals(act).map(|range| range.to_string()).collect();
-            wording::illegal_change(act, wanted, &rule, &legal)
+            messages::illegal_change(act, wanted, &rule, &legal)
         }
-        Refusal::Meets(other) => wording::meets(act, wanted, &other, region.legal().preset.apart),
-        Refusal::Kept(port) => wording::kept_by_policy(act, wanted, port, region.legal().preset.apart),
-        Refusal::Full => wording::ledger_full(act, wanted),
-        Refusal::Untold => wording::unseen_sockets("it has no sock_diag, and no tables that can be read"),
+        Refusal::Meets(other) => messages::meets(act, wanted, &other, region.legal().preset.apart),
+        Refusal::Kept(port) => messages::kept_by_policy(act, wanted, port, region.legal().preset.apart),
+        Refusal::Full => messages::ledger_full(act, wanted),
+        Refusal::Untold => messages::unseen_sockets("it has no sock_diag, and no tables that can be read"),
     }
 }

@@ -1,20 +1,23 @@
-//! The wording of every error and warning that is not about the text of a policy.
+//! The messages of every error and warning that is not about the text of a policy.
 
+mod failure;
 mod netsh;
 #[cfg(target_os = "linux")]
 mod network;
 mod sessions;
 /// What is said on this system alone, or otherwise than on others.
-#[cfg_attr(target_os = "linux", path = "wording/linux.rs")]
-#[cfg_attr(windows, path = "wording/windows.rs")]
+#[cfg_attr(target_os = "linux", path = "messages/linux.rs")]
+#[cfg_attr(windows, path = "messages/windows.rs")]
 mod system;
 
+#[cfg(target_os = "linux")]
+pub(crate) use failure::FAILED;
+pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
 pub(crate) use netsh::*;
 pub(crate) use sessions::*;
 pub(crate) use system::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
-use crate::failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message};
 use portshim_policy::config::{Problem, Severity};
 use portshim_policy::model::Rules;
 use portshim_policy::ports::spec::SpecError;
@@ -289,6 +292,13 @@ pub(crate) fn no_such_command(name: &str) -> Failure {
     Failure::new(format!("there is no command `{name}`"), "`portshim --help` lists them")
 }
 
+pub(crate) fn page_unwritable(path: &Path, e: &io::Error) -> Failure {
+    Failure::new(
+        format!("the page `{}` cannot be written: {}", path.display(), plain(e)),
+        "name a folder that you may write to",
+    )
+}
+
 pub(crate) fn not_a_port(e: &SpecError) -> Failure {
     Failure::new(e.to_string(), &e.remedy)
 }
@@ -326,4 +336,19 @@ pub(crate) fn plain(e: &io::Error) -> String {
         Some(first) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
         _ => text.to_owned(),
     }
+}
+
+/// How many problems are told of at once. A file may hold as many as it has bytes.
+const MOST: usize = 100;
+
+/// Renders problems: the first of them in full, and how many others there are.
+pub(crate) fn render<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> String {
+    let mut problems = problems.into_iter();
+    let mut texts: Vec<_> = problems.by_ref().take(MOST).map(ToString::to_string).collect();
+    match problems.count() {
+        0 => {}
+        1 => texts.push("note: there is one more of these".to_owned()),
+        more => texts.push(format!("note: there are {more} more of these")),
+    }
+    texts.join("\n")
 }

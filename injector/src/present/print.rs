@@ -1,7 +1,6 @@
 //! Writing to the user: to standard output what was asked for, to standard error everything else.
 
-use crate::failure::Failure;
-use crate::wording;
+use crate::messages::{self, Failure};
 use portshim_policy::config::Problem;
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
@@ -10,19 +9,19 @@ use std::io::{ErrorKind, Write};
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(wording::output_unwritable(&e)),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(messages::output_unwritable(&e)),
         _ => Ok(()),
     }
 }
 
 /// Writes a line to standard error, if anybody is there to read it.
-pub(crate) fn complain(line: &str) {
+pub(crate) fn eprint(line: &str) {
     // Nobody is left to tell that nobody listens.
-    let _ = std::io::stderr().write_all(self::line(line).as_bytes());
+    let _ = std::io::stderr().write_all(error_line(line).as_bytes());
 }
 
 /// A line as it is written to standard error.
-pub(crate) fn line(text: &str) -> String {
+pub(crate) fn error_line(text: &str) -> String {
     format!("{}\n", harmless(text))
 }
 
@@ -36,50 +35,35 @@ fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
-/// How many problems are told of at once. A file may hold as many as it has bytes.
-const MOST: usize = 100;
-
-/// What is said of problems: of the first of them all, and of the others how many they are.
-pub(crate) fn told<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> String {
-    let mut problems = problems.into_iter();
-    let mut told: Vec<_> = problems.by_ref().take(MOST).map(ToString::to_string).collect();
-    match problems.count() {
-        0 => {}
-        1 => told.push("note: there is one more of these".to_owned()),
-        more => told.push(format!("note: there are {more} more of these")),
-    }
-    told.join("\n")
-}
-
-/// Writes what is said of problems to standard error.
-pub(crate) fn complain_of<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
-    let told = told(problems);
-    if !told.is_empty() {
-        complain(&told);
+/// Writes problems to standard error.
+pub(crate) fn eprint_problems<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
+    let text = messages::render(problems);
+    if !text.is_empty() {
+        eprint(&text);
     }
 }
 
 /// How much is said while a program is started.
 #[derive(Clone, Copy)]
-pub(crate) struct Voice {
+pub(crate) struct Verbosity {
     /// Say what is done.
     pub(crate) verbose: bool,
     /// Keep warnings back.
     pub(crate) quiet: bool,
 }
 
-impl Voice {
+impl Verbosity {
     /// Says what is done, with `-v`.
     pub(crate) fn note(self, text: impl FnOnce() -> String) {
         if self.verbose {
-            complain(&format!("portshim: {}", text()));
+            eprint(&format!("portshim: {}", text()));
         }
     }
 
     /// Warns, but not with `-q`.
     pub(crate) fn warn(self, warning: impl FnOnce() -> String) {
         if !self.quiet {
-            complain(&warning());
+            eprint(&warning());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Folders of this user's own.
 
-use crate::wording::plain;
+use crate::messages::plain;
 use std::env;
 use std::fs::{self, File};
 use std::io;

@@ -1,8 +1,8 @@
 //! Directories that nobody else can write to; all but one, nobody else can look into either.
 
-use crate::wording::plain;
-use nix::sys::stat::{Mode, umask};
-use nix::unistd::Uid;
+use crate::messages::plain;
+use rustix::fs::Mode;
+use rustix::process::{geteuid, umask};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -22,7 +22,7 @@ pub(super) fn directory(path: &Path) -> Result<(), String> {
     let metadata = metadata.map_err(|e| said(&plain(&e)))?;
     if !metadata.is_dir() {
         Err(said("it is not a directory"))
-    } else if metadata.uid() != Uid::effective().as_raw() {
+    } else if metadata.uid() != geteuid().as_raw() {
         Err(said("it belongs to somebody else"))
     } else if metadata.permissions().mode() & 0o077 != 0 {
         Err(said("others may use it: its mode is not 700"))
@@ -35,7 +35,7 @@ pub(super) fn directory(path: &Path) -> Result<(), String> {
 fn own(base: PathBuf) -> Result<PathBuf, String> {
     match fs::metadata(&base) {
         Err(e) => Err(format!("{}: {}", base.display(), plain(&e))),
-        Ok(metadata) if metadata.uid() != Uid::effective().as_raw() => {
+        Ok(metadata) if metadata.uid() != geteuid().as_raw() => {
             Err(format!("{}: it belongs to somebody else", base.display()))
         }
         Ok(_) => Ok(base),
@@ -44,9 +44,9 @@ fn own(base: PathBuf) -> Result<PathBuf, String> {
 
 /// What a new file's permissions are where it is no secret: what the caller's umask leaves of read and write.
 pub(crate) fn usual_permissions() -> Permissions {
-    let before = umask(Mode::from_bits_truncate(0o077));
+    let before = umask(Mode::from_raw_mode(0o077));
     umask(before);
-    Permissions::from_mode(0o666 & !before.bits())
+    Permissions::from_mode(0o666 & !before.as_raw_mode())
 }
 
 /// An absolute path from the environment; the XDG Base Directory Specification has others ignored.
@@ -63,7 +63,7 @@ pub(super) fn runtimes() -> impl Iterator<Item = Result<PathBuf, String>> {
 fn runtime_paths() -> impl Iterator<Item = Result<PathBuf, String>> {
     let xdg = variable("XDG_RUNTIME_DIR").map(|base| own(base).map(|base| base.join("portshim")));
     // In memory, if possible: to make a file on a disk takes as long as all else that a start does.
-    let others = ["/dev/shm", "/tmp"].map(|base| Ok(PathBuf::from(format!("{base}/portshim-{}", Uid::effective()))));
+    let others = ["/dev/shm", "/tmp"].map(|base| Ok(PathBuf::from(format!("{base}/portshim-{}", geteuid().as_raw()))));
     xdg.into_iter().chain(others)
 }
 

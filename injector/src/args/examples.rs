@@ -1,4 +1,4 @@
-//! The worked examples at the end of each help text.
+//! Worked examples at the end of each help text, and what stands below them.
 
 pub(super) const PORTSHIM: &str = "\
 Examples:
@@ -170,6 +170,12 @@ pub(super) const MAN: &str = "\
 Examples:
   Read the page:
     portshim man | man -l -
+  What may a policy file hold?
+    portshim man policy | man -l -
   Install the pages:
-    portshim man > /usr/local/share/man/man1/portshim.1
-    portshim man run > /usr/local/share/man/man1/portshim-run.1";
+    portshim man --all /usr/local/share/man";
+
+/// Defines what output calls a wildcard bind.
+pub(super) const ANY_PORT: &str = "\
+An any-port bind is a bind to port 0, or the bind that the system makes itself at connect, listen or
+send. Output calls it a wildcard bind; it has nothing to do with the wildcard address 0.0.0.0.";

@@ -1,6 +1,5 @@
 //! When processes began, and where /proc tells of them.
 
-use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,23 +36,23 @@ impl Life {
     }
 }
 
-fn process(pid: Pid) -> PathBuf {
+fn process(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
 /// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
-pub(super) fn started(pid: Pid) -> Option<u64> {
+pub(super) fn started(pid: u32) -> Option<u64> {
     Life::of(&process(pid)).map(|life| life.since)
 }
 
 /// How many bytes of environment a process's program was given; `None` where it has not been given any, in the midst of
 /// exec, and where there is no such process.
-pub(super) fn environment_size(pid: Pid) -> Option<u64> {
+pub(super) fn environment_size(pid: u32) -> Option<u64> {
     Life::of(&process(pid))?.environment
 }
 
 /// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that still runs.
-pub(super) fn folder(pid: Pid) -> PathBuf {
+pub(super) fn folder(pid: u32) -> PathBuf {
     let process = process(pid);
     if !Life::of(&process).is_some_and(|life| life.leaderless) {
         return process;
@@ -72,8 +71,8 @@ mod tests {
     #[test]
     fn a_process_started_after_its_parent_and_before_now() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = Pid::from_raw(child.id().cast_signed());
-        let (ours, its) = (started(Pid::this()).unwrap(), started(pid).unwrap());
+        let pid = child.id();
+        let (ours, its) = (started(std::process::id()).unwrap(), started(pid).unwrap());
         let now = ticks();
         child.kill().unwrap();
         child.wait().unwrap();

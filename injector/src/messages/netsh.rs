@@ -1,12 +1,10 @@
 //! What is said of netsh's command lines.
 
-use super::plain;
-use crate::failure::Failure;
-use crate::platform::LiveSession;
+use super::{Failure, plain};
 use portshim_policy::config::{Origin, Problem};
 use portshim_policy::model::RestrictionRule;
 use portshim_policy::netsh::EditError;
-use portshim_policy::ports::spec::SpecError;
+use portshim_policy::ports::spec::{self, SpecError};
 use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::io;
 use std::path::Path;
@@ -63,16 +61,16 @@ pub(crate) fn other_ranges(path: &Path, near: &[String]) -> Failure {
     )
 }
 
-pub(crate) fn excluded_in_session(path: &Path, range: PortRange, session: &LiveSession) -> Failure {
+pub(crate) fn excluded_in_session(path: &Path, range: PortRange, id: &str) -> Failure {
     Failure::new(
         format!("{}: {}", path.display(), EditError::Missing),
-        format!("session {} has {range}: store=active deletes it there", session.id),
+        format!("session {id} has {range}: store=active deletes it there"),
     )
 }
 
 /// What is said where a session is shown and a policy file is not.
-pub(crate) fn session_shown(session: &LiveSession, path: &Path) -> String {
-    let (id, path) = (&session.id, path.display());
+pub(crate) fn session_shown(id: &str, path: &Path) -> String {
+    let path = path.display();
     format!("note: this is what session {id} has now; store=persistent shows what `{path}` keeps")
 }
 
@@ -83,7 +81,10 @@ pub(crate) const NO_SESSION_SHOWN: &str =
 /// A live session has no reservation of exactly these ports.
 pub(crate) fn not_excluded(range: PortRange, scope: Scope) -> Failure {
     Failure::new(
-        format!("{range}/{scope}: no reservation made while the session runs is of exactly these ports"),
+        format!(
+            "{}: no reservation made while the session runs is of exactly these ports",
+            spec::written(&range, &scope)
+        ),
         "name exactly the ports that were added: `portshim status` lists them",
     )
 }

@@ -1,13 +1,18 @@
 //! What is said of live sessions, and of what is asked of them.
 
-use super::SEE_SOCKETS;
-use crate::commands::Wanted;
-use crate::failure::{Failure, message};
-use crate::platform::{self, LiveSession};
+use super::{Failure, SEE_SOCKETS, message};
 use portshim_policy::model::{Restriction, RestrictionRule};
-use portshim_policy::ports::spec::SpecError;
+use portshim_policy::ports::spec::{self, SpecError};
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Entry, Owner};
+use std::path::Path;
+
+/// Ports of a SPEC: what one entry is made of, or asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) range: PortRange,
+    pub(crate) scopes: ScopeSet,
+}
 
 const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";
 
@@ -35,30 +40,34 @@ pub(crate) fn several_sessions(count: usize, list: &str, such: Option<&str>) -> 
     Failure::new(format!("{count} sessions are live, {joined} {problem}\n{}", list.trim_end()), help)
 }
 
-/// `owner` is the user of the process of that number, where there is one.
-pub(crate) fn no_such_session(name: &str, owner: Option<u32>) -> Failure {
+/// Whose the process of a number is.
+pub(crate) enum ProcessOwner {
+    Us,
+    /// Another user, of this name.
+    Other(String),
+}
+
+/// `owner` is whose the process of that number is, where there is one.
+pub(crate) fn no_such_session(name: &str, owner: Option<ProcessOwner>) -> Failure {
     match owner {
         None => Failure::new(
             format!("there is no session `{name}`: it has ended, or never was"),
             "`portshim ps` lists those that live",
         ),
-        Some(owner) if platform::is_us(owner) => Failure::new(
+        Some(ProcessOwner::Us) => Failure::new(
             format!("process {name} is in no session of yours"),
             format!("{BEGIN_ONE}; `portshim ps` lists them"),
         ),
-        Some(owner) => {
-            let owner = platform::user(owner);
-            Failure::new(
-                format!("process {name} belongs to {owner}, and a session is open to its own user alone"),
-                format!("give the command as {owner}"),
-            )
-        }
+        Some(ProcessOwner::Other(owner)) => Failure::new(
+            format!("process {name} belongs to {owner}, and a session is open to its own user alone"),
+            format!("give the command as {owner}"),
+        ),
     }
 }
 
-pub(crate) fn unreadable_session(session: &LiveSession, why: &str) -> Failure {
+pub(crate) fn unreadable_session(id: &str, path: &Path, why: &str) -> Failure {
     Failure::new(
-        format!("session {} cannot be read: {}: {why}", session.id, session.path.display()),
+        format!("session {id} cannot be read: {}: {why}", path.display()),
         "its programs go on under the policy that they began with; start them anew for a session that can be read",
     )
 }
@@ -67,8 +76,8 @@ pub(crate) fn unseen_sockets(why: &str) -> Failure {
     Failure::new(format!("the kernel does not tell which ports are in use: {why}"), "")
 }
 
-pub(crate) fn session_ended(session: &LiveSession) -> Failure {
-    Failure::new(format!("session {} has ended meanwhile", session.id), "`portshim ps` lists those that live")
+pub(crate) fn session_ended(id: &str) -> Failure {
+    Failure::new(format!("session {id} has ended meanwhile"), "`portshim ps` lists those that live")
 }
 
 pub(crate) fn not_a_spec(text: &str, e: &SpecError) -> Failure {
@@ -76,9 +85,9 @@ pub(crate) fn not_a_spec(text: &str, e: &SpecError) -> Failure {
     Failure::new(format!("{place}{e}"), &e.remedy)
 }
 
-pub(crate) fn ledger_busy(session: &LiveSession) -> Failure {
+pub(crate) fn ledger_busy(id: &str) -> Failure {
     Failure::new(
-        format!("another process has been changing session {} for two seconds", session.id),
+        format!("another process has been changing session {id} for two seconds"),
         "try again; does one of its processes hang?",
     )
 }
@@ -107,17 +116,13 @@ fn verb(act: Restriction) -> &'static str {
     }
 }
 
-fn ports(range: PortRange, scopes: ScopeSet) -> String {
-    if scopes == ScopeSet::ALL { range.to_string() } else { format!("{range}/{scopes}") }
-}
-
 fn whose(owner: &Owner) -> String {
     if owner.is(&Owner::SESSION) { "the command line".into() } else { format!("process {}", owner.process) }
 }
 
 /// What was done of several before one of them was refused.
 pub(crate) fn done_in_part(done: &[Entry]) -> String {
-    let done: Vec<_> = done.iter().map(|entry| ports(entry.range, entry.scopes)).collect();
+    let done: Vec<_> = done.iter().map(|entry| spec::written(&entry.range, &entry.scopes)).collect();
     message("warning", &format!("this was done before the next was refused: {}", done.join(" ")), "")
 }
 
@@ -129,7 +134,7 @@ pub(crate) fn nothing_left(act: Restriction, programs: &str, scopes: ScopeSet) -
 }
 
 fn cannot_be(act: Restriction, wanted: Wanted) -> String {
-    format!("{} cannot be {}", ports(wanted.range, wanted.scopes), done(act))
+    format!("{} cannot be {}", spec::written(&wanted.range, &wanted.scopes), done(act))
 }
 
 pub(crate) fn port_in_use(act: Restriction, wanted: Wanted, port: u16, by: &Bound) -> Failure {
@@ -155,7 +160,7 @@ pub(crate) fn illegal_change(act: Restriction, wanted: Wanted, rule: &Restrictio
 
 /// `source` is where it is written down that such entries keep apart.
 pub(crate) fn meets(act: Restriction, wanted: Wanted, other: &Entry, source: Option<&str>) -> Failure {
-    let (theirs, owner) = (ports(other.range, other.scopes), whose(&other.owner));
+    let (theirs, owner) = (spec::written(&other.range, &other.scopes), whose(&other.owner));
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
     let problem = format!("{}: {theirs} is {} already, by {owner}", cannot_be(act, wanted), done(other.act));
     Failure::new(problem, format!("under this model entries keep apart{source}: name other ports, or lift that one"))
@@ -181,7 +186,7 @@ pub(crate) fn ledger_full(act: Restriction, wanted: Wanted) -> Failure {
 /// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be lifted.
 pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
     const MOST: usize = 8;
-    let (done, asked) = (done(act), ports(wanted.range, wanted.scopes));
+    let (done, asked) = (done(act), spec::written(&wanted.range, &wanted.scopes));
     if policy {
         return Failure::new(
             format!("{asked} is {done} by the policy itself, which holds as long as the session"),
@@ -190,16 +195,14 @@ pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, en
     }
     let problem = match act {
         Restriction::Reserve => format!("no reservation holds all of {asked}"),
-        Restriction::Block => {
-            format!("no block begins with {}", ports(PortRange::single(wanted.range.first()), wanted.scopes))
-        }
+        Restriction::Block => format!("no block begins with {}", spec::written(&wanted.range.first(), &wanted.scopes)),
     };
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by_key(|entry| (entry.range, entry.number));
     let mut lines: Vec<_> = sorted
         .iter()
         .take(MOST)
-        .map(|entry| format!("{} by {}", ports(entry.range, entry.scopes), whose(&entry.owner)))
+        .map(|entry| format!("{} by {}", spec::written(&entry.range, &entry.scopes), whose(&entry.owner)))
         .collect();
     if sorted.len() > MOST {
         lines.push(format!("and {} more, which `portshim status` shows", sorted.len() - MOST));

@@ -1,7 +1,6 @@
 //! What is said on Windows alone, or otherwise than elsewhere.
 
-use super::plain;
-use crate::failure::{CANNOT_EXECUTE, Failure};
+use super::{CANNOT_EXECUTE, Failure, plain};
 use portshim_policy::model::Rules;
 use std::ffi::OsString;
 use std::io;

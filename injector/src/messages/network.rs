@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 const PRIVILEGED: u16 = 1024;
 
 /// How to have the kernel hold a program to these rules by its own settings, of which TCP and UDP have the same.
-pub(in crate::wording) fn own_network(rules: &Rules, command: &[OsString]) -> Option<String> {
+pub(in crate::messages) fn own_network(rules: &Rules, command: &[OsString]) -> Option<String> {
     let all = Scope::ALL.map(|scope| rules.scope(scope).allowed());
     let ports = all.iter().find(|ports| !ports.is_empty())?;
     let (first, last) = (ports.runs().next()?.first(), ports.runs().last()?.last());

@@ -1,26 +1,37 @@
 //! Of the help, what holds on Linux alone.
 
 /// What `portshim run` does.
-pub(in super::super) const RUN: &str = "\
-Run a program under a policy
-
+pub(super) const RUN: &str = "\
 portshim becomes the program: same process, same signals, same terminal, same exit status, and \
 not a word on standard output or, but for warnings (-q keeps them back), on standard error. Exit \
 status 125: portshim itself failed and nothing was launched; 126: the program cannot be executed; \
 127: it was not found.";
 
 /// What it does not reach.
-pub(in super::super) const REACH: &str = "\
+pub(super) const REACH: &str = "\
 A program that a preloaded library cannot reach (statically linked, set-user-ID, Go) is refused;
 --allow-uncovered launches it all the same. A policy is no security boundary.";
 
 /// What `portshim env` is for.
-pub(in super::super) const ENV: &str = "\
-Print the variables that load the policy without portshim
-
+pub(super) const ENV: &str = "\
 For a unit file, a Dockerfile, a pod's description or a shell: with these two variables set, a \
 program is under the policy although nobody calls portshim.";
 
 /// What there is to choose for `--sharing`.
-pub(in super::super) const SHARING: &str =
+pub(super) const SHARING: &str =
     "Let connections to different peers share a port (tuple), or give each one a port of its own (exclusive)";
+
+/// Where the command finds and leaves files.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("./portshim.toml", "Policy file of a project: holds for what is started in its folder."),
+    (
+        "$XDG_CONFIG_HOME/portshim/policy.toml",
+        "Policy file of the user; ~/.config stands for $XDG_CONFIG_HOME unless set.",
+    ),
+    ("/etc/portshim/policy.toml", "Policy file of the system."),
+    ("$XDG_RUNTIME_DIR/portshim/", "Sessions that live; else /dev/shm/portshim-UID/ or /tmp/portshim-UID/."),
+    ("$XDG_CACHE_HOME/portshim/", "The library, as it is loaded into programs; for root, /var/cache/portshim/."),
+];
+
+/// What else there is to read, on other pages.
+pub(super) const SEE_ALSO: &[&str] = &["bind(2)", "ip(7)", "ld.so(8)"];

@@ -1,6 +1,6 @@
 //! What the user is told when something cannot be done: the problem, the remedy, and the exit status.
 
-use crate::output;
+use super::render;
 use portshim_policy::config::Problem;
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl Failure {
 
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Self {
-        Self { status: FAILED, text: output::told(&problems) }
+        Self { status: FAILED, text: render(&problems) }
     }
 }
 

@@ -1,0 +1,107 @@
+//! The tables as a clap command, which help, man pages and completions are made from. Nothing of this is touched
+//! where a command is carried out.
+
+use super::examples;
+use super::flags;
+use super::table::{self, COMMANDS, Choices, Command, CommandRow, Flag, Number, Operand, Takes};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Arg, ArgAction, ValueHint, value_parser};
+use std::ffi::OsString;
+
+/// How wide help may become, in characters.
+const WIDTH: usize = 100;
+
+/// The text of `--help`, or of `-h`, which is the shorter one.
+pub(super) fn text(command: Option<Command>, long: bool) -> String {
+    let mut portshim = clap_command();
+    portshim.build();
+    let shown = match command.map(|command| command.row().name) {
+        Some(name) => portshim.find_subcommand_mut(name).unwrap_or_else(|| unreachable!("it was made from the table")),
+        None => &mut portshim,
+    };
+    let text = if long { shown.render_long_help() } else { shown.render_help() };
+    text.to_string()
+}
+
+/// The text of `--version`.
+pub(super) fn version() -> String {
+    format!("{} {}\n", table::PORTSHIM, env!("CARGO_PKG_VERSION"))
+}
+
+/// All commands and flags.
+pub(crate) fn clap_command() -> clap::Command {
+    let portshim = clap::Command::new(table::PORTSHIM).version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH);
+    described(portshim, table::ABOUT, table::MORE, &[examples::PORTSHIM, examples::ANY_PORT])
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommands(COMMANDS.iter().map(subcommand))
+}
+
+fn subcommand(row: &CommandRow) -> clap::Command {
+    let command = described(clap::Command::new(row.name), row.about, row.more, row.examples);
+    let command = command.args(flags::of(row.command).map(flag)).args(row.operand.as_ref().map(operand));
+    match row.usage {
+        Some(usage) => command.override_usage(usage),
+        None => command,
+    }
+}
+
+fn described(command: clap::Command, about: &'static str, more: &str, examples: &[&str]) -> clap::Command {
+    let command = command.about(about).after_help(examples.join("\n\n"));
+    if more.is_empty() { command } else { command.long_about(format!("{about}\n\n{more}")) }
+}
+
+fn flag(flag: &Flag) -> Arg {
+    let mut help = flag.help.to_owned();
+    if let Choices::Listed(words) = flag.choices {
+        help += &format!(": {}", words().join(", "));
+    }
+    if matches!(flag.takes, Takes::Setting(_, setting) if setting.repeatable()) {
+        help += "; may be repeated";
+    }
+    if let Some(variable) = flag.variable {
+        help += &format!("\n[env: {variable}]");
+    }
+    let arg = Arg::new(flag.long).long(flag.long).help(help).help_heading(flag.heading);
+    let arg = match flag.short {
+        Some(letter) => arg.short(letter),
+        None => arg,
+    };
+    match flag.takes {
+        Takes::Nothing(_) => arg.action(ArgAction::SetTrue),
+        Takes::Value(name, _) => choosing(arg.value_name(name), flag.choices),
+        Takes::Optional(name, ..) => choosing(arg.value_name(name), flag.choices).num_args(0..=1).require_equals(true),
+        Takes::Setting(name, setting) => {
+            let action = if setting.repeatable() { ArgAction::Append } else { ArgAction::Set };
+            choosing(arg.value_name(name), flag.choices).action(action)
+        }
+    }
+}
+
+fn operand(operand: &Operand) -> Arg {
+    let arg = Arg::new(operand.name).value_name(operand.name).help(operand.help);
+    let arg = choosing(arg, operand.choices).required(operand.number != Number::Optional);
+    match operand.number {
+        Number::Optional | Number::One => arg,
+        Number::Several => arg.num_args(1..),
+        Number::Rest => arg.num_args(1..).trailing_var_arg(true),
+    }
+}
+
+fn choosing(arg: Arg, choices: Choices) -> Arg {
+    match choices {
+        Choices::Any => arg.value_parser(value_parser!(OsString)),
+        Choices::NoFile => arg.value_hint(ValueHint::Other),
+        Choices::Path => arg.value_hint(ValueHint::AnyPath),
+        Choices::Listed(words) | Choices::Offered(words) => {
+            arg.value_parser(PossibleValuesParser::new(words())).hide_possible_values(true)
+        }
+        Choices::OneOf(words) => {
+            let word = |(word, help): (&'static str, &'static str)| {
+                let value = PossibleValue::new(word);
+                if help.is_empty() { value } else { value.help(help) }
+            };
+            arg.value_parser(PossibleValuesParser::new(words().into_iter().map(word)))
+        }
+    }
+}

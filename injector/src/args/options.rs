@@ -1,0 +1,75 @@
+//! Options as they were read: one field for each flag and operand of [the tables](super::table).
+
+use portshim_policy::config::Setting;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Everything that a command line can ask for. A command looks at the fields that it has flags for.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) policy: PolicyOptions,
+    /// The session that the command is about.
+    pub(crate) session: Option<String>,
+    /// File of the report; `-` is standard error.
+    pub(crate) report: Option<PathBuf>,
+    /// File of the log; `-` is standard error.
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) no_follow: bool,
+    pub(crate) allow_uncovered: bool,
+    pub(crate) verbose: bool,
+    pub(crate) quiet: bool,
+    pub(crate) json: bool,
+    pub(crate) hooks: bool,
+    pub(crate) format: Format,
+    /// Place of the library where the program runs.
+    pub(crate) library: Option<String>,
+    /// System whose settings are imported.
+    pub(crate) preset: Option<String>,
+    /// Program with its arguments; the reader makes sure that there is one.
+    pub(crate) command: Vec<OsString>,
+    /// File to check or import.
+    pub(crate) file: PathBuf,
+    /// Port to explain, as a SPEC.
+    pub(crate) port: String,
+    /// Ports to restrict or release, as SPECs.
+    pub(crate) specs: Vec<String>,
+    /// Command line of netsh.
+    pub(crate) words: Vec<String>,
+    /// Shell to complete in.
+    pub(crate) shell: String,
+    /// Command whose page is asked for.
+    pub(crate) page: Option<String>,
+    /// Folder that all pages are written to.
+    pub(crate) all: Option<PathBuf>,
+}
+
+/// What the user asked for of a policy, as written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PolicyOptions {
+    /// The policy file.
+    pub(crate) file: Option<PathBuf>,
+    /// Each option with its values, in the order of [`Setting::ALL`].
+    pub(crate) settings: Vec<(Setting, OsString)>,
+}
+
+/// How `portshim env` writes variables.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Format {
+    #[default]
+    Shell,
+    Systemd,
+    Docker,
+    Kubernetes,
+    Json,
+}
+
+impl Format {
+    /// The formats, the words that name them, and their help.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
+        (Self::Shell, "shell", "For a POSIX shell to eval"),
+        (Self::Systemd, "systemd", "A drop-in for a service's unit file"),
+        (Self::Docker, "docker", "Instructions for a Dockerfile"),
+        (Self::Kubernetes, "kubernetes", "The env list of a container in a pod's description"),
+        (Self::Json, "json", "One JSON object"),
+    ];
+}

@@ -1,0 +1,281 @@
+//! Reader of the command line, by the tables.
+
+use super::flags;
+use super::options::Options;
+use super::table::{COMMANDS, Choices, Command, CommandRow, Flag, Number, Put, Refused, Takes};
+use super::usage_error::{self, Slip};
+use crate::messages::Failure;
+use lexopt::{Arg, Parser};
+use portshim_policy::config::Setting;
+use std::ffi::{OsStr, OsString};
+
+/// Asks for help with the command that follows.
+const HELP: &str = "help";
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Command(Command, Box<Options>),
+    /// Help, with a command or with all of them.
+    Help {
+        command: Option<Command>,
+        long: bool,
+    },
+    Version,
+}
+
+/// Reads the arguments, the first of which is the command's own name.
+pub(super) fn read(args: &[OsString]) -> Result<Asked, Failure> {
+    if args.get(1).is_some_and(|name| name == HELP) {
+        return read(&asking_for_help(args));
+    }
+    first(args).map_err(|slip| usage_error::failure(&slip, args))
+}
+
+/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not carried out.
+fn asking_for_help(args: &[OsString]) -> Vec<OsString> {
+    let command = args.get(2).filter(|word| !word.as_encoded_bytes().starts_with(b"-") && *word != HELP);
+    args.first().into_iter().chain(command).cloned().chain([OsString::from("--help")]).collect()
+}
+
+/// Reads the command's name, or what stands in its place.
+fn first(args: &[OsString]) -> Result<Asked, Slip> {
+    let Some(word) = args.get(1) else { return Err(Slip::NoCommandGiven) };
+    if let Some(row) = COMMANDS.iter().find(|row| word == row.name) {
+        return Reader::new(row, &args[2..]).read();
+    }
+    let mut parser = Parser::from_args(&args[1..]);
+    match parser.next() {
+        Ok(Some(Arg::Long("help"))) => Ok(Asked::Help { command: None, long: true }),
+        Ok(Some(Arg::Short('h'))) => Ok(Asked::Help { command: None, long: false }),
+        Ok(Some(Arg::Long("version") | Arg::Short('V'))) => Ok(Asked::Version),
+        Ok(Some(Arg::Long(name))) => Err(Slip::no_flag(format!("--{name}"), None)),
+        Ok(Some(Arg::Short(letter))) => Err(Slip::no_flag(format!("-{letter}"), None)),
+        Ok(Some(Arg::Value(value))) => Err(Slip::NoCommand(value.to_string_lossy().into())),
+        Ok(None) | Err(_) => Err(Slip::NoCommandGiven),
+    }
+}
+
+/// The arguments of one command.
+struct Reader {
+    row: &'static CommandRow,
+    parser: Parser,
+    options: Options,
+    /// The flags that were given.
+    given: Vec<&'static str>,
+    /// How many operands were.
+    operands: usize,
+}
+
+impl Reader {
+    fn new(row: &'static CommandRow, args: &[OsString]) -> Self {
+        let (parser, options) = (Parser::from_args(args), Options::default());
+        Self { row, parser, options, given: Vec::new(), operands: 0 }
+    }
+
+    fn read(mut self) -> Result<Asked, Slip> {
+        let command = self.row.command;
+        while let Some(arg) = self.parser.next().map_err(Slip::from)? {
+            let (flag, name) = match arg {
+                Arg::Long("help") => {
+                    return match self.parser.optional_value() {
+                        None => Ok(Asked::Help { command: Some(command), long: true }),
+                        Some(value) => {
+                            Err(Slip::TakesNoValue { name: "--help".into(), value: value.to_string_lossy().into() })
+                        }
+                    };
+                }
+                Arg::Short('h') => return Ok(Asked::Help { command: Some(command), long: false }),
+                Arg::Long(name) => (flags::of(command).find(|flag| flag.long == name), format!("--{name}")),
+                Arg::Short(c) => (flags::of(command).find(|flag| flag.short == Some(c)), format!("-{c}")),
+                Arg::Value(value) => {
+                    self.operand(value)?;
+                    continue;
+                }
+            };
+            self.flag(flag.ok_or_else(|| Slip::no_flag(name, Some(command)))?)?;
+        }
+        match &self.row.operand {
+            Some(operand) if self.operands == 0 && operand.number != Number::Optional && !self.options.hooks => {
+                Err(Slip::Missing(operand.name))
+            }
+            _ => {
+                // What is said of them goes by this order.
+                let place = |setting: &Setting| Setting::ALL.iter().position(|each| each == setting);
+                self.options.policy.settings.sort_by_key(|(setting, _)| place(setting));
+                Ok(Asked::Command(command, Box::new(self.options)))
+            }
+        }
+    }
+
+    fn operand(&mut self, value: OsString) -> Result<(), Slip> {
+        let extra = || Slip::OneTooMany(value.to_string_lossy().into());
+        let Some(operand) = &self.row.operand else { return Err(extra()) };
+        if self.operands > 0 && matches!(operand.number, Number::One | Number::Optional) {
+            return Err(extra());
+        }
+        self.operands += 1;
+        put(operand.name, operand.name, operand.choices, operand.put, &mut self.options, value)?;
+        if operand.number == Number::Rest {
+            for value in self.parser.raw_args().map_err(Slip::from)? {
+                put(operand.name, operand.name, operand.choices, operand.put, &mut self.options, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flag(&mut self, flag: &'static Flag) -> Result<(), Slip> {
+        let name = || format!("--{}", flag.long);
+        let repeatable = matches!(flag.takes, Takes::Setting(_, setting) if setting.repeatable());
+        if self.given.contains(&flag.long) && !repeatable {
+            return Err(Slip::Repeated(name()));
+        }
+        self.given.push(flag.long);
+        match flag.takes {
+            Takes::Nothing(field) => *field(&mut self.options) = true,
+            Takes::Setting(_, setting) => {
+                let value = self.parser.value().map_err(|_| Slip::NeedsValue(name(), Vec::new()))?;
+                self.options.policy.settings.push((setting, value));
+            }
+            Takes::Value(placeholder, set) => {
+                let value = self.value().ok_or_else(|| Slip::NeedsValue(name(), words(flag.choices)))?;
+                put(&name(), placeholder, flag.choices, set, &mut self.options, value)?;
+            }
+            Takes::Optional(placeholder, otherwise, set) => {
+                let value = self.parser.optional_value().unwrap_or_else(|| otherwise.into());
+                put(&name(), placeholder, flag.choices, set, &mut self.options, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a flag: what is attached to it, or the next argument, unless that is a flag.
+    fn value(&mut self) -> Option<OsString> {
+        let is_value = |next: &OsStr| next == "-" || !next.as_encoded_bytes().starts_with(b"-");
+        match self.parser.optional_value() {
+            Some(attached) => Some(attached),
+            None => self.parser.try_raw_args()?.next_if(is_value),
+        }
+    }
+}
+
+/// Puts a value where it belongs, as the table writes it where it is one of a few words.
+fn put(
+    name: &str,
+    placeholder: &'static str,
+    choices: Choices,
+    put: Put,
+    options: &mut Options,
+    value: OsString,
+) -> Result<(), Slip> {
+    let value = match choices {
+        Choices::OneOf(_) => {
+            let words = words(choices);
+            match words.iter().find(|word| value.eq_ignore_ascii_case(word)) {
+                Some(word) => OsString::from(word),
+                None if value.is_empty() => return Err(Slip::NeedsValue(name.into(), words)),
+                None => return Err(Slip::no_choice(&value.to_string_lossy(), placeholder, words)),
+            }
+        }
+        _ => value,
+    };
+    put(options, value).map_err(|refused| match refused {
+        Refused::Empty => Slip::NeedsValue(name.into(), Vec::new()),
+        Refused::NotUtf8 => Slip::NotUtf8,
+    })
+}
+
+/// The words that a value is one of; none where it may be any other.
+fn words(choices: Choices) -> Vec<&'static str> {
+    match choices {
+        Choices::OneOf(words) => words().into_iter().map(|(word, _)| word).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::Format;
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, Slip> {
+        first(&["portshim"].into_iter().chain(line.split(' ')).map(OsString::from).collect::<Vec<_>>())
+    }
+
+    fn options(line: &str) -> Options {
+        match asked(line) {
+            Ok(Asked::Command(_, options)) => *options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_fill_their_fields() {
+        let run = options("run -c=file --quiet -v --log x --report --no-follow --allow-uncovered -- true");
+        assert_eq!(run.policy.file.as_deref(), Some("file".as_ref()));
+        assert!(run.quiet && run.verbose && run.no_follow && run.allow_uncovered);
+        assert_eq!((run.log.as_deref(), run.report.as_deref()), (Some("x".as_ref()), Some("-".as_ref())));
+        let env = options("env --format JSON --library /l --preset=linux");
+        assert!(matches!(env.format, Format::Json));
+        assert_eq!(env.library.as_deref(), Some("/l"));
+        assert_eq!(env.policy.settings, [(Setting::Preset, OsString::from("linux"))]);
+        assert_eq!(options("import --preset bsd -").preset.as_deref(), Some("bsd"));
+        assert_eq!(options("reserve 1 --session 7 2").specs, ["1", "2"]);
+        assert_eq!(options("reserve 1 --session 7 2").session.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn parts_of_the_policy_come_in_the_order_of_the_table() {
+        let policy = options("run --seed 7 --range 1-2 --select --x --range=5/udp -- true").policy;
+        let settings: Vec<_> = policy.settings.iter().map(|(setting, value)| (*setting, value.to_str())).collect();
+        let expected =
+            [(Setting::Range, "1-2"), (Setting::Range, "5/udp"), (Setting::Select, "--x"), (Setting::Seed, "7")];
+        assert_eq!(settings, expected.map(|(setting, value)| (setting, Some(value))));
+    }
+
+    #[test]
+    fn a_program_keeps_its_arguments() {
+        for (line, command) in [
+            ("run -- true", &["true"][..]),
+            ("run true -v", &["true", "-v"]),
+            ("run -v true -- --range", &["true", "--", "--range"]),
+            ("run -- -- true", &["--", "true"]),
+            ("run - true", &["-", "true"]),
+        ] {
+            assert_eq!(options(line).command, command, "{line}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_told_of() {
+        for (line, slip) in [
+            ("run", "Missing"),
+            ("run --range", "NeedsValue"),
+            ("run --log --verbose -- true", "NeedsValue"),
+            ("run --log= -- true", "NeedsValue"),
+            ("run -c a --policy b -- true", "Repeated"),
+            ("run -vv -- true", "Repeated"),
+            ("run --quiet=yes -- true", "TakesNoValue"),
+            ("run --json -- true", "NoFlag"),
+            ("check a b", "OneTooMany"),
+            ("capture a", "OneTooMany"),
+            ("completions csh", "NoChoice"),
+            ("-- true", "NoCommand("),
+        ] {
+            let told = format!("{:?}", asked(line).expect_err(line));
+            assert!(told.starts_with(slip), "{line}: {told}");
+        }
+    }
+
+    #[test]
+    fn no_command_has_two_flags_of_one_name() {
+        for row in COMMANDS {
+            let mut names: Vec<_> = flags::of(row.command).map(|flag| flag.long.to_owned()).collect();
+            names.extend(flags::of(row.command).filter_map(|flag| flag.short).map(String::from));
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", row.name);
+        }
+    }
+}

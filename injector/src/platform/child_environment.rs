@@ -1,0 +1,51 @@
+//! Variables that a program is started with.
+
+use super::system::{loading, session_variable};
+use crate::coverage::Adjustment;
+use crate::environment::{POLICY, SESSION};
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What a program's environment holds for the shim.
+pub(crate) struct Environment {
+    /// The library; none where the program would not even begin with it.
+    pub(crate) library: Option<PathBuf>,
+    /// The policy in its wire form, where it fits.
+    pub(crate) policy: Option<String>,
+    /// The file that stands for the session, where there is one.
+    pub(crate) session: Option<PathBuf>,
+    /// Additions that the program needs.
+    pub(crate) adjustments: Vec<Adjustment>,
+}
+
+impl Environment {
+    /// Puts it into this process's own environment, which the program will inherit.
+    pub(crate) fn assume(&self) {
+        let session = self.session.as_deref().map(session_variable);
+        let mut changes = vec![(POLICY, self.policy.as_ref().map(OsString::from)), (SESSION, session)];
+        let loading = self.library.as_deref().and_then(loading);
+        changes.extend(loading.map(|(name, value)| (name, Some(value))));
+        for addition in &self.adjustments {
+            changes.push((addition.variable, Some(appended(addition, env::var_os(addition.variable)))));
+        }
+        for (name, value) in changes {
+            match value {
+                // SAFETY: on Linux this process has one thread, so nobody else reads the environment; Windows guards
+                // its own against threads that change it at once.
+                Some(value) => unsafe { env::set_var(name, value) },
+                // SAFETY: as above. What an outer session left there is not this one's.
+                None => unsafe { env::remove_var(name) },
+            }
+        }
+    }
+}
+
+fn appended(addition: &Adjustment, before: Option<OsString>) -> OsString {
+    let mut value = before.unwrap_or_default();
+    if !value.is_empty() {
+        value.push(addition.separator);
+    }
+    value.push(addition.value);
+    value
+}

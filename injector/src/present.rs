@@ -1,0 +1,11 @@
+//! What the user is shown: output, tables and their parts.
+
+mod print;
+mod scopes;
+mod text;
+mod time;
+
+pub(crate) use print::{Verbosity, eprint, eprint_problems, error_line, json, print};
+pub(crate) use scopes::uncovered;
+pub(crate) use text::{cut, folded, one_line, width};
+pub(crate) use time::{ago, moment};
