@@ -103,6 +103,11 @@ fn jumps_out_of_calls_leave_nothing_behind() {
             let first: u16 = range[..5].parse().expect("five digits");
             let all: Vec<u16> = (first..first + 50).flat_map(|port| [port; 3]).collect();
             assert_eq!(ports, all, "{range}");
+            let after: Vec<u16> = said.lines().filter_map(|line| line.strip_prefix("after ")?.parse().ok()).collect();
+            assert!(
+                after.len() > 500 && after.iter().all(|port| (first..first + 50).contains(port)),
+                "{range}: {after:?}"
+            );
         }
         set_sysctl("ip_local_port_range", "41000 41049");
         assert_eq!(told(&must(Command::new(&built.program).args(["5000", "50"]))).len(), 150);

@@ -258,9 +258,10 @@ fn forget_cell(cell: &AtomicU32) {
     }
 }
 
-/// Some socket has lost its port while open. Other descriptors, in other processes even, may be the same
-/// socket: nothing is settled any more, session-wide.
-pub(crate) fn unsettle() {
+/// Notes that `fd` may lose its port while it is open. Other descriptors, in other processes even, may be the same socket:
+/// nothing is settled any more, session-wide.
+pub(crate) fn may_lose_port(fd: c_int) {
+    invalidate(fd);
     if let Some(session) = session::get() {
         session.region.header.epoch.fetch_add(1, Relaxed);
     }

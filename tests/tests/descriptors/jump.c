@@ -43,15 +43,17 @@ int main(int count, char **argument) {
     while (jumps > 0) {
         random = random * 1103515245 + 12345;
         static int call, reuse, blocks, fd;
-        call = (random >> 16) % 5;
+        call = (random >> 16) % 6;
         reuse = (random >> 20) % 2;
         blocks = (random >> 22) % 2;
         struct sockaddr_in any = loopback(0), peer = loopback(7101 + (random >> 24) % 3);
-        fd = socket(AF_INET, call == 2 || call == 4 ? SOCK_DGRAM : SOCK_STREAM, 0);
+        fd = socket(AF_INET, call == 2 || call >= 4 ? SOCK_DGRAM : SOCK_STREAM, 0);
         if (reuse) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (!blocks) fcntl(fd, F_SETFL, O_NONBLOCK);
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        struct itimerval soon = {.it_value.tv_usec = 1 + (random >> 18) % 60};
+        struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+        for (int n = 0; call == 5 && n < 2; n++) sendto(fd, "x", 1, 0, (void *)&peer, sizeof peer);
+        struct itimerval soon = {.it_value.tv_usec = 1 + (random >> 18) % (call == 5 ? 4 : 60)};
         if (sigsetjmp(before, 1) == 0) {
             armed = 1;
             setitimer(ITIMER_REAL, &soon, NULL);
@@ -61,13 +63,15 @@ int main(int count, char **argument) {
                 case 1: connect(fd, (void *)&peer, sizeof peer); break;
                 case 2: sendto(fd, "x", 1, 0, (void *)&peer, sizeof peer); break;
                 case 3: listen(fd, 3); break;
-                default: connect(fd, (void *)&peer, sizeof peer);
+                case 4: connect(fd, (void *)&peer, sizeof peer); break;
+                default: connect(fd, &nowhere, sizeof nowhere);
                 }
             }
             armed = 0;
         } else {
             jumps--;
         }
+        if (call == 5 && sendto(fd, "x", 1, 0, (void *)&peer, sizeof peer) == 1) printf("after %d\n", port_of(fd));
         // What keeps a connection's port to be shared stays set on it (docs/fidelity.md, pinned-shows-reuseaddr).
         int reuses = option(fd, SOL_SOCKET, SO_REUSEADDR);
         demand(reuses == reuse || (call == 1 && reuses), "SO_REUSEADDR");

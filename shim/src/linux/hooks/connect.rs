@@ -46,10 +46,15 @@ pub(super) fn through(
     if peer.is_none() && !is_beyond_asking(address.cast(), len) {
         return own();
     }
-    if peer.is_some_and(|peer| peer.family() == libc::AF_UNSPEC) {
+    let may_disconnect = peer.is_none_or(|peer| peer.family() == libc::AF_UNSPEC);
+    if may_disconnect {
+        // Before the call as well as after it: a signal handler may jump out of it once the port is lost.
+        fd_cache::may_lose_port(fd);
+    }
+    if may_disconnect && peer.is_some() {
         let answer = own();
         repair_range(fd);
-        fd_cache::unsettle();
+        fd_cache::may_lose_port(fd);
         fd_ports::release(fd);
         if socket.transport == Transport::Udp {
             fd_cache::lose_port(fd);
@@ -61,7 +66,11 @@ pub(super) fn through(
         Transport::Udp => {
             let Ok(local) = sockets::local(&socket) else { return own() };
             if surely_has_port(&socket, &local) {
-                return own();
+                let answer = own();
+                if may_disconnect {
+                    fd_cache::may_lose_port(fd);
+                }
+                return answer;
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
             let (call, waits) = (Call::Connect, Waits::Once);
@@ -83,10 +92,8 @@ pub(super) fn through(
         }
     };
     let Some(answer) = served else { return through(exit, fd, address, len, own) };
-    if peer.is_none() {
-        // It may have been undone.
-        fd_cache::invalidate(fd);
-        fd_cache::unsettle();
+    if may_disconnect {
+        fd_cache::may_lose_port(fd);
     }
     answer
 }

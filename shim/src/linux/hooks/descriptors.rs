@@ -290,7 +290,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(from, unsafe { hooks::original::dup2::next(from, to) })
+    copied_to(from, to, || unsafe { hooks::original::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -298,7 +298,15 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(from, unsafe { hooks::original::dup3::next(from, to, flags) })
+    copied_to(from, to, || unsafe { hooks::original::dup3::next(from, to, flags) })
+}
+
+/// Copies `from` to the number `to` by `original`, which is the program's call. What `to` was is forgotten before it: a
+/// signal handler may jump out of it once it has been done.
+#[inline]
+pub(super) fn copied_to(from: c_int, to: c_int, original: impl FnOnce() -> c_int) -> c_int {
+    fd_cache::forget(to);
+    copied(from, original())
 }
 
 /// # Safety

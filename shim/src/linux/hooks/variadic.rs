@@ -209,7 +209,8 @@ unsafe extern "C" fn handle(
         libc::SYS_execveat => {
             environment::with_preload_env(d as Strings, |envp| again([a, b, c, envp as c_long, e, f]))
         }
-        libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied(fd, short()) as isize,
+        libc::SYS_dup => descriptors::copied(fd, short()) as isize,
+        libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied_to(fd, b as c_int, short) as isize,
         libc::SYS_prctl | libc::SYS_seccomp | libc::SYS_landlock_restrict_self => {
             confine::by_number(number, [a, b, c], original)
         }
