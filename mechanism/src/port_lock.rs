@@ -19,7 +19,7 @@ pub const PATIENCE: u32 = 1300;
 /// The first of these looks follow each other at once, for most claims last some microseconds. Then a millisecond passes.
 const HASTE: u32 = 100;
 
-/// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for [`LEASE`].
+/// A port that this thread alone, in the whole session, may be gambling on: until this is dropped, or for its lease of a second.
 pub struct PortLock<'a> {
     slot: &'a AtomicU32,
     stamp: u32,
@@ -56,7 +56,7 @@ impl<'a> PortLock<'a> {
         self.date(milliseconds() as u16)
     }
 
-    /// Shortens what is left of it to [`LAST`].
+    /// Shortens what is left of it to a fifth of a second.
     #[cfg(target_os = "linux")]
     pub fn shorten(&mut self) {
         let _ = self.date((milliseconds() as u16).wrapping_sub(LEASE - LAST));
