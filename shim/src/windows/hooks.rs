@@ -63,9 +63,14 @@ macro_rules! hooks {
                     }
                 }
 
-                pub(super) fn install() -> Option<()> {
+                /// Detours the function; false where it is there and cannot be detoured.
+                pub(super) fn install() -> bool {
                     // SAFETY: both names end in a NUL.
-                    let found = unsafe { find(w!($library), concat!(stringify!($name), "\0").as_ptr()) }?;
+                    let found = unsafe { find(w!($library), concat!(stringify!($name), "\0").as_ptr()) };
+                    found.is_none_or(|found| detour(found).is_some())
+                }
+
+                fn detour(found: Any) -> Option<()> {
                     // SAFETY: the library's function of this name has this type.
                     let function = unsafe { transmute::<Any, Function>(found) };
                     // SAFETY: both are functions of the same type. The slot is filled before anything can come through it.
@@ -91,7 +96,7 @@ macro_rules! hooks {
         pub(crate) fn install(report: impl Fn(&str)) {
             go_past(bind_itself, make_socket, close_socket);
             $($(
-                if $name::install().is_none() {
+                if !$name::install() {
                     report(stringify!($name));
                 }
             )*)*

@@ -49,7 +49,13 @@ pub(crate) fn first_runs_at_once() {
                 let mut command = windows(program("probe.exe"));
                 command.args([&place, &run]);
                 scope.spawn(move || {
-                    let said = Said::of(&mut command);
+                    let mut said = Said::of(&mut command);
+                    // Wine under load: the bare probe's own CreateProcess fails now and then, before anything of ours runs.
+                    for _ in 0..2 {
+                        if said.0 == ["spawn error 1359"] {
+                            said = Said::of(&mut command);
+                        }
+                    }
                     assert_eq!(said.0, [format!("bind port {}", port.0), "spawn exit 0".into()]);
                 });
             }
