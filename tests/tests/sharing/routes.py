@@ -45,6 +45,11 @@ rule add tos 0x10 table 101
 if sys.argv[1:] == ["equip"]:
     for line in NETWORK.strip().split("\n"):
         subprocess.run(["ip", *line.split()], check=True)
+    # Nobody answers there. Were the neighbours asked for, a connection would end once that has failed, after three seconds.
+    there = [f"10.{n}.0.9" for n in range(1, 10)] + ["192.0.2.1"] + [f"2001:db8:{n}::9" for n in range(1, 10)] + ["fe80::9"]
+    neighbours = [f"neigh replace {address} lladdr 02:00:00:00:00:09 dev {device} nud permanent"
+                  for address in there for device in ("d0", "d1")]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(neighbours), text=True, check=True)
     sys.exit()
 D0, D1 = socket.if_nametoindex("d0"), socket.if_nametoindex("d1")
 V4 = ["127.0.0.1", "127.0.0.5", "0.0.0.0", "10.1.0.1", "10.1.0.2", "10.1.0.9", "10.1.0.255", "10.2.0.1", "10.2.0.9",
