@@ -57,6 +57,23 @@ pub enum Waits {
     Once,
 }
 
+impl<'a> InterceptedCall<'a> {
+    /// A well-formed call without a peer, that is made once.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(
+        session: Session,
+        socket: Socket,
+        call: Call,
+        local: Address,
+        original: &'a dyn Fn() -> isize,
+        interceptor: &'static Interceptor,
+    ) -> Self {
+        let (waits, confirmed) = (Waits::Once, Cell::new(None));
+        Self { session, socket, call, local, peer: None, binds: true, waits, original, interceptor, confirmed }
+    }
+}
+
 impl InterceptedCall<'_> {
     /// Whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
     /// family, which the kernel compares itself; where TCP and UDP have the same ports as well, it is never wrong.

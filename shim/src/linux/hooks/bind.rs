@@ -6,11 +6,10 @@ use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::sockets::{self, surely_has_port};
 use crate::linux::{fd_cache, hooks};
-use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::kernel::{errno, process};
-use portshim_mechanism::linux::serve::{InterceptedCall, Waits, tell_uncovered};
+use portshim_mechanism::linux::serve::{InterceptedCall, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::model::{Call, Fault};
@@ -57,22 +56,8 @@ pub(super) fn bind_by(
     } else if socket.binds_address_only() {
         return own();
     } else {
-        let (call, waits) = (Call::Bind, Waits::Once);
-        match serve(
-            &InterceptedCall {
-                session,
-                socket,
-                call,
-                local,
-                peer: None,
-                binds: true,
-                waits,
-                original: own,
-                interceptor: interceptor(exit),
-                confirmed: Cell::new(None),
-            },
-            exit,
-        ) {
+        let call = Call::Bind;
+        match serve(&InterceptedCall::of(session, socket, call, local, own, interceptor(exit)), exit) {
             Some(answer) => answer,
             None => return bind_by(exit, fd, address, len, own),
         }
@@ -127,21 +112,7 @@ pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize
         fd_cache::invalidate(fd);
         return own();
     }
-    let (call, waits) = (Call::Listen, Waits::Once);
-    serve(
-        &InterceptedCall {
-            session,
-            socket,
-            call,
-            local,
-            peer: None,
-            binds: true,
-            waits,
-            original: own,
-            interceptor: interceptor(exit),
-            confirmed: Cell::new(None),
-        },
-        exit,
-    )
-    .unwrap_or_else(|| listen_by(exit, fd, own))
+    let call = Call::Listen;
+    serve(&InterceptedCall::of(session, socket, call, local, own, interceptor(exit)), exit)
+        .unwrap_or_else(|| listen_by(exit, fd, own))
 }

@@ -6,7 +6,6 @@ use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
 use crate::linux::sockets::{self, surely_has_port};
 use crate::linux::{fd_cache, fd_ports, hooks};
-use core::cell::Cell;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
@@ -73,20 +72,9 @@ pub(super) fn through(
                 return answer;
             }
             // The kernel binds a datagram socket before it looks at the peer's address at all.
-            let (call, waits) = (Call::Connect, Waits::Once);
+            let call = Call::Connect;
             serve(
-                &InterceptedCall {
-                    session,
-                    socket,
-                    call,
-                    local,
-                    peer,
-                    binds: true,
-                    waits,
-                    original: own,
-                    interceptor: interceptor(exit),
-                    confirmed: Cell::new(None),
-                },
+                &InterceptedCall { peer, ..InterceptedCall::of(session, socket, call, local, own, interceptor(exit)) },
                 exit,
             )
         }
@@ -118,16 +106,10 @@ pub(super) fn tcp(
     let call = Call::Connect;
     serve(
         &InterceptedCall {
-            session,
-            socket,
-            call,
-            local,
             peer,
             binds,
             waits,
-            original: own,
-            interceptor: interceptor(exit),
-            confirmed: Cell::new(None),
+            ..InterceptedCall::of(session, socket, call, local, own, interceptor(exit))
         },
         exit,
     )

@@ -7,7 +7,6 @@ use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
 use crate::linux::serve::{Exit, serve};
 use crate::linux::sockets::{self, surely_has_port};
 use crate::linux::{fd_cache, hooks, session};
-use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -187,19 +186,12 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
                 Destination::None => (None, true),
                 Destination::Bad => (None, false),
             };
-            let (call, waits) = (Call::Send, Waits::Once);
+            let call = Call::Send;
             serve(
                 &InterceptedCall {
-                    session,
-                    socket,
-                    call,
-                    local,
                     peer,
                     binds,
-                    waits,
-                    original: own,
-                    interceptor: interceptor(exit),
-                    confirmed: Cell::new(None),
+                    ..InterceptedCall::of(session, socket, call, local, own, interceptor(exit))
                 },
                 exit,
             )
