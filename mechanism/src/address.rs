@@ -54,6 +54,18 @@ impl Address {
         Self::wildcard(family, if family == AF_INET6 { LENGTH } else { V4 })
     }
 
+    /// The bytes of a whole IPv4 address, or of one of any other kind that is as long.
+    #[cfg(target_os = "linux")]
+    #[inline]
+    pub fn of_v4(bytes: [u8; V4]) -> Self {
+        let [f0, f1, p0, p1, a, b, c, d, rest @ ..] = bytes;
+        let mut v6 = [0; 16];
+        v6[..8].copy_from_slice(&rest);
+        let storage =
+            Storage { family: u16::from_ne_bytes([f0, f1]), port: [p0, p1], v4: [a, b, c, d], v6, interface: 0 };
+        Self { storage, len: V4 }
+    }
+
     /// The address that `fill` writes, which says how long it is.
     ///
     /// # Errors
@@ -151,6 +163,7 @@ impl Address {
 
 /// The scope of a port at `local`, and whether a socket takes it in the other family too. A mapped address, or a mapped
 /// peer of an unbound socket, speaks IPv4 and draws from its ports.
+#[inline]
 pub fn scope_of(
     transport: Transport,
     family: c_int,

@@ -20,6 +20,7 @@ static ENTERING: AtomicU32 = AtomicU32::new(0);
 const PATIENCE: u32 = 40;
 
 /// This process's place in the session's table, taken at its first request.
+#[inline]
 pub fn place(region: &'static Region, rules: &SharedRules) -> Option<&'static Process> {
     let process = liveness::this_process();
     if process == UNKNOWN {

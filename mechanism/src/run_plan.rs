@@ -2,47 +2,57 @@
 
 use crate::session::Session;
 use portshim_policy::model::Fault;
-use portshim_policy::plan::{Mechanism, Plan, Request};
-use portshim_policy::ports::PortRange;
+use portshim_policy::plan::{Given, Mechanism, Opening, Plan, Request, Terms, Try};
 use portshim_policy::region::Ledger;
 
-/// Carries a plan for `request` out. One that found no port begins anew where the dynamic ports have been replaced
-/// meanwhile, as `renewed` has it.
+/// Carries a plan for `request` out, whose scope has these `terms`. One that found no port begins anew where the dynamic
+/// ports have been replaced meanwhile. The step of `opening` may have been `tried`.
 ///
 /// # Errors
 /// The [`Fault`] to report, where no port is left.
 pub fn run_plan<M: Mechanism>(
     session: Session,
     mechanism: &mut M,
-    request: Request,
+    request: &Request,
     ledger: &Ledger,
-    steerable: Option<PortRange>,
-    renewed: impl FnOnce(&M) -> Request,
+    terms: &Terms,
+    opening: Opening,
+    tried: Option<Try<M::Answer>>,
 ) -> Result<M::Answer, Fault> {
+    let tried = match tried {
+        Some(Try::Done(answer)) => return Ok(answer),
+        Some(Try::Again(outcome)) => Some(outcome),
+        None => None,
+    };
     let rules = session.rules;
-    let hint = session.hint(request.scope);
-    let mut entropy = rules.entropy(request.scope, session.secret());
-    let revision = rules.revision();
     let towards = if request.peer == 0 {
         None
     } else {
         session.peers().and_then(|peers| peers.find(request.peer).map(|place| peers.hint(place)))
     };
-    let mut plan = Plan::new(rules, ledger, hint, request, steerable).towards(towards);
-    let served = plan.drive(mechanism, &mut entropy);
-    if served.is_ok() {
-        return served;
-    }
+    let given = Given { rules, ledger, hint: session.hint(request.scope), towards, request, terms };
+    let served = Plan::serve(&given, opening, tried, mechanism, rules.entropy(request.scope, session.secret()));
+    if served.is_ok() { served } else { run_again(session, mechanism, given, served) }
+}
+
+/// Goes on where no port was found.
+#[cold]
+fn run_again<M: Mechanism>(
+    session: Session,
+    mechanism: &mut M,
+    given: Given<'_>,
+    mut served: Result<M::Answer, Fault>,
+) -> Result<M::Answer, Fault> {
+    let Given { rules, request, terms, .. } = given;
+    let entropy = || rules.entropy(request.scope, session.secret());
     if mechanism.begins_to_wait() {
-        plan = Plan::new(rules, ledger, hint, request, steerable).towards(towards);
-        let served = plan.drive(mechanism, &mut entropy);
-        if served.is_ok() {
-            return served;
-        }
+        served = Plan::serve(&given, Opening::default(), None, mechanism, entropy());
     }
-    if rules.revision() == revision {
-        return served;
+    if served.is_err() && rules.revision() != terms.revision {
+        let terms = Terms::of(rules, request.scope, request.dual, terms.steerable);
+        let request = Request { limit: mechanism.limit(terms.hull), ..*request };
+        let given = Given { request: &request, terms: &terms, ..given };
+        served = Plan::serve(&given, Opening::default(), None, mechanism, entropy());
     }
-    plan = Plan::new(rules, ledger, hint, renewed(mechanism), steerable).towards(towards);
-    plan.drive(mechanism, &mut entropy)
+    served
 }

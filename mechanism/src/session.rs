@@ -6,11 +6,13 @@ use crate::system::clock::now;
 use crate::system::liveness;
 use crate::system::memory::can_write_at;
 use crate::system::process::{UNKNOWN, process};
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_policy::model::Call;
 use portshim_policy::plan::peer_hash;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
-use portshim_policy::region::{BusyPorts, Event, Ledger, Owner, Peers, Process, Region, SharedRules, Verdict};
+use portshim_policy::region::{
+    BusyPorts, Counts, Event, Ledger, Owner, Peers, Process, Region, ScopeCounters, SharedRules, Verdict,
+};
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
@@ -84,27 +86,11 @@ impl Session {
     pub fn note_at(self, place: Option<&Process>, call: Call, scope: Scope, verdict: Verdict, port: u16) {
         let live = self.rules.live(scope);
         let own = place.map(|place| place.counts(scope));
-        let (all, own) = match verdict {
-            Verdict::Uncovered => {
-                let counters = [Some(&live.uncovered), own.map(|own| &own.uncovered)];
-                for counter in counters.into_iter().flatten() {
-                    counter.fetch_add(1, Relaxed);
-                }
-                return self.record(call, scope, verdict, port);
-            }
-            Verdict::Steered | Verdict::Pinned | Verdict::Shared => (&live.served, own.map(|own| &own.served)),
-            Verdict::Exhausted => (&live.exhausted, own.map(|own| &own.exhausted)),
-            Verdict::Refused => (&live.refused, own.map(|own| &own.refused)),
-        };
-        all.fetch_add(1, Relaxed);
-        if let Some(own) = own {
-            own.fetch_add(1, Relaxed);
+        if matches!(verdict, Verdict::Steered | Verdict::Pinned | Verdict::Shared) {
+            add(&live.served, own.map(|own| &own.served));
+        } else {
+            count_failed(live, own, verdict);
         }
-        self.record(call, scope, verdict, port);
-    }
-
-    #[inline]
-    fn record(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
         if self.logs() {
             self.log(call, scope, verdict, port);
         }
@@ -119,10 +105,11 @@ impl Session {
     }
 
     /// What the ledger has to say to a request for a port of `range`, without the entries of the dead.
+    #[inline]
     pub fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
         let ledger = &self.region.ledger;
         if !ledger.is_empty() {
-            ledger.expire(range, scopes, liveness::is_alive);
+            expire(ledger, range, scopes);
         }
         ledger
     }
@@ -136,6 +123,36 @@ impl Session {
             || ledger.blocker(port, scopes, is_own).is_some()
                 && self.ledger(PortRange::single(port), scopes).blocker(port, scopes, is_own).is_some()
     }
+}
+
+/// Counts a request that was given no port.
+#[cold]
+fn count_failed(live: &ScopeCounters, own: Option<&Counts>, verdict: Verdict) {
+    match verdict {
+        Verdict::Exhausted => add(&live.exhausted, own.map(|own| &own.exhausted)),
+        Verdict::Refused => add(&live.refused, own.map(|own| &own.refused)),
+        Verdict::Uncovered => {
+            live.uncovered.fetch_add(1, Relaxed);
+            if let Some(own) = own {
+                own.uncovered.fetch_add(1, Relaxed);
+            }
+        }
+        Verdict::Steered | Verdict::Pinned | Verdict::Shared => {}
+    }
+}
+
+/// One more of all processes together, and of this one.
+#[inline(always)]
+fn add(all: &AtomicU64, own: Option<&AtomicU64>) {
+    all.fetch_add(1, Relaxed);
+    if let Some(own) = own {
+        own.fetch_add(1, Relaxed);
+    }
+}
+
+#[cold]
+fn expire(ledger: &Ledger, range: PortRange, scopes: ScopeSet) {
+    ledger.expire(range, scopes, liveness::is_alive);
 }
 
 /// No system has smaller ones.

@@ -3,7 +3,7 @@
 
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing};
-use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::plan::{Given, Outcome, Plan, Request, Step, Terms};
 use portshim_policy::ports::{PortRange, PortSet, Scope};
 use portshim_policy::region::Region;
 
@@ -29,7 +29,10 @@ fn tries(ports: &str, seed: Option<u64>, request: Request) -> Vec<u16> {
     let region = region(ports, seed);
     let rules = region.rules_for(&[b""]).unwrap();
     let (mut entropy, mut tried) = (rules.entropy(request.scope, 99), Vec::new());
-    let mut plan = Plan::new(rules, &region.ledger, None, request, None);
+    let terms = Terms::of(rules, request.scope, request.dual, None);
+    let ledger = &region.ledger;
+    let given = Given { rules, ledger, hint: None, towards: None, request: &request, terms: &terms };
+    let mut plan = Plan::new(given);
     let mut outcome = Outcome::Start;
     while let Step::Pin(port) = plan.next(outcome, &mut entropy) {
         tried.push(port);
@@ -42,7 +45,10 @@ fn tries(ports: &str, seed: Option<u64>, request: Request) -> Vec<u16> {
 fn firsts(region: &Region, request: Request, count: usize) -> Vec<u16> {
     let rules = region.rules_for(&[b""]).unwrap();
     let mut entropy = rules.entropy(request.scope, 99);
-    let mut first = || match Plan::new(rules, &region.ledger, None, request, None).next(Outcome::Start, &mut entropy) {
+    let terms = Terms::of(rules, request.scope, request.dual, None);
+    let ledger = &region.ledger;
+    let given = Given { rules, ledger, hint: None, towards: None, request: &request, terms: &terms };
+    let mut first = || match Plan::new(given).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,
         other => panic!("{other:?}"),
     };

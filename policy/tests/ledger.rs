@@ -2,7 +2,7 @@
 
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Preset, Restriction, RestrictionLimits, Rules, ScopeRules, Sharing};
-use portshim_policy::plan::{Candidates, Outcome, Plan, Request, Step};
+use portshim_policy::plan::{Candidates, Given, Outcome, Plan, Request, Step, Terms};
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 use portshim_policy::region::{Change, ENTRIES, Entry, Lift, Owner, Refusal, Region, Untold, Whose};
 
@@ -65,7 +65,12 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
     let request =
         Request { call: Call::Bind, scope: Scope::Udp4, dual: false, reuse: false, limit: PortRange::ALL, peer: 0 };
     let mut entropy = || 0u64;
-    let mut next = || Plan::new(rules, &region.ledger, None, request, None).next(Outcome::Start, &mut entropy);
+    let mut next = || {
+        let terms = Terms::of(rules, request.scope, request.dual, None);
+        let (ledger, request) = (&region.ledger, &request);
+        let given = Given { rules, ledger, hint: None, towards: None, request, terms: &terms };
+        Plan::new(given).next(Outcome::Start, &mut entropy)
+    };
     assert_eq!(next(), Step::Pin(20000));
     enter(&region, Restriction::Reserve, range(20001, 20006), A).unwrap();
     assert_eq!(next(), Step::Pin(20007));

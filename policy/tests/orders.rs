@@ -2,7 +2,7 @@
 
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing, exhausted};
-use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::plan::{Given, Mechanism, Opening, Outcome, Plan, Request, Step, Terms, Try};
 use portshim_policy::ports::{PortRange, PortSet, Scope, Transport};
 use portshim_policy::region::{Ledger, Region, SharedRules};
 use proptest::prelude::*;
@@ -169,7 +169,9 @@ fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u6
     let mut entropy = rules.entropy(case.request.scope, secret);
     let hint = region.hint(case.request.scope);
     let towards = region.peers().and_then(|peers| peers.take(PEER, |_| true).map(|place| peers.hint(place)));
-    let mut plan = Plan::new(rules, &region.ledger, hint, case.request, case.steerable).towards(towards);
+    let request = &case.request;
+    let terms = Terms::of(rules, request.scope, request.dual, case.steerable);
+    let mut plan = Plan::new(Given { rules, ledger: &region.ledger, hint, towards, request, terms: &terms });
     // Random draws double the tries, so does what is believed taken, two other passes look for ports to share, and
     // Unsteerable starts afresh.
     let most = 16 * case.allowed().len() as usize + 24;
@@ -187,6 +189,55 @@ fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u6
         steps.push(plan.next(outcome, &mut entropy));
     }
     steps
+}
+
+/// One range of ports, of which nothing is kept back.
+fn solid() -> impl Strategy<Value = Case> {
+    (case(), 1u16..65000, 0u16..80, prop::sample::select(&[Order::Native, Order::Sequential, Order::RandomStart][..]))
+        .prop_map(|(mut case, first, more, order)| {
+            let dynamic: PortSet = [PortRange::new(first, first + more).unwrap()].into_iter().collect();
+            let scope = ScopeRules { dynamic, ..ScopeRules::default() };
+            case.rules = Rules { order, seed: None, scopes: std::array::from_fn(|_| scope.clone()), ..case.rules };
+            case.request.limit = PortRange::ALL;
+            case
+        })
+}
+
+/// Every step is in vain.
+struct Refusing {
+    steps: Vec<Step>,
+    unsteerable: bool,
+}
+
+impl Refusing {
+    fn outcome_of(&mut self, step: Step) -> Outcome {
+        self.steps.push(step);
+        if self.unsteerable && matches!(step, Step::Steer(_)) { Outcome::Unsteerable } else { Outcome::Taken }
+    }
+}
+
+impl Mechanism for Refusing {
+    type Answer = ();
+
+    fn steer(&mut self, run: PortRange) -> Try<()> {
+        Try::Again(self.outcome_of(Step::Steer(run)))
+    }
+
+    fn aim(&mut self, port: u16) -> Try<()> {
+        Try::Again(self.outcome_of(Step::Aim(port)))
+    }
+
+    fn pin(&mut self, port: u16) -> Try<()> {
+        Try::Again(self.outcome_of(Step::Pin(port)))
+    }
+
+    fn share(&mut self, port: u16) -> Try<()> {
+        Try::Again(self.outcome_of(Step::Share(port)))
+    }
+
+    fn reuse(&mut self, port: u16) -> Try<()> {
+        Try::Again(self.outcome_of(Step::Reuse(port)))
+    }
 }
 
 fn covered(steps: &[Step]) -> PortSet {
@@ -343,6 +394,35 @@ proptest! {
         prop_assert_eq!(&runs[0], &runs[1]);
     }
 
+    /// Where the first step is plain to see, it is the plan's own, and the plan goes on from it.
+    #[test]
+    fn an_opening_is_the_first_step_of_the_plan(case in solid(), refused in any::<bool>()) {
+        let region = case.region();
+        let rules = region.rules_for(&[b"any"]).unwrap();
+        let (request, hint) = (&case.request, region.hint(case.request.scope));
+        let terms = Terms::of(rules, request.scope, request.dual, case.steerable);
+        let given = Given { rules, ledger: &region.ledger, hint, towards: None, request, terms: &terms };
+        let mut entropy = rules.entropy(request.scope, SECRET);
+        let opening = given.opening(&mut entropy);
+        let mut refusing = Refusing { steps: Vec::new(), unsteerable: refused };
+        let tried = opening.step.map(|step| refusing.outcome_of(step));
+        prop_assert!(Plan::serve(&given, opening, tried, &mut refusing, entropy).is_err());
+        let whole = case.region();
+        let rules = whole.rules_for(&[b"any"]).unwrap();
+        let hint = whole.hint(request.scope);
+        let given = Given { rules, ledger: &whole.ledger, hint, towards: None, request, terms: &terms };
+        let mut expected = Refusing { steps: Vec::new(), unsteerable: refused };
+        let entropy = rules.entropy(request.scope, SECRET);
+        prop_assert!(Plan::serve(&given, Opening::default(), None, &mut expected, entropy).is_err());
+        if rules.order() == Order::Sequential {
+            // The rover has moved on meanwhile: the same ports come in another order.
+            prop_assert_eq!(refusing.steps[0], expected.steps[0]);
+            prop_assert_eq!(covered(&refusing.steps), covered(&expected.steps));
+            return Ok(());
+        }
+        prop_assert_eq!(refusing.steps, expected.steps);
+    }
+
     #[test]
     fn what_is_not_the_kernels_own_order_is_steered_port_by_port(case in case()) {
         prop_assume!(!case.kernel_chooses());
@@ -374,7 +454,10 @@ fn bind(scope: Scope) -> Request {
 /// The first port that each of `count` requests is offered.
 fn first_ports(rules: &SharedRules, request: Request, count: usize) -> Vec<u16> {
     let mut entropy = rules.entropy(request.scope, SECRET);
-    let mut first = || match Plan::new(rules, nothing_live(), None, request, None).next(Outcome::Start, &mut entropy) {
+    let terms = Terms::of(rules, request.scope, request.dual, None);
+    let ledger = nothing_live();
+    let given = Given { rules, ledger, hint: None, towards: None, request: &request, terms: &terms };
+    let mut first = || match Plan::new(given).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,
         other => panic!("{other:?}"),
     };

@@ -68,7 +68,7 @@ impl Hold {
 }
 
 /// `fd` holds what was handed out from now on.
-#[inline]
+#[inline(always)]
 pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant) {
     let Grant { call, how, scope, scopes, port, single, .. } = *grant;
     let place = session.place();

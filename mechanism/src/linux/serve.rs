@@ -1,5 +1,6 @@
 //! One request, from its start to its end.
 
+mod choice;
 mod intercepted;
 mod join;
 mod mechanism;
@@ -7,5 +8,5 @@ mod pin;
 mod request;
 mod steer;
 
-pub use intercepted::{InterceptedCall, Interceptor, Waits};
+pub use intercepted::{InterceptedCall, Interceptor, Original, Waits};
 pub use request::{Served, serve, tell_uncovered};

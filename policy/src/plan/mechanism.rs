@@ -1,5 +1,7 @@
 //! The loop between a plan and whoever carries it out.
 
+use super::given::Given;
+use super::opening::Opening;
 use super::stages::{Outcome, Plan, Step};
 use crate::entropy::Entropy;
 use crate::model::Fault;
@@ -36,6 +38,11 @@ pub trait Mechanism {
         Try::Again(Outcome::Taken)
     }
 
+    /// The ports that the socket is limited to, where the policy's lie in `hull`.
+    fn limit(&self, _hull: Option<PortRange>) -> PortRange {
+        PortRange::ALL
+    }
+
     /// Whether the plan, which has found no port, shall be tried once more: ports were passed over because others of the
     /// session were about to take them, or to leave them. From now on they are waited for.
     fn begins_to_wait(&mut self) -> bool {
@@ -43,15 +50,32 @@ pub trait Mechanism {
     }
 }
 
-impl Plan<'_> {
-    /// Lets `mechanism` try what the plan proposes until the call is over.
+impl<'a> Plan<'a> {
+    /// Lets `mechanism` try what a plan for `given` proposes until the call is over. The step of `opening` may have been
+    /// tried before: then `tried` is what came of it.
     ///
     /// # Errors
     /// The [`Fault`] to report, where no port is left.
-    pub fn drive<M: Mechanism>(&mut self, mechanism: &mut M, entropy: &mut dyn Entropy) -> Result<M::Answer, Fault> {
-        let mut outcome = Outcome::Start;
+    pub fn serve<M: Mechanism>(
+        given: &Given<'a>,
+        opening: Opening,
+        tried: Option<Outcome>,
+        mechanism: &mut M,
+        entropy: impl Entropy,
+    ) -> Result<M::Answer, Fault> {
+        let mut entropy = opening.redrawn(entropy);
+        let mut plan = Self::new(*given);
+        let mut step = plan.next(Outcome::Start, &mut entropy);
+        match (opening.step, tried) {
+            (Some(first), Some(outcome)) if first == step => step = plan.next(outcome, &mut entropy),
+            // A rover has moved on since.
+            (Some(Step::Pin(port)), Some(Outcome::Taken)) => {
+                given.hint.inspect(|hint| hint.mark(port));
+            }
+            _ => {}
+        }
         loop {
-            let tried = match self.next(outcome, entropy) {
+            let tried = match step {
                 Step::Steer(run) => mechanism.steer(run),
                 Step::Aim(port) => mechanism.aim(port),
                 Step::Pin(port) => mechanism.pin(port),
@@ -61,7 +85,7 @@ impl Plan<'_> {
             };
             match tried {
                 Try::Done(answer) => return Ok(answer),
-                Try::Again(next) => outcome = next,
+                Try::Again(outcome) => step = plan.next(outcome, &mut entropy),
             }
         }
     }

@@ -2,12 +2,12 @@
 //! proposes again, until a port is found or every one has been tried.
 
 use super::candidates::Candidates;
-use super::request::Request;
+use super::given::Given;
 use super::walk::Walk;
 use crate::entropy::Entropy;
 use crate::model::{Fault, Sharing, exhausted};
 use crate::ports::{PortRange, Transport};
-use crate::region::{BusyPorts, Ledger, ScopeCounters, SharedRules};
+use crate::region::{BusyPorts, ScopeCounters};
 
 /// What the mechanism shall try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,20 +71,12 @@ const DATAGRAM_AIMS: u8 = 2;
 
 /// Serves one request. Pure: it touches no socket, and what it knows of the world it is told.
 pub struct Plan<'a> {
-    rules: &'a SharedRules,
-    ledger: &'a Ledger,
-    hint: Option<&'a BusyPorts>,
-    /// What is believed of ports towards the peer.
-    towards: Option<&'a BusyPorts>,
-    request: Request,
+    given: Given<'a>,
+    /// Where the system can be made to choose, as far as it has not refused.
     steerable: Option<PortRange>,
     stages: &'static [Stage; 7],
     /// How many of them are over.
     stage: usize,
-    /// From the lowest to the highest dynamic port when the plan began, and whether all between may be had.
-    extent: Option<(PortRange, bool)>,
-    /// The policy leaves choices to the kernel.
-    kernel_chooses: bool,
     /// Some ports can be steered to.
     inside: bool,
     /// Some ports cannot.
@@ -109,33 +101,25 @@ struct Runs {
     wrapped: bool,
 }
 
+impl Runs {
+    /// A tour of one run that is all there is.
+    const ALL: Self = Self { start: 0, at: 0, wrapped: true };
+}
+
 impl<'a> Plan<'a> {
-    /// A plan for `request` under `rules` and what `ledger` adds to them, where the kernel can be made to
-    /// choose inside `steerable`. It goes by `hint`, and learns, where there is one.
+    /// A plan for what is given, of which nothing has been tried.
     #[must_use]
-    #[inline]
-    pub fn new(
-        rules: &'a SharedRules,
-        ledger: &'a Ledger,
-        hint: Option<&'a BusyPorts>,
-        request: Request,
-        steerable: Option<PortRange>,
-    ) -> Self {
+    pub fn new(given: Given<'a>) -> Self {
+        let tcp = given.request.scope.transport() == Transport::Tcp;
         Self {
-            rules,
-            ledger,
-            hint,
-            towards: None,
-            request,
-            steerable,
+            given,
+            steerable: given.terms.steerable,
             stages: &RUNS_FIRST,
             stage: 0,
-            extent: None,
-            kernel_chooses: false,
             inside: false,
             outside: false,
             skips_busy: false,
-            aims: if request.scope.transport() == Transport::Tcp { AIMS } else { DATAGRAM_AIMS },
+            aims: if tcp { AIMS } else { DATAGRAM_AIMS },
             proposed: None,
             walk: None,
             runs: None,
@@ -143,26 +127,18 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Goes by what is believed of ports towards the peer, too. That is for the mechanism to learn.
-    #[must_use]
-    #[inline]
-    pub fn towards(mut self, peer: Option<&'a BusyPorts>) -> Self {
-        self.towards = peer;
-        self
-    }
-
     /// What the request may get, all stages together.
     #[must_use]
     pub fn view(&self) -> Candidates<'a> {
-        Candidates::new(self.rules, self.ledger, self.request.scope, self.request.dual, self.request.limit)
+        self.given.view()
     }
 
     /// The next thing to try, after `outcome`.
-    pub fn next(&mut self, outcome: Outcome, entropy: &mut dyn Entropy) -> Step {
+    pub fn next(&mut self, outcome: Outcome, entropy: &mut impl Entropy) -> Step {
         match outcome {
             Outcome::Start => self.begin(entropy),
             Outcome::Taken => {
-                if let (Some(hint), Some(port)) = (self.hint, self.proposed.take()) {
+                if let (Some(hint), Some(port)) = (self.given.hint, self.proposed.take()) {
                     hint.mark(port);
                 }
             }
@@ -174,48 +150,51 @@ impl<'a> Plan<'a> {
             }
         }
         while let Some(stage) = self.stages.get(self.stage) {
-            if let Some(step) = self.propose(*stage, entropy) {
-                self.proposed = match step {
-                    Step::Pin(port) => Some(port),
-                    // Another connection may be made from it all the same.
-                    _ if self.is_connection() => None,
-                    Step::Aim(port) => Some(port),
-                    Step::Steer(run) if run.len() == 1 => Some(run.first()),
-                    _ => None,
-                };
+            if let Some(step) = self.step_of(*stage, entropy) {
+                self.propose(step);
                 return step;
             }
             self.stage += 1;
             (self.walk, self.runs) = (None, None);
         }
-        Step::GiveUp(exhausted(self.request.call, self.request.scope.transport()))
+        Step::GiveUp(exhausted(self.given.request.call, self.given.request.scope.transport()))
+    }
+
+    /// Remembers of `step` what its outcome teaches.
+    fn propose(&mut self, step: Step) {
+        self.proposed = match step {
+            Step::Pin(port) => Some(port),
+            // Another connection may be made from it all the same.
+            _ if self.given.request.is_connection() => None,
+            Step::Aim(port) => Some(port),
+            Step::Steer(run) if run.len() == 1 => Some(run.first()),
+            _ => None,
+        };
     }
 
     /// Finds out what decides about stages; each stage is looked at when its turn comes. Where some ports can be steered
     /// to and others not, which come first is drawn in proportion, so that the kernel's choice and ours together stay
     /// even.
-    fn begin(&mut self, entropy: &mut dyn Entropy) {
-        self.kernel_chooses = self.rules.is_native();
-        self.extent = self.rules.scope(self.request.scope).extent(self.request.dual);
+    fn begin(&mut self, entropy: &mut impl Entropy) {
         let (inside, outside) = self.reach();
         (self.inside, self.outside) = (inside > 0, outside > 0);
         let ports_first =
-            self.kernel_chooses && self.inside && self.outside && entropy.below(inside + outside) >= inside;
+            self.given.terms.native && self.inside && self.outside && entropy.below(inside + outside) >= inside;
         self.stages = if ports_first { &PORTS_FIRST } else { &RUNS_FIRST };
         // A connection can be made from a port that others use, where the kernel chooses it.
-        self.skips_busy = self.believes(self.hint) && (self.kernel_chooses || !self.shares() || !self.inside);
+        self.skips_busy = self.believes(self.given.hint) && (self.given.terms.native || !self.shares() || !self.inside);
     }
 
     /// What a stage proposes next, if it belongs to this plan and has not come to its end.
-    fn propose(&mut self, stage: Stage, entropy: &mut dyn Entropy) -> Option<Step> {
-        let has_ports = !self.kernel_chooses || self.outside;
+    fn step_of(&mut self, stage: Stage, entropy: &mut impl Entropy) -> Option<Step> {
+        let has_ports = !self.given.terms.native || self.outside;
         let shares = self.outside && self.shares();
         match stage {
-            Stage::Aim if self.has_runs() && self.is_worth_aiming() => self.next_aim(entropy).map(Step::Aim),
+            Stage::Aim if self.has_runs() && self.given.is_worth_aiming() => self.next_aim(entropy).map(Step::Aim),
             Stage::Runs if self.has_runs() => self.next_run(entropy).map(Step::Steer),
             Stage::Ports if has_ports => self.next_port(self.skips_busy, entropy),
-            Stage::SkipShared if shares && self.believes(self.towards) => {
-                self.next_walked(self.outside(), self.towards, entropy).map(Step::Share)
+            Stage::SkipShared if shares && self.believes(self.given.towards) => {
+                self.next_walked(self.outside(), self.given.towards, entropy).map(Step::Share)
             }
             Stage::Share if shares => self.next_walked(self.outside(), None, entropy).map(Step::Share),
             Stage::LastPorts if has_ports && self.skips_busy => self.next_port(false, entropy),
@@ -225,37 +204,22 @@ impl<'a> Plan<'a> {
     }
 
     fn has_runs(&self) -> bool {
-        self.kernel_chooses && self.inside
+        self.given.terms.native && self.inside
     }
 
     /// Whether connections may share their ports.
     fn shares(&self) -> bool {
-        self.is_connection() && self.rules.sharing() == Sharing::Tuple
+        self.given.request.is_connection() && self.given.rules.sharing() == Sharing::Tuple
     }
 
     /// Whether something is believed that may decide: what a seed repeats must not depend on what has been learned.
     fn believes(&self, hint: Option<&BusyPorts>) -> bool {
-        hint.is_some_and(|hint| hint.count() > 0) && self.rules.seed().is_none()
-    }
-
-    fn is_connection(&self) -> bool {
-        self.request.is_connection()
-    }
-
-    /// Whether the run is so full that to find a free port here is faster than to let the kernel look for one.
-    fn is_worth_aiming(&self) -> bool {
-        if self.is_connection() {
-            return false;
-        }
-        let (Some((hull, solid)), Some(range), Some(hint)) = (self.extent, self.steerable, self.hint) else {
-            return false;
-        };
-        hull.intersect(range).is_some_and(|range| self.request.is_crowded(range, solid, hint))
+        hint.is_some_and(|hint| hint.count() > 0) && self.given.rules.seed().is_none()
     }
 
     /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.
     fn reach(&self) -> (u32, u32) {
-        let (Some((hull, _)), Some(range)) = (self.extent, self.steerable) else { return (0, 1) };
+        let (Some(hull), Some(range)) = (self.given.terms.hull, self.steerable) else { return (0, 1) };
         if range.encloses(hull) {
             (1, 0)
         } else if range.intersect(hull).is_none() {
@@ -274,18 +238,18 @@ impl<'a> Plan<'a> {
     }
 
     fn live(&self) -> &'a ScopeCounters {
-        self.rules.live(self.request.scope)
+        self.given.rules.live(self.given.request.scope)
     }
 
-    fn next_aim(&mut self, entropy: &mut dyn Entropy) -> Option<u16> {
+    fn next_aim(&mut self, entropy: &mut impl Entropy) -> Option<u16> {
         self.aims = self.aims.checked_sub(1)?;
-        let run = self.steerable?.intersect(self.rules.scope(self.request.scope).hull()?)?;
-        self.view().skip_busy(self.hint).aim(run, entropy)
+        let run = self.steerable?.intersect(self.given.rules.scope(self.given.request.scope).hull()?)?;
+        self.view().skip_busy(self.given.hint).aim(run, entropy)
     }
 
-    fn next_port(&mut self, skips_busy: bool, entropy: &mut dyn Entropy) -> Option<Step> {
-        let view = if self.kernel_chooses { self.outside() } else { self.view() };
-        let port = self.next_walked(view, if skips_busy { self.hint } else { None }, entropy)?;
+    fn next_port(&mut self, skips_busy: bool, entropy: &mut impl Entropy) -> Option<Step> {
+        let view = if self.given.terms.native { self.outside() } else { self.view() };
+        let port = self.next_walked(view, if skips_busy { self.given.hint } else { None }, entropy)?;
         Some(match self.steerable {
             Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),
             _ => Step::Pin(port),
@@ -297,43 +261,45 @@ impl<'a> Plan<'a> {
         &mut self,
         view: Candidates<'a>,
         hint: Option<&'a BusyPorts>,
-        entropy: &mut dyn Entropy,
+        entropy: &mut impl Entropy,
     ) -> Option<u16> {
         let live = self.live();
-        let walk = self.walk.get_or_insert_with(|| Walk::new(self.rules.order(), &self.request, &view, live, entropy));
+        let walk = self
+            .walk
+            .get_or_insert_with(|| Walk::new(self.given.rules.order(), self.given.request, &view, live, entropy));
         walk.next(&view, hint, live, entropy)
     }
 
-    fn next_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
+    fn next_run(&mut self, entropy: &mut impl Entropy) -> Option<PortRange> {
         for part in self.parts.iter_mut().rev() {
             if let Some(part) = part.take() {
                 return Some(part);
             }
         }
         let run = self.next_whole_run(entropy)?;
-        let tcp = self.request.scope.transport() == Transport::Tcp;
-        // A connection that shall have its port alone is bound first.
-        let binds = !self.is_connection() || self.rules.sharing() == Sharing::Exclusive;
-        if tcp && binds && run.len() % 2 == 1 && run.len() > 1 {
-            // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of an odd run
-            // it leaves out the first or the last, of its upper half with SO_REUSEADDR the same.
-            let half = run.first() + ((run.len() >> 2) << 1) as u16;
-            self.parts = [run.last(), run.first(), half].map(|port| Some(PortRange::single(port)));
-        }
+        self.parts = self.left_out_of(run);
         Some(run)
     }
 
-    /// The one run that there is, where nothing but the rules has a say in it.
+    /// The ports that the kernel may leave out of `run`.
     #[inline]
-    fn sole_run(&self) -> Option<PortRange> {
-        let (hull, solid) = self.extent?;
-        let alone = self.ledger.is_empty() && self.request.limit.encloses(hull);
-        (solid && alone && self.steerable?.encloses(hull)).then_some(hull)
+    fn left_out_of(&self, run: PortRange) -> [Option<PortRange>; 3] {
+        if run.len().is_multiple_of(2) || run.len() == 1 || self.given.request.scope.transport() != Transport::Tcp {
+            return [None; 3];
+        }
+        // A connection that shall have its port alone is bound first.
+        if self.given.request.is_connection() && self.given.rules.sharing() != Sharing::Exclusive {
+            return [None; 3];
+        }
+        // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of an odd run
+        // it leaves out the first or the last, of its upper half with SO_REUSEADDR the same.
+        let half = run.first() + ((run.len() >> 2) << 1) as u16;
+        [run.last(), run.first(), half].map(|port| Some(PortRange::single(port)))
     }
 
-    fn next_whole_run(&mut self, entropy: &mut dyn Entropy) -> Option<PortRange> {
-        if let Some(run) = self.sole_run().filter(|_| self.runs.is_none()) {
-            self.runs = Some(Runs { start: 0, at: 0, wrapped: true });
+    fn next_whole_run(&mut self, entropy: &mut impl Entropy) -> Option<PortRange> {
+        if let Some(run) = self.given.only_run().filter(|_| self.runs.is_none()) {
+            self.runs = Some(Runs::ALL);
             return Some(run);
         }
         let view = self.view().within(self.steerable?);

@@ -32,10 +32,12 @@ pub fn is_dense(run: PortRange, hint: Option<&BusyPorts>) -> bool {
     hint.is_some_and(|hint| hint.count() > two_fifths(run))
 }
 
-/// Whether so few ports of `scope` are held, and ever were, that it is of no use to know which one a socket gets.
+/// Whether so few ports of `scope`, which lie in `hull`, are held, and ever were, that it is of no use to know which one a
+/// socket gets.
 #[must_use]
-pub fn is_sparse(rules: &SharedRules, scope: Scope, hint: Option<&BusyPorts>) -> bool {
-    let few = rules.scope(scope).hull().map_or(0, PortRange::len) / 16;
+#[inline]
+pub fn is_sparse(rules: &SharedRules, scope: Scope, hull: Option<PortRange>, hint: Option<&BusyPorts>) -> bool {
+    let few = hull.map_or(0, PortRange::len) / 16;
     hint.is_none_or(|hint| hint.count() <= few) && rules.live(scope).high.load(Relaxed) <= few
 }
 

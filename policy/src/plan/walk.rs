@@ -48,7 +48,7 @@ impl Walk {
         request: &Request,
         view: &Candidates<'_>,
         live: &ScopeCounters,
-        entropy: &mut dyn Entropy,
+        entropy: &mut impl Entropy,
     ) -> Self {
         let mut walk = Self { draws: 0, increments: false, sweeps: [None; 4], current: 0, place: None, rover: false };
         let Some(hull) = view.hull() else { return walk };
@@ -97,11 +97,11 @@ impl Walk {
         view: &Candidates<'_>,
         hull: PortRange,
         live: &ScopeCounters,
-        entropy: &mut dyn Entropy,
+        entropy: &mut impl Entropy,
     ) {
         let low = Parity::of(hull.first());
         let whole = view.as_range();
-        let draw = |entropy: &mut dyn Entropy, window: PortRange| {
+        let mut draw = |window: PortRange| {
             if whole.is_some_and(|range| range.encloses(window)) {
                 return window.first() + entropy.below(window.len()) as u16;
             }
@@ -110,7 +110,7 @@ impl Walk {
         };
         match (request.call, request.scope.transport()) {
             (_, Transport::Udp) => {
-                let start = draw(entropy, hull);
+                let start = draw(hull);
                 self.sweeps[0] = Some(Sweep { window: hull, parity: Parity::Any, start, down: false });
             }
             (Call::Connect | Call::Send, Transport::Tcp) => {
@@ -138,7 +138,7 @@ impl Walk {
                     }
                 }
                 for (slots, window) in self.sweeps.chunks_exact_mut(2).zip(windows).take(count) {
-                    let start = draw(entropy, window);
+                    let start = draw(window);
                     slots[0] = Some(Sweep { window, parity: low.other(), start, down: false });
                     slots[1] = Some(Sweep { window, parity: low, start, down: false });
                 }
@@ -152,7 +152,7 @@ impl Walk {
         view: &Candidates<'_>,
         hint: Option<&BusyPorts>,
         live: &ScopeCounters,
-        entropy: &mut dyn Entropy,
+        entropy: &mut impl Entropy,
     ) -> Option<u16> {
         let mut patience = PATIENCE;
         while self.draws > 0 {
@@ -194,6 +194,17 @@ impl Walk {
             }
         }
         None
+    }
+}
+
+/// The port that Linux's own order begins with for `bind`, where all of `hull` may be had; `None` where that is before the
+/// start that is drawn.
+#[inline(always)]
+pub(super) fn native_start(transport: Transport, hull: PortRange, entropy: &mut impl Entropy) -> Option<u16> {
+    let start = hull.first() + entropy.below(hull.len()) as u16;
+    match transport {
+        Transport::Udp => Some(start),
+        Transport::Tcp => Parity::of(hull.first()).other().at_or_after(start),
     }
 }
 

@@ -143,6 +143,7 @@ impl Processes {
     /// How many sockets hold a port that `scope` of the rules of `own` handed out, all processes together. Where
     /// that is more than `most`, processes that are gone are looked for, and no longer counted: `exists` is asked about
     /// each but `own`, and `is_alive`, which takes much longer, the first time in each moment, be it by whom it may.
+    #[inline]
     pub fn held(
         &self,
         own: &Process,
@@ -152,23 +153,39 @@ impl Processes {
         exists: impl Fn(&Owner) -> bool,
         is_alive: impl Fn(&Owner) -> bool,
     ) -> u32 {
+        let sum = self.sum_held(own.rules.load(Relaxed), scope);
+        if sum <= most { sum } else { self.held_by_the_living(own, scope, moment, exists, is_alive) }
+    }
+
+    #[inline]
+    fn sum_held(&self, rules: u32, scope: Scope) -> u32 {
+        let under = self.all().iter().filter(|place| place.rules.load(Relaxed) == rules);
+        under.map(|place| place.counts(scope).held.load(Relaxed)).fold(0, u32::saturating_add)
+    }
+
+    #[cold]
+    fn held_by_the_living(
+        &self,
+        own: &Process,
+        scope: Scope,
+        moment: impl FnOnce() -> u32,
+        exists: impl Fn(&Owner) -> bool,
+        is_alive: impl Fn(&Owner) -> bool,
+    ) -> u32 {
         let rules = own.rules.load(Relaxed);
-        let under = || self.all().iter().filter(|place| place.rules.load(Relaxed) == rules);
-        let count = |place: &Process| place.counts(scope).held.load(Relaxed);
-        let sum = under().map(count).fold(0, u32::saturating_add);
-        if sum <= most {
-            return sum;
-        }
         let moment = moment();
         let thorough = self.looked.swap(moment, Relaxed) != moment;
-        for place in under().filter(|place| !core::ptr::eq(*place, own) && count(place) > 0) {
+        for place in self.all().iter().filter(|place| place.rules.load(Relaxed) == rules) {
+            if core::ptr::eq(place, own) || place.counts(scope).held.load(Relaxed) == 0 {
+                continue;
+            }
             let is_gone = |owner| !exists(&owner) || thorough && !is_alive(&owner);
             let left = place.id.load(Relaxed) == 0 || place.owner().is_some_and(is_gone);
             if left {
                 place.counts.iter().for_each(|counts| counts.held.store(0, Relaxed));
             }
         }
-        under().map(count).fold(0, u32::saturating_add)
+        self.sum_held(rules, scope)
     }
 }
 

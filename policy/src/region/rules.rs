@@ -114,14 +114,6 @@ impl SharedRules {
         self.alike.store(alike.into(), Relaxed);
     }
 
-    /// Whether every choice in `scope` is left to the system, which can be steered to the ports of
-    /// `steerable`.
-    #[must_use]
-    pub fn leaves_choice(&self, scope: Scope, steerable: Option<PortRange>) -> bool {
-        let inside = |hull| steerable.is_some_and(|range| range.encloses(hull));
-        self.is_native() && self.scope(scope).hull().is_some_and(inside)
-    }
-
     /// Whether ports are chosen as the system itself chooses.
     pub(crate) fn is_native(&self) -> bool {
         self.order.load(Relaxed) == Order::Native as u32 && self.seeded.load(Relaxed) == 0

@@ -3,7 +3,7 @@
 use super::target::Target;
 use portshim_policy::entropy::{Entropy, mix};
 use portshim_policy::model::{Call, Order, Restriction, Rules, ScopeRules, Sharing};
-use portshim_policy::plan::{Outcome, Plan, Request, Step};
+use portshim_policy::plan::{Given, Outcome, Plan, Request, Step, Terms};
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 use portshim_policy::region::wire::decode;
 use portshim_policy::region::{Change, ENTRIES, MAX_RULES, Owner, PROCESSES, Reader, Region, SharedRules};
@@ -73,7 +73,9 @@ fn serves(rules: &SharedRules, region: &Region, pick: usize) {
         peers.unmark(place, (pick % 65536) as u16);
         place.map(|place| peers.hint(place))
     });
-    let mut plan = Plan::new(rules, &region.ledger, region.hint(scope), request, steerable).towards(towards);
+    let terms = Terms::of(rules, scope, request.dual, steerable);
+    let (ledger, hint) = (&region.ledger, region.hint(scope));
+    let mut plan = Plan::new(Given { rules, ledger, hint, towards, request: &request, terms: &terms });
     let mut count = pick as u64;
     let mut entropy = || {
         count += 1;

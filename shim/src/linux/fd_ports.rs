@@ -40,7 +40,7 @@ pub(crate) fn learn_unseen(session: Session, scope: Scope) {
 }
 
 /// `fd` holds what was handed out from now on.
-#[inline]
+#[inline(always)]
 pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant) {
     let end = &UNSEEN[grant.scope.index()];
     if grant.port == 0 && end.load(Relaxed) <= fd as u32 {

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::hint;
 use libc::{sockaddr, sockaddr_storage, socklen_t};
-use portshim_mechanism::address::LENGTH;
+use portshim_mechanism::address::{LENGTH, V4};
 use portshim_mechanism::linux::kernel::memory as kernel;
 use portshim_mechanism::linux::socket::address::Address;
 
@@ -126,9 +126,13 @@ pub(crate) fn taken_address(at: *const sockaddr, len: socklen_t) -> Option<Addre
 }
 
 fn copied(at: *const sockaddr, len: usize) -> Option<Address> {
+    if len == V4 {
+        // SAFETY: the kernel has just been seen to read these bytes, for which any are valid.
+        return Some(Address::of_v4(unsafe { at.cast::<[u8; V4]>().read() }));
+    }
     Address::filled(|storage| {
         let kept = len.min(LENGTH);
-        // SAFETY: the kernel has just been seen to read these bytes, and the storage holds `LENGTH`.
+        // SAFETY: as above, and the storage holds `LENGTH`.
         unsafe { core::ptr::copy_nonoverlapping(at.cast::<u8>(), core::ptr::from_mut(storage).cast(), kept) };
         Ok(len)
     })

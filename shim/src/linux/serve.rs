@@ -5,7 +5,7 @@ use crate::session::Session;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_mechanism::grant::Grant;
 use portshim_mechanism::linux::kernel::sandbox;
-use portshim_mechanism::linux::serve::{self, InterceptedCall, tell_uncovered};
+use portshim_mechanism::linux::serve::{self, InterceptedCall, Original, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::model::Call;
@@ -25,7 +25,8 @@ static BY_NUMBER: AtomicBool = AtomicBool::new(false);
 
 /// Serves a call: what the program's call returns. `errno` is set as that call would set it. `None` where the
 /// descriptor is not what was remembered of it: that has been forgotten, and nothing has been done.
-pub(crate) fn serve(call: &InterceptedCall<'_>, exit: Exit) -> Option<isize> {
+#[inline]
+pub(crate) fn serve<O: Original>(call: &InterceptedCall<'_, O>, exit: Exit) -> Option<isize> {
     let fd = call.socket.fd;
     let Some(served) = serve::serve(call) else {
         fd_cache::forget(fd);
@@ -44,7 +45,7 @@ pub(crate) fn serve(call: &InterceptedCall<'_>, exit: Exit) -> Option<isize> {
 
 /// Counts the port that was got. A library behind us may have made the call by its number: then it has been served, and
 /// counted, inside.
-#[inline]
+#[inline(always)]
 fn count(session: Session, fd: core::ffi::c_int, exit: Exit, grant: &Grant) {
     let by_number = BY_NUMBER.load(Relaxed);
     match exit {

@@ -17,8 +17,17 @@ pub(crate) fn of(fd: c_int) -> Kind {
 }
 
 /// The same, for calls to which every other descriptor is the same.
+#[inline]
 pub(crate) fn served(fd: c_int) -> Option<Socket> {
-    match of(fd) {
+    match fd_cache::made(fd) {
+        Some(Made { scope, untouched }) => Some(Socket::made(fd, scope, untouched)),
+        None => asked(fd),
+    }
+}
+
+#[cold]
+fn asked(fd: c_int) -> Option<Socket> {
+    match Socket::asked(fd) {
         Kind::Served(socket) => Some(socket),
         Kind::Other | Kind::None => None,
     }

@@ -75,24 +75,37 @@ pub(super) fn remember_in(page: *mut u8) {
 
 /// This process's number, mostly without asking. A child of vfork(2), which shares its parent's memory, is taken
 /// for its parent.
+#[inline]
 pub fn this_process() -> u32 {
-    // SAFETY: null, or a page of zeroes that is never unmapped, for which any bytes are valid.
-    let Some(number) = (unsafe { NUMBER.load(Relaxed).as_ref() }) else { return process() };
-    match number.load(Relaxed) {
-        0 => {
-            let process = process();
-            number.store(process, Relaxed);
-            process
-        }
+    match noted() {
+        0 => note_this_process(),
         process => process,
     }
 }
 
+#[cold]
+fn note_this_process() -> u32 {
+    let process = process();
+    // SAFETY: as in `noted`.
+    if let Some(number) = unsafe { NUMBER.load(Relaxed).as_ref() } {
+        number.store(process, Relaxed);
+    }
+    process
+}
+
+/// This process's number, where it has been noted; else 0.
+#[inline]
+fn noted() -> u32 {
+    // SAFETY: null, or a page of zeroes that is never unmapped, for which any bytes are valid.
+    unsafe { NUMBER.load(Relaxed).as_ref() }.map_or(0, |number| number.load(Relaxed))
+}
+
 /// This process's number without asking; [`UNKNOWN`] in a child that was forked after it was forbidden to ask.
 pub fn remembered() -> u32 {
-    // SAFETY: as in `this_process`.
-    let number = unsafe { NUMBER.load(Relaxed).as_ref() }.map_or(0, |number| number.load(Relaxed));
-    if number == 0 { UNKNOWN } else { number }
+    match noted() {
+        0 => UNKNOWN,
+        number => number,
+    }
 }
 
 /// Not 0 once the program has called vfork(2), or a clone like it: nobody is told when the child leaves.

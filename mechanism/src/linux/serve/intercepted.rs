@@ -4,38 +4,65 @@ use crate::linux::kernel::call::Result;
 use crate::linux::kernel::errno;
 use crate::linux::socket::address::Address;
 use crate::linux::socket::facts::Socket;
-use crate::linux::socket::options::{LocalPortRange, refuses_address};
+use crate::linux::socket::options::refuses_address;
 use crate::linux::socket::{route, steering};
 use crate::session::Session;
 use core::cell::Cell;
 use core::ffi::c_int;
 use portshim_policy::model::{Call, Fault};
 use portshim_policy::plan::Request;
-use portshim_policy::ports::{Scope, Transport};
+use portshim_policy::ports::{PortRange, Scope, Transport};
 
 /// A request for a port, and the program's own call that needs it.
-pub struct InterceptedCall<'a> {
+pub struct InterceptedCall<'a, O: Original + ?Sized = dyn Original + 'a> {
     /// The session whose rules hold.
     pub session: Session,
     /// The socket.
-    pub socket: Socket,
+    pub socket: &'a Socket,
     /// Which call it is.
     pub call: Call,
     /// The socket's own address, or the one that it is about to be bound to. A port in
     /// it may be one that the socket has lost.
-    pub local: Address,
+    pub local: &'a Address,
     /// Where it goes, as far as that is known.
-    pub peer: Option<Address>,
+    pub peer: Option<&'a Address>,
     /// Whether the call is well formed, so that the kernel would come to choose a port for it.
     pub binds: bool,
     /// How it waits.
     pub waits: Waits,
     /// The program's own call, as it came; it sets `errno`.
-    pub original: &'a dyn Fn() -> isize,
+    pub original: &'a O,
     /// Whoever intercepted it.
     pub interceptor: &'static Interceptor,
     /// Whether the kernel has confirmed what the socket is, once it has been asked.
     pub confirmed: Cell<Option<bool>>,
+}
+
+#[cold]
+fn confirm(socket: Socket) -> bool {
+    socket.confirmed().is_some()
+}
+
+/// A program's own call. Where it is a type of its own, the first step of serving it is compiled for it: after a system
+/// call each return to a caller costs, since the kernel leaves none of them foreseen.
+pub trait Original {
+    /// Makes the call, and returns what it returns; it sets `errno`.
+    fn call(&self) -> isize;
+
+    /// Binds a socket to an address of ours in the program's place, as [`Interceptor::bind`] does.
+    ///
+    /// # Errors
+    /// The kernel's.
+    #[inline(always)]
+    fn bind(&self, interceptor: &Interceptor, fd: c_int, address: &Address) -> Result<()> {
+        (interceptor.bind)(fd, address)
+    }
+}
+
+impl<F: Fn() -> isize> Original for F {
+    fn call(&self) -> isize {
+        self()
+    }
 }
 
 /// What whoever intercepts calls does and knows, and nobody else.
@@ -57,24 +84,31 @@ pub enum Waits {
     Once,
 }
 
-impl<'a> InterceptedCall<'a> {
+impl<'a, O: Original> InterceptedCall<'a, O> {
     /// A well-formed call without a peer, that is made once.
     #[inline(always)]
     #[must_use]
     pub fn of(
         session: Session,
-        socket: Socket,
+        socket: &'a Socket,
         call: Call,
-        local: Address,
-        original: &'a dyn Fn() -> isize,
+        local: &'a Address,
+        original: &'a O,
         interceptor: &'static Interceptor,
     ) -> Self {
         let (waits, confirmed) = (Waits::Once, Cell::new(None));
         Self { session, socket, call, local, peer: None, binds: true, waits, original, interceptor, confirmed }
     }
+
+    /// The same call, whatever type its original is of.
+    pub(super) fn erased(&self) -> InterceptedCall<'a> {
+        let &Self { session, socket, call, local, peer, binds, waits, original, interceptor, ref confirmed } = self;
+        let confirmed = confirmed.clone();
+        InterceptedCall { session, socket, call, local, peer, binds, waits, original, interceptor, confirmed }
+    }
 }
 
-impl InterceptedCall<'_> {
+impl<O: Original + ?Sized> InterceptedCall<'_, O> {
     /// Whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
     /// family, which the kernel compares itself; where TCP and UDP have the same ports as well, it is never wrong.
     #[inline]
@@ -83,9 +117,9 @@ impl InterceptedCall<'_> {
         speaks_for_itself || self.socket.confirmed || self.is_confirmed()
     }
 
-    #[inline(never)]
+    #[inline]
     fn is_confirmed(&self) -> bool {
-        let confirmed = self.confirmed.get().unwrap_or_else(|| self.socket.confirmed().is_some());
+        let confirmed = self.confirmed.get().unwrap_or_else(|| confirm(*self.socket));
         self.confirmed.set(Some(confirmed));
         confirmed
     }
@@ -96,16 +130,15 @@ impl InterceptedCall<'_> {
 
     /// What the plan needs to know. Where the choice is left to the kernel, it knows for itself whether
     /// SO_REUSEADDR is set.
-    pub(super) fn request(&self, scope: Scope, dual: bool, range: &LocalPortRange, left_to_kernel: bool) -> Request {
-        let rules = self.session.rules;
+    pub(super) fn request(&self, scope: Scope, dual: bool, limit: PortRange, left_to_kernel: bool) -> Request {
         let orders_by_reuse = !left_to_kernel && matches!(self.call, Call::Bind | Call::Listen);
         Request {
             call: self.call,
             scope,
             dual,
             reuse: orders_by_reuse && self.socket.reuses_address(),
-            limit: range.limit(rules.scope(scope).hull()),
-            peer: self.peer.filter(|_| !left_to_kernel).map_or(0, |peer| self.session.hash(&self.local, &peer)),
+            limit,
+            peer: self.peer.filter(|_| !left_to_kernel).map_or(0, |peer| self.session.hash(self.local, peer)),
         }
     }
 
@@ -114,15 +147,15 @@ impl InterceptedCall<'_> {
         match self.call {
             Call::Bind => Address::local(self.socket.fd)
                 .is_ok_and(|now| self.socket.surely_has_port(&now, self.interceptor.is_known_bound)),
-            _ => unsure && refuses_address(self.socket.fd, &self.local),
+            _ => unsure && refuses_address(self.socket.fd, self.local),
         }
     }
 
     /// What the kernel would say where no port is left. On TCP it looks for a route first.
     pub(super) fn refusal(&self, fault: Fault) -> i32 {
         let unreachable =
-            self.peer.filter(|_| self.is_tcp_connect() && steering::is_here(&self.socket)).and_then(|peer| {
-                route::find(&self.socket, &self.local, &peer).err().filter(|error| route::is_unreachable(*error))
+            self.peer.filter(|_| self.is_tcp_connect() && steering::is_here(self.socket)).and_then(|peer| {
+                route::find(self.socket, self.local, peer).err().filter(|error| route::is_unreachable(*error))
             });
         unreachable.unwrap_or(errno::of(fault))
     }

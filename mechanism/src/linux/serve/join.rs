@@ -1,7 +1,8 @@
 //! Joining: a connection takes a port that others use as well, if none of theirs has the same 4-tuple.
 
+use super::choice::Got;
 use super::intercepted::Waits;
-use super::mechanism::{Beside, Got, LinuxMechanism, Tried};
+use super::mechanism::{Beside, LinuxMechanism, Tried};
 use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::tcp_table::State;
 use crate::linux::kernel::{errno, memory, process, sockets};
@@ -55,12 +56,12 @@ impl<'a> LinuxMechanism<'a> {
             self.put_back();
         }
         if self.joining.beside.is_none() {
-            if !steering::is_here(&intercepted.socket) {
+            if !steering::is_here(intercepted.socket) {
                 return Err(Try::Again(Outcome::Taken)); // of that network, nothing can be asked
             }
             self.pinning.lifted = None;
             let quiet = Quiet::begin();
-            let way = route::find(&intercepted.socket, &intercepted.local, peer).map_err(|error| {
+            let way = route::find(intercepted.socket, intercepted.local, peer).map_err(|error| {
                 if route::is_unreachable(error) {
                     Try::Done(Some(errno::fail(error)))
                 } else {
@@ -69,7 +70,7 @@ impl<'a> LinuxMechanism<'a> {
             })?;
             if self.joining.known.is_none() {
                 self.joining.known = intercepted.session.peers().and_then(|peers| {
-                    let place = peers.take(intercepted.session.hash(&intercepted.local, peer), memory::can_write)?;
+                    let place = peers.take(intercepted.session.hash(intercepted.local, peer), memory::can_write)?;
                     Some((place, peers.hint(place)))
                 });
             }
@@ -105,7 +106,7 @@ impl<'a> LinuxMechanism<'a> {
             return self.own();
         }
         self.how = Verdict::Shared;
-        let Some(peer) = intercepted.peer.as_ref() else { return Try::Again(Outcome::Taken) };
+        let Some(peer) = intercepted.peer else { return Try::Again(Outcome::Taken) };
         let Some(mut claim) = self.claim(port) else { return Try::Again(Outcome::Claimed) };
         if self.is_single(port) {
             return Try::Again(Outcome::Taken);
@@ -121,7 +122,7 @@ impl<'a> LinuxMechanism<'a> {
             Err(over) => return over,
         }
         let candidate = intercepted.local.with_port(port);
-        let mut lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(&intercepted.socket));
+        let mut lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(intercepted.socket));
         lifted.share();
         let bound = sockets::bind(intercepted.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
@@ -142,14 +143,14 @@ impl<'a> LinuxMechanism<'a> {
             // Nothing is held for long while the program's own call waits.
             claim.shorten();
             drop(quiet);
-            return Try::Done(Some((intercepted.original)()));
+            return Try::Done(Some(intercepted.original.call()));
         }
         // The program must not be kept from its signals for as long as the peer takes to answer: so a call of ours starts
         // the connection, and the program's own waits for it.
         let quick = NonBlocking::on(intercepted.socket.fd);
         if !quick.is_certain() {
             drop(claim);
-            return Try::Done(Some((intercepted.original)()));
+            return Try::Done(Some(intercepted.original.call()));
         }
         let connect = || sockets::connect(intercepted.socket.fd, peer.storage(), peer.len());
         let mut started = connect();
@@ -162,7 +163,7 @@ impl<'a> LinuxMechanism<'a> {
         drop(quick);
         drop(quiet);
         Try::Done(Some(match started {
-            Err(libc::EALREADY) => (intercepted.original)(),
+            Err(libc::EALREADY) => intercepted.original.call(),
             Ok(()) => 0,
             Err(error) => errno::fail(error),
         }))

@@ -1,5 +1,6 @@
 //! Linux's mechanism: carries a plan's steps out on the program's socket.
 
+use super::choice::Got;
 use super::intercepted::InterceptedCall;
 use crate::linux::kernel::call::Result;
 use crate::linux::kernel::signals::Quiet;
@@ -12,17 +13,6 @@ use portshim_policy::model::{Call, Sharing};
 use portshim_policy::plan::{Mechanism, Outcome, Try};
 use portshim_policy::ports::{PortRange, Scope};
 use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
-
-/// What is known of the port that a socket got.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Got {
-    /// Its number.
-    Port(u16),
-    /// The kernel chose, and nobody looked.
-    Unseen,
-    /// Nothing, not even whether there is one.
-    Unknown,
-}
 
 /// What a step comes to. The answer is what the program's call returned; `None` where the descriptor is not the socket
 /// that it was taken for, and nothing has been done.
@@ -135,11 +125,6 @@ impl<'a> LinuxMechanism<'a> {
         }
     }
 
-    /// The ports that the program's own range on this socket leaves.
-    pub(super) fn limit(&self, hull: Option<PortRange>) -> PortRange {
-        self.steering.range.limit(hull)
-    }
-
     /// How the port was come by, if one was.
     pub(super) fn how(&self) -> Verdict {
         self.how
@@ -187,7 +172,7 @@ impl<'a> LinuxMechanism<'a> {
     /// Makes the program's own call, which is all that is left to do.
     pub(super) fn own(&mut self) -> Tried {
         self.put_back();
-        Try::Done(Some((self.intercepted.original)()))
+        Try::Done(Some(self.intercepted.original.call()))
     }
 }
 
@@ -218,6 +203,10 @@ impl Mechanism for LinuxMechanism<'_> {
 
     fn reuse(&mut self, port: u16) -> Tried {
         if self.joining.rests { self.connect_beside(port, true) } else { Try::Again(Outcome::Taken) }
+    }
+
+    fn limit(&self, hull: Option<PortRange>) -> PortRange {
+        self.steering.range.limit(hull)
     }
 
     fn begins_to_wait(&mut self) -> bool {
@@ -258,7 +247,7 @@ impl LinuxMechanism<'_> {
     /// Has the kernel record once more the address that it forgot when a bind by number failed.
     pub(super) fn record_address_again(&self) {
         if self.pinning.in_vain && !self.intercepted.local.is_wildcard() {
-            let _ = record_address(self.intercepted.socket.fd, &self.intercepted.local);
+            let _ = record_address(self.intercepted.socket.fd, self.intercepted.local);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Pinning: the socket is bound to a port by its number, which must be wholly free.
 
-use super::mechanism::{Got, LinuxMechanism, Tried};
+use super::choice::Got;
+use super::mechanism::{LinuxMechanism, Tried};
 use crate::linux::kernel::sockets;
 use crate::linux::socket::options::ReuseCleared;
 use crate::linux::socket::steering;
+use core::ffi::c_int;
 use portshim_policy::model::{Call, Sharing};
 use portshim_policy::plan::{Outcome, Try};
 use portshim_policy::ports::Transport;
@@ -11,7 +13,13 @@ use portshim_policy::region::Verdict;
 
 impl LinuxMechanism<'_> {
     fn lift(&mut self) -> &mut ReuseCleared {
-        self.pinning.lifted.get_or_insert_with(|| ReuseCleared::on(&self.intercepted.socket))
+        self.pinning.lifted.get_or_insert_with(|| ReuseCleared::on(self.intercepted.socket))
+    }
+
+    /// What comes of a bind to `port` that has failed on a new socket.
+    pub(super) fn refused(&mut self, port: u16, error: c_int) -> Tried {
+        self.how = Verdict::Pinned;
+        self.answered(port, Err(error))
     }
 
     /// Takes `port`, if it is wholly free.
@@ -45,7 +53,7 @@ impl LinuxMechanism<'_> {
             self.pinning.single = joined && bound.is_ok();
             return self.answered(port, bound);
         }
-        let lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(&intercepted.socket));
+        let lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(intercepted.socket));
         let bound = sockets::bind(intercepted.socket.fd, candidate.storage(), candidate.len());
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
@@ -63,6 +71,6 @@ impl LinuxMechanism<'_> {
         if let Some(claim) = &mut claim {
             claim.shorten();
         }
-        Try::Done(Some((intercepted.original)()))
+        Try::Done(Some(intercepted.original.call()))
     }
 }

@@ -1,7 +1,8 @@
 //! One request on Linux: what is asked of the plan, and what the program is told.
 
-use super::intercepted::InterceptedCall;
-use super::mechanism::{Got, LinuxMechanism};
+use super::choice::{Chosen, Got, choose, may_go_unseen};
+use super::intercepted::{InterceptedCall, Original};
+use super::mechanism::LinuxMechanism;
 use crate::grant::Grant;
 use crate::linux::kernel::errno;
 use crate::linux::socket::address::Address;
@@ -11,10 +12,11 @@ use crate::linux::socket::steering::{self, Reach};
 use crate::port_lock::{PATIENCE, PortLock};
 use crate::run_plan::run_plan;
 use crate::session::Session;
+use core::ffi::c_int;
 use portshim_policy::model::{Call, Fault, Sharing};
-use portshim_policy::plan::Request;
+use portshim_policy::plan::{Given, Opening, Request, Step, Terms, is_dense};
 use portshim_policy::ports::{PortRange, Scope, scopes_of};
-use portshim_policy::region::Verdict;
+use portshim_policy::region::{Ledger, Verdict};
 
 /// What came of a request.
 pub struct Served {
@@ -27,48 +29,129 @@ pub struct Served {
 /// Serves an intercepted call. `errno` is set as that call would set it. `None` where the descriptor is not what it was
 /// taken for: nothing has been done.
 #[inline]
-pub fn serve(intercepted: &InterceptedCall<'_>) -> Option<Served> {
-    let (scope, dual) = intercepted.socket.scope(&intercepted.local, intercepted.peer.as_ref());
-    let reach = steering::reach(&intercepted.socket, scope, intercepted.session.rules);
+pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served> {
+    let (scope, dual) = intercepted.socket.scope(intercepted.local, intercepted.peer);
+    let reach = steering::reach(intercepted.socket, scope, intercepted.session.rules);
     // Of a socket that no call has touched, nothing is asked until it is to be changed.
     if !intercepted.socket.untouched && !intercepted.may_change() {
         return None;
     }
     let before = errno::get();
-    let served = answered(intercepted, scope, dual, reach)?;
+    let terms = Terms::of(intercepted.session.rules, scope, dual, reach.steerable);
+    let first = at_once(intercepted, scope, dual, &terms, reach);
+    let served = match first {
+        First::Done(served) => served,
+        First::Open(opening, tried) => at_length(&intercepted.erased(), scope, dual, terms, reach, opening, tried),
+    }?;
     if served.answer >= 0 {
         errno::set(before);
     }
     Some(served)
 }
 
-/// Carries the plan out. `None` as in [`serve`].
-fn answered(intercepted: &InterceptedCall<'_>, scope: Scope, dual: bool, reach: Reach) -> Option<Served> {
-    let rules = intercepted.session.rules;
-    let steerable = reach.steerable;
-    let left_to_kernel = rules.leaves_choice(scope, steerable);
+/// What came of the first step of a plan.
+enum First {
+    /// The call is over.
+    Done(Option<Served>),
+    /// It goes on, with what came of that step where it could be tried.
+    Open(Opening, Option<Opened>),
+}
+
+/// What came of a step that was tried.
+#[derive(Clone, Copy)]
+enum Opened {
+    /// The kernel chose.
+    Chosen(Chosen),
+    /// This port could not be bound.
+    Refused(u16, c_int),
+}
+
+/// Takes the first step of the plan on a new socket, where it is plain to see and no option has to be set for it.
+#[inline(always)]
+fn at_once<O: Original>(
+    intercepted: &InterceptedCall<'_, O>,
+    scope: Scope,
+    dual: bool,
+    terms: &Terms,
+    reach: Reach,
+) -> First {
+    let InterceptedCall { session, socket, call, .. } = *intercepted;
+    let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
+    if !socket.untouched || !intercepted.binds {
+        return First::Open(Opening::default(), None);
+    }
+    let request = Request { call, scope, dual, reuse: false, limit: PortRange::ALL, peer: 0 };
+    let given = Given { rules, ledger, hint, towards: None, request: &request, terms };
+    let opening = given.opening(&mut rules.entropy(scope, session.secret()));
+    let opened = match opening.step {
+        Some(Step::Steer(run)) if run.len() > 1 && reach.own == Some(run) => {
+            let shares = intercepted.is_tcp_connect();
+            if shares && (rules.sharing() == Sharing::Exclusive || is_dense(run, hint)) {
+                return First::Open(opening, None);
+            }
+            let unseen = may_go_unseen(intercepted, scope, terms.hull, run);
+            if !unseen && !intercepted.may_change() {
+                return First::Done(None);
+            }
+            match choose(intercepted, run, unseen, false) {
+                Chosen::Done(answer, got) => {
+                    let grant = granted(intercepted, got, scope, dual, false, answer);
+                    return First::Done(Some(Served { answer, grant }));
+                }
+                chosen => Opened::Chosen(chosen),
+            }
+        }
+        Some(Step::Pin(port)) => {
+            if !intercepted.may_change() {
+                return First::Done(None);
+            }
+            let address = intercepted.local.with_port(port);
+            match intercepted.original.bind(intercepted.interceptor, socket.fd, &address) {
+                Ok(()) => {
+                    let grant = granted(intercepted, Got::Port(port), scope, dual, false, 0);
+                    let grant = grant.map(|grant| Grant { how: Verdict::Pinned, ..grant });
+                    return First::Done(Some(Served { answer: 0, grant }));
+                }
+                Err(error) => Opened::Refused(port, error),
+            }
+        }
+        _ => return First::Open(opening, None),
+    };
+    First::Open(opening, Some(opened))
+}
+
+/// Carries the plan out, of which a first step may have been tried. `None` as in [`serve`].
+#[inline(never)]
+fn at_length(
+    intercepted: &InterceptedCall<'_>,
+    scope: Scope,
+    dual: bool,
+    terms: Terms,
+    reach: Reach,
+    opening: Opening,
+    opened: Option<Opened>,
+) -> Option<Served> {
+    let left_to_kernel = terms.leave_choice();
     // A closed TCP socket that shows a port may have lost it. To the kernel that makes no difference; where
     // we choose, we have to know.
     let mut unsure = intercepted.local.port() != 0;
     if unsure && !left_to_kernel {
-        if refuses_address(intercepted.socket.fd, &intercepted.local) {
+        if refuses_address(intercepted.socket.fd, intercepted.local) {
             return Some(Served { answer: reconnect(intercepted), grant: None });
         }
         unsure = false;
     }
-    let range = LocalPortRange::of(&intercepted.socket, reach.own, intercepted.session.programs_limit_sockets());
-    let request = intercepted.request(scope, dual, &range, left_to_kernel);
-    let ledger =
-        intercepted.session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes_of(scope, dual));
+    let range = LocalPortRange::of(intercepted.socket, reach.own, intercepted.session.programs_limit_sockets());
+    let request = intercepted.request(scope, dual, range.limit(terms.hull), left_to_kernel);
+    let ledger = intercepted.session.ledger(terms.hull.unwrap_or(PortRange::ALL), scopes_of(scope, dual));
     let mut mechanism = LinuxMechanism::new(intercepted, scope, range, unsure, left_to_kernel);
-    let renewed = |mechanism: &LinuxMechanism<'_>| {
-        let limit = mechanism.limit(rules.scope(scope).hull());
-        Request { limit, ..request }
-    };
-    let mut whole = |steerable| run_plan(intercepted.session, &mut mechanism, request, ledger, steerable, renewed);
-    let mut served = whole(steerable);
+    let tried = opened.map(|opened| match opened {
+        Opened::Chosen(chosen) => mechanism.conclude(chosen),
+        Opened::Refused(port, error) => mechanism.refused(port, error),
+    });
+    let mut served = run_plan(intercepted.session, &mut mechanism, &request, ledger, &terms, opening, tried);
     if served.is_err() && steering::reload_again() {
-        served = whole(steering::reach(&intercepted.socket, scope, rules).steerable);
+        served = run_anew(&mut mechanism, &request, ledger);
     }
     mechanism.put_back();
     let mut grant = None;
@@ -76,11 +159,17 @@ fn answered(intercepted: &InterceptedCall<'_>, scope: Scope, dual: bool, reach: 
         Ok(None) => return None,
         Err(_) if !intercepted.may_change() => return None,
         Ok(Some(answer)) if mechanism.how() == Verdict::Uncovered => {
-            tell_uncovered_of(intercepted.session, intercepted.call, &intercepted.socket, scope, answer);
+            tell_uncovered_of(intercepted.session, intercepted.call, intercepted.socket, scope, answer);
             answer
         }
         Ok(Some(answer)) => {
-            grant = granted(intercepted, &mechanism, scope, dual, unsure, answer);
+            let got = mechanism.got();
+            grant = granted(intercepted, got, scope, dual, unsure, answer).map(|grant| Grant {
+                how: mechanism.how(),
+                single: mechanism.is_for_one(),
+                towards: mechanism.shared_towards().filter(|_| got == Got::Port(grant.port)),
+                ..grant
+            });
             answer
         }
         Err(fault) => refused(intercepted, &mechanism, scope, unsure, fault),
@@ -88,32 +177,39 @@ fn answered(intercepted: &InterceptedCall<'_>, scope: Scope, dual: bool, reach: 
     Some(Served { answer, grant })
 }
 
+/// Carries a plan out once more: where the kernel chooses has changed.
+#[cold]
+fn run_anew(mechanism: &mut LinuxMechanism<'_>, request: &Request, ledger: &Ledger) -> Result<Option<isize>, Fault> {
+    let InterceptedCall { session, socket, .. } = *mechanism.intercepted;
+    let steerable = steering::reach(socket, request.scope, session.rules).steerable;
+    let terms = Terms::of(session.rules, request.scope, request.dual, steerable);
+    run_plan(session, mechanism, request, ledger, &terms, Opening::default(), None)
+}
+
 /// The port that was got, after the program's own call. Many a call that fails has taken one all the same.
-#[inline]
-fn granted(
-    intercepted: &InterceptedCall<'_>,
-    mechanism: &LinuxMechanism<'_>,
+#[inline(always)]
+fn granted<O: Original + ?Sized>(
+    intercepted: &InterceptedCall<'_, O>,
+    got: Got,
     scope: Scope,
     dual: bool,
     unsure: bool,
     answer: isize,
 ) -> Option<Grant> {
     let certain = !unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
-    let port = match mechanism.got() {
+    let port = match got {
         Got::Port(port) if certain => port,
         Got::Unseen if certain => 0,
-        _ => Address::local(intercepted.socket.fd).map_or(0, |local| local.port()),
+        _ => port_of(intercepted.socket.fd),
     };
     let has_got = certain || port != 0 && !(unsure && port == intercepted.local.port());
-    has_got.then(|| Grant {
-        call: intercepted.call,
-        how: mechanism.how(),
-        scope,
-        scopes: scopes_of(scope, dual),
-        port,
-        single: mechanism.is_for_one(),
-        towards: mechanism.shared_towards().filter(|_| mechanism.got() == Got::Port(port)),
-    })
+    let (call, how, scopes) = (intercepted.call, Verdict::Steered, scopes_of(scope, dual));
+    has_got.then_some(Grant { call, how, scope, scopes, port, single: false, towards: None })
+}
+
+#[inline(never)]
+fn port_of(fd: c_int) -> u16 {
+    Address::local(fd).map_or(0, |local| local.port())
 }
 
 /// Answers where the plan has found no port.
@@ -126,12 +222,12 @@ fn refused(
     fault: Fault,
 ) -> isize {
     if !mechanism.has_asked() && intercepted.is_bound_after_all(unsure) {
-        return (intercepted.original)();
+        return intercepted.original.call();
     }
     if mechanism.is_hindered() {
         mechanism.record_address_again();
-        let answer = (intercepted.original)();
-        tell_uncovered_of(intercepted.session, intercepted.call, &intercepted.socket, scope, answer);
+        let answer = intercepted.original.call();
+        tell_uncovered_of(intercepted.session, intercepted.call, intercepted.socket, scope, answer);
         return answer;
     }
     intercepted.session.note(intercepted.call, scope, Verdict::Exhausted, 0);
@@ -152,7 +248,7 @@ fn reconnect(intercepted: &InterceptedCall<'_>) -> isize {
     if let Some(claim) = &mut claim {
         claim.shorten();
     }
-    (intercepted.original)()
+    intercepted.original.call()
 }
 
 /// Tells the session that the kernel chose a port, if it did.

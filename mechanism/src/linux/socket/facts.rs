@@ -46,10 +46,7 @@ impl Socket {
             Transport::Tcp => libc::IPPROTO_TCP,
             Transport::Udp => libc::IPPROTO_UDP,
         };
-        let family = match scope {
-            Scope::Tcp4 | Scope::Udp4 => libc::AF_INET,
-            Scope::Tcp6 | Scope::Udp6 => libc::AF_INET6,
-        };
+        let family = if matches!(scope, Scope::Tcp4 | Scope::Udp4) { libc::AF_INET } else { libc::AF_INET6 };
         Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false }
     }
 
@@ -91,6 +88,7 @@ impl Socket {
     }
 
     /// The scope of a port at `local`, and whether the socket takes it in the other family too.
+    #[inline]
     pub fn scope(&self, local: &Address, peer: Option<&Address>) -> (Scope, bool) {
         scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
     }

@@ -154,6 +154,7 @@ pub fn confirm() {
 }
 
 /// Whether it was seen to in this very moment.
+#[inline]
 pub fn recently_confirmed() -> bool {
     let relied = RELIED.load(Relaxed);
     RELIED.store(relied.wrapping_add(1), Relaxed);

@@ -5,7 +5,7 @@ use super::mechanism::WindowsMechanism;
 use crate::grant::Grant;
 use crate::run_plan::run_plan;
 use crate::windows::kernel::errno;
-use portshim_policy::plan::Request;
+use portshim_policy::plan::{Opening, Request, Terms};
 use portshim_policy::ports::{PortRange, scopes_of};
 use portshim_policy::region::Verdict;
 
@@ -32,9 +32,10 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
     };
     let scopes = scopes_of(scope, dual);
     let mut attempt = WindowsMechanism::new(intercepted, scopes);
-    let ledger = session.ledger(rules.scope(scope).hull().unwrap_or(PortRange::ALL), scopes);
     // Winsock cannot be made to choose inside a range.
-    let answer = match run_plan(session, &mut attempt, request, ledger, None, |_| request) {
+    let terms = Terms::of(rules, scope, dual, None);
+    let ledger = session.ledger(terms.hull.unwrap_or(PortRange::ALL), scopes);
+    let answer = match run_plan(session, &mut attempt, &request, ledger, &terms, Opening::default(), None) {
         Ok(answer) => answer,
         Err(fault) => {
             session.note(intercepted.call, scope, Verdict::Exhausted, 0);

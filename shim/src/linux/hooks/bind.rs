@@ -1,6 +1,6 @@
 //! `bind` and `listen`.
 
-use super::exits::interceptor;
+use super::exits::{interceptor, next_bind};
 use crate::linux::memory::{is_beyond_asking, read_address, taken_address};
 use crate::linux::serve::{Exit, serve, unserved};
 use crate::linux::session::{self, Session};
@@ -8,8 +8,9 @@ use crate::linux::sockets::{self, surely_has_port};
 use crate::linux::{fd_cache, hooks};
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
+use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::{errno, process};
-use portshim_mechanism::linux::serve::{InterceptedCall, tell_uncovered};
+use portshim_mechanism::linux::serve::{InterceptedCall, Interceptor, Original, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::model::{Call, Fault};
@@ -20,44 +21,64 @@ use portshim_policy::region::Verdict;
 /// As for bind(2).
 pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    bind_by(Exit::Library, fd, address, len, &|| unsafe { hooks::original::bind::next(fd, address, len) } as isize)
-        as c_int
+    let own = unsafe { Bind::of(fd, address, len) };
+    bind_as(Exit::Library, fd, address, len, &own) as c_int
 }
 
-/// Binds by `own`, which is the program's call and leaves by `exit`.
-pub(super) fn bind_by(
-    exit: Exit,
+/// A program's bind(2), which leaves through the next library.
+struct Bind {
     fd: c_int,
     address: *const sockaddr,
     len: socklen_t,
-    own: &dyn Fn() -> isize,
-) -> isize {
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = sockets::served(fd) else { return own() };
+}
+
+impl Bind {
+    /// # Safety
+    /// As for bind(2).
+    #[inline(always)]
+    unsafe fn of(fd: c_int, address: *const sockaddr, len: socklen_t) -> Self {
+        Self { fd, address, len }
+    }
+}
+
+impl Original for Bind {
+    #[inline(always)]
+    fn call(&self) -> isize {
+        // SAFETY: as `of` was promised.
+        unsafe { hooks::original::bind::next(self.fd, self.address, self.len) as isize }
+    }
+
+    #[inline(always)]
+    fn bind(&self, _interceptor: &Interceptor, fd: c_int, address: &Address) -> Result<()> {
+        next_bind(fd, address)
+    }
+}
+
+/// Binds by `own`, which is the program's call and leaves by `exit`.
+pub(super) fn bind_by(exit: Exit, fd: c_int, address: *const sockaddr, len: socklen_t, own: &dyn Original) -> isize {
+    bind_as(exit, fd, address, len, &|| own.call())
+}
+
+/// As [`bind_by`], compiled for one kind of call.
+#[inline(always)]
+fn bind_as<O: Original>(exit: Exit, fd: c_int, address: *const sockaddr, len: socklen_t, own: &O) -> isize {
+    let Some(session) = session::get() else { return own.call() };
+    let Some(socket) = sockets::served(fd) else { return own.call() };
     let Some(local) = read_address(address, len).filter(|a| a.fits_bind(socket.family)) else {
-        let answer = own();
-        let blind = answer == 0 && is_beyond_asking(address.cast(), len);
-        if blind && taken_address(address, len).is_some_and(|local| local.port() == 0) {
-            tell_uncovered(session, Call::Bind, &socket, answer);
-        }
-        return answer;
+        return bind_unread(session, &socket, address, len, own);
     };
     let seen = fd_cache::get(fd);
     let answer = if local.port() != 0 {
-        if is_blocked(session, &socket, &local) {
-            if socket.confirmed().is_none() {
-                fd_cache::forget(fd);
-                return bind_by(exit, fd, address, len, own);
-            }
-            refuse(session, &socket, &local)
-        } else {
-            own()
+        match refused(session, &socket, &local) {
+            None => own.call(),
+            Some(None) => return bind_by(exit, fd, address, len, own),
+            Some(Some(answer)) => answer,
         }
     } else if socket.binds_address_only() {
-        return own();
+        return own.call();
     } else {
         let call = Call::Bind;
-        match serve(&InterceptedCall::of(session, socket, call, local, own, interceptor(exit)), exit) {
+        match serve(&InterceptedCall::of(session, &socket, call, &local, own, interceptor(exit)), exit) {
             Some(answer) => answer,
             None => return bind_by(exit, fd, address, len, own),
         }
@@ -69,6 +90,37 @@ pub(super) fn bind_by(
         }
     }
     answer
+}
+
+/// Binds to an address that could not be read, or that the kernel will not take.
+#[cold]
+fn bind_unread(
+    session: Session,
+    socket: &Socket,
+    address: *const sockaddr,
+    len: socklen_t,
+    own: &dyn Original,
+) -> isize {
+    let answer = own.call();
+    let blind = answer == 0 && is_beyond_asking(address.cast(), len);
+    if blind && taken_address(address, len).is_some_and(|local| local.port() == 0) {
+        tell_uncovered(session, Call::Bind, socket, answer);
+    }
+    answer
+}
+
+/// What a specific bind returns that is refused; `Some(None)` where the descriptor is not what was remembered of it: that
+/// has been forgotten.
+#[inline(never)]
+fn refused(session: Session, socket: &Socket, local: &Address) -> Option<Option<isize>> {
+    if !is_blocked(session, socket, local) {
+        return None;
+    }
+    if socket.confirmed().is_none() {
+        fd_cache::forget(socket.fd);
+        return Some(None);
+    }
+    Some(Some(refuse(session, socket, local)))
 }
 
 /// Whether a specific bind to this address is refused.
@@ -113,6 +165,6 @@ pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize
         return own();
     }
     let call = Call::Listen;
-    serve(&InterceptedCall::of(session, socket, call, local, own, interceptor(exit)), exit)
+    serve(&InterceptedCall::of(session, &socket, call, &local, &own, interceptor(exit)), exit)
         .unwrap_or_else(|| listen_by(exit, fd, own))
 }

@@ -61,7 +61,7 @@ pub(super) fn through(
         return answer;
     }
     let served = match socket.transport {
-        Transport::Tcp => tcp(session, socket, peer, Waits::Repeated, exit, own),
+        Transport::Tcp => tcp(session, &socket, peer.as_ref(), Waits::Repeated, exit, own),
         Transport::Udp => {
             let Ok(local) = sockets::local(&socket) else { return own() };
             if surely_has_port(&socket, &local) {
@@ -74,7 +74,10 @@ pub(super) fn through(
             // The kernel binds a datagram socket before it looks at the peer's address at all.
             let call = Call::Connect;
             serve(
-                &InterceptedCall { peer, ..InterceptedCall::of(session, socket, call, local, own, interceptor(exit)) },
+                &InterceptedCall {
+                    peer: peer.as_ref(),
+                    ..InterceptedCall::of(session, &socket, call, &local, &own, interceptor(exit))
+                },
                 exit,
             )
         }
@@ -89,14 +92,14 @@ pub(super) fn through(
 /// Connects a TCP socket to `peer`, which may be unknown. `None` where the descriptor turns out to be something else.
 pub(super) fn tcp(
     session: Session,
-    socket: Socket,
-    peer: Option<Address>,
+    socket: &Socket,
+    peer: Option<&Address>,
     waits: Waits,
     exit: Exit,
     own: &dyn Fn() -> isize,
 ) -> Option<isize> {
-    let Ok(local) = sockets::local(&socket) else { return Some(unserved(session, &socket, Call::Connect, own)) };
-    if surely_has_port(&socket, &local) {
+    let Ok(local) = sockets::local(socket) else { return Some(unserved(session, socket, Call::Connect, own)) };
+    if surely_has_port(socket, &local) {
         fd_cache::invalidate(socket.fd); // should the connection fail, the port may be lost
         return Some(own());
     }
@@ -109,7 +112,7 @@ pub(super) fn tcp(
             peer,
             binds,
             waits,
-            ..InterceptedCall::of(session, socket, call, local, own, interceptor(exit))
+            ..InterceptedCall::of(session, socket, call, &local, &own, interceptor(exit))
         },
         exit,
     )

@@ -27,6 +27,7 @@ pub(super) fn interceptor(exit: Exit) -> &'static Interceptor {
 }
 
 /// The next library's `bind`, to an address of ours.
+#[inline]
 pub(super) fn next_bind(fd: c_int, address: &Address) -> Result<()> {
     // SAFETY: `storage` is readable for `len` bytes.
     let result =

@@ -162,9 +162,9 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
             return own();
         }
     };
-    let served = match (socket.transport, to) {
+    let served = match (socket.transport, &to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connect::tcp(session, socket, Some(peer), Waits::Once, exit, own)
+            connect::tcp(session, &socket, Some(peer), Waits::Once, exit, own)
         }
         // Nobody sends on a new TCP socket: it may be another by now.
         (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
@@ -191,7 +191,7 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
                 &InterceptedCall {
                     peer,
                     binds,
-                    ..InterceptedCall::of(session, socket, call, local, own, interceptor(exit))
+                    ..InterceptedCall::of(session, &socket, call, &local, &own, interceptor(exit))
                 },
                 exit,
             )
