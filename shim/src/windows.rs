@@ -12,15 +12,15 @@ mod memory;
 mod serve;
 pub(crate) mod session;
 
+pub(crate) use crate::session::get as session;
 pub(crate) use kernel::calls::Result;
-pub(crate) use kernel::clock::{boot_ticks, sleep_1ms, yield_now};
+pub(crate) use kernel::clock::{boot_ticks, sleep_1ms};
 pub(crate) use kernel::process::process as this_process;
 pub(crate) use kernel::signals::undisturbed;
 pub(crate) use kernel::{errno, liveness};
 pub(crate) use portshim_mechanism::windows::Descriptor;
 use portshim_mechanism::windows::kernel;
 pub(crate) use portshim_mechanism::windows::socket::in_use;
-pub(crate) use session::start;
 
 use core::ffi::c_void;
 use portshim_policy::ports::{Scope, Transport};
@@ -46,7 +46,7 @@ extern "system" fn DllMain(module: HMODULE, reason: u32, _reserved: *mut c_void)
         // SAFETY: the loader passes this library's own handle.
         unsafe { DisableThreadLibraryCalls(module) };
         library::remember(module);
-        start();
+        session::start();
     }
     TRUE
 }

@@ -3,9 +3,9 @@
 use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, read_address, taken_address};
 use crate::linux::serve::{Exit, serve, unserved};
-use crate::linux::session::{self, Session};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, hooks};
+use crate::linux::{fd_cache, original, start};
+use crate::session::Session;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::kernel::{errno, process};
@@ -20,8 +20,7 @@ use portshim_policy::region::Verdict;
 /// As for bind(2).
 pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    bind_by(Exit::Library, fd, address, len, &|| unsafe { hooks::original::bind::next(fd, address, len) } as isize)
-        as c_int
+    bind_by(Exit::Library, fd, address, len, &|| unsafe { original::bind::next(fd, address, len) } as isize) as c_int
 }
 
 /// Binds by `own`, which is the program's call and leaves by `exit`.
@@ -32,7 +31,7 @@ pub(super) fn bind_by(
     len: socklen_t,
     own: &dyn Fn() -> isize,
 ) -> isize {
-    let Some(session) = session::get() else { return own() };
+    let Some(session) = start::session() else { return own() };
     let Some(socket) = sockets::served(fd) else { return own() };
     let Some(local) = read_address(address, len).filter(|a| a.fits_bind(socket.family)) else {
         let answer = own();
@@ -93,12 +92,12 @@ fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
 /// As for listen(2).
 pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    listen_by(Exit::Library, fd, &|| unsafe { hooks::original::listen::next(fd, backlog) } as isize) as c_int
+    listen_by(Exit::Library, fd, &|| unsafe { original::listen::next(fd, backlog) } as isize) as c_int
 }
 
 /// Listens by `own`, which is the program's call and leaves by `exit`.
 pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize {
-    let Some(session) = session::get() else { return own() };
+    let Some(session) = start::session() else { return own() };
     let Some(socket) = sockets::served(fd) else { return own() };
     if socket.transport == Transport::Udp {
         if socket.confirmed().is_some() {

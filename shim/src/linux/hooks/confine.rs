@@ -2,7 +2,7 @@
 //! what we do, too. The latter two have no function in libc, and come through `syscall`.
 
 use crate::linux::memory::is_readable;
-use crate::linux::{fd_cache, fd_ports, hooks, session};
+use crate::linux::{fd_cache, fd_ports, original, start};
 use core::ffi::{c_int, c_long, c_ulong, c_void};
 use portshim_mechanism::linux::kernel::confine::{self, Confinement};
 use portshim_mechanism::linux::kernel::liveness;
@@ -17,7 +17,7 @@ const SECCOMP_FILTER_FLAG_NEW_LISTENER: c_long = 1 << 3;
 /// As for prctl(2). It is variadic in C, and takes at most five words, which come in registers.
 pub(crate) unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int {
     // SAFETY: the program's own call, as it came.
-    confined(option, a, b, || unsafe { hooks::original::prctl::next(option, a, b, c, d) }, |answer| *answer == 0)
+    confined(option, a, b, || unsafe { original::prctl::next(option, a, b, c, d) }, |answer| *answer == 0)
 }
 
 /// The same by number: `own` is the program's call, with three of its words.
@@ -71,7 +71,7 @@ fn enter<T: Copy>(what: &Confinement, own: impl FnOnce() -> T, took: impl FnOnce
 
 /// Learns what may not be asked later.
 fn learn() {
-    if let Some(session) = session::get() {
+    if let Some(session) = start::session() {
         steering::reload();
         liveness::me();
         let _ = session.place();

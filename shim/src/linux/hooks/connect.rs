@@ -3,9 +3,9 @@
 use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, read_address};
 use crate::linux::serve::{Exit, serve, unserved};
-use crate::linux::session::{self, Session};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, fd_ports, hooks};
+use crate::linux::{fd_cache, fd_ports, original, start};
+use crate::session::Session;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
@@ -19,15 +19,14 @@ use portshim_policy::ports::Transport;
 /// As for connect(2).
 pub(crate) unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(Exit::Library, fd, address, len, &|| unsafe { hooks::original::connect::next(fd, address, len) } as isize)
-        as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { original::connect::next(fd, address, len) } as isize) as c_int
 }
 
 /// # Safety
 /// As for connect(2).
 pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(Exit::Library, fd, address, len, &|| unsafe { hooks::original::__connect::next(fd, address, len) } as isize)
+    through(Exit::Library, fd, address, len, &|| unsafe { original::__connect::next(fd, address, len) } as isize)
         as c_int
 }
 
@@ -39,7 +38,7 @@ pub(super) fn through(
     len: socklen_t,
     own: &dyn Fn() -> isize,
 ) -> isize {
-    let Some(session) = session::get() else { return own() };
+    let Some(session) = start::session() else { return own() };
     let Some(socket) = sockets::served(fd) else { return own() };
     let peer = read_address(address, len);
     if peer.is_none() && !is_beyond_asking(address.cast(), len) {

@@ -1,7 +1,7 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{fd_cache, fd_ports, hooks, session};
+use crate::linux::{fd_cache, fd_ports, original, start};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::mem::size_of;
 use core::sync::atomic::Ordering::Relaxed;
@@ -40,7 +40,7 @@ fn forget_all(first: c_uint, last: c_uint) {
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    socket_by(family, kind, protocol, || unsafe { hooks::original::socket::next(family, kind, protocol) })
+    socket_by(family, kind, protocol, || unsafe { original::socket::next(family, kind, protocol) })
 }
 
 /// Makes a socket by `own`, which is the program's call.
@@ -59,7 +59,7 @@ pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl F
 #[inline]
 pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    setsockopt_by(fd, level, name, || unsafe { hooks::original::setsockopt::next(fd, level, name, value, len) })
+    setsockopt_by(fd, level, name, || unsafe { original::setsockopt::next(fd, level, name, value, len) })
 }
 
 /// Sets an option by `own`, which is the program's call.
@@ -67,7 +67,7 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
 pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, own: impl FnOnce() -> c_int) -> c_int {
     fd_cache::set(fd, level, name);
     if (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE)
-        && let Some(session) = session::get()
+        && let Some(session) = start::session()
     {
         session.region.header.ranges.store(1, Relaxed);
     }
@@ -85,9 +85,7 @@ pub(crate) unsafe fn getsockopt(
     len: *mut socklen_t,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unsafe {
-        getsockopt_by(fd, level, name, value, len, || hooks::original::getsockopt::next(fd, level, name, value, len))
-    }
+    unsafe { getsockopt_by(fd, level, name, value, len, || original::getsockopt::next(fd, level, name, value, len)) }
 }
 
 /// Reads an option by `own`, which is the program's call.
@@ -120,7 +118,7 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
     // SAFETY: as the caller promises.
     unsafe {
         if *len as usize == size_of::<u32>() {
-            let limits = session::get().is_none_or(portshim_mechanism::session::Session::programs_limit_sockets);
+            let limits = start::session().is_none_or(portshim_mechanism::session::Session::programs_limit_sockets);
             value.write_unaligned(own_range(fd, value.read_unaligned(), limits));
         }
     }
@@ -131,7 +129,7 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
 #[inline]
 pub(crate) unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    unsafe { recvmsg_by(message, || hooks::original::recvmsg::next(fd, message, flags)) }
+    unsafe { recvmsg_by(message, || original::recvmsg::next(fd, message, flags)) }
 }
 
 /// Receives by `own`, which is the program's call.
@@ -160,7 +158,7 @@ pub(crate) unsafe fn recvmmsg(
     timeout: *mut timespec,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unsafe { recvmmsg_by(messages, || hooks::original::recvmmsg::next(fd, messages, count, flags, timeout)) }
+    unsafe { recvmmsg_by(messages, || original::recvmmsg::next(fd, messages, count, flags, timeout)) }
 }
 
 /// Receives by `own`, which is the program's call.
@@ -205,7 +203,7 @@ unsafe fn forget_received(message: *const msghdr) {
 #[inline]
 pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::original::accept::next(fd, address, len) })
+    fresh(unsafe { original::accept::next(fd, address, len) })
 }
 
 /// # Safety
@@ -213,7 +211,7 @@ pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen
 #[inline]
 pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::original::accept4::next(fd, address, len, flags) })
+    fresh(unsafe { original::accept4::next(fd, address, len, flags) })
 }
 
 /// # Safety
@@ -221,7 +219,7 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    close_by(fd, || unsafe { hooks::original::close::next(fd) })
+    close_by(fd, || unsafe { original::close::next(fd) })
 }
 
 /// Closes by `own`, which is the program's call.
@@ -241,7 +239,7 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
     unsafe {
         forget(libc::fileno(file));
         errno::set(before);
-        hooks::original::fclose::next(file)
+        original::fclose::next(file)
     }
 }
 
@@ -282,7 +280,7 @@ pub(crate) unsafe fn closefrom(first: c_int) {
 #[inline]
 pub(crate) unsafe fn dup(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(fd, unsafe { hooks::original::dup::next(fd) })
+    copied(fd, unsafe { original::dup::next(fd) })
 }
 
 /// # Safety
@@ -290,7 +288,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied_to(from, to, || unsafe { hooks::original::dup2::next(from, to) })
+    copied_to(from, to, || unsafe { original::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -298,7 +296,7 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied_to(from, to, || unsafe { hooks::original::dup3::next(from, to, flags) })
+    copied_to(from, to, || unsafe { original::dup3::next(from, to, flags) })
 }
 
 /// Copies `from` to the number `to` by `original`, which is the program's call. What `to` was is forgotten before it: a
@@ -314,7 +312,7 @@ pub(super) fn copied_to(from: c_int, to: c_int, original: impl FnOnce() -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::original::fcntl::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { original::fcntl::next(fd, command, argument) })
 }
 
 /// # Safety
@@ -322,7 +320,7 @@ pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::original::fcntl64::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { original::fcntl64::next(fd, command, argument) })
 }
 
 fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
@@ -344,12 +342,12 @@ pub(super) fn copied(from: c_int, to: c_int) -> c_int {
 /// As for setns(2).
 pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    setns_by(|| unsafe { hooks::original::setns::next(fd, kind) })
+    setns_by(|| unsafe { original::setns::next(fd, kind) })
 }
 
 /// Moves to another namespace by `own`, which is the program's call.
 pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
-    if session::get().is_some() {
+    if start::session().is_some() {
         steering::on_netns_change();
     }
     moved(own())
@@ -359,7 +357,7 @@ pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
 /// As for unshare(2).
 pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unshare_by(flags, || unsafe { hooks::original::unshare::next(flags) })
+    unshare_by(flags, || unsafe { original::unshare::next(flags) })
 }
 
 /// Parts from what is shared by `own`, which is the program's call.
@@ -367,7 +365,7 @@ pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
     if flags & libc::CLONE_FILES != 0 {
         fd_cache::give_up();
     }
-    if flags & libc::CLONE_NEWNET != 0 && session::get().is_some() {
+    if flags & libc::CLONE_NEWNET != 0 && start::session().is_some() {
         steering::on_netns_change();
     }
     moved(own())
@@ -376,7 +374,7 @@ pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
 /// This thread may be in another network namespace, which has a port range of its own, and its children in another
 /// PID namespace.
 fn moved(answer: c_int) -> c_int {
-    if answer == 0 && session::get().is_some() {
+    if answer == 0 && start::session().is_some() {
         liveness::part();
     }
     answer

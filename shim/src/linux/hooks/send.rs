@@ -6,7 +6,7 @@ use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
 use crate::linux::serve::{Exit, serve};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, hooks, session};
+use crate::linux::{fd_cache, original, start};
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -26,7 +26,7 @@ fn is_settled(fd: c_int, flags: c_int) -> bool {
 /// As for send(2).
 pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::send::next(fd, bytes, len, flags) };
+    let own = || unsafe { original::send::next(fd, bytes, len, flags) };
     if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
@@ -34,7 +34,7 @@ pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_
 /// As for send(2).
 pub(crate) unsafe fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::__send::next(fd, bytes, len, flags) };
+    let own = || unsafe { original::__send::next(fd, bytes, len, flags) };
     if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
 }
 
@@ -49,7 +49,7 @@ pub(crate) unsafe fn sendto(
     size: socklen_t,
 ) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::sendto::next(fd, bytes, len, flags, address, size) };
+    let own = || unsafe { original::sendto::next(fd, bytes, len, flags, address, size) };
     sendto_by(Exit::Library, fd, flags, address, size, own)
 }
 
@@ -70,7 +70,7 @@ pub(super) fn sendto_by(
 /// As for sendmsg(2).
 pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { hooks::original::sendmsg::next(fd, message, flags) })
+    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { original::sendmsg::next(fd, message, flags) })
 }
 
 /// Sends by `own`, which is the program's call and leaves by `exit`.
@@ -89,7 +89,7 @@ pub(super) fn sendmsg_by(
 /// As for sendmmsg(2).
 pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::sendmmsg::next(fd, messages, count, flags) } as isize;
+    let own = || unsafe { original::sendmmsg::next(fd, messages, count, flags) } as isize;
     sendmmsg_by(Exit::Library, fd, messages, count, flags, own) as c_int
 }
 
@@ -152,7 +152,7 @@ impl Destination {
 /// A send on a descriptor that is not known to be settled.
 #[cold]
 pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
-    let Some(session) = session::get() else { return own() };
+    let Some(session) = start::session() else { return own() };
     let seen = fd_cache::get(fd);
     let socket = match sockets::of(fd) {
         Kind::Served(socket) => socket,

@@ -3,7 +3,7 @@
 use super::send::{Destination, first};
 use crate::linux::memory::is_readable;
 use crate::linux::serve::Exit;
-use crate::linux::{fd_cache, hooks};
+use crate::linux::{fd_cache, original};
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use libc::iovec;
@@ -13,7 +13,7 @@ use libc::iovec;
 #[inline]
 pub(crate) unsafe fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize {
     // SAFETY: the program's own call, as it came.
-    write_by(Exit::Library, fd, || unsafe { hooks::original::write::next(fd, bytes, len) })
+    write_by(Exit::Library, fd, || unsafe { original::write::next(fd, bytes, len) })
 }
 
 /// # Safety
@@ -21,7 +21,7 @@ pub(crate) unsafe fn write(fd: c_int, bytes: *const c_void, len: usize) -> isize
 #[inline]
 pub(crate) unsafe fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isize {
     // SAFETY: the program's own call, as it came.
-    write_by(Exit::Library, fd, || unsafe { hooks::original::__write::next(fd, bytes, len) })
+    write_by(Exit::Library, fd, || unsafe { original::__write::next(fd, bytes, len) })
 }
 
 /// # Safety
@@ -29,7 +29,7 @@ pub(crate) unsafe fn __write(fd: c_int, bytes: *const c_void, len: usize) -> isi
 #[inline]
 pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    writev_by(Exit::Library, fd, vectors, count, || unsafe { hooks::original::writev::next(fd, vectors, count) })
+    writev_by(Exit::Library, fd, vectors, count, || unsafe { original::writev::next(fd, vectors, count) })
 }
 
 /// Writes by `own`, which is the program's call and leaves by `exit`.
