@@ -3,7 +3,7 @@
 use crate::session;
 use crate::windows::memory::read_address;
 use crate::windows::serve::serve;
-use crate::windows::{errno, hooks};
+use crate::windows::{errno, original};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
@@ -15,14 +15,14 @@ use windows_sys::core::{BOOL, PCSTR, PCWSTR};
 
 /// # Safety
 /// As for connect.
-pub(crate) unsafe fn connect(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
+pub(super) unsafe extern "system" fn connect(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
     // SAFETY: the program's own call, as it came.
-    through(handle, address, len, &|| unsafe { hooks::connect::next(handle, address, len) })
+    through(handle, address, len, &|| unsafe { original::connect::next(handle, address, len) })
 }
 
 /// # Safety
 /// As for WSAConnect.
-pub(crate) unsafe fn wsa_connect(
+pub(super) unsafe extern "system" fn wsa_connect(
     handle: SOCKET,
     address: *const SOCKADDR,
     len: i32,
@@ -33,13 +33,13 @@ pub(crate) unsafe fn wsa_connect(
 ) -> i32 {
     through(handle, address, len, &|| {
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::WSAConnect::next(handle, address, len, caller, callee, sending, group) }
+        unsafe { original::WSAConnect::next(handle, address, len, caller, callee, sending, group) }
     })
 }
 
 /// # Safety
 /// As for WSAConnectByNameW.
-pub(crate) unsafe fn by_name_wide(
+pub(super) unsafe extern "system" fn by_name_wide(
     handle: SOCKET,
     node: PCWSTR,
     service: PCWSTR,
@@ -53,7 +53,7 @@ pub(crate) unsafe fn by_name_wide(
     to_some(handle, &|| {
         // SAFETY: the program's own call, as it came.
         unsafe {
-            hooks::WSAConnectByNameW::next(
+            original::WSAConnectByNameW::next(
                 handle, node, service, local_len, local, remote_len, remote, timeout, reserved,
             )
         }
@@ -62,7 +62,7 @@ pub(crate) unsafe fn by_name_wide(
 
 /// # Safety
 /// As for WSAConnectByNameA.
-pub(crate) unsafe fn by_name_narrow(
+pub(super) unsafe extern "system" fn by_name_narrow(
     handle: SOCKET,
     node: PCSTR,
     service: PCSTR,
@@ -76,7 +76,7 @@ pub(crate) unsafe fn by_name_narrow(
     to_some(handle, &|| {
         // SAFETY: the program's own call, as it came.
         unsafe {
-            hooks::WSAConnectByNameA::next(
+            original::WSAConnectByNameA::next(
                 handle, node, service, local_len, local, remote_len, remote, timeout, reserved,
             )
         }
@@ -85,7 +85,7 @@ pub(crate) unsafe fn by_name_narrow(
 
 /// # Safety
 /// As for WSAConnectByList.
-pub(crate) unsafe fn by_list(
+pub(super) unsafe extern "system" fn by_list(
     handle: SOCKET,
     list: *const SOCKET_ADDRESS_LIST,
     local_len: *mut u32,
@@ -97,7 +97,9 @@ pub(crate) unsafe fn by_list(
 ) -> BOOL {
     to_some(handle, &|| {
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::WSAConnectByList::next(handle, list, local_len, local, remote_len, remote, timeout, reserved) }
+        unsafe {
+            original::WSAConnectByList::next(handle, list, local_len, local, remote_len, remote, timeout, reserved)
+        }
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::session::{self, Session};
 use crate::windows::memory::read_address;
 use crate::windows::serve::serve;
-use crate::windows::{errno, fd_cache, hooks};
+use crate::windows::{errno, fd_cache, original};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
@@ -14,12 +14,12 @@ use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
 
 /// # Safety
 /// As for bind.
-pub(crate) unsafe fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
+pub(super) unsafe extern "system" fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
     let before = errno::get();
     let own = || {
         errno::set(before);
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::bind::next(handle, address, len) }
+        unsafe { original::bind::next(handle, address, len) }
     };
     let Some(session) = session::get() else { return own() };
     let Some(socket) = Socket::served(handle) else { return own() };

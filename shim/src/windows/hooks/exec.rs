@@ -3,7 +3,7 @@
 use crate::session;
 use crate::windows::environment::{self, ForChild};
 use crate::windows::inject::inject;
-use crate::windows::{errno, hooks};
+use crate::windows::{errno, original};
 use core::ffi::c_void;
 use windows_sys::Win32::Foundation::{FALSE, HANDLE};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
@@ -15,7 +15,7 @@ use windows_sys::core::{BOOL, PCWSTR, PWSTR};
 
 /// # Safety
 /// As for CreateProcessW.
-pub(crate) unsafe fn create_process(
+pub(super) unsafe extern "system" fn create_process(
     token: HANDLE,
     application: PCWSTR,
     command: PWSTR,
@@ -34,7 +34,7 @@ pub(crate) unsafe fn create_process(
         errno::set(before);
         // SAFETY: the program's own call, as it came but for what the caller of this closure completes.
         unsafe {
-            hooks::CreateProcessInternalW::next(
+            original::CreateProcessInternalW::next(
                 token,
                 application,
                 command,
