@@ -122,40 +122,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("oracle", &["", "probe"]),
         ],
         upward: &[],
-        circles: &[
-            &[
-                "oracle/generate.rs",
-                "oracle/generate/filled.rs",
-                "oracle/generate/roomy.rs",
-                "oracle/generate/shared.rs",
-                "oracle/generate/wild.rs",
-            ],
-            &[
-                "probe/bad_calls.rs",
-                "probe/bad_calls/addresses.rs",
-                "probe/bad_calls/descriptors.rs",
-                "probe/bad_calls/messages.rs",
-                "probe/bad_calls/privileged.rs",
-            ],
-        ],
+        circles: &[],
     },
-    Plan {
-        root: "tests/benches/main.rs",
-        wings: &[("", &[])],
-        upward: &[],
-        circles: &[
-            &[
-                "counts.rs",
-                "groups.rs",
-                "groups/empty.rs",
-                "groups/fill.rs",
-                "groups/held.rs",
-                "groups/scale.rs",
-                "groups/sends.rs",
-                "groups/start.rs",
-                "peers.rs",
-            ],
-            &["picture.rs", "report.rs"],
-        ],
-    },
+    Plan { root: "tests/benches/main.rs", wings: &[("", &[])], upward: &[], circles: &[] },
 ];
