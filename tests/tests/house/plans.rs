@@ -1,4 +1,4 @@
-//! The plan of each crate. A change that mends what is listed as unmended takes it from its list.
+//! The plan of each crate.
 
 use super::plan::Plan;
 
@@ -15,8 +15,6 @@ pub(crate) const PLANS: &[Plan] = &[
             ("netsh", &["ports", "model"]),
             ("import", &["ports", "model", "config", "netsh"]),
         ],
-        upward: &[],
-        circles: &[],
     },
     Plan {
         root: "mechanism/src/lib.rs",
@@ -30,8 +28,6 @@ pub(crate) const PLANS: &[Plan] = &[
             ("windows/socket", &["", "address", "windows/kernel"]),
             ("windows/serve", &["", "address", "windows/kernel", "windows/socket"]),
         ],
-        upward: &[],
-        circles: &[],
     },
     Plan {
         root: "shim/src/lib.rs",
@@ -93,8 +89,6 @@ pub(crate) const PLANS: &[Plan] = &[
             ("windows/entry", &["windows/hooks", "windows/library", "windows/start"]),
             ("api", &["", "session", "linux/start"]),
         ],
-        upward: &[],
-        circles: &[],
     },
     Plan {
         root: "injector/src/main.rs",
@@ -109,8 +103,6 @@ pub(crate) const PLANS: &[Plan] = &[
             ("main", &["messages", "present", "args", "commands"]),
             ("entry", &["main"]),
         ],
-        upward: &[],
-        circles: &[],
     },
     Plan {
         root: "tests/src/lib.rs",
@@ -121,8 +113,6 @@ pub(crate) const PLANS: &[Plan] = &[
             ("probe", &[""]),
             ("oracle", &["", "probe"]),
         ],
-        upward: &[],
-        circles: &[],
     },
-    Plan { root: "tests/benches/main.rs", wings: &[("", &[])], upward: &[], circles: &[] },
+    Plan { root: "tests/benches/main.rs", wings: &[("", &[])] },
 ];
