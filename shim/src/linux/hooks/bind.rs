@@ -23,18 +23,18 @@ pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -
     bind_by(Exit::Library, fd, address, len, &|| unsafe { original::bind::next(fd, address, len) } as isize) as c_int
 }
 
-/// Binds by `own`, which is the program's call and leaves by `exit`.
+/// Binds by `original`, which is the program's call and leaves by `exit`.
 pub(super) fn bind_by(
     exit: Exit,
     fd: c_int,
     address: *const sockaddr,
     len: socklen_t,
-    own: &dyn Fn() -> isize,
+    original: &dyn Fn() -> isize,
 ) -> isize {
-    let Some(session) = start::session() else { return own() };
-    let Some(socket) = sockets::served(fd) else { return own() };
+    let Some(session) = start::session() else { return original() };
+    let Some(socket) = sockets::served(fd) else { return original() };
     let Some(local) = read_address(address, len).filter(|a| a.fits_bind(socket.family)) else {
-        let answer = own();
+        let answer = original();
         let blind = answer == 0 && is_beyond_asking(address.cast(), len);
         if blind && taken_address(address, len).is_some_and(|local| local.port() == 0) {
             tell_uncovered(session, Call::Bind, &socket, answer);
@@ -46,19 +46,19 @@ pub(super) fn bind_by(
         if is_blocked(session, &socket, &local) {
             if socket.confirmed().is_none() {
                 fd_cache::forget(fd);
-                return bind_by(exit, fd, address, len, own);
+                return bind_by(exit, fd, address, len, original);
             }
             refuse(session, &socket, &local)
         } else {
-            own()
+            original()
         }
     } else if socket.binds_address_only() {
-        return own();
+        return original();
     } else {
         let call = Call::Bind;
-        match serve(&InterceptedCall::of(session, socket, call, local, own, interceptor(exit)), exit) {
+        match serve(&InterceptedCall::of(session, socket, call, local, original, interceptor(exit)), exit) {
             Some(answer) => answer,
-            None => return bind_by(exit, fd, address, len, own),
+            None => return bind_by(exit, fd, address, len, original),
         }
     };
     if answer == 0 {
@@ -95,23 +95,23 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     listen_by(Exit::Library, fd, &|| unsafe { original::listen::next(fd, backlog) } as isize) as c_int
 }
 
-/// Listens by `own`, which is the program's call and leaves by `exit`.
-pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize {
-    let Some(session) = start::session() else { return own() };
-    let Some(socket) = sockets::served(fd) else { return own() };
+/// Listens by `original`, which is the program's call and leaves by `exit`.
+pub(super) fn listen_by(exit: Exit, fd: c_int, original: &dyn Fn() -> isize) -> isize {
+    let Some(session) = start::session() else { return original() };
+    let Some(socket) = sockets::served(fd) else { return original() };
     if socket.transport == Transport::Udp {
         if socket.confirmed().is_some() {
-            return own();
+            return original();
         }
         fd_cache::forget(fd);
-        return listen_by(exit, fd, own);
+        return listen_by(exit, fd, original);
     }
-    let Ok(local) = sockets::local(&socket) else { return unserved(session, &socket, Call::Listen, own) };
+    let Ok(local) = sockets::local(&socket) else { return unserved(session, &socket, Call::Listen, original) };
     if surely_has_port(&socket, &local) {
         fd_cache::invalidate(fd);
-        return own();
+        return original();
     }
     let call = Call::Listen;
-    serve(&InterceptedCall::of(session, socket, call, local, own, interceptor(exit)), exit)
-        .unwrap_or_else(|| listen_by(exit, fd, own))
+    serve(&InterceptedCall::of(session, socket, call, local, original, interceptor(exit)), exit)
+        .unwrap_or_else(|| listen_by(exit, fd, original))
 }

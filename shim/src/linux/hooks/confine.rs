@@ -20,16 +20,18 @@ pub(crate) unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d:
     confined(option, a, b, || unsafe { original::prctl::next(option, a, b, c, d) }, |answer| *answer == 0)
 }
 
-/// The same by number: `own` is the program's call, with three of its words.
-pub(super) fn by_number(number: c_long, [a, b, c]: [c_long; 3], own: impl FnOnce() -> isize) -> isize {
+/// The same by number: `original` is the program's call, with three of its words.
+pub(super) fn by_number(number: c_long, [a, b, c]: [c_long; 3], original: impl FnOnce() -> isize) -> isize {
     match number {
-        libc::SYS_prctl => confined(a as c_int, b as c_ulong, c as c_ulong, own, |answer| *answer == 0),
-        libc::SYS_seccomp if a == SECCOMP_SET_MODE_STRICT => enter(&Confinement::Strict, own, |answer| answer == 0),
+        libc::SYS_prctl => confined(a as c_int, b as c_ulong, c as c_ulong, original, |answer| *answer == 0),
+        libc::SYS_seccomp if a == SECCOMP_SET_MODE_STRICT => {
+            enter(&Confinement::Strict, original, |answer| answer == 0)
+        }
         libc::SYS_seccomp if a == SECCOMP_SET_MODE_FILTER => {
             // With SECCOMP_FILTER_FLAG_TSYNC, a positive answer is a thread that could not be confined.
             let listens = b & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
             let took = |answer: isize| answer == 0 || answer > 0 && listens;
-            let answer = enter(&Confinement::Filter(c as *const c_void), own, took);
+            let answer = enter(&Confinement::Filter(c as *const c_void), original, took);
             if answer > 0 && listens {
                 fd_cache::forget(answer as c_int);
                 fd_ports::release(answer as c_int);
@@ -38,9 +40,9 @@ pub(super) fn by_number(number: c_long, [a, b, c]: [c_long; 3], own: impl FnOnce
         }
         libc::SYS_landlock_restrict_self => {
             learn();
-            own()
+            original()
         }
-        _ => own(),
+        _ => original(),
     }
 }
 
@@ -48,25 +50,25 @@ fn confined<T: Copy>(
     option: c_int,
     mode: c_ulong,
     at: c_ulong,
-    own: impl FnOnce() -> T,
+    original: impl FnOnce() -> T,
     took: impl FnOnce(&T) -> bool,
 ) -> T {
     let mode = mode as u32;
     match option {
         libc::PR_SET_SECCOMP if mode == libc::SECCOMP_MODE_STRICT => {
-            enter(&Confinement::Strict, own, |answer| took(&answer))
+            enter(&Confinement::Strict, original, |answer| took(&answer))
         }
         libc::PR_SET_SECCOMP if mode == libc::SECCOMP_MODE_FILTER => {
-            enter(&Confinement::Filter(at as *const c_void), own, |answer| took(&answer))
+            enter(&Confinement::Filter(at as *const c_void), original, |answer| took(&answer))
         }
-        _ => own(),
+        _ => original(),
     }
 }
 
 /// Has the program confine itself by its own call.
-fn enter<T: Copy>(what: &Confinement, own: impl FnOnce() -> T, took: impl FnOnce(T) -> bool) -> T {
+fn enter<T: Copy>(what: &Confinement, original: impl FnOnce() -> T, took: impl FnOnce(T) -> bool) -> T {
     learn();
-    confine::enter(what, is_readable, own, took)
+    confine::enter(what, is_readable, original, took)
 }
 
 /// Learns what may not be asked later.

@@ -43,11 +43,11 @@ pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_in
     socket_by(family, kind, protocol, || unsafe { original::socket::next(family, kind, protocol) })
 }
 
-/// Makes a socket by `own`, which is the program's call.
+/// Makes a socket by `original`, which is the program's call.
 #[inline]
-pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl FnOnce() -> c_int) -> c_int {
+pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, original: impl FnOnce() -> c_int) -> c_int {
     let set = fd_cache::options_set();
-    let fd = own();
+    let fd = original();
     fd_cache::on_socket(fd, family, kind, protocol, set == fd_cache::options_set());
     fd_ports::release(fd);
     forget_range(fd);
@@ -62,16 +62,16 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
     setsockopt_by(fd, level, name, || unsafe { original::setsockopt::next(fd, level, name, value, len) })
 }
 
-/// Sets an option by `own`, which is the program's call.
+/// Sets an option by `original`, which is the program's call.
 #[inline]
-pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, own: impl FnOnce() -> c_int) -> c_int {
+pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, original: impl FnOnce() -> c_int) -> c_int {
     fd_cache::set(fd, level, name);
     if (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE)
         && let Some(session) = start::session()
     {
         session.region.header.ranges.store(1, Relaxed);
     }
-    own()
+    original()
 }
 
 /// # Safety
@@ -88,7 +88,7 @@ pub(crate) unsafe fn getsockopt(
     unsafe { getsockopt_by(fd, level, name, value, len, || original::getsockopt::next(fd, level, name, value, len)) }
 }
 
-/// Reads an option by `own`, which is the program's call.
+/// Reads an option by `original`, which is the program's call.
 ///
 /// # Safety
 /// As for getsockopt(2).
@@ -99,9 +99,9 @@ pub(super) unsafe fn getsockopt_by(
     name: c_int,
     value: *mut c_void,
     len: *mut socklen_t,
-    own: impl FnOnce() -> c_int,
+    original: impl FnOnce() -> c_int,
 ) -> c_int {
-    let answer = own();
+    let answer = original();
     if answer == 0 && (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE) {
         // SAFETY: the kernel has just written both.
         unsafe { show_own_range(fd, value.cast(), len) };
@@ -132,13 +132,13 @@ pub(crate) unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> i
     unsafe { recvmsg_by(message, || original::recvmsg::next(fd, message, flags)) }
 }
 
-/// Receives by `own`, which is the program's call.
+/// Receives by `original`, which is the program's call.
 ///
 /// # Safety
 /// As for recvmsg(2).
 #[inline]
-pub(super) unsafe fn recvmsg_by(message: *const msghdr, own: impl FnOnce() -> isize) -> isize {
-    let read = own();
+pub(super) unsafe fn recvmsg_by(message: *const msghdr, original: impl FnOnce() -> isize) -> isize {
+    let read = original();
     // SAFETY: the kernel has just read and written the header.
     if read >= 0 && unsafe { (*message).msg_controllen } != 0 {
         // SAFETY: as above.
@@ -161,13 +161,13 @@ pub(crate) unsafe fn recvmmsg(
     unsafe { recvmmsg_by(messages, || original::recvmmsg::next(fd, messages, count, flags, timeout)) }
 }
 
-/// Receives by `own`, which is the program's call.
+/// Receives by `original`, which is the program's call.
 ///
 /// # Safety
 /// As for recvmmsg(2).
 #[inline]
-pub(super) unsafe fn recvmmsg_by(messages: *const mmsghdr, own: impl FnOnce() -> c_int) -> c_int {
-    let read = own();
+pub(super) unsafe fn recvmmsg_by(messages: *const mmsghdr, original: impl FnOnce() -> c_int) -> c_int {
+    let read = original();
     for n in 0..usize::try_from(read).unwrap_or(0) {
         // SAFETY: the kernel has just read and written as many headers.
         unsafe { forget_received(&raw const (*messages.add(n)).msg_hdr) };
@@ -222,11 +222,11 @@ pub(crate) unsafe fn close(fd: c_int) -> c_int {
     close_by(fd, || unsafe { original::close::next(fd) })
 }
 
-/// Closes by `own`, which is the program's call.
+/// Closes by `original`, which is the program's call.
 #[inline]
-pub(super) fn close_by(fd: c_int, own: impl FnOnce() -> c_int) -> c_int {
+pub(super) fn close_by(fd: c_int, original: impl FnOnce() -> c_int) -> c_int {
     forget(fd);
-    own()
+    original()
 }
 
 /// # Safety
@@ -345,12 +345,12 @@ pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
     setns_by(|| unsafe { original::setns::next(fd, kind) })
 }
 
-/// Moves to another namespace by `own`, which is the program's call.
-pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
+/// Moves to another namespace by `original`, which is the program's call.
+pub(super) fn setns_by(original: impl FnOnce() -> c_int) -> c_int {
     if start::session().is_some() {
         steering::on_netns_change();
     }
-    moved(own())
+    moved(original())
 }
 
 /// # Safety
@@ -360,15 +360,15 @@ pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
     unshare_by(flags, || unsafe { original::unshare::next(flags) })
 }
 
-/// Parts from what is shared by `own`, which is the program's call.
-pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
+/// Parts from what is shared by `original`, which is the program's call.
+pub(super) fn unshare_by(flags: c_int, original: impl FnOnce() -> c_int) -> c_int {
     if flags & libc::CLONE_FILES != 0 {
         fd_cache::give_up();
     }
     if flags & libc::CLONE_NEWNET != 0 && start::session().is_some() {
         steering::on_netns_change();
     }
-    moved(own())
+    moved(original())
 }
 
 /// This thread may be in another network namespace, which has a port range of its own, and its children in another

@@ -32,16 +32,22 @@ pub(crate) unsafe fn writev(fd: c_int, vectors: *const iovec, count: c_int) -> i
     writev_by(Exit::Library, fd, vectors, count, || unsafe { original::writev::next(fd, vectors, count) })
 }
 
-/// Writes by `own`, which is the program's call and leaves by `exit`.
+/// Writes by `original`, which is the program's call and leaves by `exit`.
 #[inline]
-pub(super) fn writev_by(exit: Exit, fd: c_int, vectors: *const iovec, count: c_int, own: impl Fn() -> isize) -> isize {
+pub(super) fn writev_by(
+    exit: Exit,
+    fd: c_int,
+    vectors: *const iovec,
+    count: c_int,
+    original: impl Fn() -> isize,
+) -> isize {
     // A list of vectors that cannot be read fails before the socket hears of it.
     let sound = || count == 0 || is_readable(vectors.cast::<c_void>(), size_of::<iovec>());
-    if fd_cache::is_settled(fd) || !sound() { own() } else { write_by(exit, fd, own) }
+    if fd_cache::is_settled(fd) || !sound() { original() } else { write_by(exit, fd, original) }
 }
 
 /// The same of `write`. Most descriptors that are written to are files and connections: that is found out at the first write.
 #[inline]
-pub(super) fn write_by(exit: Exit, fd: c_int, own: impl Fn() -> isize) -> isize {
-    if fd_cache::is_settled(fd) { own() } else { first(exit, fd, 0, Destination::None, &own) }
+pub(super) fn write_by(exit: Exit, fd: c_int, original: impl Fn() -> isize) -> isize {
+    if fd_cache::is_settled(fd) { original() } else { first(exit, fd, 0, Destination::None, &original) }
 }

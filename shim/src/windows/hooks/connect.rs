@@ -103,34 +103,50 @@ pub(super) unsafe extern "system" fn by_list(
     })
 }
 
-/// Connects by `own`, which is the program's call.
-fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() -> i32) -> i32 {
+/// Connects by `original`, which is the program's call.
+fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn() -> i32) -> i32 {
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
-        own()
+        original()
     };
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(handle) else { return own() };
-    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(session) = session::get() else { return original() };
+    let Some(socket) = Socket::served(handle) else { return original() };
+    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     if socket.has_port() {
-        return own();
+        return original();
     }
     let local = Address::any(socket.family);
-    serve(&InterceptedCall { session, socket, call: Call::Connect, local, peer: Some(peer), before, original: &own })
+    serve(&InterceptedCall {
+        session,
+        socket,
+        call: Call::Connect,
+        local,
+        peer: Some(peer),
+        before,
+        original: &original,
+    })
 }
 
-/// Connects by `own`, which finds out the peer for itself, and returns FALSE where it fails.
-fn to_some(handle: SOCKET, own: &dyn Fn() -> BOOL) -> BOOL {
+/// Connects by `original`, which finds out the peer for itself, and returns FALSE where it fails.
+fn to_some(handle: SOCKET, original: &dyn Fn() -> BOOL) -> BOOL {
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
-        own()
+        original()
     };
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(handle).filter(|socket| !socket.has_port()) else { return own() };
+    let Some(session) = session::get() else { return original() };
+    let Some(socket) = Socket::served(handle).filter(|socket| !socket.has_port()) else { return original() };
     let local = Address::any(socket.family);
-    match serve(&InterceptedCall { session, socket, call: Call::Connect, local, peer: None, before, original: &own }) {
+    match serve(&InterceptedCall {
+        session,
+        socket,
+        call: Call::Connect,
+        local,
+        peer: None,
+        before,
+        original: &original,
+    }) {
         ..0 => FALSE,
         answer => answer,
     }

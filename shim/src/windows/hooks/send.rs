@@ -142,33 +142,33 @@ fn is_same(one: &GUID, other: &GUID) -> bool {
     (one.data1, one.data2, one.data3, one.data4) == (other.data1, other.data2, other.data3, other.data4)
 }
 
-/// Sends by `own`, which is the program's call, to the address of a message.
-fn message_through(handle: SOCKET, message: *const WSAMSG, own: &dyn Fn() -> i32) -> i32 {
+/// Sends by `original`, which is the program's call, to the address of a message.
+fn message_through(handle: SOCKET, message: *const WSAMSG, original: &dyn Fn() -> i32) -> i32 {
     if fd_cache::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
-        return own();
+        return original();
     }
     // SAFETY: all of the message has just been seen to be readable; it is plain integers and pointers.
     let message = unsafe { message.read_unaligned() };
-    through(handle, message.name, message.namelen, own)
+    through(handle, message.name, message.namelen, original)
 }
 
-/// Sends by `own`, which is the program's call.
-fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() -> i32) -> i32 {
+/// Sends by `original`, which is the program's call.
+fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn() -> i32) -> i32 {
     if fd_cache::is_settled(handle) {
-        return own();
+        return original();
     }
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
-        own()
+        original()
     };
-    let Some(session) = session::get() else { return own() };
+    let Some(session) = session::get() else { return original() };
     let socket = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp);
     let Some(socket) = socket.filter(|socket| !socket.has_port()) else {
         fd_cache::mark_settled(handle);
-        return own();
+        return original();
     };
-    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     let local = Address::any(socket.family);
-    serve(&InterceptedCall { session, socket, call: Call::Send, local, peer: Some(peer), before, original: &own })
+    serve(&InterceptedCall { session, socket, call: Call::Send, local, peer: Some(peer), before, original: &original })
 }
