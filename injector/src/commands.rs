@@ -13,6 +13,8 @@ mod man;
 mod netsh;
 mod policy;
 mod ports;
+mod processes;
+mod program;
 mod ps;
 mod report;
 mod restrict;

@@ -2,6 +2,7 @@
 //! knows which system it is on.
 
 mod child_environment;
+mod embedded;
 mod hint;
 mod library;
 

@@ -1,11 +1,10 @@
 //! What a program may ask of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
-use crate::session;
 use crate::system::errno::{
     self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE,
 };
-use crate::system::{Result, boot_ticks, in_use, liveness, sleep_1ms, undisturbed};
+use crate::system::{Result, boot_ticks, in_use, liveness, session, sleep_1ms, undisturbed};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
@@ -61,7 +60,7 @@ extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
 /// `buffer` must be writable for `size` bytes, or `size` 0.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn portshim_rule(act: c_int, buffer: *mut c_char, size: usize) -> c_int {
-    let Some(session) = session::get() else { return answer(Err(ENOTCONN)) };
+    let Some(session) = session() else { return answer(Err(ENOTCONN)) };
     let Some(act) = [Restriction::Reserve, Restriction::Block].into_iter().find(|known| *known as c_int == act) else {
         return answer(Err(EINVAL));
     };
@@ -130,7 +129,7 @@ fn lift(act: Restriction, which: Lift, scopes: ScopeSet) -> Result<()> {
 
 /// Waits for the turn to write, and has `write` done in it.
 fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> Result<T> {
-    let session = session::get().ok_or(ENOTCONN)?;
+    let session = session().ok_or(ENOTCONN)?;
     if !session.has_ledger() {
         return Err(ENOMEM);
     }

@@ -4,24 +4,27 @@
 //! returns what the program's own call returned. Requests that need no port go straight through.
 
 mod elf;
+mod entry;
 mod environment;
 mod fd_cache;
 mod fd_ports;
 mod hooks;
 mod memory;
+mod original;
 mod sanitizer;
 mod serve;
-pub(crate) mod session;
 mod sockets;
 mod spare;
+mod start;
+mod variables;
 
 pub(crate) use kernel::call::Result;
-pub(crate) use kernel::clock::{boot_ticks, sleep_1ms, yield_now};
+pub(crate) use kernel::clock::{boot_ticks, sleep_1ms};
 pub(crate) use kernel::process::process_even_in_vfork as this_process;
 pub(crate) use kernel::signals::undisturbed;
 pub(crate) use kernel::{diag as in_use, errno, liveness};
 use portshim_mechanism::linux::kernel;
-pub(crate) use session::start;
+pub(crate) use start::session;
 
 /// What a program calls a socket.
 pub(crate) type Descriptor = core::ffi::c_int;
@@ -34,9 +37,4 @@ pub(crate) const fn index_of(fd: Descriptor) -> usize {
 /// Whether a port that has been given back may still be another's: here, to ask the kernel tells.
 pub(crate) const fn lingers(_scope: portshim_policy::ports::Scope) -> bool {
     false
-}
-
-#[ctor::ctor(unsafe)]
-fn begin() {
-    start();
 }

@@ -1,6 +1,6 @@
 //! Instructions, counted by callgrind: no clock, and nearly the same each time.
 
-use crate::groups::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::peers::found;
 use crate::process;
 use crate::report::{Row, Unit};

@@ -7,159 +7,61 @@ mod scale;
 mod sends;
 mod start;
 
-use crate::cases::{Case, cases};
-use crate::effort::{Effort, Group, Name};
-use crate::process::Process;
-use crate::report::{Curve, Machine, Report, Row};
-use crate::stats::Pair;
-use crate::task::Task;
+use crate::bench::{Bench, Found};
+use crate::effort::{Group, Name};
+use crate::report::Report;
 use crate::{counts, peers};
 use clap::ValueEnum;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Instant, SystemTime};
 
-/// What is measured, and how much.
-pub(crate) struct Bench {
-    pub(crate) portshim: PathBuf,
-    pub(crate) effort: Effort,
-    pub(crate) cases: Vec<Case>,
-    /// Where sessions, and what other tools leave behind, are kept.
-    pub(crate) scratch: tempfile::TempDir,
-    only: Vec<Group>,
+/// Measures every group that is asked for.
+pub(crate) fn run(bench: &Bench) -> Result<Report, String> {
+    let since = Instant::now();
+    let machine = bench.machine();
+    if machine.load > 0.5 * machine.processors as f64 {
+        eprintln!(
+            "warning: this machine is busy (load {}): ratios hold better than times, but neither well",
+            machine.load
+        );
+    }
+    let groups: Vec<Group> =
+        Group::value_variants().iter().copied().filter(|g| bench.only.is_empty() || bench.only.contains(g)).collect();
+    let mut all = Found::default();
+    for (number, group) in groups.iter().enumerate() {
+        eprintln!("[{}/{}] {:>4} s  {group:?}", number + 1, groups.len(), since.elapsed().as_secs());
+        let found = measure(bench, *group)?;
+        all.rows.extend(found.rows);
+        all.peers.extend(found.peers);
+        all.instructions.extend(found.instructions);
+        all.curves.extend(found.curves);
+        all.missing.extend(found.missing);
+    }
+    all.missing.dedup();
+    Ok(Report {
+        effort: bench.effort.name,
+        date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        seconds: since.elapsed().as_secs(),
+        machine,
+        rows: all.rows,
+        peers: all.peers,
+        instructions: all.instructions,
+        curves: all.curves,
+        missing: all.missing,
+    })
 }
 
-/// What a group found.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) peers: Vec<Row>,
-    pub(crate) instructions: Vec<Row>,
-    pub(crate) curves: Vec<Curve>,
-    pub(crate) missing: Vec<String>,
-}
-
-impl Bench {
-    pub(crate) fn new(portshim: PathBuf, effort: Effort, only: Vec<Group>) -> Result<Self, String> {
-        // In memory, as a user's runtime folder is.
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let scratch = tempfile::tempdir_in(folder).map_err(|e| format!("a folder to work in: {e}"))?;
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PORTSHIM_") || name == "LD_PRELOAD" {
-                // SAFETY: no other thread has been started yet.
-                unsafe { std::env::remove_var(name) };
-            }
-        }
-        // SAFETY: no other thread has been started yet.
-        unsafe { std::env::set_var("XDG_RUNTIME_DIR", scratch.path()) };
-        Ok(Self { portshim, cases: cases(effort.ports), effort, scratch, only })
-    }
-
-    /// The policies' usual one.
-    pub(crate) fn steered(&self) -> &Case {
-        &self.cases[0]
-    }
-
-    pub(crate) fn run(&self) -> Result<Report, String> {
-        let since = Instant::now();
-        let machine = self.machine();
-        if machine.load > 0.5 * machine.processors as f64 {
-            eprintln!(
-                "warning: this machine is busy (load {}): ratios hold better than times, but neither well",
-                machine.load
-            );
-        }
-        let groups: Vec<Group> =
-            Group::value_variants().iter().copied().filter(|g| self.only.is_empty() || self.only.contains(g)).collect();
-        let mut all = Found::default();
-        for (number, group) in groups.iter().enumerate() {
-            eprintln!("[{}/{}] {:>4} s  {group:?}", number + 1, groups.len(), since.elapsed().as_secs());
-            let found = self.group(*group)?;
-            all.rows.extend(found.rows);
-            all.peers.extend(found.peers);
-            all.instructions.extend(found.instructions);
-            all.curves.extend(found.curves);
-            all.missing.extend(found.missing);
-        }
-        all.missing.dedup();
-        Ok(Report {
-            effort: self.effort.name,
-            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            seconds: since.elapsed().as_secs(),
-            machine,
-            rows: all.rows,
-            peers: all.peers,
-            instructions: all.instructions,
-            curves: all.curves,
-            missing: all.missing,
-        })
-    }
-
-    fn group(&self, group: Group) -> Result<Found, String> {
-        match group {
-            Group::Sends => sends::measure(self),
-            Group::Empty => empty::measure(self),
-            Group::Held => held::measure(self),
-            Group::Fill => fill::measure(self),
-            Group::Start => start::measure(self),
-            Group::Peers => peers::measure(self),
-            Group::Memory => scale::memory(self),
-            Group::Scale => scale::measure(self),
-            // Each count starts a virtual machine: too slow to see only whether it works.
-            Group::Counts if self.effort.name == Name::Smoke => Ok(Found::default()),
-            Group::Counts => counts::measure(self),
-        }
-    }
-
-    /// `portshim run` with a policy's options, as a prefix.
-    pub(crate) fn under(&self, case: &Case) -> Vec<String> {
-        let mut words = vec![self.portshim.to_string_lossy().into_owned(), "run".to_owned()];
-        words.extend(case.options.iter().cloned());
-        words.push("--".to_owned());
-        words
-    }
-
-    /// Both sides of a case: the kernel, and portshim.
-    pub(crate) fn processes(&self, case: &Case) -> Result<(Process, Process), String> {
-        let kernel = Process::start(&case.kernel, &[], &case.kernel)?;
-        Ok((kernel, Process::start(&case.host, &self.under(case), &case.kernel)?))
-    }
-
-    /// The same task on both sides in turns, in several pairs of processes.
-    pub(crate) fn pairs(&self, case: &Case, task: &Task) -> Result<Vec<Pair>, String> {
-        let mut pairs = Vec::new();
-        for _ in 0..self.effort.launches {
-            let (mut kernel, mut portshim) = self.processes(case)?;
-            // The first round brings code and data into the caches.
-            kernel.each(task)?;
-            portshim.each(task)?;
-            for _ in 0..self.effort.rounds {
-                pairs.push(Pair { kernel: kernel.each(task)?, portshim: portshim.each(task)? });
-            }
-        }
-        Ok(pairs)
-    }
-
-    fn machine(&self) -> Machine {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let said = |command: &mut Command| {
-            let output = command.output().map(|output| output.stdout).unwrap_or_default();
-            String::from_utf8_lossy(&output).trim().to_owned()
-        };
-        let field = |text: &str, name: &str| {
-            let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':'));
-            line.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-        };
-        let memory = field(&read("/proc/meminfo"), "MemTotal");
-        Machine {
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            processor: field(&read("/proc/cpuinfo"), "model name"),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory_mib: memory.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024,
-            load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
-            portshim: said(Command::new(&self.portshim).arg("--version")),
-            commit: said(Command::new("git").args(["describe", "--always", "--dirty"])),
-        }
+fn measure(bench: &Bench, group: Group) -> Result<Found, String> {
+    match group {
+        Group::Sends => sends::measure(bench),
+        Group::Empty => empty::measure(bench),
+        Group::Held => held::measure(bench),
+        Group::Fill => fill::measure(bench),
+        Group::Start => start::measure(bench),
+        Group::Peers => peers::measure(bench),
+        Group::Memory => scale::memory(bench),
+        Group::Scale => scale::measure(bench),
+        // Each count starts a virtual machine: too slow to see only whether it works.
+        Group::Counts if bench.effort.name == Name::Smoke => Ok(Found::default()),
+        Group::Counts => counts::measure(bench),
     }
 }

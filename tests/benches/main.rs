@@ -2,9 +2,11 @@
 //!
 //! How the figures come about, and how to read them, is in docs/performance.md.
 
+mod bench;
 mod cases;
 mod counts;
 mod effort;
+mod figures;
 mod groups;
 mod netns;
 mod peers;
@@ -16,6 +18,7 @@ mod targets;
 mod task;
 mod work;
 
+use bench::Bench;
 use clap::{Parser, Subcommand};
 use effort::{Effort, Group};
 use netns::Netns;
@@ -87,8 +90,8 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
     }
     let portshim = portshim_tests::portshim_path();
     let portshim = portshim.canonicalize().map_err(|e| format!("{}: {e}", portshim.display()))?;
-    let bench = groups::Bench::new(portshim, Effort::of(arguments.effort), arguments.only.clone())?;
-    let report = bench.run()?;
+    let bench = Bench::new(portshim, Effort::of(arguments.effort), arguments.only.clone())?;
+    let report = groups::run(&bench)?;
     print!("{}", report.markdown());
     report.write(&arguments.out)
 }

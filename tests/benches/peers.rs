@@ -1,6 +1,6 @@
 //! Other tools that stand between a program and its ports: how each is started, and what its calls cost.
 
-use crate::groups::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::process::Process;
 use crate::report::Row;
 use crate::stats::{Pair, Sense};

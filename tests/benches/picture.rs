@@ -3,7 +3,7 @@
 //! Written by hand: the libraries that draw charts set colours on each element, which leaves nothing for a
 //! page's colour scheme to choose.
 
-use crate::report::{Curve, Machine, Point, duration, grouped};
+use crate::figures::{Curve, Machine, Point, duration, grouped};
 use crate::stats::Spread;
 use std::fmt::Write;
 

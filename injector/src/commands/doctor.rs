@@ -2,9 +2,9 @@
 
 use super::hooks::hooks;
 use super::policy;
-use super::run::{find, warn_of_connectors};
+use super::program::{find, rules_for, warn_of_connectors};
 use crate::args::Options;
-use crate::coverage::{Adjustment, Obstacle, Program, Step};
+use crate::coverage::{Adjustment, Obstacle, Step};
 use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
@@ -12,7 +12,6 @@ use crate::present;
 use crate::present::Verbosity;
 use portshim_policy::model::{Order, Rules};
 use portshim_policy::ports::{PortRange, PortSet, Scope, grouped};
-use portshim_policy::region::glob_matches;
 use serde::Serialize;
 
 /// What a set without ports is written as.
@@ -89,16 +88,6 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     present::eprint_problems(&misspelt());
     present::print(&if args.json { present::json(&finding) } else { finding.text(&steering) })?;
     Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
-}
-
-/// The rules that the program will be under.
-pub(super) fn rules_for<'a>(rules: &'a [Rules], program: &Program) -> Option<&'a Rules> {
-    let names: Vec<_> = program.steps.iter().filter_map(|step| step.path.file_name()).collect();
-    let matches = |rules: &&Rules| match &rules.matches {
-        Some(glob) => names.iter().any(|name| glob_matches(glob.as_bytes(), name.as_encoded_bytes())),
-        None => true,
-    };
-    rules.iter().find(matches)
 }
 
 /// Why the choice is not left to the kernel.

@@ -14,15 +14,12 @@ use portshim_policy::model::Restriction;
 use portshim_policy::netsh::{self, Command, CommandError, EditError, Store};
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
 use portshim_policy::region::{Entry, Lift, Owner, Refusal, Whose};
-use seen::Seen;
+use seen::{Refused, Seen};
 use std::io::Write;
 use std::path::Path;
 
 /// The exit status of netsh where it did nothing.
 const REFUSED: u32 = 1;
-
-/// What netsh says where it refuses, and what there is to add to it.
-type Refused = (&'static str, Failure);
 
 pub(super) fn netsh(args: &Options) -> Result<u32, Failure> {
     let line = args.words.join(" ");

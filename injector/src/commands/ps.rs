@@ -1,7 +1,7 @@
 //! `portshim ps`: the live sessions.
 
 use super::ports::{allowed, by_ports};
-use super::sessions::ShownProcess;
+use super::processes::ShownProcess;
 use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::platform::LiveSession;

@@ -1,8 +1,8 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
-use super::doctor::rules_for;
 use super::log::Log;
 use super::policy;
+use super::program::{find, rules_for, warn_of_connectors};
 use super::report;
 use super::sink::Sink;
 use crate::args::Options;
@@ -10,7 +10,7 @@ use crate::coverage::{Obstacle, Program};
 use crate::environment::is_switched_off;
 use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
-use crate::platform::{self, Environment, Find, Hint, Session};
+use crate::platform::{self, Environment, Hint, Session};
 use crate::present::{self, Verbosity};
 use portshim_policy::region::wire;
 use std::ffi::{OsStr, OsString};
@@ -78,14 +78,6 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     ended
 }
 
-/// Warns where another library comes between ours and the kernel in the calls that connect.
-pub(super) fn warn_of_connectors(verbosity: Verbosity) {
-    let connectors = platform::connectors();
-    if !connectors.is_empty() {
-        verbosity.warn(|| messages::connect_behind(&connectors));
-    }
-}
-
 /// Tells what there is to tell now that the program has ended, whose end nobody shall have to wait for.
 fn last_words(words: &[String]) {
     if !words.is_empty() {
@@ -126,14 +118,6 @@ fn watch(
     words.extend(logged.err().map(|failure| failure.to_string()));
     words.extend(reported.unwrap_or_else(|failure| Some(failure.to_string())));
     Ok(ended.status())
-}
-
-/// The program that the user means, or why there is none to be launched.
-pub(super) fn find(command: &OsStr) -> Result<Program, Failure> {
-    platform::find(command).map_err(|e| match e {
-        Find::NotFound => messages::not_found(command),
-        Find::Denied(path, why) => messages::cannot_execute(&path, &why),
-    })
 }
 
 fn describe(verbosity: Verbosity, program: &Program, library: &Path, session: &Result<Session, String>, fits: bool) {

@@ -4,9 +4,8 @@ use super::ps::listed;
 use crate::environment::SESSION;
 use crate::messages;
 use crate::messages::{Failure, ProcessOwner};
-use crate::platform::{self, LiveSession, Process};
+use crate::platform::{self, LiveSession};
 use crate::present::width;
-use serde::Serialize;
 
 /// The session that is named by its ID, its file's name or one of its processes; without a name, the only one, or
 /// the only one that can be read.
@@ -42,20 +41,4 @@ pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
 fn owner(pid: u32) -> Option<ProcessOwner> {
     let user = platform::owner(pid)?;
     Some(if platform::is_us(user) { ProcessOwner::Us } else { ProcessOwner::Other(platform::user(user)) })
-}
-
-/// A process, for programs to read.
-#[derive(Serialize)]
-pub(super) struct ShownProcess {
-    pub(super) pid: u32,
-    /// The name that the kernel knows it by.
-    pub(super) name: String,
-    /// Its command line.
-    pub(super) command: String,
-}
-
-impl From<&Process> for ShownProcess {
-    fn from(process: &Process) -> Self {
-        Self { pid: process.pid, name: process.name.clone(), command: process.command.clone() }
-    }
 }

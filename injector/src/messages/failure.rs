@@ -1,8 +1,8 @@
 //! What the user is told when something cannot be done: the problem, the remedy, and the exit status.
 
-use super::render;
 use portshim_policy::config::Problem;
 use std::fmt;
+use std::io;
 
 /// portshim itself failed, and nothing was launched.
 pub(crate) const FAILED: u32 = 125;
@@ -55,6 +55,35 @@ pub(crate) fn message(kind: &str, problem: &str, help: &str) -> String {
         }
     }
     text
+}
+
+/// An error of the system, without the capital and the number.
+pub(crate) fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    // Windows ends its own with a full stop.
+    let text = text.split(" (os error").next().unwrap_or_default().trim_end_matches(['.', '\r', '\n']);
+    let mut chars = text.chars();
+    // An abbreviation stays one.
+    let second = chars.clone().nth(1);
+    match chars.next() {
+        Some(first) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+/// How many problems are told of at once. A file may hold as many as it has bytes.
+const MOST: usize = 100;
+
+/// Renders problems: the first of them in full, and how many others there are.
+pub(crate) fn render<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> String {
+    let mut problems = problems.into_iter();
+    let mut texts: Vec<_> = problems.by_ref().take(MOST).map(ToString::to_string).collect();
+    match problems.count() {
+        0 => {}
+        1 => texts.push("note: there is one more of these".to_owned()),
+        more => texts.push(format!("note: there are {more} more of these")),
+    }
+    texts.join("\n")
 }
 
 #[cfg(test)]

@@ -6,11 +6,6 @@ use crate::environment::LIBRARY;
 use crate::messages::{self, Failure};
 use std::path::PathBuf;
 
-/// The library, as the build made it.
-pub(super) static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
-/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
-pub(super) const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");
-
 /// The library that is loaded into programs.
 pub(crate) fn library() -> Result<PathBuf, Failure> {
     if let Some(path) = std::env::var_os(LIBRARY).filter(|path| !path.is_empty()) {

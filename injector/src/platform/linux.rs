@@ -1,6 +1,7 @@
 //! Linux: programs are ELF files, and their loader is asked to preload the shim.
 
 mod change;
+mod clock;
 mod diag;
 mod directories;
 mod elf;
@@ -12,16 +13,18 @@ mod host;
 mod inspect;
 mod launch;
 mod library;
+mod liveness;
 mod procfs;
 mod random;
 mod room;
 mod session;
 mod sessions;
+mod socket;
 mod sockets;
 mod sweep;
+mod version;
 mod watch;
 
-pub(crate) use change::{is_alive, this_thread};
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use find::Find;
 pub(crate) use host::{Steering, host, host_name, policy_files, steering};
@@ -29,9 +32,11 @@ pub(crate) use inspect::find;
 pub(crate) use launch::become_program;
 pub(crate) use library::{for_glibc_alone as as_listed, nameable};
 pub(super) use library::{laid_down, named, places};
+pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
-pub(crate) use sockets::{Socket, held, holder, sockets};
+pub(crate) use socket::Socket;
+pub(crate) use sockets::{held, holder, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
 

@@ -49,8 +49,9 @@ const DT_VERSYM: i64 = 0x6fff_fff0;
 /// No list here is longer, so a damaged one ends.
 const MOST: usize = 1 << 16;
 
-/// The last library that was loaded at the start, and libc. Null until the constructor has looked.
+/// The last library that was loaded at the start, this one, and libc. Null until the start has looked.
 static LAST: AtomicPtr<Map> = AtomicPtr::new(null_mut());
+static OWN: AtomicPtr<Map> = AtomicPtr::new(null_mut());
 static LIBC: AtomicPtr<Map> = AtomicPtr::new(null_mut());
 
 /// Remembers what is loaded, while nothing else can be.
@@ -58,6 +59,9 @@ pub(super) fn start() {
     let mut last = null_mut();
     for map in maps(first()) {
         last = map;
+        if is_own(map) {
+            OWN.store(map, Relaxed);
+        }
         if Object::of(map).is_some_and(|object| object.is_called(b"libc.so.6")) && LIBC.load(Relaxed).is_null() {
             LIBC.store(map, Relaxed);
         }
@@ -106,8 +110,13 @@ fn first() -> *mut Map {
 
 /// This library.
 fn own() -> Option<*mut Map> {
+    let own = OWN.load(Relaxed);
+    if own.is_null() { maps(first()).find(|map| is_own(*map)) } else { Some(own) }
+}
+
+fn is_own(map: *mut Map) -> bool {
     // SAFETY: no library of the start is unloaded.
-    maps(first()).find(|map| unsafe { (**map).dynamic } == &raw const _DYNAMIC)
+    unsafe { (*map).dynamic == &raw const _DYNAMIC }
 }
 
 /// The libraries from `at` to the last that was loaded at the start.

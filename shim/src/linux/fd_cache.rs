@@ -5,7 +5,7 @@
 //! before a call is made to do something else than the program asked for, the kernel is asked what the descriptor is
 //! (`Socket::confirmed`).
 
-use super::session;
+use crate::session::{self, REGION};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
@@ -63,11 +63,19 @@ pub(crate) fn give_up() {
     END.store(0, Relaxed);
 }
 
+/// The session's epoch.
+#[inline]
+fn epoch() -> Option<u32> {
+    // Not acquired, for nothing else is read by way of it. SAFETY: null, or stored from a `&'static` reference.
+    let region = unsafe { REGION.load(Relaxed).as_ref() }?;
+    Some(region.header.epoch.load(Relaxed))
+}
+
 #[inline]
 fn is_current(fd: c_int, tag: u32) -> bool {
     cell(fd).is_some_and(|cell| {
         let value = cell.load(Relaxed) & (TAG | NUMBER);
-        value >= tag && session::epoch().is_some_and(|epoch| value == tag | epoch & NUMBER)
+        value >= tag && epoch().is_some_and(|epoch| value == tag | epoch & NUMBER)
     })
 }
 
@@ -137,7 +145,7 @@ fn touch_cell(cell: &AtomicU32) {
 
 /// To be called before the kernel is asked about `fd`, for [`mark_settled`] and [`mark_bound`] to be right afterwards.
 pub(crate) fn get(fd: c_int) -> Seen {
-    Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: session::epoch().unwrap_or(0) }
+    Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: epoch().unwrap_or(0) }
 }
 
 /// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has lost

@@ -1,6 +1,6 @@
 //! Ports out of a range that nobody else uses.
 
-use super::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::cases::Case;
 use crate::process::Process;
 use crate::report::Row;

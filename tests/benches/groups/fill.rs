@@ -1,9 +1,10 @@
 //! All ports of a range, one after the other.
 
-use super::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::cases::{self, Case};
+use crate::figures::{duration, grouped};
 use crate::process::Process;
-use crate::report::{Row, duration, grouped};
+use crate::report::Row;
 use crate::stats::{Pair, Sense};
 use crate::targets;
 use crate::task::{Answer, Kind, Order, Task};

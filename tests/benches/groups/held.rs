@@ -1,9 +1,10 @@
 //! What a call costs against how full the range is.
 
-use super::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::cases::Case;
+use crate::figures::{Curve, Point};
 use crate::process::Process;
-use crate::report::{Curve, Point, Row};
+use crate::report::Row;
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
 use crate::task::{Kind, Order, Task};

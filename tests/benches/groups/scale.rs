@@ -1,8 +1,9 @@
 //! Many threads, processes and sockets, and the memory of one process.
 
-use super::{Bench, Found};
+use crate::bench::{Bench, Found};
+use crate::figures::grouped;
 use crate::process::Process;
-use crate::report::{Row, Unit, grouped};
+use crate::report::{Row, Unit};
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
 use crate::task::{Answer, Crowd, Kind, Task};

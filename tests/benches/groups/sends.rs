@@ -1,6 +1,6 @@
 //! Sends on a socket that has its port.
 
-use super::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::report::Row;
 use crate::targets;
 use crate::task::{Form, Task};

@@ -1,6 +1,6 @@
 //! Starting a program: `true`, bare and under whatever else could do some of portshim's work.
 
-use super::{Bench, Found};
+use crate::bench::{Bench, Found};
 use crate::peers::{Peer, found, peers};
 use crate::report::Row;
 use crate::stats::{Pair, Sense};

@@ -1,4 +1,4 @@
-//! The plan of a crate: its wings from the ground up, the arrows between them, and what does not keep to it yet.
+//! The plan of a crate: its wings from the ground up, and the arrows between them.
 
 use super::imports::{Imports, SYSTEMS, Sources, imports};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +11,6 @@ pub(crate) struct Plan {
     /// The wings, lowest first, and the wings that each may import; none of them may stand above it. A wing is a
     /// module: `text` is `text.rs` and all in `text/`. What is in no other wing is in that whose name is "".
     pub(crate) wings: &'static [(&'static str, &'static [&'static str])],
-    /// Imports that run up, and are not mended yet: the importing file, and the imported.
-    pub(crate) upward: &'static [(&'static str, &'static str)],
-    /// Files that import each other in a circle, and are not mended yet: each circle with all its files, sorted.
-    pub(crate) circles: &'static [&'static [&'static str]],
 }
 
 impl Plan {
@@ -59,11 +55,10 @@ impl Plan {
     }
 
     fn check_arrows(&self, imports: &Imports, differences: &mut Vec<String>) {
-        let mut unmended: BTreeSet<_> = self.upward.iter().copied().collect();
         for ((from, to), import) in imports {
             let (above, below) = (self.wing_of(from), self.wing_of(to));
             let arrows = self.wings.iter().find(|(wing, _)| *wing == above).map_or(&[][..], |(_, arrows)| arrows);
-            if above == below || arrows.contains(&below) || unmended.remove(&(from.as_str(), to.as_str())) {
+            if above == below || arrows.contains(&below) {
                 continue;
             }
             differences.push(format!(
@@ -71,39 +66,22 @@ impl Plan {
                 self.root, import.line, import.path
             ));
         }
-        for (from, to) in unmended {
-            differences.push(format!("{}: {from} no longer imports {to}: take it from `upward`", self.root));
-        }
     }
 
     fn check_circles(&self, systems: &[Imports], differences: &mut Vec<String>) {
-        let mut unmended: BTreeSet<Vec<String>> =
-            self.circles.iter().map(|files| files.iter().map(ToString::to_string).collect()).collect();
-        let known = unmended.clone();
         let mut told = BTreeSet::new();
         for imports in systems {
             for files in circles(imports) {
-                unmended.remove(&files);
-                if known.contains(&files) || !told.insert(files.clone()) {
+                if !told.insert(files.clone()) {
                     continue;
                 }
                 let mut text = format!("{}: {} files import each other in a circle: {files:?}", self.root, files.len());
-                // What is new in it is the way to show, if anything is.
-                let mut starts: Vec<_> =
-                    files.iter().filter(|file| !known.iter().flatten().any(|f| f == *file)).collect();
-                if starts.is_empty() {
-                    starts.extend(&files);
-                }
-                for (from, to) in shortest(&files, &starts, imports) {
+                for (from, to) in shortest(&files, imports) {
                     let import = &imports[&(from.clone(), to.clone())];
                     let _ = write!(text, "\n    {from}:{} imports {} of {to}", import.line, import.path);
                 }
                 differences.push(text);
             }
-        }
-        for files in unmended {
-            let root = self.root;
-            differences.push(format!("{root}: this circle is another one now, or none; correct `circles`: {files:?}"));
         }
     }
 }
@@ -144,12 +122,11 @@ fn circles(imports: &Imports) -> Vec<Vec<String>> {
     circles
 }
 
-/// Finds a shortest way around within a circle, from one of these files, as the imports on it.
-fn shortest(files: &[String], starts: &[&String], imports: &Imports) -> Vec<(String, String)> {
+/// Finds a shortest way around within a circle, as the imports on it.
+fn shortest(files: &[String], imports: &Imports) -> Vec<(String, String)> {
     let within = |edge: &&(String, String)| files.contains(&edge.0) && files.contains(&edge.1);
     let edges: Vec<_> = imports.keys().filter(within).collect();
-    let around = |start: &&String| {
-        let start = *start;
+    let around = |start: &String| {
         let mut ways = vec![vec![start.clone()]];
         loop {
             let longer: Vec<_> = ways
@@ -167,6 +144,6 @@ fn shortest(files: &[String], starts: &[&String], imports: &Imports) -> Vec<(Str
             ways = longer.into_iter().filter(|way| ends.insert(way.last().cloned())).collect();
         }
     };
-    let way = starts.iter().map(around).min_by_key(Vec::len).unwrap_or_default();
+    let way = files.iter().map(around).min_by_key(Vec::len).unwrap_or_default();
     way.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }

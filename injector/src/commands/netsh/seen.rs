@@ -1,6 +1,5 @@
 //! The ports of one scope, as netsh sees them.
 
-use super::Refused;
 use crate::commands::ports::set;
 use crate::messages::{self, Failure};
 use crate::platform::LiveSession;
@@ -9,6 +8,9 @@ use portshim_policy::config::{Origin, Resolved, ShownPorts};
 use portshim_policy::model::Restriction;
 use portshim_policy::netsh;
 use portshim_policy::ports::{PortRange, PortSet, Scope, spec};
+
+/// What netsh says where it refuses, and what there is to add to it.
+pub(super) type Refused = (&'static str, Failure);
 
 /// The ports of one scope.
 pub(super) struct Seen {

@@ -1,17 +1,13 @@
 //! Changing what a live session shares: its region, mapped.
 
-use super::procfs::started;
-use super::session::{pid_namespace, ticks};
 use super::sessions::LiveSession;
-use super::sweep::seen_namespace;
 use crate::messages::FAILED;
 use crate::messages::{self, plain};
 use libc::{_exit, c_int};
 use nix::fcntl::posix_fallocate;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use portshim_policy::region::{Owner, Region};
+use portshim_policy::region::Region;
 use rustix::mm::{MapFlags, ProtFlags, mmap};
-use rustix::thread::gettid;
 use std::fs::File;
 use std::io;
 use std::ptr;
@@ -53,17 +49,4 @@ extern "C" fn truncated(_: c_int) {
     let _ = rustix::io::write(rustix::stdio::stderr(), messages::TRUNCATED.as_bytes());
     // SAFETY: _exit(2) has no conditions.
     unsafe { _exit(FAILED.cast_signed()) }
-}
-
-/// This thread, as a ledger's writer.
-pub(crate) fn this_thread() -> Owner {
-    let namespace = pid_namespace().unwrap_or(0) as u32;
-    Owner { process: gettid().as_raw_nonzero().get().cast_unsigned(), namespace, since: ticks() }
-}
-
-/// Whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
-/// nothing here, and neither does a /proc that shows those of another.
-pub(crate) fn is_alive(owner: &Owner) -> bool {
-    let ours = seen_namespace().is_some_and(|namespace| namespace as u32 == owner.namespace);
-    !ours || started(owner.process).is_some_and(|started| started <= owner.since)
 }

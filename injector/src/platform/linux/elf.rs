@@ -1,6 +1,6 @@
 //! What an ELF file says about how it is loaded.
 
-use super::glibc::Version;
+use super::version::Version;
 use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE, SHT_DYNSYM};
 use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionHeader as _, Sym as _};
 use object::read::{ReadCache, ReadCacheOps, ReadRef};

@@ -1,6 +1,6 @@
 //! The library to preload: laid down from the copy inside this command, or another one that the user named.
 
-use super::super::library::{EMBEDDED, NAME};
+use super::super::embedded::{EMBEDDED, NAME};
 use super::inspect::own_machine;
 use super::{directories, elf, random, room};
 use crate::environment::POLICY;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What a process's stat file says.
@@ -63,9 +64,14 @@ pub(super) fn folder(pid: u32) -> PathBuf {
     others.find(|thread| thread.join("ns/net").exists()).unwrap_or(process)
 }
 
+/// The identity of the PID namespace of this process.
+pub(super) fn pid_namespace() -> Option<u64> {
+    fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino()).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::session::ticks;
+    use super::super::clock::ticks;
     use super::*;
 
     #[test]

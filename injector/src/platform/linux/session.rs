@@ -1,26 +1,21 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::super::Hint;
-use super::sweep::{dated, maker, sweep_if_crowded, users};
+use super::clock::ticks;
+use super::procfs::pid_namespace;
+use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
 use super::{directories, random, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{SysconfVar, sysconf};
 use portshim_policy::config::Resolved;
 use portshim_policy::region::Region;
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::sleep;
 use std::time::Duration;
-
-/// The names of session files begin so; the number of the process that made one follows, then the PID
-/// namespace in which it has that number.
-pub(super) const PREFIX: &str = "session-";
 
 /// Some bytes of a region, and where they begin.
 type Piece<'a> = (usize, &'a [u8]);
@@ -122,31 +117,4 @@ fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
             let _ = fs::remove_file(path);
         })?;
     Ok(file)
-}
-
-/// Now, as proc(5) counts the time at which a process started.
-pub(super) fn ticks() -> u64 {
-    // rustix would look for the vDSO first, in a file, and finds none under valgrind.
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
-    (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64
-}
-
-/// When it was that long ago.
-pub(super) fn ticks_ago(age: Duration) -> u64 {
-    ticks().saturating_sub((age.as_millis() * u128::from(ticks_a_second()) / 1000) as u64)
-}
-
-fn ticks_a_second() -> u64 {
-    sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100).unsigned_abs().max(1)
-}
-
-/// How long ago a time was that is counted so; `None` where it is yet to come, or cannot be one.
-pub(super) fn age(then: u64) -> Option<Duration> {
-    let ticks = ticks().checked_sub(then).filter(|_| then != 0)?;
-    Some(Duration::from_secs_f64(ticks as f64 / ticks_a_second() as f64))
-}
-
-/// The identity of the PID namespace of this process.
-pub(super) fn pid_namespace() -> Option<u64> {
-    fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino()).ok()
 }

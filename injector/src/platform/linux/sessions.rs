@@ -1,9 +1,9 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
 
-use super::change::is_alive;
+use super::clock::age;
 use super::directories;
-use super::procfs::{folder, started};
-use super::session::{age, pid_namespace};
+use super::liveness::is_alive;
+use super::procfs::{folder, pid_namespace, started};
 use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
 use crate::messages::plain;
 use portshim_policy::ports::{PortRange, ScopeSet};

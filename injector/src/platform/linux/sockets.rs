@@ -2,44 +2,15 @@
 
 use super::diag;
 use super::procfs::folder;
-use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use super::socket::Socket;
+use portshim_policy::ports::Transport;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-
-/// A socket with a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Socket {
-    /// Its local port.
-    pub(crate) port: u16,
-    /// The port spaces in which it has that port: both families' where it is dual-stack.
-    pub(crate) scopes: ScopeSet,
-    /// Whether it is only the memory of a connection, in TIME_WAIT.
-    pub(crate) waits: bool,
-    /// What the descriptors of processes name it by; 0 where no process has it.
-    pub(crate) inode: u64,
-}
-
-impl Socket {
-    /// One at this address. `both`: whether at `::` it takes IPv4's ports, too.
-    pub(super) fn new(transport: Transport, ip: Ipv6Addr, v6: bool, port: u16, both: bool) -> Self {
-        let (four, six) = match transport {
-            Transport::Tcp => (Scope::Tcp4, Scope::Tcp6),
-            Transport::Udp => (Scope::Udp4, Scope::Udp6),
-        };
-        let scopes = match v6 {
-            true if ip == Ipv6Addr::UNSPECIFIED && both => ScopeSet::from_iter([four, six]),
-            true if ip.to_ipv4_mapped().is_none() => six.into(),
-            _ => four.into(),
-        };
-        Self { port, scopes, waits: false, inode: 0 }
-    }
-}
 
 /// The sockets of every network that these processes are in, each socket once.
 pub(crate) fn sockets(processes: impl IntoIterator<Item = u32>) -> Result<Vec<Socket>, String> {
@@ -134,9 +105,4 @@ fn row(line: &str, transport: Transport, v6: bool) -> Option<Socket> {
     // The tables do not say whether it takes IPv4's ports, too. It does, unless it was told not to.
     let socket = Socket::new(transport, bytes.into(), v6, port, true);
     Some(Socket { waits: transport == Transport::Tcp && state == "06", inode: inode.parse().ok()?, ..socket })
-}
-
-/// An address as the kernel hands it over: 16 bytes, of which an IPv4 address is the first four.
-pub(super) fn address(bytes: [u8; 16], v6: bool) -> Ipv6Addr {
-    if v6 { bytes.into() } else { Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).to_ipv6_mapped() }
 }

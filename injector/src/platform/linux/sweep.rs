@@ -1,8 +1,8 @@
 //! Removes the regions of sessions that are over.
 
+use super::clock::ticks_ago;
 use super::directories;
-use super::procfs::{environment_size, folder, started};
-use super::session::{PREFIX, pid_namespace, ticks_ago};
+use super::procfs::{environment_size, folder, pid_namespace, started};
 use crate::environment::SESSION;
 use portshim_policy::region::Region;
 use std::cell::LazyCell;
@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::sleep;
 use std::time::Duration;
+
+/// The names of session files begin so; the number of the process that made one follows, then the PID
+/// namespace in which it has that number.
+pub(super) const PREFIX: &str = "session-";
 
 /// How many session files of its own PID namespace a start leaves unexamined.
 const CROWD: usize = 16;

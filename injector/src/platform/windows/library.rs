@@ -1,6 +1,6 @@
 //! The library to load: laid down from the copy inside this command, or another one that the user named.
 
-use super::super::library::{EMBEDDED, NAME};
+use super::super::embedded::{EMBEDDED, NAME};
 use super::super::windows_formats::pe::{self, Pe};
 use super::directories;
 use crate::environment::POLICY;

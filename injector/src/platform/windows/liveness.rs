@@ -1,7 +1,7 @@
 //! When processes began, and whether they still run.
 
 use super::native::handle;
-use portshim_policy::region::Owner;
+use portshim_policy::region::{Owner, Process, Region};
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, GetLastError, HANDLE, WAIT_TIMEOUT};
 use windows_sys::Win32::System::SystemInformation::GetSystemTimeAsFileTime;
@@ -102,4 +102,9 @@ pub(crate) fn is_alive(owner: &Owner) -> bool {
         Life::Over => false,
         Life::Unknown => true,
     }
+}
+
+/// The processes of a session that live.
+pub(super) fn members(region: &Region) -> Vec<Owner> {
+    region.processes.all().iter().filter_map(Process::owner).filter(is_alive).collect()
 }

@@ -3,10 +3,9 @@
 use super::super::Hint;
 use super::super::windows_formats::name::Name;
 use super::directories;
-use super::liveness::now;
+use super::liveness::{members, now};
 use super::native::{handle, wide};
 use super::security::Security;
-use super::sessions::members;
 use crate::messages::plain;
 use portshim_policy::config::Resolved;
 use portshim_policy::region::Region;

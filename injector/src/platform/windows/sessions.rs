@@ -2,7 +2,7 @@
 
 use super::super::windows_formats::name::Name;
 use super::directories;
-use super::liveness::{is_alive, now, started};
+use super::liveness::{is_alive, members, now, started};
 use super::process::Process;
 use super::session::{FOLDER, OpenError, markers, open, snapshot};
 use crate::messages::plain;
@@ -116,9 +116,4 @@ fn candidates(folder: &Path) -> Vec<Candidate> {
         Some(Candidate { path: folder.join(&marker), name: marker.parse().ok()?, region })
     };
     markers(folder).into_iter().filter_map(candidate).collect()
-}
-
-/// The processes of a session that live.
-pub(super) fn members(region: &Region) -> Vec<Owner> {
-    region.processes.all().iter().filter_map(portshim_policy::region::Process::owner).filter(is_alive).collect()
 }

@@ -250,3 +250,97 @@ const UNTOLD: c_int = libc::EOPNOTSUPP;
 pub fn is_unreachable(error: c_int) -> bool {
     matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::EAFNOSUPPORT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_WISHES: Wishes = Wishes { interface: 0, mark: 0, tos: 0, preferences: None };
+
+    fn address(family: c_int, ip: &[u8], port: u16) -> Address {
+        let mut whole = [0; 16];
+        whole[..ip.len()].copy_from_slice(ip);
+        Address::any(family).with_ip(whole).with_port(port)
+    }
+
+    /// The attributes of a message, by their kinds.
+    fn attributes(message: &[u8]) -> Vec<(u16, Vec<u8>)> {
+        let mut rest = &message[ATTRIBUTES..];
+        let mut found = Vec::new();
+        while let [a, b, c, d, ..] = *rest {
+            let len = usize::from(u16::from_ne_bytes([a, b]));
+            found.push((u16::from_ne_bytes([c, d]), rest[4..len].to_vec()));
+            rest = &rest[len.next_multiple_of(4)..];
+        }
+        found
+    }
+
+    fn asked(from: &Address, to: &Address) -> Vec<u8> {
+        let fd = sockets::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).unwrap();
+        let (request, len) = request(from, to, &NO_WISHES);
+        let mut reply = vec![0; 512];
+        sockets::send(fd, &request[..len]).unwrap();
+        let len = sockets::recv(fd, &mut reply).unwrap();
+        close(fd);
+        reply.truncate(len);
+        reply
+    }
+
+    #[test]
+    fn a_question_has_the_attributes_that_it_needs() {
+        let to = address(libc::AF_INET, &[10, 0, 0, 2], 443);
+        let (message, len) = request(&Address::any(libc::AF_INET), &to, &Wishes { tos: 16, ..NO_WISHES });
+        assert_eq!(message[..4], (len as u32).to_ne_bytes());
+        assert_eq!(message[4..6], RTM_GETROUTE.to_ne_bytes());
+        assert_eq!(message[HEADER..HEADER + 4], [libc::AF_INET as u8, 32, 0, 16]);
+        let tcp = (RTA_IP_PROTO, vec![libc::IPPROTO_TCP as u8]);
+        let expected = [(RTA_DST, vec![10, 0, 0, 2]), tcp.clone(), (RTA_DPORT, vec![1, 187])];
+        assert_eq!(attributes(&message[..len]), expected);
+
+        let (from, to) = (address(libc::AF_INET6, &[1; 16], 0), address(libc::AF_INET6, &[2; 16], 9));
+        let (message, len) = request(&from, &to, &Wishes { interface: 3, mark: 5, ..NO_WISHES });
+        assert_eq!(len, LONGEST);
+        assert_eq!(message[HEADER..HEADER + 4], [libc::AF_INET6 as u8, 128, 128, 0]);
+        let number = |number: u32| number.to_ne_bytes().to_vec();
+        let expected = [
+            (RTA_DST, vec![2; 16]),
+            (RTA_SRC, vec![1; 16]),
+            (RTA_OIF, number(3)),
+            (RTA_MARK, number(5)),
+            tcp,
+            (RTA_DPORT, vec![0, 9]),
+        ];
+        assert_eq!(attributes(&message[..len]), expected);
+    }
+
+    #[test]
+    fn the_kernel_answers_for_its_own_addresses() {
+        let (any, loopback) = (Address::any(libc::AF_INET), address(libc::AF_INET, &[127, 0, 0, 1], 80));
+        let reply = asked(&any, &loopback);
+        let route = answer(&reply, &any, &loopback).and_then(Result::ok).expect("there is a way");
+        assert!(route.is_local);
+        assert_eq!((route.source.ip(), route.source.port()), (loopback.ip(), 0));
+        // What is cut short never tells of another address.
+        for cut in 0..reply.len() {
+            if let Some(told) = answer(&reply[..cut], &any, &loopback) {
+                assert!(told.is_ok_and(|route| route.source.ip() == loopback.ip()), "{cut} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_of_routing_are_told_and_others_are_not() {
+        let (any, to) = (Address::any(libc::AF_INET), address(libc::AF_INET, &[10, 0, 0, 2], 80));
+        let mut reply = [0; HEADER + 4];
+        reply[4..6].copy_from_slice(&NLMSG_ERROR.to_ne_bytes());
+        for (error, told) in [(libc::ENETUNREACH, true), (libc::EINVAL, false), (libc::EPERM, false), (0, false)] {
+            reply[HEADER..].copy_from_slice(&(-error).to_ne_bytes());
+            let expected = told.then_some(error);
+            assert_eq!(answer(&reply, &any, &to).and_then(Result::err), expected, "{error}");
+        }
+        // Nobody here has this address to send from.
+        let stranger = address(libc::AF_INET, &[203, 0, 113, 7], 0);
+        let reply = asked(&stranger, &address(libc::AF_INET, &[127, 0, 0, 1], 80));
+        assert_eq!(reply[4..6], NLMSG_ERROR.to_ne_bytes());
+    }
+}

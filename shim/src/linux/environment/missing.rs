@@ -1,9 +1,9 @@
 //! What a child's environment lacks, and an environment that lacks it no longer.
 
-use super::{DISABLE, KEPT_POLICY, KEPT_SESSION, LIBRARY, POLICY, PRELOAD, SESSION, Strings};
 use crate::linux::memory::Memory;
-use crate::linux::session;
 use crate::linux::spare::Spare;
+use crate::linux::start;
+use crate::linux::variables::{DISABLE, KEPT_POLICY, KEPT_SESSION, LIBRARY, POLICY, PRELOAD, SESSION, Strings};
 use core::ffi::{CStr, c_char};
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::Ordering::Relaxed;
@@ -35,7 +35,7 @@ impl MissingVars {
     /// `None` where nothing is missing, where children are not followed, where the program switched the shim off for
     /// the child, and where the environment cannot be read: then the kernel shall say so.
     pub(super) fn of(given: Strings) -> Option<Self> {
-        if session::get().is_none_or(|session| session.region.header.follow.load(Relaxed) == 0) {
+        if start::session().is_none_or(|session| session.region.header.follow.load(Relaxed) == 0) {
             return None;
         }
         let library = LIBRARY.load(Relaxed);

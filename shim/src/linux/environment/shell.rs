@@ -1,7 +1,7 @@
 //! `system` and `popen`: the variables stand in the command, before what the program asked for.
 
 use super::missing::{MissingVars, Place};
-use super::{POLICY, PRELOAD, SESSION};
+use crate::linux::variables::{POLICY, PRELOAD, SESSION};
 use core::ffi::{CStr, c_char};
 use portshim_mechanism::linux::kernel::memory;
 

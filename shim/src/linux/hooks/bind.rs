@@ -3,9 +3,9 @@
 use super::exits::{interceptor, next_bind};
 use crate::linux::memory::{is_beyond_asking, read_address, taken_address};
 use crate::linux::serve::{Exit, serve, unserved};
-use crate::linux::session::{self, Session};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, hooks};
+use crate::linux::{fd_cache, original, start};
+use crate::session::Session;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::kernel::call::Result;
@@ -21,8 +21,8 @@ use portshim_policy::region::Verdict;
 /// As for bind(2).
 pub(crate) unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = unsafe { Bind::of(fd, address, len) };
-    bind_as(Exit::Library, fd, address, len, &own) as c_int
+    let call = unsafe { Bind::of(fd, address, len) };
+    bind_as(Exit::Library, fd, address, len, &call) as c_int
 }
 
 /// A program's bind(2), which leaves through the next library.
@@ -45,7 +45,7 @@ impl Original for Bind {
     #[inline(always)]
     fn call(&self) -> isize {
         // SAFETY: as `of` was promised.
-        unsafe { hooks::original::bind::next(self.fd, self.address, self.len) as isize }
+        unsafe { original::bind::next(self.fd, self.address, self.len) as isize }
     }
 
     #[inline(always)]
@@ -54,33 +54,39 @@ impl Original for Bind {
     }
 }
 
-/// Binds by `own`, which is the program's call and leaves by `exit`.
-pub(super) fn bind_by(exit: Exit, fd: c_int, address: *const sockaddr, len: socklen_t, own: &dyn Original) -> isize {
-    bind_as(exit, fd, address, len, &|| own.call())
+/// Binds by `original`, which is the program's call and leaves by `exit`.
+pub(super) fn bind_by(
+    exit: Exit,
+    fd: c_int,
+    address: *const sockaddr,
+    len: socklen_t,
+    original: &dyn Original,
+) -> isize {
+    bind_as(exit, fd, address, len, &|| original.call())
 }
 
 /// As [`bind_by`], compiled for one kind of call.
 #[inline(always)]
-fn bind_as<O: Original>(exit: Exit, fd: c_int, address: *const sockaddr, len: socklen_t, own: &O) -> isize {
-    let Some(session) = session::get() else { return own.call() };
-    let Some(socket) = sockets::served(fd) else { return own.call() };
+fn bind_as<O: Original>(exit: Exit, fd: c_int, address: *const sockaddr, len: socklen_t, original: &O) -> isize {
+    let Some(session) = start::session() else { return original.call() };
+    let Some(socket) = sockets::served(fd) else { return original.call() };
     let Some(local) = read_address(address, len).filter(|a| a.fits_bind(socket.family)) else {
-        return bind_unread(session, &socket, address, len, own);
+        return bind_unread(session, &socket, address, len, original);
     };
     let seen = fd_cache::get(fd);
     let answer = if local.port() != 0 {
         match refused(session, &socket, &local) {
-            None => own.call(),
-            Some(None) => return bind_by(exit, fd, address, len, own),
+            None => original.call(),
+            Some(None) => return bind_by(exit, fd, address, len, original),
             Some(Some(answer)) => answer,
         }
     } else if socket.binds_address_only() {
-        return own.call();
+        return original.call();
     } else {
         let call = Call::Bind;
-        match serve(&InterceptedCall::of(session, &socket, call, &local, own, interceptor(exit)), exit) {
+        match serve(&InterceptedCall::of(session, &socket, call, &local, original, interceptor(exit)), exit) {
             Some(answer) => answer,
-            None => return bind_by(exit, fd, address, len, own),
+            None => return bind_by(exit, fd, address, len, original),
         }
     };
     if answer == 0 {
@@ -99,9 +105,9 @@ fn bind_unread(
     socket: &Socket,
     address: *const sockaddr,
     len: socklen_t,
-    own: &dyn Original,
+    original: &dyn Original,
 ) -> isize {
-    let answer = own.call();
+    let answer = original.call();
     let blind = answer == 0 && is_beyond_asking(address.cast(), len);
     if blind && taken_address(address, len).is_some_and(|local| local.port() == 0) {
         tell_uncovered(session, Call::Bind, socket, answer);
@@ -145,26 +151,26 @@ fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
 /// As for listen(2).
 pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    listen_by(Exit::Library, fd, &|| unsafe { hooks::original::listen::next(fd, backlog) } as isize) as c_int
+    listen_by(Exit::Library, fd, &|| unsafe { original::listen::next(fd, backlog) } as isize) as c_int
 }
 
-/// Listens by `own`, which is the program's call and leaves by `exit`.
-pub(super) fn listen_by(exit: Exit, fd: c_int, own: &dyn Fn() -> isize) -> isize {
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = sockets::served(fd) else { return own() };
+/// Listens by `original`, which is the program's call and leaves by `exit`.
+pub(super) fn listen_by(exit: Exit, fd: c_int, original: &dyn Fn() -> isize) -> isize {
+    let Some(session) = start::session() else { return original() };
+    let Some(socket) = sockets::served(fd) else { return original() };
     if socket.transport == Transport::Udp {
         if socket.confirmed().is_some() {
-            return own();
+            return original();
         }
         fd_cache::forget(fd);
-        return listen_by(exit, fd, own);
+        return listen_by(exit, fd, original);
     }
-    let Ok(local) = sockets::local(&socket) else { return unserved(session, &socket, Call::Listen, own) };
+    let Ok(local) = sockets::local(&socket) else { return unserved(session, &socket, Call::Listen, original) };
     if surely_has_port(&socket, &local) {
         fd_cache::invalidate(fd);
-        return own();
+        return original();
     }
     let call = Call::Listen;
-    serve(&InterceptedCall::of(session, &socket, call, &local, &own, interceptor(exit)), exit)
-        .unwrap_or_else(|| listen_by(exit, fd, own))
+    serve(&InterceptedCall::of(session, &socket, call, &local, &original, interceptor(exit)), exit)
+        .unwrap_or_else(|| listen_by(exit, fd, original))
 }

@@ -3,9 +3,9 @@
 use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, read_address};
 use crate::linux::serve::{Exit, serve, unserved};
-use crate::linux::session::{self, Session};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, fd_ports, hooks};
+use crate::linux::{fd_cache, fd_ports, original, start};
+use crate::session::Session;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
@@ -19,31 +19,30 @@ use portshim_policy::ports::Transport;
 /// As for connect(2).
 pub(crate) unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(Exit::Library, fd, address, len, &|| unsafe { hooks::original::connect::next(fd, address, len) } as isize)
-        as c_int
+    through(Exit::Library, fd, address, len, &|| unsafe { original::connect::next(fd, address, len) } as isize) as c_int
 }
 
 /// # Safety
 /// As for connect(2).
 pub(crate) unsafe fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    through(Exit::Library, fd, address, len, &|| unsafe { hooks::original::__connect::next(fd, address, len) } as isize)
+    through(Exit::Library, fd, address, len, &|| unsafe { original::__connect::next(fd, address, len) } as isize)
         as c_int
 }
 
-/// Connects by `own`, which is the program's call and leaves by `exit`.
+/// Connects by `original`, which is the program's call and leaves by `exit`.
 pub(super) fn through(
     exit: Exit,
     fd: c_int,
     address: *const sockaddr,
     len: socklen_t,
-    own: &dyn Fn() -> isize,
+    original: &dyn Fn() -> isize,
 ) -> isize {
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = sockets::served(fd) else { return own() };
+    let Some(session) = start::session() else { return original() };
+    let Some(socket) = sockets::served(fd) else { return original() };
     let peer = read_address(address, len);
     if peer.is_none() && !is_beyond_asking(address.cast(), len) {
-        return own();
+        return original();
     }
     let may_disconnect = peer.is_none_or(|peer| peer.family() == libc::AF_UNSPEC);
     if may_disconnect {
@@ -51,7 +50,7 @@ pub(super) fn through(
         fd_cache::may_lose_port(fd);
     }
     if may_disconnect && peer.is_some() {
-        let answer = own();
+        let answer = original();
         repair_range(fd);
         fd_cache::may_lose_port(fd);
         fd_ports::release(fd);
@@ -61,11 +60,11 @@ pub(super) fn through(
         return answer;
     }
     let served = match socket.transport {
-        Transport::Tcp => tcp(session, &socket, peer.as_ref(), Waits::Repeated, exit, own),
+        Transport::Tcp => tcp(session, &socket, peer.as_ref(), Waits::Repeated, exit, original),
         Transport::Udp => {
-            let Ok(local) = sockets::local(&socket) else { return own() };
+            let Ok(local) = sockets::local(&socket) else { return original() };
             if surely_has_port(&socket, &local) {
-                let answer = own();
+                let answer = original();
                 if may_disconnect {
                     fd_cache::may_lose_port(fd);
                 }
@@ -76,13 +75,13 @@ pub(super) fn through(
             serve(
                 &InterceptedCall {
                     peer: peer.as_ref(),
-                    ..InterceptedCall::of(session, &socket, call, &local, &own, interceptor(exit))
+                    ..InterceptedCall::of(session, &socket, call, &local, &original, interceptor(exit))
                 },
                 exit,
             )
         }
     };
-    let Some(answer) = served else { return through(exit, fd, address, len, own) };
+    let Some(answer) = served else { return through(exit, fd, address, len, original) };
     if may_disconnect {
         fd_cache::may_lose_port(fd);
     }
@@ -96,12 +95,12 @@ pub(super) fn tcp(
     peer: Option<&Address>,
     waits: Waits,
     exit: Exit,
-    own: &dyn Fn() -> isize,
+    original: &dyn Fn() -> isize,
 ) -> Option<isize> {
-    let Ok(local) = sockets::local(socket) else { return Some(unserved(session, socket, Call::Connect, own)) };
+    let Ok(local) = sockets::local(socket) else { return Some(unserved(session, socket, Call::Connect, original)) };
     if surely_has_port(socket, &local) {
         fd_cache::invalidate(socket.fd); // should the connection fail, the port may be lost
-        return Some(own());
+        return Some(original());
     }
     let binds = peer.is_none_or(|peer| {
         peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only())
@@ -112,7 +111,7 @@ pub(super) fn tcp(
             peer,
             binds,
             waits,
-            ..InterceptedCall::of(session, socket, call, &local, &own, interceptor(exit))
+            ..InterceptedCall::of(session, socket, call, &local, &original, interceptor(exit))
         },
         exit,
     )

@@ -1,7 +1,7 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{fd_cache, fd_ports, hooks, session};
+use crate::linux::{fd_cache, fd_ports, original, start};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::mem::size_of;
 use core::sync::atomic::Ordering::Relaxed;
@@ -40,14 +40,14 @@ fn forget_all(first: c_uint, last: c_uint) {
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    socket_by(family, kind, protocol, || unsafe { hooks::original::socket::next(family, kind, protocol) })
+    socket_by(family, kind, protocol, || unsafe { original::socket::next(family, kind, protocol) })
 }
 
-/// Makes a socket by `own`, which is the program's call.
+/// Makes a socket by `original`, which is the program's call.
 #[inline]
-pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl FnOnce() -> c_int) -> c_int {
+pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, original: impl FnOnce() -> c_int) -> c_int {
     let set = fd_cache::options_set();
-    let fd = own();
+    let fd = original();
     fd_cache::on_socket(fd, family, kind, protocol, set == fd_cache::options_set());
     fd_ports::release(fd);
     forget_range(fd);
@@ -59,19 +59,19 @@ pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, own: impl F
 #[inline]
 pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    setsockopt_by(fd, level, name, || unsafe { hooks::original::setsockopt::next(fd, level, name, value, len) })
+    setsockopt_by(fd, level, name, || unsafe { original::setsockopt::next(fd, level, name, value, len) })
 }
 
-/// Sets an option by `own`, which is the program's call.
+/// Sets an option by `original`, which is the program's call.
 #[inline]
-pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, own: impl FnOnce() -> c_int) -> c_int {
+pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, original: impl FnOnce() -> c_int) -> c_int {
     fd_cache::set(fd, level, name);
     if (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE)
-        && let Some(session) = session::get()
+        && let Some(session) = start::session()
     {
         session.region.header.ranges.store(1, Relaxed);
     }
-    own()
+    original()
 }
 
 /// # Safety
@@ -85,12 +85,10 @@ pub(crate) unsafe fn getsockopt(
     len: *mut socklen_t,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unsafe {
-        getsockopt_by(fd, level, name, value, len, || hooks::original::getsockopt::next(fd, level, name, value, len))
-    }
+    unsafe { getsockopt_by(fd, level, name, value, len, || original::getsockopt::next(fd, level, name, value, len)) }
 }
 
-/// Reads an option by `own`, which is the program's call.
+/// Reads an option by `original`, which is the program's call.
 ///
 /// # Safety
 /// As for getsockopt(2).
@@ -101,9 +99,9 @@ pub(super) unsafe fn getsockopt_by(
     name: c_int,
     value: *mut c_void,
     len: *mut socklen_t,
-    own: impl FnOnce() -> c_int,
+    original: impl FnOnce() -> c_int,
 ) -> c_int {
-    let answer = own();
+    let answer = original();
     if answer == 0 && (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE) {
         // SAFETY: the kernel has just written both.
         unsafe { show_own_range(fd, value.cast(), len) };
@@ -120,7 +118,7 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
     // SAFETY: as the caller promises.
     unsafe {
         if *len as usize == size_of::<u32>() {
-            let limits = session::get().is_none_or(portshim_mechanism::session::Session::programs_limit_sockets);
+            let limits = start::session().is_none_or(portshim_mechanism::session::Session::programs_limit_sockets);
             value.write_unaligned(own_range(fd, value.read_unaligned(), limits));
         }
     }
@@ -131,16 +129,16 @@ unsafe fn show_own_range(fd: c_int, value: *mut u32, len: *mut socklen_t) {
 #[inline]
 pub(crate) unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    unsafe { recvmsg_by(message, || hooks::original::recvmsg::next(fd, message, flags)) }
+    unsafe { recvmsg_by(message, || original::recvmsg::next(fd, message, flags)) }
 }
 
-/// Receives by `own`, which is the program's call.
+/// Receives by `original`, which is the program's call.
 ///
 /// # Safety
 /// As for recvmsg(2).
 #[inline]
-pub(super) unsafe fn recvmsg_by(message: *const msghdr, own: impl FnOnce() -> isize) -> isize {
-    let read = own();
+pub(super) unsafe fn recvmsg_by(message: *const msghdr, original: impl FnOnce() -> isize) -> isize {
+    let read = original();
     // SAFETY: the kernel has just read and written the header.
     if read >= 0 && unsafe { (*message).msg_controllen } != 0 {
         // SAFETY: as above.
@@ -160,16 +158,16 @@ pub(crate) unsafe fn recvmmsg(
     timeout: *mut timespec,
 ) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unsafe { recvmmsg_by(messages, || hooks::original::recvmmsg::next(fd, messages, count, flags, timeout)) }
+    unsafe { recvmmsg_by(messages, || original::recvmmsg::next(fd, messages, count, flags, timeout)) }
 }
 
-/// Receives by `own`, which is the program's call.
+/// Receives by `original`, which is the program's call.
 ///
 /// # Safety
 /// As for recvmmsg(2).
 #[inline]
-pub(super) unsafe fn recvmmsg_by(messages: *const mmsghdr, own: impl FnOnce() -> c_int) -> c_int {
-    let read = own();
+pub(super) unsafe fn recvmmsg_by(messages: *const mmsghdr, original: impl FnOnce() -> c_int) -> c_int {
+    let read = original();
     for n in 0..usize::try_from(read).unwrap_or(0) {
         // SAFETY: the kernel has just read and written as many headers.
         unsafe { forget_received(&raw const (*messages.add(n)).msg_hdr) };
@@ -205,7 +203,7 @@ unsafe fn forget_received(message: *const msghdr) {
 #[inline]
 pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::original::accept::next(fd, address, len) })
+    fresh(unsafe { original::accept::next(fd, address, len) })
 }
 
 /// # Safety
@@ -213,7 +211,7 @@ pub(crate) unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen
 #[inline]
 pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    fresh(unsafe { hooks::original::accept4::next(fd, address, len, flags) })
+    fresh(unsafe { original::accept4::next(fd, address, len, flags) })
 }
 
 /// # Safety
@@ -221,14 +219,14 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    close_by(fd, || unsafe { hooks::original::close::next(fd) })
+    close_by(fd, || unsafe { original::close::next(fd) })
 }
 
-/// Closes by `own`, which is the program's call.
+/// Closes by `original`, which is the program's call.
 #[inline]
-pub(super) fn close_by(fd: c_int, own: impl FnOnce() -> c_int) -> c_int {
+pub(super) fn close_by(fd: c_int, original: impl FnOnce() -> c_int) -> c_int {
     forget(fd);
-    own()
+    original()
 }
 
 /// # Safety
@@ -241,7 +239,7 @@ pub(crate) unsafe fn fclose(file: *mut libc::FILE) -> c_int {
     unsafe {
         forget(libc::fileno(file));
         errno::set(before);
-        hooks::original::fclose::next(file)
+        original::fclose::next(file)
     }
 }
 
@@ -282,7 +280,7 @@ pub(crate) unsafe fn closefrom(first: c_int) {
 #[inline]
 pub(crate) unsafe fn dup(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied(fd, unsafe { hooks::original::dup::next(fd) })
+    copied(fd, unsafe { original::dup::next(fd) })
 }
 
 /// # Safety
@@ -290,7 +288,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied_to(from, to, || unsafe { hooks::original::dup2::next(from, to) })
+    copied_to(from, to, || unsafe { original::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -298,7 +296,7 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied_to(from, to, || unsafe { hooks::original::dup3::next(from, to, flags) })
+    copied_to(from, to, || unsafe { original::dup3::next(from, to, flags) })
 }
 
 /// Copies `from` to the number `to` by `original`, which is the program's call. What `to` was is forgotten before it: a
@@ -314,7 +312,7 @@ pub(super) fn copied_to(from: c_int, to: c_int, original: impl FnOnce() -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::original::fcntl::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { original::fcntl::next(fd, command, argument) })
 }
 
 /// # Safety
@@ -322,7 +320,7 @@ pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int
 #[inline]
 pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
-    duplicated(fd, command, unsafe { hooks::original::fcntl64::next(fd, command, argument) })
+    duplicated(fd, command, unsafe { original::fcntl64::next(fd, command, argument) })
 }
 
 fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
@@ -344,39 +342,39 @@ pub(super) fn copied(from: c_int, to: c_int) -> c_int {
 /// As for setns(2).
 pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    setns_by(|| unsafe { hooks::original::setns::next(fd, kind) })
+    setns_by(|| unsafe { original::setns::next(fd, kind) })
 }
 
-/// Moves to another namespace by `own`, which is the program's call.
-pub(super) fn setns_by(own: impl FnOnce() -> c_int) -> c_int {
-    if session::get().is_some() {
+/// Moves to another namespace by `original`, which is the program's call.
+pub(super) fn setns_by(original: impl FnOnce() -> c_int) -> c_int {
+    if start::session().is_some() {
         steering::on_netns_change();
     }
-    moved(own())
+    moved(original())
 }
 
 /// # Safety
 /// As for unshare(2).
 pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    unshare_by(flags, || unsafe { hooks::original::unshare::next(flags) })
+    unshare_by(flags, || unsafe { original::unshare::next(flags) })
 }
 
-/// Parts from what is shared by `own`, which is the program's call.
-pub(super) fn unshare_by(flags: c_int, own: impl FnOnce() -> c_int) -> c_int {
+/// Parts from what is shared by `original`, which is the program's call.
+pub(super) fn unshare_by(flags: c_int, original: impl FnOnce() -> c_int) -> c_int {
     if flags & libc::CLONE_FILES != 0 {
         fd_cache::give_up();
     }
-    if flags & libc::CLONE_NEWNET != 0 && session::get().is_some() {
+    if flags & libc::CLONE_NEWNET != 0 && start::session().is_some() {
         steering::on_netns_change();
     }
-    moved(own())
+    moved(original())
 }
 
 /// This thread may be in another network namespace, which has a port range of its own, and its children in another
 /// PID namespace.
 fn moved(answer: c_int) -> c_int {
-    if answer == 0 && session::get().is_some() {
+    if answer == 0 && start::session().is_some() {
         liveness::part();
     }
     answer

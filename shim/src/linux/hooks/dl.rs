@@ -2,21 +2,14 @@
 //!
 //! The dynamic linker goes by the caller's own library, so the hooks leave no frame behind: they jump.
 
-use crate::linux::{elf, session};
+use crate::linux::{elf, original};
+use crate::session::{self, REGION};
 use core::arch::naked_asm;
 use core::ffi::{CStr, c_char, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 type Find = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
 type FindVersion = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
-
-/// Not 0 once there is a session to look after.
-static ACTIVE: AtomicU8 = AtomicU8::new(0);
-
-/// From now on libraries are loaded, and functions found, so that the hooks are not passed by.
-pub(crate) fn follow() {
-    ACTIVE.store(1, Relaxed);
-}
 
 /// Defines a hook that runs `$before`, in which the label 2 means "call the next library's", and jumps there. It is
 /// looked up at the first call: other libraries' constructors may come before ours.
@@ -25,7 +18,7 @@ macro_rules! jumps {
         static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
         extern "C" fn $look_up() -> *mut c_void {
-            super::look_up(&$next, stringify!($name))
+            original::look_up(&$next, stringify!($name))
         }
 
         #[doc = concat!("The hook of `", stringify!($name), "`.")]
@@ -57,7 +50,7 @@ macro_rules! jumps {
                 "ret", // nobody has it: null
                 next = sym $next,
                 look_up = sym $look_up,
-                active = sym ACTIVE,
+                region = sym REGION,
                 $($operand)*
             )
         }
@@ -68,7 +61,7 @@ macro_rules! jumps {
 jumps! {
     dlopen, NEXT_DLOPEN, look_up_dlopen,
     [
-        "cmp byte ptr [rip + {active}], 0",
+        "cmp qword ptr [rip + {region}], 0",
         "je 2f",
         "and esi, {others}",
     ]
@@ -79,7 +72,7 @@ jumps! {
 jumps! {
     dlmopen, NEXT_DLMOPEN, look_up_dlmopen,
     [
-        "cmp byte ptr [rip + {active}], 0",
+        "cmp qword ptr [rip + {region}], 0",
         "je 2f",
         "test rdi, rdi",
         "jnz 2f",
@@ -95,7 +88,7 @@ macro_rules! finds {
         jumps! {
             $name, $next, $look_up,
             [
-                "cmp byte ptr [rip + {active}], 0",
+                "cmp qword ptr [rip + {region}], 0",
                 "je 2f",
                 "lea rax, [rdi + 1]",
                 "cmp rax, 1",

@@ -1,7 +1,7 @@
 //! exec, spawn, `system` and `popen`: the shim follows into the child.
 
-use crate::linux::environment::Strings;
-use crate::linux::{environment, hooks};
+use crate::linux::variables::{self, Strings};
+use crate::linux::{environment, original};
 use core::ffi::{c_char, c_int};
 use libc::{pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 use portshim_mechanism::linux::kernel::{descriptors, errno};
@@ -10,21 +10,21 @@ use portshim_mechanism::linux::kernel::{descriptors, errno};
 /// As for execve(2).
 pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_env(envp, |envp| unsafe { hooks::original::execve::next(path, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe { original::execve::next(path, argv, envp) })
 }
 
 /// # Safety
 /// As for execvpe(3).
 pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_env(envp, |envp| unsafe { hooks::original::execvpe::next(file, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe { original::execvpe::next(file, argv, envp) })
 }
 
 /// # Safety
 /// As for fexecve(3).
 pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_env(envp, |envp| unsafe { hooks::original::fexecve::next(fd, argv, envp) })
+    environment::with_preload_env(envp, |envp| unsafe { original::fexecve::next(fd, argv, envp) })
 }
 
 /// # Safety
@@ -41,16 +41,14 @@ pub(crate) unsafe fn execveat(fd: c_int, path: *const c_char, argv: Strings, env
 /// As for execv(3), which is execve with the process's own environment.
 pub(crate) unsafe fn execv(path: *const c_char, argv: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_env(environment::own(), |envp| unsafe { hooks::original::execve::next(path, argv, envp) })
+    environment::with_preload_env(variables::own(), |envp| unsafe { original::execve::next(path, argv, envp) })
 }
 
 /// # Safety
 /// As for execvp(3), which is execvpe with the process's own environment.
 pub(crate) unsafe fn execvp(file: *const c_char, argv: Strings) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_env(environment::own(), |envp| unsafe {
-        hooks::original::execvpe::next(file, argv, envp)
-    })
+    environment::with_preload_env(variables::own(), |envp| unsafe { original::execvpe::next(file, argv, envp) })
 }
 
 /// # Safety
@@ -65,7 +63,7 @@ pub(crate) unsafe fn posix_spawn(
 ) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(envp, |envp| unsafe {
-        hooks::original::posix_spawn::next(pid, path, actions, attributes, argv, envp)
+        original::posix_spawn::next(pid, path, actions, attributes, argv, envp)
     })
 }
 
@@ -81,7 +79,7 @@ pub(crate) unsafe fn posix_spawnp(
 ) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(envp, |envp| unsafe {
-        hooks::original::posix_spawnp::next(pid, file, actions, attributes, argv, envp)
+        original::posix_spawnp::next(pid, file, actions, attributes, argv, envp)
     })
 }
 
@@ -89,14 +87,14 @@ pub(crate) unsafe fn posix_spawnp(
 /// As for system(3).
 pub(crate) unsafe fn system(command: *const c_char) -> c_int {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_command(command, |command| unsafe { hooks::original::system::next(command) })
+    environment::with_preload_command(command, |command| unsafe { original::system::next(command) })
 }
 
 /// # Safety
 /// As for popen(3).
 pub(crate) unsafe fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE {
     // SAFETY: the program's own call, with the environment completed.
-    environment::with_preload_command(command, |command| unsafe { hooks::original::popen::next(command, mode) })
+    environment::with_preload_command(command, |command| unsafe { original::popen::next(command, mode) })
 }
 
 /// # Safety

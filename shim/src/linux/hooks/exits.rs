@@ -1,8 +1,7 @@
 //! Exits: by which way a call leaves that a hook has intercepted.
 
-use super::original;
 use crate::linux::serve::Exit;
-use crate::linux::{fd_cache, fd_ports};
+use crate::linux::{fd_cache, fd_ports, original};
 use core::ffi::c_int;
 use libc::socklen_t;
 use portshim_mechanism::linux::kernel::call::Result;

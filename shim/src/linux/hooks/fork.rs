@@ -2,10 +2,11 @@
 //! its own, or in another network: whoever goes by what is kept there has to know of it. Like `syscall`, the hooks must leave
 //! no frame behind.
 
-use super::fail;
+use crate::linux::original;
 use core::arch::naked_asm;
-use core::ffi::c_void;
+use core::ffi::{c_int, c_long, c_void};
 use core::sync::atomic::AtomicPtr;
+use portshim_mechanism::linux::kernel::errno;
 pub(super) use portshim_mechanism::linux::kernel::process::VFORKED;
 
 /// libc's `vfork`, or the next library's; ours until it has been looked up.
@@ -15,11 +16,17 @@ static NEXT: AtomicPtr<c_void> = AtomicPtr::new(bare as *mut _);
 static NEXT_CLONE: AtomicPtr<c_void> = AtomicPtr::new(early_clone as *mut _);
 
 pub(super) extern "C" fn look_up_vfork() -> *mut c_void {
-    super::look_up(&NEXT, "vfork")
+    original::look_up(&NEXT, "vfork")
 }
 
 pub(super) extern "C" fn look_up_clone() -> *mut c_void {
-    super::look_up(&NEXT_CLONE, "clone")
+    original::look_up(&NEXT_CLONE, "clone")
+}
+
+/// What a system call of our own returns that has failed.
+pub(super) extern "C" fn fail(number: c_int) -> c_long {
+    errno::set(number);
+    -1
 }
 
 /// vfork(2), for a caller from before the constructor. The return address must not stay on a stack that the child

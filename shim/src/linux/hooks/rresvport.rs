@@ -3,8 +3,8 @@
 
 use super::exits::next_bind;
 use crate::linux::memory::read_address;
-use crate::linux::session::{self, Session};
-use crate::linux::{fd_ports, hooks, sockets};
+use crate::linux::{fd_ports, original, sockets, start};
+use crate::session::Session;
 use core::ffi::c_int;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -25,31 +25,31 @@ static ROVER: AtomicU32 = AtomicU32::new(0);
 /// # Safety
 /// As for rresvport(3).
 pub(crate) unsafe fn rresvport(port: *mut c_int) -> c_int {
-    match session::get() {
+    match start::session() {
         // SAFETY: as the caller promises.
         Some(session) => unsafe { reserved_socket(session, port, AF_INET) },
         // SAFETY: the program's own call, as it came.
-        None => unsafe { hooks::original::rresvport::next(port) },
+        None => unsafe { original::rresvport::next(port) },
     }
 }
 
 /// # Safety
 /// As for rresvport_af(3).
 pub(crate) unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
-    match session::get() {
+    match start::session() {
         Some(session) if [AF_INET, AF_INET6].contains(&c_int::from(family)) => {
             // SAFETY: as the caller promises.
             unsafe { reserved_socket(session, port, c_int::from(family)) }
         }
         // SAFETY: the program's own call, as it came.
-        _ => unsafe { hooks::original::rresvport_af::next(port, family) },
+        _ => unsafe { original::rresvport_af::next(port, family) },
     }
 }
 
 /// A new socket bound to a privileged port, tried downwards from `*port`. EAGAIN when all are taken.
 unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> c_int {
     // SAFETY: no memory is passed.
-    let fd = unsafe { hooks::original::socket::next(family, libc::SOCK_STREAM, 0) };
+    let fd = unsafe { original::socket::next(family, libc::SOCK_STREAM, 0) };
     if fd < 0 {
         return -1;
     }
@@ -76,7 +76,7 @@ unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> 
 /// # Safety
 /// As for bindresvport(3).
 pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
-    let served = session::get().filter(|_| sockets::served(fd).is_some());
+    let served = start::session().filter(|_| sockets::served(fd).is_some());
     let local = if address.is_null() {
         Some(any(AF_INET))
     } else {
@@ -85,7 +85,7 @@ pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int
     };
     let (Some(session), Some(local)) = (served, local) else {
         // SAFETY: the program's own call, as it came.
-        return unsafe { hooks::original::bindresvport::next(fd, address) };
+        return unsafe { original::bindresvport::next(fd, address) };
     };
     let offset = match ROVER.load(Relaxed) {
         0 => process(),

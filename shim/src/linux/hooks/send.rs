@@ -6,7 +6,7 @@ use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
 use crate::linux::serve::{Exit, serve};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, hooks, session};
+use crate::linux::{fd_cache, original, start};
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -26,16 +26,16 @@ fn is_settled(fd: c_int, flags: c_int) -> bool {
 /// As for send(2).
 pub(crate) unsafe fn send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::send::next(fd, bytes, len, flags) };
-    if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
+    let original = || unsafe { original::send::next(fd, bytes, len, flags) };
+    if is_settled(fd, flags) { original() } else { first(Exit::Library, fd, flags, Destination::None, &original) }
 }
 
 /// # Safety
 /// As for send(2).
 pub(crate) unsafe fn __send(fd: c_int, bytes: *const c_void, len: usize, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::__send::next(fd, bytes, len, flags) };
-    if is_settled(fd, flags) { own() } else { first(Exit::Library, fd, flags, Destination::None, &own) }
+    let original = || unsafe { original::__send::next(fd, bytes, len, flags) };
+    if is_settled(fd, flags) { original() } else { first(Exit::Library, fd, flags, Destination::None, &original) }
 }
 
 /// # Safety
@@ -49,11 +49,11 @@ pub(crate) unsafe fn sendto(
     size: socklen_t,
 ) -> isize {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::sendto::next(fd, bytes, len, flags, address, size) };
-    sendto_by(Exit::Library, fd, flags, address, size, own)
+    let original = || unsafe { original::sendto::next(fd, bytes, len, flags, address, size) };
+    sendto_by(Exit::Library, fd, flags, address, size, original)
 }
 
-/// Sends by `own`, which is the program's call and leaves by `exit`.
+/// Sends by `original`, which is the program's call and leaves by `exit`.
 #[inline]
 pub(super) fn sendto_by(
     exit: Exit,
@@ -61,39 +61,39 @@ pub(super) fn sendto_by(
     flags: c_int,
     address: *const sockaddr,
     size: socklen_t,
-    own: impl Fn() -> isize,
+    original: impl Fn() -> isize,
 ) -> isize {
-    if is_settled(fd, flags) { own() } else { first(exit, fd, flags, Destination::of(address, size), &own) }
+    if is_settled(fd, flags) { original() } else { first(exit, fd, flags, Destination::of(address, size), &original) }
 }
 
 /// # Safety
 /// As for sendmsg(2).
 pub(crate) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the program's own call, as it came.
-    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { hooks::original::sendmsg::next(fd, message, flags) })
+    sendmsg_by(Exit::Library, fd, message, flags, || unsafe { original::sendmsg::next(fd, message, flags) })
 }
 
-/// Sends by `own`, which is the program's call and leaves by `exit`.
+/// Sends by `original`, which is the program's call and leaves by `exit`.
 #[inline]
 pub(super) fn sendmsg_by(
     exit: Exit,
     fd: c_int,
     message: *const msghdr,
     flags: c_int,
-    own: impl Fn() -> isize,
+    original: impl Fn() -> isize,
 ) -> isize {
-    if is_settled(fd, flags) { own() } else { first(exit, fd, flags, Destination::in_message(message), &own) }
+    if is_settled(fd, flags) { original() } else { first(exit, fd, flags, Destination::in_message(message), &original) }
 }
 
 /// # Safety
 /// As for sendmmsg(2).
 pub(crate) unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    let own = || unsafe { hooks::original::sendmmsg::next(fd, messages, count, flags) } as isize;
-    sendmmsg_by(Exit::Library, fd, messages, count, flags, own) as c_int
+    let original = || unsafe { original::sendmmsg::next(fd, messages, count, flags) } as isize;
+    sendmmsg_by(Exit::Library, fd, messages, count, flags, original) as c_int
 }
 
-/// Sends by `own`, which is the program's call and leaves by `exit`.
+/// Sends by `original`, which is the program's call and leaves by `exit`.
 #[inline]
 pub(super) fn sendmmsg_by(
     exit: Exit,
@@ -101,10 +101,10 @@ pub(super) fn sendmmsg_by(
     messages: *const mmsghdr,
     count: c_uint,
     flags: c_int,
-    own: impl Fn() -> isize,
+    original: impl Fn() -> isize,
 ) -> isize {
     // `msg_hdr` is the first field of a mmsghdr.
-    if count == 0 { own() } else { sendmsg_by(exit, fd, messages.cast::<msghdr>(), flags, own) }
+    if count == 0 { original() } else { sendmsg_by(exit, fd, messages.cast::<msghdr>(), flags, original) }
 }
 
 /// Where a send goes.
@@ -151,20 +151,20 @@ impl Destination {
 
 /// A send on a descriptor that is not known to be settled.
 #[cold]
-pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &dyn Fn() -> isize) -> isize {
-    let Some(session) = session::get() else { return own() };
+pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, original: &dyn Fn() -> isize) -> isize {
+    let Some(session) = start::session() else { return original() };
     let seen = fd_cache::get(fd);
     let socket = match sockets::of(fd) {
         Kind::Served(socket) => socket,
         // No call makes anything else a socket that is served.
         Kind::Other | Kind::None => {
             fd_cache::mark_settled(fd, seen);
-            return own();
+            return original();
         }
     };
     let served = match (socket.transport, &to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
-            connect::tcp(session, &socket, Some(peer), Waits::Once, exit, own)
+            connect::tcp(session, &socket, Some(peer), Waits::Once, exit, original)
         }
         // Nobody sends on a new TCP socket: it may be another by now.
         (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
@@ -173,13 +173,13 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
         }
         (Transport::Tcp, _) => {
             fd_cache::mark_settled(fd, seen);
-            return own();
+            return original();
         }
         (Transport::Udp, to) => {
-            let Ok(local) = sockets::local(&socket) else { return own() };
+            let Ok(local) = sockets::local(&socket) else { return original() };
             if surely_has_port(&socket, &local) {
                 fd_cache::mark_settled(fd, seen);
-                return own();
+                return original();
             }
             let (peer, binds) = match to {
                 Destination::Peer(peer) => (Some(peer), true),
@@ -191,11 +191,11 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, own: &
                 &InterceptedCall {
                     peer,
                     binds,
-                    ..InterceptedCall::of(session, &socket, call, &local, &own, interceptor(exit))
+                    ..InterceptedCall::of(session, &socket, call, &local, &original, interceptor(exit))
                 },
                 exit,
             )
         }
     };
-    served.unwrap_or_else(|| first(exit, fd, flags, to, own))
+    served.unwrap_or_else(|| first(exit, fd, flags, to, original))
 }

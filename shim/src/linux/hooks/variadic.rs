@@ -3,12 +3,11 @@
 //! `syscall` must leave no frame behind: a program may clone or vfork through it, and the child
 //! would return into a frame that is not its own. So it only looks at the number, and jumps.
 
-use super::fail;
-use super::fork::note_clone;
+use super::fork::{fail, note_clone};
 use super::{bind, confine, connect, descriptors, exec, fork, send, write};
-use crate::linux::environment;
-use crate::linux::environment::Strings;
 use crate::linux::serve::Exit;
+use crate::linux::variables::Strings;
+use crate::linux::{environment, original};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::AtomicPtr;
@@ -21,7 +20,7 @@ compile_error!("the variadic hooks are written for x86_64 alone");
 static NEXT: AtomicPtr<core::ffi::c_void> = AtomicPtr::new(bare as *mut _);
 
 pub(super) extern "C" fn look_up() -> *mut core::ffi::c_void {
-    super::look_up(&NEXT, "syscall")
+    original::look_up(&NEXT, "syscall")
 }
 
 /// syscall(2), for a caller from before the constructor.

@@ -1,19 +1,19 @@
 //! What becomes of handles.
 
 use crate::fd_ports;
-use crate::windows::{errno, fd_cache, hooks};
+use crate::windows::{errno, fd_cache, original};
 use windows_sys::Win32::Networking::WinSock::{SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW};
 
 /// # Safety
 /// As for socket.
-pub(crate) unsafe fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET {
+pub(super) unsafe extern "system" fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET {
     // SAFETY: the program's own call, as it came.
-    new(unsafe { hooks::socket::next(family, kind, protocol) })
+    new(unsafe { original::socket::next(family, kind, protocol) })
 }
 
 /// # Safety
 /// As for WSASocketW.
-pub(crate) unsafe fn wsa_socket_wide(
+pub(super) unsafe extern "system" fn wsa_socket_wide(
     family: i32,
     kind: i32,
     protocol: i32,
@@ -22,12 +22,12 @@ pub(crate) unsafe fn wsa_socket_wide(
     flags: u32,
 ) -> SOCKET {
     // SAFETY: the program's own call, as it came.
-    new(unsafe { hooks::WSASocketW::next(family, kind, protocol, info, group, flags) })
+    new(unsafe { original::WSASocketW::next(family, kind, protocol, info, group, flags) })
 }
 
 /// # Safety
 /// As for WSASocketA.
-pub(crate) unsafe fn wsa_socket_narrow(
+pub(super) unsafe extern "system" fn wsa_socket_narrow(
     family: i32,
     kind: i32,
     protocol: i32,
@@ -36,7 +36,7 @@ pub(crate) unsafe fn wsa_socket_narrow(
     flags: u32,
 ) -> SOCKET {
     // SAFETY: the program's own call, as it came.
-    new(unsafe { hooks::WSASocketA::next(family, kind, protocol, info, group, flags) })
+    new(unsafe { original::WSASocketA::next(family, kind, protocol, info, group, flags) })
 }
 
 /// The number may have been another socket's, which was closed by a call that is not hooked.
@@ -47,12 +47,12 @@ fn new(handle: SOCKET) -> SOCKET {
 
 /// # Safety
 /// As for closesocket.
-pub(crate) unsafe fn closesocket(handle: SOCKET) -> i32 {
+pub(super) unsafe extern "system" fn closesocket(handle: SOCKET) -> i32 {
     // Before it is closed: afterwards another thread may have a socket of the same number.
     let before = errno::get();
     fd_cache::forget(handle);
     fd_ports::release(handle);
     errno::set(before);
     // SAFETY: the program's own call, as it came.
-    unsafe { hooks::closesocket::next(handle) }
+    unsafe { original::closesocket::next(handle) }
 }

@@ -2,7 +2,7 @@
 //! ways that a port comes back.
 
 use super::super::Case;
-use super::Draw;
+use super::draw::Draw;
 
 /// A way to take a port: kinds of socket, and what they do.
 struct Way {

@@ -2,7 +2,7 @@
 //! of a script overlap in their address and connect to one peer, so that no two share a port by chance.
 
 use super::super::Case;
-use super::{Draw, Kind};
+use super::draw::{Draw, Kind};
 
 struct Family {
     kinds: [&'static str; 8],

@@ -2,7 +2,7 @@
 //! how many are left to share is no chance.
 
 use super::super::Case;
-use super::Draw;
+use super::draw::Draw;
 
 pub(super) fn script(draw: &mut Draw, case: &Case) -> Vec<String> {
     let all = case.count();

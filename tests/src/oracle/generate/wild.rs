@@ -1,7 +1,7 @@
 //! One port, and no other bounds: with nothing to choose from, even the kernel leaves nothing to chance.
 
 use super::super::Case;
-use super::{Draw, Kind};
+use super::draw::{Draw, Kind};
 
 const SLOTS: usize = 5;
 const KINDS: [&str; 12] =

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::super::address;
 use super::super::calls::{self, Answer};
 use super::super::fixture::SERVERS;
-use super::{On, SERVED, Scene, UNSERVED};
+use super::scene::{On, SERVED, Scene, UNSERVED};
 
 type Call = fn(i32, *const c_void, u32) -> Answer;
 

@@ -3,7 +3,7 @@
 use std::ptr::null_mut;
 
 use super::super::calls::{self, Answer, Via};
-use super::{On, SERVED, Scene, UNSERVED};
+use super::scene::{On, SERVED, Scene, UNSERVED};
 
 pub(super) fn run(scene: &Scene) -> Result<(), String> {
     for on in SERVED.into_iter().chain(UNSERVED) {

@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use super::super::address;
 use super::super::calls::{self, Answer};
 use super::super::fixture::SERVERS;
-use super::{On, SERVED, Scene, UNSERVED};
+use super::scene::{On, SERVED, Scene, UNSERVED};
 
 unsafe extern "C" {
     fn __send(fd: i32, data: *const c_void, length: usize, flags: i32) -> isize;

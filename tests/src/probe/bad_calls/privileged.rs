@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::address;
 use super::super::calls::{self, Answer, Via};
-use super::{On, SERVED, Scene, UNSERVED};
+use super::scene::{On, SERVED, Scene, UNSERVED};
 
 unsafe extern "C" {
     fn rresvport(port: *mut i32) -> i32;

@@ -3,7 +3,7 @@
 use crate::session;
 use crate::windows::memory::read_address;
 use crate::windows::serve::serve;
-use crate::windows::{errno, hooks};
+use crate::windows::{errno, original};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
@@ -15,14 +15,14 @@ use windows_sys::core::{BOOL, PCSTR, PCWSTR};
 
 /// # Safety
 /// As for connect.
-pub(crate) unsafe fn connect(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
+pub(super) unsafe extern "system" fn connect(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
     // SAFETY: the program's own call, as it came.
-    through(handle, address, len, &|| unsafe { hooks::connect::next(handle, address, len) })
+    through(handle, address, len, &|| unsafe { original::connect::next(handle, address, len) })
 }
 
 /// # Safety
 /// As for WSAConnect.
-pub(crate) unsafe fn wsa_connect(
+pub(super) unsafe extern "system" fn wsa_connect(
     handle: SOCKET,
     address: *const SOCKADDR,
     len: i32,
@@ -33,13 +33,13 @@ pub(crate) unsafe fn wsa_connect(
 ) -> i32 {
     through(handle, address, len, &|| {
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::WSAConnect::next(handle, address, len, caller, callee, sending, group) }
+        unsafe { original::WSAConnect::next(handle, address, len, caller, callee, sending, group) }
     })
 }
 
 /// # Safety
 /// As for WSAConnectByNameW.
-pub(crate) unsafe fn by_name_wide(
+pub(super) unsafe extern "system" fn by_name_wide(
     handle: SOCKET,
     node: PCWSTR,
     service: PCWSTR,
@@ -53,7 +53,7 @@ pub(crate) unsafe fn by_name_wide(
     to_some(handle, &|| {
         // SAFETY: the program's own call, as it came.
         unsafe {
-            hooks::WSAConnectByNameW::next(
+            original::WSAConnectByNameW::next(
                 handle, node, service, local_len, local, remote_len, remote, timeout, reserved,
             )
         }
@@ -62,7 +62,7 @@ pub(crate) unsafe fn by_name_wide(
 
 /// # Safety
 /// As for WSAConnectByNameA.
-pub(crate) unsafe fn by_name_narrow(
+pub(super) unsafe extern "system" fn by_name_narrow(
     handle: SOCKET,
     node: PCSTR,
     service: PCSTR,
@@ -76,7 +76,7 @@ pub(crate) unsafe fn by_name_narrow(
     to_some(handle, &|| {
         // SAFETY: the program's own call, as it came.
         unsafe {
-            hooks::WSAConnectByNameA::next(
+            original::WSAConnectByNameA::next(
                 handle, node, service, local_len, local, remote_len, remote, timeout, reserved,
             )
         }
@@ -85,7 +85,7 @@ pub(crate) unsafe fn by_name_narrow(
 
 /// # Safety
 /// As for WSAConnectByList.
-pub(crate) unsafe fn by_list(
+pub(super) unsafe extern "system" fn by_list(
     handle: SOCKET,
     list: *const SOCKET_ADDRESS_LIST,
     local_len: *mut u32,
@@ -97,38 +97,56 @@ pub(crate) unsafe fn by_list(
 ) -> BOOL {
     to_some(handle, &|| {
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::WSAConnectByList::next(handle, list, local_len, local, remote_len, remote, timeout, reserved) }
+        unsafe {
+            original::WSAConnectByList::next(handle, list, local_len, local, remote_len, remote, timeout, reserved)
+        }
     })
 }
 
-/// Connects by `own`, which is the program's call.
-fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() -> i32) -> i32 {
+/// Connects by `original`, which is the program's call.
+fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn() -> i32) -> i32 {
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
-        own()
+        original()
     };
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(handle) else { return own() };
-    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(session) = session::get() else { return original() };
+    let Some(socket) = Socket::served(handle) else { return original() };
+    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     if socket.has_port() {
-        return own();
+        return original();
     }
     let local = Address::any(socket.family);
-    serve(&InterceptedCall { session, socket, call: Call::Connect, local, peer: Some(peer), before, original: &own })
+    serve(&InterceptedCall {
+        session,
+        socket,
+        call: Call::Connect,
+        local,
+        peer: Some(peer),
+        before,
+        original: &original,
+    })
 }
 
-/// Connects by `own`, which finds out the peer for itself, and returns FALSE where it fails.
-fn to_some(handle: SOCKET, own: &dyn Fn() -> BOOL) -> BOOL {
+/// Connects by `original`, which finds out the peer for itself, and returns FALSE where it fails.
+fn to_some(handle: SOCKET, original: &dyn Fn() -> BOOL) -> BOOL {
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
-        own()
+        original()
     };
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(handle).filter(|socket| !socket.has_port()) else { return own() };
+    let Some(session) = session::get() else { return original() };
+    let Some(socket) = Socket::served(handle).filter(|socket| !socket.has_port()) else { return original() };
     let local = Address::any(socket.family);
-    match serve(&InterceptedCall { session, socket, call: Call::Connect, local, peer: None, before, original: &own }) {
+    match serve(&InterceptedCall {
+        session,
+        socket,
+        call: Call::Connect,
+        local,
+        peer: None,
+        before,
+        original: &original,
+    }) {
         ..0 => FALSE,
         answer => answer,
     }

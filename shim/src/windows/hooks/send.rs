@@ -3,7 +3,7 @@
 use crate::session;
 use crate::windows::memory::{is_readable, read_address};
 use crate::windows::serve::serve;
-use crate::windows::{errno, fd_cache, hooks};
+use crate::windows::{errno, fd_cache, original};
 use core::ffi::c_void;
 use core::mem::{size_of, transmute};
 use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
@@ -21,7 +21,7 @@ use windows_sys::core::GUID;
 
 /// # Safety
 /// As for sendto.
-pub(crate) unsafe fn sendto(
+pub(super) unsafe extern "system" fn sendto(
     handle: SOCKET,
     bytes: *const u8,
     len: i32,
@@ -30,12 +30,12 @@ pub(crate) unsafe fn sendto(
     size: i32,
 ) -> i32 {
     // SAFETY: the program's own call, as it came.
-    through(handle, address, size, &|| unsafe { hooks::sendto::next(handle, bytes, len, flags, address, size) })
+    through(handle, address, size, &|| unsafe { original::sendto::next(handle, bytes, len, flags, address, size) })
 }
 
 /// # Safety
 /// As for WSASendTo.
-pub(crate) unsafe fn wsa_send_to(
+pub(super) unsafe extern "system" fn wsa_send_to(
     handle: SOCKET,
     buffers: *const WSABUF,
     count: u32,
@@ -48,13 +48,13 @@ pub(crate) unsafe fn wsa_send_to(
 ) -> i32 {
     through(handle, address, len, &|| {
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::WSASendTo::next(handle, buffers, count, sent, flags, address, len, overlapped, completion) }
+        unsafe { original::WSASendTo::next(handle, buffers, count, sent, flags, address, len, overlapped, completion) }
     })
 }
 
 /// # Safety
 /// As for WSASendMsg.
-pub(crate) unsafe fn wsa_send_msg(
+pub(super) unsafe extern "system" fn wsa_send_msg(
     handle: SOCKET,
     message: *const WSAMSG,
     flags: u32,
@@ -64,7 +64,7 @@ pub(crate) unsafe fn wsa_send_msg(
 ) -> i32 {
     // SAFETY: the program's own call, as it came.
     message_through(handle, message, &|| unsafe {
-        hooks::WSASendMsg::next(handle, message, flags, sent, overlapped, completion)
+        original::WSASendMsg::next(handle, message, flags, sent, overlapped, completion)
     })
 }
 
@@ -101,7 +101,7 @@ unsafe extern "system" fn provided_send_msg(
 
 /// # Safety
 /// As for WSAIoctl.
-pub(crate) unsafe fn wsa_ioctl(
+pub(super) unsafe extern "system" fn wsa_ioctl(
     handle: SOCKET,
     code: u32,
     input: *const c_void,
@@ -114,7 +114,7 @@ pub(crate) unsafe fn wsa_ioctl(
 ) -> i32 {
     // SAFETY: the program's own call, as it came.
     let answer = unsafe {
-        hooks::WSAIoctl::next(handle, code, input, input_len, output, output_len, returned, overlapped, completion)
+        original::WSAIoctl::next(handle, code, input, input_len, output, output_len, returned, overlapped, completion)
     };
     if answer == 0 && code == SIO_ASSOCIATE_PORT_RESERVATION {
         fd_cache::associate(handle);
@@ -142,33 +142,33 @@ fn is_same(one: &GUID, other: &GUID) -> bool {
     (one.data1, one.data2, one.data3, one.data4) == (other.data1, other.data2, other.data3, other.data4)
 }
 
-/// Sends by `own`, which is the program's call, to the address of a message.
-fn message_through(handle: SOCKET, message: *const WSAMSG, own: &dyn Fn() -> i32) -> i32 {
+/// Sends by `original`, which is the program's call, to the address of a message.
+fn message_through(handle: SOCKET, message: *const WSAMSG, original: &dyn Fn() -> i32) -> i32 {
     if fd_cache::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
-        return own();
+        return original();
     }
     // SAFETY: all of the message has just been seen to be readable; it is plain integers and pointers.
     let message = unsafe { message.read_unaligned() };
-    through(handle, message.name, message.namelen, own)
+    through(handle, message.name, message.namelen, original)
 }
 
-/// Sends by `own`, which is the program's call.
-fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, own: &dyn Fn() -> i32) -> i32 {
+/// Sends by `original`, which is the program's call.
+fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn() -> i32) -> i32 {
     if fd_cache::is_settled(handle) {
-        return own();
+        return original();
     }
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
-        own()
+        original()
     };
-    let Some(session) = session::get() else { return own() };
+    let Some(session) = session::get() else { return original() };
     let socket = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp);
     let Some(socket) = socket.filter(|socket| !socket.has_port()) else {
         fd_cache::mark_settled(handle);
-        return own();
+        return original();
     };
-    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     let local = Address::any(socket.family);
-    serve(&InterceptedCall { session, socket, call: Call::Send, local, peer: Some(peer), before, original: &own })
+    serve(&InterceptedCall { session, socket, call: Call::Send, local, peer: Some(peer), before, original: &original })
 }

@@ -1,47 +1,65 @@
-//! Finds the session that this process was started for.
+//! The start: finds the session that this process was started for, once.
 
-use super::{elf, environment, hooks};
-use crate::session;
-pub(crate) use crate::session::{Session, get};
+use super::{elf, variables};
+use crate::session::{self, DECIDED, STATE, Session};
 use core::ffi::CStr;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use portshim_mechanism::linux::kernel::clock::{self, yield_now};
 use portshim_mechanism::linux::kernel::descriptors::{
     close, open as open_file, readlink, size_and_owner, write_stderr,
 };
+use portshim_mechanism::linux::kernel::liveness;
 use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
 use portshim_mechanism::linux::kernel::process::{effective_user, process};
 use portshim_mechanism::linux::kernel::signals::undisturbed;
-use portshim_mechanism::linux::kernel::{clock, liveness};
 use portshim_mechanism::linux::socket::steering;
 use portshim_mechanism::place::set_name;
 use portshim_policy::entropy::mix;
 use portshim_policy::region::{Region, SharedRules, wire};
 
-/// The session's epoch, without starting anything.
+/// The session, which is found now if our constructor has not run yet. `None` where there is none: then every call goes
+/// through.
 #[inline]
-pub(crate) fn epoch() -> Option<u32> {
-    session::region().map(|region| region.header.epoch.load(Relaxed))
+pub(crate) fn session() -> Option<Session> {
+    session::get().or_else(wake)
 }
 
-/// Reads the environment, maps the region and resolves every hook, once.
+/// A hook runs before our constructor did: another library's constructor came first.
+#[cold]
+fn wake() -> Option<Session> {
+    start();
+    // The other side of a race, or a signal handler inside `start`: wait a little, then let the call through.
+    for _ in 0..1000 {
+        if is_decided() {
+            return session::get();
+        }
+        yield_now();
+    }
+    None
+}
+
+fn is_decided() -> bool {
+    STATE.load(Acquire) == DECIDED
+}
+
+/// Reads the environment and maps the region, once.
 pub(crate) fn start() {
-    // A jump out of a signal handler, or a cancellation, would leave it starting for good.
-    undisturbed(|| session::start(find));
+    if !is_decided() {
+        // A jump out of a signal handler, or a cancellation, would leave it starting for good.
+        undisturbed(|| session::start(find));
+    }
 }
 
 fn find() -> Option<Session> {
     elf::start();
     // SAFETY: libc's own, or null.
     unsafe { clock::use_libcs(elf::of_libc(b"clock_gettime")) };
-    let missing = hooks::resolve();
-    let found = environment::read()?;
+    let found = variables::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
     let session = open(found.session).and_then(with_rules);
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
     steering::reload();
     liveness::look();
-    hooks::follow();
-    missing.for_each(report);
     Some(session)
 }
 
@@ -67,21 +85,6 @@ fn open(path: Option<&CStr>) -> Option<&'static Region> {
 const DAMAGED: &[u8] = b"portshim: PORTSHIM_POLICY cannot be read, so this program runs outside the policy; \
     `portshim env` writes it anew\n";
 
-/// Tells a program's user of a function that no library behind ours has: calls of it fail.
-#[cold]
-fn report(name: &str) {
-    let mut line = [0; 96];
-    let parts = ["portshim: no library has `", name, "`, so it cannot be covered\n"];
-    let mut end = 0;
-    for byte in parts.into_iter().flat_map(str::bytes) {
-        if let Some(place) = line.get_mut(end) {
-            *place = byte;
-            end += 1;
-        }
-    }
-    write_stderr(&line[..end]);
-}
-
 /// Lays down a region of this process and its children alone, from the environment's policy.
 fn private(policy: &CStr) -> Option<&'static Region> {
     let at = map_shared(None, Region::SIZE).ok()?;
@@ -91,7 +94,7 @@ fn private(policy: &CStr) -> Option<&'static Region> {
         // SAFETY: the region goes out of use here.
         unsafe { unmap(at, Region::SIZE) };
         // An empty variable is as good as none, unless the loader was asked for this library on its behalf.
-        if !policy.is_empty() || environment::preloads() {
+        if !policy.is_empty() || variables::preloads() {
             write_stderr(DAMAGED);
         }
         return None;

@@ -3,7 +3,7 @@
 use crate::session::{self, Session};
 use crate::windows::memory::read_address;
 use crate::windows::serve::serve;
-use crate::windows::{errno, fd_cache, hooks};
+use crate::windows::{errno, fd_cache, original};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
 use portshim_mechanism::windows::socket::facts::Socket;
@@ -14,23 +14,23 @@ use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET};
 
 /// # Safety
 /// As for bind.
-pub(crate) unsafe fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
+pub(super) unsafe extern "system" fn bind(handle: SOCKET, address: *const SOCKADDR, len: i32) -> i32 {
     let before = errno::get();
-    let own = || {
+    let original = || {
         errno::set(before);
         // SAFETY: the program's own call, as it came.
-        unsafe { hooks::bind::next(handle, address, len) }
+        unsafe { original::bind::next(handle, address, len) }
     };
-    let Some(session) = session::get() else { return own() };
-    let Some(socket) = Socket::served(handle) else { return own() };
-    let Some(local) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return own() };
+    let Some(session) = session::get() else { return original() };
+    let Some(socket) = Socket::served(handle) else { return original() };
+    let Some(local) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     if local.port() != 0 {
-        return if is_blocked(session, &socket, &local) { refuse() } else { own() };
+        return if is_blocked(session, &socket, &local) { refuse() } else { original() };
     }
     if socket.has_port() || fd_cache::is_associated(handle) {
-        return own();
+        return original();
     }
-    serve(&InterceptedCall { session, socket, call: Call::Bind, local, peer: None, before, original: &own })
+    serve(&InterceptedCall { session, socket, call: Call::Bind, local, peer: None, before, original: &original })
 }
 
 /// Whether a specific bind to this address is refused.

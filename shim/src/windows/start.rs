@@ -1,6 +1,6 @@
-//! Finds the session that this process was started for, and covers the process.
+//! The start: finds the session that this process was started for, once.
 
-use super::{environment, hooks, library};
+use super::environment;
 use crate::session::{self, Session};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -11,17 +11,15 @@ use portshim_policy::entropy::mix;
 use portshim_policy::region::{MAX_GLOB, Region, SharedRules, wire};
 use windows_sys::Win32::Foundation::{CloseHandle, FALSE};
 use windows_sys::Win32::Security::Authentication::Identity::RtlGenRandom;
-use windows_sys::Win32::Storage::FileSystem::WriteFile;
-use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
 use windows_sys::Win32::System::LibraryLoader::GetModuleFileNameW;
 use windows_sys::Win32::System::Memory::{
     FILE_MAP_ALL_ACCESS, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
     UnmapViewOfFile, VirtualAlloc, VirtualFree,
 };
 
-/// Reads the environment, maps the region and installs every hook. Where nothing asks for portshim, nothing is done.
-pub(crate) fn start() {
-    let started = session::start(|| {
+/// Reads the environment and maps the region. `None` where nothing asks for portshim, or this has been done before.
+pub(crate) fn start() -> Option<Session> {
+    session::start(|| {
         let found = environment::read()?;
         let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
         found
@@ -29,13 +27,7 @@ pub(crate) fn start() {
             .and_then(|name| open(&name))
             .and_then(with_rules)
             .or_else(|| found.policy.and_then(|policy| private(&policy)).and_then(with_rules))
-    });
-    if let Some(session) = started {
-        // The table of processes is how others learn of this one.
-        let _ = session.place();
-        library::stay();
-        hooks::install(report);
-    }
+    })
 }
 
 /// Maps the session's memory, if it is a region of this version.
@@ -109,16 +101,4 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static SharedRule
     let small = &small[..end];
     let stem = small.strip_suffix(b".exe").unwrap_or(small);
     region.rules_for(&[name, &name[..stem.len()], small, stem])
-}
-
-/// Tells a program's user of a function that cannot be covered.
-#[cold]
-fn report(name: &str) {
-    let line = format!("portshim: {name} cannot be covered\n");
-    let mut written = 0;
-    // SAFETY: the line is as long as is said; a program without standard error has an invalid handle, which is refused.
-    unsafe {
-        let stderr = GetStdHandle(STD_ERROR_HANDLE);
-        WriteFile(stderr, line.as_ptr(), line.len() as u32, &raw mut written, null_mut());
-    }
 }

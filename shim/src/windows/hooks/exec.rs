@@ -3,7 +3,7 @@
 use crate::session;
 use crate::windows::environment::{self, ForChild};
 use crate::windows::inject::inject;
-use crate::windows::{errno, hooks};
+use crate::windows::{errno, original};
 use core::ffi::c_void;
 use windows_sys::Win32::Foundation::{FALSE, HANDLE};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
@@ -15,7 +15,7 @@ use windows_sys::core::{BOOL, PCWSTR, PWSTR};
 
 /// # Safety
 /// As for CreateProcessW.
-pub(crate) unsafe fn create_process(
+pub(super) unsafe extern "system" fn create_process(
     token: HANDLE,
     application: PCWSTR,
     command: PWSTR,
@@ -30,11 +30,11 @@ pub(crate) unsafe fn create_process(
     restricted: *mut HANDLE,
 ) -> BOOL {
     let before = errno::get();
-    let own = |flags, environment| {
+    let original = |flags, environment| {
         errno::set(before);
         // SAFETY: the program's own call, as it came but for what the caller of this closure completes.
         unsafe {
-            hooks::CreateProcessInternalW::next(
+            original::CreateProcessInternalW::next(
                 token,
                 application,
                 command,
@@ -53,14 +53,14 @@ pub(crate) unsafe fn create_process(
     // A program that is being debugged does not load anything before its debugger lets it, who is waiting for us.
     let is_debugged = flags & (DEBUG_PROCESS | DEBUG_ONLY_THIS_PROCESS) != 0;
     if session::get().is_none() || is_debugged {
-        return own(flags, environment);
+        return original(flags, environment);
     }
     let suspended = flags | CREATE_SUSPENDED;
     // SAFETY: CreateProcessW's callers promise an environment block, or null.
     let created = match unsafe { environment::for_child(environment, flags) } {
-        ForChild::Declines => return own(flags, environment),
-        ForChild::Asks => own(suspended, environment),
-        ForChild::Completed(block) => own(suspended | CREATE_UNICODE_ENVIRONMENT, block.as_ptr().cast()),
+        ForChild::Declines => return original(flags, environment),
+        ForChild::Asks => original(suspended, environment),
+        ForChild::Completed(block) => original(suspended | CREATE_UNICODE_ENVIRONMENT, block.as_ptr().cast()),
     };
     if created == FALSE {
         return FALSE;

@@ -1,0 +1,218 @@
+//! A session, for programs to read.
+
+use super::usage::{self, Usage};
+use crate::commands::ports::{allowed, by_ports, set};
+use crate::commands::processes::ShownProcess;
+use crate::platform::{LiveSession, Process};
+use crate::present;
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::{PortSet, Scope, ScopeSet};
+use portshim_policy::region::{Counts, Region, SharedRules};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A session, for programs to read.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    pub(super) id: String,
+    /// When it was made; `null` where its file does not say.
+    pub(super) started: Option<String>,
+    /// The command line of its program.
+    pub(super) command: String,
+    /// The region's file.
+    pub(super) file: String,
+    /// The last is for all programs that none before it matched.
+    pub(super) rules: Vec<ShownRules>,
+    /// What was reserved and blocked since it began, for all programs.
+    pub(super) reserved: Vec<Taken>,
+    pub(super) blocked: Vec<Taken>,
+    pub(super) processes: Vec<ShownUse>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ShownRules {
+    /// The glob over the executable's name; `null` for all others.
+    #[serde(rename = "match")]
+    pub(super) matches: Option<String>,
+    pub(super) select: &'static str,
+    pub(super) sharing: &'static str,
+    pub(super) scopes: Vec<ShownScope>,
+    /// What the policy itself keeps back.
+    pub(super) reserved: Vec<Taken>,
+    pub(super) blocked: Vec<Taken>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ShownScope {
+    pub(super) scope: &'static str,
+    /// The dynamic ports, reserved and blocked ones included.
+    pub(super) dynamic: String,
+    /// Those of them that may be handed out, and how many they are.
+    pub(super) ports: String,
+    pub(super) allowed: u32,
+    /// How many of the dynamic ports any socket holds, of this session or not.
+    pub(super) in_use: u32,
+    /// How many of them processes of this session hold.
+    pub(super) by_session: u32,
+    /// On how many of those in use there is nothing but connections in TIME_WAIT.
+    pub(super) time_wait: u32,
+    /// How many of those that may be handed out no socket holds.
+    pub(super) free: u32,
+    /// The most sockets that have held a port handed out here at once.
+    pub(super) peak: u32,
+    /// Requests that got a port.
+    pub(super) served: u64,
+    /// Requests that got none.
+    pub(super) exhausted: u64,
+    /// Specific binds refused because the port is blocked.
+    pub(super) refused: u64,
+    /// Requests left to the system, because the program's sandbox left no way to serve them.
+    pub(super) uncovered: u32,
+}
+
+/// Ports that are reserved or blocked, and by whom.
+#[derive(Serialize)]
+pub(super) struct Taken {
+    pub(super) ports: String,
+    pub(super) scope: String,
+    pub(super) owner: Owner,
+}
+
+/// Who keeps ports back.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(super) enum Owner {
+    /// The policy that the session began with.
+    Policy,
+    /// The session itself, asked for on the command line.
+    CommandLine,
+    /// A process of the session, for as long as it lives.
+    Process { pid: u32, name: Option<String> },
+}
+
+/// A process, and the ports that it holds, in this session's range or not.
+#[derive(Serialize)]
+pub(super) struct ShownUse {
+    #[serde(flatten)]
+    pub(super) process: ShownProcess,
+    /// How many.
+    pub(super) in_use: u32,
+    /// Which, by scope.
+    pub(super) ports: BTreeMap<&'static str, String>,
+    /// Requests of its own that got a port, in all scopes; and so on.
+    pub(super) served: u64,
+    pub(super) exhausted: u64,
+    pub(super) refused: u64,
+    pub(super) uncovered: u64,
+}
+
+impl Shown {
+    pub(super) fn new(session: &LiveSession, region: &Region, usage: &Usage) -> Self {
+        Self {
+            id: session.id.clone(),
+            started: present::moment(session.age),
+            command: session.command.clone(),
+            file: session.path.display().to_string(),
+            rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
+            reserved: entries(session, region, Restriction::Reserve),
+            blocked: entries(session, region, Restriction::Block),
+            processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
+        }
+    }
+}
+
+/// What the ledger holds, the oldest first.
+fn entries(session: &LiveSession, region: &Region, act: Restriction) -> Vec<Taken> {
+    let mut entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
+    entries.sort_by_key(|entry| entry.number);
+    entries.iter().map(|entry| Taken::new(&entry.range, entry.scopes, Owner::of(session, &entry.owner))).collect()
+}
+
+impl Owner {
+    fn of(session: &LiveSession, owner: &portshim_policy::region::Owner) -> Self {
+        if owner.is(&portshim_policy::region::Owner::SESSION) {
+            return Self::CommandLine;
+        }
+        match session.processes.iter().find(|process| process.is(owner)) {
+            Some(process) => Self::Process { pid: process.pid, name: Some(process.name.clone()) },
+            None => Self::Process { pid: owner.process, name: None },
+        }
+    }
+}
+
+impl ShownRules {
+    fn new(region: &Region, rules: &SharedRules, usage: &Usage) -> Self {
+        let taken = |ports: &dyn Fn(Scope) -> PortSet| {
+            let groups = by_ports(Scope::ALL.map(|scope| (scope, ports(scope))));
+            let taken = groups.into_iter().map(|(ports, scopes)| Taken::new(&ports, scopes, Owner::Policy));
+            taken.collect()
+        };
+        Self {
+            matches: match rules.glob() {
+                (_, 0) => None,
+                (glob, len) => Some(String::from_utf8_lossy(&glob[..len]).into_owned()),
+            },
+            select: rules.order().name(),
+            sharing: rules.sharing().name(),
+            scopes: Scope::ALL.map(|scope| ShownScope::new(region, rules, scope, usage)).into(),
+            reserved: taken(&|scope| set(&rules.scope(scope).reserved)),
+            blocked: taken(&|scope| set(&rules.scope(scope).blocked)),
+        }
+    }
+}
+
+impl ShownScope {
+    fn new(region: &Region, rules: &SharedRules, scope: Scope, usage: &Usage) -> Self {
+        let ports = allowed(region, rules, scope);
+        let live = rules.live(scope);
+        // What was handed out before it was reserved is in use all the same.
+        let dynamic = set(&rules.scope(scope).dynamic);
+        let of = |held: &PortSet| usage::common(&dynamic, held);
+        let (open, any) = (of(usage.open(scope)), of(usage.any(scope)));
+        Self {
+            scope: scope.name(),
+            allowed: ports.len(),
+            in_use: any,
+            by_session: of(usage.by_session(scope)),
+            time_wait: any - open,
+            free: ports.len() - usage::common(&ports, usage.any(scope)),
+            peak: live.high.load(Relaxed),
+            served: live.served.load(Relaxed),
+            exhausted: live.exhausted.load(Relaxed),
+            refused: live.refused.load(Relaxed),
+            uncovered: live.uncovered.load(Relaxed),
+            ports: ports.to_string(),
+            dynamic: dynamic.to_string(),
+        }
+    }
+}
+
+impl Taken {
+    fn new(ports: &impl Display, scopes: ScopeSet, owner: Owner) -> Self {
+        Self { ports: ports.to_string(), scope: scopes.to_string(), owner }
+    }
+}
+
+impl ShownUse {
+    fn new(process: &Process, region: &Region, usage: &Usage) -> Self {
+        let held = usage.by_process(process.pid);
+        let scopes = Scope::ALL.into_iter().zip(held).filter(|(_, ports)| !ports.is_empty());
+        let ports: BTreeMap<_, _> = scopes.map(|(scope, ports)| (scope.name(), ports.to_string())).collect();
+        let place = region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
+        let counts = || place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
+        let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
+            counts().map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)
+        };
+        Self {
+            in_use: held.iter().map(PortSet::len).sum(),
+            ports,
+            served: sum(&|counts| &counts.served),
+            exhausted: sum(&|counts| &counts.exhausted),
+            refused: sum(&|counts| &counts.refused),
+            uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
+            process: process.into(),
+        }
+    }
+}
