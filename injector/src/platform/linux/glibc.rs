@@ -12,7 +12,7 @@ const PREFIX: &str = "GLIBC_";
 /// The library that has them, beside its loader.
 const LIBRARY: &str = "libc.so.6";
 /// What the library that this command carries needs, as the build has read it.
-const NEEDED: &str = env!("PORTSHIM_EMBEDDED_GLIBC");
+pub(super) const NEEDED: &str = env!("PORTSHIM_EMBEDDED_GLIBC");
 
 /// A version of glibc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
