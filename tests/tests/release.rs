@@ -1,27 +1,20 @@
 //! What `make dist` makes: it loads on old systems, is the same each time, and each form of it installs on a Debian of
 //! 2021 and does the main job there.
 
+mod release {
+    pub(super) mod other_system;
+    mod recipes;
+}
+
 use portshim_tests::programs::{Scratch, must, private, source, text};
 use portshim_tests::{project, said};
+use release::other_system::{on_the_other_system, published};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The newest glibc that a release may need.
 const GLIBC: (u32, u32) = (2, 17);
-
-/// The system that the packages are installed on.
-const ROOT: &str = "bullseye";
-
-/// What is published, by the end of its name.
-fn published(end: &str) -> PathBuf {
-    let folder = project().join("target/dist");
-    let found = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found = found.filter(|path| path.to_str().is_some_and(|path| path.ends_with(end)));
-    let path = found.next().unwrap_or_else(|| panic!("no {end} in {}: `make dist` makes it", folder.display()));
-    assert_eq!(found.next(), None, "{end}");
-    path.canonicalize().expect("it has just been listed")
-}
 
 /// The versions of symbols that an ELF file needs, with the libraries that it names.
 fn needs(file: &Path) -> Vec<String> {
@@ -81,34 +74,6 @@ fn lintian_has_nothing_to_say_that_is_not_explained() {
     let output = lintian.args(["--allow-root", "--fail-on", "error,warning"]).arg(published("_amd64.deb")).output();
     let output = output.expect("`make setup` installs it");
     assert!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
-}
-
-/// Runs a script as root of the other system, whose files are as they were made.
-fn on_the_other_system(script: &str, things: &[&Path]) -> String {
-    let root = project().join("target/roots").join(ROOT);
-    assert!(root.join("bin/sh").exists(), "{} is not there: `make setup` makes it", root.display());
-    let folder = Scratch::new("root");
-    must(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&folder));
-    let part = |name: &str| {
-        fs::create_dir(folder.join(name)).expect("the folder is ours");
-        folder.join(name)
-    };
-    let (upper, work, whole) = (part("upper"), part("work"), part("whole"));
-    let layers = format!("lowerdir={},upperdir={},workdir={}", text(&root), text(&upper), text(&work));
-    must(Command::new("mount").args(["-t", "overlay", "overlay", "-o", &layers]).arg(&whole));
-    for (kind, to) in [("proc", "proc"), ("tmpfs", "dev/shm"), ("tmpfs", "mnt")] {
-        must(Command::new("mount").args(["-t", kind, "none"]).arg(whole.join(to)));
-    }
-    for thing in things {
-        must(Command::new("cp").arg("-R").arg(thing).arg(whole.join("mnt")));
-    }
-    let mut inside = Command::new("chroot");
-    inside.arg(&whole).args(["/bin/sh", "-euc", script]).env_clear().env("HOME", "/root").env("LC_ALL", "C.UTF-8");
-    let output = inside.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").output();
-    must(Command::new("umount").args(["--recursive", "--lazy"]).arg(&folder));
-    let output = output.expect("chroot is there");
-    assert!(output.status.success(), "{script}: {}", said(&output));
-    String::from_utf8(output.stdout).expect("it is text")
 }
 
 /// What the command and the library do there, and where an installation has its parts.
