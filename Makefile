@@ -7,14 +7,14 @@ TOOLS = target/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build windows run test test-windows stress fuzz fuzz-guided bench bench-quick check fmt clippy clippy-windows \
+.PHONY: help setup build windows dist run test test-windows stress fuzz fuzz-guided bench bench-quick check fmt clippy clippy-windows \
 	deny doc install uninstall
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## what building for Windows and the tests need: says what is missing, and installs that (apt-get, npm, pip)
-	@tools/setup windows tests wine
+	@tools/setup windows tests wine roots
 
 build: ## the release build: one binary, target/release/portshim
 	$(CARGO) build --release --locked
@@ -23,10 +23,13 @@ windows: ## target/windows/portshim.exe, which is all that a Windows user needs,
 	@tools/setup windows
 	@tools/build-windows
 
+dist: windows ## what is published, in target/dist: tar.gz, Debian package and wheel for Linux, ZIP for Windows
+	@tools/dist
+
 run: build ## watch a real server and its clients take their ports from a policy
 	@PORTSHIM=$(PORTSHIM) examples/demo
 
-test: setup build windows ## every test, after `make setup`
+test: setup build windows dist ## every test, after `make setup`
 	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tools/run-tests
 
 test-windows: build windows ## only what runs Windows programs, under Wine

@@ -8,7 +8,7 @@ mod library;
 
 pub(crate) use child_environment::Environment;
 pub(crate) use hint::Hint;
-pub(crate) use library::library;
+pub(crate) use library::{lasting_library, library};
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -3,6 +3,7 @@
 //! A hook ([`hooks`]) decodes its call into an intercepted call, lets [`serve`] have it served by the mechanism, and
 //! returns what the program's own call returned. Requests that need no port go straight through.
 
+mod baseline;
 mod elf;
 mod entry;
 mod environment;

@@ -205,7 +205,7 @@ fn uninstalling_removes_what_was_installed() {
         for _ in 0..times {
             must(&mut make("install", &to, "/opt"));
         }
-        assert!(to.join("opt/bin/portshim").exists() && to.join("opt/lib/libportshim.so").exists());
+        assert!(to.join("opt/bin/portshim").exists() && to.join("opt/lib/portshim/libportshim.so").exists());
         must(&mut make("uninstall", &to, "/opt"));
         assert_eq!(tree(&to), before);
     }

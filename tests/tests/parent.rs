@@ -334,11 +334,10 @@ fn a_program_with_an_old_glibc_is_refused() {
     for (from, name) in [(&loader, "ld-linux-x86-64.so.2"), (&library, "libc.so.6")] {
         let mut bytes = fs::read(from).expect("it can be read");
         for at in 0..bytes.len() - 11 {
-            if bytes[at..].starts_with(b"GLIBC_2.3")
-                && bytes[at + 9].is_ascii_digit()
-                && bytes[at + 10] == 0
-                && bytes[at + 9] > b'1'
-            {
+            let Some(version) = bytes[at..at + 11].strip_prefix(b"GLIBC_2.").filter(|version| version[2] == 0) else {
+                continue;
+            };
+            if version[..2].iter().all(u8::is_ascii_digit) && version >= &b"17"[..] {
                 bytes[at + 6] = b'0';
             }
         }

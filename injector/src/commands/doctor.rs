@@ -36,6 +36,8 @@ struct Finding<'a> {
     adjustments: &'a [Adjustment],
     /// The file to preload.
     library: String,
+    /// What a program must be for that; `null` where nothing is to be said.
+    library_needs: Option<String>,
     kernel: String,
     /// Whether the kernel can be made to choose inside a range.
     steerable: bool,
@@ -78,6 +80,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
         help: obstacle.map(|o| messages::remedy(o, rules, &args.command)),
         adjustments: &program.adjustments,
         library: platform::library()?.display().to_string(),
+        library_needs: platform::library_needs(),
         kernel: steering.kernel.clone(),
         steerable: steering.possible,
         host_range: host.to_string(),
@@ -131,6 +134,9 @@ impl Finding<'_> {
             say("addition", &format!("{variable} gets {value}: {reason}"));
         }
         say("library", &self.library);
+        if let Some(needs) = &self.library_needs {
+            say("  for", needs);
+        }
         let can = if steering.possible {
             format!("{}: chooses inside any part of {}, its own range", self.kernel, self.host_range)
         } else {

@@ -9,7 +9,7 @@ use portshim_policy::region::wire;
 use std::path::Path;
 
 /// Where an image is told to keep the library, unless the user says otherwise.
-const IN_AN_IMAGE: &str = "/usr/local/lib/libportshim.so";
+const IN_AN_IMAGE: &str = "/usr/lib/portshim/libportshim.so";
 
 pub(super) fn env(args: &Options) -> Result<u32, Failure> {
     platform::can_preload()?;
@@ -20,7 +20,7 @@ pub(super) fn env(args: &Options) -> Result<u32, Failure> {
     if text.len() > platform::ROOM {
         return Err(messages::policy_too_long_to_print(text.len()));
     }
-    let own = platform::library()?;
+    let own = platform::lasting_library()?;
     let own = own.to_str().ok_or_else(|| messages::library_not_utf8(&own))?;
     let there = match (&args.library, args.format) {
         (Some(path), _) => path.as_str(),
@@ -37,6 +37,7 @@ pub(super) fn env(args: &Options) -> Result<u32, Failure> {
 
 /// The two variables in the words of whoever reads them.
 fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
+    let needs = platform::library_needs().map(|needs| format!("# For programs of {needs}.\n")).unwrap_or_default();
     match format {
         // Whatever the shell preloads already stays behind the library; a session that the shell belongs to has
         // rules of its own, which would come first.
@@ -46,19 +47,19 @@ fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
             shell(policy)
         ),
         Format::Systemd => format!(
-            "[Service]\nEnvironment={} {}\n",
+            "{needs}[Service]\nEnvironment={} {}\n",
             systemd(&format!("LD_PRELOAD={there}")),
             systemd(&format!("PORTSHIM_POLICY={policy}"))
         ),
         Format::Docker => format!(
-            "# Beside the Dockerfile: cp {} libportshim.so\nCOPY libportshim.so {}\nENV LD_PRELOAD={} \\\n    PORTSHIM_POLICY={}\n",
+            "{needs}# Beside the Dockerfile: cp {} libportshim.so\nCOPY libportshim.so {}\nENV LD_PRELOAD={} \\\n    PORTSHIM_POLICY={}\n",
             shell(own),
             there,
             docker(there),
             docker(policy)
         ),
         Format::Kubernetes => format!(
-            "# The image must hold the library at this path: a copy of {own}\nenv:\n  - name: LD_PRELOAD\n    value: {}\n  - name: PORTSHIM_POLICY\n    value: {}\n",
+            "{needs}# The image must hold the library at this path: a copy of {own}\nenv:\n  - name: LD_PRELOAD\n    value: {}\n  - name: PORTSHIM_POLICY\n    value: {}\n",
             yaml(there),
             yaml(policy)
         ),

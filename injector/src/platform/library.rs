@@ -22,5 +22,11 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
             Err(why) => reasons.push(why),
         }
     }
-    Err(messages::no_place_for_library(&reasons))
+    system::installed().ok_or_else(|| messages::no_place_for_library(&reasons))
+}
+
+/// The library for files that name it, which outlive an update: the one that an installation has, where there is one.
+pub(crate) fn lasting_library() -> Result<PathBuf, Failure> {
+    let is_named = std::env::var_os(LIBRARY).is_some_and(|path| !path.is_empty());
+    system::installed().filter(|_| !is_named).map_or_else(library, Ok)
 }

@@ -94,6 +94,31 @@ pub(super) fn of_libc(name: &[u8]) -> *mut c_void {
     libc.and_then(Object::of).and_then(|libc| libc.function(name)).unwrap_or(null_mut())
 }
 
+/// A function of libdl where that came after the start. Before glibc 2.34 it was a library of its own, which whatever
+/// a program loads later may need and bring.
+pub(super) fn of_libdl(name: &[u8]) -> *mut c_void {
+    struct Sought<'a>(&'a [u8], *mut c_void);
+
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, sought: *mut c_void) -> c_int {
+        // SAFETY: dl_iterate_phdr(3) keeps both alive while it calls, and what it names loaded.
+        let (info, sought) = unsafe { (&*info, &mut *sought.cast::<Sought>()) };
+        let base = info.dlpi_addr as usize;
+        // SAFETY: there are as many headers.
+        let mut headers = (0..info.dlpi_phnum).map(|n| unsafe { &*info.dlpi_phdr.add(usize::from(n)) });
+        let dynamic =
+            headers.find(|header| header.p_type == libc::PT_DYNAMIC).map(|header| base + header.p_vaddr as usize);
+        let object = dynamic.and_then(|dynamic| Object::at(base, dynamic as *const Entry));
+        let found = object.filter(|object| object.is_called(b"libdl.so.2")).and_then(|libdl| libdl.function(sought.0));
+        sought.1 = found.unwrap_or(null_mut());
+        c_int::from(found.is_some())
+    }
+
+    let mut sought = Sought(name, null_mut());
+    // SAFETY: `look` is given what it expects.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut sought).cast()) };
+    sought.1
+}
+
 /// Whether `address` lies in a library behind this one that has a function of this name itself: one that this one calls
 /// on, and that has to come by libc's.
 pub(super) fn is_in_interposer(address: usize, name: &[u8]) -> bool {
@@ -156,7 +181,12 @@ struct Object {
 impl Object {
     fn of(map: *mut Map) -> Option<Self> {
         // SAFETY: the caller walks libraries of the start, which stay.
-        let (base, mut entry) = unsafe { ((*map).base, (*map).dynamic) };
+        let (base, dynamic) = unsafe { ((*map).base, (*map).dynamic) };
+        Self::at(base, dynamic)
+    }
+
+    /// The library that is loaded at `base`, and stays while it is looked at.
+    fn at(base: usize, mut entry: *const Entry) -> Option<Self> {
         if entry.is_null() {
             return None;
         }

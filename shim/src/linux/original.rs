@@ -111,9 +111,17 @@ macro_rules! originals {
 
 functions! { originals {} }
 
+/// Functions that newer versions of glibc have under one more name, and the name that all have.
+const OTHER_NAMES: [(&str, &str); 1] = [("fcntl64", "fcntl")];
+
 /// Keeps in `next` the next library's function of this name.
 pub(super) fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {
-    let found = elf::next(name.as_bytes());
+    let mut found = elf::next(name.as_bytes());
+    if found.is_null()
+        && let Some((_, other)) = OTHER_NAMES.iter().find(|(new, _)| *new == name)
+    {
+        found = elf::next(other.as_bytes());
+    }
     if !found.is_null() {
         next.store(found, Relaxed);
     }

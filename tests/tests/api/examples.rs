@@ -139,12 +139,12 @@ fn what_is_installed_is_enough() {
         must(Command::new("make").arg("install").args(variables).current_dir(project()));
         let package = |question: &[&str]| {
             let mut command = Command::new("pkg-config");
-            command.env("PKG_CONFIG_PATH", installed.join("lib/pkgconfig")).env("PKG_CONFIG_SYSROOT_DIR", &to);
+            command.env("PKG_CONFIG_PATH", installed.join("share/pkgconfig")).env("PKG_CONFIG_SYSROOT_DIR", &to);
             must(command.args(question).arg("portshim")).trim().to_owned()
         };
         let flags = package(&["--cflags", "--libs"]);
         assert_eq!(flags, format!("-I{} -ldl", installed.join("include").display()));
-        assert_eq!(Path::new(&package(&["--variable=library"])), installed.join("lib/libportshim.so"));
+        assert_eq!(Path::new(&package(&["--variable=library"])), installed.join("lib/portshim/libportshim.so"));
         let version = must(&mut portshim(["--version"]));
         assert_eq!(format!("portshim {}", package(&["--modversion"])), version.trim());
         let program = to.join("server");
@@ -152,7 +152,7 @@ fn what_is_installed_is_enough() {
         compiler.arg("-o").arg(&program).arg(project().join("examples/api.c")).args(flags.split(' '));
         must(&mut compiler);
         // The library by itself, as a unit file or an image would load it.
-        let library = installed.join("lib/libportshim.so");
+        let library = installed.join("lib/portshim/libportshim.so");
         let mut env = portshim(["env", "--range", "20000-20009", "--format", "json", "--library"]);
         let variables = must(env.arg(&library));
         let policy = variables.split('"').find(|word| word.starts_with("1:")).expect("it tells the policy");

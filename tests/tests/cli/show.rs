@@ -183,6 +183,9 @@ fn explain() {
     );
 }
 
+/// What the library needs, on whatever system it was built.
+const NEEDS: &str = "# For programs of x86-64, glibc 2.17 or later.\n";
+
 #[test]
 fn env_in_every_format() {
     let here = Sandbox::new();
@@ -199,16 +202,16 @@ fn env_in_every_format() {
     here.says(
         &ask("systemd"),
         0,
-        &format!("[Service]\nEnvironment=\"LD_PRELOAD={listed}\" \"PORTSHIM_POLICY={policy}\"\n"),
+        &format!("{NEEDS}[Service]\nEnvironment=\"LD_PRELOAD={listed}\" \"PORTSHIM_POLICY={policy}\"\n"),
         "",
     );
-    let image = "/usr/local/lib/libportshim.so";
+    let image = "/usr/lib/portshim/libportshim.so";
     here.says(
         &ask("docker"),
         0,
         &format!(
             "\
-# Beside the Dockerfile: cp '{library}' libportshim.so
+{NEEDS}# Beside the Dockerfile: cp '{library}' libportshim.so
 COPY libportshim.so {image}
 ENV LD_PRELOAD=\"{image}\" \\
     PORTSHIM_POLICY=\"{policy}\"
@@ -221,7 +224,7 @@ ENV LD_PRELOAD=\"{image}\" \\
         0,
         &format!(
             "\
-# The image must hold the library at this path: a copy of {library}
+{NEEDS}# The image must hold the library at this path: a copy of {library}
 env:
   - name: LD_PRELOAD
     value: \"{image}\"

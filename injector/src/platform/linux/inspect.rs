@@ -209,6 +209,13 @@ pub(super) const fn own_machine() -> u16 {
     }
 }
 
+/// What a program must be for the library to be loaded into it, in words.
+pub(crate) fn library_needs() -> Option<String> {
+    let machine = machine_name(own_machine());
+    let glibc = glibc::NEEDED;
+    Some(if glibc.is_empty() { machine } else { format!("{machine}, glibc {glibc} or later") })
+}
+
 fn machine_name(machine: u16) -> String {
     match machine {
         libc::EM_386 => "x86".into(),

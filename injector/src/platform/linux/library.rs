@@ -94,6 +94,19 @@ pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+/// The library that was installed with this command, seen from there: PREFIX/bin/portshim is the command.
+///
+/// An update puts another in its place, while sessions of this one go on. So it is for what names the library for good,
+/// and for where there is no other place: a system that may not be written to.
+pub(in super::super) fn installed() -> Option<PathBuf> {
+    let command = std::env::current_exe().ok()?;
+    let path = command.parent()?.parent()?.join("lib/portshim/libportshim.so");
+    let metadata = fs::metadata(&path).ok()?;
+    let kept = [0, geteuid().as_raw()].contains(&metadata.uid()) && metadata.mode() & 0o022 == 0;
+    let is_it = kept && metadata.len() == EMBEDDED.len() as u64 && fs::read(&path).is_ok_and(|file| file == EMBEDDED);
+    (is_it && nameable(&path).is_ok()).then_some(path)
+}
+
 fn trusted(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| {
         metadata.is_file()

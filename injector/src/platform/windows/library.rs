@@ -28,6 +28,16 @@ pub(crate) fn can_preload() -> Result<(), Failure> {
     Err(messages::no_preload())
 }
 
+/// An installation is the command alone.
+pub(in super::super) fn installed() -> Option<PathBuf> {
+    None
+}
+
+/// Only programs of this machine's kind are looked at.
+pub(crate) fn library_needs() -> Option<String> {
+    None
+}
+
 /// No variable holds the library's path in another form.
 pub(crate) fn as_listed(_: &Path) -> Option<PathBuf> {
     None

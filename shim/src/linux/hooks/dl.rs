@@ -18,7 +18,8 @@ macro_rules! jumps {
         static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
         extern "C" fn $look_up() -> *mut c_void {
-            original::look_up(&$next, stringify!($name))
+            let found = original::look_up(&$next, stringify!($name));
+            if found.is_null() { elf::of_libdl(stringify!($name).as_bytes()) } else { found }
         }
 
         #[doc = concat!("The hook of `", stringify!($name), "`.")]
