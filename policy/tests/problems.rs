@@ -5,7 +5,7 @@ mod problems {
     mod rules;
 }
 
-use portshim_policy::config::{HostSettings, Layer, Problem, Setting, resolve};
+use portshim_policy::config::{HostSettings, Key, Layer, Problem, resolve};
 
 fn said(problems: impl IntoIterator<Item = Problem>) -> String {
     problems.into_iter().map(|p| format!("{p}\n")).collect()
@@ -23,9 +23,9 @@ fn file(text: &str) -> String {
 }
 
 /// What is said of options.
-fn options(options: &[(Setting, &str)]) -> String {
+fn options(options: &[(&'static Key, &str)]) -> String {
     let mut layer = Layer::new();
-    let problems: Vec<_> = options.iter().filter_map(|(setting, value)| layer.option(*setting, value).err()).collect();
+    let problems: Vec<_> = options.iter().filter_map(|(setting, value)| layer.option(setting, value).err()).collect();
     if !problems.is_empty() {
         return said(problems);
     }

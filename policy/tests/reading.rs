@@ -1,7 +1,7 @@
 //! Nothing that anybody can write makes a parser panic, and what is written comes back as it was.
 
 use portshim_policy::config::{
-    HostSettings, Layer, Origin, Problem, Setting, local_port_range, reserved_ports, reserved_range, resolve,
+    HostSettings, Layer, Origin, Problem, keys, local_port_range, reserved_ports, reserved_range, resolve,
 };
 use portshim_policy::model::{Order, Preset, Sharing};
 use portshim_policy::ports::spec::Spec;
@@ -107,13 +107,13 @@ proptest! {
             Ok(spec) => prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec)),
             Err(e) => prop_assert!(text[e.at..].starts_with(&e.part), "{:?} {:?}", text, e),
         }
-        for setting in Setting::ALL {
-            if let Err(problem) = Layer::new().option(setting, &text) {
+        for (key, option) in keys::options() {
+            if let Err(problem) = Layer::new().option(key, &text) {
                 is_sound(&problem, "")?;
-                let start = format!("error: {}", setting.option());
+                let start = format!("error: {}", option.name);
                 prop_assert!(problem.to_string().starts_with(&start), "{}", problem);
             }
-            for problem in Layer::new().variable(setting, &text).err().into_iter().flatten() {
+            for problem in Layer::new().variable(key, &text).err().into_iter().flatten() {
                 is_sound(&problem, "")?;
             }
         }
@@ -192,16 +192,16 @@ proptest! {
         ];
         let mut options = Layer::new();
         let mut add = |setting, value: &str| options.option(setting, value).unwrap();
-        add(Setting::Preset, preset);
-        add(Setting::Select, order);
-        add(Setting::Sharing, sharing);
-        add(Setting::Seed, &seed.to_string());
+        add(&keys::PRESET, preset);
+        add(&keys::SELECT, order);
+        add(&keys::SHARING, sharing);
+        add(&keys::SEED, &seed.to_string());
         for spec in &dynamic {
             let ports = Spec { scopes: ScopeSet::ALL, ports: spec.ports.clone() };
             lines.push(format!("{} = \"{ports}\"", spec.scopes));
-            add(Setting::Range, &spec.to_string());
+            add(&keys::DYNAMIC, &spec.to_string());
         }
-        for (name, specs, setting) in [("reserve", &reserve, Setting::Reserve), ("block", &block, Setting::Block)] {
+        for (name, specs, setting) in [("reserve", &reserve, &keys::RESERVE), ("block", &block, &keys::BLOCK)] {
             for spec in specs {
                 let ports = Spec { scopes: ScopeSet::ALL, ports: spec.ports.clone() };
                 lines.extend([format!("[[{name}]]"), format!("ports = \"{ports}\""), format!("scope = \"{}\"", spec.scopes)]);

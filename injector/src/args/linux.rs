@@ -17,10 +17,6 @@ pub(super) const ENV: &str = "\
 For a unit file, a Dockerfile, a pod's description or a shell: with these two variables set, a \
 program is under the policy although nobody calls portshim.";
 
-/// What there is to choose for `--sharing`.
-pub(super) const SHARING: &str =
-    "Let connections to different peers share a port (tuple), or give each one a port of its own (exclusive)";
-
 /// Where the command finds and leaves files.
 pub(super) const FILES: &[(&str, &str)] = &[
     ("./portshim.toml", "Policy file of a project: holds for what is started in its folder."),

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::{examples, system};
-use portshim_policy::config::Setting;
+use portshim_policy::config::Key;
 use std::ffi::OsString;
 
 /// What portshim can do.
@@ -65,6 +65,7 @@ pub(super) enum Number {
 }
 
 /// A flag.
+#[derive(Clone, Copy)]
 pub(super) struct Flag {
     /// The long form, without `--`.
     pub(super) long: &'static str,
@@ -81,14 +82,15 @@ pub(super) struct Flag {
 }
 
 /// What a flag takes, and where that goes.
+#[derive(Clone, Copy)]
 pub(super) enum Takes {
     Nothing(fn(&mut Options) -> &mut bool),
     /// A value, of this name in help. It does not begin with `-`.
     Value(&'static str, Put),
     /// A value that may be left out, and stands behind `=` where it is not; and what stands for it then.
     Optional(&'static str, &'static str, Put),
-    /// A part of the policy. Its value may begin with `-`.
-    Setting(&'static str, Setting),
+    /// The value of a key of the policy, of this name in help. It may begin with `-`.
+    Key(&'static str, &'static Key),
 }
 
 /// Takes a value; says why it cannot be taken.
@@ -109,9 +111,10 @@ pub(super) enum Choices {
     NoFile,
     /// The path of a file or folder.
     Path,
-    /// Words that help and completions list; what is typed is judged where policies are read.
-    Listed(fn() -> Vec<&'static str>),
-    /// The same, but that help does not list them.
+    /// Names of a key's values, which help and completions list; what is typed is judged where
+    /// policies are read.
+    Key(&'static Key),
+    /// Words that completions list, and help does not; what is typed is judged elsewhere.
     Offered(fn() -> Vec<&'static str>),
     /// Words, and help for each: no other is taken. Capitals and small letters are alike.
     OneOf(fn() -> Vec<(&'static str, &'static str)>),

@@ -1,7 +1,7 @@
 //! Errors of a command line that cannot be understood.
 
 use super::flags;
-use super::table::{COMMANDS, Command, Flag};
+use super::table::{COMMANDS, Command};
 use crate::messages::Failure;
 use std::ffi::OsString;
 
@@ -106,7 +106,7 @@ fn slip_of_the_hand(args: &[OsString]) -> Option<Failure> {
     let words = || args.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
     let command = words().next()?;
     let command = COMMANDS.iter().find(|row| row.name == command)?.command;
-    let has = |name: &str| flags::of(command).any(|flag: &Flag| flag.long == name);
+    let has = |name: &str| flags::of(command).any(|flag| flag.long == name);
     // `-range 80` is read as `-r`, and so on.
     let mut names = words().filter(|word| word.len() > 2).filter_map(|word| word.strip_prefix('-')?.split('=').next());
     if let Some(word) = names.find(|name| has(name)) {

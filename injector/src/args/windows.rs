@@ -17,9 +17,6 @@ pub(super) const ENV: &str = "\
 There are none on Windows: give the command that starts the program to `portshim run -- CMD`, in the \
 command line of a service, of a task or of a container, too.";
 
-/// What there is to choose for `--sharing`.
-pub(super) const SHARING: &str = "Let connections to different peers share a port (tuple), where the system allows it: Windows never does (exclusive)";
-
 /// Where the command finds and leaves files.
 pub(super) const FILES: &[(&str, &str)] = &[
     (r".\portshim.toml", "Policy file of a project: holds for what is started in its folder."),

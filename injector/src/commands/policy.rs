@@ -4,7 +4,7 @@ use crate::args::PolicyOptions;
 use crate::environment::{POLICY_FILE, misspelt};
 use crate::messages::{self, Failure};
 use crate::platform;
-use portshim_policy::config::{Layer, Problem, Resolved, Setting, resolve};
+use portshim_policy::config::{Layer, Problem, Resolved, keys, resolve};
 use portshim_policy::model::Preset;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -96,18 +96,18 @@ fn bytes(from: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn asked(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new();
-    for (setting, value) in &options.settings {
-        // What is not UTF-8 is no value of any setting: the problem shows it as well as it can be shown.
-        problems.extend(layer.option(*setting, &value.to_string_lossy()).err());
+    for (key, value) in &options.keys {
+        // What is not UTF-8 is no value of any key: the problem shows it as well as it can be shown.
+        problems.extend(layer.option(key, &value.to_string_lossy()).err());
     }
     layer
 }
 
 fn environment(problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new();
-    for setting in Setting::ALL {
-        if let Some(value) = std::env::var_os(setting.variable()) {
-            problems.extend(layer.variable(setting, &value.to_string_lossy()).err().into_iter().flatten());
+    for (key, option) in keys::options() {
+        if let Some(value) = std::env::var_os(option.variable) {
+            problems.extend(layer.variable(key, &value.to_string_lossy()).err().into_iter().flatten());
         }
     }
     layer

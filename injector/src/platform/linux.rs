@@ -27,7 +27,7 @@ mod watch;
 
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use find::Find;
-pub(crate) use host::{Steering, host, host_name, policy_files, steering};
+pub(crate) use host::{Steering, captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
 pub(crate) use launch::become_program;
 pub(crate) use library::{for_glibc_alone as as_listed, nameable};
@@ -70,11 +70,6 @@ pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
 /// The settings, where a policy of this model depends on them: to ask for them takes no time.
 pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy::config::HostSettings {
     host()
-}
-
-/// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failure>> {
-    None
 }
 
 /// The first of these ports that is in use although no table lists a socket that has it: there is none.

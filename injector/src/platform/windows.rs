@@ -22,7 +22,7 @@ mod suspended;
 pub(crate) use directories::share;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use find::Find;
-pub(crate) use host::{Steering, foreign_settings, host, host_name, host_under, policy_files, steering};
+pub(crate) use host::{Steering, captured, host, host_name, host_under, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{Ended, become_program, watch_program};
 pub(crate) use library::{as_listed, can_preload, library_needs, nameable};

@@ -1,9 +1,9 @@
 //! What would happen to one port, and who says so.
 
-use super::layer::Ports;
 use super::messages;
 use super::origin::Origin;
 use super::resolved::Resolved;
+use super::values::Ports;
 use crate::model::{Errors, Fault};
 use crate::ports::{PortSet, Scope, ScopeSet, grouped};
 use core::fmt;

@@ -1,10 +1,10 @@
 //! What a preset, the host and common sense forbid.
 
-use super::layer::Ports;
 use super::messages;
 use super::origin::{Origin, Sourced};
 use super::problem::Problem;
 use super::resolved::Trace;
+use super::values::Ports;
 use crate::model::{Preset, Restriction, RestrictionLimits, Rules};
 use crate::ports::{PortRange, Scope, ScopeSet, grouped};
 

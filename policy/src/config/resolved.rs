@@ -1,8 +1,8 @@
 //! A policy in which every question has an answer, and every answer an origin.
 
-use super::layer::Ports;
 use super::origin::Sourced;
 use super::problem::Problem;
+use super::values::Ports;
 use crate::model::{Model, Order, Preset, RestrictionLimits, Rules, Sharing};
 use crate::ports::Scope;
 

@@ -1,9 +1,9 @@
 //! A policy laid out for people and for JSON.
 
-use super::layer::Ports;
 use super::origin::Sourced;
 use super::problem::Problem;
 use super::resolved::Resolved;
+use super::values::Ports;
 use crate::model::{Binder, Class, Errors, Fault, SecondBinds};
 use crate::ports::Scope;
 use serde::Serialize;

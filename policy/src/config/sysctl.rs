@@ -85,11 +85,11 @@ pub fn reserved_ports(text: &str) -> Result<Vec<PortRange>, SpecError> {
     Ok(ranges)
 }
 
-/// Reads `ip_unprivileged_port_start`: 0 to 65535.
+/// Reads a port as `ip_unprivileged_port_start` has it: 0 to 65535.
 ///
 /// # Errors
 /// [`SpecError`] for anything else.
-pub(crate) fn unprivileged_start(text: &str) -> Result<u16, SpecError> {
+pub(super) fn port(text: &str) -> Result<u16, SpecError> {
     let trimmed = text.trim();
     number(trimmed, text.len() - text.trim_start().len())
 }

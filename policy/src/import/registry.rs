@@ -3,10 +3,9 @@
 
 use super::draft::{self, Draft};
 use super::messages;
-use crate::config::{Ports, Sourced, registry};
+use crate::config::{Sourced, Value, keys, registry};
 use crate::model::Preset;
-use crate::ports::spec::Spec;
-use crate::ports::{PortRange, ScopeSet};
+use crate::ports::PortRange;
 use core::ops::Range;
 
 const EXPORT: &str = "registry export";
@@ -152,11 +151,11 @@ impl Export<'_, '_> {
     }
 
     fn clear_max_user_port(&mut self) {
-        self.draft.layer.max_user_port = None;
+        self.draft.layer.wishes.clear(&keys::MAX_USER_PORT);
     }
 
     fn clear_reserved_ports(&mut self) {
-        self.draft.layer.registry_reserved.clear();
+        self.draft.layer.wishes.clear(&keys::RESERVED_PORTS);
     }
 
     fn max_user_port(&mut self, text: &str, span: &Range<usize>) {
@@ -174,7 +173,9 @@ impl Export<'_, '_> {
             _ => None,
         };
         match number {
-            Some(number) => self.draft.layer.max_user_port = Some(Sourced::new(number.into(), origin)),
+            Some(number) => {
+                self.draft.layer.wishes.set(&keys::MAX_USER_PORT, Value::Number(number.into()), origin);
+            }
             None => self.draft.say(messages::not_a_dword(&origin, "MaxUserPort")),
         }
     }
@@ -224,8 +225,7 @@ impl Export<'_, '_> {
             match registry::reserved_range(&text) {
                 Ok(range) => {
                     self.adjoins(range, &origin);
-                    let spec = Spec { ports: vec![range], scopes: ScopeSet::ALL };
-                    self.draft.layer.registry_reserved.push(Ports::new(spec, origin));
+                    self.draft.layer.wishes.add(&keys::RESERVED_PORTS, Value::Ports(vec![range]), origin);
                 }
                 Err(e) => self.draft.say(crate::config::Problem::error(&origin, e.to_string(), e.remedy)),
             }
@@ -234,8 +234,9 @@ impl Export<'_, '_> {
 
     /// A word about an entry that begins where the one before it ends.
     fn adjoins(&mut self, range: PortRange, origin: &crate::config::Origin) {
-        let before = self.draft.layer.registry_reserved.last().and_then(|ports| ports.value.ports.first().copied());
-        if let Some(before) = before
+        let before = self.draft.layer.wishes.values(&keys::RESERVED_PORTS).last();
+        if let Some(Value::Ports(before)) = before.map(|before| &before.value)
+            && let [before] = before[..]
             && before.last().checked_add(1) == Some(range.first())
         {
             self.draft.say(messages::adjoining(origin, before, range));

@@ -32,7 +32,7 @@ pub struct Preset {
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
     /// Settings of older versions of the same system that this one ignores; `None` where there are none.
-    pub ignored: Option<IgnoredSettings>,
+    pub ignored: &'static [(&'static str, &'static str)],
     /// Whether a `[linux]` section speaks of this model.
     pub sysctls: bool,
     /// The ranges that a `[freebsd]` section sets; `None` where it does not speak of this model.
@@ -85,15 +85,6 @@ pub struct BlockRule {
     pub source: &'static str,
 }
 
-/// Settings of older versions that a model ignores, each with the reason.
-#[derive(Debug, PartialEq, Eq)]
-pub struct IgnoredSettings {
-    /// The reason for `ReservedPorts`.
-    pub reserved_ports: &'static str,
-    /// The reason for `MaxUserPort`.
-    pub max_user_port: &'static str,
-}
-
 /// What rresvport and bindresvport hand out, and where that is written down.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Privileged {
@@ -134,7 +125,7 @@ const WINDOWS_XP: Preset = Preset {
     },
     block: Some(BlockRule { last: 49151, source: CABLE_GUY }),
     apart: None,
-    ignored: None,
+    ignored: &[],
     sysctls: false,
     portrange: None,
     classes: classes::WINDOWS_2003,
@@ -156,7 +147,7 @@ const LINUX: Preset = Preset {
     reserve: None,
     block: None,
     apart: None,
-    ignored: None,
+    ignored: &[],
     sysctls: true,
     portrange: None,
     classes: classes::LINUX,
@@ -233,10 +224,13 @@ impl Preset {
             reserve: None,
             block: None,
             apart: Some("CreatePersistentTcpPortReservation"),
-            ignored: Some(IgnoredSettings {
-                reserved_ports: "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)",
-                max_user_port: "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
-            }),
+            ignored: &[
+                (
+                    "max-user-port",
+                    "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
+                ),
+                ("reserved-ports", "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)"),
+            ],
             sysctls: false,
             portrange: None,
             classes: classes::WINDOWS_VISTA,

@@ -1,7 +1,7 @@
 //! Windows up to Server 2003.
 
 use crate::{allowed, class, classes, preset, resolved};
-use portshim_policy::config::{Setting, reserved_range};
+use portshim_policy::config::{keys, reserved_range};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope};
 
@@ -32,8 +32,8 @@ fn max_user_port() {
     ] {
         for name in UP_TO_2003 {
             let text = asked.map(|asked| asked.to_string());
-            let mut options = vec![(Setting::Preset, name)];
-            options.extend(text.as_ref().map(|text| (Setting::MaxUserPort, text.as_str())));
+            let mut options = vec![(&keys::PRESET, name)];
+            options.extend(text.as_ref().map(|text| (&keys::MAX_USER_PORT, text.as_str())));
             let policy = resolved(&options, "");
             let row = format!("{name}, MaxUserPort {asked:?} ({source})");
             assert_eq!(policy.model.max_user_port, Some(counts), "{row}");
@@ -89,7 +89,7 @@ fn what_may_be_reserved_and_blocked() {
         let range = portshim_policy::ports::PortRange::new(first, last).expect("first and last");
         let end = end.to_string();
         for (name, expected) in UP_TO_2003.into_iter().zip(legal) {
-            let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, &end)], "");
+            let policy = resolved(&[(&keys::PRESET, name), (&keys::MAX_USER_PORT, &end)], "");
             assert_eq!(policy.legal.allows(act, range), expected, "{name} {act:?} {range}, {end}: {source}");
         }
     }
@@ -100,7 +100,7 @@ fn what_may_be_reserved_and_blocked() {
 fn reservable_and_blockable_overlap_with_service_pack_1() {
     for end in ["5000", "20000", "49150", "49151", "65534"] {
         for name in UP_TO_2003 {
-            let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, end)], "");
+            let policy = resolved(&[(&keys::PRESET, name), (&keys::MAX_USER_PORT, end)], "");
             let ports = |act| policy.legal.intervals(act).collect::<PortSet>();
             let (reservable, mut both) = (ports(Restriction::Reserve), ports(Restriction::Block));
             let blockable = both.len();
@@ -138,7 +138,7 @@ fn reserved_ports_in_the_registry() {
 fn adjacent_entries_are_merged() {
     let lines = "windows.reserved-ports = [\"4000-4000\", \"4001-4001\", \"4002-4009\", \"4005-4012\", \"4500-4500\"]";
     for name in UP_TO_2003 {
-        let policy = resolved(&[(Setting::Preset, name)], lines);
+        let policy = resolved(&[(&keys::PRESET, name)], lines);
         let reserved = &policy.rules[0].scope(Scope::Udp6).reserved;
         assert_eq!(reserved.to_string(), "4000-4012,4500", "{name}");
         assert_eq!(allowed(&policy), "1025-3999,4013-4499,4501-5000", "{name}");

@@ -1,7 +1,8 @@
 //! This host's own port settings, and how far its kernel lets itself be steered.
 
 use super::directories;
-use portshim_policy::config::{HostSettings, local_port_range, reserved_ports};
+use crate::messages::Failure;
+use portshim_policy::config::{self, HostSettings, local_port_range, reserved_ports};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -27,6 +28,11 @@ pub(crate) fn host() -> HostSettings {
         settings.unprivileged_start = start;
     }
     settings
+}
+
+/// The settings, as a policy file.
+pub(crate) fn captured() -> Result<String, Failure> {
+    Ok(format!("preset = \"linux\"\n\n{}", config::captured(setting)))
 }
 
 /// What the kernel says of one setting. It says it in one go, as far as there is room, and nothing to whoever asks for

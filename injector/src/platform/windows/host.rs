@@ -4,7 +4,7 @@ use super::super::windows_formats::listing;
 use super::directories;
 use super::netsh::{self, Question, Shown};
 use crate::messages::{self, Failure};
-use portshim_policy::config::{HostSetting, HostSettings};
+use portshim_policy::config::{HostSetting, HostSettings, Layer};
 use portshim_policy::model::Preset;
 use portshim_policy::ports::PortRange;
 use std::path::PathBuf;
@@ -63,9 +63,10 @@ fn asked() -> HostSettings {
     settings
 }
 
-/// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, Failure>> {
-    Some(netsh::transcript().ok_or_else(messages::netsh_silent))
+/// The settings, as a policy file.
+pub(crate) fn captured() -> Result<String, Failure> {
+    let settings = netsh::transcript().ok_or_else(messages::netsh_silent)?;
+    Ok(Layer::imported(settings.as_bytes(), "this host")?.to_toml())
 }
 
 /// The usual places for a policy file, the user's before the system's.

@@ -1,6 +1,6 @@
 //! What a row of commands and listings comes to: the dynamic range and the excluded ports of each scope.
 
-use crate::config::{Origin, Ports, Problem, Wishes};
+use crate::config::{Key, Origin, Ports, Problem, Wishes, keys};
 use crate::import::messages;
 use crate::ports::spec::Spec;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet, Transport, mask};
@@ -114,34 +114,21 @@ impl Outcome {
     /// An administrator's exclusions are reserved: a wildcard bind skips them, a specific bind succeeds. All others
     /// belong to some process, and are refused to everybody else.
     pub(super) fn lay_into(self, wishes: &mut Wishes) {
-        let mut parts: BTreeMap<usize, (PortRange, Entry, Vec<Scope>, Kind)> = BTreeMap::new();
+        let mut parts: BTreeMap<usize, (PortRange, Entry, Vec<Scope>, &'static Key)> = BTreeMap::new();
         for scope in Scope::ALL {
-            let dynamic = self.dynamic[scope.index()].iter().map(|(range, entry)| (range, entry, Kind::Dynamic));
+            let dynamic = self.dynamic[scope.index()].iter().map(|(range, entry)| (range, entry, &keys::DYNAMIC));
             let excluded = self.excluded[scope.index()]
                 .entries
                 .iter()
-                .map(|(range, entry)| (range, entry, if entry.administered { Kind::Reserve } else { Kind::Block }));
-            for (range, entry, kind) in dynamic.chain(excluded) {
-                let part = parts.entry(entry.number).or_insert_with(|| (*range, entry.clone(), Vec::new(), kind));
+                .map(|(range, entry)| (range, entry, if entry.administered { &keys::RESERVE } else { &keys::BLOCK }));
+            for (range, entry, key) in dynamic.chain(excluded) {
+                let part = parts.entry(entry.number).or_insert_with(|| (*range, entry.clone(), Vec::new(), key));
                 part.2.push(scope);
             }
         }
-        for (range, entry, scopes, kind) in parts.into_values() {
+        for (range, entry, scopes, key) in parts.into_values() {
             let spec = Spec { ports: vec![range], scopes: scopes.into_iter().collect() };
-            let into = match kind {
-                Kind::Dynamic => &mut wishes.dynamic,
-                Kind::Reserve => &mut wishes.reserve,
-                Kind::Block => &mut wishes.block,
-            };
-            into.push(Ports::new(spec, entry.origin));
+            wishes.add_ports(key, Ports::new(spec, entry.origin));
         }
     }
-}
-
-/// What ports are meant to be.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Dynamic,
-    Reserve,
-    Block,
 }
