@@ -5,6 +5,7 @@ mod child_environment;
 mod embedded;
 mod hint;
 mod library;
+mod random;
 
 pub(crate) use child_environment::Environment;
 pub(crate) use hint::Hint;

@@ -15,7 +15,6 @@ mod launch;
 mod library;
 mod liveness;
 mod procfs;
-mod random;
 mod room;
 mod session;
 mod sessions;
@@ -50,8 +49,7 @@ pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_fifo {
-        use rustix::fs::{Access, AtFlags, CWD, accessat};
-        accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?;
+        nix::unistd::eaccess(path, nix::unistd::AccessFlags::W_OK)?;
     }
     Ok(is_fifo)
 }

@@ -1,8 +1,8 @@
 //! Directories that nobody else can write to; all but one, nobody else can look into either.
 
 use crate::messages::plain;
-use rustix::fs::Mode;
-use rustix::process::{geteuid, umask};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -44,9 +44,9 @@ fn own(base: PathBuf) -> Result<PathBuf, String> {
 
 /// What a new file's permissions are where it is no secret: what the caller's umask leaves of read and write.
 pub(crate) fn usual_permissions() -> Permissions {
-    let before = umask(Mode::from_raw_mode(0o077));
+    let before = umask(Mode::from_bits_truncate(0o077));
     umask(before);
-    Permissions::from_mode(0o666 & !before.as_raw_mode())
+    Permissions::from_mode(0o666 & !before.bits())
 }
 
 /// An absolute path from the environment; the XDG Base Directory Specification has others ignored.

@@ -1,7 +1,7 @@
 //! Finds the file that a command names, as execvp(3) does.
 
 use crate::messages::plain;
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use nix::unistd::{AccessFlags, eaccess};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -61,5 +61,5 @@ pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     if !metadata.is_file() {
         return Err(Some("it is not a regular file".into()));
     }
-    accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).map_err(|_| Some("it is not executable".into()))
+    eaccess(path, AccessFlags::X_OK).map_err(|_| Some("it is not executable".into()))
 }

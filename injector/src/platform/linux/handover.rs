@@ -3,10 +3,10 @@
 //! They are for the process that a service manager starts (sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5)),
 //! and a program takes no notice of those that name another.
 
-use rustix::fs::fstat;
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use nix::sys::stat::fstat;
 use std::ffi::{CStr, c_char};
 use std::io::Write;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr;
 
 /// The variables that name a process by its number.
@@ -99,6 +99,10 @@ fn own_number() -> u64 {
 
 /// The inode that tells this process from every other since the machine was started (pidfs, Linux 6.9).
 fn own_inode() -> Option<u64> {
-    let process = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    // SAFETY: pidfd_open(2) takes two numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: it was opened here, and nobody else knows of it.
+    let process = unsafe { OwnedFd::from_raw_fd(fd) };
     fstat(process).ok().map(|stat| stat.st_ino)
 }

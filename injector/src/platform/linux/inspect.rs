@@ -6,14 +6,16 @@ use super::find::{Find, executable, search};
 use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
 use crate::messages::plain;
-use rustix::fs::{StatVfsMountFlags, fgetxattr_query, fstatvfs};
-use rustix::process::{getgid, getuid};
-use rustix::thread::no_new_privs;
+use nix::sys::prctl::get_no_new_privs;
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+use nix::unistd::{getgid, getuid};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::ptr;
 
 /// How many files the kernel opens one after the other before ELOOP: five scripts, and the program (`exec_binprm`).
 const DEPTH: usize = 6;
@@ -184,7 +186,7 @@ fn gains_privilege(file: &File) -> Option<Obstacle> {
         return None;
     }
     let ignored =
-        no_new_privs().unwrap_or(false) || fstatvfs(file).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOSUID));
+        get_no_new_privs().unwrap_or(false) || fstatvfs(file).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOSUID));
     match (ignored, set_uid || set_gid) {
         (true, _) => None,
         (false, true) => Some(Obstacle::SetId),
@@ -193,7 +195,9 @@ fn gains_privilege(file: &File) -> Option<Obstacle> {
 }
 
 fn has_capabilities(file: &File) -> bool {
-    fgetxattr_query(file, c"security.capability").is_ok_and(|size| size > 0)
+    let name = c"security.capability".as_ptr();
+    // SAFETY: the file is open, the name ends in NUL, and no value is asked for, only its size.
+    unsafe { libc::fgetxattr(file.as_raw_fd(), name, ptr::null_mut(), 0) > 0 }
 }
 
 /// The machine that this command is made for, as ELF files name it.

@@ -1,12 +1,13 @@
 //! The library to preload: laid down from the copy inside this command, or another one that the user named.
 
 use super::super::embedded::{EMBEDDED, NAME};
+use super::super::random;
 use super::inspect::own_machine;
-use super::{directories, elf, random, room};
+use super::{directories, elf, room};
 use crate::environment::POLICY;
 use crate::messages::plain;
-use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
-use rustix::process::geteuid;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, eaccess, geteuid};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -52,7 +53,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err("it is not a file".into());
     }
-    accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).map_err(|_| "it may not be read")?;
+    eaccess(path, AccessFlags::R_OK).map_err(|_| "it may not be read")?;
     if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
 pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    if statvfs(directory).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+    if statvfs(directory).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {
         return Err(format!("{}: its file system forbids execution", directory.display()));
     }
     if !trusted(&path) {

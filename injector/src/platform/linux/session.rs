@@ -1,10 +1,11 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::super::Hint;
+use super::super::random;
 use super::clock::ticks;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
-use super::{directories, random, room};
+use super::{directories, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
 use nix::fcntl::posix_fallocate;

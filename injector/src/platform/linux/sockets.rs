@@ -3,11 +3,11 @@
 use super::diag;
 use super::procfs::folder;
 use super::socket::Socket;
+use crate::messages::plain;
+use nix::sched::{CloneFlags, setns};
 use portshim_policy::ports::Transport;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -63,7 +63,7 @@ fn seen_inside(folder: &Path) -> Result<Vec<Socket>, String> {
     let network = folder.join("ns/net");
     let enter = move || {
         let network = File::open(network).map_err(|e| e.to_string())?;
-        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).map_err(|e| e.to_string())?;
+        setns(network, CloneFlags::CLONE_NEWNET).map_err(|e| plain(&e.into()))?;
         diag::sockets()
     };
     thread::spawn(enter).join().map_err(|_| "the thread ended early".to_owned())?

@@ -1,7 +1,7 @@
 //! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
 
-use super::super::Hint;
 use super::super::windows_formats::name::Name;
+use super::super::{Hint, random};
 use super::directories;
 use super::liveness::{members, now};
 use super::native::{handle, wide};
@@ -41,7 +41,7 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. Says why, where there is no place for it.
     pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
-        let random = random()?;
+        let random = random::words::<2>()?;
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
         hint.lay(&region);
@@ -169,13 +169,6 @@ fn view(mapping: &OwnedHandle) -> io::Result<*mut u8> {
     // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than asked for.
     let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
     if view.Value.is_null() { Err(io::Error::last_os_error()) } else { Ok(view.Value.cast()) }
-}
-
-fn random() -> Result<[u64; 2], String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
-    let bits = u128::from_ne_bytes(bytes);
-    Ok([bits as u64, (bits >> 64) as u64])
 }
 
 /// Removes the markers of sessions that are over.
