@@ -3,7 +3,7 @@
 //!
 //! Each source becomes a [`Layer`]; [`resolve()`] lays the layers over a [`crate::model::Preset`] and yields
 //! a [`Resolved`] policy, which can be run ([`Resolved::rules`]), shown ([`Resolved::show`]) and asked
-//! about one port ([`Resolved::explain`]). Whatever is wrong is a [`Problem`] that names the place
+//! about one port ([`Resolved::explain_all`]). Whatever is wrong is a [`Problem`] that names the place
 //! and carries a remedy.
 
 mod explain;

@@ -280,19 +280,19 @@ fn explanations() {
         ]
     );
     assert_eq!(
-        resolved.explain(22, Scope::Udp6).to_string(),
+        resolved.explain_under(usize::MAX, 22, Scope::Udp6).to_string(),
         "22/udp6: not dynamic: outside 1025-5000 of windows.max-user-port (policy.toml, line 8): \
          a wildcard bind skips it; a specific bind needs privilege, as for every port below 1024"
     );
-    assert_eq!(resolved.explain(22, Scope::Udp6).class, Class::Outside);
+    assert_eq!(resolved.explain_under(usize::MAX, 22, Scope::Udp6).class, Class::Outside);
     let host = self::resolved(&[]);
     assert_eq!(
-        host.explain(40050, Scope::Tcp4).to_string(),
+        host.explain_under(usize::MAX, 40050, Scope::Tcp4).to_string(),
         "40050/tcp4: reserved by net.ipv4.ip_local_reserved_ports of this host: \
          a wildcard bind skips it; a specific bind succeeds"
     );
     assert_eq!(
-        host.explain(40051, Scope::Tcp4).to_string(),
+        host.explain_under(usize::MAX, 40051, Scope::Tcp4).to_string(),
         "40051/tcp4: dynamic: in 40000-40099 of net.ipv4.ip_local_port_range of this host: \
          a wildcard bind may get it; a specific bind succeeds"
     );

@@ -75,12 +75,6 @@ impl fmt::Display for Explanation {
 }
 
 impl Resolved {
-    /// What would happen to `port` in `scope`, for programs that no `[[process]]` matches.
-    #[must_use]
-    pub fn explain(&self, port: u16, scope: Scope) -> Explanation {
-        self.explain_under(self.rules.len() - 1, port, scope)
-    }
-
     /// What would happen to `port` in some scopes: those that agree together, and first what is
     /// different for programs that a `[[process]]` matches.
     #[must_use]
@@ -106,8 +100,8 @@ impl Resolved {
         grouped(scopes.iter(), explained).into_iter().map(named).collect()
     }
 
-    /// As [`Resolved::explain`], under the rules of [`Resolved::rules`] with this index; one past the
-    /// end counts as the last.
+    /// Tells what would happen to `port` in `scope`, under the rules of [`Resolved::rules`] with this
+    /// index; one past the end counts as the last: programs that no `[[process]]` matches.
     #[must_use]
     pub fn explain_under(&self, index: usize, port: u16, scope: Scope) -> Explanation {
         let index = index.min(self.rules.len() - 1);

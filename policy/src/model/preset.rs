@@ -31,7 +31,7 @@ pub struct Preset {
     /// Where it is written down that reservations made while programs run must keep apart, from each
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
-    /// Settings of older versions of the same system that this one ignores; `None` where there are none.
+    /// Keys of a policy for older versions of the same system, which this one ignores, each with the reason.
     pub ignored: &'static [(&'static str, &'static str)],
     /// Whether a `[linux]` section speaks of this model.
     pub sysctls: bool,
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_table() {
-        for (name, range, native, sharing) in [
+        let rows = [
             ("host", None, Order::Native, Sharing::Tuple),
             ("linux", ports(32768, 60999), Order::Native, Sharing::Tuple),
             ("windows-xp", ports(1025, 5000), Order::Sequential, Sharing::Exclusive),
@@ -328,12 +328,13 @@ mod tests {
             ("bsd", ports(1024, 5000), Order::Sequential, Sharing::Tuple),
             ("freebsd", ports(10000, 65535), Order::RandomStart, Sharing::Tuple),
             ("iana", ports(49152, 65535), Order::RandomStart, Sharing::Tuple),
-        ] {
+        ];
+        assert!(Preset::ALL.iter().map(|preset| preset.name).eq(rows.map(|row| row.0)), "a row for each preset");
+        for (name, range, native, sharing) in rows {
             let preset = Preset::named(name).unwrap();
             assert_eq!((preset.range, preset.native, preset.sharing), (range, native, sharing), "{name}");
             assert!(!preset.summary.is_empty() && !preset.source.is_empty(), "{name}");
         }
-        assert_eq!(Preset::ALL.len(), 9);
         assert_eq!(Preset::host().name, "host");
     }
 
