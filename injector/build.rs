@@ -134,7 +134,7 @@ fn link_statically() {
     }
 }
 
-/// Whether a program can be linked with these arguments, and runs, where programs for the target do.
+/// Tells whether a program can be linked with these arguments, and runs, where programs for the target do.
 fn can_be_linked(arguments: &[&str]) -> bool {
     let setting = |name: &str| env::var(name).unwrap_or_default();
     let out = PathBuf::from(setting("OUT_DIR"));
@@ -158,7 +158,7 @@ fn link_unwinder() {
     }
 }
 
-/// Where the C compiler has a library.
+/// Place where the C compiler has a library.
 fn found(archive: &str) -> Option<String> {
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
     let output = Command::new(compiler).arg(format!("-print-file-name={archive}")).output().ok()?;

@@ -1,4 +1,4 @@
-//! Where the process begins. Not in the standard library's own `main`, which would ignore SIGPIPE and
+//! Beginning of the process. Not in the standard library's own `main`, which would ignore SIGPIPE and
 //! open descriptors 0 to 2 where they are closed: the program that `run` becomes would inherit both.
 
 use std::ffi::{CStr, OsString, c_char, c_int};

@@ -24,9 +24,9 @@ pub(crate) struct Variable {
     pub(crate) meaning: Cow<'static, str>,
     /// The commands that read it.
     pub(crate) read_by: &'static [&'static str],
-    /// Whether the library reads it, in the programs that it is loaded into.
+    /// Set if the library reads it, in the programs that it is loaded into.
     pub(crate) in_library: bool,
-    /// Whether people set it, rather than portshim alone.
+    /// Set if people set it, rather than portshim alone.
     settable: bool,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn variables() -> impl Iterator<Item = Variable> {
     [FILE].into_iter().chain(keys).chain(OTHERS)
 }
 
-/// Whether the user has switched the shim off.
+/// Tells whether the user has switched the shim off.
 pub(crate) fn is_switched_off() -> bool {
     env::var_os(DISABLE).is_some_and(|value| value == "1")
 }
@@ -107,7 +107,7 @@ fn settable() -> impl Iterator<Item = &'static str> {
     variables().filter(|variable| variable.settable).map(|variable| variable.name)
 }
 
-/// What all of them begin with.
+/// Beginning of all of them.
 const PREFIX: &str = "PORTSHIM_";
 
 /// Warnings of variables whose names are slips of those that there are. Others may be anybody's: Kubernetes makes some

@@ -82,7 +82,7 @@ impl Address {
         &self.storage
     }
 
-    /// How long it is as far as it is kept: the system reads no more of it than that.
+    /// Length as far as it is kept: the system reads no more of it than that.
     #[expect(clippy::len_without_is_empty, reason = "it says how much of it is to be passed")]
     pub fn len(&self) -> usize {
         self.len.min(LENGTH)
@@ -93,7 +93,7 @@ impl Address {
         c_int::from(self.storage.family)
     }
 
-    /// Whether it is a whole address of its own family.
+    /// Tells whether it is a whole address of its own family.
     pub fn is_whole(&self) -> bool {
         match self.family() {
             AF_INET => self.reaches(V4),
@@ -102,7 +102,7 @@ impl Address {
         }
     }
 
-    /// Whether it is `len` bytes long at least.
+    /// Tells whether it is `len` bytes long at least.
     pub fn reaches(&self, len: usize) -> bool {
         self.len >= len
     }
@@ -150,12 +150,12 @@ impl Address {
         ip
     }
 
-    /// Whether it is `::ffff:a.b.c.d`, an IPv4 address in an IPv6 socket.
+    /// Tells whether it is `::ffff:a.b.c.d`, an IPv4 address in an IPv6 socket.
     pub fn is_mapped(&self) -> bool {
         self.family() == AF_INET6 && self.ip()[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
     }
 
-    /// Whether it is 0.0.0.0 or `::`.
+    /// Tells whether it is 0.0.0.0 or `::`.
     pub fn is_wildcard(&self) -> bool {
         self.ip() == [0; 16]
     }

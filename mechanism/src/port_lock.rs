@@ -5,16 +5,16 @@ use crate::system::process::process_even_in_vfork as this_process;
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::entropy::mix;
 
-/// How long a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds, and on a busy machine
+/// Time that a claim lasts, in milliseconds. From asking about a port to taking it are some microseconds, and on a busy machine
 /// some tenths of a second until the thread runs again; one that was killed, cancelled or jumped away in between keeps the port
 /// from nobody for longer than this.
 const LEASE: u16 = 1000;
 
-/// How much of it is left once the program's own call is about to take the port, and may block after that.
+/// Rest of it that is left once the program's own call is about to take the port, and may block after that.
 #[cfg(target_os = "linux")]
 const LAST: u16 = 200;
 
-/// How often another thread's claim is looked at before a request gives up: for longer than a lease.
+/// Number of times that another thread's claim is looked at before a request gives up: for longer than a lease.
 pub const PATIENCE: u32 = 1300;
 /// The first of these looks follow each other at once, for most claims last some microseconds. Then a millisecond passes.
 const HASTE: u32 = 100;
@@ -50,7 +50,7 @@ impl<'a> PortLock<'a> {
         }
     }
 
-    /// Whether nobody else has had it since, whatever kept this thread from running. If so, it begins anew.
+    /// Tells whether nobody else has had it since, whatever kept this thread from running. If so, it begins anew.
     #[cfg(target_os = "linux")]
     pub fn renew(&mut self) -> bool {
         self.date(milliseconds() as u16)
@@ -73,12 +73,12 @@ impl<'a> PortLock<'a> {
     }
 }
 
-/// Whether a claim of this stamp counts. One from the future, by a clock that was set back since, is worth nothing.
+/// Tells whether a claim of this stamp counts. One from the future, by a clock that was set back since, is worth nothing.
 fn is_in_force(stamp: u32, now: u16) -> bool {
     now.wrapping_sub((stamp >> 16) as u16) < LEASE
 }
 
-/// When a claim was made, and sixteen bits, not all zero, in which two threads seldom agree: they come of their processes,
+/// Time when a claim was made, and sixteen bits, not all zero, in which two threads seldom agree: they come of their processes,
 /// and of where their stacks are.
 fn stamp(now: u16) -> u32 {
     let here = 0u8;

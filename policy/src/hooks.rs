@@ -1,6 +1,6 @@
 //! Hooks: every function that a guest intercepts, and what for.
 
-/// What a hook does with a call.
+/// Kind of a hook: its use of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookKind {
     /// Gives the call its port, or refuses it.
@@ -31,7 +31,7 @@ impl HookKind {
 pub struct Hook {
     /// Its name.
     pub name: &'static str,
-    /// What for.
+    /// Purpose.
     pub kind: HookKind,
     /// The library that has it.
     pub library: &'static str,

@@ -39,7 +39,7 @@ impl Layer {
 /// The name of a file that may hold nothing but comments: a policy whose lines all wait to be wanted.
 const POLICY_EXTENSION: &str = ".toml";
 
-/// What is said of a file that sets nothing at all: most likely the command that should have written it has failed.
+/// Words said of a file that sets nothing at all: most likely the command that should have written it has failed.
 fn nothing(text: &str, file_name: &str) -> Option<Problem> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     if lines.peek().is_none() {

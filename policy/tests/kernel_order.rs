@@ -55,7 +55,7 @@ fn firsts(region: &Region, request: Request, count: usize) -> Vec<u16> {
     (0..count).map(|_| first()).collect()
 }
 
-/// Whether `tried` goes once through every port of `first..=last` whose parity is `first`'s, by twos, wrapping once.
+/// Tells whether `tried` goes once through every port of `first..=last` whose parity is `first`'s, by twos, wrapping once.
 fn once_by_twos(tried: &[u16], first: u16, last: u16) -> bool {
     let wraps = tried.windows(2).filter(|p| p[1] != p[0] + 2).count();
     let mut sorted = tried.to_vec();

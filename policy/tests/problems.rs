@@ -11,7 +11,7 @@ fn said(problems: impl IntoIterator<Item = Problem>) -> String {
     problems.into_iter().map(|p| format!("{p}\n")).collect()
 }
 
-/// What is said of a file, in reading it or in resolving it.
+/// Words said of a file, in reading it or in resolving it.
 fn file(text: &str) -> String {
     match Layer::from_toml(text, "policy.toml") {
         Err(problems) => said(problems),
@@ -22,7 +22,7 @@ fn file(text: &str) -> String {
     }
 }
 
-/// What is said of options.
+/// Words said of options.
 fn options(options: &[(&'static Key, &str)]) -> String {
     let mut layer = Layer::new();
     let problems: Vec<_> = options.iter().filter_map(|(setting, value)| layer.option(setting, value).err()).collect();

@@ -1,4 +1,4 @@
-//! Who is heard first, what it comes to, and what is said of it.
+//! Precedence of sources, what they come to, and what is said of it.
 
 use portshim_policy::config::{Class, HostSettings, Key, Layer, Origin, Resolved, keys, resolve};
 use portshim_policy::model::{Order, Preset, Sharing};
@@ -37,7 +37,7 @@ fn resolved(layers: &[Layer]) -> Resolved {
     resolve(layers, &host()).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
-/// What a wildcard bind may get under the last rules.
+/// Ports that a wildcard bind may get under the last rules.
 fn allowed(resolved: &Resolved, scope: Scope) -> String {
     resolved.rules.last().unwrap().scope(scope).allowed().to_string()
 }

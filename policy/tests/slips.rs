@@ -28,7 +28,7 @@ fn presets() {
     }
 }
 
-/// What is said of options over a file.
+/// Words said of options over a file.
 fn said(options: &[(&'static Key, &str)], file: &str) -> String {
     let mut layer = Layer::new();
     for (setting, value) in options {

@@ -1,4 +1,4 @@
-//! Which descriptors hold a port that was handed out: what a session has in use at once is counted by them, and
+//! Descriptors that hold a port that was handed out: what a session has in use at once is counted by them, and
 //! when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
@@ -15,7 +15,7 @@ const DESCRIPTORS: usize = 65536;
 /// stay open whatever the child closes.
 pub(crate) static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
 
-/// What a descriptor holds, and by which process.
+/// Port that a descriptor holds, and by which process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hold {
     pub(crate) process: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Hold {
     pub(crate) towards: Option<PeerSlot>,
 }
 
-/// Where in a cell the number of that peer's place stands.
+/// Place where in a cell the number of that peer's place stands.
 const TOWARDS: u32 = 54;
 const _: () = assert!(PeerSlot::NUMBERS <= 1 << (u64::BITS - TOWARDS));
 

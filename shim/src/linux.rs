@@ -27,7 +27,7 @@ pub(crate) use kernel::{diag as in_use, errno, liveness};
 use portshim_mechanism::linux::kernel;
 pub(crate) use start::session;
 
-/// What a program calls a socket.
+/// Name that a program has for a socket.
 pub(crate) type Descriptor = core::ffi::c_int;
 
 /// Descriptors are counted from 0.
@@ -35,7 +35,7 @@ pub(crate) const fn index_of(fd: Descriptor) -> usize {
     fd as usize
 }
 
-/// Whether a port that has been given back may still be another's: here, to ask the kernel tells.
+/// Tells whether a port that has been given back may still be another's: here, to ask the kernel tells.
 pub(crate) const fn lingers(_scope: portshim_policy::ports::Scope) -> bool {
     false
 }

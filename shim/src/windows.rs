@@ -31,7 +31,7 @@ pub(crate) const fn index_of(socket: Descriptor) -> usize {
     socket / 4
 }
 
-/// Whether a port of `scope` that has been given back may still be another's: a TCP connection stays in TIME_WAIT.
+/// Tells whether a port of `scope` that has been given back may still be another's: a TCP connection stays in TIME_WAIT.
 pub(crate) fn lingers(scope: Scope) -> bool {
     scope.transport() == Transport::Tcp
 }

@@ -15,7 +15,7 @@ pub(crate) struct Case {
     pub(crate) host: Netns,
     /// Of `portshim run`.
     pub(crate) options: Vec<String>,
-    /// How portshim comes by a port here.
+    /// Way in which portshim comes by a port here.
     pub(crate) way: Way,
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Order {
     Random,
 }
 
-/// How a socket is given a port that is known to be free.
+/// Way in which a socket is given a port that is known to be free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Way {
     /// The kernel is left this port to choose.
@@ -103,7 +103,7 @@ pub(crate) enum Answer {
         nanos: u64,
     },
     Kib(u64),
-    /// How many ports are held.
+    /// Number of ports that are held.
     Held(usize),
     Failed(String),
 }

@@ -138,7 +138,7 @@ impl Worker {
         self.mate.as_mut().map_or(Err(Error::other("no mate")), |mate| mate.ask(task).map_err(Error::other))
     }
 
-    /// How many ports this process and its mates hold after they have all done the task.
+    /// Number of ports this process and its mates hold after they have all done the task.
     fn held_by_all(&mut self, task: &Task) -> Result<Answer> {
         let own = self.held.len();
         match self.mate.as_mut().map(|mate| mate.ask(task).map_err(Error::other)).transpose()? {

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use crate::{project, said};
 
-/// How long anything may take before it counts as hung. No test is judged by its speed.
+/// Time for which anything may take before it counts as hung. No test is judged by its speed.
 const HUNG: Duration = Duration::from_secs(120);
 
 /// Waits until something is so.

@@ -18,7 +18,7 @@ use crate::{project, said};
 /// Set in the namespaces, so that a test program knows that it is there.
 const PRIVATE: &str = "PRIVATE_NETWORK";
 
-/// How many seconds a program may take before it counts as hung. No test is judged by its speed.
+/// Number of seconds a program may take before it counts as hung. No test is judged by its speed.
 const HUNG: &str = "120";
 
 /// Held while a test takes what every preset has of ports, or takes them all.

@@ -1,4 +1,4 @@
-//! What a session believes of its ports only orders the tries: every port is found, whatever it believes, whoever
+//! Beliefs of a session about its ports only orders the tries: every port is found, whatever it believes, whoever
 //! has died with ports held, and whether the belief is right.
 
 use portshim_tests::portshim;

@@ -247,7 +247,7 @@ fn a_program_obeys_a_script() {
     });
 }
 
-/// What is said of bytes that are no settings.
+/// Words said of bytes that are no settings.
 fn refused(bytes: &[u8]) -> String {
     let folder = scratch("refused");
     std::fs::write(folder.join("x"), bytes).expect("the folder is ours");

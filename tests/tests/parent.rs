@@ -181,7 +181,7 @@ fn the_first_process_passes_signals_on() {
     }
 }
 
-/// How many ports `ports` asks for, a line of the log for each: more than a pipe holds, and than may wait.
+/// Number of ports `ports` asks for, a line of the log for each: more than a pipe holds, and than may wait.
 const MANY: usize = 20_000;
 
 /// Asks for so many ports, says so, waits for a signal, and ends with a status of its own.

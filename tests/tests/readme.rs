@@ -147,7 +147,7 @@ impl Drop for Shell {
     }
 }
 
-/// Whether `said` is what is shown.
+/// Tells whether `said` is what is shown.
 fn agrees(shown: &[&str], said: &[&str]) -> bool {
     match (shown, said) {
         ([], []) => true,

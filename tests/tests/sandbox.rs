@@ -55,7 +55,7 @@ struct Confined {
     tcp: Peer,
     udp: Peer,
     _bare: [Peer; 2],
-    /// How many requests the session was told of as not covered, in all runs: a peer may tell of a visitor late.
+    /// Number of requests the session was told of as not covered, in all runs: a peer may tell of a visitor late.
     uncovered: Cell<u64>,
 }
 

@@ -29,7 +29,7 @@ fn every_port_is_found_for_every_peer_whatever_is_believed() {
     });
 }
 
-/// How often the kernel is asked about a 4-tuple while 100 ports serve three peers, and then connections are
+/// Number of times that the kernel is asked about a 4-tuple while 100 ports serve three peers, and then connections are
 /// `churned`, one for another; all of it so many `times`, in processes that follow each other.
 fn questions(policy: &[&str], churned: usize, times: usize) -> usize {
     let folder = scratch("shared");

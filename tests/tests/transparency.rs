@@ -53,7 +53,7 @@ const MODULES: [&str; 31] = [
 /// Modules of the list that went out of Python's library with 3.12 and 3.13.
 const GONE: [&str; 5] = ["test_asyncore", "test_asynchat", "test_smtpd", "test_nntplib", "test_telnetlib"];
 
-/// How a module is run: bare twice, to know which tests disagree with themselves, and under each policy. With far
+/// Way in which a module is run: bare twice, to know which tests disagree with themselves, and under each policy. With far
 /// fewer ports some tests fail or hang with the kernel's own settings, too: they let go of a port, and count on not
 /// being given it again.
 const WAYS: [(&str, Option<&[&str]>); 6] = [
@@ -68,10 +68,10 @@ const WAYS: [(&str, Option<&[&str]>); 6] = [
 const BARE: usize = 0;
 const AGAIN: usize = 1;
 
-/// How many modules run at a time.
+/// Number of modules run at a time.
 const AT_A_TIME: usize = 12;
 
-/// How many tests may disagree with themselves, as those do that wait for a fixed time on a busy machine. Of more
+/// Number of tests may disagree with themselves, as those do that wait for a fixed time on a busy machine. Of more
 /// than these nothing could be told.
 const HANDFUL: usize = 5;
 
@@ -81,7 +81,7 @@ type Test = (&'static str, String);
 /// In place of a test's name: what became of the module.
 const WHOLE: &str = "as a whole";
 
-/// What became of each test.
+/// Outcome of each test.
 type Outcomes = BTreeMap<Test, String>;
 
 /// Compiles `transparency/NAME.c` into a folder.
@@ -133,7 +133,7 @@ fn modules(python: &Path) -> Vec<&'static str> {
     MODULES.into_iter().filter(|module| !(GONE.contains(module) && gone(module))).collect()
 }
 
-/// What became of each test of one module, run in one way, in a new folder.
+/// Outcome of each test of one module, run in one way, in a new folder.
 fn outcomes(folder: &Path, python: &Path, way: usize, module: &'static str) -> Outcomes {
     std::fs::create_dir_all(folder).expect("the folder is ours");
     let (told, log) = (folder.join("outcomes"), folder.join("log"));

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;
 
-/// How wide help may become, in characters.
+/// Greatest width of help, in characters.
 const WIDTH: usize = 100;
 
 /// The text of `--help`, or of `-h`, which is the shorter one.

@@ -43,7 +43,7 @@ pub(crate) struct Options {
     pub(crate) all: Option<PathBuf>,
 }
 
-/// What the user asked for of a policy, as written.
+/// Policy that the user asked for, as written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyOptions {
     /// The policy file.
@@ -52,7 +52,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) keys: Vec<(&'static Key, OsString)>,
 }
 
-/// How `portshim env` writes variables.
+/// Format in which `portshim env` writes variables.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Format {
     #[default]

@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 /// Asks for help with the command that follows.
 const HELP: &str = "help";
 
-/// What a command line asks for.
+/// Request that a command line makes.
 #[derive(Debug)]
 pub(super) enum Asked {
     Command(Command, Box<Options>),
@@ -63,7 +63,7 @@ struct Reader {
     options: Options,
     /// The flags that were given.
     given: Vec<&'static str>,
-    /// How many operands were.
+    /// Number of operands that were.
     operands: usize,
 }
 

@@ -5,7 +5,7 @@ use super::{examples, system};
 use portshim_policy::config::Key;
 use std::ffi::OsString;
 
-/// What portshim can do.
+/// Command of portshim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Run,
@@ -33,7 +33,7 @@ pub(super) struct CommandRow {
     pub(super) name: &'static str,
     /// Help in one line.
     pub(super) about: &'static str,
-    /// What long help and the man page say besides.
+    /// Text that long help and the man page have besides.
     pub(super) more: &'static str,
     /// Worked examples, with what stands below them.
     pub(super) examples: &'static [&'static str],
@@ -42,7 +42,7 @@ pub(super) struct CommandRow {
     pub(super) operand: Option<Operand>,
 }
 
-/// What stands behind a command's flags.
+/// Argument behind a command's flags.
 pub(super) struct Operand {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
@@ -52,7 +52,7 @@ pub(super) struct Operand {
     pub(super) put: Put,
 }
 
-/// How often an operand may be given.
+/// Number of times that an operand may be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Number {
     /// Once, or not at all.
@@ -81,7 +81,7 @@ pub(super) struct Flag {
     pub(super) on: &'static [Command],
 }
 
-/// What a flag takes, and where that goes.
+/// Value of a flag, and the field that it goes to.
 #[derive(Clone, Copy)]
 pub(super) enum Takes {
     Nothing(fn(&mut Options) -> &mut bool),
@@ -96,7 +96,7 @@ pub(super) enum Takes {
 /// Takes a value; says why it cannot be taken.
 pub(super) type Put = fn(&mut Options, OsString) -> Result<(), Refused>;
 
-/// Why a value cannot be taken.
+/// Reason why a value cannot be taken.
 pub(super) enum Refused {
     Empty,
     NotUtf8,
@@ -362,7 +362,7 @@ What is `active` is a live session: it changes at once, and for as long as it li
     },
 ];
 
-/// What the pages about commands and the policy file are called.
+/// Names of the pages about commands and the policy file are called.
 fn pages() -> Vec<&'static str> {
     COMMANDS.iter().map(|row| row.name).chain([POLICY_PAGE]).collect()
 }

@@ -7,7 +7,7 @@ pub(super) fn capture() -> Result<u32, Failure> {
     present::print(&(heading() + &platform::captured()?)).map(|()| 0)
 }
 
-/// What is above the settings.
+/// Lines above the settings.
 fn heading() -> String {
     format!(
         "\

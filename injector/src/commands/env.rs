@@ -8,7 +8,7 @@ use crate::{platform, present};
 use portshim_policy::region::wire;
 use std::path::Path;
 
-/// Where an image is told to keep the library, unless the user says otherwise.
+/// Place where an image is told to keep the library, unless the user says otherwise.
 const IN_AN_IMAGE: &str = "/usr/lib/portshim/libportshim.so";
 
 pub(super) fn env(args: &Options) -> Result<u32, Failure> {

@@ -62,7 +62,7 @@ fn about_command(manual: Manual) -> (String, String) {
     (String::from_utf8_lossy(&text).into_owned(), examples)
 }
 
-/// What the pages belong to.
+/// Program that the pages belong to.
 const SOURCE: &str = concat!("portshim ", env!("CARGO_PKG_VERSION"));
 
 const POLICY_EXAMPLE: &str = "\
@@ -110,7 +110,7 @@ fn listed(heading: &str, lead: &str, terms: &[(&str, String)]) -> String {
     format!(".SH {}\n{lead}", escaped(heading)) + &terms.iter().map(term).collect::<String>()
 }
 
-/// How far the command lines of the examples are set in.
+/// Indentation of the command lines of the examples.
 const COMMAND: &str = "    ";
 
 /// The worked examples as a section of a manual page: command lines verbatim, what is said of them filled.

@@ -90,7 +90,7 @@ fn seen(args: &Options, store: Store, scope: Scope) -> Result<Seen, Failure> {
     policy::resolved(&options).map(|policy| Seen::of_policy(&policy, scope))
 }
 
-/// What the file that keeps what is persistent comes to.
+/// Policy in the file that keeps what is persistent.
 fn kept(text: Option<&str>, path: &Path) -> Result<Resolved, Failure> {
     policy::alone(text.unwrap_or(&netsh::new_file()), path)
 }
@@ -177,7 +177,7 @@ fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
     Ok(None)
 }
 
-/// Why a policy file has nothing to delete.
+/// Reason why a policy file has nothing to delete.
 fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
     let Command::DeleteExcludedPortRange { scope, range, .. } = *command else {
         return messages::not_kept(path, &EditError::Missing);

@@ -39,7 +39,7 @@ pub(super) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     }
 }
 
-/// What the text of a policy file comes to, with no other source beside it.
+/// Policy in the text of a policy file, with no other source beside it.
 pub(super) fn alone(text: &str, path: &Path) -> Result<Resolved, Failure> {
     Ok(resolve(&[Layer::from_toml(text, &path.display().to_string())?], &platform::host())?)
 }
@@ -62,7 +62,7 @@ pub(super) fn named_or_here(file: Option<&Path>) -> PathBuf {
     file.map(Path::to_owned).or(variable).unwrap_or_else(|| PathBuf::from(HERE))
 }
 
-/// Whether this is the file that governs what is started in this folder.
+/// Tells whether this is the file that governs what is started in this folder.
 pub(super) fn is_here(path: &Path) -> bool {
     path == Path::new(HERE)
 }
@@ -129,7 +129,7 @@ fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<La
     }))
 }
 
-/// Whether there is a file, be it one that cannot be read: that is for the user to know. Where its folder may not
+/// Tells whether there is a file, be it one that cannot be read: that is for the user to know. Where its folder may not
 /// be looked into, as that of the user whom one was before setpriv(1), nobody meant it.
 fn exists(path: &Path) -> bool {
     match path.metadata() {

@@ -13,7 +13,7 @@ use portshim_policy::region::{Change, Entry, Lift, Owner, Refusal, Region, Share
 use std::thread;
 use std::time::Duration;
 
-/// How often the turn to write is asked for, at a millisecond's distance, before that is given up.
+/// Number of times that the turn to write is asked for, at a millisecond's distance, before that is given up.
 const PATIENCE: usize = 2000;
 
 /// Reserves or blocks.
@@ -107,7 +107,7 @@ fn bare(region: &Region) -> Vec<(String, ScopeSet)> {
     region.all_rules().iter().map(of).collect()
 }
 
-/// Whether the holder of the turn is asked about, rather than the owner of an entry: on a copy nobody writes.
+/// Tells whether the holder of the turn is asked about, rather than the owner of an entry: on a copy nobody writes.
 fn is_writer(owner: &Owner) -> bool {
     owner.since == u64::MAX
 }
@@ -144,7 +144,7 @@ pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -
     Ok(listed.or_else(|| platform::unlisted(range, scopes)))
 }
 
-/// What the user is told of a refusal.
+/// Words in which the user is told of a refusal.
 pub(super) fn explain(
     session: &LiveSession,
     region: &Region,

@@ -88,7 +88,7 @@ fn last_words(words: &[String]) {
     }
 }
 
-/// What was taken for the program, where it stands as if it were the value of `--report`.
+/// Word that was taken for the program, where it stands as if it were the value of `--report`.
 fn report_named_apart(args: &Options) -> Option<&OsStr> {
     let (first, second) = (args.command.first()?, args.command.get(1)?);
     let is_file = second == "--" || Path::new(first).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));

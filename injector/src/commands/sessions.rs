@@ -1,4 +1,4 @@
-//! Which live session a command is about.
+//! Choice of the live session that a command is about.
 
 use super::ps::listed;
 use crate::environment::SESSION;

@@ -1,4 +1,4 @@
-//! What the user is told when something cannot be done: the problem, the remedy, and the exit status.
+//! Failures that the user is told of when something cannot be done: the problem, the remedy, and the exit status.
 
 use portshim_policy::config::Problem;
 use std::fmt;
@@ -71,7 +71,7 @@ pub(crate) fn plain(e: &io::Error) -> String {
     }
 }
 
-/// How many problems are told of at once. A file may hold as many as it has bytes.
+/// Number of problems that are told of at once. A file may hold as many as it has bytes.
 const MOST: usize = 100;
 
 /// Renders problems: the first of them in full, and how many others there are.

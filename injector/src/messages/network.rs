@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 /// Below it, the kernel of a new network demands privilege, and lets no range begin.
 const PRIVILEGED: u16 = 1024;
 
-/// How to have the kernel hold a program to these rules by its own settings, of which TCP and UDP have the same.
+/// Way to have the kernel hold a program to these rules by its own settings, of which TCP and UDP have the same.
 pub(in crate::messages) fn own_network(rules: &Rules, command: &[OsString]) -> Option<String> {
     let all = Scope::ALL.map(|scope| rules.scope(scope).allowed());
     let ports = all.iter().find(|ports| !ports.is_empty())?;

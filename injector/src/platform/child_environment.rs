@@ -7,7 +7,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What a program's environment holds for the shim.
+/// Variables for the shim in a program's environment.
 pub(crate) struct Environment {
     /// The library; none where the program would not even begin with it.
     pub(crate) library: Option<PathBuf>,

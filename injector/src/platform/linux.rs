@@ -44,7 +44,7 @@ pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(directories::usual_permissions())
 }
 
-/// Whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
+/// Tells whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
 pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
@@ -60,7 +60,7 @@ pub(crate) fn standard_error() -> std::io::Result<std::fs::File> {
     std::io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from)
 }
 
-/// Whether variables alone can have a library loaded into programs.
+/// Tells whether variables alone can have a library loaded into programs.
 pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) use session::{Session, sweep};
 pub(crate) use sessions::LiveSession;
 pub(crate) use sockets::{Socket, held, holder, sockets};
 
-/// Whether opening this file takes somebody who opens its other end: a named pipe here has one, or cannot be opened.
+/// Tells whether opening this file takes somebody who opens its other end: a named pipe here has one, or cannot be opened.
 pub(crate) fn opens_late(_: &std::path::Path) -> std::io::Result<bool> {
     Ok(false)
 }

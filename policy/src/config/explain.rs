@@ -1,4 +1,4 @@
-//! What would happen to one port, and who says so.
+//! Explanations of what would happen to one port, and who says so.
 
 use super::messages;
 use super::origin::Origin;
@@ -9,7 +9,7 @@ use crate::ports::{PortSet, Scope, ScopeSet, grouped};
 use core::fmt;
 use serde::Serialize;
 
-/// How a policy sees a port.
+/// Class of a port under a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
@@ -23,7 +23,7 @@ pub enum Class {
     Blocked,
 }
 
-/// What would happen to a port in one scope or more. Displayed in one line:
+/// Explanation of what would happen to a port in one scope or more. Displayed in one line:
 /// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`,
 /// without the scope where it is `all`. Whose rules they are, [`Explanation::matches`], is not displayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,13 +35,13 @@ pub struct Explanation {
     /// The glob of the `[[process]]` that this holds for; `null` for all other programs.
     #[serde(rename = "match")]
     pub matches: Option<String>,
-    /// How the policy sees the port; where several things hold, the strongest: blocked, reserved, …
+    /// Class of the port; where several things hold, the strongest: blocked, reserved, …
     pub class: Class,
-    /// What a wildcard bind does.
+    /// Effect on a wildcard bind.
     pub wildcard: String,
-    /// What a specific bind does.
+    /// Effect on a specific bind.
     pub specific: String,
-    /// Who says so: all that reserve or block the port, or the dynamic range that it is in or outside of.
+    /// Parts that say so: all that reserve or block the port, or the dynamic range that it is in or outside of.
     pub reasons: Vec<Reason>,
 }
 
@@ -50,7 +50,7 @@ pub struct Explanation {
 pub struct Reason {
     /// The ports it names: `4000-4010,8080`.
     pub ports: String,
-    /// Where it came from.
+    /// Origin of it.
     pub origin: Origin,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Explanation {
 }
 
 impl Resolved {
-    /// What would happen to `port` in some scopes: those that agree together, and first what is
+    /// Tells what would happen to `port` in some scopes: those that agree together, and first what is
     /// different for programs that a `[[process]]` matches.
     #[must_use]
     pub fn explain_all(&self, port: u16, scopes: ScopeSet) -> Vec<Explanation> {

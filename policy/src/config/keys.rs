@@ -11,11 +11,11 @@ use crate::ports::PortRange;
 /// A part of a policy file that has keys of its own.
 #[derive(Debug)]
 pub struct Section {
-    /// How it begins: `[linux]`; empty for the top of the file.
+    /// Heading: `[linux]`; empty for the top of the file.
     pub heading: &'static str,
-    /// When it holds, in words.
+    /// Condition under which it holds, in words.
     pub holds: &'static str,
-    /// Whether it holds under a model.
+    /// Tells whether it holds under a model.
     pub(super) fits: fn(&Preset) -> bool,
     /// The system whose settings these are: what their names begin with there, and its preset.
     pub(crate) system: Option<(&'static str, &'static str)>,
@@ -28,9 +28,9 @@ pub struct Section {
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What its value is.
+    /// Kind of its value, in words.
     pub value: &'static str,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
     /// A line that is right, or a value where one line would not show it.
     pub example: &'static str,
@@ -46,7 +46,7 @@ pub struct KeyOption {
     pub name: &'static str,
     /// The variable: `PORTSHIM_RANGE`.
     pub variable: &'static str,
-    /// What help calls the value.
+    /// Name of the value in help.
     pub value: &'static str,
     /// Help in one line.
     pub help: &'static str,
@@ -70,7 +70,7 @@ impl Key {
         Self { option: Some(KeyOption { name, variable, value, help }), ..self }
     }
 
-    /// Whether its option may be given more than once.
+    /// Tells whether its option may be given more than once.
     #[must_use]
     pub fn repeatable(&self) -> bool {
         matches!(self.kind, Kind::Specs | Kind::Scopes)

@@ -1,4 +1,4 @@
-//! What one source asks for: the options, the environment, or one policy file.
+//! Wishes of one source: the options, the environment, or one policy file.
 
 use super::keys::Key;
 use super::origin::{Origin, Sourced};
@@ -62,16 +62,16 @@ pub(crate) struct Process {
     pub(crate) wishes: Wishes,
 }
 
-/// What one source asks for. A file becomes one with [`Layer::from_toml`]; the options together are
+/// Wishes of one source. A file becomes one with [`Layer::from_toml`]; the options together are
 /// one, the environment is one, both built word by word with [`Layer::option`] and [`Layer::variable`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layer {
     pub(crate) preset: Option<Sourced<&'static Preset>>,
     pub(crate) wishes: Wishes,
     pub(crate) processes: Vec<Process>,
-    /// What is to be said about the source.
+    /// Notes on the source.
     pub(crate) notes: Vec<Problem>,
-    /// What is to be said where the layer's preset, which had to be guessed, is the one that holds.
+    /// Problem to be told of where the layer's preset, which had to be guessed, is the one that holds.
     pub(crate) guess: Option<Problem>,
 }
 

@@ -1,4 +1,4 @@
-//! What a preset, the host and common sense forbid.
+//! Checks of what a preset, the host and common sense forbid.
 
 use super::messages;
 use super::origin::{Origin, Sourced};
@@ -8,7 +8,7 @@ use super::values::Ports;
 use crate::model::{Preset, Restriction, RestrictionLimits, Rules};
 use crate::ports::{PortRange, Scope, ScopeSet, grouped};
 
-/// How many problems are looked for.
+/// Number of problems that are looked for.
 const MOST: usize = 1000;
 
 /// Checks the rules for one program and adds what is wrong, once for each cause.

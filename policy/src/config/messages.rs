@@ -8,9 +8,9 @@ use crate::ports::spec::{Spec, SpecError};
 use crate::ports::{PortRange, ScopeSet};
 use crate::region::{MAX_GLOB, MAX_RULES};
 
-/// How the table of what holds for some programs is written.
+/// Heading of the table of what holds for some programs.
 const PROCESS: &str = "[[process]]";
-/// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
+/// Least likeness of two words, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
 
 /// The candidate that `word` is most likely a slip of.

@@ -14,7 +14,7 @@ use crate::ports::spec::Spec;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
 use crate::region::MAX_RULES;
 
-/// What `layers` come to, the one with the highest precedence first: options, environment, file.
+/// Result of `layers`, the one with the highest precedence first: options, environment, file.
 ///
 /// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a layer
 /// the narrower scope wins, ranges for the same scopes add up, and `max-user-port`, `ip_local_port_range`
@@ -66,7 +66,7 @@ struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    /// What the preset and the host say before any layer is heard.
+    /// Rules of the preset and the host, before any layer is heard.
     fn base(&self) -> Trace {
         let preset = self.preset;
         let own = Origin::Preset { name: preset.name, source: preset.source };

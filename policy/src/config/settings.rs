@@ -1,4 +1,4 @@
-//! What a model's own settings come to: the sections of a policy file, and `--max-user-port`.
+//! Result of a model's own settings: the sections of a policy file, and `--max-user-port`.
 
 use super::host::HostSettings;
 use super::keys;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub(crate) struct Source<'a> {
     text: &'a str,
     name: &'a str,
-    /// Where each line begins.
+    /// Place where each line begins.
     starts: Vec<usize>,
     /// The line that was asked for last. A line may be as long as a file and hold thousands of values.
     last: Option<Line>,
@@ -19,7 +19,7 @@ struct Line {
     /// Counted from 1.
     number: usize,
     text: Arc<str>,
-    /// How many characters it has.
+    /// Number of characters it has.
     width: usize,
     /// A place in it that was asked for, in bytes, and how many characters stand before it.
     seen: (usize, usize),

@@ -36,7 +36,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What was read at `span`, with its place, or nothing and a word about what is wrong there.
+    /// Value that was read at `span`, with its place, or nothing and a word about what is wrong there.
     pub(super) fn keep<T>(
         &mut self,
         span: &Range<usize>,
@@ -100,7 +100,7 @@ pub(super) fn lines(text: &str, joins: fn(&str) -> bool) -> impl Iterator<Item =
     })
 }
 
-/// Where `part`, which was cut out of `line`, stands in the text in which `line` begins at `start`.
+/// Place where `part`, which was cut out of `line`, stands in the text in which `line` begins at `start`.
 pub(super) fn span(start: usize, line: &str, part: &str) -> Range<usize> {
     let at = start + (part.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize).min(line.len());
     at..at + part.len()

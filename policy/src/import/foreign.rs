@@ -4,7 +4,7 @@ use super::format::Format;
 use super::{console, draft, registry, sysctl};
 use core::ops::Range;
 
-/// How a line of Markdown or HTML begins, and none of a script, listing or export. What else documents are made of is found
+/// Beginnings of lines of Markdown or HTML, and none of a script, listing or export. What else documents are made of is found
 /// in files of settings, too: whatever a program prints, in any language, may stand between two settings.
 const MARKS: [&str; 5] = ["```", "~~~", "</", "<html", "<!doctype"];
 

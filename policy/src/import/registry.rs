@@ -10,7 +10,7 @@ use core::ops::Range;
 
 const EXPORT: &str = "registry export";
 
-/// Whether a file that begins with this line is an export.
+/// Tells whether a file that begins with this line is an export.
 pub(super) fn is_heading(line: &str) -> bool {
     line.starts_with("Windows Registry Editor Version") || line == "REGEDIT4"
 }
@@ -53,7 +53,7 @@ fn value(line: &str) -> Option<(&str, &str)> {
     Some((name, value))
 }
 
-/// Whether a line is one that an export begins with, heading or key.
+/// Tells whether a line is one that an export begins with, heading or key.
 pub(super) fn is_begin(line: &str) -> bool {
     is_heading(line) || line.starts_with("[HKEY_")
 }
@@ -89,11 +89,11 @@ pub(super) fn read(draft: &mut Draft<'_>) {
 /// An export that is being read.
 struct Export<'d, 'a> {
     draft: &'d mut Draft<'a>,
-    /// Whether a character of a string takes two bytes.
+    /// Set if a character of a string takes two bytes.
     wide: bool,
     /// Under which key the next values stand.
     key: Key,
-    /// Whether the current control set has spoken of MaxUserPort, of ReservedPorts.
+    /// Set if the current control set has spoken of MaxUserPort, of ReservedPorts.
     current: [bool; 2],
     found: bool,
 }
@@ -143,7 +143,7 @@ impl Export<'_, '_> {
         }
     }
 
-    /// Whether the setting counts here: a numbered control set's does not once the current one has spoken.
+    /// Tells whether the setting counts here: a numbered control set's does not once the current one has spoken.
     fn heard(&mut self, setting: usize) -> bool {
         let current = self.key == Key::Current;
         self.current[setting] |= current;

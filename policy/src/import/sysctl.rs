@@ -7,7 +7,7 @@ use core::ops::Range;
 
 const SETTINGS: &str = "sysctl settings";
 
-/// What every setting's name begins with, on one of the systems.
+/// Beginning of every setting's name, on one of the systems.
 const ROOTS: [&str; 14] =
     ["abi", "crypto", "debug", "dev", "fs", "hw", "kern", "kernel", "net", "security", "sunrpc", "user", "vfs", "vm"];
 
@@ -31,7 +31,7 @@ fn dotted(name: &str) -> String {
     }
 }
 
-/// What else of FreeBSD's portrange there is, and its value on a system as it comes.
+/// Rest of FreeBSD's portrange there is, and its value on a system as it comes.
 const NOT_MODELLED: [(&str, &str); 4] =
     [("randomcps", "10"), ("randomtime", "45"), ("reservedhigh", "1023"), ("reservedlow", "0")];
 
@@ -49,7 +49,7 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     }
 }
 
-/// How alike a name must be to one of Linux', from 0 to 1, to be a slip of it. No other setting of a kernel comes near.
+/// Least likeness of a name to one of Linux', from 0 to 1, to be a slip of it. No other setting of a kernel comes near.
 const ALIKE: f64 = 0.9;
 
 /// Takes up one setting: the last one with a name counts, as for sysctl. `false` where it is not about ports.

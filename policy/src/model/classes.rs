@@ -10,15 +10,15 @@ use crate::ports::{PortRange, PortSet, Scope, ScopeSet, grouped, spec};
 /// A class of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
-    /// What the documentation calls it.
+    /// Name that the documentation has for it.
     pub name: &'static str,
-    /// Where it is these ports.
+    /// Scopes in which it is these ports.
     pub scopes: ScopeSet,
     /// The ports.
     pub ports: PortSet,
-    /// What they are there for.
+    /// Purpose.
     pub what: String,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -95,7 +95,7 @@ impl Model {
         format!("{}{}", rule.what, more.unwrap_or_default())
     }
 
-    /// What the policy hands out in place of the range that the model's own settings make.
+    /// Ports that the policy hands out in place of the range that the model's own settings make.
     fn instead(&self, rules: &Rules) -> Option<String> {
         let own = PortSet::from(self.range);
         let parts = grouped(Scope::ALL, |scope| &rules.scope(scope).dynamic);

@@ -52,7 +52,7 @@ impl RangeEnd {
         }
     }
 
-    /// What `value` counts as.
+    /// Value that `value` counts as.
     #[must_use]
     pub fn clamp(self, value: u64) -> u16 {
         let valid = self.valid();
@@ -64,7 +64,7 @@ impl RangeEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortRanges {
     ends: [u16; 6],
-    /// Whether a search begins at random.
+    /// Set if a search begins at random.
     pub randomized: bool,
 }
 
@@ -80,7 +80,7 @@ impl PortRanges {
     /// IPPORT_RESERVEDSTART).
     pub const FREEBSD: Self = Self { ends: [10000, 65535, 49152, 65535, 1023, 600], randomized: true };
 
-    /// Where a range ends.
+    /// End of a range.
     #[must_use]
     pub const fn end(&self, end: RangeEnd) -> u16 {
         self.ends[end as usize]
@@ -91,7 +91,7 @@ impl PortRanges {
         self.ends[end as usize] = end.clamp(value);
     }
 
-    /// What wildcard binds get.
+    /// Ports that wildcard binds get.
     #[must_use]
     pub fn default_range(&self) -> PortRange {
         self.between(RangeEnd::First, RangeEnd::Last)
@@ -120,7 +120,7 @@ impl PortRanges {
         }
     }
 
-    /// What rresvport and bindresvport hand out: the low range, from its first port to its last.
+    /// Ports that rresvport and bindresvport hand out: the low range, from its first port to its last.
     #[must_use]
     pub fn privileged(&self) -> PrivilegedRange {
         let (low, down) = (self.low(), self.end(RangeEnd::LowFirst) > self.end(RangeEnd::LowLast));

@@ -1,4 +1,4 @@
-//! Where a model lets ports be reserved and blocked while programs run.
+//! Limits within which a model lets ports be reserved and blocked while programs run.
 
 use super::preset::Preset;
 use super::restriction::Restriction;
@@ -42,7 +42,7 @@ impl RestrictionLimits {
         PortRange::new(end.checked_add(1)?, rule.last).ok()
     }
 
-    /// Whether `act` is legal for all ports of `range`.
+    /// Tells whether `act` is legal for all ports of `range`.
     #[must_use]
     pub fn allows(&self, act: Restriction, range: PortRange) -> bool {
         self.intervals(act).any(|legal| legal.encloses(range))

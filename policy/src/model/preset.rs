@@ -19,78 +19,78 @@ pub struct Preset {
     pub aliases: &'static [&'static str],
     /// The default dynamic range of every scope; `None` where it is the host's own.
     pub range: Option<PortRange>,
-    /// Where the last port of the range is a setting (`MaxUserPort`): the values that are valid. A
+    /// Valid values of the last port of the range, where that is a setting (`MaxUserPort`). A
     /// value outside counts as the nearest one inside.
     pub max_user_port: Option<PortRange>,
-    /// What the model asks of a dynamic range that replaces the default.
+    /// Demands of the model on a dynamic range that replaces the default.
     pub dynamic: Option<DynamicLimits>,
-    /// Where the model allows reserving while programs run; `None` where it does so anywhere.
+    /// Limits within which the model allows reserving while programs run; `None` where it does so anywhere.
     pub reserve: Option<ReserveRule>,
-    /// Where the model allows blocking; `None` where it does so anywhere.
+    /// Limits within which the model allows blocking; `None` where it does so anywhere.
     pub block: Option<BlockRule>,
-    /// Where it is written down that reservations made while programs run must keep apart, from each
+    /// Source that says that reservations made while programs run must keep apart, from each
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
     /// Keys of a policy for older versions of the same system, which this one ignores, each with the reason.
     pub ignored: &'static [(&'static str, &'static str)],
-    /// Whether a `[linux]` section speaks of this model.
+    /// Set if a `[linux]` section speaks of this model.
     pub sysctls: bool,
     /// The ranges that a `[freebsd]` section sets; `None` where it does not speak of this model.
     pub portrange: Option<PortRanges>,
     /// The table of classes in that system's documentation.
     pub classes: &'static [ClassRule],
-    /// What rresvport and bindresvport hand out.
+    /// Ports that rresvport and bindresvport hand out.
     pub privileged: Privileged,
-    /// When a second socket may bind a port; `None` where the running kernel's rule is the model's.
+    /// Rules for when a second socket may bind a port; `None` where the running kernel's rule is the model's.
     pub second_binds: Option<&'static SecondBinds>,
-    /// What the model's own system says where a port cannot be had. A program is told in the words of the system that
+    /// Errors of the model's own system where a port cannot be had. A program is told in the words of the system that
     /// it runs on.
     pub errors: &'static Errors,
-    /// What [`Order::Native`] means here; `Native` itself is the running kernel's own order.
+    /// Meaning of [`Order::Native`] here; `Native` itself is the running kernel's own order.
     pub native: Order,
-    /// Whether connections to different peers share a port, unless told otherwise.
+    /// Sharing: whether connections to different peers share a port, unless told otherwise.
     pub sharing: Sharing,
     /// One line for help.
     pub summary: &'static str,
-    /// Where the range comes from.
+    /// Source of the range.
     pub source: &'static str,
 }
 
-/// What a model asks of a dynamic range.
+/// Demands of a model on a dynamic range.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DynamicLimits {
     /// The smallest first port.
     pub first: u16,
     /// The smallest number of ports.
     pub count: u32,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// Where a model allows reserving: in the range up to `MaxUserPort`, and in another one.
+/// Limits within which a model allows reserving: in the range up to `MaxUserPort`, and in another one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReserveRule {
     /// The other one.
     pub also: PortRange,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// Where a model allows blocking: from `MaxUserPort` + 1 to `last`.
+/// Limits within which a model allows blocking: from `MaxUserPort` + 1 to `last`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BlockRule {
     /// The highest port that may be blocked.
     pub last: u16,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// What rresvport and bindresvport hand out, and where that is written down.
+/// Ports that rresvport and bindresvport hand out, and where that is written down.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Privileged {
     /// The ports and their order.
     pub range: PrivilegedRange,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -303,7 +303,7 @@ impl Preset {
         })
     }
 
-    /// What becomes of a bind of `second` to the port that `first` has, where `same_user` runs both; `None` where the
+    /// Outcome of a bind of `second` to the port that `first` has, where `same_user` runs both; `None` where the
     /// running kernel's rule is the model's.
     #[must_use]
     pub fn second_bind(&self, first: Binder, second: Binder, same_user: bool) -> Option<SecondBind> {

@@ -57,7 +57,7 @@ impl Default for PrivilegedRange {
 }
 
 impl PrivilegedRange {
-    /// What glibc 2.36 does.
+    /// Ports and order of glibc 2.36.
     pub const LIBC: Self = Self { high: HIGHEST, low: LOWEST, order: PrivilegedOrder::Libc };
 
     /// The ports rresvport tries for a start value of `from`, each once, wrapping. A start below the lowest counts as the

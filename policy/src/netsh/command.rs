@@ -14,12 +14,12 @@ const FIRST: u32 = DynamicLimits::SINCE_VISTA.first as u32;
 /// The smallest number of ports in one.
 const COUNT: u32 = DynamicLimits::SINCE_VISTA.count;
 
-/// Where netsh looks things up and changes them.
+/// Store in which netsh looks things up and changes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// What holds until the system starts again.
+    /// Settings that hold until the system starts again.
     Active,
-    /// What holds from then on, too.
+    /// Settings that hold from then on, too.
     Persistent,
 }
 
@@ -82,14 +82,14 @@ pub enum Command {
     },
 }
 
-/// What a command is about.
+/// Subject of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Object {
     DynamicPort,
     ExcludedPortRange,
 }
 
-/// What a command does to it.
+/// Action of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Add,
@@ -303,7 +303,7 @@ impl FromStr for Command {
     }
 }
 
-/// Whether the line says by itself in which store it looks things up or changes them.
+/// Tells whether the line says by itself in which store it looks things up or changes them.
 #[must_use]
 pub fn names_store(text: &str) -> bool {
     const OBJECT: usize = 4;

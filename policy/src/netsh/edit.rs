@@ -10,7 +10,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 const NEW: &str = "preset = \"windows-vista\"\n";
 const RESERVE: &str = "reserve";
 
-/// Why a file stays as it is.
+/// Reason why a file stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditError {
     /// The ports meet others that the file reserves or blocks.
@@ -171,7 +171,7 @@ impl<'a> List<'a> {
     }
 }
 
-/// What an item reserves or blocks, in whatever form it is written.
+/// Ports that an item reserves or blocks, in whatever form it is written.
 fn specs(item: &Item) -> Result<Vec<Spec>, EditError> {
     match item {
         Item::None => Ok(Vec::new()),

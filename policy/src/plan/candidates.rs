@@ -10,12 +10,12 @@ use crate::region::{BusyPorts, Ledger, Runs, SharedRules, WithheldCache, Withhel
 pub struct Candidates<'a> {
     rules: &'a SharedRules,
     ledger: &'a Ledger,
-    /// What the ledger speaks of, where it speaks of any port here.
+    /// Ports that the ledger speaks of, where it speaks of any port here.
     touched: Option<WithheldIndex>,
     scope: Scope,
     dual: bool,
     limit: PortRange,
-    /// Whether the rules allow every port of the limit.
+    /// Set if the rules allow every port of the limit.
     solid: bool,
     without: Option<PortRange>,
     /// Ports that this believes taken are left out.
@@ -74,7 +74,7 @@ impl<'a> Candidates<'a> {
         (self.solid && self.is_plain()).then_some(self.limit)
     }
 
-    /// Whether nothing but ranges is left out of what the rules allow.
+    /// Tells whether nothing but ranges is left out of what the rules allow.
     fn is_plain(&self) -> bool {
         self.touched.is_none() && self.skip_busy.is_none() && self.parity == Parity::Any
     }
@@ -121,7 +121,7 @@ impl<'a> Candidates<'a> {
         usize::from(self.limit.first() / 64)..=usize::from(self.limit.last() / 64)
     }
 
-    /// How many ports it holds.
+    /// Number of ports it holds.
     #[must_use]
     pub fn count(&self) -> u32 {
         if let Some(range) = self.solid() {
@@ -134,7 +134,7 @@ impl<'a> Candidates<'a> {
         self.words().map(|i| self.word(i, &mut live).count_ones()).sum()
     }
 
-    /// Whether `port` may be handed out.
+    /// Tells whether `port` may be handed out.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.word(usize::from(port / 64), &mut WithheldCache::default()) >> (port % 64) & 1 == 1
@@ -198,7 +198,7 @@ impl<'a> Candidates<'a> {
         rest.find(|(_, word)| *word != 0).and_then(|(i, word)| highest(i, word))
     }
 
-    /// Whether between the first word and the last there is nothing special about any.
+    /// Tells whether between the first word and the last there is nothing special about any.
     fn has_even_words(&self) -> bool {
         self.touched.is_none() && self.without.is_none()
     }

@@ -7,7 +7,7 @@ use crate::entropy::Entropy;
 use crate::model::Fault;
 use crate::ports::PortRange;
 
-/// What came of one step.
+/// Outcome of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try<T> {
     /// The call is over, well or badly: this is what the program gets.
@@ -18,7 +18,7 @@ pub enum Try<T> {
 
 /// Carries out the steps of a plan on one socket.
 pub trait Mechanism {
-    /// What the program's call returns.
+    /// Result of the program's call.
     type Answer;
 
     /// Makes the system choose inside `run`.
@@ -43,7 +43,7 @@ pub trait Mechanism {
         PortRange::ALL
     }
 
-    /// Whether the plan, which has found no port, shall be tried once more: ports were passed over because others of the
+    /// Tells whether the plan, which has found no port, shall be tried once more: ports were passed over because others of the
     /// session were about to take them, or to leave them. From now on they are waited for.
     fn begins_to_wait(&mut self) -> bool {
         false

@@ -3,7 +3,7 @@
 use crate::ports::{PortRange, Scope};
 use crate::region::SharedRules;
 
-/// What the rules say of the ports of one scope, and where the system can be made to choose.
+/// Account of what the rules say of the ports of one scope, and where the system can be made to choose.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     /// The rules' revision before anything else was read.
@@ -29,7 +29,7 @@ impl Terms {
         Self { revision, hull: extent.map(|(hull, _)| hull), solid, native: rules.is_native(), steerable }
     }
 
-    /// Whether every choice is left to the system: it can be steered to every port.
+    /// Tells whether every choice is left to the system: it can be steered to every port.
     #[must_use]
     #[inline]
     pub fn leave_choice(&self) -> bool {

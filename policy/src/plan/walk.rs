@@ -11,7 +11,7 @@ use core::sync::atomic::Ordering::Relaxed;
 /// RFC 6056 §3.3.5 suggests 500 as the trade-off between reuse distance and predictability.
 const INCREMENT: u32 = 500;
 
-/// How many ports in a row may be drawn that are believed taken: then a sweep, which starts at random as well, finds
+/// Number of ports in a row that may be drawn and are believed taken: then a sweep, which starts at random as well, finds
 /// a free one faster.
 const PATIENCE: u32 = 256;
 

@@ -28,14 +28,14 @@ impl BusyPorts {
         }
     }
 
-    /// Whether `port` is believed taken.
+    /// Tells whether `port` is believed taken.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         let (word, bit) = self.place(port);
         word.load(Relaxed) & bit != 0
     }
 
-    /// How many ports are believed taken.
+    /// Number of ports that are believed taken.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count.load(Relaxed) as u32

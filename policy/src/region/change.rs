@@ -14,7 +14,7 @@ pub struct Change<'a> {
     turn: u64,
 }
 
-/// Which entry shall be lifted.
+/// Entry that shall be lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lift {
     /// The first that holds all of these ports; it goes whole (The Cable Guy, December 2005: unreserving).
@@ -38,7 +38,7 @@ pub enum Whose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Untold;
 
-/// Why the ledger stays as it is.
+/// Reason why the ledger stays as it is.
 #[derive(Clone, Copy, Debug)]
 pub enum Refusal {
     /// The model has no such reservation or block.
@@ -167,7 +167,7 @@ impl<'a> Change<'a> {
         left
     }
 
-    /// Whether all ports of the range are ones that the policy itself would hand out: a policy may have
+    /// Tells whether all ports of the range are ones that the policy itself would hand out: a policy may have
     /// moved its range, and what is handed out can be reserved.
     fn is_dynamic(&self, range: PortRange, scopes: ScopeSet) -> bool {
         self.region.all_rules().iter().any(|rules| {

@@ -3,7 +3,7 @@
 use crate::entropy::mix;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
+/// Number of counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
 const PERTURBATIONS: usize = 256;
 
 /// Counters of one scope under one set of rules: what serving requests leaves behind.
@@ -27,7 +27,7 @@ pub struct ScopeCounters {
 }
 
 impl ScopeCounters {
-    /// Where a rover that counts up goes on; `first` where it has not started.
+    /// Position at which a rover that counts up goes on; `first` where it has not started.
     pub(crate) fn rover_up(&self, first: u16) -> u16 {
         match self.rover.load(Relaxed) {
             0 => first,
@@ -35,7 +35,7 @@ impl ScopeCounters {
         }
     }
 
-    /// Where a rover that counts down goes on; `last` where it has not started.
+    /// Position at which a rover that counts down goes on; `last` where it has not started.
     pub(crate) fn rover_down(&self, last: u16) -> u16 {
         match self.rover.load(Relaxed) {
             0 => last,

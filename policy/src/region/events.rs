@@ -6,10 +6,10 @@ use crate::model::Call;
 use crate::ports::Scope;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
-/// How many events the ring holds.
+/// Number of events the ring holds.
 pub const EVENTS: usize = 4096;
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Verdict {
@@ -55,7 +55,7 @@ pub struct Event {
     pub call: Call,
     /// Whose ports it drew from.
     pub scope: Scope,
-    /// What became of it.
+    /// Outcome of it.
     pub verdict: Verdict,
     /// The port; 0 where there is none.
     pub port: u16,
@@ -138,12 +138,12 @@ impl Ring {
     }
 }
 
-/// Where one reader stands.
+/// Position of one reader.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reader {
     /// The number of the next event.
     next: u64,
-    /// How far the last reading could see. An event before that, which is not whole by now, will never be: writing one
+    /// Extent to which the last reading could see. An event before that, which is not whole by now, will never be: writing one
     /// takes less than a microsecond.
     met: u64,
 }

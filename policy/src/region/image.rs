@@ -16,7 +16,7 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 /// The smallest page of memory that any system has.
 const PAGE: usize = 4096;
 
-/// What lays a region down, and reads one from a file: the command does, and no guest.
+/// Functions that lay a region down, and read one from a file: the command does, and no guest.
 #[expect(unsafe_code, reason = "the only place where a region becomes bytes and back")]
 impl Region {
     /// A region with these rules, the last of which is for everything that none before it matched.
@@ -57,7 +57,7 @@ impl Region {
         unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), Self::SIZE) }
     }
 
-    /// What a file of this session starts with, in whole pages, ascending, and where; all else is zero, and taken later or
+    /// Pieces that a file of this session starts with, in whole pages, ascending, and where; all else is zero, and taken later or
     /// never touched. The first piece says that it is a region. `beliefs` says whether there is anything in the hints.
     #[must_use]
     pub fn pieces(&mut self, beliefs: bool) -> Vec<(usize, &[u8])> {
@@ -120,7 +120,7 @@ impl SharedRules {
         self.summarise();
     }
 
-    /// Where anything is in it, ascending, counted from its beginning; all else is zero.
+    /// Place where anything is in it, ascending, counted from its beginning; all else is zero.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
         let head = offset_of!(Self, rest);
         let rest = Scope::ALL.into_iter().flat_map(move |scope| {
@@ -139,7 +139,7 @@ impl SharedScope<'_> {
         self.blocked.fill(&from.blocked);
     }
 
-    /// Where anything is in its rest, ascending, counted from the beginning of that. Of a set and of runs it is all, be it
+    /// Place where anything is in its rest, ascending, counted from the beginning of that. Of a set and of runs it is all, be it
     /// zeroes: whoever reads any must not be the first to touch its page.
     pub(crate) fn rest(self) -> impl Iterator<Item = Range<usize>> {
         let sets = [

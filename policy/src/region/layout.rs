@@ -15,11 +15,11 @@ use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 
-/// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
+/// Number of sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
-/// How many connects may be under way on shared ports before they wait for each other.
+/// Number of connects that may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
-/// How many ports that connections must not join are remembered at once.
+/// Number of ports that connections must not join, and that are remembered at once.
 const SINGLES: usize = 512;
 
 /// "portshim" in ASCII, little end first.
@@ -27,7 +27,7 @@ const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
 const VERSION: u32 = 9;
 
-/// Why bytes are not a region.
+/// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
     /// Too short, or not aligned to 8 bytes.
@@ -60,7 +60,7 @@ pub struct Header {
     pub follow: AtomicU32,
     /// The process that laid the region down.
     pub creator: AtomicU32,
-    /// When that was, in clock ticks since boot: a process of that number that started later (proc(5),
+    /// Time when that was, in clock ticks since boot: a process of that number that started later (proc(5),
     /// field 22) is another.
     pub created: AtomicU64,
     /// Unpredictable bits: the key of the hashes, the base of unseeded choices.
@@ -74,7 +74,7 @@ pub struct Header {
     preset: AtomicU32,
     /// `MaxUserPort` as it counts, in a model that has one; else 0.
     max_user_port: AtomicU32,
-    /// Whether the memory of the ledger has been taken, and whether anything is believed of ports.
+    /// Flags: whether the memory of the ledger has been taken, and whether anything is believed of ports.
     pub(crate) taken: AtomicU32,
     /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE).
     /// Until then, such a range is one that portshim set, and that a jump out of a call has left.
@@ -122,20 +122,20 @@ impl Header {
 /// The whole of a session's shared memory.
 #[repr(C)]
 pub struct Region {
-    /// Who made it, and what all processes share.
+    /// Maker of it, and values that all processes share.
     pub header: Header,
     /// Of which single peers anything is believed.
     pub(crate) peer_table: PeerTable,
-    /// What is reserved and blocked while programs run.
+    /// Ports reserved and blocked while programs run.
     pub ledger: Ledger,
-    /// Who has asked for ports.
+    /// Processes that have asked for ports.
     pub processes: Processes,
-    /// Which ports are probably taken, by scope.
+    /// Ports that are probably taken, by scope.
     pub(crate) hints: [BusyPorts; 4],
     pub(super) rules: [SharedRules; MAX_RULES],
-    /// What has happened, where the header's `log` asks for it.
+    /// Events that have happened, where the header's `log` asks for it.
     pub events: Ring,
-    /// What is believed of ports towards single peers: no page of it is used before there is one.
+    /// Beliefs about ports towards single peers: no page of it is used before there is one.
     pub(crate) peer_hints: PeerHints,
 }
 
@@ -194,7 +194,7 @@ impl Region {
         &self.rules[..(self.header.count.load(Relaxed) as usize).min(MAX_RULES)]
     }
 
-    /// How many bytes from the start hold anything; the rest of the region is zero.
+    /// Number of bytes from the start that hold anything; the rest of the region is zero.
     #[must_use]
     pub fn used(&self) -> usize {
         offset_of!(Self, rules) + size_of_val(self.all_rules())

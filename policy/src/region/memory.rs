@@ -1,4 +1,4 @@
-//! Which of a region's memory is taken from the beginning, and which when it is first used: most sessions reserve and
+//! Parts of a region's memory: which are taken from the beginning, and which when it is first used: most sessions reserve and
 //! block nothing while programs run, and to take a page takes longer than to fill it.
 
 use super::busy_ports::BusyPorts;
@@ -30,7 +30,7 @@ impl Region {
         at..at + size_of::<Ledger>()
     }
 
-    /// Whether the memory of the ledger has been taken. Where it has not, whoever touches an entry may be killed for want
+    /// Tells whether the memory of the ledger has been taken. Where it has not, whoever touches an entry may be killed for want
     /// of memory.
     #[must_use]
     pub fn has_ledger(&self) -> bool {
@@ -42,14 +42,14 @@ impl Region {
         self.header.taken.fetch_or(LEDGER, Release);
     }
 
-    /// What is believed of one scope; `None` where nothing shall be.
+    /// Beliefs about one scope; `None` where nothing shall be.
     #[must_use]
     #[inline]
     pub fn hint(&self, scope: Scope) -> Option<&BusyPorts> {
         self.believes().then(|| &self.hints[scope.index()])
     }
 
-    /// Whether anything shall be believed.
+    /// Tells whether anything shall be believed.
     #[inline]
     pub(crate) fn believes(&self) -> bool {
         self.header.taken.load(Relaxed) & NO_HINTS == 0
@@ -60,7 +60,7 @@ impl Region {
         self.header.taken.fetch_or(NO_HINTS, Relaxed);
     }
 
-    /// What is believed of ports towards single peers; `None` where nothing shall be.
+    /// Beliefs about ports towards single peers; `None` where nothing shall be.
     #[must_use]
     pub fn peers(&self) -> Option<Peers<'_>> {
         self.believes().then(|| Peers::new(&self.peer_table, &self.peer_hints))

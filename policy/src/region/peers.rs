@@ -8,12 +8,12 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// Of how many peers something is believed at a time. More of them drive each other out.
 const PEERS: usize = 32;
 
-/// Which peers these are.
+/// Peers of the table.
 #[repr(C)]
 pub(crate) struct PeerTable {
     /// A hash of the peer; 0 where there is none yet.
     keys: [AtomicU64; PEERS],
-    /// When somebody last asked for it, by the clock.
+    /// Time when somebody last asked for it, by the clock.
     used: [AtomicU32; PEERS],
     /// Counts what is asked for.
     clock: AtomicU32,
@@ -22,7 +22,7 @@ pub(crate) struct PeerTable {
 
 pub(crate) const TABLE: usize = PEERS * 12 + 8;
 
-/// What is believed of each.
+/// Beliefs about each.
 #[repr(C)]
 pub(crate) struct PeerHints {
     hints: [BusyPorts; PEERS],
@@ -40,7 +40,7 @@ impl PeerHints {
 pub struct PeerSlot(u8);
 
 impl PeerSlot {
-    /// How many numbers [`Self::number`] has.
+    /// Number of numbers [`Self::number`] has.
     pub const NUMBERS: usize = PEERS + 1;
 
     /// One that is not 0: 0 is no place.
@@ -57,7 +57,7 @@ impl PeerSlot {
     }
 }
 
-/// What a session believes of ports towards single peers.
+/// Beliefs of a session about ports towards single peers.
 #[derive(Clone, Copy)]
 pub struct Peers<'a> {
     table: &'a PeerTable,
@@ -69,7 +69,7 @@ impl<'a> Peers<'a> {
         Self { table, hints }
     }
 
-    /// Where `peer` stands, if anything is believed of it.
+    /// Place where `peer` stands, if anything is believed of it.
     #[must_use]
     pub fn find(self, peer: u64) -> Option<PeerSlot> {
         if peer == 0 || self.is_unused() {
@@ -110,7 +110,7 @@ impl<'a> Peers<'a> {
         Some(PeerSlot(place as u8))
     }
 
-    /// What is believed of the ports towards the peer of `place`.
+    /// Beliefs about the ports towards the peer of `place`.
     #[must_use]
     pub fn hint(self, place: PeerSlot) -> &'a BusyPorts {
         &self.hints.hints[usize::from(place.0) % PEERS]

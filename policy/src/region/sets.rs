@@ -37,13 +37,13 @@ impl SharedSet<'_> {
         }
     }
 
-    /// Whether `port` is in it.
+    /// Tells whether `port` is in it.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.word(usize::from(port / 64)) >> (port % 64) & 1 == 1
     }
 
-    /// Whether both hold the same ports.
+    /// Tells whether both hold the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         let (summary, others) = (self.summary.load(Relaxed), other.summary.load(Relaxed));
         if summary != OWN_WORDS && summary == others {
@@ -66,7 +66,7 @@ impl SharedSet<'_> {
         self.summary.store(OWN_WORDS, Relaxed);
     }
 
-    /// Whether nothing was ever added to it.
+    /// Tells whether nothing was ever added to it.
     fn is_bare(&self) -> bool {
         self.summary.load(Relaxed) == 0
     }
@@ -116,7 +116,7 @@ pub struct SharedScope<'a> {
 /// a look at all the others.
 #[repr(C)]
 pub(crate) struct Runs {
-    /// How many ports | how many runs << 32; 0 where that is not known, or there are too many.
+    /// Number of ports | number of runs << 32; 0 where that is not known, or there are too many.
     size: AtomicU64,
     /// Each as first | last << 16 | how many ports lie below it << 32.
     runs: [AtomicU64; RUNS],
@@ -141,12 +141,12 @@ impl Runs {
         }
     }
 
-    /// How many there are.
+    /// Number of them.
     fn len(&self) -> usize {
         (self.size.load(Relaxed) >> 32) as usize
     }
 
-    /// How many ports lie below `port`.
+    /// Number of ports that lie below `port`.
     pub(crate) fn below(&self, port: u16) -> u32 {
         match self.last_where(|run| run.first <= port) {
             Some(run) if port <= run.last => run.below + u32::from(port - run.first),
@@ -155,7 +155,7 @@ impl Runs {
         }
     }
 
-    /// How many ports lie below `range`, and how many inside.
+    /// Number of ports that lie below `range`, and how many inside.
     pub(crate) fn inside(&self, range: PortRange) -> (u32, u32) {
         let first = self.below(range.first());
         let end = range.last().checked_add(1).map_or_else(|| self.count().unwrap_or(0), |end| self.below(end));
@@ -276,7 +276,7 @@ impl<'a> SharedScope<'a> {
         if index == 0 { word & !1 } else { word }
     }
 
-    /// Whether both have the same ports.
+    /// Tells whether both have the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         self.dynamic.equals(&other.dynamic)
             && self.reserved.equals(&other.reserved)

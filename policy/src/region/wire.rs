@@ -28,7 +28,7 @@ const KINDS: [(&str, SetOf); 3] = [
     ("block", |e, s| &e.scope(s).blocked),
 ];
 
-/// Why a line is not a policy. Carries the number of the field, counted from 0 over all rules.
+/// Reason why a line is not a policy. Carries the number of the field, counted from 0 over all rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireError {
     /// The field that cannot be read.
@@ -43,12 +43,12 @@ impl fmt::Display for WireError {
 
 impl core::error::Error for WireError {}
 
-/// What stands beside the rules.
+/// Options that stand beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether the shim follows into children whose environment the program rebuilt.
+    /// Set if the shim follows into children whose environment the program rebuilt.
     pub follow: bool,
-    /// Whether what is believed of ports orders the tries.
+    /// Set if what is believed of ports orders the tries.
     pub hint: bool,
     /// By which model ports are reserved and blocked at run time.
     pub legal: RestrictionLimits,

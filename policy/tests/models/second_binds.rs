@@ -1,4 +1,4 @@
-//! Whether a second socket may bind a port that a first one has, cell by cell of Microsoft's tables.
+//! Rules for whether a second socket may bind a port that a first one has, cell by cell of Microsoft's tables.
 
 use portshim_policy::model::{BindAddress, BindOption, Binder, Preset, SecondBind};
 

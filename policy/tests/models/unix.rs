@@ -74,7 +74,7 @@ fn freebsds_ranges() {
     assert_eq!(policy.rules[0].order, Order::Sequential);
 }
 
-/// What the section takes for a value, and that it has no effect elsewhere.
+/// Checks what the section takes for a value, and that it has no effect elsewhere.
 #[test]
 fn freebsds_section_is_read() {
     for (text, said) in [

@@ -1,4 +1,4 @@
-//! What keeps the library loadable where glibc is old, on whatever system it was built.
+//! Account of what keeps the library loadable where glibc is old, on whatever system it was built.
 //!
 //! The standard library and the unwinder are linked in, and ask a new glibc for functions that an old one does not
 //! have: its loader would refuse the whole library. They want them for backtraces alone, which a guest does not print,

@@ -1,7 +1,7 @@
 //! The libraries that were loaded at the start, and what they define, read from memory: an answer that no other
 //! library has a say in. None of them is ever unloaded, so no lock is needed.
 //!
-//! What is read is what the dynamic linker has read before (elf(5), link.h), and it has the same shape here.
+//! Structures that the dynamic linker has read before (elf(5), link.h), and it has the same shape here.
 
 use super::memory::is_readable;
 use core::ffi::{c_char, c_int, c_void};
@@ -119,7 +119,7 @@ pub(super) fn of_libdl(name: &[u8]) -> *mut c_void {
     sought.1
 }
 
-/// Whether `address` lies in a library behind this one that has a function of this name itself: one that this one calls
+/// Tells whether `address` lies in a library behind this one that has a function of this name itself: one that this one calls
 /// on, and that has to come by libc's.
 pub(super) fn is_in_interposer(address: usize, name: &[u8]) -> bool {
     let libc = LIBC.load(Relaxed);
@@ -225,7 +225,7 @@ impl Object {
         self.soname != 0 && self.has_string(self.soname, name)
     }
 
-    /// Whether the string at `offset` is `expected`.
+    /// Tells whether the string at `offset` is `expected`.
     fn has_string(&self, offset: usize, expected: &[u8]) -> bool {
         let fits = offset.checked_add(expected.len()).is_some_and(|end| end < self.strings_len);
         // SAFETY: the table is `strings_len` bytes long.
@@ -240,7 +240,7 @@ impl Object {
         Some((self.base + symbol.value) as *mut c_void)
     }
 
-    /// What the library defines by this name, in its default version.
+    /// Symbol that the library defines by this name, in its default version.
     fn symbol(&self, name: &[u8]) -> Option<&Symbol> {
         let found = |index: u32| {
             // SAFETY: the hash table only speaks of symbols that there are.
@@ -308,7 +308,7 @@ impl Object {
         None
     }
 
-    /// Whether `address` lies in one of the library's segments.
+    /// Tells whether `address` lies in one of the library's segments.
     fn contains(&self, address: usize) -> bool {
         const PT_LOAD: u32 = 1;
         let header = self.base as *const libc::Elf64_Ehdr;

@@ -1,4 +1,4 @@
-//! What is known of descriptors without asking the kernel: what `socket` made of them; settled ones, from which
+//! Knowledge of descriptors without asking the kernel: what `socket` made of them; settled ones, from which
 //! a send cannot bind; TCP sockets that have just been bound.
 //!
 //! A cache and no more. "Unknown" leads to the slow path, which asks the kernel. What is known only spares questions:
@@ -37,14 +37,14 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 /// See [`options_set`].
 static SET: AtomicU32 = AtomicU32::new(0);
 
-/// What a cell said, and which epoch it was, before the kernel was asked.
+/// Content of a cell, and which epoch it was, before the kernel was asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
     cell: u32,
     epoch: u32,
 }
 
-/// What is known of a socket that this process has made.
+/// Knowledge of a socket that this process has made.
 #[derive(Clone, Copy)]
 pub(crate) struct Made {
     pub(crate) scope: Scope,
@@ -79,24 +79,24 @@ fn is_current(fd: c_int, tag: u32) -> bool {
     })
 }
 
-/// Whether a send on `fd` is known to bind nothing.
+/// Tells whether a send on `fd` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(fd: c_int) -> bool {
     is_current(fd, SETTLED)
 }
 
-/// Whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have taken it from.
+/// Tells whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have taken it from.
 pub(crate) fn is_bound(fd: c_int) -> bool {
     is_current(fd, BOUND)
 }
 
-/// Whether `fd` was last seen as a new datagram socket.
+/// Tells whether `fd` was last seen as a new datagram socket.
 #[inline]
 pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
     cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
 }
 
-/// What `socket` made of `fd`, for a call that may change it: from then on it is not untouched any more.
+/// Knowledge that `socket` left of `fd`, for a call that may change it: from then on it is not untouched any more.
 #[inline]
 pub(crate) fn made(fd: c_int) -> Option<Made> {
     let cell = cell(fd)?;
@@ -124,7 +124,7 @@ pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
     }
 }
 
-/// How often options that matter have been set: by a library behind us perhaps, while it makes a socket.
+/// Number of times that options that matter have been set: by a library behind us perhaps, while it makes a socket.
 #[inline]
 pub(crate) fn options_set() -> u32 {
     SET.load(Relaxed)
@@ -214,7 +214,7 @@ fn lose_port_of(fd: c_int, made: u32) {
     }
 }
 
-/// Whether `fd` has a port is not known any more.
+/// Tells whether `fd` has a port is not known any more.
 pub(crate) fn invalidate(fd: c_int) {
     if let Some(cell) = cell(fd) {
         cell.fetch_and(MADE, Relaxed);

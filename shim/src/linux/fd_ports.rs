@@ -1,4 +1,4 @@
-//! What descriptors hold, as they are passed on and closed in numbers, and while the kernel alone knows their ports.
+//! Ports that descriptors hold, as they are passed on and closed in numbers, and while the kernel alone knows their ports.
 
 pub(crate) use crate::fd_ports::release;
 use crate::fd_ports::{self, CELLS, Hold, give_back};
@@ -52,7 +52,7 @@ pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant) {
     }
 }
 
-/// Whether `fd` is known to hold what was handed out.
+/// Tells whether `fd` is known to hold what was handed out.
 pub(crate) fn is_counted(fd: c_int, grant: &Grant) -> bool {
     let packed = CELLS.get(fd as usize).map_or(0, |cell| cell.load(Relaxed));
     let hold = Hold::unpack(packed);

@@ -11,7 +11,7 @@ use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 
-/// How a call leaves that came in.
+/// Exit of a call that came in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Through the next library's function of that name.
@@ -20,7 +20,7 @@ pub(crate) enum Exit {
     Kernel,
 }
 
-/// Whether the process has been given a port in a call that came in by syscall(2).
+/// Set if the process has been given a port in a call that came in by syscall(2).
 static BY_NUMBER: AtomicBool = AtomicBool::new(false);
 
 /// Serves a call: what the program's call returns. `errno` is set as that call would set it. `None` where the

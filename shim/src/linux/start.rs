@@ -81,7 +81,7 @@ fn open(path: Option<&CStr>) -> Option<&'static Region> {
     }
 }
 
-/// What a program's user hears where it was to be under a policy, and cannot be.
+/// Message for a program's user where it was to be under a policy, and cannot be.
 const DAMAGED: &[u8] = b"portshim: PORTSHIM_POLICY cannot be read, so this program runs outside the policy; \
     `portshim env` writes it anew\n";
 

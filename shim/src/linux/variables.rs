@@ -21,7 +21,7 @@ unsafe extern "C" {
     static mut environ: Strings;
 }
 
-/// What the environment asks for.
+/// Policy and session that the environment asks for.
 pub(crate) struct Found {
     /// The file of the session's region.
     pub(crate) session: Option<&'static CStr>,
@@ -60,7 +60,7 @@ pub(crate) fn read() -> Option<Found> {
     Some(Found { session, policy })
 }
 
-/// Whether the environment asks the loader for any library.
+/// Tells whether the environment asks the loader for any library.
 pub(crate) fn preloads() -> bool {
     // SAFETY: as for `read`, which has just looked.
     unsafe { find(started_with(), PRELOAD) }.is_some_and(|list| !list.is_empty())
@@ -148,7 +148,7 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
     }
 }
 
-/// What stands in LD_PRELOAD for a folder that the loader of glibc finds, and no other.
+/// Path in LD_PRELOAD for a folder that the loader of glibc finds, and no other.
 const FOR_GLIBC: &[u8] = b"/$LIB/";
 
 /// The library as LD_PRELOAD names it, where it is named for glibc alone. A child with another C library shall not

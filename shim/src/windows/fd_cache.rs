@@ -1,4 +1,4 @@
-//! What is known of handles without asking Winsock. A cache and no more: of most handles nothing is known, and
+//! Knowledge of handles without asking Winsock. A cache and no more: of most handles nothing is known, and
 //! "unknown" leads to the slow path, which asks.
 
 use super::index_of;
@@ -46,7 +46,7 @@ static SETTLED: Handles = Handles::none();
 /// Sockets that draw from a port reservation of the program's own.
 static ASSOCIATED: Handles = Handles::none();
 
-/// Whether a send on `handle` is known to bind nothing.
+/// Tells whether a send on `handle` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(handle: SOCKET) -> bool {
     SETTLED.contains(handle)
@@ -57,7 +57,7 @@ pub(crate) fn mark_settled(handle: SOCKET) {
     SETTLED.insert(handle);
 }
 
-/// Whether the program has given `handle` a reservation to draw from (SIO_ASSOCIATE_PORT_RESERVATION).
+/// Tells whether the program has given `handle` a reservation to draw from (SIO_ASSOCIATE_PORT_RESERVATION).
 pub(crate) fn is_associated(handle: SOCKET) -> bool {
     ASSOCIATED.contains(handle)
 }

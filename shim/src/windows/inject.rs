@@ -18,7 +18,7 @@ use windows_sys::Win32::System::Threading::{
 };
 use windows_sys::w;
 
-/// How long the loader of another process may take, in milliseconds: virus scanners look at every library.
+/// Time that the loader of another process may take, in milliseconds: virus scanners look at every library.
 const PATIENCE: u32 = 60_000;
 
 /// Loads this library into `process`, which was created suspended, and returns 0 or a Win32 error code.

@@ -10,7 +10,7 @@ use crate::targets::{self, Target};
 use crate::task::{Kind, Order, Task};
 use std::time::Duration;
 
-/// How long portshim may take ports by itself. What is left then is taken by number.
+/// Time for which portshim may take ports by itself. What is left then is taken by number.
 const TAKING: Duration = Duration::from_secs(1);
 
 /// A stage of fullness.

@@ -13,7 +13,7 @@ pub(crate) struct Held {
     /// All ports there are.
     ports: Vec<u16>,
     sockets: HashMap<u16, OwnedFd>,
-    /// How many sockets this process may have.
+    /// Number of sockets this process may have.
     most: usize,
 }
 
@@ -33,7 +33,7 @@ impl Held {
         self.sockets.clear();
     }
 
-    /// Whether there are ports left, and no descriptors for them.
+    /// Tells whether there are ports left, and no descriptors for them.
     pub(crate) fn needs_help(&self) -> bool {
         self.len() >= self.most && self.len() < self.ports.len()
     }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{Case, Directed, Divergence, Variant, compare, play, shrink};
 
-/// How many failures of one batch are told: most have one cause.
+/// Number of failures of one batch are told: most have one cause.
 const ENOUGH: usize = 3;
 
 /// What a comparison came to.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// How many scripts agreed.
+    /// Number of scripts agreed.
     pub agreed: usize,
-    /// How many calls they made.
+    /// Number of calls they made.
     pub calls: usize,
-    /// How often each allowance covered a difference.
+    /// Number of times that each allowance covered a difference.
     pub allowed: BTreeMap<&'static str, usize>,
     /// What each script that did not agree came to, with the command that shows it again.
     pub failures: Vec<String>,

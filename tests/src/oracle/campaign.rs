@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::batch::{Script, Verdict, compare_all};
 use super::{CASES, Case, Variant, sequence};
 
-/// How many sequences share one process on either side.
+/// Number of sequences share one process on either side.
 const BATCH: usize = 50;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// How many sequences.
+    /// Number of sequences.
     pub sequences: usize,
     /// The number of the first.
     pub seed: u64,
     /// Under this policy alone; under each in turn without one.
     pub case: Option<&'static Case>,
-    /// How many batches at a time.
+    /// Number of batches at a time.
     pub jobs: usize,
     /// What the bare kernel is compared with. With itself, what the sequences leave to chance shows.
     pub against: Variant,

@@ -1,6 +1,6 @@
 //! The policies under which sequences are compared.
 
-/// How portshim can serve a policy on a host with the default range, 32768-60999.
+/// Way in which portshim can serve a policy on a host with the default range, 32768-60999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Inside the host's range: the kernel is made to choose.
@@ -14,13 +14,13 @@ pub enum Reach {
 /// One policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// What the command line calls it.
+    /// Name that the command line has for it.
     pub name: &'static str,
     /// The dynamic range.
     pub range: (u16, u16),
     /// The reserved ports inside it, as both portshim and the kernel write them.
     pub reserved: &'static str,
-    /// How portshim serves it.
+    /// Way in which portshim serves it.
     pub reach: Reach,
 }
 
@@ -63,7 +63,7 @@ impl Case {
         format!("{}-{}", self.range.0, self.range.1)
     }
 
-    /// How many ports the policy hands out.
+    /// Number of ports the policy hands out.
     ///
     /// # Panics
     /// Where the case is written wrongly.
@@ -82,7 +82,7 @@ impl Case {
         usize::from(self.range.1 - self.range.0) + 1 - reserved
     }
 
-    /// Whether some of its ports are bound by number.
+    /// Tells whether some of its ports are bound by number.
     #[must_use]
     pub fn pins(&self) -> bool {
         self.reach != Reach::Steer

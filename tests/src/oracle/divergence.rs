@@ -16,7 +16,7 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// Whether both part over the same sort of call in the same way: what is left out of a failing script
+    /// Tells whether both part over the same sort of call in the same way: what is left out of a failing script
     /// shall not make another difference of it.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let call = |d: &Self| d.call.split(' ').next().map(str::to_owned);

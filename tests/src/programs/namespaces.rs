@@ -53,7 +53,7 @@ pub fn as_root<F: Fn()>(body: F) {
     });
 }
 
-/// Whether the tests are run by root.
+/// Tells whether the tests are run by root.
 #[must_use]
 pub fn is_root() -> bool {
     // SAFETY: geteuid(2) has no conditions.

@@ -171,7 +171,7 @@ pub(super) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode can be set");
 }
 
-/// Whether the command succeeded, with its output for a message.
+/// Tells whether the command succeeded, with its output for a message.
 #[track_caller]
 pub(super) fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{}", said(output));

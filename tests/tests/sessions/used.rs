@@ -5,7 +5,7 @@ use portshim_tests::programs::{private, until};
 use portshim_tests::{portshim, portshim_path};
 use std::process::Command;
 
-/// How many ports of a scope: in use, the session's own, in TIME_WAIT, free.
+/// Number of ports of a scope: in use, the session's own, in TIME_WAIT, free.
 fn counts(scope: usize) -> String {
     let of =
         format!("[it['rules'][-1]['scopes'][{scope}][key] for key in ('in_use', 'by_session', 'time_wait', 'free')]");

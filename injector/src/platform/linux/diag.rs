@@ -14,7 +14,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const MPTCP: c_int = 262;
 /// Names a protocol whose number does not fit into a request's own byte (linux/inet_diag.h).
 const REQUEST_PROTOCOL: u16 = 3;
-/// Whether an IPv6 socket keeps out of IPv4, as a reply tells of sockets that are not connected.
+/// Attribute: whether an IPv6 socket keeps out of IPv4, as a reply tells of sockets that are not connected.
 const V6_ONLY: u16 = 11;
 const TIME_WAIT: u8 = 6;
 /// The lengths of a message's header, of `struct inet_diag_req_v2` and of `struct inet_diag_msg`.
@@ -24,7 +24,7 @@ const REPLY: usize = 72;
 /// The most that the kernel puts into one piece of its answer is 32 KiB.
 const PIECE: usize = 1 << 16;
 
-/// How often it is asked while sockets are moving.
+/// Number of times that it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 /// Every socket of this thread's network that has a port.

@@ -42,7 +42,7 @@ fn own(base: PathBuf) -> Result<PathBuf, String> {
     }
 }
 
-/// What a new file's permissions are where it is no secret: what the caller's umask leaves of read and write.
+/// Permissions of a new file that is no secret: what the caller's umask leaves of read and write.
 pub(crate) fn usual_permissions() -> Permissions {
     let before = umask(Mode::from_bits_truncate(0o077));
     umask(before);
@@ -104,7 +104,7 @@ pub(super) fn shared() -> Result<PathBuf, String> {
     roots(path).map(|()| path.to_owned())
 }
 
-/// Whether this is a directory, and no link to one, that all can enter and only root can change.
+/// Tells whether this is a directory, and no link to one, that all can enter and only root can change.
 fn roots(path: &Path) -> Result<(), String> {
     let said = |why: &str| Err(format!("{}: {why}", path.display()));
     match fs::symlink_metadata(path) {

@@ -1,4 +1,4 @@
-//! What an ELF file says about how it is loaded.
+//! ELF files: what they say about how they are loaded.
 
 use super::version::Version;
 use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE, SHT_DYNSYM};
@@ -19,7 +19,7 @@ pub(super) struct Elf {
     pub(super) bits: u32,
     /// `e_machine`.
     pub(super) machine: u16,
-    /// Whether it may be loaded at any address: a library, or a program of the kind that is.
+    /// Set if it may be loaded at any address: a library, or a program of the kind that is.
     pub(super) movable: bool,
     /// The loader that the file names; none in a static program.
     pub(super) loader: Option<PathBuf>,
@@ -27,9 +27,9 @@ pub(super) struct Elf {
     pub(super) needed: Vec<String>,
     /// Its own name as a library, which only a loader run by hand has.
     pub(super) soname: Option<String>,
-    /// Whether the Go compiler made it.
+    /// Set if the Go compiler made it.
     pub(super) go: bool,
-    /// Whether it is this command, of whatever version.
+    /// Set if it is this command, of whatever version.
     pub(super) ours: bool,
 }
 
@@ -60,7 +60,7 @@ struct Pages<'a> {
     first: &'a [u8],
     /// The last other one that was.
     page: Vec<u8>,
-    /// Where in the file that one begins.
+    /// Place where in the file that one begins.
     begin: u64,
 }
 
@@ -148,7 +148,7 @@ pub(super) fn newest_version(file: &File, first: &[u8]) -> Option<Version> {
     newest
 }
 
-/// Whether a library has a function of this name for others to call.
+/// Tells whether a library has a function of this name for others to call.
 pub(super) fn defines(file: &File, first: &[u8], function: &[u8]) -> Option<bool> {
     let cache = ReadCache::new(Pages { file, at: 0, first, page: Vec::new(), begin: 0 });
     let data = &cache;

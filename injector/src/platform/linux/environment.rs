@@ -8,10 +8,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 const PRELOAD: &str = "LD_PRELOAD";
-/// What the file names of our libraries have in common: `libportshim.so`, `libportshim-0123456789abcdef.so`.
+/// Common part of the file names of our libraries: `libportshim.so`, `libportshim-0123456789abcdef.so`.
 const OURS: &[u8] = b"libportshim";
 
-/// How much text one variable may hold, well below the kernel's MAX_ARG_STRLEN of 131,072 bytes.
+/// Amount of text that one variable may hold, well below the kernel's MAX_ARG_STRLEN of 131,072 bytes.
 pub(crate) const ROOM: usize = 100_000;
 
 /// The variable that has this library loaded, and what it is to say.
@@ -21,7 +21,7 @@ pub(crate) fn loading(library: &Path) -> Option<(&'static str, OsString)> {
     Some((PRELOAD, preload(listed, env::var_os(PRELOAD).as_deref())))
 }
 
-/// What tells the shim of a session: its region's file.
+/// Value that tells the shim of a session: its region's file.
 pub(crate) fn session_variable(file: &Path) -> OsString {
     file.into()
 }

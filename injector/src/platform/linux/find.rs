@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Why no file is executed.
+/// Reason why no file is executed.
 #[derive(Debug)]
 pub(crate) enum Find {
     /// There is none of that name.
@@ -17,7 +17,7 @@ pub(crate) enum Find {
     Denied(PathBuf, String),
 }
 
-/// What execvp(3) searches where `PATH` is not set.
+/// Folders that execvp(3) searches where `PATH` is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// The file that `name` stands for: itself where it holds a `/`, else the first in `PATH` that may be executed.
@@ -48,7 +48,7 @@ pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     Err(denied.unwrap_or(Find::NotFound))
 }
 
-/// Whether the kernel would execute this file; else why not, or `None` where there is no such file.
+/// Tells whether the kernel would execute this file; else why not, or `None` where there is no such file.
 pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,

@@ -8,10 +8,10 @@ use std::path::Path;
 
 /// The library that has glibc's versions, beside its loader.
 const LIBRARY: &str = "libc.so.6";
-/// What the library that this command carries needs, as the build has read it.
+/// Needs of the library that this command carries, as the build has read them.
 pub(super) const NEEDED: &str = env!("PORTSHIM_EMBEDDED_GLIBC");
 
-/// What the library to preload needs that a program with this loader does not get: the version that it does get, and the
+/// Need of the library to preload that a program with this loader does not get: the version that it does get, and the
 /// one that is needed. None where it gets what is needed, and where there is no telling.
 pub(super) fn lacks(loader: &Path) -> Option<(Version, Version)> {
     let needed = NEEDED.parse().ok()?;

@@ -25,11 +25,11 @@ pub(super) struct Strings {
 
 /// A variable that names this process.
 struct Renamed {
-    /// Where it stands in the environment.
+    /// Place where it stands in the environment.
     at: usize,
     /// `NAME=`, and room for the value.
     text: Vec<u8>,
-    /// How long `NAME=` is.
+    /// Length of `NAME=` is.
     name: usize,
     by_inode: bool,
 }

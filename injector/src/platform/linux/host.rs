@@ -35,7 +35,7 @@ pub(crate) fn captured() -> Result<String, Failure> {
     Ok(format!("preset = \"linux\"\n\n{}", config::captured(setting)))
 }
 
-/// What the kernel says of one setting. It says it in one go, as far as there is room, and nothing to whoever asks for
+/// Reads what the kernel says of one setting. It says it in one go, as far as there is room, and nothing to whoever asks for
 /// more (proc_do_large_bitmap in kernel/sysctl.c).
 fn setting(name: &str) -> Option<String> {
     let file = File::open(format!("{SETTINGS}/{name}")).ok()?;
@@ -57,16 +57,16 @@ pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     base.map(|base| base.join("portshim/policy.toml")).into_iter().chain([SYSTEM_POLICY.into()])
 }
 
-/// Whether the kernel can be made to choose inside a range.
+/// Kernel, and whether it can be made to choose inside a range.
 #[derive(Debug)]
 pub(crate) struct Steering {
     /// The kernel's name and release.
     pub(crate) kernel: String,
-    /// Whether it knows IP_LOCAL_PORT_RANGE.
+    /// Set if it knows IP_LOCAL_PORT_RANGE.
     pub(crate) possible: bool,
 }
 
-/// What this host is called.
+/// Name of this host.
 pub(crate) fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "this host".into(), |name| name.trim().to_owned())
 }

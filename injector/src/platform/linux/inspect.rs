@@ -17,11 +17,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-/// How many files the kernel opens one after the other before ELOOP: five scripts, and the program (`exec_binprm`).
+/// Number of files the kernel opens one after the other before ELOOP: five scripts, and the program (`exec_binprm`).
 const DEPTH: usize = 6;
-/// How much of a file the kernel reads to find its format (`BINPRM_BUF_SIZE`).
+/// Part of a file that the kernel reads to find its format (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
-/// What execvp(3) hands a file without a format to.
+/// Shell that execvp(3) hands a file without a format to.
 pub(super) const SHELL: &str = "/bin/sh";
 
 /// The names of glibc's loader on all machines begin so.
@@ -135,7 +135,7 @@ fn run_by_env(argument: &[u8]) -> Option<OsString> {
     Some(OsStr::from_bytes(word).to_owned())
 }
 
-/// How far a preloaded library reaches this file.
+/// Extent to which a preloaded library reaches this file.
 fn coverage(elf: &Elf, file: &File) -> Coverage {
     let (bits, machine) = (usize::BITS, own_machine());
     if (elf.bits, elf.machine) != (bits, machine) {
@@ -172,7 +172,7 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     }
 }
 
-/// Whether the kernel would start this file in secure mode, in which the loader ignores LD_PRELOAD
+/// Tells whether the kernel would start this file in secure mode, in which the loader ignores LD_PRELOAD
 /// (`cap_bprm_creds_from_file` in security/commoncap.c).
 fn gains_privilege(file: &File) -> Option<Obstacle> {
     let metadata = file.metadata().ok()?;
@@ -213,7 +213,7 @@ pub(super) const fn own_machine() -> u16 {
     }
 }
 
-/// What a program must be for the library to be loaded into it, in words.
+/// Yields what a program must be for the library to be loaded into it, in words.
 pub(crate) fn library_needs() -> Option<String> {
     let machine = machine_name(own_machine());
     let glibc = glibc::NEEDED;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The mode of the library's file. Whom the directory lets in may read it, and a copy of it can be read by all.
 const MODE: u32 = 0o644;
 
-/// What the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the folder for libraries, as their
+/// Folders that the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the folder for libraries, as their
 /// distribution calls it, and as Debian does, in two parts. Others know of no such thing, and find no file by that name.
 pub(super) const KINDS: [&str; 5] = ["lib", "lib64", "lib32", "libx32", MULTIARCH];
 const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
@@ -36,17 +36,17 @@ pub(crate) fn for_glibc_alone(path: &Path) -> Option<PathBuf> {
     Some(folder.join("$LIB").join(path.file_name()?))
 }
 
-/// Where the links lead that stand for `$LIB`.
+/// Place where the links lead that stand for `$LIB`.
 const HERE: &str = ".";
 
-/// Where the library can be laid down, the best place first.
+/// Place where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     // What root starts may go on as another user, and start programs of its own then.
     let shared = geteuid().is_root().then(directories::shared).into_iter();
     shared.chain(std::iter::once_with(directories::cache)).chain(directories::runtimes())
 }
 
-/// Whether another library, which the user names, will do.
+/// Tells whether another library, which the user names, will do.
 pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     nameable(path)?;
     let metadata = fs::metadata(path).map_err(|e| plain(&e))?;
@@ -57,7 +57,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
-/// Whether this is a library for this machine that knows of policies, be it of another version.
+/// Tells whether this is a library for this machine that knows of policies, be it of another version.
 pub(super) fn is_ours(path: &Path) -> std::io::Result<bool> {
     let fits =
         |elf: elf::Elf| elf.movable && elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());

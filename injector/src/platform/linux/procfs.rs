@@ -1,17 +1,17 @@
-//! When processes began, and where /proc tells of them.
+//! Start of processes, and where /proc tells of them.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// What a process's stat file says.
+/// Content of a process's stat file.
 struct Life {
     /// In clock ticks since boot.
     since: u64,
-    /// Whether only its other threads still run: /proc shows such a process as a zombie.
+    /// Set if only its other threads still run: /proc shows such a process as a zombie.
     leaderless: bool,
-    /// How many bytes of environment its program was given; `None` where it has not been given any yet.
+    /// Number of bytes of environment its program was given; `None` where it has not been given any yet.
     environment: Option<u64>,
 }
 
@@ -41,12 +41,12 @@ fn process(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
-/// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
+/// Start of a process, in clock ticks since boot; `None` where there is none, or it has ended.
 pub(super) fn started(pid: u32) -> Option<u64> {
     Life::of(&process(pid)).map(|life| life.since)
 }
 
-/// How many bytes of environment a process's program was given; `None` where it has not been given any, in the midst of
+/// Number of bytes of environment a process's program was given; `None` where it has not been given any, in the midst of
 /// exec, and where there is no such process.
 pub(super) fn environment_size(pid: u32) -> Option<u64> {
     Life::of(&process(pid))?.environment

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// What people call it: the number of the process that made it, or its file's name where that would not
+    /// Name that people have for it: the number of the process that made it, or its file's name where that would not
     /// tell it from others.
     pub(crate) id: String,
     /// The region's file.
     pub(crate) path: PathBuf,
-    /// How long ago it was made; `None` where its file does not say.
+    /// Time since it was made; `None` where its file does not say.
     pub(crate) age: Option<Duration>,
     /// The command line of the program that it was made for, or of its oldest process.
     pub(crate) command: String,
@@ -46,7 +46,7 @@ pub(crate) struct Process {
 /// A session's file, whether or not it has a process.
 struct Candidate {
     path: PathBuf,
-    /// When it was made, as far as that can be told, and as it says itself.
+    /// Time when it was made, as far as that can be told, and as it says itself.
     created: Option<u64>,
     dated: Option<u64>,
     /// The process that made it, by the number that it had in a PID namespace.
@@ -62,7 +62,7 @@ impl Candidate {
         Self { created: created(&path), dated: dated(&path), maker, path }
     }
 
-    /// Whether this process made it: whoever `run` makes a session for has its number.
+    /// Tells whether this process made it: whoever `run` makes a session for has its number.
     fn is_made_by(&self, pid: u32) -> bool {
         let (number, namespace) = inner(&folder(pid));
         let is_it = self.maker.is_some_and(|(maker, theirs)| (maker, theirs) == (number, namespace));
@@ -70,7 +70,7 @@ impl Candidate {
         is_it && started(pid).is_some_and(|started| self.created.is_none_or(|created| started <= created))
     }
 
-    /// Whether a process that was of this session began another after it, as `run` does under `run`: its
+    /// Tells whether a process that was of this session began another after it, as `run` does under `run`: its
     /// program then belongs to that one alone.
     fn is_left_by(&self, pid: u32, all: &[Self], mapped: &Mapped) -> bool {
         let is_later = |other: &Self| match (self.dated, other.dated) {
@@ -155,7 +155,7 @@ impl LiveSession {
         self.processes.iter().find(|process| process.inner == maker).map(|process| process.pid)
     }
 
-    /// Whether it still has a process.
+    /// Tells whether it still has a process.
     pub(crate) fn lives(&self) -> bool {
         Self::all().iter().any(|session| session.path == self.path)
     }
@@ -212,7 +212,7 @@ impl Process {
         Self { pid, inner: inner(&folder), name, command }
     }
 
-    /// Whether this is whom a region means.
+    /// Tells whether this is whom a region means.
     pub(crate) fn is(&self, owner: &Owner) -> bool {
         let (number, namespace) = self.inner;
         owner.process == number && owner.namespace == namespace as u32
@@ -232,7 +232,7 @@ pub(crate) fn owner(pid: u32) -> Option<u32> {
     fs::metadata(format!("/proc/{pid}")).ok().map(|metadata| metadata.uid())
 }
 
-/// Whether a user is the one that this process acts for.
+/// Tells whether a user is the one that this process acts for.
 pub(crate) fn is_us(uid: u32) -> bool {
     geteuid().as_raw() == uid
 }

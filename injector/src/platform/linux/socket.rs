@@ -10,9 +10,9 @@ pub(crate) struct Socket {
     pub(crate) port: u16,
     /// The port spaces in which it has that port: both families' where it is dual-stack.
     pub(crate) scopes: ScopeSet,
-    /// Whether it is only the memory of a connection, in TIME_WAIT.
+    /// Set if it is only the memory of a connection, in TIME_WAIT.
     pub(crate) waits: bool,
-    /// What the descriptors of processes name it by; 0 where no process has it.
+    /// Number that the descriptors of processes name it by; 0 where no process has it.
     pub(crate) inode: u64,
 }
 

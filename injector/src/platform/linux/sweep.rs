@@ -20,9 +20,9 @@ use std::time::Duration;
 /// namespace in which it has that number.
 pub(super) const PREFIX: &str = "session-";
 
-/// How many session files of its own PID namespace a start leaves unexamined.
+/// Number of session files of its own PID namespace a start leaves unexamined.
 const CROWD: usize = 16;
-/// What a file adds to the size of its folder in memory.
+/// Size that a file adds to its folder in memory.
 const ENTRY: u64 = 20;
 /// The PID namespace that the kernel begins with (`PROC_PID_INIT_INO`).
 const FIRST: u64 = 0xeffffffc;
@@ -53,7 +53,7 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
     }
 }
 
-/// How many processes have this file mapped, or are to map it, as far as this user may know.
+/// Number of processes that have this file mapped, or are to map it, as far as this user may know.
 pub(super) fn users(path: &Path) -> usize {
     let Some(directory) = path.parent() else { return 0 };
     members(directory, created(path).unwrap_or(0)).iter().filter(|(_, file)| file == path).count()
@@ -93,7 +93,7 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     }
 }
 
-/// When a session was made, in clock ticks since boot: as its file says, or, where it does not, because it is
+/// Time when a session was made, in clock ticks since boot: as its file says, or, where it does not, because it is
 /// being written, was scribbled over or is of another version, as the file system does.
 pub(super) fn created(path: &Path) -> Option<u64> {
     dated(path).or_else(|| born(path))
@@ -134,7 +134,7 @@ pub(super) fn maker(name: &OsStr) -> Option<(u32, u64)> {
     Some((pid.parse().ok()?, namespace.parse().ok()?))
 }
 
-/// Whether the process that made this session is gone. `run` becomes the program, so while the program
+/// Tells whether the process that made this session is gone. `run` becomes the program, so while the program
 /// runs its session is not orphaned, whether it has mapped the region or not.
 pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     // A process of that number is another where it started after the session was made.
@@ -193,7 +193,7 @@ fn files_of(pid: u32, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     found
 }
 
-/// How often a process is asked again, at a millisecond's distance, that does not show all of its environment: it is in
+/// Number of times that a process is asked again, at a millisecond's distance, that does not show all of its environment: it is in
 /// the midst of exec, or was when it was asked.
 const PATIENCE: usize = 1000;
 

@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::ptr;
 
-/// How a program ended.
+/// End of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// By itself, with this status.
@@ -43,7 +43,7 @@ impl Ended {
     }
 }
 
-/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
+/// Time for which the program is left alone, in milliseconds: the ring of events holds some thousands, and
 /// should not fill up in between.
 const INTERVAL: u8 = 20;
 
@@ -168,7 +168,7 @@ fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut()>)
     }
 }
 
-/// Whether the kernel has sent this signal to the program, which is in the same group and session, as well.
+/// Tells whether the kernel has sent this signal to the program, which is in the same group and session, as well.
 fn has_it_already(signal: libc::c_int, code: i32) -> bool {
     let leads = || getsid(None) == Ok(Pid::this());
     code == libc::SI_KERNEL && (OF_A_TERMINAL.contains(&signal) || OF_A_HANGUP.contains(&signal) && !leads())

@@ -11,7 +11,7 @@ pub(super) fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// Where folders of ours can be: what lies there is by default open to this user and to administrators alone.
+/// Folders in which ours can be: what lies there is by default open to this user and to administrators alone.
 fn bases() -> impl Iterator<Item = PathBuf> {
     variable("LOCALAPPDATA").into_iter().chain([env::temp_dir()])
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use windows_sys::Win32::System::Environment::NeedCurrentDirectoryForExePathW;
 
-/// Why no file is executed.
+/// Reason why no file is executed.
 #[derive(Debug)]
 pub(crate) enum Find {
     /// There is none of that name.
@@ -17,7 +17,7 @@ pub(crate) enum Find {
     Denied(PathBuf, String),
 }
 
-/// Where Windows keeps its own programs.
+/// Place where Windows keeps its own programs.
 pub(super) fn system_folder() -> PathBuf {
     env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join("System32")
 }
@@ -54,7 +54,7 @@ fn first(files: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     files.into_iter().find(|file| is_file(file))
 }
 
-/// Whether there is a file, or an alias such as the Store makes, which can be executed but not be looked into.
+/// Tells whether there is a file, or an alias such as the Store makes, which can be executed but not be looked into.
 fn is_file(path: &Path) -> bool {
     let metadata = fs::metadata(path).or_else(|_| fs::symlink_metadata(path));
     metadata.is_ok_and(|metadata| !metadata.is_dir())

@@ -39,7 +39,7 @@ fn usual() -> HostSettings {
     }
 }
 
-/// What netsh shows. One dynamic range stands for all: TCP's for IPv4.
+/// Reads what netsh shows. One dynamic range stands for all: TCP's for IPv4.
 fn asked() -> HostSettings {
     let mut settings = usual();
     let excluded = ["tcp", "udp"].map(|transport| Question(Shown::Excluded, "ipv4", transport));
@@ -75,16 +75,16 @@ pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     bases.map(|base| base.join("portshim").join("policy.toml"))
 }
 
-/// Whether the kernel can be made to choose inside a range.
+/// Kernel, and whether it can be made to choose inside a range.
 #[derive(Debug)]
 pub(crate) struct Steering {
     /// The system's name and release.
     pub(crate) kernel: String,
-    /// Whether it can.
+    /// Set if it can.
     pub(crate) possible: bool,
 }
 
-/// What this host is called.
+/// Name of this host.
 pub(crate) fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this host".into())
 }

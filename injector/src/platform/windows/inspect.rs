@@ -55,7 +55,7 @@ fn follow(program: &mut Program, path: &Path) -> Result<(), Find> {
     Ok(())
 }
 
-/// Whether the command interpreter executes it.
+/// Tells whether the command interpreter executes it.
 fn is_batch(path: &Path) -> bool {
     path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("bat") || kind.eq_ignore_ascii_case("cmd"))
 }

@@ -22,7 +22,7 @@ use windows_sys::Win32::System::Environment::GetCommandLineW;
 use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, Sleep, WaitForSingleObject};
 use windows_sys::core::BOOL;
 
-/// How a program ended: with this status. No signal ends one on Windows.
+/// End of a program: with this status. No signal ends one on Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended(u32);
 
@@ -38,7 +38,7 @@ impl Ended {
     }
 }
 
-/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
+/// Time for which the program is left alone, in milliseconds: the ring of events holds some thousands, and
 /// should not fill up in between.
 const INTERVAL: u32 = 20;
 

@@ -10,12 +10,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Where the library can be laid down, the best place first.
+/// Place where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     directories::folders("lib")
 }
 
-/// Whether another library, which the user names, will do.
+/// Tells whether another library, which the user names, will do.
 pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     let content = fs::read(path).map_err(|e| plain(&e))?;
     let fits = |pe: Pe| pe.library && pe.is_own();
@@ -23,7 +23,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if pe::read(&*content).is_some_and(fits) && knows { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
-/// Whether variables alone can have a library loaded into programs.
+/// Tells whether variables alone can have a library loaded into programs.
 pub(crate) fn can_preload() -> Result<(), Failure> {
     Err(messages::no_preload())
 }

@@ -1,4 +1,4 @@
-//! Who may do what to what this process makes: its own user everything, and nobody else anything.
+//! Access to what this process makes: its own user everything, and nobody else anything.
 
 use super::native::{done, handle, wide};
 use std::io;

@@ -24,7 +24,7 @@ use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
 
-/// How many markers a start leaves unexamined.
+/// Number of markers a start leaves unexamined.
 const CROWD: usize = 16;
 /// The folder of the markers.
 pub(super) const FOLDER: &str = "sessions";
@@ -103,7 +103,7 @@ pub(super) fn tell(marker: &Path, program: &OsStr, arguments: &[OsString]) {
     let _ = fs::write(marker, command.to_string_lossy().as_bytes());
 }
 
-/// What is in a region now.
+/// Copy of a region as it is now.
 pub(super) fn snapshot(region: &'static Region) -> Result<Box<Region>, String> {
     let mut bytes = vec![0_u8; Region::SIZE];
     // SAFETY: a region is `SIZE` bytes long and mapped for as long as this process runs. Whoever writes meanwhile
@@ -157,7 +157,7 @@ pub(super) fn open(name: &str) -> Result<&'static Region, OpenError> {
     unsafe { Region::at(at) }.map_err(|e| OpenError::Foreign(e.to_string()))
 }
 
-/// Why a session's memory is not there.
+/// Reason why a session's memory is not there.
 pub(super) enum OpenError {
     /// It cannot be opened.
     Missing(io::Error),

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// What people call it: the number of the process that made it, or its name where that would not tell it from
+    /// Name that people have for it: the number of the process that made it, or its name where that would not tell it from
     /// others.
     pub(crate) id: String,
     /// Its marker.
     pub(crate) path: PathBuf,
-    /// How long ago it was made.
+    /// Time since it was made.
     pub(crate) age: Option<Duration>,
     /// The command line of the program that it was made for.
     pub(crate) command: String,
@@ -75,7 +75,7 @@ impl LiveSession {
         })
     }
 
-    /// Whether it still has a process.
+    /// Tells whether it still has a process.
     pub(crate) fn lives(&self) -> bool {
         Self::all().iter().any(|session| session.path == self.path)
     }

@@ -19,7 +19,7 @@ pub(crate) struct Socket {
     pub(crate) port: u16,
     /// The port space in which it has that port. One that takes both families' stands in both tables.
     pub(crate) scopes: ScopeSet,
-    /// Whether it is only the memory of a connection, in TIME_WAIT.
+    /// Set if it is only the memory of a connection, in TIME_WAIT.
     pub(crate) waits: bool,
     /// The process that has it; 0 where none has. (Windows does not tell a process's sockets apart.)
     pub(crate) inode: u64,
@@ -116,7 +116,7 @@ unsafe fn table<R: Row>(fill: impl Fn(*mut core::ffi::c_void, &mut u32) -> u32) 
     Ok(rows.iter().map(|row| row.socket()).collect())
 }
 
-/// What the sockets of a process are told by.
+/// Numbers that the sockets of a process are told by.
 pub(crate) fn held(pid: u32) -> Vec<u64> {
     vec![pid.into()]
 }

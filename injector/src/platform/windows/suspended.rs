@@ -88,7 +88,7 @@ impl Drop for Suspended {
     }
 }
 
-/// What this process itself was started with, for the program to be started with.
+/// Start-up values of this process itself, for the program to be started with.
 fn startup() -> STARTUPINFOW {
     let mut startup = STARTUPINFOW::default();
     // SAFETY: the structure is one of its kind.

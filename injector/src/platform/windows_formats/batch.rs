@@ -47,7 +47,7 @@ pub(in super::super) fn line<'a>(
     Some(line)
 }
 
-/// Whether the interpreter takes it as it is, without quotes: a batch file compares what it is given with them.
+/// Tells whether the interpreter takes it as it is, without quotes: a batch file compares what it is given with them.
 fn is_plain(argument: &[u16]) -> bool {
     const PLAIN: &str = "#$*+-./:?@\\_";
     let means_nothing = |unit: &u16| match char::from_u32(u32::from(*unit)) {

@@ -70,7 +70,7 @@ pub(in super::super) fn tail<'a>(line: &'a [u16], arguments: &[Vec<u16>]) -> Opt
     same.then(|| last.first().map_or(&[][..], |(begin, _)| &line[*begin..]))
 }
 
-/// Where a line's first word ends, in which backslashes mean nothing.
+/// Place where a line's first word ends, in which backslashes mean nothing.
 fn after_name(line: &[u16]) -> usize {
     let mut quoted = false;
     let ends = |unit: &u16| {

@@ -1,4 +1,4 @@
-//! What netsh prints, in whichever language.
+//! Output of netsh, in whichever language.
 
 /// The first port of a dynamic range, and the number of its ports: the two lines with one number behind a colon.
 pub(in super::super) fn dynamic(answer: &str) -> Option<(u32, u32)> {

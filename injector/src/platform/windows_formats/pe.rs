@@ -1,4 +1,4 @@
-//! What a PE file says about how it is loaded.
+//! PE files: what they say about how they are loaded.
 
 use object::pe::{
     COMIMAGE_FLAGS_32BITREQUIRED, COMIMAGE_FLAGS_ILONLY, IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR, IMAGE_FILE_DLL,
@@ -11,13 +11,13 @@ use object::{FileKind, LittleEndian, ReadRef};
 /// The parts of a PE file that decide whether a library can be loaded into its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Pe {
-    /// How many bits an address has in its process.
+    /// Number of bits an address has in its process.
     pub(in super::super) bits: u32,
     /// `Machine`, as its process runs.
     pub(in super::super) machine: Machine,
-    /// Whether it is a library.
+    /// Set if it is a library.
     pub(in super::super) library: bool,
-    /// Whether .NET runs it.
+    /// Set if .NET runs it.
     pub(in super::super) dotnet: bool,
 }
 
@@ -25,7 +25,7 @@ impl Pe {
     /// The one that this command is made for.
     pub(in super::super) const OWN: (u32, Machine) = (64, IMAGE_FILE_MACHINE_AMD64);
 
-    /// Whether it is for the machine that this command is made for.
+    /// Tells whether it is for the machine that this command is made for.
     pub(in super::super) fn is_own(self) -> bool {
         (self.bits, self.machine) == Self::OWN
     }

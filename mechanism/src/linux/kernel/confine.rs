@@ -11,7 +11,7 @@ use portshim_policy::filter::Instruction;
 /// linux/filter.h: BPF_MAXINSNS.
 const MOST: usize = 4096;
 
-/// What the longest filter takes.
+/// Room that the longest filter takes.
 const ROOM: usize = size_of::<Filter>() + MOST * size_of::<Instruction>();
 
 /// `struct sock_fprog` of linux/filter.h.
@@ -21,7 +21,7 @@ struct Program {
     instructions: *const Instruction,
 }
 
-/// What is about to confine the program.
+/// Call that is about to confine the program.
 pub enum Confinement {
     /// SECCOMP_MODE_STRICT.
     Strict,
@@ -104,7 +104,7 @@ fn keep(what: &Confinement, room: *mut u8, is_readable: fn(*const c_void, usize)
     }
 }
 
-/// Where the program's filter stands, and how many instructions it has, if all of it can be read.
+/// Place where the program's filter stands, and how many instructions it has, if all of it can be read.
 fn readable(at: *const c_void, is_readable: fn(*const c_void, usize) -> bool) -> Option<(*const Instruction, usize)> {
     const PART: usize = 2048;
     if !is_readable(at, size_of::<Program>()) {

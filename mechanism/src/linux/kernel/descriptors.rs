@@ -6,7 +6,7 @@ use super::signals::{hold_signals, keep_signals};
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 
-/// Whether a descriptor of ours could be closed again.
+/// Tells whether a descriptor of ours could be closed again.
 pub(super) fn may_open() -> Result<()> {
     const ANY: usize = 64;
     if !sandbox::is_on() || sandbox::allows(syscalls::Sysno::close, [ANY, 0, 0, 0, 0, 0]) {

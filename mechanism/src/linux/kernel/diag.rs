@@ -14,21 +14,21 @@ use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// A netlink header, and the request of linux/inet_diag.h after it.
 const REQUEST: usize = 16 + 56;
-/// Where the reply's state and timer stand, after the netlink header.
+/// Place where the reply's state and timer stand, after the netlink header.
 const STATE: usize = 16 + 1;
 const EXPIRES: usize = 16 + 4 + 48;
 /// The same for the socket's own port and address, and where the attributes begin.
 const PORT: usize = 16 + 4;
 const SOURCE: usize = 16 + 8;
 const ATTRIBUTES: usize = 16 + 72;
-/// Whether a socket of IPv6 keeps to it: an attribute of one byte.
+/// Attribute: whether a socket of IPv6 keeps to it, in one byte.
 const SKV6ONLY: u16 = 11;
 /// The kernel's filter for ports: at least, at most.
 const S_GE: u8 = 2;
 const S_LE: u8 = 3;
 /// A request with such a filter of four words.
 const DUMP: usize = REQUEST + 4 + 16;
-/// Whether sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every 4-tuple that there is none.
+/// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every 4-tuple that there is none.
 static KNOWS_TCP: AtomicBool = AtomicBool::new(false);
 
 /// A netlink socket, open for the length of one request's tries.
@@ -60,7 +60,7 @@ impl Diag {
         socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).map(|fd| Self { fd })
     }
 
-    /// What there is of the TCP connection from `local` to `peer`.
+    /// State of the TCP connection from `local` to `peer`.
     ///
     /// # Errors
     /// Any, where the kernel does not tell.
@@ -72,7 +72,7 @@ impl Diag {
     }
 }
 
-/// What a reply says of a connection.
+/// State of a connection, by a reply.
 ///
 /// # Errors
 /// Any, where it says nothing.
@@ -132,7 +132,7 @@ fn untold(error: c_int) -> c_int {
     }
 }
 
-/// What a dump told of a range.
+/// Result of a dump of a range.
 enum Dumped {
     /// This port of it is taken.
     Port(u16),
@@ -142,7 +142,7 @@ enum Dumped {
     None,
 }
 
-/// How often it is asked while sockets are moving.
+/// Number of times that it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 impl Diag {
@@ -197,7 +197,7 @@ fn number(message: &[u8]) -> Option<c_int> {
     (error < 0).then(|| error.saturating_neg())
 }
 
-/// Whether this socket takes its port in a family that is asked for: IPv4, IPv6.
+/// Tells whether this socket takes its port in a family that is asked for: IPv4, IPv6.
 fn takes(message: &[u8], family: c_int, (v4, v6): (bool, bool)) -> bool {
     if family == libc::AF_INET {
         return v4;

@@ -16,13 +16,13 @@ pub fn set(number: c_int) {
     unsafe { *libc::__errno_location() = number }
 }
 
-/// What a failed call returns, with its error number.
+/// Result of a failed call, with its error number.
 pub fn fail(number: c_int) -> isize {
     set(number);
     -1
 }
 
-/// What the kernel says in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked port
+/// Error that the kernel has in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked port
 /// mirrors Windows' WSAEACCES.
 pub const fn of(fault: Fault) -> c_int {
     match fault {

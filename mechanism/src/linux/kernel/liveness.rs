@@ -1,4 +1,4 @@
-//! Who this process is, and whether another one still lives. The latter is asked only where the ledger or the table
+//! Identity of this process, and whether another one still lives. The latter is asked only where the ledger or the table
 //! of processes has something to say about it.
 
 use super::clock::boot_ticks;
@@ -49,7 +49,7 @@ fn namespace(process: u32) -> u32 {
     inode
 }
 
-/// Whether this process, or thread, still lives. Where there is no telling, it does.
+/// Tells whether this process, or thread, still lives. Where there is no telling, it does.
 pub fn is_alive(owner: &Owner) -> bool {
     let me = process();
     // The numbers of another namespace say nothing here.
@@ -65,7 +65,7 @@ pub fn may_be_alive(owner: &Owner) -> bool {
     owner.namespace != namespace(process()) || process::is_alive(owner.process)
 }
 
-/// When a process started, in hundredths of a second since boot: `Some(None)` where it has ended and nobody has
+/// Start of a process, in hundredths of a second since boot: `Some(None)` where it has ended and nobody has
 /// asked how, `None` where /proc does not say, or is that of another PID namespace than `me` has its number in.
 fn runs(process: u32, me: u32) -> Option<Option<u64>> {
     let mut text = [0; 1024];
@@ -85,7 +85,7 @@ fn runs(process: u32, me: u32) -> Option<Option<u64>> {
     since(&text[..read.ok()?])
 }
 
-/// What a line of proc(5)'s stat says of when the process started: `Some(None)` where it has ended, `None` where
+/// Reads from a line of proc(5)'s stat when the process started: `Some(None)` where it has ended, `None` where
 /// it is no such line.
 fn since(stat: &[u8]) -> Option<Option<u64>> {
     // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)

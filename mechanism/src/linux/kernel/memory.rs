@@ -39,7 +39,7 @@ pub unsafe fn unmap(at: *mut u8, len: usize) {
     let _ = unsafe { call!(munmap, at, len) };
 }
 
-/// Whether the kernel can copy eight bytes from `at`, a multiple of eight.
+/// Tells whether the kernel can copy eight bytes from `at`, a multiple of eight.
 pub fn can_copy_from(at: usize) -> bool {
     if valgrind::is_running() { can_read_own(at) } else { can_copy_set_from(at) }
 }
@@ -62,18 +62,18 @@ fn can_copy_set_from(at: usize) -> bool {
     result == Err(libc::EINVAL)
 }
 
-/// Whether the kernel can write `word`, which stays as it is.
+/// Tells whether the kernel can write `word`, which stays as it is.
 pub fn can_write(word: &AtomicU64) -> bool {
     can_write_at(word.as_ptr() as usize)
 }
 
-/// Whether the program's sandbox lets [`can_copy_from`] ask at all.
+/// Tells whether the program's sandbox lets [`can_copy_from`] ask at all.
 pub fn can_ask_what_is_readable() -> bool {
     let here = 0u64;
     !sandbox::is_on() || can_copy_from(&raw const here as usize)
 }
 
-/// Whether the kernel can write four bytes at a multiple of four; they stay as they are. Where they lie in a file whose
+/// Tells whether the kernel can write four bytes at a multiple of four; they stay as they are. Where they lie in a file whose
 /// disk is full, or for which there is no memory, who touches them is killed. The kernel says EFAULT: futex(2) with
 /// FUTEX_WAKE_OP writes what was there before, and wakes nobody. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
 pub fn can_write_at(at: usize) -> bool {

@@ -11,7 +11,7 @@ pub fn effective_user() -> u32 {
     unsafe { call!(geteuid) }.unwrap_or(0) as u32
 }
 
-/// Whether this thread has CAP_NET_BIND_SERVICE (capabilities(7)), or there is no telling.
+/// Tells whether this thread has CAP_NET_BIND_SERVICE (capabilities(7)), or there is no telling.
 pub fn may_bind_privileged() -> bool {
     const CAP_NET_BIND_SERVICE: u32 = 10;
     // _LINUX_CAPABILITY_VERSION_3 and this thread; then twice effective, permitted and inheritable.
@@ -39,7 +39,7 @@ pub fn parent() -> u32 {
     unsafe { call!(getppid) }.unwrap_or(0) as u32
 }
 
-/// Which thread this is, for as long as it runs: a child of vfork(2) is the thread that it borrows from. It is where
+/// Identity of this thread, for as long as it runs: a child of vfork(2) is the thread that it borrows from. It is where
 /// the thread's own variables are, which x86-64's ABI keeps a pointer to.
 pub fn thread_place() -> usize {
     let place;
@@ -48,7 +48,7 @@ pub fn thread_place() -> usize {
     place
 }
 
-/// Whether a process of that number exists, or cannot be asked about.
+/// Tells whether a process of that number exists, or cannot be asked about.
 pub fn is_alive(process: u32) -> bool {
     // SAFETY: signal 0 delivers nothing.
     !matches!(unsafe { call!(kill, process as c_int, 0) }, Err(libc::ESRCH))
@@ -117,7 +117,7 @@ pub fn process_even_in_vfork() -> u32 {
     if VFORKED.load(Relaxed) == 0 { this_process() } else { asked_process().unwrap_or(UNKNOWN) }
 }
 
-/// Whether this is a child of vfork, or may be one, to which nothing belongs that is kept in memory.
+/// Tells whether this is a child of vfork, or may be one, to which nothing belongs that is kept in memory.
 #[inline]
 pub fn in_vfork_child() -> bool {
     VFORKED.load(Relaxed) != 0 && asked_process() != Some(this_process())

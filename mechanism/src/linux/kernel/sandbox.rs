@@ -1,4 +1,4 @@
-//! What the program forbids itself: from its first seccomp filter on, a system call of our own is made only where each of
+//! Calls that the program forbids itself: from its first seccomp filter on, a system call of our own is made only where each of
 //! them allows it. A filter of one thread holds for all of them here.
 
 use core::ffi::c_int;
@@ -7,16 +7,16 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Or
 use portshim_policy::filter::{Instruction, Saying, SystemCall, saying};
 use syscalls::Sysno;
 
-/// What a call of our own comes to that is not made: what a filter that only fails calls mostly says.
+/// Result of a call of our own that is not made: what a filter that only fails calls mostly says.
 pub const NOT_ASKED: c_int = libc::EPERM;
 
-/// How many filters are in force, or about to be.
+/// Number of filters that are in force, or about to be.
 pub(super) static ON: AtomicU32 = AtomicU32::new(0);
-/// How many of them could not be read, or kept: nothing is known to be allowed.
+/// Number of them that could not be read, or kept: nothing is known to be allowed.
 pub(super) static UNREAD: AtomicU32 = AtomicU32::new(0);
 /// The filter that came last; each leads to the one before it.
 pub(super) static FILTERS: AtomicPtr<Filter> = AtomicPtr::new(ptr::null_mut());
-/// How many calls of our own have not been made.
+/// Number of calls of our own that have not been made.
 static REFUSALS: AtomicU32 = AtomicU32::new(0);
 
 /// A copy of a filter, in memory of its own; its instructions follow. It is never given back: another thread, or a signal
@@ -38,7 +38,7 @@ impl Filter {
     }
 }
 
-/// Whether any filter may be in force.
+/// Tells whether any filter may be in force.
 #[inline]
 pub fn is_on() -> bool {
     ON.load(Relaxed) != 0
@@ -49,7 +49,7 @@ pub fn refusals() -> u32 {
     REFUSALS.load(Relaxed)
 }
 
-/// Whether every filter allows this call.
+/// Tells whether every filter allows this call.
 pub fn allows(number: Sysno, arguments: [usize; 6]) -> bool {
     if UNREAD.load(Acquire) != 0 {
         return false;

@@ -29,7 +29,7 @@ pub fn waiting_signals() -> u64 {
 
 static ALL_SIGNALS: u64 = u64::MAX;
 
-/// What [`hold_signals`] holds: all but SIGKILL and SIGSTOP, which the kernel lets nobody hold.
+/// Signals that [`hold_signals`] holds: all but SIGKILL and SIGSTOP, which the kernel lets nobody hold.
 pub const HELD_SIGNALS: u64 = !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1));
 
 /// A time in which no signal handler runs in this thread, until this is dropped.
@@ -45,7 +45,7 @@ impl Quiet {
         Self { before: hold_signals() }
     }
 
-    /// Whether it should end soon: a signal that the program would have got by now is waiting.
+    /// Tells whether it should end soon: a signal that the program would have got by now is waiting.
     pub fn is_disturbing(&self) -> bool {
         self.before.is_some_and(|before| waiting_signals() & !before != 0)
     }

@@ -1,4 +1,4 @@
-//! Whether valgrind runs the program: it answers some system calls by itself, and reads for them what it must not.
+//! Test of whether valgrind runs the program: it answers some system calls by itself, and reads for them what it must not.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};

@@ -15,7 +15,7 @@ use portshim_policy::plan::{Outcome, Try};
 use portshim_policy::region::Verdict;
 
 impl<'a> LinuxMechanism<'a> {
-    /// Whether a socket is bound to `port` that `bind` has given it: the kernel's own choice would not let a connection join
+    /// Tells whether a socket is bound to `port` that `bind` has given it: the kernel's own choice would not let a connection join
     /// it there.
     fn is_single(&self, port: u16) -> bool {
         let header = &self.intercepted.session.region.header;
@@ -79,7 +79,7 @@ impl<'a> LinuxMechanism<'a> {
         self.joining.beside.as_mut().ok_or(Try::Again(Outcome::Taken))
     }
 
-    /// Whether the kernel would make the connection from `port`: which is taken towards the peer, or is about to be.
+    /// Tells whether the kernel would make the connection from `port`: which is taken towards the peer, or is about to be.
     fn is_free(&mut self, port: u16, peer: &Address, resting: bool) -> Result<bool, Tried> {
         let beside = self.beside(peer)?;
         let state = beside.tuples.state(port);

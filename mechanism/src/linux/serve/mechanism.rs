@@ -14,7 +14,7 @@ use portshim_policy::plan::{Mechanism, Outcome, Try};
 use portshim_policy::ports::{PortRange, Scope};
 use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
-/// What a step comes to. The answer is what the program's call returned; `None` where the descriptor is not the socket
+/// Outcome of a step. The answer is what the program's call returned; `None` where the descriptor is not the socket
 /// that it was taken for, and nothing has been done.
 pub(super) type Tried = Try<Option<isize>>;
 
@@ -53,17 +53,17 @@ impl Pinning {
 
 /// State of sharing ports with other connections.
 pub(super) struct Joining {
-    /// What sharing needs, looked up at the first shared try.
+    /// Means of sharing, looked up at the first shared try.
     pub(super) beside: Option<Beside>,
-    /// Which ports are believed taken towards the peer, looked up with it.
+    /// Ports believed taken towards the peer, looked up with it.
     pub(super) known: Option<(PeerSlot, &'static BusyPorts)>,
     /// A connection from one of the ports to the peer rests in TIME_WAIT.
     pub(super) rests: bool,
     /// A port was passed over because another thread had a claim on it.
     pub(super) passed_by: bool,
-    /// How many times more this request will wait for another thread's claim; `None` while there may be other ports.
+    /// Number of times more this request will wait for another thread's claim; `None` while there may be other ports.
     pub(super) patience: Option<u32>,
-    /// What is needed to share ports is forbidden.
+    /// Set if what is needed to share ports is forbidden.
     pub(super) hindered: bool,
 }
 
@@ -75,7 +75,7 @@ impl Joining {
     }
 }
 
-/// What it takes to use a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
+/// Means of using a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
 /// options that the socket has meanwhile, must not be left behind.
 pub(super) struct Beside {
     pub(super) tuples: Tuples,
@@ -86,7 +86,7 @@ pub(super) struct Beside {
 pub(super) struct LinuxMechanism<'a> {
     pub(super) intercepted: &'a InterceptedCall<'a>,
     pub(super) scope: Scope,
-    /// How a TCP connection may share its port; `None` for every other request.
+    /// Way in which a TCP connection may share its port; `None` for every other request.
     pub(super) sharing: Option<Sharing>,
     /// Every choice of the policy is left to the kernel.
     pub(super) left_to_kernel: bool,
@@ -96,7 +96,7 @@ pub(super) struct LinuxMechanism<'a> {
     /// Dropped before `joining`: options are put back before signals are let in again.
     pub(super) pinning: Pinning,
     pub(super) joining: Joining,
-    /// How the port was come by.
+    /// Way of getting the port.
     pub(super) how: Verdict,
     /// The port that the socket got.
     pub(super) got: Got,
@@ -125,7 +125,7 @@ impl<'a> LinuxMechanism<'a> {
         }
     }
 
-    /// How the port was come by, if one was.
+    /// Way of getting the port, if one was.
     pub(super) fn how(&self) -> Verdict {
         self.how
     }
@@ -140,17 +140,17 @@ impl<'a> LinuxMechanism<'a> {
         self.joining.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
     }
 
-    /// Whether no connection is to join the port, although the socket would let it.
+    /// Tells whether no connection is to join the port, although the socket would let it.
     pub(super) fn is_for_one(&self) -> bool {
         self.pinning.single
     }
 
-    /// Whether ports may be left that the program's sandbox lets nobody find.
+    /// Tells whether ports may be left that the program's sandbox lets nobody find.
     pub(super) fn is_hindered(&self) -> bool {
         self.joining.hindered
     }
 
-    /// Whether the program's own call has been made, and failed for want of a port.
+    /// Tells whether the program's own call has been made, and failed for want of a port.
     pub(super) fn has_asked(&self) -> bool {
         self.steering.missed
     }
@@ -215,7 +215,7 @@ impl Mechanism for LinuxMechanism<'_> {
 }
 
 impl LinuxMechanism<'_> {
-    /// What came of binding `port`.
+    /// Outcome of binding `port`.
     pub(super) fn answered(&mut self, port: u16, result: Result<()>) -> Tried {
         match result {
             Ok(()) => {

@@ -18,9 +18,9 @@ use portshim_policy::plan::{Given, Opening, Request, Step, Terms, is_dense};
 use portshim_policy::ports::{PortRange, Scope, scopes_of};
 use portshim_policy::region::{Ledger, Verdict};
 
-/// What came of a request.
+/// Outcome of a request.
 pub struct Served {
-    /// What the program's call returns.
+    /// Result of the program's call.
     pub answer: isize,
     /// The port that it got, if it is to be counted.
     pub grant: Option<Grant>,
@@ -49,7 +49,7 @@ pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served
     Some(served)
 }
 
-/// What came of the first step of a plan.
+/// Outcome of the first step of a plan.
 enum First {
     /// The call is over.
     Done(Option<Served>),
@@ -57,7 +57,7 @@ enum First {
     Open(Opening, Option<Opened>),
 }
 
-/// What came of a step that was tried.
+/// Outcome of a step that was tried.
 #[derive(Clone, Copy)]
 enum Opened {
     /// The kernel chose.

@@ -37,7 +37,7 @@ impl LinuxMechanism<'_> {
         self.conclude(choose(intercepted, run, unseen, self.unsure))
     }
 
-    /// What comes of a call in which the kernel chose.
+    /// Outcome of a call in which the kernel chose.
     pub(super) fn conclude(&mut self, chosen: Chosen) -> Tried {
         match chosen {
             Chosen::Taken => {
@@ -83,7 +83,7 @@ impl LinuxMechanism<'_> {
         }
     }
 
-    /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
+    /// Tells whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
     pub(super) fn is_known_taken(&mut self, run: PortRange) -> bool {
         let worthwhile = run.len() == 1 || (self.steering.missed && run.len() <= LARGEST_ASKED);
         self.intercepted.socket.transport == Transport::Udp && worthwhile && self.finds_taken(run)
@@ -108,7 +108,7 @@ impl LinuxMechanism<'_> {
         taken
     }
 
-    /// Whether the kernel chose outside `run`, and the socket is to be bound anew.
+    /// Tells whether the kernel chose outside `run`, and the socket is to be bound anew.
     fn has_missed(&mut self, run: PortRange) -> bool {
         let looked = look(self.intercepted.socket.fd, run);
         self.got = looked.unwrap_or_else(|got| got);

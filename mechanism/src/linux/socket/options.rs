@@ -17,14 +17,14 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::ports::PortRange;
 
-/// Which sockets are being steered, or were left so, by their descriptors. Most pages of it are never touched.
+/// Sockets that are being steered, or were left so, by their descriptors. Most pages of it are never touched.
 static STEERED: [Steered; 65536] = [const { Steered { ours: AtomicU64::new(0), own: AtomicU32::new(0) } }; 65536];
 
 /// The range option of one socket, as it is and as the program believes it to be.
 struct Steered {
-    /// What portshim set: descriptor << 32 | value.
+    /// Value that portshim set: descriptor << 32 | value.
     ours: AtomicU64,
-    /// What the program had set before.
+    /// Value that the program had set before.
     own: AtomicU32,
 }
 
@@ -38,7 +38,7 @@ impl Steered {
         self.ours.store(mark(fd, ours), Relaxed);
     }
 
-    /// What the program itself set, where the option says `value`. Portshim's own value is found where another thread is
+    /// Value that the program itself set, where the option says `value`. Portshim's own value is found where another thread is
     /// serving the same socket, or where a call was left by a jump: in another process, perhaps, which passed the socket on.
     /// Where no program `limits` sockets, all values are portshim's own.
     fn seen_through(fd: c_int, value: u32, limits: bool) -> u32 {
@@ -54,7 +54,7 @@ fn mark(fd: c_int, packed: u32) -> u64 {
     u64::from(fd as u32) << 32 | u64::from(packed)
 }
 
-/// What a program that asks for its range option shall see, where the kernel says `value`, and programs that set one
+/// Value that a program which asks for its range option shall see, where the kernel says `value`, and programs that set one
 /// themselves are known to be there, or not.
 pub fn own_range(fd: c_int, value: u32, limits: bool) -> u32 {
     Steered::seen_through(fd, value, limits)
@@ -104,12 +104,12 @@ fn put_back(fd: c_int, own: u32) {
 /// The range option of one socket.
 pub struct LocalPortRange {
     fd: c_int,
-    /// What the program set itself; 0 is nothing. `None` where the kernel has no such option.
+    /// Value that the program set itself; 0 is nothing. `None` where the kernel has no such option.
     own: Option<u32>,
     /// From what the kernel chooses where the option is not set.
     kernels: Option<PortRange>,
     changed: bool,
-    /// What the program set itself must not be asked for: nobody could put it back.
+    /// Set if the value that the program set itself must not be asked for: nobody could put it back.
     blind: bool,
 }
 
@@ -140,7 +140,7 @@ impl LocalPortRange {
         PortRange::new(first, last).unwrap_or(PortRange::ALL)
     }
 
-    /// Whether the kernel chooses inside `run` as things are. For the network's own range it does so by itself, and in its
+    /// Tells whether the kernel chooses inside `run` as things are. For the network's own range it does so by itself, and in its
     /// own way: where the option is set, `connect` no longer keeps to one parity. In a `dense` run that takes it too long.
     #[inline]
     pub fn is_kernels(&self, run: PortRange, dense: bool) -> bool {
@@ -176,7 +176,7 @@ impl Drop for LocalPortRange {
 /// from what the program set, signals are held: no call that may block is to be made meanwhile.
 pub struct ReuseCleared {
     fd: c_int,
-    /// What was set before, in the order of [`REUSE`].
+    /// Values that were set before, in the order of [`REUSE`].
     before: [c_int; 2],
     /// SO_REUSEADDR is set, and not by the program.
     sharing: bool,
@@ -206,7 +206,7 @@ impl ReuseCleared {
         let _ = setsockopt(self.fd, libc::SOL_SOCKET, name, value);
     }
 
-    /// Whether the program lets others join the socket's port (SO_REUSEADDR).
+    /// Tells whether the program lets others join the socket's port (SO_REUSEADDR).
     pub fn reuses_address(&self) -> bool {
         self.before[0] != 0
     }
@@ -256,7 +256,7 @@ impl Drop for ReuseCleared {
 pub struct BindAddressNoPort {
     fd: c_int,
     before: c_int,
-    /// Where it was changed; dropped after it has been put back.
+    /// Place where it was changed; dropped after it has been put back.
     changed: Option<Quiet>,
     /// It is as it was wanted.
     done: Result<()>,
@@ -297,7 +297,7 @@ pub fn record_address(fd: c_int, local: &Address) -> Result<()> {
     sockets::bind(fd, any.storage(), any.len())
 }
 
-/// Whether the kernel takes a closed TCP socket for bound: then it refuses to record an address. Where it
+/// Tells whether the kernel takes a closed TCP socket for bound: then it refuses to record an address. Where it
 /// does not, the socket keeps the address that it has, and no port is given out.
 #[must_use]
 pub fn refuses_address(fd: c_int, local: &Address) -> bool {
@@ -324,12 +324,12 @@ impl NonBlocking {
         Self { fd, flags: set.unwrap_or(None), certain: set.is_ok() }
     }
 
-    /// Whether the socket surely does not block.
+    /// Tells whether the socket surely does not block.
     pub fn is_certain(&self) -> bool {
         self.certain
     }
 
-    /// Whether the program expects its connect to block.
+    /// Tells whether the program expects its connect to block.
     pub fn was_blocking(&self) -> bool {
         self.flags.is_some()
     }

@@ -31,7 +31,7 @@ static FIRST: Network = Network {
     kept: [const { AtomicU64::new(0) }; WORDS],
 };
 
-/// What is known of a network.
+/// Knowledge of a network.
 struct Network {
     /// Its SO_NETNS_COOKIE; 0 where nobody has asked.
     cookie: AtomicU64,
@@ -144,7 +144,7 @@ const fn kind(protocol: c_int) -> u8 {
 
 /// The moment in which the kernel was last seen to choose where it was told to.
 static SEEN: AtomicU32 = AtomicU32::new(0);
-/// How often it has been relied on since.
+/// Number of times that it has been relied on since.
 static RELIED: AtomicU32 = AtomicU32::new(0);
 
 /// The kernel was just seen to choose where it was told to.
@@ -153,7 +153,7 @@ pub fn confirm() {
     RELIED.store(0, Relaxed);
 }
 
-/// Whether it was seen to in this very moment.
+/// Tells whether it was seen to in this very moment.
 #[inline]
 pub fn recently_confirmed() -> bool {
     let relied = RELIED.load(Relaxed);
@@ -192,7 +192,7 @@ fn know_first() {
     }
 }
 
-/// Whether a socket that this process was given, or that may have been made elsewhere, is of the network that the process
+/// Tells whether a socket that this process was given, or that may have been made elsewhere, is of the network that the process
 /// began in. Where there is no telling, it is not.
 #[cold]
 fn is_of_first(fd: c_int) -> bool {
@@ -200,7 +200,7 @@ fn is_of_first(fd: c_int) -> bool {
     cookie_of(fd).is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed))
 }
 
-/// Whether the network that this thread asks about is that of the socket.
+/// Tells whether the network that this thread asks about is that of the socket.
 pub fn is_here(socket: &Socket) -> bool {
     if socket.made_here && !MOVED.load(Relaxed) {
         return true;
@@ -258,7 +258,7 @@ fn each_kept(mut each: impl FnMut(PortRange)) {
     });
 }
 
-/// Whether the error of a bind to `port` says that the program, or whoever confined it, forbids it to bind that port
+/// Tells whether the error of a bind to `port` says that the program, or whoever confined it, forbids it to bind that port
 /// at all: seccomp does it with EPERM or ENOSYS mostly, Landlock and SELinux with EACCES. That is also what the kernel
 /// says of a privileged port.
 pub fn is_forbidden(error: c_int, port: u16) -> bool {

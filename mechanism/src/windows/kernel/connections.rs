@@ -46,11 +46,11 @@ pub fn ports(scopes: ScopeSet) -> PortSet {
     ports
 }
 
-/// Where a table's ports stand, in bytes.
+/// Place where a table's ports stand, in bytes.
 struct Shape {
     /// The first row.
     first: usize,
-    /// How long a row is.
+    /// Length of a row.
     row: usize,
     /// The local port in it, in network order.
     port: usize,

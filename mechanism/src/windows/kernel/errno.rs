@@ -16,7 +16,7 @@ pub fn set(number: i32) {
     unsafe { SetLastError(number as u32) }
 }
 
-/// What a failed call returns, with its error number.
+/// Result of a failed call, with its error number.
 pub fn fail(number: i32) -> i32 {
     set(number);
     -1
@@ -46,7 +46,7 @@ pub const ENOTCONN: i32 = 126;
 /// errno.h.
 pub const EOPNOTSUPP: i32 = 130;
 
-/// What Winsock says in the same place.
+/// Error that Winsock has in the same place.
 pub fn of(fault: Fault) -> i32 {
     Errors::WINSOCK.of(fault).number.map_or(WSAENOBUFS, i32::from)
 }

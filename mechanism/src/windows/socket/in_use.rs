@@ -1,4 +1,4 @@
-//! Which ports are in use: asked of Winsock by trying. The system's tables do not list TCP sockets that are bound and
+//! Ports in use: asked of Winsock by trying. The system's tables do not list TCP sockets that are bound and
 //! do nothing yet.
 
 use super::probe::Probe;

@@ -1,4 +1,4 @@
-//! What a row of commands and listings comes to: the dynamic range and the excluded ports of each scope.
+//! Result of a row of commands and listings: the dynamic range and the excluded ports of each scope.
 
 use crate::config::{Key, Origin, Ports, Problem, Wishes, keys};
 use crate::import::messages;
@@ -22,14 +22,14 @@ struct Excluded {
     ports: PortSet,
 }
 
-/// What it comes to so far.
+/// Result of it so far.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// How many places were read.
+    /// Number of places that were read.
     count: usize,
     dynamic: [Option<(PortRange, Entry)>; 4],
     excluded: [Excluded; 4],
-    /// What was listed for TCP and for UDP without a family.
+    /// Range listed for TCP and for UDP without a family.
     unnamed_dynamic: [Option<PortRange>; 2],
     unnamed_excluded: [Option<Vec<(PortRange, bool)>>; 2],
     unnamed: bool,
@@ -89,12 +89,12 @@ impl Outcome {
         }
     }
 
-    /// Whether this agrees with what was listed before without a family.
+    /// Tells whether this agrees with what was listed before without a family.
     pub(super) fn unnamed_dynamic(&mut self, transport: Transport, range: PortRange) -> bool {
         *self.unnamed_dynamic[transport as usize].get_or_insert(range) == range
     }
 
-    /// Whether these agree with what was listed before without a family.
+    /// Tells whether these agree with what was listed before without a family.
     pub(super) fn unnamed_excluded(&mut self, transport: Transport, ranges: Vec<(PortRange, bool)>) -> bool {
         match &self.unnamed_excluded[transport as usize] {
             Some(before) => *before == ranges,
@@ -106,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// Whether nothing was listed without a family before.
+    /// Tells whether nothing was listed without a family before.
     pub(super) fn first_unnamed(&mut self) -> bool {
         !core::mem::replace(&mut self.unnamed, true)
     }

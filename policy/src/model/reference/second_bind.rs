@@ -1,9 +1,9 @@
-//! Whether a second socket may bind a port that a first one has, as the models that say so tell it. On another system the
+//! Rules for whether a second socket may bind a port that a first one has, as the models that say so tell it. On another system the
 //! running kernel's own rule holds: nobody can make a kernel share what it refuses.
 
 use core::fmt;
 
-/// What a socket asked for before it was bound.
+/// Option that a socket asked for before it was bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindOption {
     /// Nothing.
@@ -26,9 +26,9 @@ pub enum BindAddress {
 /// A socket, as far as it matters for sharing its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binder {
-    /// What it asked for.
+    /// Option that it asked for.
     pub option: BindOption,
-    /// Where it is bound.
+    /// Address that it is bound to.
     pub address: BindAddress,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Binder {
     }
 }
 
-/// What becomes of a second bind.
+/// Outcome of a second bind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecondBind {
     /// Both sockets have the port.
@@ -105,7 +105,7 @@ type Table = [[SecondBind; 6]; 6];
 pub struct SecondBinds {
     same_user: Table,
     other_user: Table,
-    /// Where it is written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -147,7 +147,7 @@ impl SecondBinds {
         source: MSDN,
     };
 
-    /// What becomes of `second`, bound to the port that `first` has; `same_user` where one user runs both.
+    /// Outcome of `second`, bound to the port that `first` has; `same_user` where one user runs both.
     #[must_use]
     pub const fn outcome(&self, first: Binder, second: Binder, same_user: bool) -> SecondBind {
         let table = if same_user { &self.same_user } else { &self.other_user };

@@ -1,4 +1,4 @@
-//! What a child's environment lacks, and an environment that lacks it no longer.
+//! Variables that a child's environment lacks, and an environment that lacks it no longer.
 
 use crate::linux::memory::Memory;
 use crate::linux::spare::Spare;
@@ -8,19 +8,19 @@ use core::ffi::{CStr, c_char};
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// What an environment lacks for the shim to be loaded.
+/// Variables that an environment lacks for the shim to be loaded.
 pub(super) struct MissingVars {
     entries: usize,
     library: &'static CStr,
-    /// Where LD_PRELOAD stands and what it says, if it does not name us.
+    /// Place where LD_PRELOAD stands and what it says, if it does not name us.
     preload: Option<(usize, &'static CStr)>,
     pub(super) needs_preload: bool,
-    /// Where the policy and the session stand that say nothing, or nothing of use.
+    /// Place where the policy and the session stand that say nothing, or nothing of use.
     policy: Place,
     session: Place,
 }
 
-/// Where a variable is put that has to be put back.
+/// Place where a variable is put that has to be put back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Behind the others.

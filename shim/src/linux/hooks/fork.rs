@@ -23,7 +23,7 @@ pub(super) extern "C" fn look_up_clone() -> *mut c_void {
     original::look_up(&NEXT_CLONE, "clone")
 }
 
-/// What a system call of our own returns that has failed.
+/// Result of a system call of our own that has failed.
 pub(super) extern "C" fn fail(number: c_int) -> c_long {
     errno::set(number);
     -1

@@ -81,7 +81,7 @@ type SendMsg = unsafe extern "system" fn(
 /// The provider's WSASendMsg; null where nobody has asked for it.
 static PROVIDERS: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
-/// What programs get in its place.
+/// Function that programs get in its place.
 ///
 /// # Safety
 /// As for WSASendMsg.
