@@ -320,7 +320,10 @@ fn anchor(heading: &str) -> String {
 fn every_link_leads_somewhere() {
     for page in pages() {
         let text = read(&page);
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let links = text.split("](").zip(text.split("](").skip(1));
+        for (before, rest) in links {
+            let label = before.rsplit('[').next().unwrap_or_default();
+            let target = rest.split(')').next().unwrap_or_default();
             if target.starts_with("https://") || target.contains(char::is_whitespace) {
                 continue;
             }
@@ -328,6 +331,8 @@ fn every_link_leads_somewhere() {
             let folder = page.parent().expect("a page is in a folder");
             let path = if file.is_empty() { page.clone() } else { folder.join(file) };
             assert!(path.exists(), "{} leads to {target}, which is not there", page.display());
+            let is_name = label.ends_with(".rs") && !label.contains(char::is_whitespace);
+            assert!(!is_name || path.ends_with(label), "{}: [{label}] leads to {target}", page.display());
             let there = || read(&path).lines().any(|line| line.starts_with('#') && anchor(line) == part);
             assert!(part.is_empty() || there(), "{} leads to {target}: there is no such heading", page.display());
         }

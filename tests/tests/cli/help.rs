@@ -237,7 +237,17 @@ fn the_guide_lists_every_key_of_the_policy_file() {
     {
         for key in terms(&page, heading) {
             let forms = [format!("`{section}{key}`"), format!("`{section}{key}."), format!("[{key}]")];
-            assert!(forms.iter().any(|form| told.contains(form)), "{section}{key}");
+            assert!(forms.iter().any(|form| told.contains(form)), "the guide has no `{section}{key}`");
         }
+    }
+}
+
+#[test]
+fn the_guide_lists_every_preset() {
+    let help = Sandbox::new().told(&["show", "--help"]);
+    let presets = help.split("port model: ").nth(1).and_then(|rest| rest.split('[').next()).expect("help lists them");
+    let told = guide("Presets");
+    for preset in presets.split(',').map(str::trim) {
+        assert!(told.contains(&format!("\n| `{preset}`")), "the guide has no row for `{preset}`");
     }
 }
