@@ -1,4 +1,5 @@
-//! Coverage: what a preloaded library reaches of a program, and what keeps it from reaching the rest.
+//! Coverage: what a preloaded library reaches of a program, and what keeps it from reaching the
+//! rest.
 
 use serde::Serialize;
 use std::ffi::OsString;
@@ -84,12 +85,14 @@ impl Obstacle {
 }
 
 impl Obstacle {
-    /// Tells whether it may well be none: programs ask io_uring for files more often than for sockets.
+    /// Tells whether it may well be none: programs ask io_uring for files more often than for
+    /// sockets.
     pub(crate) fn is_doubtful(&self) -> bool {
         *self == Self::IoUring
     }
 
-    /// Tells whether the program's loader, asked for the library, would end it instead of passing that by.
+    /// Tells whether the program's loader, asked for the library, would end it instead of passing
+    /// that by.
     pub(crate) fn is_fatal(&self) -> bool {
         matches!(self, Self::OldLibrary { .. })
     }

@@ -88,7 +88,8 @@ const OTHERS: [Variable; 5] = [
     },
 ];
 
-/// All variables. Whatever begins as they do, and is like one of them without being it, is warned about.
+/// All variables. Whatever begins as they do, and is like one of them without being it, is warned
+/// about.
 pub(crate) fn variables() -> impl Iterator<Item = Variable> {
     let keys = keys::options().map(|(key, option)| {
         let several = if key.repeatable() { ": SPECs with white space between" } else { "" };
@@ -110,8 +111,8 @@ fn settable() -> impl Iterator<Item = &'static str> {
 /// Beginning of all of them.
 const PREFIX: &str = "PORTSHIM_";
 
-/// Warnings of variables whose names are slips of those that there are. Others may be anybody's: Kubernetes makes some
-/// of the name of each service.
+/// Warnings of variables whose names are slips of those that there are. Others may be anybody's:
+/// Kubernetes makes some of the name of each service.
 pub(crate) fn misspelt() -> Vec<Problem> {
     let mut names: Vec<_> = env::vars_os().filter_map(|(name, _)| meant(name.to_str()?)).collect();
     names.sort();

@@ -121,7 +121,8 @@ pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
     Failure::new(format!("`{}` cannot be executed: {why}", path.display()), help).with_status(CANNOT_EXECUTE)
 }
 
-/// Program that runs a file of this name that does not say so itself: to make it executable would have the shell read it.
+/// Program that runs a file of this name that does not say so itself: to make it executable would
+/// have the shell read it.
 fn interpreter(path: &Path) -> Option<&'static str> {
     const INTERPRETERS: [(&str, &str); 9] = [
         ("py", "python3"),
@@ -194,7 +195,8 @@ pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Rules>, command: &[OsSt
     parts.join(", or ")
 }
 
-/// The program, and where it leads, if that is not where the trouble is: `./a.sh`, executed by `/bin/x`,
+/// The program, and where it leads, if that is not where the trouble is: `./a.sh`, executed by
+/// `/bin/x`,
 pub(crate) fn culprit(program: &Program) -> String {
     let typed = program.typed.to_string_lossy();
     match program.steps.last() {

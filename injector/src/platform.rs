@@ -1,5 +1,5 @@
-//! The one door to the operating system. Each system has a module with these names; nothing else here
-//! knows which system it is on.
+//! The one door to the operating system. Each system has a module with these names; nothing else
+//! here knows which system it is on.
 
 mod child_environment;
 mod embedded;

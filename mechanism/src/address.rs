@@ -1,5 +1,5 @@
-//! Addresses of sockets: a private copy of a program's, and ours. All systems lay them out alike; their
-//! numbers for the families differ.
+//! Addresses of sockets: a private copy of a program's, and ours. All systems lay them out alike;
+//! their numbers for the families differ.
 
 use core::ffi::c_int;
 use core::mem::size_of;
@@ -22,7 +22,8 @@ pub const V4: usize = 16;
 /// As much of an address as means something to a socket that is served: a whole IPv6 address.
 pub const LENGTH: usize = size_of::<Storage>();
 
-/// `struct sockaddr_in6`; `struct sockaddr_in` is its beginning, with the address where this has the flow.
+/// `struct sockaddr_in6`; `struct sockaddr_in` is its beginning, with the address where this has
+/// the flow.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct Storage {
@@ -161,8 +162,8 @@ impl Address {
     }
 }
 
-/// The scope of a port at `local`, and whether a socket takes it in the other family too. A mapped address, or a mapped
-/// peer of an unbound socket, speaks IPv4 and draws from its ports.
+/// The scope of a port at `local`, and whether a socket takes it in the other family too. A mapped
+/// address, or a mapped peer of an unbound socket, speaks IPv4 and draws from its ports.
 #[inline]
 pub fn scope_of(
     transport: Transport,

@@ -35,7 +35,8 @@ impl Session {
         peer_hash(key, &local.ip(), &peer.ip(), peer.port())
     }
 
-    /// Tells whether some program has limited a socket to a range of its own: else every such range is one that was set here.
+    /// Tells whether some program has limited a socket to a range of its own: else every such range
+    /// is one that was set here.
     #[must_use]
     pub fn programs_limit_sockets(self) -> bool {
         self.region.header.ranges.load(Relaxed) != 0
@@ -51,8 +52,9 @@ impl Session {
         self.region.hint(scope)
     }
 
-    /// Tells whether the ledger's entries can be used: their memory is taken at the first use. Where there is none left, the
-    /// program hears of it, instead of being killed as soon as it touches them.
+    /// Tells whether the ledger's entries can be used: their memory is taken at the first use.
+    /// Where there is none left, the program hears of it, instead of being killed as soon as it
+    /// touches them.
     pub fn has_ledger(self) -> bool {
         let region = core::ptr::from_ref(self.region) as usize;
         let memory = Region::ledger_memory();
@@ -64,8 +66,8 @@ impl Session {
         has
     }
 
-    /// Beliefs about ports towards single peers; `None` where nothing shall be. What a seed repeats must not
-    /// depend on what has been learned.
+    /// Beliefs about ports towards single peers; `None` where nothing shall be. What a seed repeats
+    /// must not depend on what has been learned.
     pub fn peers(self) -> Option<Peers<'static>> {
         self.region.peers().filter(|_| self.rules.seed().is_none())
     }
@@ -104,7 +106,8 @@ impl Session {
         self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name() });
     }
 
-    /// Ledger, if it has anything to say to a request for a port of `range`, without the entries of the dead.
+    /// Ledger, if it has anything to say to a request for a port of `range`, without the entries of
+    /// the dead.
     #[inline]
     pub fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
         let ledger = &self.region.ledger;

@@ -1,10 +1,10 @@
 //! Policies as people write them: options, environment variables and files, what they come to
 //! together, and where each part came from.
 //!
-//! Each source becomes a [`Layer`]; [`resolve()`] lays the layers over a [`crate::model::Preset`] and yields
-//! a [`Resolved`] policy, which can be run ([`Resolved::rules`]), shown ([`Resolved::show`]) and asked
-//! about one port ([`Resolved::explain_all`]). Whatever is wrong is a [`Problem`] that names the place
-//! and carries a remedy.
+//! Each source becomes a [`Layer`]; [`resolve()`] lays the layers over a [`crate::model::Preset`]
+//! and yields a [`Resolved`] policy, which can be run ([`Resolved::rules`]), shown
+//! ([`Resolved::show`]) and asked about one port ([`Resolved::explain_all`]). Whatever is wrong is
+//! a [`Problem`] that names the place and carries a remedy.
 
 mod explain;
 pub(crate) mod file;

@@ -1,5 +1,6 @@
-//! Answer of a seccomp filter to one system call: a classic BPF program over the call's number and arguments
-//! (seccomp(2), and the kernel's filter.rst). Whoever asks must not be killed by the answer, so it is worked out here.
+//! Answer of a seccomp filter to one system call: a classic BPF program over the call's number and
+//! arguments (seccomp(2), and the kernel's filter.rst). Whoever asks must not be killed by the
+//! answer, so it is worked out here.
 
 /// One instruction, as linux/filter.h's `struct sock_filter` has it.
 #[repr(C)]
@@ -44,7 +45,8 @@ const ACTION: u32 = 0xffff_0000;
 
 /// The size of `struct seccomp_data`, in bytes.
 const SIZE: u32 = 64;
-/// Place where the address of the instruction that makes the call stands in it: it is another one for every call.
+/// Place where the address of the instruction that makes the call stands in it: it is another one
+/// for every call.
 const POINTER: [u32; 2] = [8, 12];
 /// BPF_MEMWORDS.
 const CELLS: usize = 16;
@@ -84,7 +86,8 @@ pub fn saying(filter: &[Instruction], call: &SystemCall) -> Saying {
 }
 
 impl Machine<'_> {
-    /// Carries one instruction out. The codes are those that the kernel lets into a filter (`seccomp_check_filter`).
+    /// Carries one instruction out. The codes are those that the kernel lets into a filter
+    /// (`seccomp_check_filter`).
     fn step(&mut self, Instruction { code, jump_true, jump_false, operand }: Instruction) -> Option<Next> {
         match code {
             0x20 => self.a = self.word(operand)?,                    // ld [k]
@@ -133,7 +136,8 @@ impl Machine<'_> {
             0x44 => a | operand,
             0x54 => a & operand,
             0xa4 => a ^ operand,
-            // The kernel takes the lower five bits of an index register; larger constants it refuses.
+            // The kernel takes the lower five bits of an index register; larger constants it
+            // refuses.
             0x64 => a.wrapping_shl(operand),
             0x74 => a.wrapping_shr(operand),
             0x84 => a.wrapping_neg(),

@@ -9,7 +9,8 @@ pub enum HookKind {
     Observe,
     /// Takes the guest along into the program that the call starts.
     Follow,
-    /// Looks at registers alone and jumps on: such a function may return twice, take any arguments, or go by its caller.
+    /// Looks at registers alone and jumps on: such a function may return twice, take any arguments,
+    /// or go by its caller.
     Raw,
 }
 

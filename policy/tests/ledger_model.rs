@@ -21,7 +21,8 @@ struct SharedRules {
     apart: bool,
 }
 
-/// The Cable Guy, December 2005, for the first four, and CreatePersistentTcpPortReservation for the fifth.
+/// The Cable Guy, December 2005, for the first four, and CreatePersistentTcpPortReservation for the
+/// fifth.
 const RULES: [SharedRules; 6] = [
     SharedRules {
         preset: "windows-xp",

@@ -61,7 +61,8 @@ fn reservations_without_effect() {
     assert!(option.starts_with(&warning("--reserve 6000: ", "6000")), "{option}");
     let registry = said(&[xp], "windows.reserved-ports = [\"6000-6000\"]\n");
     assert!(registry.starts_with(&warning("./portshim.toml:1:28: ", "6000")), "{registry}");
-    // Dynamic ports can be reserved whatever the model says of others, and the other models have no such rule.
+    // Dynamic ports can be reserved whatever the model says of others, and the other models have no
+    // such rule.
     assert_eq!(said(&[xp, (&keys::DYNAMIC, "6000-6999"), (&keys::RESERVE, "6000")], ""), "");
     assert_eq!(said(&[(&keys::PRESET, "windows-vista"), (&keys::RESERVE, "6000")], ""), "");
 }

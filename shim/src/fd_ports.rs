@@ -1,5 +1,5 @@
-//! Descriptors that hold a port that was handed out: what a session has in use at once is counted by them, and
-//! when one is closed, its port is believed to be free again.
+//! Descriptors that hold a port that was handed out: what a session has in use at once is counted
+//! by them, and when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
 use crate::system::{Descriptor, boot_ticks, index_of, lingers, liveness, this_process};
@@ -11,8 +11,8 @@ use portshim_policy::region::{BusyPorts, PeerSlot, Process};
 
 const DESCRIPTORS: usize = 65536;
 
-/// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent, whose sockets
-/// stay open whatever the child closes.
+/// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent,
+/// whose sockets stay open whatever the child closes.
 pub(crate) static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
 
 /// Port that a descriptor holds, and by which process.
@@ -101,7 +101,8 @@ pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant) {
     }
 }
 
-/// Puts `hold` in the place of what a cell said before; whether the descriptor is counted in its scope already.
+/// Puts `hold` in the place of what a cell said before; whether the descriptor is counted in its
+/// scope already.
 #[cold]
 fn is_held_still(session: Session, place: &Process, cell: &AtomicU64, hold: Hold) -> bool {
     let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));

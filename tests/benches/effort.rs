@@ -1,4 +1,5 @@
-//! How much is measured: everything, a minute's worth, or just enough to see that the benchmark works.
+//! How much is measured: everything, a minute's worth, or just enough to see that the benchmark
+//! works.
 
 use clap::ValueEnum;
 use serde::Serialize;

@@ -1,4 +1,5 @@
-//! The network that a measured process stands in: one of its own, with the port settings that it needs.
+//! The network that a measured process stands in: one of its own, with the port settings that it
+//! needs.
 
 use nix::sched::CloneFlags;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -95,8 +95,8 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_else(|| panic!("{} is not text", path.display()))
 }
 
-/// A folder of one test's own, which goes when the test has passed: what a failed test leaves behind is for whoever
-/// looks into it.
+/// A folder of one test's own, which goes when the test has passed: what a failed test leaves
+/// behind is for whoever looks into it.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 

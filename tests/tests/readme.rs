@@ -1,8 +1,9 @@
-//! Every command in the README and in the guide does what it is shown to do, every policy in them is valid,
-//! and every link leads somewhere.
+//! Every command in the README and in the guide does what it is shown to do, every policy in them
+//! is valid, and every link leads somewhere.
 //!
-//! In a block marked `console`, a line after `$ ` is a command, lines up to `END` go on with it where it says
-//! `<<'END'`, and all others are what it says. There `[..]` stands for anything inside a line, and a line of `...` for any lines.
+//! In a block marked `console`, a line after `$ ` is a command, lines up to `END` go on with it
+//! where it says `<<'END'`, and all others are what it says. There `[..]` stands for anything
+//! inside a line, and a line of `...` for any lines.
 
 use portshim_tests::programs::{is_root, must, scratch};
 use portshim_tests::{portshim, portshim_path, project};
@@ -116,8 +117,8 @@ impl Shell {
         Self { child, said }
     }
 
-    /// Runs one command, and gives what it says: all of it, or the first `lines` lines where it stays
-    /// in the background.
+    /// Runs one command, and gives what it says: all of it, or the first `lines` lines where it
+    /// stays in the background.
     fn run(&mut self, command: &str, lines: usize) -> String {
         let background = command.trim_end().ends_with('&');
         let input = self.child.stdin.as_mut().expect("it is piped");
@@ -309,7 +310,8 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The anchor that a heading gets: lower case, blanks as `-`, nothing else but letters, digits and `-_`.
+/// The anchor that a heading gets: lower case, blanks as `-`, nothing else but letters, digits and
+/// `-_`.
 fn anchor(heading: &str) -> String {
     let heading = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));

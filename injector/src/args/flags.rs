@@ -1,6 +1,6 @@
-//! Table of the flags of all commands. A new flag is a row here, a field of [`Options`](super::Options),
-//! and what the command does with it. The flags that set a key of the policy come from the policy's
-//! own table, [`keys`].
+//! Table of the flags of all commands. A new flag is a row here, a field of
+//! [`Options`](super::Options), and what the command does with it. The flags that set a key of the
+//! policy come from the policy's own table, [`keys`].
 
 use super::options::Format;
 use super::table::Command::*;

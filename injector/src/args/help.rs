@@ -1,5 +1,5 @@
-//! The tables as a clap command, which help, man pages and completions are made from. Nothing of this is touched
-//! where a command is carried out.
+//! The tables as a clap command, which help, man pages and completions are made from. Nothing of
+//! this is touched where a command is carried out.
 
 use super::examples;
 use super::flags;

@@ -32,7 +32,8 @@ pub(super) fn read(args: &[OsString]) -> Result<Asked, Failure> {
     first(args).map_err(|slip| usage_error::failure(&slip, args))
 }
 
-/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not carried out.
+/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not
+/// carried out.
 fn asking_for_help(args: &[OsString]) -> Vec<OsString> {
     let command = args.get(2).filter(|word| !word.as_encoded_bytes().starts_with(b"-") && *word != HELP);
     args.first().into_iter().chain(command).cloned().chain([OsString::from("--help")]).collect()

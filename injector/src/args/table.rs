@@ -87,7 +87,8 @@ pub(super) enum Takes {
     Nothing(fn(&mut Options) -> &mut bool),
     /// A value, of this name in help. It does not begin with `-`.
     Value(&'static str, Put),
-    /// A value that may be left out, and stands behind `=` where it is not; and what stands for it then.
+    /// A value that may be left out, and stands behind `=` where it is not; and what stands for it
+    /// then.
     Optional(&'static str, &'static str, Put),
     /// The value of a key of the policy, of this name in help. It may begin with `-`.
     Key(&'static str, &'static Key),

@@ -100,7 +100,8 @@ the wildcard address 0.0.0.0.";
     text
 }
 
-/// A section: what is said of all, then terms with what is said of each. Nothing where there are no terms.
+/// A section: what is said of all, then terms with what is said of each. Nothing where there are no
+/// terms.
 fn listed(heading: &str, lead: &str, terms: &[(&str, String)]) -> String {
     if terms.is_empty() {
         return String::new();
@@ -113,7 +114,8 @@ fn listed(heading: &str, lead: &str, terms: &[(&str, String)]) -> String {
 /// Indentation of the command lines of the examples.
 const COMMAND: &str = "    ";
 
-/// The worked examples as a section of a manual page: command lines verbatim, what is said of them filled.
+/// The worked examples as a section of a manual page: command lines verbatim, what is said of them
+/// filled.
 fn section(examples: &str) -> String {
     let mut section = String::new();
     let mut verbatim = false;

@@ -97,7 +97,8 @@ fn bytes(from: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
 fn asked(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new();
     for (key, value) in &options.keys {
-        // What is not UTF-8 is no value of any key: the problem shows it as well as it can be shown.
+        // What is not UTF-8 is no value of any key: the problem shows it as well as it can be
+        // shown.
         problems.extend(layer.option(key, &value.to_string_lossy()).err());
     }
     layer
@@ -113,7 +114,8 @@ fn environment(problems: &mut Vec<Problem>) -> Layer {
     layer
 }
 
-/// The policy file that is heard: the one that was named, be it there or not, or the first that there is.
+/// The policy file that is heard: the one that was named, be it there or not, or the first that
+/// there is.
 pub(super) fn file(options: &PolicyOptions) -> Option<PathBuf> {
     let variable = std::env::var_os(POLICY_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let named = options.file.clone().or(variable);
@@ -129,8 +131,9 @@ fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<La
     }))
 }
 
-/// Tells whether there is a file, be it one that cannot be read: that is for the user to know. Where its folder may not
-/// be looked into, as that of the user whom one was before setpriv(1), nobody meant it.
+/// Tells whether there is a file, be it one that cannot be read: that is for the user to know.
+/// Where its folder may not be looked into, as that of the user whom one was before setpriv(1),
+/// nobody meant it.
 fn exists(path: &Path) -> bool {
     match path.metadata() {
         Ok(_) => true,

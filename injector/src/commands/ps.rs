@@ -21,7 +21,8 @@ struct Shown {
     started: Option<String>,
     /// The command line of its program.
     command: String,
-    /// The ports that programs without rules of their own may be handed; `null` where the region cannot be read.
+    /// The ports that programs without rules of their own may be handed; `null` where the region
+    /// cannot be read.
     ports: Option<Vec<String>>,
     /// Number of `[[process]]` rules there are besides.
     process_rules: usize,

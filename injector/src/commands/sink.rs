@@ -1,4 +1,5 @@
-//! Writing that delays nobody: where a pipe is full and nobody empties it, a thread waits, and the program goes on.
+//! Writing that delays nobody: where a pipe is full and nobody empties it, a thread waits, and the
+//! program goes on.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,8 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Opens what is written to. Where that takes another process, it has to be waited for, too.
 type Open = dyn FnOnce() -> io::Result<Box<dyn Write + Send>> + Send;
 
-/// Something to write to. The thread that does it begins with the first text, for the process has to have one thread
-/// until the program is there.
+/// Something to write to. The thread that does it begins with the first text, for the process has
+/// to have one thread until the program is there.
 pub(super) struct Sink {
     open: Option<Box<Open>>,
     /// Set if somebody has to read what is written.
@@ -67,8 +68,8 @@ impl Sink {
         Self { open: Some(open), has_reader: true, shared: Arc::default() }
     }
 
-    /// Takes a text that tells of so many events; false where too much waits already. What is written to a sink that
-    /// has failed is of no use to anybody.
+    /// Takes a text that tells of so many events; false where too much waits already. What is
+    /// written to a sink that has failed is of no use to anybody.
     pub(super) fn take(&mut self, text: String, events: u64) -> bool {
         if let Some(open) = self.open.take() {
             let shared = Arc::clone(&self.shared);
@@ -91,7 +92,8 @@ impl Sink {
         true
     }
 
-    /// Waits until all is written, as long as somebody reads it. Tells how many events could not be, or why.
+    /// Waits until all is written, as long as somebody reads it. Tells how many events could not
+    /// be, or why.
     pub(super) fn finish(self) -> io::Result<u64> {
         let mut state = self.shared.state();
         while state.bytes > 0 && !state.is_broken {

@@ -1,4 +1,5 @@
-//! Failures that the user is told of when something cannot be done: the problem, the remedy, and the exit status.
+//! Failures that the user is told of when something cannot be done: the problem, the remedy, and
+//! the exit status.
 
 use portshim_policy::config::Problem;
 use std::fmt;
@@ -43,7 +44,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// `error: problem`, and below it `help:  help`, if there is any; further lines are set under the first.
+/// `error: problem`, and below it `help: help`, if there is any; further lines are set under the
+/// first.
 pub(crate) fn message(kind: &str, problem: &str, help: &str) -> String {
     let width = kind.len() + 2;
     let mut text = String::new();

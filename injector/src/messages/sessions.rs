@@ -126,7 +126,8 @@ pub(crate) fn done_in_part(done: &[Entry]) -> String {
     message("warning", &format!("this was done before the next was refused: {}", done.join(" ")), "")
 }
 
-/// Words said where the last port of a scope has been taken; `programs` is a glob, empty for all others.
+/// Words said where the last port of a scope has been taken; `programs` is a glob, empty for all
+/// others.
 pub(crate) fn nothing_left(act: Restriction, programs: &str, scopes: ScopeSet) -> String {
     let who = if programs.is_empty() { String::new() } else { format!(" to {}", programs.escape_debug()) };
     let problem = format!("no port is left to hand out{who} ({scopes}): whoever asks for any gets none");
@@ -183,7 +184,8 @@ pub(crate) fn ledger_full(act: Restriction, wanted: Wanted) -> Failure {
     )
 }
 
-/// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be lifted.
+/// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be
+/// lifted.
 pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
     const MOST: usize = 8;
     let (done, asked) = (done(act), spec::written(&wanted.range, &wanted.scopes));

@@ -31,8 +31,8 @@ impl Environment {
         }
         for (name, value) in changes {
             match value {
-                // SAFETY: on Linux this process has one thread, so nobody else reads the environment; Windows guards
-                // its own against threads that change it at once.
+                // SAFETY: on Linux this process has one thread, so nobody else reads the
+                // environment; Windows guards its own against threads that change it at once.
                 Some(value) => unsafe { env::set_var(name, value) },
                 // SAFETY: as above. What an outer session left there is not this one's.
                 None => unsafe { env::remove_var(name) },

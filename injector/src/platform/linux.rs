@@ -44,7 +44,8 @@ pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(directories::usual_permissions())
 }
 
-/// Tells whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
+/// Tells whether opening this file takes somebody who opens its other end (fifo(7)). An error tells
+/// that it cannot be opened.
 pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
@@ -70,7 +71,8 @@ pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy:
     host()
 }
 
-/// The first of these ports that is in use although no table lists a socket that has it: there is none.
+/// The first of these ports that is in use although no table lists a socket that has it: there is
+/// none.
 pub(crate) fn unlisted(_: portshim_policy::ports::PortRange, _: portshim_policy::ports::ScopeSet) -> Option<Socket> {
     None
 }

@@ -1,4 +1,5 @@
-//! Windows: programs are PE files, and the shim is loaded into a process before its first instruction.
+//! Windows: programs are PE files, and the shim is loaded into a process before its first
+//! instruction.
 
 mod directories;
 mod environment;
@@ -34,7 +35,8 @@ pub(crate) use session::{Session, sweep};
 pub(crate) use sessions::LiveSession;
 pub(crate) use sockets::{Socket, held, holder, sockets};
 
-/// Tells whether opening this file takes somebody who opens its other end: a named pipe here has one, or cannot be opened.
+/// Tells whether opening this file takes somebody who opens its other end: a named pipe here has
+/// one, or cannot be opened.
 pub(crate) fn opens_late(_: &std::path::Path) -> std::io::Result<bool> {
     Ok(false)
 }

@@ -25,7 +25,8 @@ pub enum Class {
 
 /// Explanation of what would happen to a port in one scope or more. Displayed in one line:
 /// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`,
-/// without the scope where it is `all`. Whose rules they are, [`Explanation::matches`], is not displayed.
+/// without the scope where it is `all`. Whose rules they are, [`Explanation::matches`], is not
+/// displayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The port.
@@ -41,7 +42,8 @@ pub struct Explanation {
     pub wildcard: String,
     /// Effect on a specific bind.
     pub specific: String,
-    /// Parts that say so: all that reserve or block the port, or the dynamic range that it is in or outside of.
+    /// Parts that say so: all that reserve or block the port, or the dynamic range that it is in or
+    /// outside of.
     pub reasons: Vec<Reason>,
 }
 
@@ -75,8 +77,8 @@ impl fmt::Display for Explanation {
 }
 
 impl Resolved {
-    /// Tells what would happen to `port` in some scopes: those that agree together, and first what is
-    /// different for programs that a `[[process]]` matches.
+    /// Tells what would happen to `port` in some scopes: those that agree together, and first what
+    /// is different for programs that a `[[process]]` matches.
     #[must_use]
     pub fn explain_all(&self, port: u16, scopes: ScopeSet) -> Vec<Explanation> {
         let last = self.rules.len() - 1;
@@ -100,8 +102,8 @@ impl Resolved {
         grouped(scopes.iter(), explained).into_iter().map(named).collect()
     }
 
-    /// Tells what would happen to `port` in `scope`, under the rules of [`Resolved::rules`] with this
-    /// index; one past the end counts as the last: programs that no `[[process]]` matches.
+    /// Tells what would happen to `port` in `scope`, under the rules of [`Resolved::rules`] with
+    /// this index; one past the end counts as the last: programs that no `[[process]]` matches.
     #[must_use]
     pub fn explain_under(&self, index: usize, port: u16, scope: Scope) -> Explanation {
         let index = index.min(self.rules.len() - 1);

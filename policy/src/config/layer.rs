@@ -63,7 +63,8 @@ pub(crate) struct Process {
 }
 
 /// Wishes of one source. A file becomes one with [`Layer::from_toml`]; the options together are
-/// one, the environment is one, both built word by word with [`Layer::option`] and [`Layer::variable`].
+/// one, the environment is one, both built word by word with [`Layer::option`] and
+/// [`Layer::variable`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layer {
     pub(crate) preset: Option<Sourced<&'static Preset>>,
@@ -71,7 +72,8 @@ pub struct Layer {
     pub(crate) processes: Vec<Process>,
     /// Notes on the source.
     pub(crate) notes: Vec<Problem>,
-    /// Problem to be told of where the layer's preset, which had to be guessed, is the one that holds.
+    /// Problem to be told of where the layer's preset, which had to be guessed, is the one that
+    /// holds.
     pub(crate) guess: Option<Problem>,
 }
 
@@ -89,7 +91,8 @@ impl Layer {
     }
 
     /// Adds one occurrence of a key's option with its value. One that is not
-    /// [repeatable](Key::repeatable) replaces what was there. A key without an option goes by its name.
+    /// [repeatable](Key::repeatable) replaces what was there. A key without an option goes by its
+    /// name.
     ///
     /// # Errors
     /// A [`Problem`] that names the option and the offending part.

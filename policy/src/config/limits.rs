@@ -22,7 +22,8 @@ pub(super) fn check(
 ) {
     let (most, mut wrong) = (problems.len() + MOST, false);
     let mut add = |problem: Problem| {
-        // Each is compared with all others: beyond any number that somebody would read, only an error counts.
+        // Each is compared with all others: beyond any number that somebody would read, only an
+        // error counts.
         let wanted = problems.len() < most || problem.is_error() && !wrong;
         if wanted && !problems.contains(&problem) {
             wrong |= problem.is_error();

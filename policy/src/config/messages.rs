@@ -53,7 +53,8 @@ pub(crate) fn unknown<'a>(
     Problem::error(origin, format!("`{name}`: there is no such {what}"), help)
 }
 
-/// As [`unknown`], for a preset: `win10`, `vista` and `windows` are understood as what they are short for.
+/// As [`unknown`], for a preset: `win10`, `vista` and `windows` are understood as what they are
+/// short for.
 pub(crate) fn unknown_preset(origin: &Origin, text: &str) -> Problem {
     let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
     let all: Vec<_> = names.iter().chain(Preset::ALL.iter().flat_map(|preset| preset.aliases)).copied().collect();
@@ -202,7 +203,8 @@ pub(crate) fn too_many_processes(origin: &Origin) -> Problem {
     )
 }
 
-/// A section or option that is about another model than the preset's. `why` is what that model's successor says of it.
+/// A section or option that is about another model than the preset's. `why` is what that model's
+/// successor says of it.
 pub(crate) fn other_model(
     origin: &Origin,
     preset: &Preset,

@@ -26,7 +26,8 @@ pub enum Origin {
     File {
         /// The file's name, as given.
         file: String,
-        /// The dotted path of the key, such as `windows.reserved-ports`; empty for a place outside any.
+        /// The dotted path of the key, such as `windows.reserved-ports`; empty for a place outside
+        /// any.
         key: String,
         /// The line, counted from 1.
         line: usize,

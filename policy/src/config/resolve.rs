@@ -16,11 +16,11 @@ use crate::region::MAX_RULES;
 
 /// Result of `layers`, the one with the highest precedence first: options, environment, file.
 ///
-/// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a layer
-/// the narrower scope wins, ranges for the same scopes add up, and `max-user-port`, `ip_local_port_range`
-/// or FreeBSD's `first` and `last` count as a range for all scopes that any other range overrides. Reserved and
-/// blocked ports of all layers add up. A `[[process]]` overrides the general rules of its own layer
-/// and of those below it.
+/// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a
+/// layer the narrower scope wins, ranges for the same scopes add up, and `max-user-port`,
+/// `ip_local_port_range` or FreeBSD's `first` and `last` count as a range for all scopes that any
+/// other range overrides. Reserved and blocked ports of all layers add up. A `[[process]]`
+/// overrides the general rules of its own layer and of those below it.
 ///
 /// # Errors
 /// Every [`Problem`] found: at least one error, and the warnings.

@@ -117,8 +117,8 @@ pub(super) fn clamp(port: u64, valid: PortRange) -> u16 {
     u16::try_from(port).unwrap_or(u16::MAX).clamp(valid.first(), valid.last())
 }
 
-/// Says which parts are about another model than the preset's: a mistake on the command line, worth knowing in a file,
-/// which may be made for several.
+/// Says which parts are about another model than the preset's: a mistake on the command line, worth
+/// knowing in a file, which may be made for several.
 fn of_other_models(layers: &[Layer], preset: &'static Preset, problems: &mut Vec<Problem>) {
     for (layer, section) in layers.iter().flat_map(|layer| keys::MODELS.map(|section| (layer, section))) {
         if (section.fits)(preset) {

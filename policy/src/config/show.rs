@@ -13,15 +13,18 @@ use serde::Serialize;
 pub struct Shown {
     /// The preset's name.
     pub preset: Sourced<&'static str>,
-    /// The classes of ports, as the tables in that system's documentation have them, under the model's settings.
+    /// The classes of ports, as the tables in that system's documentation have them, under the
+    /// model's settings.
     pub classes: Vec<ShownClass>,
     /// `MaxUserPort`, as it counts; `null` in a model that has none.
     pub max_user_port: Option<u16>,
-    /// Rules for when a second socket may bind a port, where the model has a rule of its own; `null` elsewhere.
+    /// Rules for when a second socket may bind a port, where the model has a rule of its own;
+    /// `null` elsewhere.
     pub second_binds: Option<ShownSecondBinds>,
     /// Errors of the model's own system for a program that cannot have a port.
     pub errors: ShownErrors,
-    /// One entry for each `[[process]]`, in the order in which they are tried, then one for all others.
+    /// One entry for each `[[process]]`, in the order in which they are tried, then one for all
+    /// others.
     pub rules: Vec<ShownRules>,
     /// Warnings of parts that will not be done as they were written.
     pub warnings: Vec<Problem>,
@@ -80,8 +83,8 @@ impl ShownErrors {
 pub struct ShownSecondBinds {
     /// One row for each way of binding the first socket.
     pub rows: Vec<ShownFirstBind>,
-    /// Ways of binding the second socket, column by column: `default *` without an option to any address,
-    /// `reuse 1` with SO_REUSEADDR to one address, `exclusive *` with SO_EXCLUSIVEADDRUSE.
+    /// Ways of binding the second socket, column by column: `default *` without an option to any
+    /// address, `reuse 1` with SO_REUSEADDR to one address, `exclusive *` with SO_EXCLUSIVEADDRUSE.
     pub seconds: Vec<String>,
     /// Behaviour of the running system.
     pub note: &'static str,

@@ -10,7 +10,8 @@ pub(crate) struct Source<'a> {
     name: &'a str,
     /// Place where each line begins.
     starts: Vec<usize>,
-    /// The line that was asked for last. A line may be as long as a file and hold thousands of values.
+    /// The line that was asked for last. A line may be as long as a file and hold thousands of
+    /// values.
     last: Option<Line>,
 }
 
@@ -40,7 +41,8 @@ impl<'a> Source<'a> {
             Some(line) if line.number == number => line,
             _ => self.line(number, start),
         };
-        // Values are asked for from left to right, so what was counted before need not be counted again.
+        // Values are asked for from left to right, so what was counted before need not be counted
+        // again.
         let (seen, before) = if line.seen.0 <= at { line.seen } else { (start, 0) };
         let before = before + self.text[seen..at].chars().count();
         line.seen = (at, before);

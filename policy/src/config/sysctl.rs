@@ -63,7 +63,8 @@ pub fn local_port_range(text: &str) -> Result<PortRange, SpecError> {
 /// allowed; nothing at all reserves nothing. Port 0 is allowed and means nothing.
 ///
 /// # Errors
-/// [`SpecError`] for what the kernel refuses with EINVAL: white space, a reversed range, an empty item.
+/// [`SpecError`] for what the kernel refuses with EINVAL: white space, a reversed range, an empty
+/// item.
 pub fn reserved_ports(text: &str) -> Result<Vec<PortRange>, SpecError> {
     let mut ranges = Vec::new();
     let mut at = 0;

@@ -7,7 +7,8 @@ use super::values::{Kind, Ports, Value, joined, quoted};
 use crate::ports::ScopeSet;
 
 impl Layer {
-    /// A policy file that asks for the same, with a comment at each part that says where it came from.
+    /// A policy file that asks for the same, with a comment at each part that says where it came
+    /// from.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut file = File::default();

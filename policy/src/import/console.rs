@@ -1,4 +1,5 @@
-//! Scripts that call netsh or rpccfg, and what netsh printed, with or without the commands above it.
+//! Scripts that call netsh or rpccfg, and what netsh printed, with or without the commands above
+//! it.
 
 mod call;
 mod excluded;

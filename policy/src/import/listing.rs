@@ -1,4 +1,5 @@
-//! Output of netsh about ports, recognised by its shape, which is the same in all languages of Windows.
+//! Output of netsh about ports, recognised by its shape, which is the same in all languages of
+//! Windows.
 
 use crate::ports::Transport;
 

@@ -1,5 +1,5 @@
-//! Exports of the Windows registry, as regedit writes them: version 5, with strings in UTF-16, and REGEDIT4,
-//! with strings in a code page.
+//! Exports of the Windows registry, as regedit writes them: version 5, with strings in UTF-16, and
+//! REGEDIT4, with strings in a code page.
 
 use super::draft::{self, Draft};
 use super::messages;
@@ -143,7 +143,8 @@ impl Export<'_, '_> {
         }
     }
 
-    /// Tells whether the setting counts here: a numbered control set's does not once the current one has spoken.
+    /// Tells whether the setting counts here: a numbered control set's does not once the current
+    /// one has spoken.
     fn heard(&mut self, setting: usize) -> bool {
         let current = self.key == Key::Current;
         self.current[setting] |= current;
@@ -209,7 +210,8 @@ impl Export<'_, '_> {
         self.entries(&units, if self.wide { 5 } else { 2 });
     }
 
-    /// The strings of the list; `width` is how many characters of the source the last of a string's takes up.
+    /// The strings of the list; `width` is how many characters of the source the last of a string's
+    /// takes up.
     fn entries(&mut self, units: &[(u16, usize)], width: usize) {
         let mut ended = false;
         for entry in units.split(|(unit, _)| *unit == 0) {
@@ -243,7 +245,8 @@ impl Export<'_, '_> {
         }
     }
 
-    /// The bytes of a `hex` value, each with its place; a word is said about the first that is none.
+    /// The bytes of a `hex` value, each with its place; a word is said about the first that is
+    /// none.
     fn bytes(&mut self, span: &Range<usize>) -> Option<Vec<(u8, usize)>> {
         let text = &self.draft.text[span.clone()];
         let list = text.split_once(':').map_or("", |(_, list)| list);

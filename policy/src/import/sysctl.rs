@@ -11,8 +11,8 @@ const SETTINGS: &str = "sysctl settings";
 const ROOTS: [&str; 14] =
     ["abi", "crypto", "debug", "dev", "fs", "hw", "kern", "kernel", "net", "security", "sunrpc", "user", "vfs", "vm"];
 
-/// The name and the value of a line that sets something. A value that is not there (`-name` alone keeps sysctl.d's
-/// globs off a setting) sets nothing.
+/// The name and the value of a line that sets something. A value that is not there (`-name` alone
+/// keeps sysctl.d's globs off a setting) sets nothing.
 pub(super) fn setting(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
     let line = line.strip_prefix('-').unwrap_or(line).trim_start();
@@ -49,10 +49,12 @@ pub(super) fn read(draft: &mut Draft<'_>) {
     }
 }
 
-/// Least likeness of a name to one of Linux', from 0 to 1, to be a slip of it. No other setting of a kernel comes near.
+/// Least likeness of a name to one of Linux', from 0 to 1, to be a slip of it. No other setting of
+/// a kernel comes near.
 const ALIKE: f64 = 0.9;
 
-/// Takes up one setting: the last one with a name counts, as for sysctl. `false` where it is not about ports.
+/// Takes up one setting: the last one with a name counts, as for sysctl. `false` where it is not
+/// about ports.
 fn taken(draft: &mut Draft<'_>, name: &str, span: &Range<usize>) -> bool {
     let systems = keys::MODELS.iter().filter_map(|section| Some((section, section.system?)));
     for (section, (prefix, preset)) in systems {

@@ -1,4 +1,5 @@
-//! The classes into which a model divides the ports, as the tables in that system's documentation do.
+//! The classes into which a model divides the ports, as the tables in that system's documentation
+//! do.
 
 use super::order::Order;
 use super::reference::classes::{ClassRule, Extent};
@@ -23,8 +24,9 @@ pub struct Class {
 }
 
 impl Model {
-    /// The classes under the settings of this model and `rules`, then the ports of rresvport and bindresvport. A class
-    /// that is not the same in all scopes comes once for each set of scopes in which it is any.
+    /// The classes under the settings of this model and `rules`, then the ports of rresvport and
+    /// bindresvport. A class that is not the same in all scopes comes once for each set of scopes
+    /// in which it is any.
     #[must_use]
     pub fn classes(&self, rules: &Rules) -> Vec<Class> {
         let mut classes = Vec::new();

@@ -1,4 +1,5 @@
-//! Errors that a program is told of when it cannot have a port: which case it is, and what each system calls it.
+//! Errors that a program is told of when it cannot have a port: which case it is, and what each
+//! system calls it.
 
 use super::call::Call;
 use crate::ports::Transport;
@@ -102,8 +103,9 @@ impl Errors {
     }
 }
 
-/// Fault that an exhausted policy reports to `call`. Observed on Linux 6.18 for every row (bind(2), connect(2),
-/// listen(2), and udp(7), which documents EAGAIN for an automatic bind that finds no port).
+/// Fault that an exhausted policy reports to `call`. Observed on Linux 6.18 for every row (bind(2),
+/// connect(2), listen(2), and udp(7), which documents EAGAIN for an automatic bind that finds no
+/// port).
 #[must_use]
 pub const fn exhausted(call: Call, transport: Transport) -> Fault {
     match (call, transport) {

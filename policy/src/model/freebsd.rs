@@ -39,7 +39,8 @@ impl RangeEnd {
         }
     }
 
-    /// The values that count as they are (in_pcb.c, RANGECHK). One outside counts as the nearest inside.
+    /// The values that count as they are (in_pcb.c, RANGECHK). One outside counts as the nearest
+    /// inside.
     #[must_use]
     pub const fn valid(self) -> PortRange {
         let range = match self {
@@ -76,8 +77,8 @@ impl Default for PortRanges {
 }
 
 impl PortRanges {
-    /// FreeBSD as it comes (netinet/in.h: IPPORT_EPHEMERALFIRST, IPPORT_HIFIRSTAUTO, IPPORT_RESERVED,
-    /// IPPORT_RESERVEDSTART).
+    /// FreeBSD as it comes (netinet/in.h: IPPORT_EPHEMERALFIRST, IPPORT_HIFIRSTAUTO,
+    /// IPPORT_RESERVED, IPPORT_RESERVEDSTART).
     pub const FREEBSD: Self = Self { ends: [10000, 65535, 49152, 65535, 1023, 600], randomized: true };
 
     /// End of a range.
@@ -109,8 +110,8 @@ impl PortRanges {
         self.between(RangeEnd::LowFirst, RangeEnd::LowLast)
     }
 
-    /// The order in which the default range is searched: where it begins at random, its ends are put in order first;
-    /// otherwise a first port above the last means downwards.
+    /// The order in which the default range is searched: where it begins at random, its ends are
+    /// put in order first; otherwise a first port above the last means downwards.
     #[must_use]
     pub const fn order(&self) -> Order {
         match (self.randomized, self.end(RangeEnd::First) > self.end(RangeEnd::Last)) {
@@ -120,7 +121,8 @@ impl PortRanges {
         }
     }
 
-    /// Ports that rresvport and bindresvport hand out: the low range, from its first port to its last.
+    /// Ports that rresvport and bindresvport hand out: the low range, from its first port to its
+    /// last.
     #[must_use]
     pub fn privileged(&self) -> PrivilegedRange {
         let (low, down) = (self.low(), self.end(RangeEnd::LowFirst) > self.end(RangeEnd::LowLast));

@@ -5,7 +5,8 @@ use super::restriction::Restriction;
 use crate::ports::PortRange;
 use core::fmt;
 
-/// Limits of a model's restrictions: the model, and the one setting that its legal intervals depend on.
+/// Limits of a model's restrictions: the model, and the one setting that its legal intervals depend
+/// on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestrictionLimits {
     /// The model.
@@ -24,8 +25,8 @@ impl RestrictionLimits {
         one.into_iter().chain(other)
     }
 
-    /// The Cable Guy does not say what becomes of a request that crosses 49152 where the two intervals touch:
-    /// taken together they are one interval, so here it is legal.
+    /// The Cable Guy does not say what becomes of a request that crosses 49152 where the two
+    /// intervals touch: taken together they are one interval, so here it is legal.
     fn reservable(&self) -> (Option<PortRange>, Option<PortRange>) {
         let (Some(rule), Some(end), Some(range)) = (&self.preset.reserve, self.max_user_port, self.preset.range) else {
             return (Some(PortRange::ALL), None);
@@ -55,8 +56,8 @@ impl RestrictionLimits {
     }
 }
 
-/// A rule, to be displayed: `windows-2003 blocks only ports above MaxUserPort (5000), up to 49151 (The Cable Guy,
-/// December 2005)`.
+/// A rule, to be displayed: `windows-2003 blocks only ports above MaxUserPort (5000), up to 49151
+/// (The Cable Guy, December 2005)`.
 #[derive(Clone, Copy, Debug)]
 pub struct RestrictionRule {
     legal: RestrictionLimits,

@@ -24,14 +24,16 @@ pub struct Preset {
     pub max_user_port: Option<PortRange>,
     /// Demands of the model on a dynamic range that replaces the default.
     pub dynamic: Option<DynamicLimits>,
-    /// Limits within which the model allows reserving while programs run; `None` where it does so anywhere.
+    /// Limits within which the model allows reserving while programs run; `None` where it does so
+    /// anywhere.
     pub reserve: Option<ReserveRule>,
     /// Limits within which the model allows blocking; `None` where it does so anywhere.
     pub block: Option<BlockRule>,
     /// Source that says that reservations made while programs run must keep apart, from each
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
-    /// Keys of a policy for older versions of the same system, which this one ignores, each with the reason.
+    /// Keys of a policy for older versions of the same system, which this one ignores, each with
+    /// the reason.
     pub ignored: &'static [(&'static str, &'static str)],
     /// Set if a `[linux]` section speaks of this model.
     pub sysctls: bool,
@@ -41,10 +43,11 @@ pub struct Preset {
     pub classes: &'static [ClassRule],
     /// Ports that rresvport and bindresvport hand out.
     pub privileged: Privileged,
-    /// Rules for when a second socket may bind a port; `None` where the running kernel's rule is the model's.
+    /// Rules for when a second socket may bind a port; `None` where the running kernel's rule is
+    /// the model's.
     pub second_binds: Option<&'static SecondBinds>,
-    /// Errors of the model's own system where a port cannot be had. A program is told in the words of the system that
-    /// it runs on.
+    /// Errors of the model's own system where a port cannot be had. A program is told in the words
+    /// of the system that it runs on.
     pub errors: &'static Errors,
     /// Meaning of [`Order::Native`] here; `Native` itself is the running kernel's own order.
     pub native: Order,
@@ -67,7 +70,8 @@ pub struct DynamicLimits {
     pub source: &'static str,
 }
 
-/// Limits within which a model allows reserving: in the range up to `MaxUserPort`, and in another one.
+/// Limits within which a model allows reserving: in the range up to `MaxUserPort`, and in another
+/// one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReserveRule {
     /// The other one.
@@ -303,8 +307,8 @@ impl Preset {
         })
     }
 
-    /// Outcome of a bind of `second` to the port that `first` has, where `same_user` runs both; `None` where the
-    /// running kernel's rule is the model's.
+    /// Outcome of a bind of `second` to the port that `first` has, where `same_user` runs both;
+    /// `None` where the running kernel's rule is the model's.
     #[must_use]
     pub fn second_bind(&self, first: Binder, second: Binder, same_user: bool) -> Option<SecondBind> {
         self.second_binds.map(|binds| binds.outcome(first, second, same_user))

@@ -49,7 +49,8 @@ pub struct Rules {
     pub seed: Option<u64>,
     /// Ports that rresvport and bindresvport hand out.
     pub privileged: PrivilegedRange,
-    /// Below this port a specific bind needs CAP_NET_BIND_SERVICE; `None` leaves that to the kernel.
+    /// Below this port a specific bind needs CAP_NET_BIND_SERVICE; `None` leaves that to the
+    /// kernel.
     pub unprivileged_start: Option<u16>,
     /// Indexed by [`Scope::index`].
     pub scopes: [ScopeRules; 4],

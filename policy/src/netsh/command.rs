@@ -1,5 +1,5 @@
-//! netsh's command lines about ports, as Windows since Vista takes them (KB 929851): abbreviated or spelled
-//! out, with values by name or in order.
+//! netsh's command lines about ports, as Windows since Vista takes them (KB 929851): abbreviated or
+//! spelled out, with values by name or in order.
 
 use super::error::CommandError;
 use super::word::{Word, begins, words};
@@ -53,7 +53,8 @@ pub enum Command {
         /// From where; where none is named, what is in force.
         store: Store,
     },
-    /// `set dynamicport`: another dynamic range, which begins at 1025 or above and has 255 ports or more.
+    /// `set dynamicport`: another dynamic range, which begins at 1025 or above and has 255 ports or
+    /// more.
     SetDynamicPort {
         /// Whose.
         scope: Scope,

@@ -1,4 +1,5 @@
-//! netsh's changes, made in the text of a policy file. Everything else in it stays as it was written.
+//! netsh's changes, made in the text of a policy file. Everything else in it stays as it was
+//! written.
 
 use super::command::Command;
 use crate::ports::spec::{self, Spec};
@@ -39,8 +40,8 @@ pub fn new_file() -> String {
     NEW.to_owned()
 }
 
-/// The text of a policy file after `command`; `None` stands for a file that does not exist. A command that only
-/// shows something changes nothing.
+/// The text of a policy file after `command`; `None` stands for a file that does not exist. A
+/// command that only shows something changes nothing.
 ///
 /// # Errors
 /// [`EditError`], where Windows would refuse the change too, or the text is no policy.

@@ -19,8 +19,8 @@ pub fn dynamic_port(protocol: &str, range: PortRange) -> String {
     format!("\n{heading}\n{:-<33}\nStart Port      : {}\nNumber of Ports : {}\n\n", "", range.first(), range.len())
 }
 
-/// The answer to `show excludedportrange`: ranges, ascending, and whether each is an administered exclusion, which
-/// a program can still bind, or one that belongs to some program alone.
+/// The answer to `show excludedportrange`: ranges, ascending, and whether each is an administered
+/// exclusion, which a program can still bind, or one that belongs to some program alone.
 #[must_use]
 pub fn excluded_port_ranges(protocol: &str, ranges: &[(PortRange, bool)]) -> String {
     let mut text = format!("\nProtocol {protocol} Port Exclusion Ranges\n\nStart Port    End Port      \n");

@@ -25,8 +25,8 @@ pub(super) fn begins(word: &str, start: &str) -> bool {
     word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// White space separates words, and quotes keep it inside one. What joins a line to the next one in a batch file
-/// (`^`) and in PowerShell (`` ` ``) counts as white space.
+/// White space separates words, and quotes keep it inside one. What joins a line to the next one in
+/// a batch file (`^`) and in PowerShell (`` ` ``) counts as white space.
 pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut start = None;

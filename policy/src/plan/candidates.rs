@@ -24,8 +24,9 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// The ports of `scope`. With `dual`, the socket takes its port in the other family too, so what
-    /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
+    /// The ports of `scope`. With `dual`, the socket takes its port in the other family too, so
+    /// what is reserved or blocked there is left out. `limit` is the range that the program set
+    /// itself.
     #[must_use]
     pub fn new(rules: &'a SharedRules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
         let extent = rules.scope(scope).extent(dual);
@@ -84,7 +85,8 @@ impl<'a> Candidates<'a> {
         self.without.and_then(|without| without.intersect(self.limit))
     }
 
-    /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the ports around.
+    /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the
+    /// ports around.
     #[inline]
     fn word(&self, index: usize, live: &mut WithheldCache) -> u64 {
         let (first, last) = (usize::from(self.limit.first() / 64), usize::from(self.limit.last() / 64));
@@ -111,7 +113,8 @@ impl<'a> Candidates<'a> {
         self.rules.scope(self.scope).allowed(index, other)
     }
 
-    /// The runs of the ports that the rules allow, if they are known and nothing but ranges is left out of them here.
+    /// The runs of the ports that the rules allow, if they are known and nothing but ranges is left
+    /// out of them here.
     fn runs(&self) -> Option<&'a Runs> {
         let runs = self.rules.scope(self.scope).runs(self.dual);
         (self.is_plain() && runs.count().is_some()).then_some(runs)

@@ -13,7 +13,8 @@ pub struct Given<'a> {
     pub rules: &'a SharedRules,
     /// Account of what reservations and blocks at run time add to them.
     pub ledger: &'a Ledger,
-    /// The ports of the scope that are believed taken, where anything is: the plan goes by it, and learns.
+    /// The ports of the scope that are believed taken, where anything is: the plan goes by it, and
+    /// learns.
     pub hint: Option<&'a BusyPorts>,
     /// The ports that are believed taken towards the peer. That is for the mechanism to learn.
     pub towards: Option<&'a BusyPorts>,
@@ -29,8 +30,8 @@ impl<'a> Given<'a> {
         Candidates::new(self.rules, self.ledger, self.request.scope, self.request.dual, self.request.limit)
     }
 
-    /// The run that is tried first, where that is plain to see: it is the only one, and not so full that to find a free
-    /// port here is faster.
+    /// The run that is tried first, where that is plain to see: it is the only one, and not so full
+    /// that to find a free port here is faster.
     #[inline]
     pub(super) fn sole_run(&self) -> Option<PortRange> {
         self.only_run().filter(|_| self.terms.native && !self.is_worth_aiming())
@@ -48,7 +49,8 @@ impl<'a> Given<'a> {
         self.terms.solid && self.ledger.is_empty() && self.request.limit.encloses(hull)
     }
 
-    /// Tells whether the run is so full that to find a free port here is faster than to let the kernel look for one.
+    /// Tells whether the run is so full that to find a free port here is faster than to let the
+    /// kernel look for one.
     #[inline]
     pub(super) fn is_worth_aiming(&self) -> bool {
         if self.request.is_connection() {

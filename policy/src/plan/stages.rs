@@ -33,7 +33,8 @@ pub enum Outcome {
     Start,
     /// The port, or every port of the run, is taken.
     Taken,
-    /// Somebody else of the session is about to take the port, or to leave it: nothing is to be believed of it.
+    /// Somebody else of the session is about to take the port, or to leave it: nothing is to be
+    /// believed of it.
     Claimed,
     /// This system does not let the range be set, or ignores it.
     Unsteerable,
@@ -47,14 +48,15 @@ enum Stage {
     Runs,
     /// Ports one by one, but for those that `Runs` covers and those that are believed taken.
     Ports,
-    /// Ports outside the steerable range, shared by 4-tuple, but for those that are believed taken towards the peer.
+    /// Ports outside the steerable range, shared by 4-tuple, but for those that are believed taken
+    /// towards the peer.
     SkipShared,
     /// All ports outside the steerable range, shared by 4-tuple.
     Share,
     /// The ports of `Ports` once more, those that are believed taken among them.
     LastPorts,
-    /// Ports whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its socket is lost, so
-    /// there must be no other port left.
+    /// Ports whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its
+    /// socket is lost, so there must be no other port left.
     Reuse,
 }
 
@@ -64,7 +66,8 @@ const RUNS_FIRST: [Stage; 7] =
 const PORTS_FIRST: [Stage; 7] =
     [Stage::Ports, Stage::Aim, Stage::Runs, Stage::SkipShared, Stage::Share, Stage::LastPorts, Stage::Reuse];
 
-/// Number of ports believed free that are tried before the kernel looks through all of a run: strangers may hold them.
+/// Number of ports believed free that are tried before the kernel looks through all of a run:
+/// strangers may hold them.
 const AIMS: u8 = 16;
 /// The same for datagrams: for a port that is taken, the kernel walks its whole table.
 const DATAGRAM_AIMS: u8 = 2;
@@ -172,9 +175,9 @@ impl<'a> Plan<'a> {
         };
     }
 
-    /// Finds out what decides about stages; each stage is looked at when its turn comes. Where some ports can be steered
-    /// to and others not, which come first is drawn in proportion, so that the kernel's choice and ours together stay
-    /// even.
+    /// Finds out what decides about stages; each stage is looked at when its turn comes. Where some
+    /// ports can be steered to and others not, which come first is drawn in proportion, so that the
+    /// kernel's choice and ours together stay even.
     fn begin(&mut self, entropy: &mut impl Entropy) {
         let (inside, outside) = self.reach();
         (self.inside, self.outside) = (inside > 0, outside > 0);
@@ -212,12 +215,14 @@ impl<'a> Plan<'a> {
         self.given.request.is_connection() && self.given.rules.sharing() == Sharing::Tuple
     }
 
-    /// Tells whether something is believed that may decide: what a seed repeats must not depend on what has been learned.
+    /// Tells whether something is believed that may decide: what a seed repeats must not depend on
+    /// what has been learned.
     fn believes(&self, hint: Option<&BusyPorts>) -> bool {
         hint.is_some_and(|hint| hint.count() > 0) && self.given.rules.seed().is_none()
     }
 
-    /// Number of ports that can be steered to, and how many cannot. Where all can or none, "all" is not counted.
+    /// Number of ports that can be steered to, and how many cannot. Where all can or none, "all" is
+    /// not counted.
     fn reach(&self) -> (u32, u32) {
         let (Some(hull), Some(range)) = (self.given.terms.hull, self.steerable) else { return (0, 1) };
         if range.encloses(hull) {
@@ -291,8 +296,9 @@ impl<'a> Plan<'a> {
         if self.given.request.is_connection() && self.given.rules.sharing() != Sharing::Exclusive {
             return [None; 3];
         }
-        // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of an odd run
-        // it leaves out the first or the last, of its upper half with SO_REUSEADDR the same.
+        // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of
+        // an odd run it leaves out the first or the last, of its upper half with SO_REUSEADDR the
+        // same.
         let half = run.first() + ((run.len() >> 2) << 1) as u16;
         [run.last(), run.first(), half].map(|port| Some(PortRange::single(port)))
     }
@@ -322,7 +328,8 @@ impl<'a> Plan<'a> {
         let run = view.run_around(port);
         self.runs = Some(match run.last().checked_add(1) {
             Some(at) => Runs { at, wrapped, ..runs },
-            // The end of all ports. From here the tour goes on at 0, but once only: sets may change meanwhile.
+            // The end of all ports. From here the tour goes on at 0, but once only: sets may change
+            // meanwhile.
             None if wrapped => Runs { at: runs.start, wrapped, ..runs },
             None => Runs { at: 0, wrapped: true, ..runs },
         });

@@ -45,7 +45,8 @@ impl Scope {
         }
     }
 
-    /// The same transport over the other address family: a dual-stack socket takes its port there too.
+    /// The same transport over the other address family: a dual-stack socket takes its port there
+    /// too.
     #[must_use]
     pub const fn other_family(self) -> Self {
         match self {

@@ -7,8 +7,8 @@ use core::fmt;
 #[cfg(feature = "text")]
 use core::ops::Range;
 
-/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine. A copy shares the
-/// words with the original until one of them changes.
+/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine. A
+/// copy shares the words with the original until one of them changes.
 #[derive(Clone, Default)]
 pub struct PortSet {
     words: Option<Arc<[u64; WORDS]>>,

@@ -1,5 +1,5 @@
-//! Busy ports: those that are probably taken. They only order the tries, and the system decides. A port
-//! that is believed taken is tried last, and no request is refused before it has been.
+//! Busy ports: those that are probably taken. They only order the tries, and the system decides. A
+//! port that is believed taken is tried last, and no request is refused before it has been.
 
 use crate::ports::WORDS;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

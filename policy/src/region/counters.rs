@@ -22,7 +22,8 @@ pub struct ScopeCounters {
     pub(crate) entropy: AtomicU64,
     /// The most sockets that have held a port handed out here at once, all processes together.
     pub high: AtomicU32,
-    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    /// Requests that were left to the system, because the program's sandbox left no way to serve
+    /// them.
     pub uncovered: AtomicU32,
 }
 

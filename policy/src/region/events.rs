@@ -1,6 +1,6 @@
 //! The ring of events: who got which port, how, and who got none. Written by hooks without waiting,
-//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost. So is one whose writer
-//! was killed, or left by a jump, before it was whole.
+//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost. So
+//! is one whose writer was killed, or left by a jump, before it was whole.
 
 use crate::model::Call;
 use crate::ports::Scope;
@@ -101,10 +101,12 @@ impl Ring {
         slot.ticket.store(ticket.wrapping_add(1), Release);
     }
 
-    /// Hands the events that `reader` has not seen on to `each`, oldest first. Returns how many it will never see.
+    /// Hands the events that `reader` has not seen on to `each`, oldest first. Returns how many it
+    /// will never see.
     pub fn read(&self, reader: &mut Reader, mut each: impl FnMut(Event)) -> u64 {
         let end = self.next.load(Acquire);
-        // A `next` that has been scribbled over must not keep us busy: at most one ring full is read.
+        // A `next` that has been scribbled over must not keep us busy: at most one ring full is
+        // read.
         let start = reader.next.max(end.saturating_sub(EVENTS as u64));
         let mut lost = start.saturating_sub(reader.next);
         let met = core::mem::replace(&mut reader.met, end);
@@ -143,8 +145,8 @@ impl Ring {
 pub struct Reader {
     /// The number of the next event.
     next: u64,
-    /// Extent to which the last reading could see. An event before that, which is not whole by now, will never be: writing one
-    /// takes less than a microsecond.
+    /// Extent to which the last reading could see. An event before that, which is not whole by now,
+    /// will never be: writing one takes less than a microsecond.
     met: u64,
 }
 

@@ -1,8 +1,8 @@
 //! The session's region: a block of memory of fixed layout that every process of a session maps.
 //!
 //! Atomics only, no lock, no pointer, no length that is trusted: whatever any process writes here,
-//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
-//! withstood is a process that truncates the file: docs/fidelity.md.)
+//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What
+//! cannot be withstood is a process that truncates the file: docs/fidelity.md.)
 
 use super::busy_ports::BusyPorts;
 use super::events::Ring;
@@ -60,8 +60,8 @@ pub struct Header {
     pub follow: AtomicU32,
     /// The process that laid the region down.
     pub creator: AtomicU32,
-    /// Time when that was, in clock ticks since boot: a process of that number that started later (proc(5),
-    /// field 22) is another.
+    /// Time when that was, in clock ticks since boot: a process of that number that started later
+    /// (proc(5), field 22) is another.
     pub created: AtomicU64,
     /// Unpredictable bits: the key of the hashes, the base of unseeded choices.
     pub secret: AtomicU64,
@@ -74,26 +74,28 @@ pub struct Header {
     preset: AtomicU32,
     /// `MaxUserPort` as it counts, in a model that has one; else 0.
     max_user_port: AtomicU32,
-    /// Flags: whether the memory of the ledger has been taken, and whether anything is believed of ports.
+    /// Flags: whether the memory of the ledger has been taken, and whether anything is believed of
+    /// ports.
     pub(crate) taken: AtomicU32,
     /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE).
     /// Until then, such a range is one that portshim set, and that a jump out of a call has left.
     pub ranges: AtomicU32,
     claims: [AtomicU32; CLAIMS],
-    /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process << 32.
+    /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process
+    /// << 32.
     singles: [AtomicU64; SINGLES],
 }
 
 impl Header {
-    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was begun, and some bits of who did;
-    /// 0 when free.
+    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was
+    /// begun, and some bits of who did; 0 when free.
     #[must_use]
     pub fn claim(&self, port: u16) -> &AtomicU32 {
         &self.claims[usize::from(port) % CLAIMS]
     }
 
-    /// Remembers that `process` has bound a socket to `port` that lets others join it. The system's own choice never makes
-    /// a connection do so.
+    /// Remembers that `process` has bound a socket to `port` that lets others join it. The system's
+    /// own choice never makes a connection do so.
     pub fn keep_single(&self, port: u16, process: u32) {
         self.single(port).store(u64::from(port) | u64::from(process) << 32, Relaxed);
     }
@@ -107,7 +109,8 @@ impl Header {
         }
     }
 
-    /// The process that has bound a socket to `port` which a connection must not join, as far as is remembered.
+    /// The process that has bound a socket to `port` which a connection must not join, as far as is
+    /// remembered.
     #[must_use]
     pub fn keeper(&self, port: u16) -> Option<u32> {
         let kept = self.single(port).load(Relaxed);
@@ -216,7 +219,8 @@ impl Region {
     /// The region mapped at `at`.
     ///
     /// # Safety
-    /// `at` must be valid for reads and writes of [`Region::SIZE`] bytes for as long as the program runs.
+    /// `at` must be valid for reads and writes of [`Region::SIZE`] bytes for as long as the program
+    /// runs.
     ///
     /// # Errors
     /// [`RegionError`] where the mapping is misaligned or no region of this version.

@@ -1,7 +1,8 @@
 //! The ledger: ports that are reserved and blocked while programs run, and by whom.
 //!
-//! It lies in the session's region. Readers take no lock and wait for nobody: an entry's ports are one
-//! word. Writers ([`Change`](super::change::Change)) take turns, and whoever dies in the midst of its turn loses it.
+//! It lies in the session's region. Readers take no lock and wait for nobody: an entry's ports are
+//! one word. Writers ([`Change`](super::change::Change)) take turns, and whoever dies in the midst
+//! of its turn loses it.
 
 use crate::model::Restriction;
 use crate::ports::{PortRange, ScopeSet, WORDS, mask};
@@ -13,12 +14,13 @@ pub const ENTRIES: usize = 1024;
 /// Maker of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The process; 0 for the session itself, whose entries stay until they are lifted or the session ends.
+    /// The process; 0 for the session itself, whose entries stay until they are lifted or the
+    /// session ends.
     pub process: u32,
     /// The PID namespace in which it has that number, by inode; 0 where there is no telling.
     pub namespace: u32,
-    /// Time when it spoke, in clock ticks since boot: a process of that number that started later (proc(5),
-    /// field 22) is another.
+    /// Time when it spoke, in clock ticks since boot: a process of that number that started later
+    /// (proc(5), field 22) is another.
     pub since: u64,
 }
 
@@ -48,8 +50,8 @@ pub struct Entry {
     pub number: u64,
 }
 
-/// The ports of an entry, in one word: first, last, scopes, act, whether there is an entry at all, and how
-/// many there have been in this place.
+/// The ports of an entry, in one word: first, last, scopes, act, whether there is an entry at all,
+/// and how many there have been in this place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ports(pub(super) u64);
 
@@ -137,7 +139,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Tells whether nothing is reserved or blocked at run time: the case that costs a request one load.
+    /// Tells whether nothing is reserved or blocked at run time: the case that costs a request one
+    /// load.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.end.load(Acquire) == 0
@@ -183,7 +186,8 @@ impl Ledger {
         }
     }
 
-    /// The block, made by none of those that `is_own` knows, that keeps `port` from being bound in `scopes`.
+    /// The block, made by none of those that `is_own` knows, that keeps `port` from being bound in
+    /// `scopes`.
     #[must_use]
     pub fn blocker(&self, port: u16, scopes: ScopeSet, is_own: impl Fn(&Owner) -> bool) -> Option<Entry> {
         let blocks = |slot: &&Slot| {
@@ -258,8 +262,8 @@ impl WithheldIndex {
 /// Number of words of 64 ports that are looked up at once.
 const BLOCK: usize = 64;
 
-/// Cache of the ports around one place that no wildcard bind gets. To look up one word takes a look at
-/// every entry, so that whoever goes from word to word looks up many at once.
+/// Cache of the ports around one place that no wildcard bind gets. To look up one word takes a look
+/// at every entry, so that whoever goes from word to word looks up many at once.
 #[derive(Default)]
 pub(crate) struct WithheldCache(Option<Words>);
 

@@ -1,6 +1,6 @@
-//! Beliefs of a session about ports towards single peers. Where connections share ports by 4-tuple, a
-//! port that is taken towards one peer can be free towards the next, and the [`BusyPorts`] of the scope
-//! do not tell. As those do, these only order the tries, and the system decides.
+//! Beliefs of a session about ports towards single peers. Where connections share ports by 4-tuple,
+//! a port that is taken towards one peer can be free towards the next, and the [`BusyPorts`] of the
+//! scope do not tell. As those do, these only order the tries, and the system decides.
 
 use super::busy_ports::BusyPorts;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -29,7 +29,8 @@ pub(crate) struct PeerHints {
 }
 
 impl PeerHints {
-    /// Believes this of the ports from `index * 64` up, towards whoever comes: a wrong hint must do no harm.
+    /// Believes this of the ports from `index * 64` up, towards whoever comes: a wrong hint must do
+    /// no harm.
     pub(crate) fn believe(&self, index: usize, bits: u64) {
         self.hints.iter().for_each(|hint| hint.believe(index, bits));
     }
@@ -79,8 +80,9 @@ impl<'a> Peers<'a> {
         Some(PeerSlot(place as u8))
     }
 
-    /// The same, in the place of the peer that nobody has asked for longest, where it is new. Memory that has not
-    /// been used yet may not be there: `is_there` says whether a word can be written.
+    /// The same, in the place of the peer that nobody has asked for longest, where it is new.
+    /// Memory that has not been used yet may not be there: `is_there` says whether a word can be
+    /// written.
     pub fn take(self, peer: u64, is_there: impl Fn(&AtomicU64) -> bool) -> Option<PeerSlot> {
         let table = self.table;
         let now = table.clock.fetch_add(1, Relaxed).wrapping_add(1);
@@ -116,7 +118,8 @@ impl<'a> Peers<'a> {
         &self.hints.hints[usize::from(place.0) % PEERS]
     }
 
-    /// `port` has been given back towards the peer of `place`; towards all, perhaps, where that is not known.
+    /// `port` has been given back towards the peer of `place`; towards all, perhaps, where that is
+    /// not known.
     pub fn unmark(self, place: Option<PeerSlot>, port: u16) {
         match place {
             Some(place) => self.hint(place).unmark(port),

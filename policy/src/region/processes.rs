@@ -7,7 +7,8 @@ use core::sync::atomic::{
     AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 
-/// Number of processes a session keeps apart. Where more are alive at once, the totals still count them all.
+/// Number of processes a session keeps apart. Where more are alive at once, the totals still count
+/// them all.
 pub const PROCESSES: usize = 256;
 
 /// One process's requests in one scope.
@@ -21,7 +22,8 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Sockets that were handed a port and have not been closed.
     pub held: AtomicU32,
-    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    /// Requests that were left to the system, because the program's sandbox left no way to serve
+    /// them.
     pub uncovered: AtomicU32,
 }
 
@@ -111,8 +113,8 @@ impl Processes {
         &self.places[..(self.end.load(Acquire) as usize).min(PROCESSES)]
     }
 
-    /// A place for `me`: its own from before it became another program, a free one, or that of a process that
-    /// is gone. `None` where all are taken by the living.
+    /// A place for `me`: its own from before it became another program, a free one, or that of a
+    /// process that is gone. `None` where all are taken by the living.
     pub fn enter(
         &self,
         me: &Owner,
@@ -126,8 +128,8 @@ impl Processes {
             0 => take(place, 0),
             old => old == id,
         };
-        // Its time goes before its number does: nobody must find us there with the time of the dead, and take
-        // us for dead as well.
+        // Its time goes before its number does: nobody must find us there with the time of the
+        // dead, and take us for dead as well.
         let left = |place: &&Process| {
             let clear = |since| place.since.compare_exchange(since, 0, AcqRel, Relaxed).is_ok();
             place.who().is_some_and(|who| !is_alive(&owner(who)) && clear(who.1) && take(place, who.0))
@@ -140,9 +142,10 @@ impl Processes {
         Some(place)
     }
 
-    /// Number of sockets that hold a port that `scope` of the rules of `own` handed out, all processes together. Where
-    /// that is more than `most`, processes that are gone are looked for, and no longer counted: `exists` is asked about
-    /// each but `own`, and `is_alive`, which takes much longer, the first time in each moment, be it by whom it may.
+    /// Number of sockets that hold a port that `scope` of the rules of `own` handed out, all
+    /// processes together. Where that is more than `most`, processes that are gone are looked for,
+    /// and no longer counted: `exists` is asked about each but `own`, and `is_alive`, which takes
+    /// much longer, the first time in each moment, be it by whom it may.
     #[inline]
     pub fn held(
         &self,
@@ -240,7 +243,8 @@ mod tests {
         };
         assert_eq!(held(12, 1, 1, 0), 12);
         assert_eq!(held(11, 1, 1, 0), 9);
-        // One look a moment finds those that exist, and are dead; nobody doubts that it lives itself.
+        // One look a moment finds those that exist, and are dead; nobody doubts that it lives
+        // itself.
         assert_eq!(held(0, 1, 0, 2), 9);
         assert_eq!(held(0, 2, 0, 2), 5);
     }

@@ -73,8 +73,8 @@ impl SharedRules {
         self.unprivileged_start.load(Relaxed)
     }
 
-    /// Another number once the dynamic ports have been replaced: a request that found none left has then to
-    /// look again.
+    /// Another number once the dynamic ports have been replaced: a request that found none left has
+    /// then to look again.
     #[must_use]
     pub fn revision(&self) -> u32 {
         self.revision.load(Acquire)
@@ -100,7 +100,8 @@ impl SharedRules {
         &self.live[scope.index()]
     }
 
-    /// Tells whether TCP and UDP have the same ports, so that a port that is right for one socket is right for the other.
+    /// Tells whether TCP and UDP have the same ports, so that a port that is right for one socket
+    /// is right for the other.
     #[must_use]
     #[inline]
     pub fn are_transports_alike(&self) -> bool {
@@ -170,7 +171,8 @@ impl SharedRules {
         len == 0 || glob_matches(&glob[..len], name)
     }
 
-    /// Executables that these rules are for: the bytes of the name and how many there are, none for any.
+    /// Executables that these rules are for: the bytes of the name and how many there are, none for
+    /// any.
     #[must_use]
     pub fn glob(&self) -> ([u8; MAX_GLOB + 1], usize) {
         let mut glob = [0u8; MAX_GLOB + 1];

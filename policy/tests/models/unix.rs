@@ -43,7 +43,8 @@ fn freebsds_clamps() {
     assert_eq!(names.map(|name| class(&policy, name)), ["0-1023", "1024-65535", "49152-50000", "1023"]);
 }
 
-/// The ranges of `[freebsd]`: what wildcard binds get, in which order, and what rresvport and bindresvport do.
+/// The ranges of `[freebsd]`: what wildcard binds get, in which order, and what rresvport and
+/// bindresvport do.
 #[test]
 fn freebsds_ranges() {
     use PrivilegedOrder::{Down, Up};
@@ -114,7 +115,8 @@ fn privileged_ports() {
     }
 }
 
-/// ip_unprivileged_port_start: the kernel takes it as long as the dynamic range does not begin below (EINVAL).
+/// ip_unprivileged_port_start: the kernel takes it as long as the dynamic range does not begin
+/// below (EINVAL).
 #[test]
 fn unprivileged_ports_of_linux() {
     for (start, range, taken) in [

@@ -25,7 +25,8 @@ fn what_vista_ignores() {
     assert!(refused[0].is_error() && refused[0].message.ends_with("(KB 929851)"), "{refused:?}");
 }
 
-/// `netsh int ipv4 set dynamicport tcp start=N num=M`: the range is N to N + M - 1, or what is wrong.
+/// `netsh int ipv4 set dynamicport tcp start=N num=M`: the range is N to N + M - 1, or what is
+/// wrong.
 #[test]
 fn dynamic_ranges_of_vista() {
     const LOW: Result<&str, &str> = Err("a dynamic range begins at port 1025 or above (KB 929851)");

@@ -8,8 +8,8 @@ use portshim_policy::ports::{PortSet, Scope};
 const CABLE_GUY: &str = "The Cable Guy, December 2005";
 const UP_TO_2003: [&str; 3] = ["windows-xp", "windows-2003", "windows-2003-sp1"];
 
-/// The classes of Windows up to 2003 for each value of `MaxUserPort`: what it counts as, whether that is worth a
-/// warning, then ephemeral, reservable, blockable without and with service pack 1.
+/// The classes of Windows up to 2003 for each value of `MaxUserPort`: what it counts as, whether
+/// that is worth a warning, then ephemeral, reservable, blockable without and with service pack 1.
 #[test]
 fn max_user_port() {
     const KB: &str = "KB 196271: 5000 to 65534, the nearest valid value otherwise";
@@ -60,7 +60,8 @@ fn port_1024_is_in_neither_class() {
     }
 }
 
-/// What may be asked for while programs run: the request, MaxUserPort, and whether each model takes it.
+/// What may be asked for while programs run: the request, MaxUserPort, and whether each model takes
+/// it.
 #[test]
 fn what_may_be_reserved_and_blocked() {
     use Restriction::{Block, Reserve};
@@ -110,7 +111,8 @@ fn reservable_and_blockable_overlap_with_service_pack_1() {
     }
 }
 
-/// `ReservedPorts`: each line, what it means or that it is refused (KB 812873: x-y, one port as 4000-4000).
+/// `ReservedPorts`: each line, what it means or that it is refused (KB 812873: x-y, one port as
+/// 4000-4000).
 #[test]
 fn reserved_ports_in_the_registry() {
     for (line, expected) in [

@@ -13,8 +13,8 @@ const LONGEST: usize = size_of::<sockaddr_storage>();
 const PAGE: usize = 4096;
 
 unsafe extern "C" {
-    /// Words that the kernel left on the stack at exec: the number of arguments, their pointers, a null
-    /// pointer, and those of the environment.
+    /// Words that the kernel left on the stack at exec: the number of arguments, their pointers, a
+    /// null pointer, and those of the environment.
     static __libc_stack_end: *const c_void;
 }
 
@@ -58,7 +58,8 @@ impl Memory {
         (self.reaches(at) && self.reaches(last)).then(|| unsafe { (at as *const usize).read_unaligned() })
     }
 
-    /// Tells whether the string at `at` starts with `prefix`, or `None` where it cannot be read so far.
+    /// Tells whether the string at `at` starts with `prefix`, or `None` where it cannot be read so
+    /// far.
     pub(crate) fn starts_with(&mut self, at: usize, prefix: &[u8]) -> Option<bool> {
         for (n, expected) in prefix.iter().enumerate() {
             if self.byte(at.checked_add(n)?)? != *expected {
@@ -78,7 +79,8 @@ impl Memory {
     }
 }
 
-/// Tells whether the kernel could read `len` bytes at `at`, at most 4096, asked without touching them.
+/// Tells whether the kernel could read `len` bytes at `at`, at most 4096, asked without touching
+/// them.
 pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
     let (first, last) = (at as usize, (at as usize).wrapping_add(len.max(1) - 1));
     if first < PAGE || last < first {
@@ -89,14 +91,15 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
         || kernel::can_copy_from(first & !7) && (first / PAGE == last / PAGE || kernel::can_copy_from(last & !7))
 }
 
-/// Tells whether the kernel might read `len` bytes at `at`, and the program's sandbox lets nobody ask.
+/// Tells whether the kernel might read `len` bytes at `at`, and the program's sandbox lets nobody
+/// ask.
 #[cold]
 pub(crate) fn is_beyond_asking(at: *const c_void, len: u32) -> bool {
     at as usize >= PAGE && len >= 2 && !kernel::can_ask_what_is_readable()
 }
 
-/// Tells whether all of it lies in this thread's stack: in the rest of this frame's page or, for the main thread, in the
-/// frames above. Where another stack ends, nobody knows.
+/// Tells whether all of it lies in this thread's stack: in the rest of this frame's page or, for
+/// the main thread, in the frames above. Where another stack ends, nobody knows.
 fn is_in_frames(first: usize, last: usize) -> bool {
     /// The main thread's stack ends that far above every other mapping, at least.
     const ALONE: usize = 64 << 20;

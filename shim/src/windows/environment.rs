@@ -1,5 +1,5 @@
-//! The variables that ask for portshim: read at the start, and put back where a program leaves them out of a child's
-//! environment.
+//! The variables that ask for portshim: read at the start, and put back where a program leaves them
+//! out of a child's environment.
 
 use super::memory::is_readable;
 use crate::session;

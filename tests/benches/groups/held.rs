@@ -92,8 +92,8 @@ fn by_fullness(bench: &Bench, case: &Case, kind: Kind, found: &mut Found) -> Res
     Ok(())
 }
 
-/// Pairs for each level, and what the calls take by hand where the range is nearly full. One side is empty while the
-/// other is measured: they share the kernel's tables.
+/// Pairs for each level, and what the calls take by hand where the range is nearly full. One side
+/// is empty while the other is measured: they share the kernel's tables.
 fn passes(
     bench: &Bench,
     case: &Case,

@@ -117,8 +117,8 @@ impl Divergence {
         self.native.split(' ').next() == Some(native) && self.answer() == portshim
     }
 
-    /// Tells whether all that differs is that the socket has no port on the bare kernel, and one of the policy
-    /// under portshim.
+    /// Tells whether all that differs is that the socket has no port on the bare kernel, and one of
+    /// the policy under portshim.
     fn kept_port(&self) -> bool {
         self.native.strip_suffix(":-").is_some_and(|name| self.portshim.strip_suffix(":P") == Some(name))
     }

@@ -40,8 +40,8 @@ pub(super) struct Script {
     pub(super) again: String,
 }
 
-/// Compares scripts written by hand. Those of one policy follow each other in one process, unless each is
-/// to be `alone`.
+/// Compares scripts written by hand. Those of one policy follow each other in one process, unless
+/// each is to be `alone`.
 ///
 /// # Errors
 /// Where the probe or portshim could not be run.
@@ -62,8 +62,8 @@ pub fn compare_directed(directed: &[Directed], alone: bool) -> Result<Verdict, S
     Ok(verdict)
 }
 
-/// Plays scripts natively and as `variant`, all in one process each. `whole` is what to tell the oracle to play
-/// all of them again.
+/// Plays scripts natively and as `variant`, all in one process each. `whole` is what to tell the
+/// oracle to play all of them again.
 pub(super) fn compare_all(case: &Case, scripts: &[Script], whole: &str, variant: Variant) -> Result<Verdict, String> {
     let mut verdict = Verdict::default();
     let text: String = scripts.iter().map(|s| format!("== {}\n{}\n", s.title, s.lines.join("\n"))).collect();

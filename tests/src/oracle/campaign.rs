@@ -20,7 +20,8 @@ pub struct Campaign {
     pub case: Option<&'static Case>,
     /// Number of batches at a time.
     pub jobs: usize,
-    /// What the bare kernel is compared with. With itself, what the sequences leave to chance shows.
+    /// What the bare kernel is compared with. With itself, what the sequences leave to chance
+    /// shows.
     pub against: Variant,
 }
 
@@ -31,7 +32,8 @@ fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Rang
     (case, first..(first + BATCH as u64).min(campaign.seed + campaign.sequences as u64))
 }
 
-/// Runs a campaign; `progress` is told now and then how far it has come. Stops early after ten failures.
+/// Runs a campaign; `progress` is told now and then how far it has come. Stops early after ten
+/// failures.
 ///
 /// # Errors
 /// Where the probe or portshim could not be run.

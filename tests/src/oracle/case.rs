@@ -24,7 +24,8 @@ pub struct Case {
     pub reach: Reach,
 }
 
-/// The policies of random sequences. With one port in it nothing is left to chance, so that sequences need no bounds.
+/// The policies of random sequences. With one port in it nothing is left to chance, so that
+/// sequences need no bounds.
 pub const CASES: [Case; 14] = [
     case_of("steer-one", (40000, 40000), "", Reach::Steer),
     case_of("pin-one", (20000, 20000), "", Reach::Pin),
@@ -42,8 +43,8 @@ pub const CASES: [Case; 14] = [
     case_of("pin-end", (65530, 65535), "65532", Reach::Pin),
 ];
 
-/// A range of an odd number of ports, of which the bare kernel leaves one out, mostly by chance; with
-/// three, it is always the last.
+/// A range of an odd number of ports, of which the bare kernel leaves one out, mostly by chance;
+/// with three, it is always the last.
 pub const ODD: Case = case_of("odd", (40000, 40002), "", Reach::Steer);
 
 const fn case_of(name: &'static str, range: (u16, u16), reserved: &'static str, reach: Reach) -> Case {

@@ -87,8 +87,8 @@ impl Ports {
     }
 }
 
-/// Makes three tests of each function that takes [`Ports`]: with ports outside the host's range, inside it,
-/// and kept by the kernel, each in a [`private`](super::private) network.
+/// Makes three tests of each function that takes [`Ports`]: with ports outside the host's range,
+/// inside it, and kept by the kernel, each in a [`private`](super::private) network.
 #[macro_export]
 macro_rules! each_keeper {
     ($($name:ident),+ $(,)?) => {

@@ -72,8 +72,8 @@ fn what_is_no_range_of_ports_in_any_scope_is_invalid() {
     });
 }
 
-/// Each row: a policy, what is asked for under it, and what is said. The Cable Guy, December 2005; MSDN for
-/// what Vista keeps apart.
+/// Each row: a policy, what is asked for under it, and what is said. The Cable Guy, December 2005;
+/// MSDN for what Vista keeps apart.
 #[test]
 fn each_model_has_its_own_rules() {
     private(|| {

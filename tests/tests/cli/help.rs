@@ -106,7 +106,8 @@ fn examples_are_right() {
         for example in
             help.lines().filter_map(|line| line.strip_prefix("    portshim ")).filter(|line| !line.starts_with("run "))
         {
-            // A program of the reader's own, and what another program does with the output, are not ours.
+            // A program of the reader's own, and what another program does with the output, are not
+            // ours.
             let example = example.split(['|', '>']).next().unwrap_or_default().replace("./server", "true");
             let args: Vec<_> = example.split_whitespace().collect();
             let output = here.portshim(&args).output().expect("it runs");

@@ -123,8 +123,8 @@ fn kept_back(look: Look, reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>]) -> S
     text
 }
 
-/// Bar of what is open, what waits, and what is free, in proportion. Whatever there is of each shows; where there is nothing
-/// of any, all of the range is kept back.
+/// Bar of what is open, what waits, and what is free, in proportion. Whatever there is of each
+/// shows; where there is nothing of any, all of the range is kept back.
 fn bar(open: u32, waiting: u32, free: u32, width: usize) -> String {
     let parts = [open, waiting, free];
     let all = u64::from(parts.iter().sum::<u32>());

@@ -23,23 +23,24 @@ impl LiveSession {
         // SAFETY: the kernel chooses where; nothing is mapped over. It is never unmapped.
         let at = unsafe { mmap(None, size, access, MapFlags::MAP_SHARED, &file, 0) };
         let at = at.map_err(|errno| plain(&io::Error::from(errno)))?;
-        // SAFETY: all of a region's bytes are mapped there for reading and writing, as long as the file has
-        // them; where it is cut short, the kernel's signal ends this process.
+        // SAFETY: all of a region's bytes are mapped there for reading and writing, as long as the
+        // file has them; where it is cut short, the kernel's signal ends this process.
         let region = unsafe { Region::at(at.cast().as_ptr()) }.map_err(|e| e.to_string())?;
         take(&file, region).map_err(|errno| plain(&io::Error::from(errno)))?;
         Ok(region)
     }
 }
 
-/// Takes all of the memory that a change may touch: programs take theirs in parts, and no more than they need.
+/// Takes all of the memory that a change may touch: programs take theirs in parts, and no more than
+/// they need.
 fn take(file: &File, region: &Region) -> nix::Result<()> {
     posix_fallocate(file, 0, region.used() as i64)?;
     region.add_ledger();
     Ok(())
 }
 
-/// A process of the session may cut the file short at any time. What is missing then cannot be touched: the
-/// kernel's answer is a signal.
+/// A process of the session may cut the file short at any time. What is missing then cannot be
+/// touched: the kernel's answer is a signal.
 fn expect_truncation() -> nix::Result<()> {
     let action = SigAction::new(SigHandler::Handler(truncated), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler makes two system calls, both of which signal-safety(7) lists.

@@ -54,8 +54,8 @@ pub(super) fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// The directories for what lasts as long as a session, the best first, each made where there is none; else why
-/// it cannot be used.
+/// The directories for what lasts as long as a session, the best first, each made where there is
+/// none; else why it cannot be used.
 pub(super) fn runtimes() -> impl Iterator<Item = Result<PathBuf, String>> {
     runtime_paths().map(|path| path.and_then(|path| directory(&path).map(|()| path)))
 }
@@ -76,7 +76,8 @@ pub(super) fn existing_runtimes() -> impl Iterator<Item = PathBuf> {
 pub(super) fn cache() -> Result<PathBuf, String> {
     let base = match (variable("XDG_CACHE_HOME"), variable("HOME")) {
         (Some(base), _) => base,
-        // Another's home is not for us to furnish, and one that is missing, as many a system user's, shall stay so.
+        // Another's home is not for us to furnish, and one that is missing, as many a system
+        // user's, shall stay so.
         (None, Some(home)) => own(home)?.join(".cache"),
         (None, None) => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
     };
@@ -104,7 +105,8 @@ pub(super) fn shared() -> Result<PathBuf, String> {
     roots(path).map(|()| path.to_owned())
 }
 
-/// Tells whether this is a directory, and no link to one, that all can enter and only root can change.
+/// Tells whether this is a directory, and no link to one, that all can enter and only root can
+/// change.
 fn roots(path: &Path) -> Result<(), String> {
     let said = |why: &str| Err(format!("{}: {why}", path.display()));
     match fs::symlink_metadata(path) {

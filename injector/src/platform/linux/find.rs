@@ -20,7 +20,8 @@ pub(crate) enum Find {
 /// Folders that execvp(3) searches where `PATH` is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// The file that `name` stands for: itself where it holds a `/`, else the first in `PATH` that may be executed.
+/// The file that `name` stands for: itself where it holds a `/`, else the first in `PATH` that may
+/// be executed.
 pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     if name.is_empty() {
         return Err(Find::NotFound);
@@ -48,7 +49,8 @@ pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     Err(denied.unwrap_or(Find::NotFound))
 }
 
-/// Tells whether the kernel would execute this file; else why not, or `None` where there is no such file.
+/// Tells whether the kernel would execute this file; else why not, or `None` where there is no such
+/// file.
 pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,

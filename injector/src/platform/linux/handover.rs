@@ -1,7 +1,9 @@
-//! The environment of a program that is begun in a child: variables that name this process are to name the program's.
+//! The environment of a program that is begun in a child: variables that name this process are to
+//! name the program's.
 //!
-//! They are for the process that a service manager starts (sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5)),
-//! and a program takes no notice of those that name another.
+//! They are for the process that a service manager starts (sd_listen_fds(3),
+//! sd_watchdog_enabled(3), systemd.exec(5)), and a program takes no notice of those that name
+//! another.
 
 use nix::sys::stat::fstat;
 use std::ffi::{CStr, c_char};
@@ -42,8 +44,8 @@ impl Strings {
     /// The environment as it is now, prepared for a child.
     pub(super) fn prepared() -> Self {
         let (mut all, mut renamed) = (Vec::new(), Vec::new());
-        // SAFETY: `environ` belongs to the C library and is changed by this one thread alone: a null pointer, or an
-        // array of strings that ends in one.
+        // SAFETY: `environ` belongs to the C library and is changed by this one thread alone: a
+        // null pointer, or an array of strings that ends in one.
         let entries = (0..).map_while(|n| unsafe {
             let entry = if environ.is_null() { ptr::null() } else { *environ.add(n) };
             (!entry.is_null()).then_some(entry)
@@ -57,7 +59,8 @@ impl Strings {
         Self { all, renamed }
     }
 
-    /// Lets the variables name this process, the child; nothing is allocated. What cannot be named is left out.
+    /// Lets the variables name this process, the child; nothing is allocated. What cannot be named
+    /// is left out.
     pub(super) fn name_this_process(&mut self) -> *const *const c_char {
         // From the end, for what is left out moves all that stand behind it.
         for renamed in self.renamed.iter_mut().rev() {
@@ -97,7 +100,8 @@ fn own_number() -> u64 {
     std::process::id().into()
 }
 
-/// The inode that tells this process from every other since the machine was started (pidfs, Linux 6.9).
+/// The inode that tells this process from every other since the machine was started (pidfs, Linux
+/// 6.9).
 fn own_inode() -> Option<u64> {
     // SAFETY: pidfd_open(2) takes two numbers.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };

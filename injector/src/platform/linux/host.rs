@@ -35,8 +35,8 @@ pub(crate) fn captured() -> Result<String, Failure> {
     Ok(format!("preset = \"linux\"\n\n{}", config::captured(setting)))
 }
 
-/// Reads what the kernel says of one setting. It says it in one go, as far as there is room, and nothing to whoever asks for
-/// more (proc_do_large_bitmap in kernel/sysctl.c).
+/// Reads what the kernel says of one setting. It says it in one go, as far as there is room, and
+/// nothing to whoever asks for more (proc_do_large_bitmap in kernel/sysctl.c).
 fn setting(name: &str) -> Option<String> {
     let file = File::open(format!("{SETTINGS}/{name}")).ok()?;
     let mut text = vec![0; ROOM];
@@ -78,7 +78,8 @@ pub(crate) fn steering() -> Steering {
 }
 
 fn takes_a_range() -> bool {
-    // SAFETY: none of the three calls touches memory but the four bytes of `none`, which live through it.
+    // SAFETY: none of the three calls touches memory but the four bytes of `none`, which live
+    // through it.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
         // No range at all: it takes an option that exists, and changes nothing.

@@ -1,5 +1,5 @@
-//! Follows a program from its scripts to the file that the kernel loads, and tells how far a preloaded
-//! library reaches it.
+//! Follows a program from its scripts to the file that the kernel loads, and tells how far a
+//! preloaded library reaches it.
 
 use super::elf::{self, Elf};
 use super::find::{Find, executable, search};
@@ -17,7 +17,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-/// Number of files the kernel opens one after the other before ELOOP: five scripts, and the program (`exec_binprm`).
+/// Number of files the kernel opens one after the other before ELOOP: five scripts, and the program
+/// (`exec_binprm`).
 const DEPTH: usize = 6;
 /// Part of a file that the kernel reads to find its format (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
@@ -144,8 +145,8 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
         return Coverage::None(Obstacle::Machine { theirs: format!("{}-bit {name}", elf.bits), ours });
     }
     let Some(loader) = &elf.loader else {
-        // This command passes everything on to the program that it becomes. The loader itself, started by hand, names
-        // none either.
+        // This command passes everything on to the program that it becomes. The loader itself,
+        // started by hand, names none either.
         let is_loader = elf.soname.as_ref().is_some_and(|name| GLIBC_LOADERS.iter().any(|l| name.starts_with(l)));
         return match (is_loader || elf.ours, elf.go) {
             (true, _) => Coverage::Full,
@@ -172,13 +173,14 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     }
 }
 
-/// Tells whether the kernel would start this file in secure mode, in which the loader ignores LD_PRELOAD
-/// (`cap_bprm_creds_from_file` in security/commoncap.c).
+/// Tells whether the kernel would start this file in secure mode, in which the loader ignores
+/// LD_PRELOAD (`cap_bprm_creds_from_file` in security/commoncap.c).
 fn gains_privilege(file: &File) -> Option<Obstacle> {
     let metadata = file.metadata().ok()?;
     let (uid, gid) = (getuid(), getgid());
     let set_uid = metadata.mode() & libc::S_ISUID != 0 && metadata.uid() != uid.as_raw();
-    // Without the group's execute bit, set-group-ID once meant mandatory locking and the kernel ignores it.
+    // Without the group's execute bit, set-group-ID once meant mandatory locking and the kernel
+    // ignores it.
     let group_bits = libc::S_ISGID | libc::S_IXGRP;
     let set_gid = metadata.mode() & group_bits == group_bits && metadata.gid() != gid.as_raw();
     let capabilities = !uid.is_root() && has_capabilities(file);

@@ -12,8 +12,8 @@ pub(crate) fn this_thread() -> Owner {
     Owner { process: gettid().as_raw().cast_unsigned(), namespace, since: ticks() }
 }
 
-/// Tells whether the owner of an entry lives, as far as that can be told: the numbers of another PID namespace say
-/// nothing here, and neither does a /proc that shows those of another.
+/// Tells whether the owner of an entry lives, as far as that can be told: the numbers of another
+/// PID namespace say nothing here, and neither does a /proc that shows those of another.
 pub(crate) fn is_alive(owner: &Owner) -> bool {
     let ours = seen_namespace().is_some_and(|namespace| namespace as u32 == owner.namespace);
     !ours || started(owner.process).is_some_and(|started| started <= owner.since)

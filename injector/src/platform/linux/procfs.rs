@@ -11,20 +11,21 @@ struct Life {
     since: u64,
     /// Set if only its other threads still run: /proc shows such a process as a zombie.
     leaderless: bool,
-    /// Number of bytes of environment its program was given; `None` where it has not been given any yet.
+    /// Number of bytes of environment its program was given; `None` where it has not been given any
+    /// yet.
     environment: Option<u64>,
 }
 
-/// The flags of the kernel's own threads, and of processes that end (`PF_KTHREAD`, `PF_EXITING`): they have no
-/// environment.
+/// The flags of the kernel's own threads, and of processes that end (`PF_KTHREAD`, `PF_EXITING`):
+/// they have no environment.
 const WITHOUT: u32 = 0x0020_0000 | 0x0000_0004;
 
 impl Life {
     /// `None` where there is no such process, or it has ended.
     fn of(folder: &Path) -> Option<Self> {
         let stat = fs::read(folder.join("stat")).ok()?;
-        // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
-        // counts that as the third.
+        // The name, in parentheses, may hold anything; the state is the first field after it, and
+        // proc(5) counts that as the third.
         let end = stat.iter().rposition(|b| *b == b')')?;
         let mut fields = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
         let ended = matches!(fields.next()?, "Z" | "X");
@@ -46,13 +47,14 @@ pub(super) fn started(pid: u32) -> Option<u64> {
     Life::of(&process(pid)).map(|life| life.since)
 }
 
-/// Number of bytes of environment a process's program was given; `None` where it has not been given any, in the midst of
-/// exec, and where there is no such process.
+/// Number of bytes of environment a process's program was given; `None` where it has not been given
+/// any, in the midst of exec, and where there is no such process.
 pub(super) fn environment_size(pid: u32) -> Option<u64> {
     Life::of(&process(pid))?.environment
 }
 
-/// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that still runs.
+/// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that
+/// still runs.
 pub(super) fn folder(pid: u32) -> PathBuf {
     let process = process(pid);
     if !Life::of(&process).is_some_and(|life| life.leaderless) {

@@ -3,8 +3,8 @@
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 
-/// Writes files of up to `size` bytes with the limit out of the way. Where it cannot be, nothing is written:
-/// the kernel's answer to a file that grows too long is a signal that ends the process.
+/// Writes files of up to `size` bytes with the limit out of the way. Where it cannot be, nothing is
+/// written: the kernel's answer to a file that grows too long is a signal that ends the process.
 pub(super) fn for_files_of<T>(size: usize, write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let size = size as u64;
     // Infinity is the greatest number.

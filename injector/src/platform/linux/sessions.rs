@@ -1,4 +1,5 @@
-//! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
+//! The sessions that live: whose they are, which processes belong to them, and what is in their
+//! regions.
 
 use super::clock::age;
 use super::directories;
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// Name that people have for it: the number of the process that made it, or its file's name where that would not
-    /// tell it from others.
+    /// Name that people have for it: the number of the process that made it, or its file's name
+    /// where that would not tell it from others.
     pub(crate) id: String,
     /// The region's file.
     pub(crate) path: PathBuf,
@@ -70,8 +71,8 @@ impl Candidate {
         is_it && started(pid).is_some_and(|started| self.created.is_none_or(|created| started <= created))
     }
 
-    /// Tells whether a process that was of this session began another after it, as `run` does under `run`: its
-    /// program then belongs to that one alone.
+    /// Tells whether a process that was of this session began another after it, as `run` does under
+    /// `run`: its program then belongs to that one alone.
     fn is_left_by(&self, pid: u32, all: &[Self], mapped: &Mapped) -> bool {
         let is_later = |other: &Self| match (self.dated, other.dated) {
             (Some(this), Some(other)) => this < other,
@@ -128,7 +129,8 @@ impl LiveSession {
             mapped.0.iter().filter(|(pid, file)| file == path && stays(pid)).map(|(pid, _)| *pid).collect();
         // Asked once each: a process may end while they are sorted.
         members.sort_by_cached_key(|pid| (started(*pid), *pid));
-        // Until the program has begun, or where the policy does not reach it, the maker alone tells that it lives.
+        // Until the program has begun, or where the policy does not reach it, the maker alone tells
+        // that it lives.
         let maker = candidate.maker.filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
         let maker_lives =
             maker.is_some_and(|pid| !is_orphan(path.file_name().unwrap_or_default(), *created) && stays(&pid));
@@ -165,8 +167,8 @@ impl LiveSession {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The region as it is now, without the entries of owners that are gone. It is read as a file is: whatever
-    /// becomes of it meanwhile, nothing breaks here.
+    /// The region as it is now, without the entries of owners that are gone. It is read as a file
+    /// is: whatever becomes of it meanwhile, nothing breaks here.
     pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
         let mut bytes = Vec::with_capacity(Region::SIZE);
         let file = self.open(false)?;
@@ -219,7 +221,8 @@ impl Process {
     }
 }
 
-/// The number of a process in its own PID namespace, and that namespace; 0 where there is no telling.
+/// The number of a process in its own PID namespace, and that namespace; 0 where there is no
+/// telling.
 fn inner(folder: &Path) -> (u32, u64) {
     let namespace = fs::metadata(folder.join("ns/pid")).map_or(0, |namespace| namespace.ino());
     let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
@@ -237,8 +240,8 @@ pub(crate) fn is_us(uid: u32) -> bool {
     geteuid().as_raw() == uid
 }
 
-/// A user's name, or number where /etc/passwd has none: to ask the C library would take shared libraries, and this
-/// command is linked without any.
+/// A user's name, or number where /etc/passwd has none: to ask the C library would take shared
+/// libraries, and this command is linked without any.
 pub(crate) fn user(uid: u32) -> String {
     let users = fs::read("/etc/passwd").unwrap_or_default();
     let name = users.split(|b| *b == b'\n').find_map(|line| {

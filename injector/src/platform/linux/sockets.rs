@@ -69,7 +69,8 @@ fn seen_inside(folder: &Path) -> Result<Vec<Socket>, String> {
     thread::spawn(enter).join().map_err(|_| "the thread ended early".to_owned())?
 }
 
-/// The tables of the network that a process is in. They lack sockets that are bound and nothing else.
+/// The tables of the network that a process is in. They lack sockets that are bound and nothing
+/// else.
 fn listed(folder: &Path) -> Result<Vec<Socket>, String> {
     let mut sockets = Vec::new();
     for (table, transport, v6) in [
@@ -90,7 +91,8 @@ fn listed(folder: &Path) -> Result<Vec<Socket>, String> {
     Ok(sockets)
 }
 
-/// Reads a line of such a table, proc_net_tcp(5): address and port, state, and as the tenth field the inode.
+/// Reads a line of such a table, proc_net_tcp(5): address and port, state, and as the tenth field
+/// the inode.
 fn row(line: &str, transport: Transport, v6: bool) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (ip, port) = fields.next()?.split_once(':')?;

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Amount of text that one variable may hold: SetEnvironmentVariable takes 32,767 characters with the NUL.
+/// Amount of text that one variable may hold: SetEnvironmentVariable takes 32,767 characters with
+/// the NUL.
 pub(crate) const ROOM: usize = 32_000;
 
 /// No variable has a library loaded.
@@ -11,7 +12,8 @@ pub(crate) fn loading(_: &Path) -> Option<(&'static str, OsString)> {
     None
 }
 
-/// The libraries that are preloaded already and connect in a program's stead: there is no such thing here.
+/// The libraries that are preloaded already and connect in a program's stead: there is no such
+/// thing here.
 pub(crate) fn connectors() -> Vec<PathBuf> {
     Vec::new()
 }

@@ -22,8 +22,8 @@ pub(super) fn system_folder() -> PathBuf {
     env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join("System32")
 }
 
-/// The file that `name` stands for: itself where it names a folder, else the first in the current folder and
-/// `PATH`; of a name without its extension, the first of those in `PATHEXT`.
+/// The file that `name` stands for: itself where it names a folder, else the first in the current
+/// folder and `PATH`; of a name without its extension, the first of those in `PATHEXT`.
 pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     if name.is_empty() {
         return Err(Find::NotFound);
@@ -54,7 +54,8 @@ fn first(files: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     files.into_iter().find(|file| is_file(file))
 }
 
-/// Tells whether there is a file, or an alias such as the Store makes, which can be executed but not be looked into.
+/// Tells whether there is a file, or an alias such as the Store makes, which can be executed but
+/// not be looked into.
 fn is_file(path: &Path) -> bool {
     let metadata = fs::metadata(path).or_else(|_| fs::symlink_metadata(path));
     metadata.is_ok_and(|metadata| !metadata.is_dir())

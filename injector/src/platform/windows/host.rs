@@ -21,8 +21,8 @@ pub(crate) fn host() -> HostSettings {
     HOST.get_or_init(asked).clone()
 }
 
-/// The settings, where a policy of this model depends on them. To ask for them takes longer than all else that a
-/// start does.
+/// The settings, where a policy of this model depends on them. To ask for them takes longer than
+/// all else that a start does.
 pub(crate) fn host_under(preset: &Preset) -> HostSettings {
     if preset.range.is_none() { host() } else { usual() }
 }

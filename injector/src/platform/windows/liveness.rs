@@ -34,7 +34,8 @@ impl Life {
         let waited = unsafe { WaitForSingleObject(open.as_raw_handle(), 0) };
         let mut all = [FILETIME::default(); 4];
         let [begun, ended, kernel, user] = &mut all;
-        // SAFETY: the handle is open and of the kind that this call is for; the four times outlive it.
+        // SAFETY: the handle is open and of the kind that this call is for; the four times outlive
+        // it.
         let told = unsafe { times(open.as_raw_handle(), begun, ended, kernel, user) } != 0;
         match (waited, told) {
             (WAIT_TIMEOUT, true) => Self::Since(units(*begun)),
@@ -90,8 +91,8 @@ pub(crate) fn this_thread() -> Owner {
     Owner { process, namespace: 0, since: now() }
 }
 
-/// Tells whether the owner of an entry lives, as far as that can be told. Processes and threads have their numbers from
-/// one stock, so that a number is that of one of both.
+/// Tells whether the owner of an entry lives, as far as that can be told. Processes and threads
+/// have their numbers from one stock, so that a number is that of one of both.
 pub(crate) fn is_alive(owner: &Owner) -> bool {
     let life = match Life::of_process(owner.process) {
         Life::Over => Life::of_thread(owner.process),

@@ -1,4 +1,5 @@
-//! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
+//! A session's region: memory under a name, which every process of the session opens, and a marker
+//! that tells of it.
 
 use super::super::windows_formats::name::Name;
 use super::super::{Hint, random};
@@ -78,7 +79,8 @@ impl Session {
         snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
     }
 
-    /// Takes the marker away, unless processes that the program left behind are still under the policy. Says how many are.
+    /// Takes the marker away, unless processes that the program left behind are still under the
+    /// policy. Says how many are.
     pub(crate) fn end(&self) -> usize {
         end(&self.path)
     }
@@ -106,8 +108,8 @@ pub(super) fn tell(marker: &Path, program: &OsStr, arguments: &[OsString]) {
 /// Copy of a region as it is now.
 pub(super) fn snapshot(region: &'static Region) -> Result<Box<Region>, String> {
     let mut bytes = vec![0_u8; Region::SIZE];
-    // SAFETY: a region is `SIZE` bytes long and mapped for as long as this process runs. Whoever writes meanwhile
-    // writes single words; what is read of them is looked at as any bytes are.
+    // SAFETY: a region is `SIZE` bytes long and mapped for as long as this process runs. Whoever
+    // writes meanwhile writes single words; what is read of them is looked at as any bytes are.
     unsafe { ptr::copy_nonoverlapping(ptr::from_ref(region).cast::<u8>(), bytes.as_mut_ptr(), Region::SIZE) };
     Region::from_bytes(&bytes).map_err(|e| e.to_string())
 }
@@ -139,7 +141,8 @@ fn mapping(name: &str, bytes: &[u8]) -> io::Result<(OwnedHandle, &'static Region
     };
     let mapping = handle(made)?;
     let at = view(&mapping)?;
-    // SAFETY: the view is `SIZE` bytes long and not yet anybody else's, and there are not more bytes than that.
+    // SAFETY: the view is `SIZE` bytes long and not yet anybody else's, and there are not more
+    // bytes than that.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
     // SAFETY: the view is never unmapped.
     let region = unsafe { Region::at(at) }.map_err(io::Error::other)?;
@@ -166,7 +169,8 @@ pub(super) enum OpenError {
 }
 
 fn view(mapping: &OwnedHandle) -> io::Result<*mut u8> {
-    // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than asked for.
+    // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than
+    // asked for.
     let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
     if view.Value.is_null() { Err(io::Error::last_os_error()) } else { Ok(view.Value.cast()) }
 }

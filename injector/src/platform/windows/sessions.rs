@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// Name that people have for it: the number of the process that made it, or its name where that would not tell it from
-    /// others.
+    /// Name that people have for it: the number of the process that made it, or its name where that
+    /// would not tell it from others.
     pub(crate) id: String,
     /// Its marker.
     pub(crate) path: PathBuf,
@@ -55,8 +55,8 @@ impl LiveSession {
         found
     }
 
-    /// The session, where its maker or one of its processes runs. Makers belong to none: a `run` under `run` only
-    /// waits for what belongs to the inner session alone.
+    /// The session, where its maker or one of its processes runs. Makers belong to none: a `run`
+    /// under `run` only waits for what belongs to the inner session alone.
     fn living(candidate: Candidate, makers: &[u32]) -> Option<Self> {
         let Candidate { path, name, region } = candidate;
         let mut members = region.as_ref().map(|region| members(region)).unwrap_or_default();

@@ -68,7 +68,8 @@ fn parse<'a, H: ImageNtHeaders>(bits: u32, data: impl ReadRef<'a>) -> Option<Pe>
         let header: &ImageCor20Header = data.read_at(at.into()).ok()?;
         let flags = header.flags.get(LittleEndian);
         pe.dotnet = true;
-        // Such a program says that it is for 32 bits, and runs with as many as the system has (ECMA-335 II.25.3.3.1).
+        // Such a program says that it is for 32 bits, and runs with as many as the system has
+        // (ECMA-335 II.25.3.3.1).
         if bits == 32 && flags.contains(COMIMAGE_FLAGS_ILONLY) && !flags.contains(COMIMAGE_FLAGS_32BITREQUIRED) {
             (pe.bits, pe.machine) = Pe::OWN;
         }

@@ -1,5 +1,5 @@
-//! Asks the kernel about sockets, by sock_diag(7): whether a connection with a given 4-tuple exists, and
-//! whether any socket at all is bound inside a range.
+//! Asks the kernel about sockets, by sock_diag(7): whether a connection with a given 4-tuple
+//! exists, and whether any socket at all is bound inside a range.
 
 use super::call::Result;
 use super::constants::{NLMSG_DONE, NLMSG_ERROR, TCP_LISTEN as LISTEN, TCP_TIME_WAIT as TIME_WAIT};
@@ -28,7 +28,8 @@ const S_GE: u8 = 2;
 const S_LE: u8 = 3;
 /// A request with such a filter of four words.
 const DUMP: usize = REQUEST + 4 + 16;
-/// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every 4-tuple that there is none.
+/// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every
+/// 4-tuple that there is none.
 static KNOWS_TCP: AtomicBool = AtomicBool::new(false);
 
 /// A netlink socket, open for the length of one request's tries.
@@ -47,7 +48,8 @@ impl Diag {
         Some(diag)
     }
 
-    /// Asks for the TCP sockets that are in no state at all: where the kernel can tell, it is an empty list.
+    /// Asks for the TCP sockets that are in no state at all: where the kernel can tell, it is an
+    /// empty list.
     fn knows_tcp(&self) -> Result<()> {
         let mut reply = [0u8; 256];
         send(self.fd, &dump(libc::AF_INET, libc::IPPROTO_TCP, PortRange::ALL, 0))?;
@@ -95,8 +97,9 @@ fn state_of(reply: &[u8]) -> Result<State> {
     }
 }
 
-/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in TIME_WAIT. The error is
-/// EMFILE, ENFILE or ENOMEM where asking takes more than there is, else EOPNOTSUPP: the kernel does not tell.
+/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in
+/// TIME_WAIT. The error is EMFILE, ENFILE or ENOMEM where asking takes more than there is, else
+/// EOPNOTSUPP: the kernel does not tell.
 pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
     let [v4, v6] = [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]];
     for (n, protocols) in
@@ -136,7 +139,8 @@ fn untold(error: c_int) -> c_int {
 enum Dumped {
     /// This port of it is taken.
     Port(u16),
-    /// A socket lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where it has it still.
+    /// A socket lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where it
+    /// has it still.
     Moving,
     /// None is taken.
     None,
@@ -146,7 +150,8 @@ enum Dumped {
 const DUMPS: u32 = 5;
 
 impl Diag {
-    /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as `wants` says.
+    /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as
+    /// `wants` says.
     fn bound(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> Result<Option<u16>> {
         for _ in 0..DUMPS {
             match self.dumped(family, protocol, range, wants)? {
@@ -180,7 +185,8 @@ impl Diag {
                             _ => {}
                         }
                     }
-                    // What became of the dump: ENOENT where the kernel, or a module that it lacks, knows no such sockets.
+                    // What became of the dump: ENOENT where the kernel, or a module that it lacks,
+                    // knows no such sockets.
                     NLMSG_DONE => return number(message).map_or(Ok(found), Err),
                     NLMSG_ERROR => return Err(number(message).unwrap_or(libc::EOPNOTSUPP)),
                     _ => return Err(libc::EOPNOTSUPP),
@@ -226,7 +232,8 @@ impl Drop for Diag {
     }
 }
 
-/// A request for all sockets of a family and protocol, in any of these states, whose own port lies in `range`.
+/// A request for all sockets of a family and protocol, in any of these states, whose own port lies
+/// in `range`.
 fn dump(family: c_int, protocol: c_int, range: PortRange, states: u32) -> [u8; DUMP] {
     let mut message = [0; DUMP];
     message[..4].copy_from_slice(&(DUMP as u32).to_ne_bytes());
@@ -238,7 +245,8 @@ fn dump(family: c_int, protocol: c_int, range: PortRange, states: u32) -> [u8; D
     let filter = &mut message[REQUEST..];
     filter[..2].copy_from_slice(&20u16.to_ne_bytes());
     filter[2..4].copy_from_slice(&1u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE
-    // Each comparison says how far to go on where it holds, and where it does not: there, past the end.
+    // Each comparison says how far to go on where it holds, and where it does not: there, past the
+    // end.
     for (at, code, past, port) in [(4, S_GE, 20u16, range.first()), (12, S_LE, 12, range.last())] {
         filter[at] = code;
         filter[at + 1] = 8;

@@ -1,4 +1,5 @@
-//! `errno`: kept as the program's own call left it, and the one place where a fault becomes a number.
+//! `errno`: kept as the program's own call left it, and the one place where a fault becomes a
+//! number.
 
 use core::ffi::c_int;
 pub use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
@@ -22,8 +23,8 @@ pub fn fail(number: c_int) -> isize {
     -1
 }
 
-/// Error that the kernel has in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked port
-/// mirrors Windows' WSAEACCES.
+/// Error that the kernel has in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked
+/// port mirrors Windows' WSAEACCES.
 pub const fn of(fault: Fault) -> c_int {
     match fault {
         Fault::AddressInUse | Fault::Taken => EADDRINUSE,

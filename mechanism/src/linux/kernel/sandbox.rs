@@ -1,5 +1,6 @@
-//! Calls that the program forbids itself: from its first seccomp filter on, a system call of our own is made only where each of
-//! them allows it. A filter of one thread holds for all of them here.
+//! Calls that the program forbids itself: from its first seccomp filter on, a system call of our
+//! own is made only where each of them allows it. A filter of one thread holds for all of them
+//! here.
 
 use core::ffi::c_int;
 use core::ptr;
@@ -19,8 +20,8 @@ pub(super) static FILTERS: AtomicPtr<Filter> = AtomicPtr::new(ptr::null_mut());
 /// Number of calls of our own that have not been made.
 static REFUSALS: AtomicU32 = AtomicU32::new(0);
 
-/// A copy of a filter, in memory of its own; its instructions follow. It is never given back: another thread, or a signal
-/// handler's caller, may be reading it.
+/// A copy of a filter, in memory of its own; its instructions follow. It is never given back:
+/// another thread, or a signal handler's caller, may be reading it.
 #[repr(C)]
 pub(super) struct Filter {
     pub(super) before: *const Self,
@@ -33,7 +34,8 @@ const _: () = assert!(size_of::<Filter>().is_multiple_of(align_of::<Instruction>
 
 impl Filter {
     fn instructions(&self) -> &[Instruction] {
-        // SAFETY: `enter` wrote `len` instructions behind the filter before it showed the filter to anybody.
+        // SAFETY: `enter` wrote `len` instructions behind the filter before it showed the filter to
+        // anybody.
         unsafe { core::slice::from_raw_parts(ptr::from_ref(self).add(1).cast(), self.len) }
     }
 }
@@ -66,7 +68,8 @@ pub fn allows(number: Sysno, arguments: [usize; 6]) -> bool {
     true
 }
 
-/// A system call of our own, if it is allowed. Registers that it does not use are 0, as the filters have been shown.
+/// A system call of our own, if it is allowed. Registers that it does not use are 0, as the filters
+/// have been shown.
 ///
 /// # Errors
 /// [`NOT_ASKED`] where it is not, or the kernel's own.

@@ -41,8 +41,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// State of the connection from `source` to `peer`. The table is not read once more for a port that it named
-    /// lately.
+    /// State of the connection from `source` to `peer`. The table is not read once more for a port
+    /// that it named lately.
     ///
     /// # Errors
     /// Any, where the table cannot be read.
@@ -138,7 +138,8 @@ fn parsed(line: &[u8], source: &Address, peer: &Address) -> Option<Line> {
     Some(Line { port: local.1, state })
 }
 
-/// An address and its port, `0100007F:1F90`: each four bytes of the address are one number of this machine's.
+/// An address and its port, `0100007F:1F90`: each four bytes of the address are one number of this
+/// machine's.
 fn end(field: &[u8]) -> Option<([u8; 16], u16)> {
     let colon = field.iter().position(|byte| *byte == b':')?;
     let (address, port) = (&field[..colon], hexadecimal(&field[colon + 1..])?);

@@ -30,8 +30,8 @@ pub(super) enum Chosen {
     Missed(isize, Got),
 }
 
-/// Makes the program's own call, for which the kernel chooses inside `run`. With `unseen`, nobody looks at the port. The
-/// socket may have had one all along where that is `unsure`.
+/// Makes the program's own call, for which the kernel chooses inside `run`. With `unseen`, nobody
+/// looks at the port. The socket may have had one all along where that is `unsure`.
 #[inline(always)]
 pub(super) fn choose<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -55,7 +55,8 @@ pub(super) fn choose<O: Original + ?Sized>(
     }
 }
 
-/// The port that the kernel chose; an error where that is not in `run`: the host's range has changed since we looked.
+/// The port that the kernel chose; an error where that is not in `run`: the host's range has
+/// changed since we looked.
 #[inline(never)]
 pub(super) fn look(fd: core::ffi::c_int, run: PortRange) -> Result<Got, Got> {
     match Address::local(fd).map_or(0, |local| local.port()) {
@@ -68,8 +69,9 @@ pub(super) fn look(fd: core::ffi::c_int, run: PortRange) -> Result<Got, Got> {
     }
 }
 
-/// Tells whether it need not be seen which port of `run` a new socket gets, where the scope's lie in `hull`: nobody wants to know, or there is but one, and
-/// in this very moment the kernel was seen to choose where it was told to.
+/// Tells whether it need not be seen which port of `run` a new socket gets, where the scope's lie
+/// in `hull`: nobody wants to know, or there is but one, and in this very moment the kernel was
+/// seen to choose where it was told to.
 #[inline(always)]
 pub(super) fn may_go_unseen<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -106,7 +108,8 @@ fn is_exhausted<O: Original + ?Sized>(intercepted: &InterceptedCall<'_, O>) -> b
         && !is_bound_datagram(intercepted)
 }
 
-/// Tells whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full buffer.
+/// Tells whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full
+/// buffer.
 fn is_bound_datagram<O: Original + ?Sized>(intercepted: &InterceptedCall<'_, O>) -> bool {
     intercepted.socket.transport == Transport::Udp
         && intercepted.call != Call::Bind

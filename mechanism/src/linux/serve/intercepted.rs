@@ -43,8 +43,9 @@ fn confirm(socket: Socket) -> bool {
     socket.confirmed().is_some()
 }
 
-/// A program's own call. Where it is a type of its own, the first step of serving it is compiled for it: after a system
-/// call each return to a caller costs, since the kernel leaves none of them foreseen.
+/// A program's own call. Where it is a type of its own, the first step of serving it is compiled
+/// for it: after a system call each return to a caller costs, since the kernel leaves none of them
+/// foreseen.
 pub trait Original {
     /// Makes the call, and returns what it returns; it sets `errno`.
     fn call(&self) -> isize;
@@ -67,11 +68,13 @@ impl<F: Fn() -> isize> Original for F {
 
 /// Deeds and knowledge of whoever intercepts calls, and of nobody else.
 pub struct Interceptor {
-    /// Binds a socket to an address of ours in the program's place, by a call that is not intercepted again.
+    /// Binds a socket to an address of ours in the program's place, by a call that is not
+    /// intercepted again.
     pub bind: fn(c_int, &Address) -> Result<()>,
     /// Set if it saw the program bind a TCP socket, which has its port still.
     pub is_known_bound: fn(c_int) -> bool,
-    /// Looks at the ports of a scope that the kernel chose and nobody has looked at, so that they are known.
+    /// Looks at the ports of a scope that the kernel chose and nobody has looked at, so that they
+    /// are known.
     pub learn_unseen: fn(Session, Scope),
 }
 
@@ -109,8 +112,9 @@ impl<'a, O: Original> InterceptedCall<'a, O> {
 }
 
 impl<O: Original + ?Sized> InterceptedCall<'_, O> {
-    /// Tells whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
-    /// family, which the kernel compares itself; where TCP and UDP have the same ports as well, it is never wrong.
+    /// Tells whether the program's call may be changed: the descriptor is the socket that it is
+    /// taken for. A `bind` names its family, which the kernel compares itself; where TCP and UDP
+    /// have the same ports as well, it is never wrong.
     #[inline]
     pub(super) fn may_change(&self) -> bool {
         let speaks_for_itself = self.call == Call::Bind && self.session.rules.are_transports_alike();
@@ -128,8 +132,8 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
         self.call == Call::Connect && self.socket.transport == Transport::Tcp
     }
 
-    /// Request, as the plan needs to know it. Where the choice is left to the kernel, it knows for itself whether
-    /// SO_REUSEADDR is set.
+    /// Request, as the plan needs to know it. Where the choice is left to the kernel, it knows for
+    /// itself whether SO_REUSEADDR is set.
     pub(super) fn request(&self, scope: Scope, dual: bool, limit: PortRange, left_to_kernel: bool) -> Request {
         let orders_by_reuse = !left_to_kernel && matches!(self.call, Call::Bind | Call::Listen);
         Request {

@@ -14,8 +14,8 @@ use portshim_policy::plan::{Mechanism, Outcome, Try};
 use portshim_policy::ports::{PortRange, Scope};
 use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
-/// Outcome of a step. The answer is what the program's call returned; `None` where the descriptor is not the socket
-/// that it was taken for, and nothing has been done.
+/// Outcome of a step. The answer is what the program's call returned; `None` where the descriptor
+/// is not the socket that it was taken for, and nothing has been done.
 pub(super) type Tried = Try<Option<isize>>;
 
 /// State of steering a socket.
@@ -61,22 +61,24 @@ pub(super) struct Joining {
     pub(super) rests: bool,
     /// A port was passed over because another thread had a claim on it.
     pub(super) passed_by: bool,
-    /// Number of times more this request will wait for another thread's claim; `None` while there may be other ports.
+    /// Number of times more this request will wait for another thread's claim; `None` while there
+    /// may be other ports.
     pub(super) patience: Option<u32>,
     /// Set if what is needed to share ports is forbidden.
     pub(super) hindered: bool,
 }
 
 impl Joining {
-    /// Nothing of it yet. Written in place: what is looked up later takes room, and would be copied.
+    /// Nothing of it yet. Written in place: what is looked up later takes room, and would be
+    /// copied.
     #[inline(always)]
     pub(super) const fn none() -> Self {
         Self { beside: None, known: None, rests: false, passed_by: false, patience: None, hindered: false }
     }
 }
 
-/// Means of using a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
-/// options that the socket has meanwhile, must not be left behind.
+/// Means of using a port beside other connections: the kernel's answer about a 4-tuple. Its
+/// descriptor, and the options that the socket has meanwhile, must not be left behind.
 pub(super) struct Beside {
     pub(super) tuples: Tuples,
     pub(super) quiet: Quiet,
@@ -223,18 +225,21 @@ impl LinuxMechanism<'_> {
                 Try::Done(Some(0))
             }
             Err(error) if steering::is_forbidden(error, port) => self.uncovered(),
-            // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one for this program.
+            // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one
+            // for this program.
             Err(libc::EADDRINUSE | libc::EACCES) => {
                 self.pinning.in_vain = true;
                 Try::Again(Outcome::Taken)
             }
             Err(error) if self.intercepted.call == Call::Bind => Try::Done(Some(errno::fail(error))),
-            // The program has not asked for a bind: its own call has the kernel's word for what is wrong.
+            // The program has not asked for a bind: its own call has the kernel's word for what is
+            // wrong.
             Err(_) => self.own(),
         }
     }
 
-    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it make.
+    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it
+    /// make.
     pub(super) fn uncovered(&mut self) -> Tried {
         if self.intercepted.call != Call::Bind {
             self.record_address_again();

@@ -39,7 +39,8 @@ impl LinuxMechanism<'_> {
             || reuses
                 && intercepted.socket.transport == Transport::Tcp
                 && intercepted.session.rules.sharing() == Sharing::Tuple;
-        // From here to connecting, or listening, no connection that shares ports may get in between.
+        // From here to connecting, or listening, no connection that shares ports may get in
+        // between.
         let mut claim = if joined { self.claim(port) } else { None };
         if joined && claim.is_none() {
             return Try::Again(Outcome::Claimed);

@@ -24,8 +24,8 @@ impl Address {
         Self::wildcard(AF_UNSPEC, size_of::<sockaddr>())
     }
 
-    /// Tells whether it is a whole address of the family that a socket of `family` takes in `bind`. On
-    /// IPv4 the kernel also takes AF_UNSPEC with 0.0.0.0 (`inet_bind`).
+    /// Tells whether it is a whole address of the family that a socket of `family` takes in `bind`.
+    /// On IPv4 the kernel also takes AF_UNSPEC with 0.0.0.0 (`inet_bind`).
     pub fn fits_bind(&self, family: c_int) -> bool {
         match (family, self.family()) {
             (AF_INET, AF_INET) | (AF_INET6, AF_INET6) => self.is_whole(),

@@ -37,7 +37,8 @@ pub enum Kind {
 }
 
 impl Socket {
-    /// A socket that this process made, of which nothing has been asked; `untouched` as in [`Socket::untouched`].
+    /// A socket that this process made, of which nothing has been asked; `untouched` as in
+    /// [`Socket::untouched`].
     #[inline]
     #[must_use]
     pub fn made(fd: c_int, scope: Scope, untouched: bool) -> Self {
@@ -50,8 +51,8 @@ impl Socket {
         Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false }
     }
 
-    /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but another
-    /// type or protocol, and go through.
+    /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but
+    /// another type or protocol, and go through.
     #[cold]
     #[must_use]
     pub fn asked(fd: c_int) -> Kind {
@@ -70,8 +71,9 @@ impl Socket {
         Kind::Served(Self { fd, transport, family, protocol, untouched, made_here, confirmed })
     }
 
-    /// The same, once the kernel has said that the descriptor is such a socket. `None` where it is not: the socket that
-    /// was remembered has been closed unseen, or is known in another thread's table of descriptors.
+    /// The same, once the kernel has said that the descriptor is such a socket. `None` where it is
+    /// not: the socket that was remembered has been closed unseen, or is known in another thread's
+    /// table of descriptors.
     pub fn confirmed(self) -> Option<Self> {
         if self.confirmed {
             return Some(self);
@@ -93,9 +95,9 @@ impl Socket {
         scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
     }
 
-    /// Tells whether the socket, whose address is `local`, surely has a port. A TCP socket whose connection was
-    /// refused or undone still shows the port that it has lost: of it, nothing is sure.
-    /// `is_known_bound` may know better.
+    /// Tells whether the socket, whose address is `local`, surely has a port. A TCP socket whose
+    /// connection was refused or undone still shows the port that it has lost: of it, nothing is
+    /// sure. `is_known_bound` may know better.
     pub fn surely_has_port(&self, local: &Address, is_known_bound: fn(c_int) -> bool) -> bool {
         local.port() != 0 && (self.transport == Transport::Udp || is_known_bound(self.fd) || self.is_open())
     }

@@ -1,10 +1,12 @@
-//! The last error: kept as the program's own call left it, and the one place where a fault becomes a number.
+//! The last error: kept as the program's own call left it, and the one place where a fault becomes
+//! a number.
 
 use portshim_policy::model::{Errors, Fault};
 use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
 use windows_sys::Win32::Networking::WinSock::WSAENOBUFS;
 
-/// The error number of the last failed call of this thread. Winsock keeps its own in the same place.
+/// The error number of the last failed call of this thread. Winsock keeps its own in the same
+/// place.
 pub fn get() -> i32 {
     // SAFETY: reads this thread's own number.
     unsafe { GetLastError() as i32 }

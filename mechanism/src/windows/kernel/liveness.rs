@@ -1,5 +1,5 @@
-//! Identity of this process, and whether another one still lives. The latter is asked only where the ledger or the table
-//! of processes has something to say about it.
+//! Identity of this process, and whether another one still lives. The latter is asked only where
+//! the ledger or the table of processes has something to say about it.
 
 use super::errno;
 use super::process;
@@ -19,7 +19,8 @@ pub fn this_process() -> u32 {
     process::process()
 }
 
-/// This process. It is told from another of the same number by when it was created, in units of 100 ns since 1601.
+/// This process. It is told from another of the same number by when it was created, in units of 100
+/// ns since 1601.
 pub fn me() -> Owner {
     let mut since = CREATED.load(Relaxed);
     if since == 0 {

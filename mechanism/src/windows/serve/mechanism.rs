@@ -40,8 +40,8 @@ impl<'a> WindowsMechanism<'a> {
         !self.is_connected(port) && scopes.iter().zip(0..).all(|(scope, n)| self.is_free_in(scope, n, port))
     }
 
-    /// Tells whether a connection has `port`, be it in TIME_WAIT. That is asked of ports that the session has used: of others the
-    /// hint does not speak.
+    /// Tells whether a connection has `port`, be it in TIME_WAIT. That is asked of ports that the
+    /// session has used: of others the hint does not speak.
     fn is_connected(&mut self, port: u16) -> bool {
         let (session, scopes) = (self.intercepted.session, self.scopes);
         let hints = || scopes.iter().map(|scope| session.hint(scope));
@@ -110,7 +110,8 @@ impl Mechanism for WindowsMechanism<'_> {
         }
     }
 
-    /// Ports are each one socket's alone here: a bind by number cannot be told to share its port by 4-tuple.
+    /// Ports are each one socket's alone here: a bind by number cannot be told to share its port by
+    /// 4-tuple.
     fn share(&mut self, _port: u16) -> Try<i32> {
         Try::Again(Outcome::Taken)
     }

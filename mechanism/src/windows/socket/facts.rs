@@ -22,7 +22,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Asks Winsock what `handle` is; `None` where ports of such sockets are not served, or it is none.
+    /// Asks Winsock what `handle` is; `None` where ports of such sockets are not served, or it is
+    /// none.
     pub fn served(handle: SOCKET) -> Option<Self> {
         let info: WSAPROTOCOL_INFOW = calls::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
         let family = info.iAddressFamily;

@@ -56,7 +56,8 @@ impl Reader<'_> {
         scopes.map(|_| ports)
     }
 
-    /// Ports without a scope, as a string or as one number. `scoped` words what is wrong with a scope.
+    /// Ports without a scope, as a string or as one number. `scoped` words what is wrong with a
+    /// scope.
     pub(in crate::config) fn ports(
         &mut self,
         value: &Value<'_>,

@@ -1,4 +1,5 @@
-//! Result of a row of commands and listings: the dynamic range and the excluded ports of each scope.
+//! Result of a row of commands and listings: the dynamic range and the excluded ports of each
+//! scope.
 
 use crate::config::{Key, Origin, Ports, Problem, Wishes, keys};
 use crate::import::messages;
@@ -111,8 +112,8 @@ impl Outcome {
         !core::mem::replace(&mut self.unnamed, true)
     }
 
-    /// An administrator's exclusions are reserved: a wildcard bind skips them, a specific bind succeeds. All others
-    /// belong to some process, and are refused to everybody else.
+    /// An administrator's exclusions are reserved: a wildcard bind skips them, a specific bind
+    /// succeeds. All others belong to some process, and are refused to everybody else.
     pub(super) fn lay_into(self, wishes: &mut Wishes) {
         let mut parts: BTreeMap<usize, (PortRange, Entry, Vec<Scope>, &'static Key)> = BTreeMap::new();
         for scope in Scope::ALL {

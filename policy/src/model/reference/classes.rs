@@ -1,4 +1,5 @@
-//! Tables of the classes into which each model divides the ports, as that system's documentation does.
+//! Tables of the classes into which each model divides the ports, as that system's documentation
+//! does.
 
 use crate::model::restriction::Restriction;
 use crate::ports::PortRange;

@@ -32,8 +32,9 @@ pub(super) enum Place {
 }
 
 impl MissingVars {
-    /// `None` where nothing is missing, where children are not followed, where the program switched the shim off for
-    /// the child, and where the environment cannot be read: then the kernel shall say so.
+    /// `None` where nothing is missing, where children are not followed, where the program switched
+    /// the shim off for the child, and where the environment cannot be read: then the kernel shall
+    /// say so.
     pub(super) fn of(given: Strings) -> Option<Self> {
         if start::session().is_none_or(|session| session.region.header.follow.load(Relaxed) == 0) {
             return None;
@@ -87,8 +88,8 @@ impl MissingVars {
         Some(())
     }
 
-    /// Leaves the policy and the session alone where the child has either: a policy of its own, or our session. Whether
-    /// anything is missing then.
+    /// Leaves the policy and the session alone where the child has either: a policy of its own, or
+    /// our session. Whether anything is missing then.
     fn settle(&mut self) -> bool {
         if self.policy == Place::Nowhere || self.session == Place::Nowhere {
             (self.policy, self.session) = (Place::Nowhere, Place::Nowhere);
@@ -110,8 +111,8 @@ impl MissingVars {
         [self.library.to_bytes(), if others.is_empty() { b"" } else { b":" }, others]
     }
 
-    /// Calls `then` with the completed environment: on the stack where it is short, for some programs exec from stacks
-    /// of a few kilobytes; else in memory of its own.
+    /// Calls `then` with the completed environment: on the stack where it is short, for some
+    /// programs exec from stacks of a few kilobytes; else in memory of its own.
     pub(super) fn complete(&self, given: Strings, then: &mut dyn FnMut(Strings)) {
         let text = PRELOAD.len() + self.preload_parts().iter().map(|part| part.len()).sum::<usize>() + 1;
         let words = self.entries + ADDED + text.div_ceil(size_of::<usize>());
@@ -170,5 +171,6 @@ impl MissingVars {
     }
 }
 
-/// The most entries that are added: LD_PRELOAD, the policy, the session, and the null pointer at the end.
+/// The most entries that are added: LD_PRELOAD, the policy, the session, and the null pointer at
+/// the end.
 const ADDED: usize = 4;

@@ -115,8 +115,8 @@ fn bind_unread(
     answer
 }
 
-/// Yields what a specific bind returns that is refused; `Some(None)` where the descriptor is not what was remembered of it: that
-/// has been forgotten.
+/// Yields what a specific bind returns that is refused; `Some(None)` where the descriptor is not
+/// what was remembered of it: that has been forgotten.
 #[inline(never)]
 fn refused(session: Session, socket: &Socket, local: &Address) -> Option<Option<isize>> {
     if !is_blocked(session, socket, local) {
@@ -135,8 +135,8 @@ fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     session.blocks(local.port(), scopes_of(scope, dual)) || is_privileged(session, local.port())
 }
 
-/// Tells whether the policy keeps `port` for programs with privilege, which this one has not. Where the host does so
-/// as well, the kernel refuses by itself.
+/// Tells whether the policy keeps `port` for programs with privilege, which this one has not. Where
+/// the host does so as well, the kernel refuses by itself.
 fn is_privileged(session: Session, port: u16) -> bool {
     u32::from(port) < session.rules.unprivileged_start() && !process::may_bind_privileged()
 }

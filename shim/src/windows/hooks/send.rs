@@ -147,7 +147,8 @@ fn message_through(handle: SOCKET, message: *const WSAMSG, original: &dyn Fn() -
     if fd_cache::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
         return original();
     }
-    // SAFETY: all of the message has just been seen to be readable; it is plain integers and pointers.
+    // SAFETY: all of the message has just been seen to be readable; it is plain integers and
+    // pointers.
     let message = unsafe { message.read_unaligned() };
     through(handle, message.name, message.namelen, original)
 }
