@@ -61,15 +61,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-const fn key(name: &'static str, kind: Kind, value: &'static str, meaning: &'static str, example: &'static str) -> Key {
-    Key { name, value, meaning, example, option: None, kind }
-}
-
 impl Key {
-    const fn option(self, name: &'static str, variable: &'static str, value: &'static str, help: &'static str) -> Self {
-        Self { option: Some(KeyOption { name, variable, value, help }), ..self }
-    }
-
     /// Tells whether its option may be given more than once.
     #[must_use]
     pub fn repeatable(&self) -> bool {
@@ -112,15 +104,30 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
     Some(home.heading).filter(|heading| !heading.is_empty())
 }
 
-/// A section's rows: each is a static of its own, and listed.
+/// Rows of a section. Each is a static of its own: its name, value, meaning, example and kind, and
+/// then its option with the variable, what help calls the value, and help. Keys of another section
+/// may stand in one as well.
 macro_rules! section {
-    ($section:ident { $($field:ident: $of:expr,)* } $($key:ident = $row:expr;)* ) => {
+    (@option) => { None };
+    (@option $name:literal $variable:literal $value:literal $help:literal) => {
+        Some(KeyOption { name: $name, variable: $variable, value: $value, help: $help })
+    };
+    (
+        $section:ident { $($field:ident: $of:expr,)* } $([$($also:ident)+])?
+        $($key:ident $name:literal: $value:literal, $meaning:literal, $example:expr, $kind:expr
+            $(, option $($option:literal)+)?;)*
+    ) => {
         $(
-            #[doc = concat!("Row of a key: ", stringify!($key), ".")]
-            pub static $key: Key = $row;
+            #[doc = concat!("Row of `", $name, "`: ", $meaning)]
+            pub static $key: Key = Key {
+                name: $name, value: $value, meaning: $meaning, example: $example, kind: $kind,
+                option: section!(@option $($($option)+)?),
+            };
         )*
         #[doc = concat!("Keys of a section: ", stringify!($section), ".")]
-        pub static $section: Section = Section { keys: &[$(&$key),*], $($field: $of,)* };
+        pub static $section: Section = Section {
+            keys: &[$(&$key,)* $($(&$also),+)?], $($field: $of,)*
+        };
     };
 }
 
@@ -130,93 +137,42 @@ pub(super) const PORTS: &str = "\"4000-4999\"";
 section! {
     TOP { heading: "", holds: "", fits: |_| true, system: None, }
 
-    PRESET = key(
-        "preset",
+    PRESET "preset": "the name of a preset",
+        "Port model underneath, as of --preset.", "preset = \"windows-2003-sp1\"",
         Kind::Preset,
-        "the name of a preset",
-        "Port model underneath, as of --preset.",
-        "preset = \"windows-2003-sp1\"",
-    )
-    .option("--preset", "PORTSHIM_PRESET", "NAME", "Start from a system's port model");
-
-    DYNAMIC = key(
-        "dynamic",
+        option "--preset" "PORTSHIM_PRESET" "NAME" "Start from a system's port model";
+    DYNAMIC "dynamic": "a table of scopes: all, tcp, udp, 4, 6, tcp4, tcp6, udp4, udp6",
+        "Ports of each scope that may be handed out, as a string or one number.", PORTS,
         Kind::Scopes,
-        "a table of scopes: all, tcp, udp, 4, 6, tcp4, tcp6, udp4, udp6",
-        "Ports of each scope that may be handed out, as a string or one number.",
-        PORTS,
-    )
-    .option("--range", "PORTSHIM_RANGE", "SPEC", "Hand out these ports, and no others");
-
-    RESERVE = key(
-        "reserve",
+        option "--range" "PORTSHIM_RANGE" "SPEC" "Hand out these ports, and no others";
+    RESERVE "reserve": "a SPEC, an array of SPECs, or [[reserve]] tables of ports and scope",
+        "Ports that are never handed out; a bind that names one succeeds.", PORTS,
         Kind::Specs,
-        "a SPEC, an array of SPECs, or [[reserve]] tables of ports and scope",
-        "Ports that are never handed out; a bind that names one succeeds.",
-        PORTS,
-    )
-    .option(
-        "--reserve",
-        "PORTSHIM_RESERVE",
-        "SPEC",
-        "Never hand these ports out; binding one by its number still succeeds",
-    );
-
-    BLOCK = key(
-        "block",
+        option "--reserve" "PORTSHIM_RESERVE" "SPEC"
+            "Never hand these ports out; binding one by its number still succeeds";
+    BLOCK "block": "a SPEC, an array of SPECs, or [[block]] tables of ports and scope",
+        "Ports that are never handed out; a bind that names one is refused.", PORTS,
         Kind::Specs,
-        "a SPEC, an array of SPECs, or [[block]] tables of ports and scope",
-        "Ports that are never handed out; a bind that names one is refused.",
-        PORTS,
-    )
-    .option(
-        "--block",
-        "PORTSHIM_BLOCK",
-        "SPEC",
-        "Never hand these ports out, and refuse to bind one by its number",
-    );
-
-    SELECT = key(
-        "select",
+        option "--block" "PORTSHIM_BLOCK" "SPEC"
+            "Never hand these ports out, and refuse to bind one by its number";
+    SELECT "select": "the name of an order",
+        "Order in which ports are tried, as of --select.", "select = \"sequential\"",
         Kind::Word { read: values::order, names: || Order::ALL.map(Order::name).into() },
-        "the name of an order",
-        "Order in which ports are tried, as of --select.",
-        "select = \"sequential\"",
-    )
-    .option("--select", "PORTSHIM_SELECT", "ORDER", "Try ports in this order");
-
-    SHARING = key(
-        "sharing",
+        option "--select" "PORTSHIM_SELECT" "ORDER" "Try ports in this order";
+    SHARING "sharing": "tuple or exclusive",
+        "Whether connections to different peers share a port, as of --sharing.", "sharing = \"tuple\"",
         Kind::Word { read: values::sharing, names: || Sharing::ALL.map(Sharing::name).into() },
-        "tuple or exclusive",
-        "Whether connections to different peers share a port, as of --sharing.",
-        "sharing = \"tuple\"",
-    )
-    .option(
-        "--sharing",
-        "PORTSHIM_SHARING",
-        "HOW",
-        "Let connections to different peers share a port where the system allows it, or give each \
-         one a port of its own",
-    );
-
-    SEED = key(
-        "seed",
-        Kind::Number {
-            read: |text, origin| values::number(text, origin, u64::MAX, messages::seed),
-            system: values::decimal,
-        },
-        "0 to 2^64-1",
-        "Makes every choice repeatable, as --seed does.",
-        "seed = 7",
-    )
-    .option("--seed", "PORTSHIM_SEED", "N", "Make every choice repeatable");
-
-    WINDOWS_TABLE = key("windows", Kind::Table, "a table", "Settings of Windows' own.", "[windows]");
-    LINUX_TABLE = key("linux", Kind::Table, "a table", "Settings of Linux' own.", "[linux]");
-    FREEBSD_TABLE = key("freebsd", Kind::Table, "a table", "Settings of FreeBSD's own.", "[freebsd]");
-    PROCESS_TABLES =
-        key("process", Kind::Table, "an array of tables", "Rules for single programs.", "[[process]]");
+        option "--sharing" "PORTSHIM_SHARING" "HOW"
+            "Let connections to different peers share a port where the system lets them, or give each its own";
+    SEED "seed": "0 to 2^64-1",
+        "Makes every choice repeatable, as --seed does.", "seed = 7",
+        number(|text, origin| values::number(text, origin, u64::MAX, messages::seed)),
+        option "--seed" "PORTSHIM_SEED" "N" "Make every choice repeatable";
+    WINDOWS_TABLE "windows": "a table", "Settings of Windows' own.", "[windows]", Kind::Table;
+    LINUX_TABLE "linux": "a table", "Settings of Linux' own.", "[linux]", Kind::Table;
+    FREEBSD_TABLE "freebsd": "a table", "Settings of FreeBSD's own.", "[freebsd]", Kind::Table;
+    PROCESS_TABLES "process": "an array of tables",
+        "Rules for single programs.", "[[process]]", Kind::Table;
 }
 
 section! {
@@ -227,33 +183,17 @@ section! {
         system: None,
     }
 
-    MAX_USER_PORT = key(
-        "max-user-port",
-        Kind::Number {
-            read: |text, origin| values::number(text, origin, u64::MAX, messages::max_user_port),
-            system: values::decimal,
-        },
-        "a port; outside 5000 to 65534 it counts as the nearest",
-        "Last port of the range (MaxUserPort).",
-        "max-user-port = 5000",
-    )
-    .option(
-        "--max-user-port",
-        "PORTSHIM_MAX_USER_PORT",
-        "N",
-        "Set the last port of the range of the Windows models up to 2003",
-    );
-
-    RESERVED_PORTS = key(
-        "reserved-ports",
+    MAX_USER_PORT "max-user-port": "a port; outside 5000 to 65534 it counts as the nearest",
+        "Last port of the range (MaxUserPort).", "max-user-port = 5000",
+        number(|text, origin| values::number(text, origin, u64::MAX, messages::max_user_port)),
+        option "--max-user-port" "PORTSHIM_MAX_USER_PORT" "N"
+            "Set the last port of the range of the Windows models up to 2003";
+    RESERVED_PORTS "reserved-ports": "an array of \"FIRST-LAST\", one port as \"4000-4000\"",
+        "Ports that are never handed out (ReservedPorts).", "\"4000-4000\"",
         Kind::Lines(Syntax {
             read: |text| Ok(vec![registry::reserved_range(text)?]),
             write: |ranges| between(ranges, '-'),
-        }),
-        "an array of \"FIRST-LAST\", one port as \"4000-4000\"",
-        "Ports that are never handed out (ReservedPorts).",
-        "\"4000-4000\"",
-    );
+        });
 }
 
 section! {
@@ -264,44 +204,23 @@ section! {
         system: Some(("net.ipv4.", "linux")),
     }
 
-    IP_LOCAL_PORT_RANGE = key(
-        "ip_local_port_range",
+    IP_LOCAL_PORT_RANGE "ip_local_port_range": "two ports with white space between",
+        "Ports that may be handed out, in all scopes.", "ip_local_port_range = \"32768 60999\"",
         Kind::Ports(Syntax {
             read: |text| Ok(vec![sysctl::local_port_range(text)?]),
             write: |ranges| between(ranges, ' '),
-        }),
-        "two ports with white space between",
-        "Ports that may be handed out, in all scopes.",
-        "ip_local_port_range = \"32768 60999\"",
-    );
-
-    IP_LOCAL_RESERVED_PORTS = key(
-        "ip_local_reserved_ports",
-        Kind::Ports(Syntax { read: sysctl::reserved_ports, write: |ranges| values::joined(ranges) }),
-        "ports and ranges with commas between, no white space",
-        "Ports that are never handed out.",
-        "ip_local_reserved_ports = \"8080,9148\"",
-    );
-
-    IP_UNPRIVILEGED_PORT_START = key(
-        "ip_unprivileged_port_start",
-        Kind::Number {
-            read: |text, origin| {
-                values::number(text, origin, u16::MAX.into(), messages::unprivileged_start)
-            },
-            system: |text| sysctl::port(text).map(u64::from),
-        },
-        "0 to 65535, at most the range's first port",
+        });
+    IP_LOCAL_RESERVED_PORTS "ip_local_reserved_ports": "ports and ranges with commas between, no white space",
+        "Ports that are never handed out.", "ip_local_reserved_ports = \"8080,9148\"",
+        Kind::Ports(Syntax { read: sysctl::reserved_ports, write: |ranges| values::joined(ranges) });
+    IP_UNPRIVILEGED_PORT_START "ip_unprivileged_port_start": "0 to 65535, at most the range's first port",
         "Port below which a bind that names one needs CAP_NET_BIND_SERVICE.",
         "ip_unprivileged_port_start = 1024",
-    );
+        Kind::Number {
+            read: |text, origin| values::number(text, origin, u16::MAX.into(), messages::unprivileged_start),
+            system: |text| sysctl::port(text).map(u64::from),
+        };
 }
-
-/// A number of FreeBSD's. One outside its bounds counts as the nearest inside.
-const END: Kind = Kind::Number {
-    read: |text, origin| values::number(text, origin, u64::MAX, messages::port),
-    system: values::decimal,
-};
 
 section! {
     FREEBSD {
@@ -311,41 +230,36 @@ section! {
         system: Some(("net.inet.ip.portrange.", "freebsd")),
     }
 
-    FIRST = key("first", END, "1024 to 65535", "One end of the range of all scopes.", "first = 10000");
-    LAST = key("last", END, "1024 to 65535", "The other end.", "last = 65535");
-    HIFIRST =
-        key("hifirst", END, "1024 to 65535", "Shown; no program on Linux can ask for it.", "hifirst = 49152");
-    HILAST =
-        key("hilast", END, "1024 to 65535", "Shown; no program on Linux can ask for it.", "hilast = 65535");
-    LOWFIRST =
-        key("lowfirst", END, "1 to 1023", "One end of what rresvport(3) hands out.", "lowfirst = 1023");
-    LOWLAST = key("lowlast", END, "1 to 1023", "The other end.", "lowlast = 600");
-    RANDOMIZED = key(
-        "randomized",
-        Kind::Switch,
-        "true, false, 1 or 0",
-        "Whether a search begins at random.",
-        "randomized = false",
-    );
+    FIRST "first": "1024 to 65535", "One end of the range of all scopes.", "first = 10000", END;
+    LAST "last": "1024 to 65535", "The other end.", "last = 65535", END;
+    HIFIRST "hifirst": "1024 to 65535", "Shown; no program on Linux can ask for it.", "hifirst = 49152", END;
+    HILAST "hilast": "1024 to 65535", "Shown; no program on Linux can ask for it.", "hilast = 65535", END;
+    LOWFIRST "lowfirst": "1 to 1023", "One end of what rresvport(3) hands out.", "lowfirst = 1023", END;
+    LOWLAST "lowlast": "1 to 1023", "The other end.", "lowlast = 600", END;
+    RANDOMIZED "randomized": "true, false, 1 or 0",
+        "Whether a search begins at random.", "randomized = false", Kind::Switch;
 }
 
-/// The key that names the programs which a `[[process]]` is for.
-pub static MATCH: Key = key(
-    "match",
-    Kind::Word { read: values::glob, names: Vec::new },
-    "a file's name with * and ?, up to 63 bytes, without / and :",
-    "Name of the executable; for a script, its own name or its interpreter's.",
-    "match = \"java*\"",
-);
+/// An end of a range of FreeBSD's. One outside its bounds counts as the nearest inside.
+const END: Kind = number(|text, origin| values::number(text, origin, u64::MAX, messages::port));
 
-/// Keys of what holds for some programs.
-pub static PROCESS: Section = Section {
-    heading: "[[process]]",
-    holds: "Holds for the programs that match; the first of up to 15 that fits is the one that counts.",
-    fits: |_| true,
-    system: None,
-    keys: &[&MATCH, &DYNAMIC, &RESERVE, &BLOCK, &SELECT, &SHARING, &SEED],
-};
+/// A number that running systems write in decimal digits, if they have it at all.
+const fn number(read: values::Read) -> Kind {
+    Kind::Number { read, system: values::decimal }
+}
+
+section! {
+    PROCESS {
+        heading: "[[process]]",
+        holds: "Holds for the programs that match; the first of up to 15 that fits is the one that counts.",
+        fits: |_| true,
+        system: None,
+    } [DYNAMIC RESERVE BLOCK SELECT SHARING SEED]
+
+    MATCH "match": "a file's name with * and ?, up to 63 bytes, without / and :",
+        "Name of the executable; for a script, its own name or its interpreter's.", "match = \"java*\"",
+        Kind::Word { read: values::glob, names: Vec::new };
+}
 
 /// Sections of one system's own settings.
 pub(crate) static MODELS: [&Section; 3] = [&WINDOWS, &LINUX, &FREEBSD];

@@ -25,7 +25,7 @@ pub(crate) enum Value {
 }
 
 /// Reads a value from a policy file, an option or a variable, and blames the place if it cannot.
-type Read = fn(&str, &Origin) -> Result<Value, Problem>;
+pub(super) type Read = fn(&str, &Origin) -> Result<Value, Problem>;
 
 /// Kind of a key's value.
 #[derive(Clone, Copy, Debug)]
