@@ -234,3 +234,26 @@ fn a_place_past_the_end_of_its_line_is_the_end() {
         }
     }
 }
+
+/// A row is all that a key needs: its example is read, and what it asks for is written and read again.
+#[test]
+fn every_row_of_the_keys_is_complete() {
+    for section in keys::SECTIONS {
+        for key in section.keys.iter().filter(|key| key.example.contains('=')) {
+            let text = match section.heading {
+                "[[process]]" if key.name != "match" => format!("[[process]]\nmatch = \"a\"\n{}\n", key.example),
+                heading => format!("{heading}\n{}\n", key.example),
+            };
+            let layer =
+                Layer::from_toml(&text, "policy.toml").unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+            assert!(layer != Layer::new(), "{text}");
+            let written = layer.to_toml();
+            assert!(written.contains(&format!("{} = ", key.name)), "{written}");
+            let again = Layer::from_toml(&written, "policy.toml").expect("it was written by us");
+            let bare = |text: &str| {
+                text.lines().filter_map(|l| l.split(" #").next()).map(str::trim).collect::<Vec<_>>().join("\n")
+            };
+            assert_eq!(bare(&again.to_toml()), bare(&written));
+        }
+    }
+}
