@@ -235,7 +235,8 @@ fn a_place_past_the_end_of_its_line_is_the_end() {
     }
 }
 
-/// A row is all that a key needs: its example is read, and what it asks for is written and read again.
+/// A row is all that a key needs: its example is read, and what it asks for is written and read
+/// again.
 #[test]
 fn every_row_of_the_keys_is_complete() {
     for section in keys::SECTIONS {

@@ -128,7 +128,7 @@ pub(crate) fn release(fd: Descriptor) {
     }
 }
 
-/// What a cell speaks of is held no longer.
+/// Notes that what a cell speaks of is held no longer.
 #[cold]
 pub(crate) fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);

@@ -25,8 +25,7 @@ mod version;
 mod watch;
 
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
-pub(crate) use find::Find;
-pub(crate) use host::{Steering, captured, host, host_name, policy_files, steering};
+pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
 pub(crate) use launch::become_program;
 pub(crate) use library::{for_glibc_alone as as_listed, nameable};
@@ -34,7 +33,6 @@ pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
-pub(crate) use socket::Socket;
 pub(crate) use sockets::{held, holder, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
@@ -73,6 +71,9 @@ pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy:
 
 /// The first of these ports that is in use although no table lists a socket that has it: there is
 /// none.
-pub(crate) fn unlisted(_: portshim_policy::ports::PortRange, _: portshim_policy::ports::ScopeSet) -> Option<Socket> {
+pub(crate) fn unlisted(
+    _: portshim_policy::ports::PortRange,
+    _: portshim_policy::ports::ScopeSet,
+) -> Option<super::answers::Socket> {
     None
 }

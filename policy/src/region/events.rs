@@ -197,7 +197,7 @@ mod tests {
         assert_eq!((lost, first), (10, Some(10)));
     }
 
-    /// What a writer leaves that takes its place in the ring, and comes no further.
+    /// Acts as a writer that takes its place in the ring, and comes no further.
     fn tear(region: &Region) {
         let ticket = region.events.next.fetch_add(1, Relaxed);
         region.events.slots[ticket as usize % EVENTS].ticket.store(0, Relaxed);

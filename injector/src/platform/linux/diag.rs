@@ -3,7 +3,8 @@
 //! By hand: the packets are two structures, and the crates that know them neither ask for MPTCP nor
 //! tell which sockets at `::` take IPv4's ports, too.
 
-use super::socket::{Socket, address};
+use super::super::answers::Socket;
+use super::socket::address;
 use libc::c_int;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};

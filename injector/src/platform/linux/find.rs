@@ -1,5 +1,6 @@
 //! Finds the file that a command names, as execvp(3) does.
 
+use super::super::answers::Find;
 use crate::messages::plain;
 use nix::unistd::{AccessFlags, eaccess};
 use std::ffi::{OsStr, OsString};
@@ -7,15 +8,6 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// Reason why no file is executed.
-#[derive(Debug)]
-pub(crate) enum Find {
-    /// There is none of that name.
-    NotFound,
-    /// There is one, but it may not be executed.
-    Denied(PathBuf, String),
-}
 
 /// Folders that execvp(3) searches where `PATH` is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";

@@ -1,5 +1,6 @@
 //! This host's own port settings, and how far its kernel lets itself be steered.
 
+use super::super::answers::Steering;
 use super::directories;
 use crate::messages::Failure;
 use portshim_policy::config::{self, HostSettings, local_port_range, reserved_ports};
@@ -55,15 +56,6 @@ pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     let base =
         directories::variable("XDG_CONFIG_HOME").or_else(|| directories::variable("HOME").map(|h| h.join(".config")));
     base.map(|base| base.join("portshim/policy.toml")).into_iter().chain([SYSTEM_POLICY.into()])
-}
-
-/// Kernel, and whether it can be made to choose inside a range.
-#[derive(Debug)]
-pub(crate) struct Steering {
-    /// The kernel's name and release.
-    pub(crate) kernel: String,
-    /// Set if it knows IP_LOCAL_PORT_RANGE.
-    pub(crate) possible: bool,
 }
 
 /// Name of this host.

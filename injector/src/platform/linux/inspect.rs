@@ -1,8 +1,9 @@
 //! Follows a program from its scripts to the file that the kernel loads, and tells how far a
 //! preloaded library reaches it.
 
+use super::super::answers::Find;
 use super::elf::{self, Elf};
-use super::find::{Find, executable, search};
+use super::find::{executable, search};
 use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
 use crate::messages::plain;

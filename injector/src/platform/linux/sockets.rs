@@ -1,8 +1,8 @@
 //! The sockets that the kernel knows: which ports are in use, and which process holds them.
 
+use super::super::answers::Socket;
 use super::diag;
 use super::procfs::folder;
-use super::socket::Socket;
 use crate::messages::plain;
 use nix::sched::{CloneFlags, setns};
 use portshim_policy::ports::Transport;

@@ -1,5 +1,6 @@
 //! Finds the file that a command names, as the command interpreter does.
 
+use super::super::answers::Find;
 use super::super::windows_formats::path::{candidates, extensions};
 use super::native::wide;
 use std::env;
@@ -7,15 +8,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use windows_sys::Win32::System::Environment::NeedCurrentDirectoryForExePathW;
-
-/// Reason why no file is executed.
-#[derive(Debug)]
-pub(crate) enum Find {
-    /// There is none of that name.
-    NotFound,
-    /// There is one, but it may not be executed.
-    Denied(PathBuf, String),
-}
 
 /// Place where Windows keeps its own programs.
 pub(super) fn system_folder() -> PathBuf {

@@ -1,5 +1,6 @@
 //! This host's own port settings.
 
+use super::super::answers::Steering;
 use super::super::windows_formats::listing;
 use super::directories;
 use super::netsh::{self, Question, Shown};
@@ -73,15 +74,6 @@ pub(crate) fn captured() -> Result<String, Failure> {
 pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     let bases = ["APPDATA", "PROGRAMDATA"].into_iter().filter_map(directories::variable);
     bases.map(|base| base.join("portshim").join("policy.toml"))
-}
-
-/// Kernel, and whether it can be made to choose inside a range.
-#[derive(Debug)]
-pub(crate) struct Steering {
-    /// The system's name and release.
-    pub(crate) kernel: String,
-    /// Set if it can.
-    pub(crate) possible: bool,
 }
 
 /// Name of this host.

@@ -102,7 +102,7 @@ fn exit_code(process: &OwnedHandle) -> io::Result<u32> {
     Ok(code)
 }
 
-/// What is typed at the console is for the program, which shares it.
+/// Leaves what is typed at the console to the program, which shares it.
 fn leave_interrupts() {
     // SAFETY: the handler touches nothing. Unlike what SetConsoleCtrlHandler(NULL, TRUE) does,
     // programs do not inherit it.

@@ -1,7 +1,7 @@
 //! Sockets of TCP that are bound and nothing else: Windows lists them nowhere, but lets nobody bind
 //! their ports anew.
 
-use super::sockets::Socket;
+use super::super::answers::Socket;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use std::sync::OnceLock;
 use windows_sys::Win32::Networking::WinSock::{

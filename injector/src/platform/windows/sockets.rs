@@ -1,5 +1,6 @@
 //! The sockets that the system knows: which ports are in use, and which process holds them.
 
+use super::super::answers::Socket;
 use super::process;
 use portshim_policy::ports::{Scope, ScopeSet};
 use std::io;
@@ -11,21 +12,6 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
     MIB_UDP6ROW_OWNER_PID, MIB_UDPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL, UDP_TABLE_OWNER_PID,
 };
 use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
-
-/// A socket with a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Socket {
-    /// Its local port.
-    pub(crate) port: u16,
-    /// The port space in which it has that port. One that takes both families' stands in both
-    /// tables.
-    pub(crate) scopes: ScopeSet,
-    /// Set if it is only the memory of a connection, in TIME_WAIT.
-    pub(crate) waits: bool,
-    /// The process that has it; 0 where none has. (Windows does not tell a process's sockets
-    /// apart.)
-    pub(crate) inode: u64,
-}
 
 /// A row of one of the tables.
 trait Row: Copy {
