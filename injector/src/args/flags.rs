@@ -168,7 +168,7 @@ fn of_key((key, option): (&'static Key, KeyOption)) -> Flag {
         long: option.name.trim_start_matches('-'),
         takes: Takes::Key(option.value, key),
         help: option.help,
-        choices: if key.names().is_empty() { Choices::NoFile } else { Choices::Key(key) },
+        choices: Choices::Key(key),
         variable: Some(option.variable),
         heading: Some(POLICY),
         on: WITH_POLICY,

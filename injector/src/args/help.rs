@@ -53,7 +53,9 @@ fn described(command: clap::Command, about: &'static str, more: &str, examples: 
 
 fn flag(flag: Flag) -> Arg {
     let mut help = flag.help.to_owned();
-    if let Choices::Key(key) = flag.choices {
+    if let Choices::Key(key) = flag.choices
+        && !key.names().is_empty()
+    {
         help += &format!(": {}", key.names().join(", "));
     }
     if matches!(flag.takes, Takes::Key(_, key) if key.repeatable()) {
@@ -95,8 +97,8 @@ fn offered(arg: Arg, words: Vec<&'static str>) -> Arg {
 fn choosing(arg: Arg, choices: Choices) -> Arg {
     match choices {
         Choices::Any => arg.value_parser(value_parser!(OsString)),
-        Choices::NoFile => arg.value_hint(ValueHint::Other),
         Choices::Path => arg.value_hint(ValueHint::AnyPath),
+        Choices::Key(key) if key.names().is_empty() => arg.value_hint(ValueHint::Other),
         Choices::Key(key) => offered(arg, key.names()),
         Choices::Offered(words) => offered(arg, words()),
         Choices::OneOf(words) => {

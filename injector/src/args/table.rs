@@ -108,12 +108,10 @@ pub(super) enum Refused {
 pub(super) enum Choices {
     /// Any text.
     Any,
-    /// Any text that names no file.
-    NoFile,
     /// The path of a file or folder.
     Path,
-    /// Names of a key's values, which help and completions list; what is typed is judged where
-    /// policies are read.
+    /// Value of a key: its names, which help and completions list, or text that names no file. What is
+    /// typed is judged where policies are read.
     Key(&'static Key),
     /// Words that completions list, and help does not; what is typed is judged elsewhere.
     Offered(fn() -> Vec<&'static str>),
