@@ -110,8 +110,8 @@ pub(super) enum Choices {
     Any,
     /// The path of a file or folder.
     Path,
-    /// Value of a key: its names, which help and completions list, or text that names no file. What is
-    /// typed is judged where policies are read.
+    /// Value of a key: its names, which help and completions list, or text that names no file. What
+    /// is typed is judged where policies are read.
     Key(&'static Key),
     /// Words that completions list, and help does not; what is typed is judged elsewhere.
     Offered(fn() -> Vec<&'static str>),
