@@ -8,7 +8,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Names a shim that is built already, where to build one here would take building the standard library again.
+/// Names a shim that is built already, where to build one here would take building the standard
+/// library again.
 const BUILT: &str = "PORTSHIM_BUILT_SHIM";
 
 fn main() {
@@ -67,9 +68,11 @@ fn build_shim(project: &Path) -> PathBuf {
     }
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        // What the outer cargo says of this package and profile; `cargo clippy` puts itself in as a wrapper.
+        // What the outer cargo says of this package and profile; `cargo clippy` puts itself in as a
+        // wrapper.
         let outer = ["CARGO_CFG_", "CARGO_PKG_", "CARGO_FEATURE_"].iter().any(|prefix| name.starts_with(prefix));
-        // Flags are meant for the command: one that links it statically would make no library at all.
+        // Flags are meant for the command: one that links it statically would make no library at
+        // all.
         let flags = name == "RUSTFLAGS" || name.ends_with("_RUSTFLAGS");
         if outer || flags || ["RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS"].contains(&&*name) {
             cargo.env_remove(&*name);
@@ -93,11 +96,13 @@ const ARCHIVES: [(&str, &[&str]); 7] = [
     ("util", &["libutil.a"]),
 ];
 
-/// Links the command statically and at a fixed address, where the C library can be had so: what the loader and its
-/// relocations take is more than what the command itself does for a start (docs/adr/0008-start-up.md).
+/// Links the command statically and at a fixed address, where the C library can be had so: what the
+/// loader and its relocations take is more than what the command itself does for a start
+/// (docs/adr/0008-start-up.md).
 ///
-/// There is no setting for this of one program alone: `crt-static` is for all that is built at once, and a library to
-/// preload cannot be. So the linker is asked for the shared libraries as ever, and finds scripts that name the others.
+/// There is no setting for this of one program alone: `crt-static` is for all that is built at
+/// once, and a library to preload cannot be. So the linker is asked for the shared libraries as
+/// ever, and finds scripts that name the others.
 fn link_statically() {
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let is_static = target("FEATURE").split(',').any(|feature| feature == "crt-static");
@@ -118,8 +123,9 @@ fn link_statically() {
     }
     let search = format!("-L{}", folder.display());
     let plain = ["-static", "-no-pie", &search];
-    // What a start runs side by side, for each piece of 64 KiB that is touched takes a page fault; fewer segments; none
-    // to be sealed once it is relocated, for nothing is. Not every linker knows of all that.
+    // What a start runs side by side, for each piece of 64 KiB that is touched takes a page fault;
+    // fewer segments; none to be sealed once it is relocated, for nothing is. Not every linker
+    // knows of all that.
     let order = Path::new(env!("CARGO_MANIFEST_DIR")).join("start.ld");
     println!("cargo::rerun-if-changed={}", order.display());
     let order = format!("-Wl,-T,{}", order.display());
@@ -134,7 +140,8 @@ fn link_statically() {
     }
 }
 
-/// Whether a program can be linked with these arguments, and runs, where programs for the target do.
+/// Tells whether a program can be linked with these arguments, and runs, where programs for the
+/// target do.
 fn can_be_linked(arguments: &[&str]) -> bool {
     let setting = |name: &str| env::var(name).unwrap_or_default();
     let out = PathBuf::from(setting("OUT_DIR"));
@@ -158,7 +165,7 @@ fn link_unwinder() {
     }
 }
 
-/// Where the C compiler has a library.
+/// Place where the C compiler has a library.
 fn found(archive: &str) -> Option<String> {
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
     let output = Command::new(compiler).arg(format!("-print-file-name={archive}")).output().ok()?;

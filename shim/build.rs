@@ -1,5 +1,5 @@
-//! Links the unwinder statically: a library that a preload needs and the program's root does not have keeps
-//! the program from starting at all.
+//! Links the unwinder statically: a library that a preload needs and the program's root does not
+//! have keeps the program from starting at all.
 
 use std::path::Path;
 use std::process::Command;

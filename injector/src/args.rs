@@ -1,5 +1,6 @@
-//! The command line. [`table`] has the commands and [`flags`] their flags; [`reader`] reads arguments
-//! by them, and [`help`] makes of the same tables what help, man pages and completions are made from.
+//! The command line. [`table`] has the commands and [`flags`] their flags; [`reader`] reads
+//! arguments by them, and [`help`] makes of the same tables what help, man pages and completions
+//! are made from.
 
 mod examples;
 mod flags;

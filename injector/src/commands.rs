@@ -1,4 +1,4 @@
-//! What each command does.
+//! Commands, one module each.
 
 mod capture;
 mod check;

@@ -1,10 +1,11 @@
-//! What a preloaded library reaches of a program, and what keeps it from reaching the rest.
+//! Coverage: what a preloaded library reaches of a program, and what keeps it from reaching the
+//! rest.
 
 use serde::Serialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// How much of a program's networking is served from the policy.
+/// Share of a program's networking that is served from the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(windows, expect(dead_code, reason = "a process is reached wholly there, or not at all"))]
 pub(crate) enum Coverage {
@@ -26,7 +27,7 @@ impl Coverage {
         }
     }
 
-    /// What is in the way.
+    /// Obstacle.
     pub(crate) fn obstacle(&self) -> Option<&Obstacle> {
         match self {
             Self::Full => None,
@@ -35,7 +36,7 @@ impl Coverage {
     }
 }
 
-/// Why the library does not reach a program.
+/// Reason why the library does not reach a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(windows, expect(dead_code, reason = "all but the last are about preloading"))]
 pub(crate) enum Obstacle {
@@ -53,14 +54,14 @@ pub(crate) enum Obstacle {
     Loader(String),
     /// Its C library is older than portshim's library needs.
     OldLibrary {
-        /// Which it is: `2.31`.
+        /// Version: `2.31`.
         theirs: String,
         /// The oldest that will do.
         needed: String,
     },
     /// It is for another machine or word size.
     Machine {
-        /// Which: `32-bit x86`.
+        /// Machine: `32-bit x86`.
         theirs: String,
         /// The one that the library is for.
         ours: String,
@@ -84,12 +85,14 @@ impl Obstacle {
 }
 
 impl Obstacle {
-    /// Whether it may well be none: programs ask io_uring for files more often than for sockets.
+    /// Tells whether it may well be none: programs ask io_uring for files more often than for
+    /// sockets.
     pub(crate) fn is_doubtful(&self) -> bool {
         *self == Self::IoUring
     }
 
-    /// Whether the program's loader, asked for the library, would end it instead of passing that by.
+    /// Tells whether the program's loader, asked for the library, would end it instead of passing
+    /// that by.
     pub(crate) fn is_fatal(&self) -> bool {
         matches!(self, Self::OldLibrary { .. })
     }
@@ -98,17 +101,17 @@ impl Obstacle {
 /// A program about to be launched.
 #[derive(Debug)]
 pub(crate) struct Program {
-    /// What the user typed.
+    /// Name that the user typed.
     pub(crate) typed: OsString,
     /// The file it names.
     pub(crate) path: PathBuf,
-    /// What executes it, first the file itself, then its interpreter, then that one's.
+    /// Files that execute it, first the file itself, then its interpreter, then that one's.
     pub(crate) steps: Vec<Step>,
-    /// Whether the file has neither a format nor a `#!` line, so that the shell runs it.
+    /// Set if the file has neither a format nor a `#!` line, so that the shell runs it.
     pub(crate) by_shell: bool,
-    /// How far a preload reaches.
+    /// Extent to which a preload reaches.
     pub(crate) coverage: Coverage,
-    /// What has to be added to the environment for the preload to be tolerated.
+    /// Variables that have to be added to the environment for the preload to be tolerated.
     pub(crate) adjustments: Vec<Adjustment>,
 }
 
@@ -117,7 +120,7 @@ pub(crate) struct Program {
 pub(crate) struct Step {
     /// The file.
     pub(crate) path: PathBuf,
-    /// What it is.
+    /// Description of it.
     pub(crate) kind: String,
 }
 
@@ -126,11 +129,11 @@ pub(crate) struct Step {
 pub(crate) struct Adjustment {
     /// The variable.
     pub(crate) variable: &'static str,
-    /// What is appended to it.
+    /// Text that is appended to it.
     pub(crate) value: &'static str,
     /// Between what was there before and the addition.
     #[serde(skip)]
     pub(crate) separator: &'static str,
-    /// Why.
+    /// Reason.
     pub(crate) reason: &'static str,
 }

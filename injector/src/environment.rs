@@ -1,7 +1,8 @@
 //! The variables that steer the command and its library: one list.
 
 use crate::messages;
-use portshim_policy::config::{Problem, Setting, nearest};
+use portshim_policy::config::{Problem, keys, nearest};
+use std::borrow::Cow;
 use std::env;
 
 /// Names the policy file where `-c` does not.
@@ -20,12 +21,12 @@ const DISABLE: &str = "PORTSHIM_DISABLE";
 /// A variable.
 pub(crate) struct Variable {
     pub(crate) name: &'static str,
-    pub(crate) meaning: &'static str,
+    pub(crate) meaning: Cow<'static, str>,
     /// The commands that read it.
     pub(crate) read_by: &'static [&'static str],
-    /// Whether the library reads it, in the programs that it is loaded into.
+    /// Set if the library reads it, in the programs that it is loaded into.
     pub(crate) in_library: bool,
-    /// Whether people set it, rather than portshim alone.
+    /// Set if people set it, rather than portshim alone.
     settable: bool,
 }
 
@@ -34,79 +35,84 @@ const WITH_POLICY: &[&str] = &["run", "show", "explain", "env", "doctor"];
 /// Those that are about a live session.
 const WITH_SESSION: &[&str] = &["status", "reserve", "unreserve", "block", "unblock", "netsh"];
 
-const BLANK: Variable = Variable { name: "", meaning: "", read_by: WITH_POLICY, in_library: false, settable: true };
+const BLANK: Variable =
+    Variable { name: "", meaning: Cow::Borrowed(""), read_by: WITH_POLICY, in_library: false, settable: true };
 
-const fn setting(setting: Setting, meaning: &'static str) -> Variable {
-    Variable { name: setting.variable(), meaning, ..BLANK }
-}
+/// The variable that names the policy file, in which the keys stand.
+const FILE: Variable = Variable {
+    name: POLICY_FILE,
+    meaning: Cow::Borrowed("Policy file, where -c names none."),
+    read_by: &["run", "show", "explain", "env", "doctor", "netsh"],
+    ..BLANK
+};
 
-/// The variables. Whatever begins as they do, and is like one of them without being it, is warned about.
-pub(crate) const VARIABLES: [Variable; 14] = [
-    Variable {
-        name: POLICY_FILE,
-        meaning: "Policy file, where -c names none.",
-        read_by: &["run", "show", "explain", "env", "doctor", "netsh"],
-        ..BLANK
-    },
-    setting(Setting::Preset, "Stands for --preset."),
-    setting(Setting::Range, "Stands for --range: SPECs with white space between."),
-    setting(Setting::Reserve, "Stands for --reserve: SPECs with white space between."),
-    setting(Setting::Block, "Stands for --block: SPECs with white space between."),
-    setting(Setting::Select, "Stands for --select."),
-    setting(Setting::Sharing, "Stands for --sharing."),
-    setting(Setting::Seed, "Stands for --seed."),
-    setting(Setting::MaxUserPort, "Stands for --max-user-port."),
+/// The variables that set no key of the policy.
+const OTHERS: [Variable; 5] = [
     Variable {
         name: HINT,
-        meaning: "off: every port is tried in turn, although the session may know that it is taken. on, as without it: \
+        meaning: Cow::Borrowed(
+            "off: every port is tried in turn, although the session may know that it is taken. on, as without it: \
                   ports that are believed taken are tried last.",
+        ),
         read_by: &["run", "env"],
         ..BLANK
     },
     Variable {
         name: LIBRARY,
-        meaning: "Library of portshim's to load, in place of the one inside the command.",
+        meaning: Cow::Borrowed("Library of portshim's to load, in place of the one inside the command."),
         read_by: &["run", "env", "doctor"],
         ..BLANK
     },
     Variable {
         name: POLICY,
-        meaning: "The policy in one line. run sets it, and env prints it.",
+        meaning: Cow::Borrowed("The policy in one line. run sets it, and env prints it."),
         read_by: &[],
         in_library: true,
         ..BLANK
     },
     Variable {
         name: SESSION,
-        meaning: "File of the session. run sets it; a command about sessions takes it for the session that is meant.",
+        meaning: Cow::Borrowed(
+            "File of the session. run sets it; a command about sessions takes it for the session that is meant.",
+        ),
         read_by: WITH_SESSION,
         in_library: true,
         settable: false,
     },
     Variable {
         name: DISABLE,
-        meaning: "1 switches the library off. run warns where it is set.",
+        meaning: Cow::Borrowed("1 switches the library off. run warns where it is set."),
         read_by: &["run"],
         in_library: true,
         ..BLANK
     },
 ];
 
-/// Whether the user has switched the shim off.
+/// All variables. Whatever begins as they do, and is like one of them without being it, is warned
+/// about.
+pub(crate) fn variables() -> impl Iterator<Item = Variable> {
+    let keys = keys::options().map(|(key, option)| {
+        let several = if key.repeatable() { ": SPECs with white space between" } else { "" };
+        Variable { name: option.variable, meaning: format!("Stands for {}{several}.", option.name).into(), ..BLANK }
+    });
+    [FILE].into_iter().chain(keys).chain(OTHERS)
+}
+
+/// Tells whether the user has switched the shim off.
 pub(crate) fn is_switched_off() -> bool {
     env::var_os(DISABLE).is_some_and(|value| value == "1")
 }
 
 /// The names of the variables that people set.
 fn settable() -> impl Iterator<Item = &'static str> {
-    VARIABLES.iter().filter(|variable| variable.settable).map(|variable| variable.name)
+    variables().filter(|variable| variable.settable).map(|variable| variable.name)
 }
 
-/// What all of them begin with.
+/// Beginning of all of them.
 const PREFIX: &str = "PORTSHIM_";
 
-/// Warnings of variables whose names are slips of those that there are. Others may be anybody's: Kubernetes makes some
-/// of the name of each service.
+/// Warnings of variables whose names are slips of those that there are. Others may be anybody's:
+/// Kubernetes makes some of the name of each service.
 pub(crate) fn misspelt() -> Vec<Problem> {
     let mut names: Vec<_> = env::vars_os().filter_map(|(name, _)| meant(name.to_str()?)).collect();
     names.sort();
@@ -119,7 +125,7 @@ fn meant(name: &str) -> Option<(String, &'static str)> {
         name.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)).map(|_| &name[PREFIX.len()..])?;
     // Windows tells them apart no more than it does names of files.
     let is = |known: &str| if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name };
-    if VARIABLES.iter().any(|variable| is(variable.name)) {
+    if variables().any(|variable| is(variable.name)) {
         return None;
     }
     let words: Vec<_> = settable().filter_map(|known| known.strip_prefix(PREFIX)).collect();
@@ -147,7 +153,7 @@ mod tests {
         ] {
             assert_eq!(meant(name), other.map(|other| (name.to_owned(), other)), "{name}");
         }
-        for known in &VARIABLES {
+        for known in variables() {
             assert_eq!(meant(known.name), None);
         }
         #[cfg(unix)]

@@ -1,4 +1,5 @@
-//! The `portshim` command: reads what the user wants, says what it comes to, and starts programs under it.
+//! The `portshim` command: reads what the user wants, says what it comes to, and starts programs
+//! under it.
 
 // Linux begins in `entry.rs`.
 #![cfg_attr(all(target_os = "linux", not(test)), no_main)]
@@ -16,7 +17,8 @@ mod present;
 use messages::Failure;
 use std::ffi::OsString;
 
-/// Runs the command with these arguments, the first of which is its own name, and gives its exit status.
+/// Runs the command with these arguments, the first of which is its own name, and gives its exit
+/// status.
 fn portshim(args: &[OsString]) -> u32 {
     let done = match args::parse(args) {
         Ok(args::Parsed::Command(command, options)) => commands::carry_out(command, &options),

@@ -5,7 +5,7 @@ mod netsh;
 #[cfg(target_os = "linux")]
 mod network;
 mod sessions;
-/// What is said on this system alone, or otherwise than on others.
+/// Words said on this system alone, or otherwise than on others.
 #[cfg_attr(target_os = "linux", path = "messages/linux.rs")]
 #[cfg_attr(windows, path = "messages/windows.rs")]
 mod system;
@@ -121,7 +121,8 @@ pub(crate) fn cannot_execute(path: &Path, why: &str) -> Failure {
     Failure::new(format!("`{}` cannot be executed: {why}", path.display()), help).with_status(CANNOT_EXECUTE)
 }
 
-/// What runs a file of this name that does not say so itself: to make it executable would have the shell read it.
+/// Program that runs a file of this name that does not say so itself: to make it executable would
+/// have the shell read it.
 fn interpreter(path: &Path) -> Option<&'static str> {
     const INTERPRETERS: [(&str, &str); 9] = [
         ("py", "python3"),
@@ -143,7 +144,7 @@ fn interpreter(path: &Path) -> Option<&'static str> {
 
 const COPY: &str = "run a copy without the set-user-ID and set-group-ID bits, as the user it would become";
 
-/// What keeps a preloaded library from a program, in one sentence.
+/// Obstacle that keeps a preloaded library from a program, in one sentence.
 pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::Static => "is statically linked, so a preloaded library cannot reach it".into(),
@@ -163,7 +164,7 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
     }
 }
 
-/// What to do about it; `rules` are what the program was to be under, `command` is how it is called.
+/// Remedy; `rules` are what the program was to be under, `command` is how it is called.
 pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Rules>, command: &[OsString]) -> String {
     let instead = match obstacle {
         Obstacle::Static => "link it dynamically",
@@ -194,7 +195,8 @@ pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Rules>, command: &[OsSt
     parts.join(", or ")
 }
 
-/// The program, and where it leads, if that is not where the trouble is: `./a.sh`, executed by `/bin/x`,
+/// The program, and where it leads, if that is not where the trouble is: `./a.sh`, executed by
+/// `/bin/x`,
 pub(crate) fn culprit(program: &Program) -> String {
     let typed = program.typed.to_string_lossy();
     match program.steps.last() {

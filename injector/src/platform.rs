@@ -1,11 +1,14 @@
-//! The one door to the operating system. Each system has a module with these names; nothing else here
-//! knows which system it is on.
+//! The one door to the operating system. Each system has a module with these names; nothing else
+//! here knows which system it is on.
 
+mod answers;
 mod child_environment;
 mod embedded;
 mod hint;
 mod library;
+mod random;
 
+pub(crate) use answers::{Find, Socket, Steering};
 pub(crate) use child_environment::Environment;
 pub(crate) use hint::Hint;
 pub(crate) use library::{lasting_library, library};

@@ -1,4 +1,4 @@
-//! What the user is shown: output, tables and their parts.
+//! Output for the user: output, tables and their parts.
 
 mod print;
 mod scopes;

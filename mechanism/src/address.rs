@@ -1,5 +1,5 @@
-//! Addresses of sockets: a private copy of a program's, and ours. All systems lay them out alike; their
-//! numbers for the families differ.
+//! Addresses of sockets: a private copy of a program's, and ours. All systems lay them out alike;
+//! their numbers for the families differ.
 
 use core::ffi::c_int;
 use core::mem::size_of;
@@ -22,7 +22,8 @@ pub const V4: usize = 16;
 /// As much of an address as means something to a socket that is served: a whole IPv6 address.
 pub const LENGTH: usize = size_of::<Storage>();
 
-/// `struct sockaddr_in6`; `struct sockaddr_in` is its beginning, with the address where this has the flow.
+/// `struct sockaddr_in6`; `struct sockaddr_in` is its beginning, with the address where this has
+/// the flow.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct Storage {
@@ -82,7 +83,7 @@ impl Address {
         &self.storage
     }
 
-    /// How long it is as far as it is kept: the system reads no more of it than that.
+    /// Length as far as it is kept: the system reads no more of it than that.
     #[expect(clippy::len_without_is_empty, reason = "it says how much of it is to be passed")]
     pub fn len(&self) -> usize {
         self.len.min(LENGTH)
@@ -93,7 +94,7 @@ impl Address {
         c_int::from(self.storage.family)
     }
 
-    /// Whether it is a whole address of its own family.
+    /// Tells whether it is a whole address of its own family.
     pub fn is_whole(&self) -> bool {
         match self.family() {
             AF_INET => self.reaches(V4),
@@ -102,7 +103,7 @@ impl Address {
         }
     }
 
-    /// Whether it is `len` bytes long at least.
+    /// Tells whether it is `len` bytes long at least.
     pub fn reaches(&self, len: usize) -> bool {
         self.len >= len
     }
@@ -150,19 +151,19 @@ impl Address {
         ip
     }
 
-    /// Whether it is `::ffff:a.b.c.d`, an IPv4 address in an IPv6 socket.
+    /// Tells whether it is `::ffff:a.b.c.d`, an IPv4 address in an IPv6 socket.
     pub fn is_mapped(&self) -> bool {
         self.family() == AF_INET6 && self.ip()[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
     }
 
-    /// Whether it is 0.0.0.0 or `::`.
+    /// Tells whether it is 0.0.0.0 or `::`.
     pub fn is_wildcard(&self) -> bool {
         self.ip() == [0; 16]
     }
 }
 
-/// The scope of a port at `local`, and whether a socket takes it in the other family too. A mapped address, or a mapped
-/// peer of an unbound socket, speaks IPv4 and draws from its ports.
+/// The scope of a port at `local`, and whether a socket takes it in the other family too. A mapped
+/// address, or a mapped peer of an unbound socket, speaks IPv4 and draws from its ports.
 #[inline]
 pub fn scope_of(
     transport: Transport,

@@ -9,11 +9,11 @@ use portshim_policy::region::{PeerSlot, Verdict};
 pub struct Grant {
     /// The call that asked.
     pub call: Call,
-    /// How the port was come by.
+    /// Way of getting the port.
     pub how: Verdict,
     /// Whose port was asked for.
     pub scope: Scope,
-    /// Where it is taken.
+    /// Scopes in which it is taken.
     pub scopes: ScopeSet,
     /// Its number; 0 where that is not known.
     pub port: u16,

@@ -1,9 +1,11 @@
-//! How a port is got on a given socket: by steering the kernel's choice, by binding a number, by sharing.
+//! Ways to get a port on a given socket: by steering the kernel's choice, by binding a number, by
+//! sharing.
 //!
-//! This crate carries out what [`portshim_policy`] decides. It knows neither how calls are intercepted nor how anything
-//! comes into a program: the program's own call is a closure, and what else it needs of whoever intercepts calls is an
-//! [`Interceptor`](linux::serve::Interceptor). It does not allocate, lock, print, read the environment or look symbols
-//! up, and leaves `errno` as the program's own call left it.
+//! This crate carries out what [`portshim_policy`] decides. It knows neither how calls are
+//! intercepted nor how anything comes into a program: the program's own call is a closure, and what
+//! else it needs of whoever intercepts calls is an [`Interceptor`](linux::serve::Interceptor). It
+//! does not allocate, lock, print, read the environment or look symbols up, and leaves `errno` as
+//! the program's own call left it.
 //!
 //! Each system has a module of its own; in it `serve` uses `socket`, and `socket` uses `kernel`.
 

@@ -13,10 +13,11 @@ static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
 static PLACE: AtomicPtr<Process> = AtomicPtr::new(core::ptr::null_mut());
 static PLACE_OF: AtomicU32 = AtomicU32::new(0);
 
-/// The process that is just taking its place, so that its other threads do not begin the counts once more.
+/// The process that is just taking its place, so that its other threads do not begin the counts
+/// once more.
 static ENTERING: AtomicU32 = AtomicU32::new(0);
 
-/// How often it is waited for that place: twenty milliseconds or so.
+/// Number of times that it is waited for that place: twenty milliseconds or so.
 const PATIENCE: u32 = 40;
 
 /// This process's place in the session's table, taken at its first request.

@@ -5,8 +5,9 @@ use portshim_policy::model::Fault;
 use portshim_policy::plan::{Given, Mechanism, Opening, Plan, Request, Terms, Try};
 use portshim_policy::region::Ledger;
 
-/// Carries a plan for `request` out, whose scope has these `terms`. One that found no port begins anew where the dynamic
-/// ports have been replaced meanwhile. The step of `opening` may have been `tried`.
+/// Carries a plan for `request` out, whose scope has these `terms`. One that found no port begins
+/// anew where the dynamic ports have been replaced meanwhile. The step of `opening` may have been
+/// `tried`.
 ///
 /// # Errors
 /// The [`Fault`] to report, where no port is left.

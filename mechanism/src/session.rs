@@ -17,7 +17,7 @@ use portshim_policy::region::{
 /// Everything a hook needs, by reference to memory that is never unmapped.
 #[derive(Clone, Copy)]
 pub struct Session {
-    /// What all its processes share.
+    /// Region that all its processes share.
     pub region: &'static Region,
     /// The rules for this program.
     pub rules: &'static SharedRules,
@@ -35,24 +35,26 @@ impl Session {
         peer_hash(key, &local.ip(), &peer.ip(), peer.port())
     }
 
-    /// Whether some program has limited a socket to a range of its own: else every such range is one that was set here.
+    /// Tells whether some program has limited a socket to a range of its own: else every such range
+    /// is one that was set here.
     #[must_use]
     pub fn programs_limit_sockets(self) -> bool {
         self.region.header.ranges.load(Relaxed) != 0
     }
 
-    /// Whether events are recorded.
+    /// Tells whether events are recorded.
     pub fn logs(self) -> bool {
         self.region.header.log.load(Relaxed) != 0
     }
 
-    /// What is believed of one scope's ports; `None` where nothing shall be.
+    /// Beliefs about one scope's ports; `None` where nothing shall be.
     pub fn hint(self, scope: Scope) -> Option<&'static BusyPorts> {
         self.region.hint(scope)
     }
 
-    /// Whether the ledger's entries can be used: their memory is taken at the first use. Where there is none left, the
-    /// program hears of it, instead of being killed as soon as it touches them.
+    /// Tells whether the ledger's entries can be used: their memory is taken at the first use.
+    /// Where there is none left, the program hears of it, instead of being killed as soon as it
+    /// touches them.
     pub fn has_ledger(self) -> bool {
         let region = core::ptr::from_ref(self.region) as usize;
         let memory = Region::ledger_memory();
@@ -64,8 +66,8 @@ impl Session {
         has
     }
 
-    /// What is believed of ports towards single peers; `None` where nothing shall be. What a seed repeats must not
-    /// depend on what has been learned.
+    /// Beliefs about ports towards single peers; `None` where nothing shall be. What a seed repeats
+    /// must not depend on what has been learned.
     pub fn peers(self) -> Option<Peers<'static>> {
         self.region.peers().filter(|_| self.rules.seed().is_none())
     }
@@ -104,7 +106,8 @@ impl Session {
         self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name() });
     }
 
-    /// What the ledger has to say to a request for a port of `range`, without the entries of the dead.
+    /// Ledger, if it has anything to say to a request for a port of `range`, without the entries of
+    /// the dead.
     #[inline]
     pub fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
         let ledger = &self.region.ledger;
@@ -114,7 +117,7 @@ impl Session {
         ledger
     }
 
-    /// Whether a specific bind to `port` is refused.
+    /// Tells whether a specific bind to `port` is refused.
     pub fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
         let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);
         let is_own = |owner: &Owner| owner.is(&liveness::me());

@@ -4,5 +4,5 @@ pub mod kernel;
 pub mod serve;
 pub mod socket;
 
-/// What a program calls a socket.
+/// Name that a program has for a socket.
 pub type Descriptor = windows_sys::Win32::Networking::WinSock::SOCKET;

@@ -1,10 +1,10 @@
 //! Policies as people write them: options, environment variables and files, what they come to
 //! together, and where each part came from.
 //!
-//! Each source becomes a [`Layer`]; [`resolve()`] lays the layers over a [`crate::model::Preset`] and yields
-//! a [`Resolved`] policy, which can be run ([`Resolved::rules`]), shown ([`Resolved::show`]) and asked
-//! about one port ([`Resolved::explain`]). Whatever is wrong is a [`Problem`] that names the place
-//! and carries a remedy.
+//! Each source becomes a [`Layer`]; [`resolve()`] lays the layers over a [`crate::model::Preset`]
+//! and yields a [`Resolved`] policy, which can be run ([`Resolved::rules`]), shown
+//! ([`Resolved::show`]) and asked about one port ([`Resolved::explain_all`]). Whatever is wrong is
+//! a [`Problem`] that names the place and carries a remedy.
 
 mod explain;
 pub(crate) mod file;
@@ -21,13 +21,16 @@ mod resolved;
 mod settings;
 mod show;
 mod source;
-pub(crate) mod sysctl;
+mod sysctl;
+mod values;
 mod write;
 
 pub use explain::{Class, Explanation, Reason};
 pub use host::HostSettings;
-pub use layer::{Layer, Setting};
-pub(crate) use layer::{Ports, Wishes};
+pub use keys::{Key, KeyOption};
+pub use layer::Layer;
+pub(crate) use layer::Wishes;
+pub(crate) use messages::all_of;
 pub use messages::nearest;
 pub use origin::{HostSetting, Origin, Sourced};
 pub use problem::{Problem, Severity};
@@ -39,3 +42,5 @@ pub use show::{
 };
 pub(crate) use source::Source;
 pub use sysctl::{local_port_range, reserved_ports};
+pub(crate) use values::{Ports, Value};
+pub use write::captured;

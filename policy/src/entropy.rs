@@ -1,4 +1,4 @@
-//! Where chance comes from: always from the caller.
+//! Source of chance: always from the caller.
 
 /// A source of 64 random bits. With a seed it repeats itself; without one it does not.
 pub trait Entropy {

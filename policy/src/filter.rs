@@ -1,13 +1,14 @@
-//! What a seccomp filter says to one system call: a classic BPF program over the call's number and arguments
-//! (seccomp(2), and the kernel's filter.rst). Whoever asks must not be killed by the answer, so it is worked out here.
+//! Answer of a seccomp filter to one system call: a classic BPF program over the call's number and
+//! arguments (seccomp(2), and the kernel's filter.rst). Whoever asks must not be killed by the
+//! answer, so it is worked out here.
 
 /// One instruction, as linux/filter.h's `struct sock_filter` has it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Instruction {
-    /// What to do.
+    /// Operation.
     pub code: u16,
-    /// How many instructions to skip where a comparison holds.
+    /// Number of instructions to skip where a comparison holds.
     pub jump_true: u8,
     /// The same where it does not.
     pub jump_false: u8,
@@ -24,7 +25,7 @@ pub struct SystemCall {
     pub arguments: [u64; 6],
 }
 
-/// What a filter says to a call.
+/// Answer of a filter to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saying {
     /// The call is made, be it that it is logged.
@@ -44,12 +45,13 @@ const ACTION: u32 = 0xffff_0000;
 
 /// The size of `struct seccomp_data`, in bytes.
 const SIZE: u32 = 64;
-/// Where the address of the instruction that makes the call stands in it: it is another one for every call.
+/// Place where the address of the instruction that makes the call stands in it: it is another one
+/// for every call.
 const POINTER: [u32; 2] = [8, 12];
 /// BPF_MEMWORDS.
 const CELLS: usize = 16;
 
-/// What a filter computes with.
+/// State of a filter that runs.
 struct Machine<'a> {
     call: &'a SystemCall,
     /// The accumulator, and the index register.
@@ -58,7 +60,7 @@ struct Machine<'a> {
     cells: [u32; CELLS],
 }
 
-/// What comes after an instruction.
+/// Step after an instruction.
 enum Next {
     /// The instruction so many places further on.
     Skip(u32),
@@ -66,7 +68,7 @@ enum Next {
     Return(u32),
 }
 
-/// What the filter says to the call. It always ends: every jump goes forward.
+/// Runs the filter on the call. It always ends: every jump goes forward.
 #[must_use]
 pub fn saying(filter: &[Instruction], call: &SystemCall) -> Saying {
     let mut machine = Machine { call, a: 0, x: 0, cells: [0; CELLS] };
@@ -84,7 +86,8 @@ pub fn saying(filter: &[Instruction], call: &SystemCall) -> Saying {
 }
 
 impl Machine<'_> {
-    /// Carries one instruction out. The codes are those that the kernel lets into a filter (`seccomp_check_filter`).
+    /// Carries one instruction out. The codes are those that the kernel lets into a filter
+    /// (`seccomp_check_filter`).
     fn step(&mut self, Instruction { code, jump_true, jump_false, operand }: Instruction) -> Option<Next> {
         match code {
             0x20 => self.a = self.word(operand)?,                    // ld [k]
@@ -133,7 +136,8 @@ impl Machine<'_> {
             0x44 => a | operand,
             0x54 => a & operand,
             0xa4 => a ^ operand,
-            // The kernel takes the lower five bits of an index register; larger constants it refuses.
+            // The kernel takes the lower five bits of an index register; larger constants it
+            // refuses.
             0x64 => a.wrapping_shl(operand),
             0x74 => a.wrapping_shr(operand),
             0x84 => a.wrapping_neg(),
@@ -217,7 +221,7 @@ mod tests {
 
     #[test]
     fn every_operation() {
-        /// What the accumulator is in the end, told by one bit of it after the other.
+        /// Accumulator as it is in the end, told by one bit of it after the other.
         fn result(body: &[Instruction]) -> u32 {
             (0..32).fold(0, |result, bit| {
                 let tail = [i(0x45, 0, 1, 1 << bit), i(6, 0, 0, ALLOW), i(6, 0, 0, 0)];

@@ -1,6 +1,6 @@
 //! Hooks: every function that a guest intercepts, and what for.
 
-/// What a hook does with a call.
+/// Kind of a hook: its use of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookKind {
     /// Gives the call its port, or refuses it.
@@ -9,7 +9,8 @@ pub enum HookKind {
     Observe,
     /// Takes the guest along into the program that the call starts.
     Follow,
-    /// Looks at registers alone and jumps on: such a function may return twice, take any arguments, or go by its caller.
+    /// Looks at registers alone and jumps on: such a function may return twice, take any arguments,
+    /// or go by its caller.
     Raw,
 }
 
@@ -31,7 +32,7 @@ impl HookKind {
 pub struct Hook {
     /// Its name.
     pub name: &'static str,
-    /// What for.
+    /// Purpose.
     pub kind: HookKind,
     /// The library that has it.
     pub library: &'static str,

@@ -1,5 +1,5 @@
-//! Settings that people already have, read as policies: sysctl.conf and `sysctl -a`, exports of the Windows
-//! registry, what netsh prints and is told, `rpccfg`.
+//! Settings that people already have, read as policies: sysctl.conf and `sysctl -a`, exports of the
+//! Windows registry, what netsh prints and is told, `rpccfg`.
 
 mod console;
 mod decode;
@@ -17,9 +17,9 @@ use draft::Draft;
 use format::Format;
 
 impl Layer {
-    /// Reads a policy file, or settings of a system in any form that is understood. `file_name` is what problems
-    /// call it. What was understood but is no part of a policy is told of in notes, which end up among the
-    /// warnings of the resolved policy.
+    /// Reads a policy file, or settings of a system in any form that is understood. `file_name` is
+    /// what problems call it. What was understood but is no part of a policy is told of in notes,
+    /// which end up among the warnings of the resolved policy.
     ///
     /// # Errors
     /// Every [`Problem`] found, in the order of the text.
@@ -36,10 +36,12 @@ impl Layer {
     }
 }
 
-/// The name of a file that may hold nothing but comments: a policy whose lines all wait to be wanted.
+/// The name of a file that may hold nothing but comments: a policy whose lines all wait to be
+/// wanted.
 const POLICY_EXTENSION: &str = ".toml";
 
-/// What is said of a file that sets nothing at all: most likely the command that should have written it has failed.
+/// Words said of a file that sets nothing at all: most likely the command that should have written
+/// it has failed.
 fn nothing(text: &str, file_name: &str) -> Option<Problem> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     if lines.peek().is_none() {

@@ -1,4 +1,4 @@
-//! Which port a program gets.
+//! Choice of the port that a program gets.
 //!
 //! This crate decides and does nothing else: it has no I/O, no clock, no environment and no
 //! threads. Entropy and the outcome of the last try are arguments. What it decides is carried

@@ -23,7 +23,7 @@ pub use errors::{Errors, Fault, SystemError, exhausted};
 pub use freebsd::{PortRanges, RangeEnd};
 pub use limits::{RestrictionLimits, RestrictionRule};
 pub use order::Order;
-pub use preset::{BlockRule, DynamicLimits, IgnoredSettings, Preset, Privileged, ReserveRule};
+pub use preset::{BlockRule, DynamicLimits, Preset, Privileged, ReserveRule};
 pub use reference::classes::ClassRule;
 pub use reference::second_bind::{BindAddress, BindOption, Binder, SecondBind, SecondBinds};
 pub use restriction::Restriction;

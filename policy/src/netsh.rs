@@ -1,4 +1,5 @@
-//! netsh, as Windows since Vista has it: its command lines, what it prints, and its changes to a policy file.
+//! netsh, as Windows since Vista has it: its command lines, what it prints, and its changes to a
+//! policy file.
 
 mod command;
 mod edit;

@@ -1,5 +1,5 @@
-//! The memory that all processes of a session share: the rules, what is reserved while programs run, what is known of
-//! ports, and what has happened.
+//! The memory that all processes of a session share: the rules, what is reserved while programs
+//! run, what is known of ports, and what has happened.
 
 mod busy_ports;
 mod change;

@@ -1,6 +1,7 @@
-//! Every parser under inputs that nobody would write: a committed corpus for each (`fuzz/corpus`), and mutations of
-//! it. How many, and from which seed, `PROPTEST_CASES` and `PROPTEST_RNG_SEED` say; `make fuzz` tries many more.
-//! `fuzz/` in the project's folder puts the same targets to libFuzzer.
+//! Every parser under inputs that nobody would write: a committed corpus for each (`fuzz/corpus`),
+//! and mutations of it. How many, and from which seed, `PROPTEST_CASES` and `PROPTEST_RNG_SEED`
+//! say; `make fuzz` tries many more. `fuzz/` in the project's folder puts the same targets to
+//! libFuzzer.
 
 mod fuzz {
     mod harness;

@@ -1,4 +1,5 @@
-//! Settings of other systems: what they come to, and what is said of those that are wrong, to the letter.
+//! Settings of other systems: what they come to, and what is said of those that are wrong, to the
+//! letter.
 
 mod importing {
     mod documents;

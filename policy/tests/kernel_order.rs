@@ -1,5 +1,5 @@
-//! Linux's own order of choice where portshim has to pin, fact by fact (inet_csk_find_open_port, __inet_hash_connect,
-//! udp_lib_get_port; observed on Linux 6.18).
+//! Linux's own order of choice where portshim has to pin, fact by fact (inet_csk_find_open_port,
+//! __inet_hash_connect, udp_lib_get_port; observed on Linux 6.18).
 
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing};
@@ -55,7 +55,8 @@ fn firsts(region: &Region, request: Request, count: usize) -> Vec<u16> {
     (0..count).map(|_| first()).collect()
 }
 
-/// Whether `tried` goes once through every port of `first..=last` whose parity is `first`'s, by twos, wrapping once.
+/// Tells whether `tried` goes once through every port of `first..=last` whose parity is `first`'s,
+/// by twos, wrapping once.
 fn once_by_twos(tried: &[u16], first: u16, last: u16) -> bool {
     let wraps = tried.windows(2).filter(|p| p[1] != p[0] + 2).count();
     let mut sorted = tried.to_vec();
@@ -63,7 +64,8 @@ fn once_by_twos(tried: &[u16], first: u16, last: u16) -> bool {
     wraps <= 1 && sorted.into_iter().eq((first..=last).step_by(2))
 }
 
-/// 60 picks from 100 ports are 50 odd ones and 10 even ones; in a range that begins at an odd port, the even ones come first.
+/// 60 picks from 100 ports are 50 odd ones and 10 even ones; in a range that begins at an odd port,
+/// the even ones come first.
 #[test]
 fn bind_takes_the_parity_opposite_to_the_first_port_then_the_other() {
     for seed in (0..40).map(Some).chain([None]) {
@@ -77,7 +79,8 @@ fn bind_takes_the_parity_opposite_to_the_first_port_then_the_other() {
     }
 }
 
-/// half = lo + (n >> 2 << 1): 32768 to 46883 of the default range. Both parities of the lower half, then the upper.
+/// half = lo + (n >> 2 << 1): 32768 to 46883 of the default range. Both parities of the lower half,
+/// then the upper.
 #[test]
 fn bind_with_reuseaddr_takes_the_lower_half_first() {
     let request = Request { reuse: true, ..BIND };
@@ -104,8 +107,8 @@ fn three_ports_are_not_halved() {
     }
 }
 
-/// A drain yields every port of an even and of an odd number before it fails. (The kernel gives up one port early where
-/// the number is odd and SO_REUSEADDR set; portshim does not.)
+/// A drain yields every port of an even and of an odd number before it fails. (The kernel gives up
+/// one port early where the number is odd and SO_REUSEADDR set; portshim does not.)
 #[test]
 fn a_drain_yields_every_port() {
     for (ports, count) in [("40000-40099", 100), ("40000-40098", 99), ("40001-40099", 99)] {
@@ -135,7 +138,8 @@ fn connect_takes_the_parity_of_the_first_port_then_the_other() {
     }
 }
 
-/// Consecutive connections to one destination ascend by 2 to 16, whatever goes to others in between.
+/// Consecutive connections to one destination ascend by 2 to 16, whatever goes to others in
+/// between.
 #[test]
 fn connections_to_one_destination_ascend() {
     let region = region("32768-60999", Some(1));

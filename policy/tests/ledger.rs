@@ -49,7 +49,7 @@ fn lift(region: &Region, act: Restriction, which: Lift, whose: Whose) -> Result<
     writer(region).lift(act, which, ScopeSet::ALL, whose)
 }
 
-/// What a wildcard bind in `scope` may get.
+/// Ports that a wildcard bind in `scope` may get.
 fn handed_out(region: &Region, scope: Scope, dual: bool) -> PortSet {
     let rules = region.rules_for(&[b"any"]).unwrap();
     let view = Candidates::new(rules, &region.ledger, scope, dual, PortRange::ALL);

@@ -14,14 +14,15 @@ use std::collections::BTreeSet;
 struct SharedRules {
     preset: &'static str,
     max_user_port: Option<u16>,
-    /// What the policy hands out.
+    /// Ports that the policy hands out.
     dynamic: (u16, u16),
     reservable: &'static [(u16, u16)],
     blockable: (u16, u16),
     apart: bool,
 }
 
-/// The Cable Guy, December 2005, for the first four, and CreatePersistentTcpPortReservation for the fifth.
+/// The Cable Guy, December 2005, for the first four, and CreatePersistentTcpPortReservation for the
+/// fifth.
 const RULES: [SharedRules; 6] = [
     SharedRules {
         preset: "windows-xp",
@@ -116,7 +117,7 @@ struct Model {
     rules: SharedRules,
     lines: Vec<Line>,
     bound: BTreeSet<u16>,
-    /// Which of all owners there have been live.
+    /// Those of all owners that there have been live.
     owners: [Owner; 4],
 }
 

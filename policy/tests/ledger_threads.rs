@@ -1,5 +1,5 @@
-//! Threads that change and read one ledger at once: a reader sees nothing that was never entered, and misses
-//! nothing that was there all the time.
+//! Threads that change and read one ledger at once: a reader sees nothing that was never entered,
+//! and misses nothing that was there all the time.
 
 use portshim_policy::entropy::mix;
 use portshim_policy::model::Restriction;

@@ -7,25 +7,25 @@ mod models {
     mod windows;
 }
 
-use portshim_policy::config::{HostSettings, Layer, Problem, Resolved, Setting, resolve};
+use portshim_policy::config::{HostSettings, Key, Layer, Problem, Resolved, keys, resolve};
 use portshim_policy::model::{Class, Preset};
 use portshim_policy::ports::Scope;
 
-fn tried(options: &[(Setting, &str)], text: &str) -> Result<Resolved, Vec<Problem>> {
+fn tried(options: &[(&'static Key, &str)], text: &str) -> Result<Resolved, Vec<Problem>> {
     let mut asked = Layer::new();
     for (setting, value) in options {
-        asked.option(*setting, value).unwrap_or_else(|problem| panic!("{problem}"));
+        asked.option(setting, value).unwrap_or_else(|problem| panic!("{problem}"));
     }
     let file = Layer::from_toml(text, "policy.toml")?;
     resolve(&[asked, file], &HostSettings::default())
 }
 
-fn resolved(options: &[(Setting, &str)], text: &str) -> Resolved {
+fn resolved(options: &[(&'static Key, &str)], text: &str) -> Resolved {
     tried(options, text).unwrap_or_else(|problems| panic!("{options:?} {text}: {problems:#?}"))
 }
 
 fn preset(name: &str) -> Resolved {
-    resolved(&[(Setting::Preset, name)], "")
+    resolved(&[(&keys::PRESET, name)], "")
 }
 
 fn classes(resolved: &Resolved) -> Vec<Class> {
@@ -70,7 +70,7 @@ fn fixed_classes() {
         }
     }
     for preset in Preset::ALL {
-        let policy = resolved(&[(Setting::Preset, preset.name), (Setting::Block, "8080/tcp")], "");
+        let policy = resolved(&[(&keys::PRESET, preset.name), (&keys::BLOCK, "8080/tcp")], "");
         for class in classes(&policy) {
             assert!(!class.what.is_empty() && !class.source.is_empty(), "{}: {}", preset.name, class.name);
         }
@@ -88,7 +88,7 @@ fn a_policys_own_range_in_the_classes() {
         ("freebsd", "default", "10000-65535", "4000/udp4", "; here the policy hands out 4000/udp4"),
         ("linux", "local", "32768-60999", "32768-60999", "wildcard binds get one of these"),
     ] {
-        let policy = resolved(&[(Setting::Preset, name), (Setting::Range, range)], "");
+        let policy = resolved(&[(&keys::PRESET, name), (&keys::DYNAMIC, range)], "");
         assert_eq!(class(&policy, row), own, "{name}");
         let what = classes(&policy).into_iter().find(|class| class.name == row).expect("it is there").what;
         assert!(what.ends_with(told), "{name}: {what}");

@@ -1,4 +1,5 @@
-//! netsh's command lines: what is taken, what is refused and where, and what is about something else.
+//! netsh's command lines: what is taken, what is refused and where, and what is about something
+//! else.
 
 use portshim_policy::netsh::{Command, CommandError, command, names_store};
 

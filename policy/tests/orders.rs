@@ -172,8 +172,8 @@ fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u6
     let request = &case.request;
     let terms = Terms::of(rules, request.scope, request.dual, case.steerable);
     let mut plan = Plan::new(Given { rules, ledger: &region.ledger, hint, towards, request, terms: &terms });
-    // Random draws double the tries, so does what is believed taken, two other passes look for ports to share, and
-    // Unsteerable starts afresh.
+    // Random draws double the tries, so does what is believed taken, two other passes look for
+    // ports to share, and Unsteerable starts afresh.
     let most = 16 * case.allowed().len() as usize + 24;
     let mut steps = vec![plan.next(Outcome::Start, &mut entropy)];
     let mut steers = 0;
@@ -312,7 +312,8 @@ proptest! {
         let mut odd = None;
         for step in steps {
             let (set, range) = match step {
-                // The ends and the middle of an odd run follow it: the kernel may have left one out.
+                // The ends and the middle of an odd run follow it: the kernel may have left one
+                // out.
                 Step::Steer(part) if odd.is_some_and(|odd: PortRange| odd.encloses(part)) => continue,
                 Step::Steer(range) => {
                     odd = (range.len() > 1 && range.len() % 2 == 1).then_some(range);
@@ -514,7 +515,8 @@ fn every_order_covers_all_65535_ports() {
     }
 }
 
-/// Linux gives `bind` the ports of the parity opposite to the range's first, and `connect` the others.
+/// Linux gives `bind` the ports of the parity opposite to the range's first, and `connect` the
+/// others.
 #[test]
 fn a_replay_of_the_kernel_keeps_its_parities() {
     let region = Region::boxed(&[with_ports(Order::Native, Some(3), "32768-60999")]);
@@ -543,7 +545,8 @@ fn hashing_counts_per_peer() {
     }
 }
 
-/// A start is drawn among the ports, not in the hole between them: the port behind it is no likelier than others.
+/// A start is drawn among the ports, not in the hole between them: the port behind it is no
+/// likelier than others.
 #[test]
 fn a_replay_of_the_kernel_is_even_around_a_hole() {
     let region = Region::boxed(&[with_ports(Order::Native, Some(3), "1000-1099,60000-60099")]);
@@ -556,7 +559,8 @@ fn a_replay_of_the_kernel_is_even_around_a_hole() {
                 let port = first_ports(rules, Request { call, reuse, peer, ..bind(scope) }, 1)[0];
                 *times.entry(port).or_insert(0) += 1;
             }
-            // Of one parity alone, or of the lower half alone, there are 50 ports, each drawn 40 times on average.
+            // Of one parity alone, or of the lower half alone, there are 50 ports, each drawn 40
+            // times on average.
             assert!(times.values().all(|n| *n < 100), "{scope:?} {call:?} {reuse}: {times:?}");
         }
     }

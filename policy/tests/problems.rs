@@ -5,13 +5,13 @@ mod problems {
     mod rules;
 }
 
-use portshim_policy::config::{HostSettings, Layer, Problem, Setting, resolve};
+use portshim_policy::config::{HostSettings, Key, Layer, Problem, resolve};
 
 fn said(problems: impl IntoIterator<Item = Problem>) -> String {
     problems.into_iter().map(|p| format!("{p}\n")).collect()
 }
 
-/// What is said of a file, in reading it or in resolving it.
+/// Words said of a file, in reading it or in resolving it.
 fn file(text: &str) -> String {
     match Layer::from_toml(text, "policy.toml") {
         Err(problems) => said(problems),
@@ -22,10 +22,10 @@ fn file(text: &str) -> String {
     }
 }
 
-/// What is said of options.
-fn options(options: &[(Setting, &str)]) -> String {
+/// Words said of options.
+fn options(options: &[(&'static Key, &str)]) -> String {
     let mut layer = Layer::new();
-    let problems: Vec<_> = options.iter().filter_map(|(setting, value)| layer.option(*setting, value).err()).collect();
+    let problems: Vec<_> = options.iter().filter_map(|(setting, value)| layer.option(setting, value).err()).collect();
     if !problems.is_empty() {
         return said(problems);
     }

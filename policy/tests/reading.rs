@@ -1,7 +1,7 @@
 //! Nothing that anybody can write makes a parser panic, and what is written comes back as it was.
 
 use portshim_policy::config::{
-    HostSettings, Layer, Origin, Problem, Setting, local_port_range, reserved_ports, reserved_range, resolve,
+    HostSettings, Layer, Origin, Problem, keys, local_port_range, reserved_ports, reserved_range, resolve,
 };
 use portshim_policy::model::{Order, Preset, Sharing};
 use portshim_policy::ports::spec::Spec;
@@ -107,13 +107,13 @@ proptest! {
             Ok(spec) => prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec)),
             Err(e) => prop_assert!(text[e.at..].starts_with(&e.part), "{:?} {:?}", text, e),
         }
-        for setting in Setting::ALL {
-            if let Err(problem) = Layer::new().option(setting, &text) {
+        for (key, option) in keys::options() {
+            if let Err(problem) = Layer::new().option(key, &text) {
                 is_sound(&problem, "")?;
-                let start = format!("error: {}", setting.option());
+                let start = format!("error: {}", option.name);
                 prop_assert!(problem.to_string().starts_with(&start), "{}", problem);
             }
-            for problem in Layer::new().variable(setting, &text).err().into_iter().flatten() {
+            for problem in Layer::new().variable(key, &text).err().into_iter().flatten() {
                 is_sound(&problem, "")?;
             }
         }
@@ -192,16 +192,16 @@ proptest! {
         ];
         let mut options = Layer::new();
         let mut add = |setting, value: &str| options.option(setting, value).unwrap();
-        add(Setting::Preset, preset);
-        add(Setting::Select, order);
-        add(Setting::Sharing, sharing);
-        add(Setting::Seed, &seed.to_string());
+        add(&keys::PRESET, preset);
+        add(&keys::SELECT, order);
+        add(&keys::SHARING, sharing);
+        add(&keys::SEED, &seed.to_string());
         for spec in &dynamic {
             let ports = Spec { scopes: ScopeSet::ALL, ports: spec.ports.clone() };
             lines.push(format!("{} = \"{ports}\"", spec.scopes));
-            add(Setting::Range, &spec.to_string());
+            add(&keys::DYNAMIC, &spec.to_string());
         }
-        for (name, specs, setting) in [("reserve", &reserve, Setting::Reserve), ("block", &block, Setting::Block)] {
+        for (name, specs, setting) in [("reserve", &reserve, &keys::RESERVE), ("block", &block, &keys::BLOCK)] {
             for spec in specs {
                 let ports = Spec { scopes: ScopeSet::ALL, ports: spec.ports.clone() };
                 lines.extend([format!("[[{name}]]"), format!("ports = \"{ports}\""), format!("scope = \"{}\"", spec.scopes)]);
@@ -231,6 +231,30 @@ fn a_place_past_the_end_of_its_line_is_the_end() {
     for text in ["\r\r\r\n", "preset = \r\r\n", "a\r\r"] {
         for problem in Layer::from_toml(text, "policy.toml").expect_err("a lone carriage return is no TOML") {
             is_sound(&problem, text).unwrap();
+        }
+    }
+}
+
+/// A row is all that a key needs: its example is read, and what it asks for is written and read
+/// again.
+#[test]
+fn every_row_of_the_keys_is_complete() {
+    for section in keys::SECTIONS {
+        for key in section.keys.iter().filter(|key| key.example.contains('=')) {
+            let text = match section.heading {
+                "[[process]]" if key.name != "match" => format!("[[process]]\nmatch = \"a\"\n{}\n", key.example),
+                heading => format!("{heading}\n{}\n", key.example),
+            };
+            let layer =
+                Layer::from_toml(&text, "policy.toml").unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+            assert!(layer != Layer::new(), "{text}");
+            let written = layer.to_toml();
+            assert!(written.contains(&format!("{} = ", key.name)), "{written}");
+            let again = Layer::from_toml(&written, "policy.toml").expect("it was written by us");
+            let bare = |text: &str| {
+                text.lines().filter_map(|l| l.split(" #").next()).map(str::trim).collect::<Vec<_>>().join("\n")
+            };
+            assert_eq!(bare(&again.to_toml()), bare(&written));
         }
     }
 }

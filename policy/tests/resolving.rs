@@ -1,21 +1,21 @@
-//! Who is heard first, what it comes to, and what is said of it.
+//! Precedence of sources, what they come to, and what is said of it.
 
-use portshim_policy::config::{Class, HostSettings, Layer, Origin, Resolved, Setting, resolve};
+use portshim_policy::config::{Class, HostSettings, Key, Layer, Origin, Resolved, keys, resolve};
 use portshim_policy::model::{Order, Preset, Sharing};
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 
-fn options(options: &[(Setting, &str)]) -> Layer {
+fn options(options: &[(&'static Key, &str)]) -> Layer {
     let mut layer = Layer::new();
     for (setting, value) in options {
-        layer.option(*setting, value).unwrap_or_else(|problem| panic!("{problem}"));
+        layer.option(setting, value).unwrap_or_else(|problem| panic!("{problem}"));
     }
     layer
 }
 
-fn variables(variables: &[(Setting, &str)]) -> Layer {
+fn variables(variables: &[(&'static Key, &str)]) -> Layer {
     let mut layer = Layer::new();
     for (setting, value) in variables {
-        layer.variable(*setting, value).unwrap_or_else(|problems| panic!("{problems:?}"));
+        layer.variable(setting, value).unwrap_or_else(|problems| panic!("{problems:?}"));
     }
     layer
 }
@@ -37,7 +37,7 @@ fn resolved(layers: &[Layer]) -> Resolved {
     resolve(layers, &host()).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
-/// What a wildcard bind may get under the last rules.
+/// Ports that a wildcard bind may get under the last rules.
 fn allowed(resolved: &Resolved, scope: Scope) -> String {
     resolved.rules.last().unwrap().scope(scope).allowed().to_string()
 }
@@ -109,7 +109,7 @@ fn each_preset_alone() {
         ("freebsd", "10000-65535", Order::RandomStart, Sharing::Tuple),
         ("iana", "49152-65535", Order::RandomStart, Sharing::Tuple),
     ] {
-        let resolved = resolved(&[options(&[(Setting::Preset, name)])]);
+        let resolved = resolved(&[options(&[(&keys::PRESET, name)])]);
         for scope in Scope::ALL {
             assert_eq!(allowed(&resolved, scope), ports, "{name}");
         }
@@ -124,8 +124,8 @@ fn each_preset_alone() {
 #[test]
 fn option_before_environment_before_file_before_preset() {
     let layers = [
-        options(&[(Setting::Range, "20000-20009/tcp"), (Setting::Seed, "1")]),
-        variables(&[(Setting::Range, "21000-21009/4"), (Setting::Seed, "2"), (Setting::Select, "hash")]),
+        options(&[(&keys::DYNAMIC, "20000-20009/tcp"), (&keys::SEED, "1")]),
+        variables(&[(&keys::DYNAMIC, "21000-21009/4"), (&keys::SEED, "2"), (&keys::SELECT, "hash")]),
         file(
             "seed = 3\nselect = \"random\"\nsharing = \"exclusive\"\n[dynamic]\nall = \"22000-22009\"\nudp4 = \"5000\"\n",
         ),
@@ -140,8 +140,8 @@ fn option_before_environment_before_file_before_preset() {
 #[test]
 fn reserved_and_blocked_ports_of_all_layers_add_up() {
     let layers = [
-        options(&[(Setting::Reserve, "40001"), (Setting::Reserve, "40002/udp"), (Setting::Block, "40010")]),
-        variables(&[(Setting::Reserve, "40003 40004/tcp"), (Setting::Block, " ")]),
+        options(&[(&keys::RESERVE, "40001"), (&keys::RESERVE, "40002/udp"), (&keys::BLOCK, "40010")]),
+        variables(&[(&keys::RESERVE, "40003 40004/tcp"), (&keys::BLOCK, " ")]),
         file("reserve = [\"40005\", { ports = 40006, scope = \"6\" }]\nlinux.ip_local_reserved_ports = \"40007,\"\n"),
     ];
     let resolved = resolved(&layers);
@@ -153,11 +153,11 @@ fn reserved_and_blocked_ports_of_all_layers_add_up() {
 #[test]
 fn inside_a_layer_the_narrower_scope_wins_and_equals_add_up() {
     let layer = options(&[
-        (Setting::Range, "1100-1199"),
-        (Setting::Range, "1200-1299"),
-        (Setting::Range, "1300-1399/udp"),
-        (Setting::Range, "1400-1499/6"),
-        (Setting::Range, "1500-1599/tcp4"),
+        (&keys::DYNAMIC, "1100-1199"),
+        (&keys::DYNAMIC, "1200-1299"),
+        (&keys::DYNAMIC, "1300-1399/udp"),
+        (&keys::DYNAMIC, "1400-1499/6"),
+        (&keys::DYNAMIC, "1500-1599/tcp4"),
     ]);
     let resolved = resolved(&[layer]);
     let ports = Scope::ALL.map(|scope| allowed(&resolved, scope));
@@ -169,7 +169,7 @@ fn max_user_port_is_a_range_for_all_scopes_that_any_other_range_of_its_layer_ove
     let text = "preset = \"windows-xp\"\nwindows.max-user-port = 6000\ndynamic.udp = \"7000-7999\"\n";
     let ports = |layers: &[Layer]| Scope::ALL.map(|scope| allowed(&resolved(layers), scope));
     assert_eq!(ports(&[file(text)]), ["1025-6000", "1025-6000", "7000-7999", "7000-7999"]);
-    assert_eq!(ports(&[options(&[(Setting::MaxUserPort, "8000")]), file(text)]), ["1025-8000"; 4]);
+    assert_eq!(ports(&[options(&[(&keys::MAX_USER_PORT, "8000")]), file(text)]), ["1025-8000"; 4]);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn max_user_port_counts_as_the_nearest_valid_value() {
     for (asked, taken) in
         [("0", 5000), ("4999", 5000), ("5000", 5000), ("65534", 65534), ("65535", 65534), ("99999999999", 65534)]
     {
-        let resolved = resolved(&[options(&[(Setting::Preset, "windows-2003"), (Setting::MaxUserPort, asked)])]);
+        let resolved = resolved(&[options(&[(&keys::PRESET, "windows-2003"), (&keys::MAX_USER_PORT, asked)])]);
         assert_eq!(allowed(&resolved, Scope::Tcp4), format!("1025-{taken}"), "{asked}");
         assert_eq!(resolved.warnings.len(), usize::from(asked.parse() != Ok(taken)), "{asked}");
     }
@@ -227,7 +227,7 @@ fn a_process_inherits_overrides_and_adds() {
 fn a_higher_source_overrides_the_processes_of_a_lower_one() {
     let text =
         "[[process]]\nmatch = \"java\"\nseed = 2\nselect = \"hash\"\ndynamic.all = \"1100-1199\"\nblock = \"30000\"\n";
-    let resolved = resolved(&[options(&[(Setting::Range, "30000-30009/udp"), (Setting::Seed, "1")]), file(text)]);
+    let resolved = resolved(&[options(&[(&keys::DYNAMIC, "30000-30009/udp"), (&keys::SEED, "1")]), file(text)]);
     let java = &resolved.rules[0];
     assert_eq!((java.seed, java.order), (Some(1), Order::Hash));
     assert_eq!(java.scope(Scope::Tcp4).allowed().to_string(), "1100-1199");
@@ -237,15 +237,14 @@ fn a_higher_source_overrides_the_processes_of_a_lower_one() {
 #[test]
 fn native_means_the_presets_own_order() {
     for preset in Preset::ALL {
-        let layer = options(&[(Setting::Preset, preset.name), (Setting::Select, "native")]);
+        let layer = options(&[(&keys::PRESET, preset.name), (&keys::SELECT, "native")]);
         assert_eq!(resolved(&[layer]).rules[0].order, preset.native, "{}", preset.name);
     }
 }
 
 #[test]
 fn explanations() {
-    let resolved =
-        resolved(&[options(&[(Setting::Block, "10007/udp"), (Setting::Preset, "windows-xp")]), file(EXAMPLE)]);
+    let resolved = resolved(&[options(&[(&keys::BLOCK, "10007/udp"), (&keys::PRESET, "windows-xp")]), file(EXAMPLE)]);
     let said = |port, scopes: &str| -> Vec<String> {
         let scopes = ScopeSet::named(scopes).unwrap();
         let all = resolved.explain_all(port, scopes);
@@ -281,19 +280,19 @@ fn explanations() {
         ]
     );
     assert_eq!(
-        resolved.explain(22, Scope::Udp6).to_string(),
+        resolved.explain_under(usize::MAX, 22, Scope::Udp6).to_string(),
         "22/udp6: not dynamic: outside 1025-5000 of windows.max-user-port (policy.toml, line 8): \
          a wildcard bind skips it; a specific bind needs privilege, as for every port below 1024"
     );
-    assert_eq!(resolved.explain(22, Scope::Udp6).class, Class::Outside);
+    assert_eq!(resolved.explain_under(usize::MAX, 22, Scope::Udp6).class, Class::Outside);
     let host = self::resolved(&[]);
     assert_eq!(
-        host.explain(40050, Scope::Tcp4).to_string(),
+        host.explain_under(usize::MAX, 40050, Scope::Tcp4).to_string(),
         "40050/tcp4: reserved by net.ipv4.ip_local_reserved_ports of this host: \
          a wildcard bind skips it; a specific bind succeeds"
     );
     assert_eq!(
-        host.explain(40051, Scope::Tcp4).to_string(),
+        host.explain_under(usize::MAX, 40051, Scope::Tcp4).to_string(),
         "40051/tcp4: dynamic: in 40000-40099 of net.ipv4.ip_local_port_range of this host: \
          a wildcard bind may get it; a specific bind succeeds"
     );
@@ -320,8 +319,7 @@ fn every_explanation_agrees_with_the_rules() {
 
 #[test]
 fn show_as_json() {
-    let layers =
-        [options(&[(Setting::Range, "20000-20009"), (Setting::Reserve, "20003-20005/tcp")]), file("seed = 7\n")];
+    let layers = [options(&[(&keys::DYNAMIC, "20000-20009"), (&keys::RESERVE, "20003-20005/tcp")]), file("seed = 7\n")];
     let json = serde_json::to_value(resolved(&layers).show()).unwrap();
     assert_eq!(json["preset"], serde_json::json!({ "value": "host", "origin": { "kind": "default" } }));
     let rules = &json["rules"][0];
@@ -369,7 +367,7 @@ fn show_as_json() {
 
 #[test]
 fn the_preset_of_a_higher_layer_wins_and_says_so() {
-    let resolved = resolved(&[options(&[(Setting::Preset, "iana")]), file("preset = \"bsd\"\n")]);
+    let resolved = resolved(&[options(&[(&keys::PRESET, "iana")]), file("preset = \"bsd\"\n")]);
     assert_eq!(resolved.preset.value.name, "iana");
     assert_eq!(resolved.preset.origin, Origin::Option { option: "--preset", value: "iana".into() });
 }

@@ -1,4 +1,4 @@
-//! What a program may ask of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
+//! Interface of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
 use crate::system::errno::{
@@ -14,7 +14,8 @@ use portshim_policy::region::{Change, Lift, Refusal, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
 const VERSION: c_int = 1;
-/// How long the turn to write is waited for, in hundredths of a second: while the same thread has it, and at all.
+/// Time for which the turn to write is waited for, in hundredths of a second: while the same thread
+/// has it, and at all.
 const PATIENCE: u64 = 100;
 const LAST_PATIENCE: u64 = 3000;
 /// No rule is longer; a size may well be more than there can be.
@@ -40,7 +41,8 @@ extern "C" fn portshim_unreserve(first: c_uint, last: c_uint, scopes: c_uint) ->
     answer(lifted.map(|()| 0))
 }
 
-/// `int portshim_block(unsigned first, unsigned last, unsigned scopes)`: the last port, as a handle.
+/// `int portshim_block(unsigned first, unsigned last, unsigned scopes)`: the last port, as a
+/// handle.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_block(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
     answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Restriction::Block, range, scopes)))

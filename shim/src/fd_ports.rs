@@ -1,5 +1,5 @@
-//! Which descriptors hold a port that was handed out: what a session has in use at once is counted by them, and
-//! when one is closed, its port is believed to be free again.
+//! Descriptors that hold a port that was handed out: what a session has in use at once is counted
+//! by them, and when one is closed, its port is believed to be free again.
 
 use crate::session::{self, Session};
 use crate::system::{Descriptor, boot_ticks, index_of, lingers, liveness, this_process};
@@ -11,11 +11,11 @@ use portshim_policy::region::{BusyPorts, PeerSlot, Process};
 
 const DESCRIPTORS: usize = 65536;
 
-/// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent, whose sockets
-/// stay open whatever the child closes.
+/// A cell is 0, or what a descriptor holds. In a forked child the cells still speak of its parent,
+/// whose sockets stay open whatever the child closes.
 pub(crate) static CELLS: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
 
-/// What a descriptor holds, and by which process.
+/// Port that a descriptor holds, and by which process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hold {
     pub(crate) process: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Hold {
     pub(crate) towards: Option<PeerSlot>,
 }
 
-/// Where in a cell the number of that peer's place stands.
+/// Place where in a cell the number of that peer's place stands.
 const TOWARDS: u32 = 54;
 const _: () = assert!(PeerSlot::NUMBERS <= 1 << (u64::BITS - TOWARDS));
 
@@ -101,7 +101,8 @@ pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant) {
     }
 }
 
-/// Puts `hold` in the place of what a cell said before; whether the descriptor is counted in its scope already.
+/// Puts `hold` in the place of what a cell said before; whether the descriptor is counted in its
+/// scope already.
 #[cold]
 fn is_held_still(session: Session, place: &Process, cell: &AtomicU64, hold: Hold) -> bool {
     let before = Hold::unpack(cell.swap(hold.pack(), Relaxed));
@@ -127,7 +128,7 @@ pub(crate) fn release(fd: Descriptor) {
     }
 }
 
-/// What a cell speaks of is held no longer.
+/// Notes that what a cell speaks of is held no longer.
 #[cold]
 pub(crate) fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);

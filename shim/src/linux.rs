@@ -1,7 +1,8 @@
 //! The guest on Linux, loaded by LD_PRELOAD.
 //!
-//! A hook ([`hooks`]) decodes its call into an intercepted call, lets [`serve`] have it served by the mechanism, and
-//! returns what the program's own call returned. Requests that need no port go straight through.
+//! A hook ([`hooks`]) decodes its call into an intercepted call, lets [`serve`] have it served by
+//! the mechanism, and returns what the program's own call returned. Requests that need no port go
+//! straight through.
 
 mod baseline;
 mod elf;
@@ -27,7 +28,7 @@ pub(crate) use kernel::{diag as in_use, errno, liveness};
 use portshim_mechanism::linux::kernel;
 pub(crate) use start::session;
 
-/// What a program calls a socket.
+/// Name that a program has for a socket.
 pub(crate) type Descriptor = core::ffi::c_int;
 
 /// Descriptors are counted from 0.
@@ -35,7 +36,8 @@ pub(crate) const fn index_of(fd: Descriptor) -> usize {
     fd as usize
 }
 
-/// Whether a port that has been given back may still be another's: here, to ask the kernel tells.
+/// Tells whether a port that has been given back may still be another's: here, to ask the kernel
+/// tells.
 pub(crate) const fn lingers(_scope: portshim_policy::ports::Scope) -> bool {
     false
 }

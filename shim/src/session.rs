@@ -9,7 +9,7 @@ const STARTING: u8 = 1;
 /// A session has been found, or has been seen not to be there.
 pub(crate) const DECIDED: u8 = 2;
 
-/// How far the search for the session has come.
+/// Extent to which the search for the session has come.
 pub(crate) static STATE: AtomicU8 = AtomicU8::new(FRESH);
 /// The session's region; null where there is no session, or not yet.
 pub(crate) static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());

@@ -1,7 +1,8 @@
 //! The guest on Windows, injected into a program before its first instruction.
 //!
-//! A hook ([`hooks`]) decodes its call into an intercepted call, has it served by the mechanism, and returns what the
-//! program's own call returned. Requests that need no port go straight through.
+//! A hook ([`hooks`]) decodes its call into an intercepted call, has it served by the mechanism,
+//! and returns what the program's own call returned. Requests that need no port go straight
+//! through.
 
 mod entry;
 mod environment;
@@ -31,7 +32,8 @@ pub(crate) const fn index_of(socket: Descriptor) -> usize {
     socket / 4
 }
 
-/// Whether a port of `scope` that has been given back may still be another's: a TCP connection stays in TIME_WAIT.
+/// Tells whether a port of `scope` that has been given back may still be another's: a TCP
+/// connection stays in TIME_WAIT.
 pub(crate) fn lingers(scope: Scope) -> bool {
     scope.transport() == Transport::Tcp
 }

@@ -15,7 +15,7 @@ pub(crate) struct Case {
     pub(crate) host: Netns,
     /// Of `portshim run`.
     pub(crate) options: Vec<String>,
-    /// How portshim comes by a port here.
+    /// Way in which portshim comes by a port here.
     pub(crate) way: Way,
 }
 
@@ -84,8 +84,8 @@ pub(crate) fn cases(ports: Option<u16>) -> Vec<Case> {
     cases
 }
 
-/// As many ports as Windows had of old, where the kernel cannot be made to choose: two connections from each of them
-/// are no more than a process may have descriptors. Or half of so many.
+/// As many ports as Windows had of old, where the kernel cannot be made to choose: two connections
+/// from each of them are no more than a process may have descriptors. Or half of so many.
 pub(crate) fn small(ports: Option<u16>) -> Case {
     let kernel = Netns::new(4000, 4000 + ports.map_or(3976, |ports| ports / 2) - 1);
     Case {

@@ -1,4 +1,5 @@
-//! How much is measured: everything, a minute's worth, or just enough to see that the benchmark works.
+//! How much is measured: everything, a minute's worth, or just enough to see that the benchmark
+//! works.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -49,31 +50,31 @@ pub(crate) struct Effort {
     pub(crate) rounds: usize,
     /// Calls for each measurement of a small cost.
     pub(crate) calls: u32,
-    /// How often a range is filled and released again, step by step.
+    /// Number of times that a range is filled and released again, step by step.
     pub(crate) passes: usize,
     /// The same, for the policies that have no picture.
     pub(crate) other_passes: usize,
-    /// How many calls are made at each step, at most…
+    /// Number of calls that are made at each step, at most…
     pub(crate) asks: u32,
     /// …and for how long, at most.
     pub(crate) asking: Duration,
-    /// Whether the kernel fills ranges by itself.
+    /// Set if the kernel fills ranges by itself.
     pub(crate) kernel_fills: bool,
-    /// How often portshim fills a range.
+    /// Number of times that portshim fills a range.
     pub(crate) fills: usize,
-    /// How long portshim may take for that.
+    /// Time for which portshim may take for that.
     pub(crate) filling: Duration,
-    /// How often each program is started.
+    /// Number of times that each program is started.
     pub(crate) starts: usize,
     /// Calls of each of many threads and processes.
     pub(crate) crowd_calls: u32,
-    /// How many threads and processes are a crowd.
+    /// Number of threads and processes that are a crowd.
     pub(crate) crowd: u32,
-    /// How many sockets are many.
+    /// Number of sockets that are many.
     pub(crate) sockets: u32,
     /// Ports in a range, where it is not the real number.
     pub(crate) ports: Option<u16>,
-    /// How many descriptors a process should have.
+    /// Number of descriptors a process should have.
     pub(crate) descriptors: u64,
 }
 

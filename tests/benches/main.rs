@@ -35,7 +35,7 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     inner: Option<Inner>,
-    /// How much to measure.
+    /// Amount of to measure.
     #[arg(long, value_enum, default_value = "full")]
     effort: effort::Name,
     /// Measures only these groups of rows.

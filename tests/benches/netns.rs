@@ -1,4 +1,5 @@
-//! The network that a measured process stands in: one of its own, with the port settings that it needs.
+//! The network that a measured process stands in: one of its own, with the port settings that it
+//! needs.
 
 use nix::sched::CloneFlags;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -11,7 +12,7 @@ use std::str::FromStr;
 /// Set in the namespace that everything is measured in.
 const PRIVATE: &str = "PORTSHIM_BENCH_PRIVATE";
 
-/// How many seconds a measured process may live.
+/// Number of seconds a measured process may live.
 const LONGEST: u32 = 600;
 
 /// Port settings: `LOW-HIGH[,RESERVED]…`.
@@ -73,7 +74,7 @@ fn set(name: &str, value: &str) -> Result<(), String> {
     std::fs::write(&path, value).map_err(|e| format!("{path}: {e}"))
 }
 
-/// Whether this process already is where it measures.
+/// Tells whether this process already is where it measures.
 pub(crate) fn is_private() -> bool {
     std::env::var_os(PRIVATE).is_some()
 }
@@ -96,7 +97,7 @@ fn allow(descriptors: u64) {
     }
 }
 
-/// How many sockets a process may have, with some descriptors to spare for all else.
+/// Number of sockets a process may have, with some descriptors to spare for all else.
 pub(crate) fn sockets() -> usize {
     let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
     usize::try_from(descriptors.saturating_sub(100)).unwrap_or(usize::MAX)

@@ -1,4 +1,5 @@
-//! Other tools that stand between a program and its ports: how each is started, and what its calls cost.
+//! Other tools that stand between a program and its ports: how each is started, and what its calls
+//! cost.
 
 use crate::bench::{Bench, Found};
 use crate::process::Process;
@@ -109,7 +110,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Found, String> {
     let mut found = Found { missing, ..Found::default() };
     for (what, task) in &tasks {
         for tool in &tools {
-            // Its datagrams go through Unix sockets, where a receiver that does not read stops the sender for good.
+            // Its datagrams go through Unix sockets, where a receiver that does not read stops the
+            // sender for good.
             if tool.name == "socket_wrapper" && matches!(task, Task::Send { .. }) {
                 found.missing.push(format!("{what} under socket_wrapper: it waits until the receiver reads"));
                 continue;

@@ -1,7 +1,7 @@
 //! A curve as an SVG that stands by itself, readable on light and dark pages.
 //!
-//! Written by hand: the libraries that draw charts set colours on each element, which leaves nothing for a
-//! page's colour scheme to choose.
+//! Written by hand: the libraries that draw charts set colours on each element, which leaves
+//! nothing for a page's colour scheme to choose.
 
 use crate::figures::{Curve, Machine, Point, duration, grouped};
 use crate::stats::Spread;
@@ -43,7 +43,8 @@ impl Scale {
         BOTTOM - (nanos.max(1.0).log10() - low) / (high - low) * (BOTTOM - TOP)
     }
 
-    /// By the logarithm of what is free: each step to the right leaves a share of the ports before it.
+    /// By the logarithm of what is free: each step to the right leaves a share of the ports before
+    /// it.
     fn x(&self, point: &Point) -> f64 {
         let inner = (RIGHT - 70.0) - (LEFT + 24.0);
         LEFT + 24.0 + inner * (1.0 - (point.free.max(1) as f64).ln() / self.ports.ln())
@@ -138,7 +139,8 @@ fn series_line(svg: &mut String, scale: &Scale, curve: &Curve, name: &str, of: f
         let _ = writeln!(svg, r#"<circle class="{name}" cx="{x:.1}" cy="{y:.1}" r="3.2"/>"#);
     }
     let Some(last) = curve.points.last() else { return };
-    // Above a rising line, below a flat one: at the end the two are far apart, or the higher one is above.
+    // Above a rising line, below a flat one: at the end the two are far apart, or the higher one is
+    // above.
     let higher = of(last).median >= last.kernel.median.max(last.portshim.median);
     let y = scale.y(of(last).median) + if higher { -8.0 } else { 20.0 };
     let x = scale.x(last) + 8.0;

@@ -1,4 +1,5 @@
-//! A measured process in a network of its own, and the line to it: the kernel's part of a comparison, or portshim's.
+//! A measured process in a network of its own, and the line to it: the kernel's part of a
+//! comparison, or portshim's.
 
 use crate::netns::Netns;
 use crate::task::{Answer, Task};
@@ -19,7 +20,8 @@ pub(crate) fn own_path() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|e| format!("own path: {e}"))
 }
 
-/// The command line of a measured process: on `host`, below `wrapper`, with these ports to care for.
+/// The command line of a measured process: on `host`, below `wrapper`, with these ports to care
+/// for.
 pub(crate) fn command(host: &Netns, wrapper: &[String], ports: &Netns) -> Result<Command, String> {
     let me = own_path()?;
     let mut command = Command::new(&me);

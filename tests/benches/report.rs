@@ -176,7 +176,8 @@ impl Report {
         text
     }
 
-    /// Into the folder `out`: the JSON, the tables, the most important rows, and a picture of each curve.
+    /// Into the folder `out`: the JSON, the tables, the most important rows, and a picture of each
+    /// curve.
     pub(crate) fn write(&self, out: &Path) -> Result<(), String> {
         let put = |name: String, text: String| {
             let path = out.join(name);

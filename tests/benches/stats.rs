@@ -41,7 +41,7 @@ fn at(figures: &[f64], share: f64) -> f64 {
 pub(crate) enum Sense {
     /// What portshim takes of what is compared with it: less is better.
     Cost,
-    /// How many times faster portshim is: more is better.
+    /// Number of times faster portshim is: more is better.
     Gain,
 }
 

@@ -1,4 +1,5 @@
-//! What portshim aims for, row by row, and the best that has been measured of the technique by itself.
+//! What portshim aims for, row by row, and the best that has been measured of the technique by
+//! itself.
 
 use crate::stats::Sense;
 use crate::task::Kind;
@@ -47,14 +48,14 @@ pub(crate) const fn nearly_full(kind: Kind) -> Target {
     }
 }
 
-/// With half the ports held to one destination. What the kernel loses grows with the range: the aim is for the
-/// range that Linux has.
+/// With half the ports held to one destination. What the kernel loses grows with the range: the aim
+/// is for the range that Linux has.
 pub(crate) const fn half_connected(wide: bool) -> Target {
     if wide { gain(30.0, 50.0) } else { only(Sense::Gain) }
 }
 
-/// All ports, one after the other. What the kernel loses grows with the square of the range: the aim is for the
-/// range that Linux has.
+/// All ports, one after the other. What the kernel loses grows with the square of the range: the
+/// aim is for the range that Linux has.
 pub(crate) const fn fill(kind: Kind, wide: bool) -> Target {
     match (kind, wide) {
         (Kind::TcpBind, true) => gain(500.0, 1000.0),

@@ -40,7 +40,7 @@ pub(crate) enum Order {
     Random,
 }
 
-/// How a socket is given a port that is known to be free.
+/// Way in which a socket is given a port that is known to be free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Way {
     /// The kernel is left this port to choose.
@@ -69,18 +69,20 @@ pub(crate) enum Task {
     Cycle { kind: Kind, times: u32 },
     /// bind(0) or connect on new sockets: only that call counts.
     Ask { kind: Kind, most: u32, within: Duration },
-    /// The calls that `way` takes, and no others: what nobody who goes that way can be cheaper than. With `whole`, as
-    /// `Cycle`, else as `Ask`. The ports are those that `Release` of the same words leaves free.
+    /// The calls that `way` takes, and no others: what nobody who goes that way can be cheaper
+    /// than. With `whole`, as `Cycle`, else as `Ask`. The ports are those that `Release` of the
+    /// same words leaves free.
     ByHand { kind: Kind, way: Way, whole: bool, times: u32, free: usize, order: Order, seed: u64 },
-    /// bind(0) or connect until there is no port left, or these calls have taken that long: only they count.
+    /// bind(0) or connect until there is no port left, or these calls have taken that long: only
+    /// they count.
     Fill { kind: Kind, within: Duration },
-    /// Connections to a second destination until there is no port left, while all ports have one to the first: only
-    /// these calls count.
+    /// Connections to a second destination until there is no port left, while all ports have one to
+    /// the first: only these calls count.
     FillSecond { within: Duration },
     /// As `Fill`, uncounted; what is left afterwards is then taken by number.
     Hold { kind: Kind, within: Duration },
-    /// Closes sockets until so many ports are free: those that the order takes last. What is left to chance
-    /// in it comes of the seed.
+    /// Closes sockets until so many ports are free: those that the order takes last. What is left
+    /// to chance in it comes of the seed.
     Release { kind: Kind, free: usize, order: Order, seed: u64 },
     /// Closes them all.
     Drop,
@@ -103,7 +105,7 @@ pub(crate) enum Answer {
         nanos: u64,
     },
     Kib(u64),
-    /// How many ports are held.
+    /// Number of ports that are held.
     Held(usize),
     Failed(String),
 }

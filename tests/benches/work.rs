@@ -1,5 +1,5 @@
-//! The measured process: it does what it is told, and answers how long that took. The very same program
-//! runs bare and under portshim, and knows not which.
+//! The measured process: it does what it is told, and answers how long that took. The very same
+//! program runs bare and under portshim, and knows not which.
 
 pub(crate) mod calls;
 mod crowd;
@@ -138,7 +138,7 @@ impl Worker {
         self.mate.as_mut().map_or(Err(Error::other("no mate")), |mate| mate.ask(task).map_err(Error::other))
     }
 
-    /// How many ports this process and its mates hold after they have all done the task.
+    /// Number of ports this process and its mates hold after they have all done the task.
     fn held_by_all(&mut self, task: &Task) -> Result<Answer> {
         let own = self.held.len();
         match self.mate.as_mut().map(|mate| mate.ask(task).map_err(Error::other)).transpose()? {
@@ -277,7 +277,8 @@ impl Worker {
     fn send(&mut self, form: Form, times: u32) -> Result<Answer> {
         let (sink, socket) = (calls::socket(Kind::UdpBind)?, calls::socket(Kind::UdpBind)?);
         calls::bind(&sink, &self.destination)?;
-        // The first send settles it, and the sink is soon full: from then on every send costs the same.
+        // The first send settles it, and the sink is soon full: from then on every send costs the
+        // same.
         for _ in 0..500 {
             calls::send(&socket, &self.destination, form)?;
         }
@@ -307,7 +308,8 @@ fn listener(at: &libc::sockaddr_in) -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Takes one port by its number. A connection takes it as the kernel's own choice does, where that can be had.
+/// Takes one port by its number. A connection takes it as the kernel's own choice does, where that
+/// can be had.
 fn take(kind: Kind, socket: &OwnedFd, port: u16, any: libc::sockaddr_in, to: &libc::sockaddr_in) -> Result<()> {
     if kind == Kind::TcpConnect && calls::narrow(socket, port).is_ok() {
         calls::connect(socket, to)?;
@@ -321,8 +323,8 @@ fn take(kind: Kind, socket: &OwnedFd, port: u16, any: libc::sockaddr_in, to: &li
     if kind == Kind::TcpConnect { calls::connect(socket, to) } else { Ok(()) }
 }
 
-/// What so many calls take that all cost the same: the median of small portions, because whatever interrupts
-/// the process falls into few of them.
+/// What so many calls take that all cost the same: the median of small portions, because whatever
+/// interrupts the process falls into few of them.
 #[inline]
 fn undisturbed(times: u32, call: impl Fn() -> Result<()>) -> Result<Answer> {
     let mut portions = Vec::with_capacity((times / PORTION + 1) as usize);

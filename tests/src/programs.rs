@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use crate::{project, said};
 
-/// How long anything may take before it counts as hung. No test is judged by its speed.
+/// Time for which anything may take before it counts as hung. No test is judged by its speed.
 const HUNG: Duration = Duration::from_secs(120);
 
 /// Waits until something is so.
@@ -95,8 +95,8 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_else(|| panic!("{} is not text", path.display()))
 }
 
-/// A folder of one test's own, which goes when the test has passed: what a failed test leaves behind is for whoever
-/// looks into it.
+/// A folder of one test's own, which goes when the test has passed: what a failed test leaves
+/// behind is for whoever looks into it.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 

@@ -1,8 +1,8 @@
-//! Windows programs under Wine, in a private network: how they are run there, and how this side sees
-//! them. `make setup` makes what they run in.
+//! Windows programs under Wine, in a private network: how they are run there, and how this side
+//! sees them. `make setup` makes what they run in.
 //!
-//! All of them live in one Wine, whose server makes their sockets, so that a whole test program goes
-//! through [`in_a_network_of_its_own`] rather than each test.
+//! All of them live in one Wine, whose server makes their sockets, so that a whole test program
+//! goes through [`in_a_network_of_its_own`] rather than each test.
 
 use parking_lot::RwLock;
 use std::ffi::OsStr;
@@ -18,14 +18,14 @@ use crate::{project, said};
 /// Set in the namespaces, so that a test program knows that it is there.
 const PRIVATE: &str = "PRIVATE_NETWORK";
 
-/// How many seconds a program may take before it counts as hung. No test is judged by its speed.
+/// Number of seconds a program may take before it counts as hung. No test is judged by its speed.
 const HUNG: &str = "120";
 
 /// Held while a test takes what every preset has of ports, or takes them all.
 pub static PRESETS: RwLock<()> = RwLock::new(());
 
-/// Starts this program again in network and process namespaces of its own, and with Wine to itself, where
-/// that has not been done.
+/// Starts this program again in network and process namespaces of its own, and with Wine to itself,
+/// where that has not been done.
 ///
 /// # Panics
 /// Where no namespaces can be had.
@@ -66,7 +66,8 @@ impl Server {
     pub fn start() -> Self {
         // One that an earlier run left would make its sockets in another network.
         let _ = wineserver("-k").status();
-        // The command comes back when the server listens. Programs that came before would start one that does not stay.
+        // The command comes back when the server listens. Programs that came before would start one
+        // that does not stay.
         for what in ["-w", "-p"] {
             let status = wineserver(what).status();
             let done = status.is_ok_and(|status| status.success());

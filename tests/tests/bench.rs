@@ -1,4 +1,5 @@
-//! The benchmark runs, and says in all its forms what it should. Whether the figures are good is not asked.
+//! The benchmark runs, and says in all its forms what it should. Whether the figures are good is
+//! not asked.
 #![cfg(target_os = "linux")]
 
 use portshim_tests::programs::scratch;

@@ -1,7 +1,8 @@
 //! Programs that are hard to be a guest in: each goes on as it would alone, and keeps to the ports.
 //!
-//! The sources are in `coexistence/`, compiled here. What does not speak of portshim itself is also run
-//! under the kernel's own settings, which shows that the tests ask for no more than the kernel gives.
+//! The sources are in `coexistence/`, compiled here. What does not speak of portshim itself is also
+//! run under the kernel's own settings, which shows that the tests ask for no more than the kernel
+//! gives.
 
 use portshim_tests::programs::{
     Peer, Ports, Scratch, Service, Watch, compile, local_ports, must, private, text, told, until,
@@ -161,7 +162,8 @@ const WAYS: [&str; 16] = [
     "system",
 ];
 
-/// A child keeps to the ports in whichever way it was started, and whatever environment it was given.
+/// A child keeps to the ports in whichever way it was started, and whatever environment it was
+/// given.
 fn an_own_environment(ports: &Ports) {
     let fixture = Fixture::new();
     let one = fixture.compile("one", &[]);

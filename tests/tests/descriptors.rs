@@ -1,5 +1,5 @@
-//! What a descriptor is, the kernel says: whatever numbers are given to what, every call does what it would do alone, and
-//! every port is the policy's. The sources are in `descriptors/`.
+//! What a descriptor is, the kernel says: whatever numbers are given to what, every call does what
+//! it would do alone, and every port is the policy's. The sources are in `descriptors/`.
 
 use portshim_tests::portshim;
 use portshim_tests::programs::{Peer, Ports, compile, must, private, scratch, set_sysctl, told};
@@ -118,7 +118,8 @@ fn jumps_out_of_calls_leave_nothing_behind() {
 fn a_socket_keeps_the_network_that_it_was_made_in() {
     private(|| {
         let built = Built::new("networks");
-        // The policy lies inside both networks' ranges, inside one of them, in neither; and the kernel's own.
+        // The policy lies inside both networks' ranges, inside one of them, in neither; and the
+        // kernel's own.
         for (first, second, policy) in [
             ("32768 60999", "32768 60999", "41000-41999"),
             ("32768 60999", "50000 51000", "41000-41999"),
@@ -136,8 +137,8 @@ fn a_socket_keeps_the_network_that_it_was_made_in() {
     });
 }
 
-/// What the host keeps from its kernel's choice is bound by number where the policy wants it; whether it was so at the
-/// start, or has come to be so.
+/// What the host keeps from its kernel's choice is bound by number where the policy wants it;
+/// whether it was so at the start, or has come to be so.
 #[test]
 fn ports_that_the_host_reserves_are_handed_out_where_the_policy_wants_them() {
     const DRAIN: &str = "

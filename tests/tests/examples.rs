@@ -1,5 +1,5 @@
-//! Every policy in `examples/` is valid and does what it says it does, and every command that one of them
-//! gives works as it stands there.
+//! Every policy in `examples/` is valid and does what it says it does, and every command that one
+//! of them gives works as it stands there.
 
 use portshim_tests::programs::{Peer, must, private, told};
 use portshim_tests::{portshim, portshim_path, project};
@@ -166,7 +166,8 @@ fn tree(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Installing brings the command, a page for each of its commands, and completions; it needs no cargo.
+/// Installing brings the command, a page for each of its commands, and completions; it needs no
+/// cargo.
 #[test]
 fn installing_brings_pages_and_completions() {
     let to = portshim_tests::programs::scratch("install");

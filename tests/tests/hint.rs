@@ -1,10 +1,11 @@
-//! What a session believes of its ports only orders the tries: every port is found, whatever it believes, whoever
-//! has died with ports held, and whether the belief is right.
+//! Beliefs of a session about its ports only orders the tries: every port is found, whatever it
+//! believes, whoever has died with ports held, and whether the belief is right.
 
 use portshim_tests::portshim;
 use portshim_tests::programs::{must, private, source};
 
-/// Policies inside the host's range, outside of it, across its end, with holes, and of a Windows of old.
+/// Policies inside the host's range, outside of it, across its end, with holes, and of a Windows of
+/// old.
 const POLICIES: [(&[&str], usize); 5] = [
     (&["--range", "41000-41199"], 200),
     (&["--range", "20000-20199"], 200),

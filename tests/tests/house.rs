@@ -1,5 +1,6 @@
-//! The house stands as it is planned: arrows between crates and between the wings of each run down only, and no files
-//! of one crate import each other in a circle. The plans are in `house/plans.rs`.
+//! The house stands as it is planned: arrows between crates and between the wings of each run down
+//! only, and no files of one crate import each other in a circle. The plans are in
+//! `house/plans.rs`.
 
 mod house {
     pub(crate) mod imports;
@@ -65,4 +66,23 @@ fn arrows_between_crates_run_down() {
     let members = manifest.lines().find(|line| line.starts_with("members")).expect("it lists its members");
     let members: BTreeSet<_> = members.split('"').skip(1).step_by(2).collect();
     assert_eq!(members, below);
+}
+
+/// Columns that a line of a comment may take.
+const WIDTH: usize = 100;
+
+#[test]
+fn no_line_of_a_comment_is_too_wide() {
+    let mut sources = Sources::new();
+    for (name, _) in CRATES {
+        read(&project().join(name), &mut sources);
+    }
+    let mut wide = Vec::new();
+    for (name, text) in &sources {
+        let lines = text.lines().zip(1..).filter(|(line, _)| line.trim_start().starts_with("//"));
+        wide.extend(
+            lines.filter(|(line, _)| line.chars().count() > WIDTH).map(|(_, number)| format!("{name}:{number}")),
+        );
+    }
+    assert!(wide.is_empty(), "comments above {WIDTH} columns:\n{}", wide.join("\n"));
 }

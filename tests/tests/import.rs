@@ -1,7 +1,7 @@
 //! Settings that people already have: imported, shown, explained, and obeyed by a real program.
 //!
-//! `tests/samples` holds them; `tests/samples/imported`, for each, the policy file that it becomes (`.toml`) and
-//! what is said of it (`.said`).
+//! `tests/samples` holds them; `tests/samples/imported`, for each, the policy file that it becomes
+//! (`.toml`) and what is said of it (`.said`).
 
 use portshim_tests::programs::{must, private, scratch};
 use portshim_tests::{portshim, project, said};
@@ -138,7 +138,8 @@ fn explain_cites_the_setting() {
     }
 }
 
-/// Takes as many ports as it is told of one transport, and then tries to bind some by their numbers.
+/// Takes as many ports as it is told of one transport, and then tries to bind some by their
+/// numbers.
 const PROGRAM: &str = r#"
 import errno, resource, socket, sys
 count, kind, wanted = int(sys.argv[1]), getattr(socket, sys.argv[2]), map(int, sys.argv[3:])
@@ -163,7 +164,8 @@ for port in wanted:
         print(port, errno.errorcode[e.errno])
 "#;
 
-/// What a program says under the settings: the ports that it was handed, and the lines about those it named.
+/// What a program says under the settings: the ports that it was handed, and the lines about those
+/// it named.
 fn run(file: &str, args: &[&str]) -> (Vec<u16>, Vec<String>) {
     let mut command = here(["run", "-q", "-c", file, "--", "python3", "-c", PROGRAM]);
     let said = must(command.args(args));
@@ -247,7 +249,7 @@ fn a_program_obeys_a_script() {
     });
 }
 
-/// What is said of bytes that are no settings.
+/// Words said of bytes that are no settings.
 fn refused(bytes: &[u8]) -> String {
     let folder = scratch("refused");
     std::fs::write(folder.join("x"), bytes).expect("the folder is ours");

@@ -1,5 +1,5 @@
-//! `portshim run -- CMD` cannot be told from CMD: same process, exit status, signals, terminal, descriptors and
-//! words.
+//! `portshim run -- CMD` cannot be told from CMD: same process, exit status, signals, terminal,
+//! descriptors and words.
 
 use portshim_tests::programs::must;
 use portshim_tests::{portshim, portshim_path, said};
@@ -43,8 +43,8 @@ fn it_ends_as_the_program_ends() {
     for status in [0, 1, 42, 125, 126, 127, 255] {
         assert_eq!(same(&["sh", "-c", &format!("exit {status}")]).status.code(), Some(status));
     }
-    // A shell's background jobs are started with SIGINT ignored, and so would be what these tests start.
-    // SAFETY: signal(2) takes no memory, and this is how the signal is in any other process.
+    // A shell's background jobs are started with SIGINT ignored, and so would be what these tests
+    // start. SAFETY: signal(2) takes no memory, and this is how the signal is in any other process.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGINT, libc::SIGPIPE, libc::SIGUSR1] {
         let output = same(&["sh", "-c", &format!("kill -{signal} $$; sleep 60")]);
@@ -65,7 +65,8 @@ fn it_is_the_program_that_gets_the_signals() {
     }
 }
 
-/// Signal masks and dispositions, limits, descriptors, arguments, folder, umask: all as the shell left them.
+/// Signal masks and dispositions, limits, descriptors, arguments, folder, umask: all as the shell
+/// left them.
 #[test]
 fn it_is_left_as_it_was_started() {
     // SigQ counts what waits for all of a user's processes.

@@ -1,8 +1,9 @@
-//! The ledger under stress: processes of a session reserve, block, bind and die at random, and what each is
-//! told must be true by what the others say that they hold; or one of them writes over it at random.
+//! The ledger under stress: processes of a session reserve, block, bind and die at random, and what
+//! each is told must be true by what the others say that they hold; or one of them writes over it
+//! at random.
 //!
-//! The sources are in `ledger/`, compiled here. `STRESS_SECONDS` says for how long a stress goes on instead,
-//! and `STRESS_SEED` repeats one, as far as the scheduler does.
+//! The sources are in `ledger/`, compiled here. `STRESS_SECONDS` says for how long a stress goes on
+//! instead, and `STRESS_SEED` repeats one, as far as the scheduler does.
 
 use portshim_tests::programs::{Peer, must, private, scratch, source};
 use portshim_tests::{portshim, portshim_path, project, said};
@@ -61,8 +62,8 @@ fn stress(preset: &str, seconds: u64, more: &[&str]) {
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
-/// Looks at the session from outside, and changes its ledger where no process of it does. False where it has
-/// not begun yet.
+/// Looks at the session from outside, and changes its ledger where no process of it does. False
+/// where it has not begun yet.
 fn look_on(seed: &str) -> bool {
     let command = |arguments: &[&str]| loop {
         let output = portshim(arguments).output().expect("portshim runs");
@@ -84,8 +85,8 @@ fn look_on(seed: &str) -> bool {
         if command(&[lifts, first]).is_none() {
             return false;
         }
-        // 24 processes with 8 entries each, one more of each that is on its way, one of a child of each; and
-        // of those that have just died, some are still there.
+        // 24 processes with 8 entries each, one more of each that is on its way, one of a child of
+        // each; and of those that have just died, some are still there.
         let entries = status.matches(r#""kind": "process""#).count();
         assert!(entries <= 2 * 24 * 10, "STRESS_SEED={seed}: {entries} entries: {status}");
     }
@@ -118,7 +119,8 @@ const COMMANDS: [&[&str]; 11] = [
     &["netsh", "int", "ipv4", "set", "dynamicport", "tcp", "32000", "1500", "store=active"],
 ];
 
-/// Whatever one process writes over what the session shares, no other and no command crashes or hangs.
+/// Whatever one process writes over what the session shares, no other and no command crashes or
+/// hangs.
 fn scribbled_over(options: &[&str]) {
     let folder = scratch("ledger");
     let built = compile(&folder, "scribble", &["scribble.c"]);

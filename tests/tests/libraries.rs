@@ -1,5 +1,6 @@
-//! Beside other libraries: preloads that wrap the same functions, plug-ins and lookups that would pass a preload by,
-//! faked clocks, valgrind; and children that are started from little stack, with any environment.
+//! Beside other libraries: preloads that wrap the same functions, plug-ins and lookups that would
+//! pass a preload by, faked clocks, valgrind; and children that are started from little stack, with
+//! any environment.
 
 use portshim_tests::portshim;
 use portshim_tests::programs::{Scratch, must, private, source, text, told};
@@ -136,7 +137,8 @@ fn deeply_bound_plug_ins_ask_the_policy() {
     });
 }
 
-/// A process whose clock is wrong is still the one that has reserved, and one whose clock is right sees that.
+/// A process whose clock is wrong is still the one that has reserved, and one whose clock is right
+/// sees that.
 #[test]
 fn faked_clocks_make_no_reservation_vanish() {
     private(|| {
@@ -163,7 +165,8 @@ fn bad_pointers_are_refused_under_valgrind_too() {
     private(|| {
         let built = Built::begin("valgrind");
         let program = built.program("bad_pointers", &[]);
-        // What the program is told, and how often memcheck complains: without portshim, of the program's own calls.
+        // What the program is told, and how often memcheck complains: without portshim, of the
+        // program's own calls.
         let run = |command: &mut Command| {
             let output = command.output().expect("valgrind runs; `make setup` installs it");
             assert!(output.status.success(), "{}", said(&output));
@@ -236,8 +239,8 @@ fn children_stay_under_the_policy_whatever_is_left_of_its_variables() {
     });
 }
 
-/// The most stack that a hook takes more than the call takes without it, and that a function of the C API takes: the
-/// figures of docs/architecture.md.
+/// The most stack that a hook takes more than the call takes without it, and that a function of the
+/// C API takes: the figures of docs/architecture.md.
 const HOOK: i32 = 8 << 10;
 const FUNCTION: i32 = 12 << 10;
 

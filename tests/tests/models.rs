@@ -1,5 +1,5 @@
-//! The port models of other systems, as real programs meet them: how many ports there are, which, in which order, and
-//! for how long they are held.
+//! The port models of other systems, as real programs meet them: how many ports there are, which,
+//! in which order, and for how long they are held.
 
 use portshim_tests::programs::{must, private, scratch, source, text};
 use portshim_tests::{portshim, said};
@@ -25,7 +25,8 @@ fn windows_xp_has_3976_ports_to_bind() {
     });
 }
 
-/// A connection has its port to itself, whatever it leads to, and the port is held through TIME_WAIT.
+/// A connection has its port to itself, whatever it leads to, and the port is held through
+/// TIME_WAIT.
 #[test]
 fn windows_xp_has_3976_connections_for_all_destinations() {
     private(|| {
@@ -41,7 +42,8 @@ fn windows_xp_has_3976_connections_for_all_destinations() {
     });
 }
 
-/// The same programs find as many ports again at a second destination where connections share ports.
+/// The same programs find as many ports again at a second destination where connections share
+/// ports.
 #[test]
 fn linux_has_them_for_each_destination() {
     private(|| {
@@ -69,7 +71,8 @@ fn windows_xp_for_java() {
     });
 }
 
-/// Nobody may hold more descriptors than there are ports: several processes of one session share the range.
+/// Nobody may hold more descriptors than there are ports: several processes of one session share
+/// the range.
 #[test]
 fn max_user_port_of_65534_makes_64510_ports() {
     private(|| {
@@ -166,8 +169,8 @@ fn bsd_counts_up_and_freebsd_either_way() {
     });
 }
 
-/// Stevens counts 1023 down to 513; FreeBSD's low range is 1023 down to 600, for bindresvport as well; elsewhere it is as
-/// glibc does, and so do both without portshim.
+/// Stevens counts 1023 down to 513; FreeBSD's low range is 1023 down to 600, for bindresvport as
+/// well; elsewhere it is as glibc does, and so do both without portshim.
 #[test]
 fn privileged_ports() {
     private(|| {
@@ -194,7 +197,8 @@ fn privileged_ports() {
     });
 }
 
-/// A policy's ip_unprivileged_port_start refuses what the kernel of such a host would; those who may are not refused.
+/// A policy's ip_unprivileged_port_start refuses what the kernel of such a host would; those who
+/// may are not refused.
 #[test]
 fn unprivileged_ports_begin_where_the_policy_says() {
     private(|| {

@@ -1,5 +1,5 @@
-//! The kernel as oracle: under portshim a program sees what it would see on a bare kernel whose settings
-//! are the policy.
+//! The kernel as oracle: under portshim a program sees what it would see on a bare kernel whose
+//! settings are the policy.
 
 use portshim_tests::oracle::{
     ALLOWANCES, Campaign, Case, Variant, Verdict, campaign, case, compare_directed, directed, play_with, time_wait,
@@ -22,8 +22,8 @@ fn random_sequences_come_to_the_same() {
     assert_agrees(&random(2100, Variant::Portshim), 2100);
 }
 
-/// Compares answers where a session believes wrong things of ports, which may cost time and never an answer. The test
-/// of the hint tries every belief under every policy.
+/// Compares answers where a session believes wrong things of ports, which may cost time and never
+/// an answer. The test of the hint tries every belief under every policy.
 #[test]
 fn a_wrong_hint_changes_no_answer() {
     assert_agrees(&random(1400, Variant::Believing("random")), 1400);

@@ -1,5 +1,6 @@
-//! portshim as the parent of a program, which `run --log` and `run --report` make it: whoever started it, and whatever
-//! the program leaves to it, nothing is different from what the program alone would be.
+//! portshim as the parent of a program, which `run --log` and `run --report` make it: whoever
+//! started it, and whatever the program leaves to it, nothing is different from what the program
+//! alone would be.
 
 use portshim_tests::programs::{Scratch, must, source, until};
 use portshim_tests::{portshim, portshim_path, said};
@@ -30,7 +31,8 @@ impl Folder {
         command
     }
 
-    /// The same, begun by another command, which is given portshim's own command line behind its own.
+    /// The same, begun by another command, which is given portshim's own command line behind its
+    /// own.
     fn run_by(&self, first: &[&str], options: &[&str], program: &[&str]) -> Command {
         let mut command = Command::new(first[0]);
         command.args(&first[1..]).arg(portshim_path()).args(["run", "--range", "23100-23199"]);
@@ -77,7 +79,8 @@ fn says(command: &mut Command, status: i32) -> Output {
 /// Each way to stay with a program, as an option.
 const WAYS: [&str; 2] = ["--report", "--log=-"];
 
-/// The variables by which a service manager tells a program that something is for it: here, for portshim's own number.
+/// The variables by which a service manager tells a program that something is for it: here, for
+/// portshim's own number.
 const NAMED: &str = "export LISTEN_FDS=1 LISTEN_PID=$$ WATCHDOG_PID=$$ WATCHDOG_USEC=9 SYSTEMD_EXEC_PID=$$ OTHER_PID=$$
     exec \"$@\"";
 const TELL: &str = "for name in LISTEN_PID WATCHDOG_PID SYSTEMD_EXEC_PID OTHER_PID; do
@@ -153,7 +156,8 @@ fn orphans_are_reaped() {
     }
 }
 
-/// Every signal that an init would ignore without a handler of its own reaches the program, and ends it, or is handled.
+/// Every signal that an init would ignore without a handler of its own reaches the program, and
+/// ends it, or is handled.
 #[test]
 fn the_first_process_passes_signals_on() {
     let here = Folder::new();
@@ -181,7 +185,8 @@ fn the_first_process_passes_signals_on() {
     }
 }
 
-/// How many ports `ports` asks for, a line of the log for each: more than a pipe holds, and than may wait.
+/// Number of ports `ports` asks for, a line of the log for each: more than a pipe holds, and than
+/// may wait.
 const MANY: usize = 20_000;
 
 /// Asks for so many ports, says so, waits for a signal, and ends with a status of its own.
@@ -303,8 +308,8 @@ fn a_session_outlives_many_execs() {
     assert!(said.ends_with("kept\n"), "{said}");
 }
 
-/// A program linked with musl, whose loader would end it if it found the library: as a child it runs, outside the policy,
-/// and what it starts is under the policy again.
+/// A program linked with musl, whose loader would end it if it found the library: as a child it
+/// runs, outside the policy, and what it starts is under the policy again.
 #[test]
 fn a_musl_program_runs() {
     let here = Folder::new();
@@ -323,8 +328,8 @@ fn a_musl_program_runs() {
     assert!(text(&output.stdout).starts_with("port 231"), "{}", said(&output));
 }
 
-/// A program whose loader and C library are older than the library needs: this system's own, without the names of their
-/// newer versions.
+/// A program whose loader and C library are older than the library needs: this system's own,
+/// without the names of their newer versions.
 #[test]
 fn a_program_with_an_old_glibc_is_refused() {
     let here = Folder::new();

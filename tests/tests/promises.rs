@@ -1,5 +1,5 @@
-//! The promises of the first screen, to the letter: what a program is told when the policy has no port left, and
-//! what reserved and blocked ports are, inside the host's range and outside of it.
+//! The promises of the first screen, to the letter: what a program is told when the policy has no
+//! port left, and what reserved and blocked ports are, inside the host's range and outside of it.
 
 use portshim_tests::portshim;
 use portshim_tests::programs::{must, private, source};
@@ -33,7 +33,8 @@ fn ten_ports_are_ten_ports() {
     });
 }
 
-/// The port that the server has cannot be connected from, and what cannot be had is told and counted so.
+/// The port that the server has cannot be connected from, and what cannot be had is told and
+/// counted so.
 #[test]
 fn a_server_that_connects_to_itself_runs_out() {
     private(|| {
@@ -52,7 +53,8 @@ fn a_server_that_connects_to_itself_runs_out() {
     });
 }
 
-/// Linux leaves one port of an odd number out where it chooses for a bind, with which such a connection begins.
+/// Linux leaves one port of an odd number out where it chooses for a bind, with which such a
+/// connection begins.
 #[test]
 fn a_connection_that_has_its_port_alone_gets_every_one() {
     const CONNECT: &str = "

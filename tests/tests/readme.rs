@@ -1,8 +1,9 @@
-//! Every command in the README and in the guide does what it is shown to do, every policy in them is valid,
-//! and every link leads somewhere.
+//! Every command in the README and in the guide does what it is shown to do, every policy in them
+//! is valid, and every link leads somewhere.
 //!
-//! In a block marked `console`, a line after `$ ` is a command, lines up to `END` go on with it where it says
-//! `<<'END'`, and all others are what it says. There `[..]` stands for anything inside a line, and a line of `...` for any lines.
+//! In a block marked `console`, a line after `$ ` is a command, lines up to `END` go on with it
+//! where it says `<<'END'`, and all others are what it says. There `[..]` stands for anything
+//! inside a line, and a line of `...` for any lines.
 
 use portshim_tests::programs::{is_root, must, scratch};
 use portshim_tests::{portshim, portshim_path, project};
@@ -116,8 +117,8 @@ impl Shell {
         Self { child, said }
     }
 
-    /// Runs one command, and gives what it says: all of it, or the first `lines` lines where it stays
-    /// in the background.
+    /// Runs one command, and gives what it says: all of it, or the first `lines` lines where it
+    /// stays in the background.
     fn run(&mut self, command: &str, lines: usize) -> String {
         let background = command.trim_end().ends_with('&');
         let input = self.child.stdin.as_mut().expect("it is piped");
@@ -147,7 +148,7 @@ impl Drop for Shell {
     }
 }
 
-/// Whether `said` is what is shown.
+/// Tells whether `said` is what is shown.
 fn agrees(shown: &[&str], said: &[&str]) -> bool {
     match (shown, said) {
         ([], []) => true,
@@ -309,7 +310,8 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The anchor that a heading gets: lower case, blanks as `-`, nothing else but letters, digits and `-_`.
+/// The anchor that a heading gets: lower case, blanks as `-`, nothing else but letters, digits and
+/// `-_`.
 fn anchor(heading: &str) -> String {
     let heading = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
@@ -320,7 +322,10 @@ fn anchor(heading: &str) -> String {
 fn every_link_leads_somewhere() {
     for page in pages() {
         let text = read(&page);
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let links = text.split("](").zip(text.split("](").skip(1));
+        for (before, rest) in links {
+            let label = before.rsplit('[').next().unwrap_or_default();
+            let target = rest.split(')').next().unwrap_or_default();
             if target.starts_with("https://") || target.contains(char::is_whitespace) {
                 continue;
             }
@@ -328,6 +333,8 @@ fn every_link_leads_somewhere() {
             let folder = page.parent().expect("a page is in a folder");
             let path = if file.is_empty() { page.clone() } else { folder.join(file) };
             assert!(path.exists(), "{} leads to {target}, which is not there", page.display());
+            let is_name = label.ends_with(".rs") && !label.contains(char::is_whitespace);
+            assert!(!is_name || path.ends_with(label), "{}: [{label}] leads to {target}", page.display());
             let there = || read(&path).lines().any(|line| line.starts_with('#') && anchor(line) == part);
             assert!(part.is_empty() || there(), "{} leads to {target}: there is no such heading", page.display());
         }

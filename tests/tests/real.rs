@@ -1,7 +1,9 @@
-//! Programs that bring their own world: extensions that are loaded apart, other preloads, sandboxes, networks in a
-//! process, sockets that a manager opens. Each goes on as it would alone, and keeps to the ports.
+//! Programs that bring their own world: extensions that are loaded apart, other preloads,
+//! sandboxes, networks in a process, sockets that a manager opens. Each goes on as it would alone,
+//! and keeps to the ports.
 //!
-//! As in `programs.rs`, each runs outside the host's range, inside it, and under the kernel's own settings.
+//! As in `programs.rs`, each runs outside the host's range, inside it, and under the kernel's own
+//! settings.
 
 use portshim_tests::programs::{Keeper, Peer, Ports, Service, Watch, is_root, local_ports, must};
 use portshim_tests::programs::{scratch, source, text, told, until};
@@ -91,8 +93,8 @@ fn landlock_that_keeps_files(ports: &Ports) {
     ports.judge("what the peer saw", &peer.visitors());
 }
 
-/// Landlock under which a program may connect, and bind no port: none can be pinned. It connects all the same, and
-/// the session is told.
+/// Landlock under which a program may connect, and bind no port: none can be pinned. It connects
+/// all the same, and the session is told.
 fn landlock_that_forbids_to_bind(ports: &Ports) {
     let peer = Peer::http(HTTP);
     let folder = scratch("landlock");
@@ -122,8 +124,8 @@ fn confined(ports: &Ports, how: &str, options: &[&str]) -> Command {
     command
 }
 
-/// A filter as systemd makes them, installed before the program starts: by what portshim launches, and by what
-/// launches portshim.
+/// A filter as systemd makes them, installed before the program starts: by what portshim launches,
+/// and by what launches portshim.
 fn filtered_by_a_launcher(ports: &Ports, which: &str) {
     let folder = scratch("filter");
     let filter = folder.join("filter");
@@ -246,7 +248,8 @@ fn home_of_an_ordinary_user() -> PathBuf {
     home
 }
 
-/// Runs a command as a user without rights, with nothing in its environment but the way to programs and a home.
+/// Runs a command as a user without rights, with nothing in its environment but the way to programs
+/// and a home.
 fn as_an_ordinary_user(home: &Path, command: &Command) -> Command {
     let users = std::fs::read_to_string("/proc/self/uid_map").expect("/proc is mounted");
     let every_user = is_root() && users.split_whitespace().last() == Some("4294967295");

@@ -1,5 +1,5 @@
-//! What `make dist` makes: it loads on old systems, is the same each time, and each form of it installs on a Debian of
-//! 2021 and does the main job there.
+//! What `make dist` makes: it loads on old systems, is the same each time, and each form of it
+//! installs on a Debian of 2021 and does the main job there.
 
 mod release {
     pub(super) mod other_system;
@@ -145,7 +145,8 @@ fn cargo_installs_it() {
     assert_eq!(said, "done\n");
 }
 
-/// Where libdl is a library of its own, it may come with what is loaded after the start, and its functions are found.
+/// Where libdl is a library of its own, it may come with what is loaded after the start, and its
+/// functions are found.
 #[test]
 fn libdl_may_come_late() {
     private(|| {
@@ -169,7 +170,8 @@ fn libdl_may_come_late() {
     });
 }
 
-/// A glibc before 2.28 has no `fcntl64`, which is one more name of a function that it has: nobody is told of that.
+/// A glibc before 2.28 has no `fcntl64`, which is one more name of a function that it has: nobody
+/// is told of that.
 #[test]
 fn fcntl_may_have_one_name() {
     private(|| {

@@ -1,7 +1,9 @@
-//! Programs that confine themselves: what their sandbox forbids, we do not do either. Each behaves as it does bare,
-//! and gets the policy's ports wherever it leaves a way to serve it; where it does not, the session is told.
+//! Programs that confine themselves: what their sandbox forbids, we do not do either. Each behaves
+//! as it does bare, and gets the policy's ports wherever it leaves a way to serve it; where it does
+//! not, the session is told.
 //!
-//! `sandbox/confined.c` takes the steps that its arguments name, after a filter or before it, and tells what each came to.
+//! `sandbox/confined.c` takes the steps that its arguments name, after a filter or before it, and
+//! tells what each came to.
 #![cfg(target_os = "linux")]
 
 use portshim_tests::programs::{Keeper, Peer, Ports, Scratch, Service, must, private, source, told};
@@ -55,7 +57,8 @@ struct Confined {
     tcp: Peer,
     udp: Peer,
     _bare: [Peer; 2],
-    /// How many requests the session was told of as not covered, in all runs: a peer may tell of a visitor late.
+    /// Number of requests the session was told of as not covered, in all runs: a peer may tell of a
+    /// visitor late.
     uncovered: Cell<u64>,
 }
 
@@ -63,8 +66,8 @@ struct Confined {
 struct Ran {
     /// Every step with its outcome, the same bare.
     steps: String,
-    /// Requests that got a port of the policy, and those that a sandbox kept from it, as the report has them; none
-    /// where the kernel keeps the ports.
+    /// Requests that got a port of the policy, and those that a sandbox kept from it, as the report
+    /// has them; none where the kernel keeps the ports.
     served: u64,
     uncovered: u64,
     /// The ports that the program's sockets have in the end.
@@ -82,8 +85,8 @@ impl Confined {
         Self { folder, built, tcp: Peer::http(PEER), udp: Peer::echo(PEER), _bare: bare, uncovered: Cell::new(0) }
     }
 
-    /// Takes the steps bare and under the ports: they come to the same, and no port is outside the policy unless the
-    /// session was told of it.
+    /// Takes the steps bare and under the ports: they come to the same, and no port is outside the
+    /// policy unless the session was told of it.
     fn run(&self, ports: &Ports, steps: &str) -> Ran {
         let steps: Vec<_> = steps.split(' ').collect();
         let without_ports = |said: &str| -> String {
@@ -151,7 +154,8 @@ impl IsNative for Ports {
     }
 }
 
-/// A program that allows itself exactly what it uses. Outside the host's range a connection's port has to be bound.
+/// A program that allows itself exactly what it uses. Outside the host's range a connection's port
+/// has to be bound.
 fn a_list_of_what_is_used(ports: &Ports) {
     let confined = Confined::new();
     let outside = !ports.is_native() && ports.range == Ports::OUTSIDE.range;
@@ -171,7 +175,8 @@ fn a_list_of_what_is_used(ports: &Ports) {
     }
 }
 
-/// Every call that is made on behalf of a request, or might be, forbidden by itself. The rest is allowed.
+/// Every call that is made on behalf of a request, or might be, forbidden by itself. The rest is
+/// allowed.
 fn any_one_call_forbidden(ports: &Ports) {
     // So many connections leave many ports in TIME_WAIT.
     let (first, hole) = (ports.range.0, (ports.range.0 + 100, ports.range.0 + 199));

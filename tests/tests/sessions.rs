@@ -1,4 +1,5 @@
-//! Live sessions from the command line: who is there, what is in use, what is reserved and blocked meanwhile.
+//! Live sessions from the command line: who is there, what is in use, what is reserved and blocked
+//! meanwhile.
 
 mod sessions {
     mod changed;

@@ -1,5 +1,6 @@
-//! Outside the host's range, one port serves a connection to each peer: every port is found for every peer, whatever is
-//! believed, and without asking the kernel about those that the peer has already.
+//! Outside the host's range, one port serves a connection to each peer: every port is found for
+//! every peer, whatever is believed, and without asking the kernel about those that the peer has
+//! already.
 #![cfg(target_os = "linux")]
 
 use portshim_tests::programs::{must, private, scratch, source};
@@ -29,8 +30,9 @@ fn every_port_is_found_for_every_peer_whatever_is_believed() {
     });
 }
 
-/// How often the kernel is asked about a 4-tuple while 100 ports serve three peers, and then connections are
-/// `churned`, one for another; all of it so many `times`, in processes that follow each other.
+/// Number of times that the kernel is asked about a 4-tuple while 100 ports serve three peers, and
+/// then connections are `churned`, one for another; all of it so many `times`, in processes that
+/// follow each other.
 fn questions(policy: &[&str], churned: usize, times: usize) -> usize {
     let folder = scratch("shared");
     let trace = folder.join("trace");
@@ -50,7 +52,8 @@ fn questions(policy: &[&str], churned: usize, times: usize) -> usize {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[100, 100, 100]\n".repeat(times));
     let trace = std::fs::read_to_string(trace).expect("strace has written it");
     std::fs::remove_dir_all(folder).expect("the folder is ours");
-    // The length of a request of linux/inet_diag.h: strace does not know its number on every socket.
+    // The length of a request of linux/inet_diag.h: strace does not know its number on every
+    // socket.
     trace.lines().filter(|line| line.contains("sendto(") && line.contains("nlmsg_len=72")).count()
 }
 
@@ -60,10 +63,12 @@ fn the_kernel_is_asked_once_for_each_connection() {
         for policy in POLICIES.into_iter().filter(|policy| !policy.contains(&"--seed")) {
             // The first peer's connections have the ports to themselves, and nothing is asked.
             assert_eq!(questions(policy, 0, 1), 2 * 100, "{policy:?}");
-            // A port that one peer gives back may be taken towards the other two, of which nothing is known then.
+            // A port that one peer gives back may be taken towards the other two, of which nothing
+            // is known then.
             let asked = questions(policy, 300, 1) - 2 * 100;
             assert!((1..=3 * 300).contains(&asked), "{policy:?}: {asked} questions for 300 connections");
-            // All ports are believed taken then, though the one who had them has ended: for each peer it is asked.
+            // All ports are believed taken then, though the one who had them has ended: for each
+            // peer it is asked.
             assert_eq!(questions(policy, 0, 2), 2 * 100 + 3 * 100, "{policy:?}");
         }
     });

@@ -1,5 +1,6 @@
-//! To share a port outside the host's range, the kernel is asked first: without a port, whatever the process may not do and
-//! has run out of, and whoever is killed or jumps away in the midst of it. No socket is gambled away.
+//! To share a port outside the host's range, the kernel is asked first: without a port, whatever
+//! the process may not do and has run out of, and whoever is killed or jumps away in the midst of
+//! it. No socket is gambled away.
 #![cfg(target_os = "linux")]
 
 use portshim_tests::programs::{must, private, scratch, set_sysctl, source};

@@ -1,10 +1,12 @@
-//! Everything that programs do with sockets, at random and all at once: threads, processes of every kind, signals that
-//! jump, threads that are cancelled, processes that are killed, several networks, numbers that become other things.
-//! Every port, every errno, every option and every byte of it is checked.
+//! Everything that programs do with sockets, at random and all at once: threads, processes of every
+//! kind, signals that jump, threads that are cancelled, processes that are killed, several
+//! networks, numbers that become other things. Every port, every errno, every option and every byte
+//! of it is checked.
 //!
-//! The program is in `stress/`, compiled here. It passes under the kernel's own settings as well, which shows that its
-//! checks ask for no more than the kernel gives. `STRESS_SECONDS` says for how long each goes on instead, and
-//! `STRESS_SEED` repeats one, as far as the scheduler does. `make stress` does them all.
+//! The program is in `stress/`, compiled here. It passes under the kernel's own settings as well,
+//! which shows that its checks ask for no more than the kernel gives. `STRESS_SECONDS` says for how
+//! long each goes on instead, and `STRESS_SEED` repeats one, as far as the scheduler does. `make
+//! stress` does them all.
 
 use portshim_tests::programs::{must, private, scratch, set_sysctl, source};
 use portshim_tests::{portshim, said};

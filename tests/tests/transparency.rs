@@ -1,8 +1,8 @@
-//! What a program does is the same bare and under any policy: CPython's own tests of everything in its
-//! library that speaks to a network, compared test by test, bare and under four policies.
+//! What a program does is the same bare and under any policy: CPython's own tests of everything in
+//! its library that speaks to a network, compared test by test, bare and under four policies.
 //!
-//! `transparency/outcomes.py` runs one module, each time in a network of its own. What is compared is
-//! what became of each test, with the error's class and number where it failed.
+//! `transparency/outcomes.py` runs one module, each time in a network of its own. What is compared
+//! is what became of each test, with the error's class and number where it failed.
 
 #[path = "transparency/states.rs"]
 mod states;
@@ -53,9 +53,9 @@ const MODULES: [&str; 31] = [
 /// Modules of the list that went out of Python's library with 3.12 and 3.13.
 const GONE: [&str; 5] = ["test_asyncore", "test_asynchat", "test_smtpd", "test_nntplib", "test_telnetlib"];
 
-/// How a module is run: bare twice, to know which tests disagree with themselves, and under each policy. With far
-/// fewer ports some tests fail or hang with the kernel's own settings, too: they let go of a port, and count on not
-/// being given it again.
+/// Way in which a module is run: bare twice, to know which tests disagree with themselves, and
+/// under each policy. With far fewer ports some tests fail or hang with the kernel's own settings,
+/// too: they let go of a port, and count on not being given it again.
 const WAYS: [(&str, Option<&[&str]>); 6] = [
     ("bare", None),
     ("bare again", None),
@@ -68,11 +68,11 @@ const WAYS: [(&str, Option<&[&str]>); 6] = [
 const BARE: usize = 0;
 const AGAIN: usize = 1;
 
-/// How many modules run at a time.
+/// Number of modules run at a time.
 const AT_A_TIME: usize = 12;
 
-/// How many tests may disagree with themselves, as those do that wait for a fixed time on a busy machine. Of more
-/// than these nothing could be told.
+/// Number of tests may disagree with themselves, as those do that wait for a fixed time on a busy
+/// machine. Of more than these nothing could be told.
 const HANDFUL: usize = 5;
 
 /// A test, by its module and its name.
@@ -81,7 +81,7 @@ type Test = (&'static str, String);
 /// In place of a test's name: what became of the module.
 const WHOLE: &str = "as a whole";
 
-/// What became of each test.
+/// Outcome of each test.
 type Outcomes = BTreeMap<Test, String>;
 
 /// Compiles `transparency/NAME.c` into a folder.
@@ -93,8 +93,8 @@ fn compile(folder: &Path, name: &str) -> PathBuf {
     built
 }
 
-/// Runs a program bare or by portshim, in a network of its own with loopback up, and in a process namespace of its
-/// own, so that nothing of it stays behind.
+/// Runs a program bare or by portshim, in a network of its own with loopback up, and in a process
+/// namespace of its own, so that nothing of it stays behind.
 fn in_own_network(policy: Option<&[&str]>, program: &Path) -> Command {
     let mut command = Command::new("timeout");
     command
@@ -133,7 +133,7 @@ fn modules(python: &Path) -> Vec<&'static str> {
     MODULES.into_iter().filter(|module| !(GONE.contains(module) && gone(module))).collect()
 }
 
-/// What became of each test of one module, run in one way, in a new folder.
+/// Outcome of each test of one module, run in one way, in a new folder.
 fn outcomes(folder: &Path, python: &Path, way: usize, module: &'static str) -> Outcomes {
     std::fs::create_dir_all(folder).expect("the folder is ours");
     let (told, log) = (folder.join("outcomes"), folder.join("log"));
@@ -222,7 +222,8 @@ fn cpythons_own_tests_come_to_the_same() {
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
 
-/// The comparison compares something: under a policy the interpreter has the shim in it, bare it has not.
+/// The comparison compares something: under a policy the interpreter has the shim in it, bare it
+/// has not.
 #[test]
 fn the_policies_are_in_force() {
     let python = python();

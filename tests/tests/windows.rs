@@ -1,5 +1,5 @@
-//! portshim.exe and portshim.dll with unmodified Windows programs under Wine: which ports they use, as
-//! seen from this side, and what happens where something is wrong.
+//! portshim.exe and portshim.dll with unmodified Windows programs under Wine: which ports they use,
+//! as seen from this side, and what happens where something is wrong.
 //!
 //! This is no proof that they run on Windows itself; docs/windows.md tells what Wine cannot show.
 

@@ -1,13 +1,12 @@
-//! Table of the flags of all commands. A new flag is a row here, a field of [`Options`](super::Options),
-//! and what the command does with it.
+//! Table of the flags of all commands. A new flag is a row here, a field of
+//! [`Options`](super::Options), and what the command does with it. The flags that set a key of the
+//! policy come from the policy's own table, [`keys`].
 
 use super::options::Format;
-use super::system;
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
-use portshim_policy::config::Setting;
-use portshim_policy::model::{Order, Preset, Sharing};
+use portshim_policy::config::{Key, KeyOption, keys};
 
 /// Heading of the flags that make a policy.
 const POLICY: &str = "Policy";
@@ -25,56 +24,21 @@ const BLANK: Flag = Flag {
     on: &[],
 };
 
-/// The flags, in the order in which help lists them.
-pub(super) const FLAGS: &[Flag] = &[
-    Flag {
-        long: "policy",
-        short: Some('c'),
-        takes: Takes::Value("FILE", |options, value| path(value).map(|path| options.policy.file = Some(path))),
-        help: "Take the policy from this file, instead of ./portshim.toml, the user's or the system's",
-        choices: Choices::Path,
-        variable: Some(POLICY_FILE),
-        heading: Some(POLICY),
-        on: WITH_POLICY,
-    },
-    Flag {
-        help: "Start from a system's port model",
-        choices: Choices::Listed(presets),
-        ..setting(Setting::Preset, "NAME")
-    },
-    Flag { help: "Hand out these ports, and no others", ..setting(Setting::Range, "SPEC") },
-    Flag {
-        help: "Never hand these ports out; binding one by its number still succeeds",
-        ..setting(Setting::Reserve, "SPEC")
-    },
-    Flag {
-        help: "Never hand these ports out, and refuse to bind one by its number",
-        ..setting(Setting::Block, "SPEC")
-    },
-    Flag {
-        help: "Try ports in this order",
-        choices: Choices::Listed(|| Order::ALL.map(Order::name).into()),
-        ..setting(Setting::Select, "ORDER")
-    },
-    Flag {
-        help: system::SHARING,
-        choices: Choices::Offered(|| Sharing::ALL.map(Sharing::name).into()),
-        ..setting(Setting::Sharing, "HOW")
-    },
-    Flag { help: "Make every choice repeatable", ..setting(Setting::Seed, "N") },
-    Flag {
-        help: "Set the last port of the range of the Windows models up to 2003",
-        ..setting(Setting::MaxUserPort, "N")
-    },
-    Flag {
-        long: "policy",
-        short: Some('c'),
-        takes: Takes::Value("FILE", |options, value| path(value).map(|path| options.policy.file = Some(path))),
-        help: "The policy file that keeps what is persistent",
-        choices: Choices::Path,
-        on: &[Netsh],
-        ..BLANK
-    },
+/// The policy file, in which the keys stand.
+const FILE: Flag = Flag {
+    long: "policy",
+    short: Some('c'),
+    takes: Takes::Value("FILE", |options, value| path(value).map(|path| options.policy.file = Some(path))),
+    help: "Take the policy from this file, instead of ./portshim.toml, the user's or the system's",
+    choices: Choices::Path,
+    variable: Some(POLICY_FILE),
+    heading: Some(POLICY),
+    on: WITH_POLICY,
+};
+
+/// The flags that set no key, in the order in which help lists them.
+const OTHERS: &[Flag] = &[
+    Flag { help: "The policy file that keeps what is persistent", variable: None, heading: None, on: &[Netsh], ..FILE },
     Flag {
         long: "report",
         takes: Takes::Optional("FILE", "-", |options, value| path(value).map(|path| options.report = Some(path))),
@@ -130,7 +94,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "preset",
         takes: Takes::Value("NAME", |options, value| text(value).map(|name| options.preset = Some(name))),
         help: "Take the settings for those of this system, whatever they look like",
-        choices: Choices::Offered(presets),
+        choices: Choices::Offered(|| keys::PRESET.names()),
         on: &[Import],
         ..BLANK
     },
@@ -198,24 +162,26 @@ pub(super) const FLAGS: &[Flag] = &[
     },
 ];
 
-/// The flag for a part of the policy, which has its name and its variable from the policy's own table.
-const fn setting(setting: Setting, value: &'static str) -> Flag {
+/// The flag that sets a key.
+fn of_key((key, option): (&'static Key, KeyOption)) -> Flag {
     Flag {
-        long: setting.option().split_at(2).1,
-        takes: Takes::Setting(value, setting),
-        choices: Choices::NoFile,
-        variable: Some(setting.variable()),
+        long: option.name.trim_start_matches('-'),
+        takes: Takes::Key(option.value, key),
+        help: option.help,
+        choices: Choices::Key(key),
+        variable: Some(option.variable),
         heading: Some(POLICY),
         on: WITH_POLICY,
         ..BLANK
     }
 }
 
-fn presets() -> Vec<&'static str> {
-    Preset::ALL.iter().map(|preset| preset.name).collect()
+/// All flags, in the order in which help lists them.
+pub(super) fn all() -> impl Iterator<Item = Flag> {
+    [FILE].into_iter().chain(keys::options().map(of_key)).chain(OTHERS.iter().copied())
 }
 
 /// The flags of a command.
-pub(super) fn of(command: Command) -> impl Iterator<Item = &'static Flag> {
-    FLAGS.iter().filter(move |flag| flag.on.contains(&command))
+pub(super) fn of(command: Command) -> impl Iterator<Item = Flag> {
+    all().filter(move |flag| flag.on.contains(&command))
 }

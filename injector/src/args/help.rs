@@ -1,5 +1,5 @@
-//! The tables as a clap command, which help, man pages and completions are made from. Nothing of this is touched
-//! where a command is carried out.
+//! The tables as a clap command, which help, man pages and completions are made from. Nothing of
+//! this is touched where a command is carried out.
 
 use super::examples;
 use super::flags;
@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;
 
-/// How wide help may become, in characters.
+/// Greatest width of help, in characters.
 const WIDTH: usize = 100;
 
 /// The text of `--help`, or of `-h`, which is the shorter one.
@@ -51,12 +51,14 @@ fn described(command: clap::Command, about: &'static str, more: &str, examples: 
     if more.is_empty() { command } else { command.long_about(format!("{about}\n\n{more}")) }
 }
 
-fn flag(flag: &Flag) -> Arg {
+fn flag(flag: Flag) -> Arg {
     let mut help = flag.help.to_owned();
-    if let Choices::Listed(words) = flag.choices {
-        help += &format!(": {}", words().join(", "));
+    if let Choices::Key(key) = flag.choices
+        && !key.names().is_empty()
+    {
+        help += &format!(": {}", key.names().join(", "));
     }
-    if matches!(flag.takes, Takes::Setting(_, setting) if setting.repeatable()) {
+    if matches!(flag.takes, Takes::Key(_, key) if key.repeatable()) {
         help += "; may be repeated";
     }
     if let Some(variable) = flag.variable {
@@ -71,8 +73,8 @@ fn flag(flag: &Flag) -> Arg {
         Takes::Nothing(_) => arg.action(ArgAction::SetTrue),
         Takes::Value(name, _) => choosing(arg.value_name(name), flag.choices),
         Takes::Optional(name, ..) => choosing(arg.value_name(name), flag.choices).num_args(0..=1).require_equals(true),
-        Takes::Setting(name, setting) => {
-            let action = if setting.repeatable() { ArgAction::Append } else { ArgAction::Set };
+        Takes::Key(name, key) => {
+            let action = if key.repeatable() { ArgAction::Append } else { ArgAction::Set };
             choosing(arg.value_name(name), flag.choices).action(action)
         }
     }
@@ -88,14 +90,17 @@ fn operand(operand: &Operand) -> Arg {
     }
 }
 
+fn offered(arg: Arg, words: Vec<&'static str>) -> Arg {
+    arg.value_parser(PossibleValuesParser::new(words)).hide_possible_values(true)
+}
+
 fn choosing(arg: Arg, choices: Choices) -> Arg {
     match choices {
         Choices::Any => arg.value_parser(value_parser!(OsString)),
-        Choices::NoFile => arg.value_hint(ValueHint::Other),
         Choices::Path => arg.value_hint(ValueHint::AnyPath),
-        Choices::Listed(words) | Choices::Offered(words) => {
-            arg.value_parser(PossibleValuesParser::new(words())).hide_possible_values(true)
-        }
+        Choices::Key(key) if key.names().is_empty() => arg.value_hint(ValueHint::Other),
+        Choices::Key(key) => offered(arg, key.names()),
+        Choices::Offered(words) => offered(arg, words()),
         Choices::OneOf(words) => {
             let word = |(word, help): (&'static str, &'static str)| {
                 let value = PossibleValue::new(word);

@@ -3,7 +3,7 @@
 use super::flags;
 use super::system::{FILES, SEE_ALSO};
 use super::table::{COMMANDS, Command, CommandRow, POLICY_PAGE, PORTSHIM};
-use crate::environment::VARIABLES;
+use crate::environment::variables;
 
 /// An exit status, what it means, and the commands that end with it; none are all others.
 type Status = (&'static str, &'static str, &'static [Command]);
@@ -81,7 +81,7 @@ impl Manual {
 
     /// The variables that are read, and what they mean.
     pub(crate) fn environment(self) -> Vec<(&'static str, String)> {
-        let read = VARIABLES.iter().filter(|variable| match self.command() {
+        let read = variables().filter(|variable| match self.command() {
             Some(command) => variable.read_by.contains(&command),
             None => matches!(self, Self::Portshim),
         });
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn every_command_that_reads_a_variable_is_one() {
-        for name in VARIABLES.iter().flat_map(|variable| variable.read_by) {
+        for name in variables().flat_map(|variable| variable.read_by) {
             assert!(matches!(Manual::named(name), Some(Manual::Command(_))), "{name}");
         }
     }
 
     #[test]
     fn a_flag_that_a_variable_stands_for_is_told_of_in_the_list() {
-        for flag in flags::FLAGS {
+        for flag in flags::all() {
             let Some(name) = flag.variable else { continue };
-            let variable = VARIABLES.iter().find(|variable| variable.name == name).expect("it is listed");
+            let variable = variables().find(|variable| variable.name == name).expect("it is listed");
             assert!(flag.on.iter().all(|command| variable.read_by.contains(&command.row().name)), "{name}");
         }
     }

@@ -1,6 +1,6 @@
 //! Options as they were read: one field for each flag and operand of [the tables](super::table).
 
-use portshim_policy::config::Setting;
+use portshim_policy::config::Key;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -43,16 +43,16 @@ pub(crate) struct Options {
     pub(crate) all: Option<PathBuf>,
 }
 
-/// What the user asked for of a policy, as written.
+/// Policy that the user asked for, as written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyOptions {
     /// The policy file.
     pub(crate) file: Option<PathBuf>,
-    /// Each option with its values, in the order of [`Setting::ALL`].
-    pub(crate) settings: Vec<(Setting, OsString)>,
+    /// The keys that options set, in the order of their table, with their values.
+    pub(crate) keys: Vec<(&'static Key, OsString)>,
 }
 
-/// How `portshim env` writes variables.
+/// Format in which `portshim env` writes variables.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Format {
     #[default]

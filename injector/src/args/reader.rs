@@ -6,13 +6,13 @@ use super::table::{COMMANDS, Choices, Command, CommandRow, Flag, Number, Put, Re
 use super::usage_error::{self, Slip};
 use crate::messages::Failure;
 use lexopt::{Arg, Parser};
-use portshim_policy::config::Setting;
+use portshim_policy::config::{Key, keys};
 use std::ffi::{OsStr, OsString};
 
 /// Asks for help with the command that follows.
 const HELP: &str = "help";
 
-/// What a command line asks for.
+/// Request that a command line makes.
 #[derive(Debug)]
 pub(super) enum Asked {
     Command(Command, Box<Options>),
@@ -32,7 +32,8 @@ pub(super) fn read(args: &[OsString]) -> Result<Asked, Failure> {
     first(args).map_err(|slip| usage_error::failure(&slip, args))
 }
 
-/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not carried out.
+/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not
+/// carried out.
 fn asking_for_help(args: &[OsString]) -> Vec<OsString> {
     let command = args.get(2).filter(|word| !word.as_encoded_bytes().starts_with(b"-") && *word != HELP);
     args.first().into_iter().chain(command).cloned().chain([OsString::from("--help")]).collect()
@@ -63,7 +64,7 @@ struct Reader {
     options: Options,
     /// The flags that were given.
     given: Vec<&'static str>,
-    /// How many operands were.
+    /// Number of operands that were.
     operands: usize,
 }
 
@@ -101,8 +102,8 @@ impl Reader {
             }
             _ => {
                 // What is said of them goes by this order.
-                let place = |setting: &Setting| Setting::ALL.iter().position(|each| each == setting);
-                self.options.policy.settings.sort_by_key(|(setting, _)| place(setting));
+                let place = |key: &Key| keys::options().position(|(each, _)| each == key);
+                self.options.policy.keys.sort_by_key(|(key, _)| place(key));
                 Ok(Asked::Command(command, Box::new(self.options)))
             }
         }
@@ -124,18 +125,18 @@ impl Reader {
         Ok(())
     }
 
-    fn flag(&mut self, flag: &'static Flag) -> Result<(), Slip> {
+    fn flag(&mut self, flag: Flag) -> Result<(), Slip> {
         let name = || format!("--{}", flag.long);
-        let repeatable = matches!(flag.takes, Takes::Setting(_, setting) if setting.repeatable());
+        let repeatable = matches!(flag.takes, Takes::Key(_, key) if key.repeatable());
         if self.given.contains(&flag.long) && !repeatable {
             return Err(Slip::Repeated(name()));
         }
         self.given.push(flag.long);
         match flag.takes {
             Takes::Nothing(field) => *field(&mut self.options) = true,
-            Takes::Setting(_, setting) => {
+            Takes::Key(_, key) => {
                 let value = self.parser.value().map_err(|_| Slip::NeedsValue(name(), Vec::new()))?;
-                self.options.policy.settings.push((setting, value));
+                self.options.policy.keys.push((key, value));
             }
             Takes::Value(placeholder, set) => {
                 let value = self.value().ok_or_else(|| Slip::NeedsValue(name(), words(flag.choices)))?;
@@ -218,7 +219,7 @@ mod tests {
         let env = options("env --format JSON --library /l --preset=linux");
         assert!(matches!(env.format, Format::Json));
         assert_eq!(env.library.as_deref(), Some("/l"));
-        assert_eq!(env.policy.settings, [(Setting::Preset, OsString::from("linux"))]);
+        assert_eq!(env.policy.keys, [(&keys::PRESET, OsString::from("linux"))]);
         assert_eq!(options("import --preset bsd -").preset.as_deref(), Some("bsd"));
         assert_eq!(options("reserve 1 --session 7 2").specs, ["1", "2"]);
         assert_eq!(options("reserve 1 --session 7 2").session.as_deref(), Some("7"));
@@ -227,10 +228,9 @@ mod tests {
     #[test]
     fn parts_of_the_policy_come_in_the_order_of_the_table() {
         let policy = options("run --seed 7 --range 1-2 --select --x --range=5/udp -- true").policy;
-        let settings: Vec<_> = policy.settings.iter().map(|(setting, value)| (*setting, value.to_str())).collect();
-        let expected =
-            [(Setting::Range, "1-2"), (Setting::Range, "5/udp"), (Setting::Select, "--x"), (Setting::Seed, "7")];
-        assert_eq!(settings, expected.map(|(setting, value)| (setting, Some(value))));
+        let settings: Vec<_> = policy.keys.iter().map(|(key, value)| (key.name, value.to_str())).collect();
+        let expected = [("dynamic", "1-2"), ("dynamic", "5/udp"), ("select", "--x"), ("seed", "7")];
+        assert_eq!(settings, expected.map(|(key, value)| (key, Some(value))));
     }
 
     #[test]

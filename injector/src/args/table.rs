@@ -2,10 +2,10 @@
 
 use super::options::Options;
 use super::{examples, system};
-use portshim_policy::config::Setting;
+use portshim_policy::config::Key;
 use std::ffi::OsString;
 
-/// What portshim can do.
+/// Command of portshim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Run,
@@ -33,7 +33,7 @@ pub(super) struct CommandRow {
     pub(super) name: &'static str,
     /// Help in one line.
     pub(super) about: &'static str,
-    /// What long help and the man page say besides.
+    /// Text that long help and the man page have besides.
     pub(super) more: &'static str,
     /// Worked examples, with what stands below them.
     pub(super) examples: &'static [&'static str],
@@ -42,7 +42,7 @@ pub(super) struct CommandRow {
     pub(super) operand: Option<Operand>,
 }
 
-/// What stands behind a command's flags.
+/// Argument behind a command's flags.
 pub(super) struct Operand {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
@@ -52,7 +52,7 @@ pub(super) struct Operand {
     pub(super) put: Put,
 }
 
-/// How often an operand may be given.
+/// Number of times that an operand may be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Number {
     /// Once, or not at all.
@@ -65,6 +65,7 @@ pub(super) enum Number {
 }
 
 /// A flag.
+#[derive(Clone, Copy)]
 pub(super) struct Flag {
     /// The long form, without `--`.
     pub(super) long: &'static str,
@@ -80,21 +81,23 @@ pub(super) struct Flag {
     pub(super) on: &'static [Command],
 }
 
-/// What a flag takes, and where that goes.
+/// Value of a flag, and the field that it goes to.
+#[derive(Clone, Copy)]
 pub(super) enum Takes {
     Nothing(fn(&mut Options) -> &mut bool),
     /// A value, of this name in help. It does not begin with `-`.
     Value(&'static str, Put),
-    /// A value that may be left out, and stands behind `=` where it is not; and what stands for it then.
+    /// A value that may be left out, and stands behind `=` where it is not; and what stands for it
+    /// then.
     Optional(&'static str, &'static str, Put),
-    /// A part of the policy. Its value may begin with `-`.
-    Setting(&'static str, Setting),
+    /// The value of a key of the policy, of this name in help. It may begin with `-`.
+    Key(&'static str, &'static Key),
 }
 
 /// Takes a value; says why it cannot be taken.
 pub(super) type Put = fn(&mut Options, OsString) -> Result<(), Refused>;
 
-/// Why a value cannot be taken.
+/// Reason why a value cannot be taken.
 pub(super) enum Refused {
     Empty,
     NotUtf8,
@@ -105,13 +108,12 @@ pub(super) enum Refused {
 pub(super) enum Choices {
     /// Any text.
     Any,
-    /// Any text that names no file.
-    NoFile,
     /// The path of a file or folder.
     Path,
-    /// Words that help and completions list; what is typed is judged where policies are read.
-    Listed(fn() -> Vec<&'static str>),
-    /// The same, but that help does not list them.
+    /// Value of a key: its names, which help and completions list, or text that names no file. What
+    /// is typed is judged where policies are read.
+    Key(&'static Key),
+    /// Words that completions list, and help does not; what is typed is judged elsewhere.
     Offered(fn() -> Vec<&'static str>),
     /// Words, and help for each: no other is taken. Capitals and small letters are alike.
     OneOf(fn() -> Vec<(&'static str, &'static str)>),
@@ -359,7 +361,7 @@ What is `active` is a live session: it changes at once, and for as long as it li
     },
 ];
 
-/// What the pages about commands and the policy file are called.
+/// Names of the pages about commands and the policy file are called.
 fn pages() -> Vec<&'static str> {
     COMMANDS.iter().map(|row| row.name).chain([POLICY_PAGE]).collect()
 }

@@ -1,14 +1,14 @@
 //! Errors of a command line that cannot be understood.
 
 use super::flags;
-use super::table::{COMMANDS, Command, Flag};
+use super::table::{COMMANDS, Command};
 use crate::messages::Failure;
 use std::ffi::OsString;
 
-/// How alike two words are, from 0 to 1, where one may be meant by the other.
+/// Likeness of two words, from 0 to 1, where one may be meant by the other.
 const ALIKE: f64 = 0.7;
 
-/// What is wrong with a command line.
+/// Mistake in a command line.
 #[derive(Debug)]
 pub(super) enum Slip {
     NoCommandGiven,
@@ -91,7 +91,7 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
     Failure::new(problem, help)
 }
 
-/// Whether a program, or an option of `run`, stands where the command should.
+/// Tells whether a program, or an option of `run`, stands where the command should.
 fn is_run_left_out(slip: &Slip, args: &[OsString]) -> bool {
     let is_option = args.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     match slip {
@@ -101,12 +101,12 @@ fn is_run_left_out(slip: &Slip, args: &[OsString]) -> bool {
     }
 }
 
-/// What is wrong with an option that is none, where that is nothing that its letters tell.
+/// Problem with an option that is none, where that is nothing that its letters tell.
 fn slip_of_the_hand(args: &[OsString]) -> Option<Failure> {
     let words = || args.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
     let command = words().next()?;
     let command = COMMANDS.iter().find(|row| row.name == command)?.command;
-    let has = |name: &str| flags::of(command).any(|flag: &Flag| flag.long == name);
+    let has = |name: &str| flags::of(command).any(|flag| flag.long == name);
     // `-range 80` is read as `-r`, and so on.
     let mut names = words().filter(|word| word.len() > 2).filter_map(|word| word.strip_prefix('-')?.split('=').next());
     if let Some(word) = names.find(|name| has(name)) {

@@ -14,7 +14,7 @@ use portshim_policy::model::{Order, Rules};
 use portshim_policy::ports::{PortRange, PortSet, Scope, grouped};
 use serde::Serialize;
 
-/// What a set without ports is written as.
+/// Form of a set without ports.
 const NONE: &str = "none";
 /// The program is not covered in full.
 const NOT_COVERED: u32 = 1;
@@ -26,29 +26,29 @@ struct Finding<'a> {
     steps: &'a [Step],
     /// `full`, `partial` or `none`.
     coverage: &'static str,
-    /// What is in the way, in one word; `null` where nothing is.
+    /// Obstacle, in one word; `null` where nothing is.
     obstacle: Option<&'static str>,
     /// The same in a sentence.
     why: Option<String>,
-    /// What to do about it.
+    /// Remedy.
     help: Option<String>,
-    /// What `run` adds to the environment.
+    /// Variables that `run` adds to the environment.
     adjustments: &'a [Adjustment],
     /// The file to preload.
     library: String,
-    /// What a program must be for that; `null` where nothing is to be said.
+    /// Account of what a program must be for that; `null` where nothing is to be said.
     library_needs: Option<String>,
     kernel: String,
-    /// Whether the kernel can be made to choose inside a range.
+    /// Set if the kernel can be made to choose inside a range.
     steerable: bool,
     /// The range inside which it can.
     host_range: String,
-    /// Why no port is steered although some could be; `null` where that is not so.
+    /// Reason why no port is steered although some could be; `null` where that is not so.
     pinned_because: Option<String>,
     scopes: Vec<Means>,
 }
 
-/// How a scope's ports are served.
+/// Way in which a scope's ports are served.
 #[derive(Serialize)]
 struct Means {
     scope: &'static str,
@@ -93,7 +93,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
 }
 
-/// Why the choice is not left to the kernel.
+/// Reason why the choice is not left to the kernel.
 fn chooses_itself(rules: &Rules) -> Option<String> {
     if rules.order != Order::Native {
         Some(format!("the order of choice is {}", rules.order.name()))

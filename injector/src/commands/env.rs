@@ -8,7 +8,7 @@ use crate::{platform, present};
 use portshim_policy::region::wire;
 use std::path::Path;
 
-/// Where an image is told to keep the library, unless the user says otherwise.
+/// Place where an image is told to keep the library, unless the user says otherwise.
 const IN_AN_IMAGE: &str = "/usr/lib/portshim/libportshim.so";
 
 pub(super) fn env(args: &Options) -> Result<u32, Failure> {
@@ -39,8 +39,8 @@ pub(super) fn env(args: &Options) -> Result<u32, Failure> {
 fn written(format: Format, own: &str, there: &str, policy: &str) -> String {
     let needs = platform::library_needs().map(|needs| format!("# For programs of {needs}.\n")).unwrap_or_default();
     match format {
-        // Whatever the shell preloads already stays behind the library; a session that the shell belongs to has
-        // rules of its own, which would come first.
+        // Whatever the shell preloads already stays behind the library; a session that the shell
+        // belongs to has rules of its own, which would come first.
         Format::Shell => format!(
             "unset PORTSHIM_SESSION\nexport LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY={}\n",
             shell(there),
@@ -82,7 +82,8 @@ fn docker(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"").replace('$', r"\$"))
 }
 
-/// Quoted for YAML, of which JSON is a part; Kubernetes replaces `$(NAME)`, and `$$` stands for `$`.
+/// Quoted for YAML, of which JSON is a part; Kubernetes replaces `$(NAME)`, and `$$` stands for
+/// `$`.
 fn yaml(text: &str) -> String {
     serde_json::Value::from(text.replace('$', "$$")).to_string()
 }

@@ -4,12 +4,12 @@ use super::policy;
 use crate::args::Options;
 use crate::messages::Failure;
 use crate::{platform, present};
-use portshim_policy::config::{Setting, resolve};
+use portshim_policy::config::{keys, resolve};
 
 pub(super) fn import(args: &Options) -> Result<u32, Failure> {
     let mut layer = policy::imported(&args.file)??;
     if let Some(name) = &args.preset {
-        layer.option(Setting::Preset, name).map_err(|problem| vec![problem])?;
+        layer.option(&keys::PRESET, name).map_err(|problem| vec![problem])?;
     }
     let file = format!(
         "# Imported by portshim {}. Run a program under it: portshim run -c THIS-FILE -- CMD\n{}",

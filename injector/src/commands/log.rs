@@ -16,9 +16,9 @@ pub(super) struct Log {
     path: PathBuf,
     sink: Sink,
     json: bool,
-    /// What of the events has been seen.
+    /// Reader of the events, at the next one.
     reader: Reader,
-    /// How many events are lost, and not told of yet.
+    /// Number of events that are lost, and not told of yet.
     lost: u64,
 }
 

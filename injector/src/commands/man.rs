@@ -62,7 +62,7 @@ fn about_command(manual: Manual) -> (String, String) {
     (String::from_utf8_lossy(&text).into_owned(), examples)
 }
 
-/// What the pages belong to.
+/// Program that the pages belong to.
 const SOURCE: &str = concat!("portshim ", env!("CARGO_PKG_VERSION"));
 
 const POLICY_EXAMPLE: &str = "\
@@ -100,7 +100,8 @@ the wildcard address 0.0.0.0.";
     text
 }
 
-/// A section: what is said of all, then terms with what is said of each. Nothing where there are no terms.
+/// A section: what is said of all, then terms with what is said of each. Nothing where there are no
+/// terms.
 fn listed(heading: &str, lead: &str, terms: &[(&str, String)]) -> String {
     if terms.is_empty() {
         return String::new();
@@ -110,10 +111,11 @@ fn listed(heading: &str, lead: &str, terms: &[(&str, String)]) -> String {
     format!(".SH {}\n{lead}", escaped(heading)) + &terms.iter().map(term).collect::<String>()
 }
 
-/// How far the command lines of the examples are set in.
+/// Indentation of the command lines of the examples.
 const COMMAND: &str = "    ";
 
-/// The worked examples as a section of a manual page: command lines verbatim, what is said of them filled.
+/// The worked examples as a section of a manual page: command lines verbatim, what is said of them
+/// filled.
 fn section(examples: &str) -> String {
     let mut section = String::new();
     let mut verbatim = false;

@@ -66,7 +66,8 @@ fn protocol(scope: Scope) -> &'static str {
     }
 }
 
-/// The ports that a command is to show. Where that may be something else than what was meant, the user is told.
+/// The ports that a command is to show. Where that may be something else than what was meant, the
+/// user is told.
 fn seen(args: &Options, store: Store, scope: Scope) -> Result<Seen, Failure> {
     if store == Store::Persistent {
         let path = policy::named_or_here(args.policy.file.as_deref());
@@ -90,7 +91,7 @@ fn seen(args: &Options, store: Store, scope: Scope) -> Result<Seen, Failure> {
     policy::resolved(&options).map(|policy| Seen::of_policy(&policy, scope))
 }
 
-/// What the file that keeps what is persistent comes to.
+/// Policy in the file that keeps what is persistent.
 fn kept(text: Option<&str>, path: &Path) -> Result<Resolved, Failure> {
     policy::alone(text.unwrap_or(&netsh::new_file()), path)
 }
@@ -177,7 +178,7 @@ fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
     Ok(None)
 }
 
-/// Why a policy file has nothing to delete.
+/// Reason why a policy file has nothing to delete.
 fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
     let Command::DeleteExcludedPortRange { scope, range, .. } = *command else {
         return messages::not_kept(path, &EditError::Missing);
@@ -206,7 +207,8 @@ fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
     }
 }
 
-/// Puts a file in another's place at once, so that nobody ever reads half of it; who may read it stays.
+/// Puts a file in another's place at once, so that nobody ever reads half of it; who may read it
+/// stays.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

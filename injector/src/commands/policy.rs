@@ -4,7 +4,7 @@ use crate::args::PolicyOptions;
 use crate::environment::{POLICY_FILE, misspelt};
 use crate::messages::{self, Failure};
 use crate::platform;
-use portshim_policy::config::{Layer, Problem, Resolved, Setting, resolve};
+use portshim_policy::config::{Layer, Problem, Resolved, keys, resolve};
 use portshim_policy::model::Preset;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -39,7 +39,7 @@ pub(super) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     }
 }
 
-/// What the text of a policy file comes to, with no other source beside it.
+/// Policy in the text of a policy file, with no other source beside it.
 pub(super) fn alone(text: &str, path: &Path) -> Result<Resolved, Failure> {
     Ok(resolve(&[Layer::from_toml(text, &path.display().to_string())?], &platform::host())?)
 }
@@ -62,7 +62,7 @@ pub(super) fn named_or_here(file: Option<&Path>) -> PathBuf {
     file.map(Path::to_owned).or(variable).unwrap_or_else(|| PathBuf::from(HERE))
 }
 
-/// Whether this is the file that governs what is started in this folder.
+/// Tells whether this is the file that governs what is started in this folder.
 pub(super) fn is_here(path: &Path) -> bool {
     path == Path::new(HERE)
 }
@@ -96,24 +96,26 @@ fn bytes(from: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn asked(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new();
-    for (setting, value) in &options.settings {
-        // What is not UTF-8 is no value of any setting: the problem shows it as well as it can be shown.
-        problems.extend(layer.option(*setting, &value.to_string_lossy()).err());
+    for (key, value) in &options.keys {
+        // What is not UTF-8 is no value of any key: the problem shows it as well as it can be
+        // shown.
+        problems.extend(layer.option(key, &value.to_string_lossy()).err());
     }
     layer
 }
 
 fn environment(problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new();
-    for setting in Setting::ALL {
-        if let Some(value) = std::env::var_os(setting.variable()) {
-            problems.extend(layer.variable(setting, &value.to_string_lossy()).err().into_iter().flatten());
+    for (key, option) in keys::options() {
+        if let Some(value) = std::env::var_os(option.variable) {
+            problems.extend(layer.variable(key, &value.to_string_lossy()).err().into_iter().flatten());
         }
     }
     layer
 }
 
-/// The policy file that is heard: the one that was named, be it there or not, or the first that there is.
+/// The policy file that is heard: the one that was named, be it there or not, or the first that
+/// there is.
 pub(super) fn file(options: &PolicyOptions) -> Option<PathBuf> {
     let variable = std::env::var_os(POLICY_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let named = options.file.clone().or(variable);
@@ -129,8 +131,9 @@ fn file_layer(options: &PolicyOptions, problems: &mut Vec<Problem>) -> Result<La
     }))
 }
 
-/// Whether there is a file, be it one that cannot be read: that is for the user to know. Where its folder may not
-/// be looked into, as that of the user whom one was before setpriv(1), nobody meant it.
+/// Tells whether there is a file, be it one that cannot be read: that is for the user to know.
+/// Where its folder may not be looked into, as that of the user whom one was before setpriv(1),
+/// nobody meant it.
 fn exists(path: &Path) -> bool {
     match path.metadata() {
         Ok(_) => true,

@@ -25,7 +25,8 @@ pub(super) fn set(shared: &SharedSet) -> PortSet {
     ports
 }
 
-/// Ports in all scopes that hold the same ones, in the order of the first scopes. No ports, no group.
+/// Ports in all scopes that hold the same ones, in the order of the first scopes. No ports, no
+/// group.
 pub(super) fn by_ports(scopes: [(Scope, PortSet); 4]) -> Vec<(PortSet, ScopeSet)> {
     let some = scopes.iter().filter(|(_, ports)| !ports.is_empty());
     let groups = grouped(some, |(_, ports)| ports).into_iter();

@@ -10,22 +10,23 @@ use portshim_policy::ports::{Scope, spec};
 use portshim_policy::region::Region;
 use serde::Serialize;
 
-/// How much of a line the ports may take, in characters.
+/// Part of a line that the ports may take, in characters.
 const PORTS: usize = 32;
 
 /// One session, for programs to read.
 #[derive(Serialize)]
 struct Shown {
     id: String,
-    /// When it was made; `null` where its file does not say.
+    /// Time when it was made; `null` where its file does not say.
     started: Option<String>,
     /// The command line of its program.
     command: String,
-    /// The ports that programs without rules of their own may be handed; `null` where the region cannot be read.
+    /// The ports that programs without rules of their own may be handed; `null` where the region
+    /// cannot be read.
     ports: Option<Vec<String>>,
-    /// How many `[[process]]` rules there are besides.
+    /// Number of `[[process]]` rules there are besides.
     process_rules: usize,
-    /// Why the region cannot be read.
+    /// Reason why the region cannot be read.
     error: Option<String>,
     /// The region's file.
     file: String,

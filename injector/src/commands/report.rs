@@ -1,4 +1,4 @@
-//! What a policy did while a program ran, from the counters of its session.
+//! Report of what a policy did while a program ran, from the counters of its session.
 
 use super::sink::Sink;
 use crate::coverage::Program;
@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Where a report goes.
+/// Destination of a report.
 pub(super) enum Target {
     /// To standard error, as a table.
     Screen,

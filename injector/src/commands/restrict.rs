@@ -13,7 +13,8 @@ use portshim_policy::region::{Change, Entry, Lift, Owner, Refusal, Region, Share
 use std::thread;
 use std::time::Duration;
 
-/// How often the turn to write is asked for, at a millisecond's distance, before that is given up.
+/// Number of times that the turn to write is asked for, at a millisecond's distance, before that is
+/// given up.
 const PATIENCE: usize = 2000;
 
 /// Reserves or blocks.
@@ -35,7 +36,8 @@ pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
             Restriction::Reserve => Lift::Holding(wanted.range),
             Restriction::Block => Lift::From(wanted.range.first()),
         };
-        // What the command line entered goes before what a program did, which is its user's to lift as well.
+        // What the command line entered goes before what a program did, which is its user's to lift
+        // as well.
         let own = change.lift(act, which, wanted.scopes, Whose::Own(Owner::SESSION));
         own.or_else(|_| change.lift(act, which, wanted.scopes, Whose::Any))
     })?;
@@ -96,8 +98,8 @@ fn all_or_nothing(
     Ok(done)
 }
 
-/// The scopes that have no port to hand out, for each of the policy's rules; these by the glob over the programs
-/// that they are for, which is empty for all others.
+/// The scopes that have no port to hand out, for each of the policy's rules; these by the glob over
+/// the programs that they are for, which is empty for all others.
 fn bare(region: &Region) -> Vec<(String, ScopeSet)> {
     let of = |rules: &SharedRules| {
         let (glob, len) = rules.glob();
@@ -107,7 +109,8 @@ fn bare(region: &Region) -> Vec<(String, ScopeSet)> {
     region.all_rules().iter().map(of).collect()
 }
 
-/// Whether the holder of the turn is asked about, rather than the owner of an entry: on a copy nobody writes.
+/// Tells whether the holder of the turn is asked about, rather than the owner of an entry: on a
+/// copy nobody writes.
 fn is_writer(owner: &Owner) -> bool {
     owner.since == u64::MAX
 }
@@ -144,7 +147,7 @@ pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -
     Ok(listed.or_else(|| platform::unlisted(range, scopes)))
 }
 
-/// What the user is told of a refusal.
+/// Words in which the user is told of a refusal.
 pub(super) fn explain(
     session: &LiveSession,
     region: &Region,

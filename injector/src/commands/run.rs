@@ -78,7 +78,8 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     ended
 }
 
-/// Tells what there is to tell now that the program has ended, whose end nobody shall have to wait for.
+/// Tells what there is to tell now that the program has ended, whose end nobody shall have to wait
+/// for.
 fn last_words(words: &[String]) {
     if !words.is_empty() {
         let mut sink = Sink::new(platform::standard_error);
@@ -88,7 +89,7 @@ fn last_words(words: &[String]) {
     }
 }
 
-/// What was taken for the program, where it stands as if it were the value of `--report`.
+/// Word that was taken for the program, where it stands as if it were the value of `--report`.
 fn report_named_apart(args: &Options) -> Option<&OsStr> {
     let (first, second) = (args.command.first()?, args.command.get(1)?);
     let is_file = second == "--" || Path::new(first).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
@@ -109,10 +110,12 @@ fn watch(
     let mut write = || log.iter_mut().for_each(|log| log.write(session));
     let meanwhile: Option<&mut dyn FnMut()> = if logs { Some(&mut write) } else { None };
     let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
-    // An event that was not whole at the first of the last readings, and hid others, is passed over at the second.
+    // An event that was not whole at the first of the last readings, and hid others, is passed over
+    // at the second.
     write();
     write();
-    // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of in the end.
+    // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of
+    // in the end.
     let logged = log.map_or(Ok(()), Log::finish);
     let reported = report.map_or(Ok(None), |target| target.write(program, ended, session.snapshot()));
     words.extend(logged.err().map(|failure| failure.to_string()));

@@ -1,4 +1,4 @@
-//! Which live session a command is about.
+//! Choice of the live session that a command is about.
 
 use super::ps::listed;
 use crate::environment::SESSION;
@@ -7,8 +7,8 @@ use crate::messages::{Failure, ProcessOwner};
 use crate::platform::{self, LiveSession};
 use crate::present::width;
 
-/// The session that is named by its ID, its file's name or one of its processes; without a name, the only one, or
-/// the only one that can be read.
+/// The session that is named by its ID, its file's name or one of its processes; without a name,
+/// the only one, or the only one that can be read.
 pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
     let mut sessions = LiveSession::all();
     let Some(name) = name else {

@@ -18,10 +18,10 @@ pub(super) fn show(args: &Options) -> Result<u32, Failure> {
     present::print(&table(file.as_deref(), &shown)).map(|()| 0)
 }
 
-/// How wide a column of ports may become.
+/// Greatest width of a column of ports.
 const WIDEST: usize = 32;
 
-/// How wide the column of values is.
+/// Width of the column of values.
 const COLUMN: usize = 20;
 
 /// The policy, and the file that was heard for it.
@@ -87,7 +87,7 @@ fn errors(name: &str, errors: &ShownErrors) -> String {
     text + "  programs on Linux are told in Linux's own words\n"
 }
 
-/// What the words and numbers of the table of second binds mean.
+/// Meaning of the words and numbers of the table of second binds.
 const LEGEND: &str = "  default: without an option, reuse: with SO_REUSEADDR, exclusive: with SO_EXCLUSIVEADDRUSE
   *: to any address, 1: to one address, the same for both
   ok: both have the port, 10048: refused, WSAEADDRINUSE, 10013: refused, WSAEACCES

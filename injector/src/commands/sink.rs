@@ -1,4 +1,5 @@
-//! Writing that delays nobody: where a pipe is full and nobody empties it, a thread waits, and the program goes on.
+//! Writing that delays nobody: where a pipe is full and nobody empties it, a thread waits, and the
+//! program goes on.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -7,21 +8,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How much text may wait to be written, in bytes.
+/// Amount of text that may wait to be written, in bytes.
 const MOST: usize = 1 << 20;
-/// How much is written at once: what a pipe takes whole, or not at all (PIPE_BUF in pipe(7)).
+/// Amount that is written at once: what a pipe takes whole, or not at all (PIPE_BUF in pipe(7)).
 const PORTION: usize = 4096;
-/// How long a reader that takes nothing is waited for in the end. A file needs none.
+/// Time for which a reader that takes nothing is waited for in the end. A file needs none.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Opens what is written to. Where that takes another process, it has to be waited for, too.
 type Open = dyn FnOnce() -> io::Result<Box<dyn Write + Send>> + Send;
 
-/// Something to write to. The thread that does it begins with the first text, for the process has to have one thread
-/// until the program is there.
+/// Something to write to. The thread that does it begins with the first text, for the process has
+/// to have one thread until the program is there.
 pub(super) struct Sink {
     open: Option<Box<Open>>,
-    /// Whether somebody has to read what is written.
+    /// Set if somebody has to read what is written.
     has_reader: bool,
     shared: Arc<Shared>,
 }
@@ -35,15 +36,15 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// What is still to be written, and how many events each text tells of.
+    /// Text that is still to be written, and how many events each text tells of.
     waiting: VecDeque<(String, u64)>,
-    /// How many bytes of it there are, what is being written included.
+    /// Number of bytes of it there are, what is being written included.
     bytes: usize,
-    /// How many events they tell of.
+    /// Number of events they tell of.
     events: u64,
-    /// How often some of it has been written.
+    /// Number of times that some of it has been written.
     steps: u64,
-    /// Why nothing can be written any more.
+    /// Reason why nothing can be written any more.
     failed: Option<io::Error>,
     is_broken: bool,
 }
@@ -67,8 +68,8 @@ impl Sink {
         Self { open: Some(open), has_reader: true, shared: Arc::default() }
     }
 
-    /// Takes a text that tells of so many events; false where too much waits already. What is written to a sink that
-    /// has failed is of no use to anybody.
+    /// Takes a text that tells of so many events; false where too much waits already. What is
+    /// written to a sink that has failed is of no use to anybody.
     pub(super) fn take(&mut self, text: String, events: u64) -> bool {
         if let Some(open) = self.open.take() {
             let shared = Arc::clone(&self.shared);
@@ -91,7 +92,8 @@ impl Sink {
         true
     }
 
-    /// Waits until all is written, as long as somebody reads it. Tells how many events could not be, or why.
+    /// Waits until all is written, as long as somebody reads it. Tells how many events could not
+    /// be, or why.
     pub(super) fn finish(self) -> io::Result<u64> {
         let mut state = self.shared.state();
         while state.bytes > 0 && !state.is_broken {

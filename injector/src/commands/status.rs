@@ -1,4 +1,5 @@
-//! `portshim status`: what a live session has, what is in use of it, and what became of the requests.
+//! `portshim status`: what a live session has, what is in use of it, and what became of the
+//! requests.
 
 mod shown;
 mod table;

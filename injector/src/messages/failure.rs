@@ -1,4 +1,5 @@
-//! What the user is told when something cannot be done: the problem, the remedy, and the exit status.
+//! Failures that the user is told of when something cannot be done: the problem, the remedy, and
+//! the exit status.
 
 use portshim_policy::config::Problem;
 use std::fmt;
@@ -43,7 +44,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// `error: problem`, and below it `help:  help`, if there is any; further lines are set under the first.
+/// `error: problem`, and below it `help: help`, if there is any; further lines are set under the
+/// first.
 pub(crate) fn message(kind: &str, problem: &str, help: &str) -> String {
     let width = kind.len() + 2;
     let mut text = String::new();
@@ -71,7 +73,7 @@ pub(crate) fn plain(e: &io::Error) -> String {
     }
 }
 
-/// How many problems are told of at once. A file may hold as many as it has bytes.
+/// Number of problems that are told of at once. A file may hold as many as it has bytes.
 const MOST: usize = 100;
 
 /// Renders problems: the first of them in full, and how many others there are.

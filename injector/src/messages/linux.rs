@@ -1,28 +1,28 @@
-//! What is said on Linux alone, or otherwise than elsewhere.
+//! Words said on Linux alone, or otherwise than elsewhere.
 
 pub(super) use super::network::own_network;
 
-/// How to let the library be laid down, and a session.
+/// Way to let the library be laid down, and a session.
 pub(super) const LIBRARY_PLACE: &str = "XDG_CACHE_HOME to a private directory on a file system that allows execution";
 pub(super) const SESSION_PLACE: &str = "XDG_RUNTIME_DIR to a private directory";
 
-/// How to find out who has a port.
+/// Way to find out who has a port.
 pub(super) const SEE_SOCKETS: &str = "see who has it, `ss -tuapn` shows all";
 
-/// What to do about a file that cannot be executed.
+/// Remedy for a file that cannot be executed.
 pub(super) const NAME_A_PROGRAM: &str = "name a program, or a script whose interpreter is one";
 
-/// What to do about a program for another machine.
+/// Remedy for a program for another machine.
 pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine";
 
-/// What the library never reaches.
+/// Calls that the library never reaches.
 pub(crate) const BEYOND: &str = "system calls made past the C library, such as io_uring, and those of the resolver inside it;\n\
      sockets of the kernel's own: further subflows of MPTCP, NFS";
 
-/// Why the kernel does not choose.
+/// Reason why the kernel does not choose.
 pub(crate) const UNSTEERABLE: &str = "before Linux 6.3 the choice cannot be narrowed";
 
-/// What is said where a file is cut short while it is mapped.
+/// Words for a file that is cut short while it is mapped.
 pub(crate) const TRUNCATED: &str = "\
 error: the session's file was cut short while it was being changed
 help:  one of its programs does that; start them anew

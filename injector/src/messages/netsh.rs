@@ -1,4 +1,4 @@
-//! What is said of netsh's command lines.
+//! Words said of netsh's command lines.
 
 use super::{Failure, plain};
 use portshim_policy::config::{Origin, Problem};
@@ -68,13 +68,13 @@ pub(crate) fn excluded_in_session(path: &Path, range: PortRange, id: &str) -> Fa
     )
 }
 
-/// What is said where a session is shown and a policy file is not.
+/// Words said where a session is shown and a policy file is not.
 pub(crate) fn session_shown(id: &str, path: &Path) -> String {
     let path = path.display();
     format!("note: this is what session {id} has now; store=persistent shows what `{path}` keeps")
 }
 
-/// What is said where no session is there to be shown.
+/// Words said where no session is there to be shown.
 pub(crate) const NO_SESSION_SHOWN: &str =
     "note: no session of yours is live; this is what a program that starts here would get";
 
@@ -114,7 +114,7 @@ pub(crate) fn not_after_that(path: &Path, problems: &[Problem]) -> Failure {
     Failure::new(format!("with that change, `{}` would be no policy: {message}", path.display()), help)
 }
 
-/// What is said where a change begins a policy file; `here` tells that it holds for the folder.
+/// Words said where a change begins a policy file; `here` tells that it holds for the folder.
 pub(crate) fn policy_begun(path: &Path, here: bool) -> String {
     let holds = if here {
         "every `portshim run` in this folder obeys it from now on".to_owned()

@@ -1,4 +1,5 @@
-//! The command that holds a program out of reach to a policy's ports: a network of its own, under the kernel's settings.
+//! The command that holds a program out of reach to a policy's ports: a network of its own, under
+//! the kernel's settings.
 
 use portshim_policy::model::Rules;
 use portshim_policy::ports::{PortRange, PortSet, Scope};
@@ -7,7 +8,8 @@ use std::ffi::{OsStr, OsString};
 /// Below it, the kernel of a new network demands privilege, and lets no range begin.
 const PRIVILEGED: u16 = 1024;
 
-/// How to have the kernel hold a program to these rules by its own settings, of which TCP and UDP have the same.
+/// Way to have the kernel hold a program to these rules by its own settings, of which TCP and UDP
+/// have the same.
 pub(in crate::messages) fn own_network(rules: &Rules, command: &[OsString]) -> Option<String> {
     let all = Scope::ALL.map(|scope| rules.scope(scope).allowed());
     let ports = all.iter().find(|ports| !ports.is_empty())?;

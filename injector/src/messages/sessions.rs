@@ -1,4 +1,4 @@
-//! What is said of live sessions, and of what is asked of them.
+//! Words said of live sessions, and of what is asked of them.
 
 use super::{Failure, SEE_SOCKETS, message};
 use portshim_policy::model::{Restriction, RestrictionRule};
@@ -16,7 +16,7 @@ pub(crate) struct Wanted {
 
 const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";
 
-/// What `ps` says where it has nothing to list.
+/// Words of `ps` where it has nothing to list.
 pub(crate) fn nothing_lives() -> String {
     "portshim: no session of yours is live".into()
 }
@@ -25,7 +25,7 @@ pub(crate) fn no_live_session() -> Failure {
     Failure::new("no session of yours is live", BEGIN_ONE)
 }
 
-/// How far the further lines of a message are indented.
+/// Indentation of the further lines of a message.
 pub(crate) const INDENT: usize = "error: ".len();
 
 /// `list` is what `ps` says of them, `such` one that can be named.
@@ -92,7 +92,7 @@ pub(crate) fn ledger_busy(id: &str) -> Failure {
     )
 }
 
-/// Who has a port that is in use.
+/// Holder of a port that is in use.
 pub(crate) enum Bound {
     /// A process: its number and name.
     By(u32, String),
@@ -120,13 +120,14 @@ fn whose(owner: &Owner) -> String {
     if owner.is(&Owner::SESSION) { "the command line".into() } else { format!("process {}", owner.process) }
 }
 
-/// What was done of several before one of them was refused.
+/// Tells what was done of several before one of them was refused.
 pub(crate) fn done_in_part(done: &[Entry]) -> String {
     let done: Vec<_> = done.iter().map(|entry| spec::written(&entry.range, &entry.scopes)).collect();
     message("warning", &format!("this was done before the next was refused: {}", done.join(" ")), "")
 }
 
-/// What is said where the last port of a scope has been taken; `programs` is a glob, empty for all others.
+/// Words said where the last port of a scope has been taken; `programs` is a glob, empty for all
+/// others.
 pub(crate) fn nothing_left(act: Restriction, programs: &str, scopes: ScopeSet) -> String {
     let who = if programs.is_empty() { String::new() } else { format!(" to {}", programs.escape_debug()) };
     let problem = format!("no port is left to hand out{who} ({scopes}): whoever asks for any gets none");
@@ -183,7 +184,8 @@ pub(crate) fn ledger_full(act: Restriction, wanted: Wanted) -> Failure {
     )
 }
 
-/// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be lifted.
+/// `policy`: whether the policy itself keeps these ports back. `entries` are those that could be
+/// lifted.
 pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
     const MOST: usize = 8;
     let (done, asked) = (done(act), spec::written(&wanted.range, &wanted.scopes));

@@ -1,4 +1,4 @@
-//! What is said on Windows alone, or otherwise than elsewhere.
+//! Words said on Windows alone, or otherwise than elsewhere.
 
 use super::{CANNOT_EXECUTE, Failure, plain};
 use portshim_policy::model::Rules;
@@ -6,30 +6,30 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-/// How to let the library be laid down, and a session.
+/// Way to let the library be laid down, and a session.
 pub(super) const LIBRARY_PLACE: &str = "LOCALAPPDATA to a folder that you may write to, and execute programs from";
 pub(super) const SESSION_PLACE: &str = "LOCALAPPDATA to a folder that you may write to";
 
-/// How to find out who has a port.
+/// Way to find out who has a port.
 pub(super) const SEE_SOCKETS: &str = "see who has it, `netstat -ano` shows all";
 
-/// What to do about a file that cannot be executed.
+/// Remedy for a file that cannot be executed.
 pub(super) const NAME_A_PROGRAM: &str =
     "name a program or a batch file; of another script, name its interpreter first: portshim run -- python SCRIPT";
 
-/// What to do about a program for another machine.
+/// Remedy for a program for another machine.
 pub(super) const OTHER_MACHINE: &str = "use the program's build for 64-bit Windows on x86-64 (x64)";
 
-/// How to have the system hold a program to these rules by its own settings: there is no way.
+/// Way to have the system hold a program to these rules by its own settings: there is no way.
 pub(super) fn own_network(_: &Rules, _: &[OsString]) -> Option<String> {
     None
 }
 
-/// What the library never reaches.
+/// Calls that the library never reaches.
 pub(crate) const BEYOND: &str =
     "requests made past Winsock (ws2_32.dll), and children that are not 64-bit x86-64 programs";
 
-/// Why the kernel does not choose.
+/// Reason why the kernel does not choose.
 pub(crate) const UNSTEERABLE: &str = "its choice cannot be narrowed for one program";
 
 pub(crate) fn no_preload() -> Failure {

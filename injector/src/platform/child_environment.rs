@@ -7,7 +7,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What a program's environment holds for the shim.
+/// Variables for the shim in a program's environment.
 pub(crate) struct Environment {
     /// The library; none where the program would not even begin with it.
     pub(crate) library: Option<PathBuf>,
@@ -31,8 +31,8 @@ impl Environment {
         }
         for (name, value) in changes {
             match value {
-                // SAFETY: on Linux this process has one thread, so nobody else reads the environment; Windows guards
-                // its own against threads that change it at once.
+                // SAFETY: on Linux this process has one thread, so nobody else reads the
+                // environment; Windows guards its own against threads that change it at once.
                 Some(value) => unsafe { env::set_var(name, value) },
                 // SAFETY: as above. What an outer session left there is not this one's.
                 None => unsafe { env::remove_var(name) },

@@ -2,5 +2,6 @@
 
 /// The library, as the build made it.
 pub(super) static EMBEDDED: &[u8] = include_bytes!(env!("PORTSHIM_EMBEDDED"));
-/// Its file's name, which holds a hash of its content: another build of portshim lays down another file.
+/// Its file's name, which holds a hash of its content: another build of portshim lays down another
+/// file.
 pub(super) const NAME: &str = env!("PORTSHIM_EMBEDDED_NAME");

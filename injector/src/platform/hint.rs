@@ -1,4 +1,4 @@
-//! Whether a session goes by what it believes of ports, and what it believes to begin with.
+//! Beliefs that a session begins with about ports, and whether it goes by them.
 
 use crate::environment::HINT;
 use crate::messages::{self, Failure};
@@ -8,7 +8,7 @@ use portshim_policy::region::Region;
 /// Words of 64 ports.
 const WORDS: usize = 1024;
 
-/// What a session begins with.
+/// Beliefs that a session begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
     /// It believes nothing yet, and learns.
@@ -22,7 +22,7 @@ pub(crate) enum Hint {
 }
 
 impl Hint {
-    /// What the user wishes.
+    /// Reads what the user wishes.
     pub(crate) fn wished() -> Result<Self, Failure> {
         let value = std::env::var_os(HINT).unwrap_or_default();
         match value.to_str().map(str::to_ascii_lowercase).as_deref() {
@@ -34,7 +34,7 @@ impl Hint {
         }
     }
 
-    /// Whether it goes by what it believes.
+    /// Tells whether it goes by what it believes.
     pub(crate) fn is_on(self) -> bool {
         self != Self::Off
     }

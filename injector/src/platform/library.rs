@@ -1,5 +1,5 @@
-//! The library that is loaded into programs: carried inside the command, and laid down where a program can have it
-//! from. How, and where, each system says.
+//! The library that is loaded into programs: carried inside the command, and laid down where a
+//! program can have it from. How, and where, each system says.
 
 use super::system;
 use crate::environment::LIBRARY;
@@ -25,7 +25,8 @@ pub(crate) fn library() -> Result<PathBuf, Failure> {
     system::installed().ok_or_else(|| messages::no_place_for_library(&reasons))
 }
 
-/// The library for files that name it, which outlive an update: the one that an installation has, where there is one.
+/// The library for files that name it, which outlive an update: the one that an installation has,
+/// where there is one.
 pub(crate) fn lasting_library() -> Result<PathBuf, Failure> {
     let is_named = std::env::var_os(LIBRARY).is_some_and(|path| !path.is_empty());
     system::installed().filter(|_| !is_named).map_or_else(library, Ok)

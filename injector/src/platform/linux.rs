@@ -15,7 +15,6 @@ mod launch;
 mod library;
 mod liveness;
 mod procfs;
-mod random;
 mod room;
 mod session;
 mod sessions;
@@ -26,8 +25,7 @@ mod version;
 mod watch;
 
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
-pub(crate) use find::Find;
-pub(crate) use host::{Steering, host, host_name, policy_files, steering};
+pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
 pub(crate) use launch::become_program;
 pub(crate) use library::{for_glibc_alone as as_listed, nameable};
@@ -35,7 +33,6 @@ pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
-pub(crate) use socket::Socket;
 pub(crate) use sockets::{held, holder, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
@@ -45,13 +42,13 @@ pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(directories::usual_permissions())
 }
 
-/// Whether opening this file takes somebody who opens its other end (fifo(7)). An error tells that it cannot be opened.
+/// Tells whether opening this file takes somebody who opens its other end (fifo(7)). An error tells
+/// that it cannot be opened.
 pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_fifo {
-        use rustix::fs::{Access, AtFlags, CWD, accessat};
-        accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?;
+        nix::unistd::eaccess(path, nix::unistd::AccessFlags::W_OK)?;
     }
     Ok(is_fifo)
 }
@@ -62,7 +59,7 @@ pub(crate) fn standard_error() -> std::io::Result<std::fs::File> {
     std::io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from)
 }
 
-/// Whether variables alone can have a library loaded into programs.
+/// Tells whether variables alone can have a library loaded into programs.
 pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
     Ok(())
 }
@@ -72,12 +69,11 @@ pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy:
     host()
 }
 
-/// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failure>> {
-    None
-}
-
-/// The first of these ports that is in use although no table lists a socket that has it: there is none.
-pub(crate) fn unlisted(_: portshim_policy::ports::PortRange, _: portshim_policy::ports::ScopeSet) -> Option<Socket> {
+/// The first of these ports that is in use although no table lists a socket that has it: there is
+/// none.
+pub(crate) fn unlisted(
+    _: portshim_policy::ports::PortRange,
+    _: portshim_policy::ports::ScopeSet,
+) -> Option<super::answers::Socket> {
     None
 }

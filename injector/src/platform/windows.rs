@@ -1,4 +1,5 @@
-//! Windows: programs are PE files, and the shim is loaded into a process before its first instruction.
+//! Windows: programs are PE files, and the shim is loaded into a process before its first
+//! instruction.
 
 mod directories;
 mod environment;
@@ -21,8 +22,7 @@ mod suspended;
 
 pub(crate) use directories::share;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
-pub(crate) use find::Find;
-pub(crate) use host::{Steering, foreign_settings, host, host_name, host_under, policy_files, steering};
+pub(crate) use host::{captured, host, host_name, host_under, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{Ended, become_program, watch_program};
 pub(crate) use library::{as_listed, can_preload, library_needs, nameable};
@@ -32,9 +32,10 @@ pub(crate) use probe::unlisted;
 pub(crate) use process::{Process, is_us, owner, user};
 pub(crate) use session::{Session, sweep};
 pub(crate) use sessions::LiveSession;
-pub(crate) use sockets::{Socket, held, holder, sockets};
+pub(crate) use sockets::{held, holder, sockets};
 
-/// Whether opening this file takes somebody who opens its other end: a named pipe here has one, or cannot be opened.
+/// Tells whether opening this file takes somebody who opens its other end: a named pipe here has
+/// one, or cannot be opened.
 pub(crate) fn opens_late(_: &std::path::Path) -> std::io::Result<bool> {
     Ok(false)
 }

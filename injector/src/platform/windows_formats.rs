@@ -1,4 +1,5 @@
-//! What Windows reads and writes, as far as it is nothing but text and bytes: tested wherever the tests run.
+//! Formats that Windows reads and writes, as far as it is nothing but text and bytes: tested
+//! wherever the tests run.
 
 pub(super) mod batch;
 pub(super) mod command_line;

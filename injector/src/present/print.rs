@@ -43,7 +43,7 @@ pub(crate) fn eprint_problems<'a>(problems: impl IntoIterator<Item = &'a Problem
     }
 }
 
-/// How much is said while a program is started.
+/// Amount of messages while a program is started.
 #[derive(Clone, Copy)]
 pub(crate) struct Verbosity {
     /// Say what is done.

@@ -1,6 +1,7 @@
 //! Scopes that are told of together.
 
-/// A line that tells how many requests of each scope a sandbox kept from being served; none where there are none.
+/// A line that tells how many requests of each scope a sandbox kept from being served; none where
+/// there are none.
 pub(crate) fn uncovered(gap: &str, scopes: impl Iterator<Item = (&'static str, u32)>) -> String {
     let told: Vec<_> =
         scopes.filter(|(_, count)| *count > 0).map(|(scope, count)| format!("{scope} {count}")).collect();

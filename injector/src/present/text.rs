@@ -3,13 +3,15 @@
 use std::io::stdout;
 use terminal_size::terminal_size_of;
 
-/// What a program calls itself, on one line, with the terminal left alone; at most `width` characters.
+/// Name that a program has for itself, on one line, with the terminal left alone; at most `width`
+/// characters.
 pub(crate) fn one_line(text: &str, width: usize) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     cut(&text.chars().map(escape).collect::<String>(), width)
 }
 
-/// How wide a line may become, in characters: as COLUMNS says, else as the terminal is, else as is usual.
+/// Greatest width of a line, in characters: as COLUMNS says, else as the terminal is, else as is
+/// usual.
 pub(crate) fn width() -> usize {
     const USUAL: usize = 100;
     const NARROWEST: usize = 60;

@@ -1,15 +1,15 @@
-//! What would happen to one port, and who says so.
+//! Explanations of what would happen to one port, and who says so.
 
-use super::layer::Ports;
 use super::messages;
 use super::origin::Origin;
 use super::resolved::Resolved;
+use super::values::Ports;
 use crate::model::{Errors, Fault};
 use crate::ports::{PortSet, Scope, ScopeSet, grouped};
 use core::fmt;
 use serde::Serialize;
 
-/// How a policy sees a port.
+/// Class of a port under a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
@@ -23,9 +23,10 @@ pub enum Class {
     Blocked,
 }
 
-/// What would happen to a port in one scope or more. Displayed in one line:
+/// Explanation of what would happen to a port in one scope or more. Displayed in one line:
 /// `4000/tcp4: reserved by --reserve 4000: a wildcard bind skips it; a specific bind succeeds`,
-/// without the scope where it is `all`. Whose rules they are, [`Explanation::matches`], is not displayed.
+/// without the scope where it is `all`. Whose rules they are, [`Explanation::matches`], is not
+/// displayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The port.
@@ -35,13 +36,14 @@ pub struct Explanation {
     /// The glob of the `[[process]]` that this holds for; `null` for all other programs.
     #[serde(rename = "match")]
     pub matches: Option<String>,
-    /// How the policy sees the port; where several things hold, the strongest: blocked, reserved, …
+    /// Class of the port; where several things hold, the strongest: blocked, reserved, …
     pub class: Class,
-    /// What a wildcard bind does.
+    /// Effect on a wildcard bind.
     pub wildcard: String,
-    /// What a specific bind does.
+    /// Effect on a specific bind.
     pub specific: String,
-    /// Who says so: all that reserve or block the port, or the dynamic range that it is in or outside of.
+    /// Parts that say so: all that reserve or block the port, or the dynamic range that it is in or
+    /// outside of.
     pub reasons: Vec<Reason>,
 }
 
@@ -50,7 +52,7 @@ pub struct Explanation {
 pub struct Reason {
     /// The ports it names: `4000-4010,8080`.
     pub ports: String,
-    /// Where it came from.
+    /// Origin of it.
     pub origin: Origin,
 }
 
@@ -75,14 +77,8 @@ impl fmt::Display for Explanation {
 }
 
 impl Resolved {
-    /// What would happen to `port` in `scope`, for programs that no `[[process]]` matches.
-    #[must_use]
-    pub fn explain(&self, port: u16, scope: Scope) -> Explanation {
-        self.explain_under(self.rules.len() - 1, port, scope)
-    }
-
-    /// What would happen to `port` in some scopes: those that agree together, and first what is
-    /// different for programs that a `[[process]]` matches.
+    /// Tells what would happen to `port` in some scopes: those that agree together, and first what
+    /// is different for programs that a `[[process]]` matches.
     #[must_use]
     pub fn explain_all(&self, port: u16, scopes: ScopeSet) -> Vec<Explanation> {
         let last = self.rules.len() - 1;
@@ -106,8 +102,8 @@ impl Resolved {
         grouped(scopes.iter(), explained).into_iter().map(named).collect()
     }
 
-    /// As [`Resolved::explain`], under the rules of [`Resolved::rules`] with this index; one past the
-    /// end counts as the last.
+    /// Tells what would happen to `port` in `scope`, under the rules of [`Resolved::rules`] with
+    /// this index; one past the end counts as the last: programs that no `[[process]]` matches.
     #[must_use]
     pub fn explain_under(&self, index: usize, port: u16, scope: Scope) -> Explanation {
         let index = index.min(self.rules.len() - 1);

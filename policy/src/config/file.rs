@@ -1,16 +1,14 @@
 //! The policy file: TOML in, a [`Layer`] or every problem out.
 
 mod reader;
-mod sections;
 
-use super::keys::{self, example};
-use super::layer::{self, Layer, Process, Wishes};
+use super::keys::{self, Key, MATCH, PROCESS, PROCESS_TABLES, Section, TOP};
+use super::layer::{Layer, Process};
 use super::messages;
-use super::origin::{Origin, Sourced};
 use super::problem::Problem;
 use super::source::Source;
+use super::values::{self, Kind};
 use crate::ports::ScopeSet;
-use crate::region::MAX_GLOB;
 use reader::{Reader, Value, in_order};
 use toml::de::{DeTable, DeValue};
 
@@ -31,7 +29,8 @@ pub(crate) fn read(text: &str, file_name: &str) -> Result<Layer, Vec<Problem>> {
     let source = Source::new(text, file_name);
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { source, problems: Vec::new() };
-    let layer = reader.layer(table.get_ref());
+    let mut layer = Layer::new();
+    reader.table(&TOP, table.get_ref(), &mut layer);
 
     let mut problems = Vec::new();
     for error in errors {
@@ -40,114 +39,101 @@ pub(crate) fn read(text: &str, file_name: &str) -> Result<Layer, Vec<Problem>> {
         problems.push(messages::syntax(&origin, error.message(), text.get(span).unwrap_or_default()));
     }
     // What was made of a line that is not TOML is not worth a second problem.
-    let broken: Vec<_> = problems.iter().map(place).map(|(line, _)| line).collect();
-    problems.extend(reader.problems.into_iter().filter(|p| !broken.contains(&place(p).0)));
-    problems.sort_by_key(place);
+    let broken: Vec<_> = problems.iter().map(|problem| problem.place().0).collect();
+    problems.extend(reader.problems.into_iter().filter(|p| !broken.contains(&p.place().0)));
+    problems.sort_by_key(Problem::place);
     if problems.is_empty() { Ok(layer) } else { Err(problems) }
 }
 
-fn place(problem: &Problem) -> (usize, usize) {
-    match problem.origin.as_deref() {
-        Some(Origin::File { line, column, .. }) => (*line, *column),
-        _ => (0, 0),
-    }
-}
-
 impl Reader<'_> {
-    fn layer(&mut self, table: &DeTable<'_>) -> Layer {
-        let mut layer = Layer::new();
-        for (key, value) in in_order(table) {
-            match &**key.get_ref() {
-                "preset" => layer.preset = self.string(value, "preset", layer::preset),
-                "windows" => self.section(value, "windows", |r, t| r.windows(t, &mut layer)),
-                "linux" => self.section(value, "linux", |r, t| r.linux(t, &mut layer)),
-                "freebsd" => self.section(value, "freebsd", |r, t| r.freebsd(t, &mut layer)),
-                "process" => self.processes(value, &mut layer),
-                name => {
-                    if !self.wish(name, value, "", &mut layer.wishes) {
-                        self.unknown(key.span(), name, "", &keys::TOP.names());
-                    }
-                }
+    /// Reads a table by the keys of its section.
+    fn table(&mut self, section: &'static Section, table: &DeTable<'_>, layer: &mut Layer) {
+        for (name, value) in in_order(table) {
+            match section.key(name.get_ref()) {
+                Some(key) if section.heading.is_empty() => self.value(key, key.name, value, layer),
+                Some(key) => self.value(key, &format!("{}.{}", section.name(), key.name), value, layer),
+                None => self.unknown(name.span(), name.get_ref(), section.heading, &section.names()),
             }
         }
-        layer
     }
 
-    fn processes(&mut self, value: &Value<'_>, layer: &mut Layer) {
+    /// Reads the value of a key, which problems call `path`.
+    fn value(&mut self, key: &'static Key, path: &str, value: &Value<'_>, layer: &mut Layer) {
+        match (key.kind, value.get_ref()) {
+            (Kind::Preset | Kind::Word { .. } | Kind::Ports(_), _) => {
+                self.string(value, path, key.example, |text, origin| layer.set(key, text, origin));
+            }
+            (Kind::Number { .. }, _) => {
+                self.number(value, path, key.example, |text, origin| layer.set(key, text, origin));
+            }
+            (Kind::Switch, _) => self.switch(key, path, value, layer),
+            (Kind::Lines(_), DeValue::Array(lines)) => {
+                for line in lines.iter() {
+                    self.string(line, path, key.example, |text, origin| layer.set(key, text, origin));
+                }
+            }
+            (Kind::Lines(_), _) => {
+                self.wrong(value, path, "an array of strings", &format!("{} = [{}]", key.name, key.example));
+            }
+            (Kind::Specs, _) => self.specs(value, path).into_iter().for_each(|part| layer.wishes.add_ports(key, part)),
+            (Kind::Scopes, _) => self.scopes(key, path, value, layer),
+            (Kind::Table, _) if key == &PROCESS_TABLES => self.processes(key, value, layer),
+            (Kind::Table, DeValue::Table(table)) => {
+                if let Some(section) = keys::MODELS.into_iter().find(|section| section.name() == key.name) {
+                    self.table(section, table, layer);
+                }
+            }
+            (Kind::Table, _) => self.wrong(value, path, key.value, key.example),
+        }
+    }
+
+    fn processes(&mut self, key: &Key, value: &Value<'_>, layer: &mut Layer) {
         let DeValue::Array(items) = value.get_ref() else {
-            return self.wrong(value, "process", "an array of tables", "[[process]]");
+            return self.wrong(value, key.name, key.value, key.example);
         };
         for item in items.iter() {
             let DeValue::Table(table) = item.get_ref() else {
-                self.wrong(item, "process", "an array of tables", "[[process]]");
+                self.wrong(item, key.name, key.value, key.example);
                 continue;
             };
-            let mut glob = None;
-            let mut wishes = Wishes::default();
-            for (key, value) in in_order(table) {
-                match &**key.get_ref() {
-                    "match" => glob = self.string(value, "process.match", self::glob),
-                    name => {
-                        if !self.wish(name, value, "process.", &mut wishes) {
-                            self.unknown(key.span(), name, messages::PROCESS, &keys::PROCESS.names());
-                        }
-                    }
-                }
-            }
-            match glob {
-                Some(glob) => layer.processes.push(Process { glob, wishes }),
-                None if table.contains_key("match") => {}
-                None => self.missing(item, "match", "[[process]]", example("match")),
+            let mut own = Layer::new();
+            self.table(&PROCESS, table, &mut own);
+            match own.wishes.get(&MATCH, values::Value::text) {
+                Some(glob) => layer.processes.push(Process { glob, wishes: own.wishes }),
+                None if table.contains_key(MATCH.name) => {}
+                None => self.missing(item, MATCH.name, PROCESS.heading, MATCH.example),
             }
         }
     }
 
-    /// Reads a key that may stand at the top and under `[[process]]`; `false` where it is none.
-    fn wish(&mut self, key: &str, value: &Value<'_>, home: &str, wishes: &mut Wishes) -> bool {
-        let path = format!("{home}{key}");
-        match key {
-            "select" => wishes.select = self.string(value, &path, layer::order),
-            "sharing" => wishes.sharing = self.string(value, &path, layer::sharing),
-            "seed" => wishes.seed = self.number(value, &path, messages::seed),
-            "dynamic" => self.dynamic(value, &path, wishes),
-            "reserve" => self.specs(value, &path, &mut wishes.reserve),
-            "block" => self.specs(value, &path, &mut wishes.block),
-            _ => return false,
-        }
-        true
-    }
-
-    fn dynamic(&mut self, value: &Value<'_>, path: &str, wishes: &mut Wishes) {
+    fn scopes(&mut self, key: &'static Key, path: &str, value: &Value<'_>, layer: &mut Layer) {
         let names = ScopeSet::NAMES.map(|(name, _)| name);
         let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong(value, path, "a table", &format!("{path}.all = \"4000-4999\""));
+            return self.wrong(value, path, "a table", &format!("{path}.all = {}", key.example));
         };
-        for (key, value) in in_order(table) {
-            let name = &**key.get_ref();
+        for (name, value) in in_order(table) {
+            let name_span = name.span();
+            let name = &**name.get_ref();
             match ScopeSet::named(name) {
                 Some(scopes) => {
-                    let ports = self.ports(value, &format!("{path}.{name}"), scopes, |origin, ports, scope| {
-                        messages::scope_is_the_key(origin, ports, scope)
-                    });
-                    wishes.dynamic.extend(ports);
+                    let path = format!("{path}.{name}");
+                    let ports = self.ports(value, &path, scopes, messages::scope_is_the_key);
+                    ports.into_iter().for_each(|ports| layer.wishes.add_ports(key, ports));
                 }
-                None => self.unknown(key.span(), name, &format!("[{path}]"), &names),
+                None => self.unknown(name_span, name, &format!("[{path}]"), &names),
             }
         }
     }
-}
 
-/// A program's name with `*` and `?`. The session's memory and the environment form have no place
-/// for more bytes, nor for the characters that are refused.
-fn glob(text: &str, origin: &Origin) -> Result<Sourced<String>, Problem> {
-    if text.is_empty() {
-        return Err(messages::empty_glob(origin));
+    /// Reads `true`, `false`, or the sysctl's own 1 and 0.
+    fn switch(&mut self, key: &'static Key, path: &str, value: &Value<'_>, layer: &mut Layer) {
+        let text = match value.get_ref() {
+            DeValue::Boolean(true) => "1",
+            DeValue::Boolean(false) => "0",
+            DeValue::Integer(number) if matches!(number.as_str(), "0" | "1") => number.as_str(),
+            _ => return self.wrong(value, path, "true or false", key.example),
+        };
+        let result = layer.set(key, text, &self.source.origin(&value.span(), path));
+        self.keep(result);
     }
-    if let Some((at, found)) = text.chars().enumerate().find(|(_, c)| matches!(c, ':' | '/' | '\0')) {
-        return Err(messages::glob_with(&origin.narrowed(at, 1), found, text));
-    }
-    if text.len() > MAX_GLOB {
-        return Err(messages::long_glob(origin, text.len()));
-    }
-    Ok(Sourced::new(text.to_owned(), origin.clone()))
 }

@@ -9,11 +9,11 @@ use crate::ports::{PortRange, PortSet};
 pub struct HostSettings {
     /// The range from which the kernel draws: on Linux `net.ipv4.ip_local_port_range`.
     pub port_range: PortRange,
-    /// What that setting is called.
+    /// Name of that setting.
     pub range_name: HostSetting,
     /// The ports that it leaves out: on Linux `net.ipv4.ip_local_reserved_ports`.
     pub reserved: PortSet,
-    /// What that setting is called.
+    /// Name of that setting.
     pub reserved_name: HostSetting,
     /// The lowest port that needs no privilege: on Linux `net.ipv4.ip_unprivileged_port_start`.
     pub unprivileged_start: u16,

@@ -1,14 +1,14 @@
-//! What a preset, the host and common sense forbid.
+//! Checks of what a preset, the host and common sense forbid.
 
-use super::layer::Ports;
 use super::messages;
 use super::origin::{Origin, Sourced};
 use super::problem::Problem;
 use super::resolved::Trace;
+use super::values::Ports;
 use crate::model::{Preset, Restriction, RestrictionLimits, Rules};
 use crate::ports::{PortRange, Scope, ScopeSet, grouped};
 
-/// How many problems are looked for.
+/// Number of problems that are looked for.
 const MOST: usize = 1000;
 
 /// Checks the rules for one program and adds what is wrong, once for each cause.
@@ -22,7 +22,8 @@ pub(super) fn check(
 ) {
     let (most, mut wrong) = (problems.len() + MOST, false);
     let mut add = |problem: Problem| {
-        // Each is compared with all others: beyond any number that somebody would read, only an error counts.
+        // Each is compared with all others: beyond any number that somebody would read, only an
+        // error counts.
         let wanted = problems.len() < most || problem.is_error() && !wrong;
         if wanted && !problems.contains(&problem) {
             wrong |= problem.is_error();

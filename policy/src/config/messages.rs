@@ -8,9 +8,9 @@ use crate::ports::spec::{Spec, SpecError};
 use crate::ports::{PortRange, ScopeSet};
 use crate::region::{MAX_GLOB, MAX_RULES};
 
-/// How the table of what holds for some programs is written.
-pub(crate) const PROCESS: &str = "[[process]]";
-/// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
+/// Heading of the table of what holds for some programs.
+const PROCESS: &str = "[[process]]";
+/// Least likeness of two words, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
 
 /// The candidate that `word` is most likely a slip of.
@@ -53,7 +53,8 @@ pub(crate) fn unknown<'a>(
     Problem::error(origin, format!("`{name}`: there is no such {what}"), help)
 }
 
-/// As [`unknown`], for a preset: `win10`, `vista` and `windows` are understood as what they are short for.
+/// As [`unknown`], for a preset: `win10`, `vista` and `windows` are understood as what they are
+/// short for.
 pub(crate) fn unknown_preset(origin: &Origin, text: &str) -> Problem {
     let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
     let all: Vec<_> = names.iter().chain(Preset::ALL.iter().flat_map(|preset| preset.aliases)).copied().collect();
@@ -127,24 +128,17 @@ pub(crate) fn syntax(origin: &Origin, message: &str, text: &str) -> Problem {
     Problem::error(origin, message, help)
 }
 
-/// A key that the table `home` does not know. `home` is empty for the top of the file.
-pub(crate) fn unknown_key(origin: &Origin, key: &str, home: &str, keys: &[&str]) -> Problem {
+/// A key that the table `home` does not know. `home` is empty for the top of the file; `belongs` is
+/// the heading of the section that has such a key.
+pub(crate) fn unknown_key(origin: &Origin, key: &str, home: &str, keys: &[&str], belongs: Option<&str>) -> Problem {
     let elsewhere = match key {
-        "max-user-port" | "reserved-ports" => Some("it belongs under [windows]"),
-        "ip_local_port_range" | "ip_local_reserved_ports" | "ip_unprivileged_port_start" => {
-            Some("it belongs under [linux]")
-        }
-        "first" | "last" | "hifirst" | "hilast" | "lowfirst" | "lowlast" | "randomized" => {
-            Some("it belongs under [freebsd]")
-        }
-        "range" if home == PROCESS => Some("write dynamic.all = \"FIRST-LAST\""),
-        "range" => Some("write [dynamic] and below it all = \"FIRST-LAST\""),
-        "match" => Some("it belongs under [[process]]"),
-        "ports" | "scope" => Some("it belongs under [[reserve]] or [[block]]"),
-        _ => None,
+        "range" if home == PROCESS => Some("write dynamic.all = \"FIRST-LAST\"".into()),
+        "range" => Some("write [dynamic] and below it all = \"FIRST-LAST\"".into()),
+        "ports" | "scope" => Some("it belongs under [[reserve]] or [[block]]".into()),
+        _ => belongs.map(|heading| format!("it belongs under {heading}")),
     };
     let help = match (elsewhere, nearest(key, keys)) {
-        (Some(elsewhere), None) => elsewhere.to_owned(),
+        (Some(elsewhere), None) => elsewhere,
         (_, Some(candidate)) => format!("did you mean `{candidate}`?"),
         (None, None) => format!("the keys here are {}", list(keys.iter().copied())),
     };
@@ -209,7 +203,8 @@ pub(crate) fn too_many_processes(origin: &Origin) -> Problem {
     )
 }
 
-/// A section or option that is about another model than the preset's. `why` is what that model's successor says of it.
+/// A section or option that is about another model than the preset's. `why` is what that model's
+/// successor says of it.
 pub(crate) fn other_model(
     origin: &Origin,
     preset: &Preset,

@@ -1,10 +1,10 @@
-//! Where a value came from.
+//! Origin of a value.
 
 use core::fmt;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Where a value came from. In JSON: an object whose `kind` is the variant's name in kebab-case.
+/// Origin of a value. In JSON: an object whose `kind` is the variant's name in kebab-case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Origin {
@@ -26,13 +26,14 @@ pub enum Origin {
     File {
         /// The file's name, as given.
         file: String,
-        /// The dotted path of the key, such as `windows.reserved-ports`; empty for a place outside any.
+        /// The dotted path of the key, such as `windows.reserved-ports`; empty for a place outside
+        /// any.
         key: String,
         /// The line, counted from 1.
         line: usize,
         /// The column in characters, counted from 1.
         column: usize,
-        /// How many characters the place takes up; those past the line's end do not count.
+        /// Number of characters the place takes up; those past the line's end do not count.
         #[serde(skip)]
         width: usize,
         /// The text of the line, which all places on it share.
@@ -41,14 +42,14 @@ pub enum Origin {
     },
     /// A setting of the host.
     Host {
-        /// Which one.
+        /// Name of the setting.
         setting: HostSetting,
     },
     /// The preset's own value.
     Preset {
         /// The preset's name.
         name: &'static str,
-        /// Where the value is written down.
+        /// Source of the value.
         source: &'static str,
     },
     /// Nobody asked for anything.
@@ -99,7 +100,7 @@ impl Origin {
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// Where it came from.
+    /// Origin of it.
     pub origin: Origin,
 }
 

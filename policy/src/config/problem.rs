@@ -1,10 +1,10 @@
-//! What is wrong with a policy, and how it is shown.
+//! Problems with a policy, and their display.
 
 use super::origin::Origin;
 use core::fmt;
 use serde::Serialize;
 
-/// Whether a policy can be run all the same.
+/// Severity: whether a policy can be run all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
@@ -31,13 +31,13 @@ const WIDE: usize = 160;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Whether a policy can be run all the same.
+    /// Severity: whether a policy can be run all the same.
     pub severity: Severity,
     /// The place, where it has one.
     pub origin: Option<Box<Origin>>,
-    /// What is wrong.
+    /// Problem, in one sentence.
     pub message: String,
-    /// What to do about it; empty where there is nothing to do.
+    /// Remedy; empty where there is nothing to do.
     pub help: String,
 }
 
@@ -67,7 +67,7 @@ impl Problem {
         }
     }
 
-    /// Whether it keeps the policy from being run.
+    /// Tells whether it keeps the policy from being run.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

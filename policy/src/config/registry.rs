@@ -1,4 +1,5 @@
-//! The syntax of the registry value `ReservedPorts` (KB 812873): `FIRST-LAST`, one port as `4000-4000`.
+//! The syntax of the registry value `ReservedPorts` (KB 812873): `FIRST-LAST`, one port as
+//! `4000-4000`.
 
 use crate::ports::PortRange;
 use crate::ports::spec::{self, SpecError};

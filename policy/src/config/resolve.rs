@@ -1,24 +1,26 @@
 //! Layers over a preset: who is heard first, and what it all comes to.
 
 use super::host::HostSettings;
-use super::layer::{Layer, Ports, Process, Wishes};
+use super::keys;
+use super::layer::{Layer, Process, Wishes};
 use super::origin::{Origin, Sourced};
 use super::problem::{Problem, Severity};
 use super::resolved::{Resolved, Trace};
 use super::settings::{self, Settings};
+use super::values::{Ports, Value};
 use super::{limits, messages};
-use crate::model::{Order, Preset, RangeEnd, Rules, ScopeRules};
+use crate::model::{Order, Preset, Rules, ScopeRules};
 use crate::ports::spec::Spec;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
 use crate::region::MAX_RULES;
 
-/// What `layers` come to, the one with the highest precedence first: options, environment, file.
+/// Result of `layers`, the one with the highest precedence first: options, environment, file.
 ///
-/// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a layer
-/// the narrower scope wins, ranges for the same scopes add up, and `max-user-port`, `ip_local_port_range`
-/// or FreeBSD's `first` and `last` count as a range for all scopes that any other range overrides. Reserved and
-/// blocked ports of all layers add up. A `[[process]]` overrides the general rules of its own layer
-/// and of those below it.
+/// A dynamic range of a higher layer replaces those below it for the scopes it names. Inside a
+/// layer the narrower scope wins, ranges for the same scopes add up, and `max-user-port`,
+/// `ip_local_port_range` or FreeBSD's `first` and `last` count as a range for all scopes that any
+/// other range overrides. Reserved and blocked ports of all layers add up. A `[[process]]`
+/// overrides the general rules of its own layer and of those below it.
 ///
 /// # Errors
 /// Every [`Problem`] found: at least one error, and the warnings.
@@ -64,7 +66,7 @@ struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    /// What the preset and the host say before any layer is heard.
+    /// Rules of the preset and the host, before any layer is heard.
     fn base(&self) -> Trace {
         let preset = self.preset;
         let own = Origin::Preset { name: preset.name, source: preset.source };
@@ -106,28 +108,34 @@ impl Stack<'_> {
         trace
     }
 
+    /// Lays a layer's settings of the model's own over what is below: what makes the range of all
+    /// scopes, and what is kept out of it.
     fn lay_sections(&self, trace: &mut Trace, layer: &Layer) {
-        if let (Some(valid), Some(port)) = (self.preset.max_user_port, &layer.max_user_port)
-            && let Some(range) = self.preset.range
-            && let Ok(range) = PortRange::new(range.first(), settings::clamp(port.value, valid))
+        let (preset, wishes) = (self.preset, &layer.wishes);
+        let mut range = |range: PortRange, origin: &Origin| {
+            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], origin.clone())]);
+        };
+        if let (Some(valid), Some(end)) = (preset.max_user_port, wishes.get(&keys::MAX_USER_PORT, Value::number))
+            && let Some(own) = preset.range
+            && let Ok(own) = PortRange::new(own.first(), settings::clamp(end.value, valid))
         {
-            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], port.origin.clone())]);
+            range(own, &end.origin);
         }
-        if self.preset.max_user_port.is_some() {
-            trace.reserved.extend(layer.registry_reserved.iter().cloned());
-        }
-        if self.preset.sysctls {
-            if let Some(range) = &layer.sysctl_range {
-                trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range.value], range.origin.clone())]);
-            }
-            trace.reserved.extend(layer.sysctl_reserved.iter().cloned());
-        }
-        let ends = [RangeEnd::First, RangeEnd::Last];
-        if self.preset.portrange.is_some()
-            && let Some(end) = layer.range_ends.iter().find(|end| ends.contains(&end.value.0))
+        if preset.sysctls
+            && let Some((asked, origin)) = settings::port_range(layer)
         {
-            let range = self.settings.model.range;
-            trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], end.origin.clone())]);
+            range(asked, origin);
+        }
+        if preset.portrange.is_some()
+            && let Some(end) = [&keys::FIRST, &keys::LAST].into_iter().find_map(|end| wishes.values(end).next())
+        {
+            range(self.settings.model.range, &end.origin);
+        }
+        for (section, key) in [(&keys::WINDOWS, &keys::RESERVED_PORTS), (&keys::LINUX, &keys::IP_LOCAL_RESERVED_PORTS)]
+        {
+            let parts = wishes.values(key).filter(|_| (section.fits)(preset));
+            let ports = |part: &Sourced<Value>| Some(Sourced::new(part.value.ports()?, part.origin.clone()));
+            trace.reserved.extend(parts.filter_map(ports));
         }
     }
 
@@ -135,31 +143,31 @@ impl Stack<'_> {
     fn native(&self) -> Sourced<Order> {
         let own = Origin::Preset { name: self.preset.name, source: self.preset.source };
         let order = self.settings.model.order();
-        let switch = self.layers.iter().find_map(|layer| layer.randomized.as_ref());
+        let switch = self.layers.iter().find_map(|layer| layer.wishes.values(&keys::RANDOMIZED).next());
         let switch = switch.filter(|_| order != self.preset.native);
         Sourced::new(order, switch.map_or(own, |switch| switch.origin.clone()))
     }
 
     fn lay(&self, trace: &mut Trace, wishes: &Wishes) {
-        if let Some(select) = &wishes.select {
+        if let Some(select) = wishes.get(&keys::SELECT, Value::order) {
             let native = self.settings.model.order();
             trace.order = select.map(|order| if *order == Order::Native { native } else { *order });
         }
-        if let Some(sharing) = &wishes.sharing {
-            trace.sharing = sharing.clone();
+        if let Some(sharing) = wishes.get(&keys::SHARING, Value::sharing) {
+            trace.sharing = sharing;
         }
-        if let Some(seed) = &wishes.seed {
+        if let Some(seed) = wishes.get(&keys::SEED, Value::number) {
             trace.seed = seed.map(|seed| Some(*seed));
         }
         for scope in Scope::ALL {
             let width = |ports: &Ports| ports.value.scopes.iter().count();
-            let heard = wishes.dynamic.iter().filter(|p| p.value.scopes.contains(scope));
+            let heard = wishes.ports(&keys::DYNAMIC).filter(|p| p.value.scopes.contains(scope));
             if let Some(narrowest) = heard.clone().map(width).min() {
                 trace.dynamic[scope.index()] = heard.filter(|p| width(p) == narrowest).cloned().collect();
             }
         }
-        trace.reserved.extend(wishes.reserve.iter().cloned());
-        trace.blocked.extend(wishes.block.iter().cloned());
+        trace.reserved.extend(wishes.ports(&keys::RESERVE).cloned());
+        trace.blocked.extend(wishes.ports(&keys::BLOCK).cloned());
     }
 }
 

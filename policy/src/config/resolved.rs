@@ -1,8 +1,8 @@
 //! A policy in which every question has an answer, and every answer an origin.
 
-use super::layer::Ports;
 use super::origin::Sourced;
 use super::problem::Problem;
+use super::values::Ports;
 use crate::model::{Model, Order, Preset, RestrictionLimits, Rules, Sharing};
 use crate::ports::Scope;
 
@@ -13,19 +13,19 @@ pub struct Resolved {
     pub preset: Sourced<&'static Preset>,
     /// The rules: one for each `[[process]]`, in order, then the one for all other programs.
     pub rules: Vec<Rules>,
-    /// Where the model lets ports be reserved and blocked while programs run.
+    /// Limits within which the model lets ports be reserved and blocked while programs run.
     pub legal: RestrictionLimits,
-    /// What is worth knowing about the sources.
+    /// Notes on the sources.
     pub notes: Vec<Problem>,
-    /// What will not be done as it was written.
+    /// Warnings of parts that will not be done as they were written.
     pub warnings: Vec<Problem>,
-    /// Where the rules came from, one entry for each of [`Resolved::rules`].
+    /// Origins of the rules, one entry for each of [`Resolved::rules`].
     pub(super) traces: Vec<Trace>,
     /// The port model with its settings.
     pub model: Model,
 }
 
-/// Where the parts of one program's rules came from.
+/// Origins of the parts of one program's rules.
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
     pub(super) matches: Option<Sourced<String>>,

@@ -1,11 +1,13 @@
-//! What a model's own settings come to: the sections of a policy file, and `--max-user-port`.
+//! Result of a model's own settings: the sections of a policy file, and `--max-user-port`.
 
 use super::host::HostSettings;
+use super::keys;
 use super::layer::Layer;
 use super::messages;
 use super::origin::{Origin, Sourced};
 use super::problem::Problem;
-use crate::model::{Model, Preset};
+use super::values::Value;
+use crate::model::{Model, Preset, RangeEnd};
 use crate::ports::PortRange;
 
 /// A model with its settings, and where some of them came from.
@@ -35,10 +37,11 @@ pub(super) fn settings(
     }
     let mut unprivileged_start = None;
     if preset.sysctls {
-        let range = layers.iter().find_map(|layer| layer.sysctl_range.as_ref());
-        model.range = range.map_or(model.range, |range| range.value);
-        if let Some(start) = layers.iter().find_map(|layer| layer.unprivileged_start.as_ref()) {
-            privileged(start, model.range, range.map(|r| &r.origin), host, preset, problems);
+        let range = layers.iter().find_map(port_range);
+        model.range = range.map_or(model.range, |(range, _)| range);
+        if let Some(start) = first(layers, &keys::IP_UNPRIVILEGED_PORT_START) {
+            let start = start.map(|start| u16::try_from(*start).unwrap_or(u16::MAX));
+            privileged(&start, model.range, range.map(|(_, origin)| origin), host, preset, problems);
             model.unprivileged_start = start.value.max(host.unprivileged_start);
             unprivileged_start = Some(start.value);
         }
@@ -46,18 +49,33 @@ pub(super) fn settings(
     if let Some(portrange) = &mut model.portrange {
         // The highest layer is heard last.
         for layer in layers.iter().rev() {
-            for Sourced { value: (end, asked), origin } in &layer.range_ends {
-                portrange.set(*end, *asked);
-                let taken = portrange.end(*end);
-                if u64::from(taken) != *asked {
-                    problems.push(messages::range_end(origin, *end, *asked, taken));
+            for end in RangeEnd::ALL {
+                let key = keys::FREEBSD.key(end.name());
+                let Some(asked) = key.and_then(|key| layer.wishes.get(key, Value::number)) else { continue };
+                portrange.set(end, asked.value);
+                let taken = portrange.end(end);
+                if u64::from(taken) != asked.value {
+                    problems.push(messages::range_end(&asked.origin, end, asked.value, taken));
                 }
             }
-            portrange.randomized = layer.randomized.as_ref().map_or(portrange.randomized, |r| r.value);
+            let switch = layer.wishes.get(&keys::RANDOMIZED, Value::switch);
+            portrange.randomized = switch.map_or(portrange.randomized, |switch| switch.value);
         }
         model.range = portrange.default_range();
     }
     Settings { model, unprivileged_start }
+}
+
+/// A number of the highest layer that asks for one.
+fn first(layers: &[Layer], key: &'static keys::Key) -> Option<Sourced<u64>> {
+    layers.iter().find_map(|layer| layer.wishes.get(key, Value::number))
+}
+
+/// The range that a layer's `ip_local_port_range` asks for, and where.
+pub(super) fn port_range(layer: &Layer) -> Option<(PortRange, &Origin)> {
+    let Sourced { value, origin } = layer.wishes.values(&keys::IP_LOCAL_PORT_RANGE).next()?;
+    let Value::Ports(ranges) = value else { return None };
+    Some((*ranges.first()?, origin))
 }
 
 /// The kernel lets no dynamic range begin below the unprivileged ports.
@@ -84,7 +102,7 @@ fn privileged(
 /// The last port of the model's range where that is a setting, and a word where it was clamped.
 fn max_user_port(layers: &[Layer], preset: &Preset, problems: &mut Vec<Problem>) -> Option<u16> {
     let valid = preset.max_user_port?;
-    let Some(asked) = layers.iter().find_map(|layer| layer.max_user_port.as_ref()) else {
+    let Some(asked) = first(layers, &keys::MAX_USER_PORT) else {
         return preset.range.map(PortRange::last);
     };
     let taken = clamp(asked.value, valid);
@@ -99,40 +117,21 @@ pub(super) fn clamp(port: u64, valid: PortRange) -> u16 {
     u16::try_from(port).unwrap_or(u16::MAX).clamp(valid.first(), valid.last())
 }
 
-/// Says which parts are about another model than the preset's: a mistake on the command line, worth knowing in a file,
-/// which may be made for several.
+/// Says which parts are about another model than the preset's: a mistake on the command line, worth
+/// knowing in a file, which may be made for several.
 fn of_other_models(layers: &[Layer], preset: &'static Preset, problems: &mut Vec<Problem>) {
-    let has_registry = |p: &Preset| p.max_user_port.is_some();
-    let ignored = preset.ignored.as_ref();
-    for layer in layers {
-        let mut add = |origin: Option<&Origin>, fits: fn(&Preset) -> bool, why: Option<&'static str>| {
-            if fits(preset) {
-                return;
-            }
-            let Some(origin) = origin else { return };
-            let fitting: Vec<_> = Preset::ALL.iter().filter(|p| fits(p)).map(|p| p.name).collect();
-            let (message, help) = messages::other_model(origin, preset, &fitting, why);
-            problems.push(match origin {
-                Origin::File { .. } => Problem::warning(origin, message, help),
-                _ => Problem::error(origin, message, help),
+    for (layer, section) in layers.iter().flat_map(|layer| keys::MODELS.map(|section| (layer, section))) {
+        if (section.fits)(preset) {
+            continue;
+        }
+        let fitting: Vec<_> = Preset::ALL.iter().filter(|p| (section.fits)(p)).map(|p| p.name).collect();
+        for (key, asked) in section.keys.iter().filter_map(|key| Some((key, layer.wishes.values(key).next()?))) {
+            let why = preset.ignored.iter().find(|(name, _)| *name == key.name).map(|(_, why)| *why);
+            let (message, help) = messages::other_model(&asked.origin, preset, &fitting, why);
+            problems.push(match asked.origin {
+                Origin::File { .. } => Problem::warning(&asked.origin, message, help),
+                _ => Problem::error(&asked.origin, message, help),
             });
-        };
-        add(
-            layer.max_user_port.as_ref().map(|p| &p.origin),
-            has_registry,
-            ignored.map(|ignored| ignored.max_user_port),
-        );
-        add(
-            layer.registry_reserved.first().map(|p| &p.origin),
-            has_registry,
-            ignored.map(|ignored| ignored.reserved_ports),
-        );
-        let sysctls = |p: &Preset| p.sysctls;
-        add(layer.sysctl_range.as_ref().map(|p| &p.origin), sysctls, None);
-        add(layer.sysctl_reserved.first().map(|p| &p.origin), sysctls, None);
-        add(layer.unprivileged_start.as_ref().map(|p| &p.origin), sysctls, None);
-        let portrange = |p: &Preset| p.portrange.is_some();
-        add(layer.range_ends.first().map(|p| &p.origin), portrange, None);
-        add(layer.randomized.as_ref().map(|p| &p.origin), portrange, None);
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! A policy laid out for people and for JSON.
 
-use super::layer::Ports;
 use super::origin::Sourced;
 use super::problem::Problem;
 use super::resolved::Resolved;
+use super::values::Ports;
 use crate::model::{Binder, Class, Errors, Fault, SecondBinds};
 use crate::ports::Scope;
 use serde::Serialize;
@@ -13,43 +13,46 @@ use serde::Serialize;
 pub struct Shown {
     /// The preset's name.
     pub preset: Sourced<&'static str>,
-    /// The classes of ports, as the tables in that system's documentation have them, under the model's settings.
+    /// The classes of ports, as the tables in that system's documentation have them, under the
+    /// model's settings.
     pub classes: Vec<ShownClass>,
     /// `MaxUserPort`, as it counts; `null` in a model that has none.
     pub max_user_port: Option<u16>,
-    /// When a second socket may bind a port, where the model has a rule of its own; `null` elsewhere.
+    /// Rules for when a second socket may bind a port, where the model has a rule of its own;
+    /// `null` elsewhere.
     pub second_binds: Option<ShownSecondBinds>,
-    /// What the model's own system says to a program that cannot have a port.
+    /// Errors of the model's own system for a program that cannot have a port.
     pub errors: ShownErrors,
-    /// One entry for each `[[process]]`, in the order in which they are tried, then one for all others.
+    /// One entry for each `[[process]]`, in the order in which they are tried, then one for all
+    /// others.
     pub rules: Vec<ShownRules>,
-    /// What will not be done as it was written.
+    /// Warnings of parts that will not be done as they were written.
     pub warnings: Vec<Problem>,
-    /// What is worth knowing about the sources.
+    /// Notes on the sources.
     pub notes: Vec<Problem>,
 }
 
 /// A class of ports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShownClass {
-    /// What the documentation calls it.
+    /// Name that the documentation has for it.
     pub name: &'static str,
     /// The ports: `1025-5000,49152-65535`; `none` where there are none.
     pub ports: String,
-    /// Where it is these ports: `all`, `tcp`, `udp4` and the like.
+    /// Scopes in which it is these ports: `all`, `tcp`, `udp4` and the like.
     pub scope: String,
-    /// What they are there for.
+    /// Purpose.
     pub what: String,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// What a system says to a program that cannot have a port.
+/// Errors of a system for a program that cannot have a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShownErrors {
     /// Case by case.
     pub rows: Vec<ShownError>,
-    /// Where they are written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -75,28 +78,28 @@ impl ShownErrors {
     }
 }
 
-/// When a second socket may bind a port.
+/// Rules for when a second socket may bind a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShownSecondBinds {
     /// One row for each way of binding the first socket.
     pub rows: Vec<ShownFirstBind>,
-    /// How the second sockets are bound, column by column: `default *` without an option to any address,
-    /// `reuse 1` with SO_REUSEADDR to one address, `exclusive *` with SO_EXCLUSIVEADDRUSE.
+    /// Ways of binding the second socket, column by column: `default *` without an option to any
+    /// address, `reuse 1` with SO_REUSEADDR to one address, `exclusive *` with SO_EXCLUSIVEADDRUSE.
     pub seconds: Vec<String>,
-    /// What the running system does.
+    /// Behaviour of the running system.
     pub note: &'static str,
-    /// Where the table is written down.
+    /// Source of the table.
     pub source: &'static str,
 }
 
 /// A row: what becomes of each second bind: `ok`, or the error's number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShownFirstBind {
-    /// How the first socket is bound.
+    /// Way of binding the first socket.
     pub first: String,
-    /// Where one user runs both.
+    /// Outcomes if one user runs both.
     pub same_user: Vec<String>,
-    /// Where another user runs the second.
+    /// Outcomes if another user runs the second.
     pub other_user: Vec<String>,
 }
 
@@ -142,7 +145,7 @@ pub struct ShownRules {
 pub struct ShownScope {
     /// `tcp4`, `tcp6`, `udp4` or `udp6`.
     pub scope: &'static str,
-    /// How many ports a wildcard bind may get.
+    /// Number of ports a wildcard bind may get.
     pub allowed: u32,
     /// Those ports, as ranges: dynamic less reserved less blocked.
     pub runs: String,
@@ -159,7 +162,7 @@ pub struct ShownScope {
 pub struct ShownPorts {
     /// `4000-4010,8080`.
     pub ports: String,
-    /// Where that came from.
+    /// Origin of that.
     pub origin: super::Origin,
 }
 

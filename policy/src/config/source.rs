@@ -8,9 +8,10 @@ use std::sync::Arc;
 pub(crate) struct Source<'a> {
     text: &'a str,
     name: &'a str,
-    /// Where each line begins.
+    /// Place where each line begins.
     starts: Vec<usize>,
-    /// The line that was asked for last. A line may be as long as a file and hold thousands of values.
+    /// The line that was asked for last. A line may be as long as a file and hold thousands of
+    /// values.
     last: Option<Line>,
 }
 
@@ -19,7 +20,7 @@ struct Line {
     /// Counted from 1.
     number: usize,
     text: Arc<str>,
-    /// How many characters it has.
+    /// Number of characters it has.
     width: usize,
     /// A place in it that was asked for, in bytes, and how many characters stand before it.
     seen: (usize, usize),
@@ -40,7 +41,8 @@ impl<'a> Source<'a> {
             Some(line) if line.number == number => line,
             _ => self.line(number, start),
         };
-        // Values are asked for from left to right, so what was counted before need not be counted again.
+        // Values are asked for from left to right, so what was counted before need not be counted
+        // again.
         let (seen, before) = if line.seen.0 <= at { line.seen } else { (start, 0) };
         let before = before + self.text[seen..at].chars().count();
         line.seen = (at, before);

@@ -63,7 +63,8 @@ pub fn local_port_range(text: &str) -> Result<PortRange, SpecError> {
 /// allowed; nothing at all reserves nothing. Port 0 is allowed and means nothing.
 ///
 /// # Errors
-/// [`SpecError`] for what the kernel refuses with EINVAL: white space, a reversed range, an empty item.
+/// [`SpecError`] for what the kernel refuses with EINVAL: white space, a reversed range, an empty
+/// item.
 pub fn reserved_ports(text: &str) -> Result<Vec<PortRange>, SpecError> {
     let mut ranges = Vec::new();
     let mut at = 0;
@@ -85,11 +86,11 @@ pub fn reserved_ports(text: &str) -> Result<Vec<PortRange>, SpecError> {
     Ok(ranges)
 }
 
-/// Reads `ip_unprivileged_port_start`: 0 to 65535.
+/// Reads a port as `ip_unprivileged_port_start` has it: 0 to 65535.
 ///
 /// # Errors
 /// [`SpecError`] for anything else.
-pub(crate) fn unprivileged_start(text: &str) -> Result<u16, SpecError> {
+pub(super) fn port(text: &str) -> Result<u16, SpecError> {
     let trimmed = text.trim();
     number(trimmed, text.len() - text.trim_start().len())
 }

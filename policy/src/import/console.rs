@@ -1,4 +1,5 @@
-//! Scripts that call netsh or rpccfg, and what netsh printed, with or without the commands above it.
+//! Scripts that call netsh or rpccfg, and what netsh printed, with or without the commands above
+//! it.
 
 mod call;
 mod excluded;
@@ -14,12 +15,12 @@ use call::{Call, Program};
 use core::ops::Range;
 use excluded::Outcome;
 
-/// Whether a line calls a program that is understood.
+/// Tells whether a line calls a program that is understood.
 pub(super) fn is_command(line: &str) -> bool {
     call::calls(line).next().is_some()
 }
 
-/// Whether a file with such a line may be a script or listing.
+/// Tells whether a file with such a line may be a script or listing.
 pub(super) fn is_sign(line: &str) -> bool {
     is_command(line) || matches!(shape(line), Shape::Heading(_))
 }
@@ -50,7 +51,7 @@ fn read_command(text: &str) -> Result<Option<Command>, SpecError> {
     Ok(netsh::command(text)?)
 }
 
-/// What a listing turned out to be about.
+/// Subject that a listing turned out to be about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Listed {
     /// Nothing yet.
@@ -68,7 +69,7 @@ struct Listing {
     place: Range<usize>,
     transport: Transport,
     scopes: ScopeSet,
-    /// Whether a command above it named the family.
+    /// Set if a command above it named the family.
     named: bool,
     listed: Listed,
 }
@@ -76,7 +77,7 @@ struct Listing {
 struct Reader<'d, 'a> {
     draft: &'d mut Draft<'a>,
     outcome: Outcome,
-    /// What the last command asked for, and still is to be printed.
+    /// Question of the last command that still is to be printed.
     asked: Option<(Scope, Store)>,
     listing: Option<Listing>,
     found: bool,

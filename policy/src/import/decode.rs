@@ -3,7 +3,7 @@
 use super::messages;
 use crate::config::{Problem, Source};
 
-/// What the bytes were.
+/// Encoding of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Unicode,

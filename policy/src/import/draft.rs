@@ -36,7 +36,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What was read at `span`, with its place, or nothing and a word about what is wrong there.
+    /// Value that was read at `span`, with its place, or nothing and a word about what is wrong
+    /// there.
     pub(super) fn keep<T>(
         &mut self,
         span: &Range<usize>,
@@ -77,8 +78,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The lines of a text without their ends, and where each begins. A mark for which `joins` answers yes, at the end
-/// of a line, adds the next line to it.
+/// The lines of a text without their ends, and where each begins. A mark for which `joins` answers
+/// yes, at the end of a line, adds the next line to it.
 pub(super) fn lines(text: &str, joins: fn(&str) -> bool) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     core::iter::from_fn(move || {
@@ -100,7 +101,8 @@ pub(super) fn lines(text: &str, joins: fn(&str) -> bool) -> impl Iterator<Item =
     })
 }
 
-/// Where `part`, which was cut out of `line`, stands in the text in which `line` begins at `start`.
+/// Place where `part`, which was cut out of `line`, stands in the text in which `line` begins at
+/// `start`.
 pub(super) fn span(start: usize, line: &str, part: &str) -> Range<usize> {
     let at = start + (part.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize).min(line.len());
     at..at + part.len()

@@ -1,14 +1,17 @@
-//! Lines that show a text to be no file of settings after all: the marks of a document that quotes some.
+//! Lines that show a text to be no file of settings after all: the marks of a document that quotes
+//! some.
 
 use super::format::Format;
 use super::{console, draft, registry, sysctl};
 use core::ops::Range;
 
-/// How a line of Markdown or HTML begins, and none of a script, listing or export. What else documents are made of is found
-/// in files of settings, too: whatever a program prints, in any language, may stand between two settings.
+/// Beginnings of lines of Markdown or HTML, and none of a script, listing or export. What else
+/// documents are made of is found in files of settings, too: whatever a program prints, in any
+/// language, may stand between two settings.
 const MARKS: [&str; 5] = ["```", "~~~", "</", "<html", "<!doctype"];
 
-/// The first line that marks a document, and the number of the line that it was taken to be in this form for.
+/// The first line that marks a document, and the number of the line that it was taken to be in this
+/// form for.
 pub(super) fn find(text: &str, format: Format) -> Option<(Range<usize>, usize)> {
     let is_sign: fn(&str) -> bool = match format {
         Format::Policy => return None,

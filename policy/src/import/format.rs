@@ -1,4 +1,4 @@
-//! Which form a text is in.
+//! Recognition of the form that a text is in.
 
 use super::{console, draft, listing, registry, sysctl};
 
@@ -11,7 +11,7 @@ pub(super) enum Format {
     Sysctl,
     /// An export of the registry.
     Registry,
-    /// What netsh prints, or a script that calls netsh or rpccfg.
+    /// Output of netsh, or a script that calls netsh or rpccfg.
     Console,
 }
 

@@ -1,8 +1,9 @@
-//! What netsh prints about ports, recognised by its shape, which is the same in all languages of Windows.
+//! Output of netsh about ports, recognised by its shape, which is the same in all languages of
+//! Windows.
 
 use crate::ports::Transport;
 
-/// What a line of a listing is.
+/// Form of a line of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape<'a> {
     /// It names the protocol: `Protocol tcp Dynamic Port Range`.
@@ -55,7 +56,7 @@ fn transport(line: &str) -> Option<Transport> {
     named.next().filter(|_| named.next().is_none())
 }
 
-/// Whether there is a listing among these lines: a heading, and a rule below it.
+/// Tells whether there is a listing among these lines: a heading, and a rule below it.
 pub(super) fn is_listing<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     const NEAR: usize = 3;
     let mut since = None;

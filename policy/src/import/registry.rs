@@ -1,17 +1,16 @@
-//! Exports of the Windows registry, as regedit writes them: version 5, with strings in UTF-16, and REGEDIT4,
-//! with strings in a code page.
+//! Exports of the Windows registry, as regedit writes them: version 5, with strings in UTF-16, and
+//! REGEDIT4, with strings in a code page.
 
 use super::draft::{self, Draft};
 use super::messages;
-use crate::config::{Ports, Sourced, registry};
+use crate::config::{Sourced, Value, keys, registry};
 use crate::model::Preset;
-use crate::ports::spec::Spec;
-use crate::ports::{PortRange, ScopeSet};
+use crate::ports::PortRange;
 use core::ops::Range;
 
 const EXPORT: &str = "registry export";
 
-/// Whether a file that begins with this line is an export.
+/// Tells whether a file that begins with this line is an export.
 pub(super) fn is_heading(line: &str) -> bool {
     line.starts_with("Windows Registry Editor Version") || line == "REGEDIT4"
 }
@@ -54,7 +53,7 @@ fn value(line: &str) -> Option<(&str, &str)> {
     Some((name, value))
 }
 
-/// Whether a line is one that an export begins with, heading or key.
+/// Tells whether a line is one that an export begins with, heading or key.
 pub(super) fn is_begin(line: &str) -> bool {
     is_heading(line) || line.starts_with("[HKEY_")
 }
@@ -90,11 +89,11 @@ pub(super) fn read(draft: &mut Draft<'_>) {
 /// An export that is being read.
 struct Export<'d, 'a> {
     draft: &'d mut Draft<'a>,
-    /// Whether a character of a string takes two bytes.
+    /// Set if a character of a string takes two bytes.
     wide: bool,
     /// Under which key the next values stand.
     key: Key,
-    /// Whether the current control set has spoken of MaxUserPort, of ReservedPorts.
+    /// Set if the current control set has spoken of MaxUserPort, of ReservedPorts.
     current: [bool; 2],
     found: bool,
 }
@@ -144,7 +143,8 @@ impl Export<'_, '_> {
         }
     }
 
-    /// Whether the setting counts here: a numbered control set's does not once the current one has spoken.
+    /// Tells whether the setting counts here: a numbered control set's does not once the current
+    /// one has spoken.
     fn heard(&mut self, setting: usize) -> bool {
         let current = self.key == Key::Current;
         self.current[setting] |= current;
@@ -152,11 +152,11 @@ impl Export<'_, '_> {
     }
 
     fn clear_max_user_port(&mut self) {
-        self.draft.layer.max_user_port = None;
+        self.draft.layer.wishes.clear(&keys::MAX_USER_PORT);
     }
 
     fn clear_reserved_ports(&mut self) {
-        self.draft.layer.registry_reserved.clear();
+        self.draft.layer.wishes.clear(&keys::RESERVED_PORTS);
     }
 
     fn max_user_port(&mut self, text: &str, span: &Range<usize>) {
@@ -174,7 +174,9 @@ impl Export<'_, '_> {
             _ => None,
         };
         match number {
-            Some(number) => self.draft.layer.max_user_port = Some(Sourced::new(number.into(), origin)),
+            Some(number) => {
+                self.draft.layer.wishes.set(&keys::MAX_USER_PORT, Value::Number(number.into()), origin);
+            }
             None => self.draft.say(messages::not_a_dword(&origin, "MaxUserPort")),
         }
     }
@@ -208,7 +210,8 @@ impl Export<'_, '_> {
         self.entries(&units, if self.wide { 5 } else { 2 });
     }
 
-    /// The strings of the list; `width` is how many characters of the source the last of a string's takes up.
+    /// The strings of the list; `width` is how many characters of the source the last of a string's
+    /// takes up.
     fn entries(&mut self, units: &[(u16, usize)], width: usize) {
         let mut ended = false;
         for entry in units.split(|(unit, _)| *unit == 0) {
@@ -224,8 +227,7 @@ impl Export<'_, '_> {
             match registry::reserved_range(&text) {
                 Ok(range) => {
                     self.adjoins(range, &origin);
-                    let spec = Spec { ports: vec![range], scopes: ScopeSet::ALL };
-                    self.draft.layer.registry_reserved.push(Ports::new(spec, origin));
+                    self.draft.layer.wishes.add(&keys::RESERVED_PORTS, Value::Ports(vec![range]), origin);
                 }
                 Err(e) => self.draft.say(crate::config::Problem::error(&origin, e.to_string(), e.remedy)),
             }
@@ -234,15 +236,17 @@ impl Export<'_, '_> {
 
     /// A word about an entry that begins where the one before it ends.
     fn adjoins(&mut self, range: PortRange, origin: &crate::config::Origin) {
-        let before = self.draft.layer.registry_reserved.last().and_then(|ports| ports.value.ports.first().copied());
-        if let Some(before) = before
+        let before = self.draft.layer.wishes.values(&keys::RESERVED_PORTS).last();
+        if let Some(Value::Ports(before)) = before.map(|before| &before.value)
+            && let [before] = before[..]
             && before.last().checked_add(1) == Some(range.first())
         {
             self.draft.say(messages::adjoining(origin, before, range));
         }
     }
 
-    /// The bytes of a `hex` value, each with its place; a word is said about the first that is none.
+    /// The bytes of a `hex` value, each with its place; a word is said about the first that is
+    /// none.
     fn bytes(&mut self, span: &Range<usize>) -> Option<Vec<(u8, usize)>> {
         let text = &self.draft.text[span.clone()];
         let list = text.split_once(':').map_or("", |(_, list)| list);

@@ -1,4 +1,5 @@
-//! The classes into which a model divides the ports, as the tables in that system's documentation do.
+//! The classes into which a model divides the ports, as the tables in that system's documentation
+//! do.
 
 use super::order::Order;
 use super::reference::classes::{ClassRule, Extent};
@@ -10,21 +11,22 @@ use crate::ports::{PortRange, PortSet, Scope, ScopeSet, grouped, spec};
 /// A class of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
-    /// What the documentation calls it.
+    /// Name that the documentation has for it.
     pub name: &'static str,
-    /// Where it is these ports.
+    /// Scopes in which it is these ports.
     pub scopes: ScopeSet,
     /// The ports.
     pub ports: PortSet,
-    /// What they are there for.
+    /// Purpose.
     pub what: String,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
 impl Model {
-    /// The classes under the settings of this model and `rules`, then the ports of rresvport and bindresvport. A class
-    /// that is not the same in all scopes comes once for each set of scopes in which it is any.
+    /// The classes under the settings of this model and `rules`, then the ports of rresvport and
+    /// bindresvport. A class that is not the same in all scopes comes once for each set of scopes
+    /// in which it is any.
     #[must_use]
     pub fn classes(&self, rules: &Rules) -> Vec<Class> {
         let mut classes = Vec::new();
@@ -95,7 +97,7 @@ impl Model {
         format!("{}{}", rule.what, more.unwrap_or_default())
     }
 
-    /// What the policy hands out in place of the range that the model's own settings make.
+    /// Ports that the policy hands out in place of the range that the model's own settings make.
     fn instead(&self, rules: &Rules) -> Option<String> {
         let own = PortSet::from(self.range);
         let parts = grouped(Scope::ALL, |scope| &rules.scope(scope).dynamic);

@@ -1,4 +1,5 @@
-//! What a program is told when it cannot have a port: which case it is, and what each system calls it.
+//! Errors that a program is told of when it cannot have a port: which case it is, and what each
+//! system calls it.
 
 use super::call::Call;
 use crate::ports::Transport;
@@ -53,7 +54,7 @@ pub struct SystemError {
 pub struct Errors {
     /// One for each [`Fault`].
     rows: [SystemError; 6],
-    /// Where they are written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -95,15 +96,16 @@ impl Errors {
     /// Of the system that this is made for, which is what programs there are told.
     pub const HERE: Self = if cfg!(windows) { Self::WINSOCK } else { Self::LINUX };
 
-    /// What this system calls it.
+    /// Name that this system has for it.
     #[must_use]
     pub const fn of(&self, fault: Fault) -> SystemError {
         self.rows[fault as usize]
     }
 }
 
-/// What an exhausted policy says to `call`. Observed on Linux 6.18 for every row (bind(2), connect(2),
-/// listen(2), and udp(7), which documents EAGAIN for an automatic bind that finds no port).
+/// Fault that an exhausted policy reports to `call`. Observed on Linux 6.18 for every row (bind(2),
+/// connect(2), listen(2), and udp(7), which documents EAGAIN for an automatic bind that finds no
+/// port).
 #[must_use]
 pub const fn exhausted(call: Call, transport: Transport) -> Fault {
     match (call, transport) {

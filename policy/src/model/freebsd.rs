@@ -39,7 +39,8 @@ impl RangeEnd {
         }
     }
 
-    /// The values that count as they are (in_pcb.c, RANGECHK). One outside counts as the nearest inside.
+    /// The values that count as they are (in_pcb.c, RANGECHK). One outside counts as the nearest
+    /// inside.
     #[must_use]
     pub const fn valid(self) -> PortRange {
         let range = match self {
@@ -52,7 +53,7 @@ impl RangeEnd {
         }
     }
 
-    /// What `value` counts as.
+    /// Value that `value` counts as.
     #[must_use]
     pub fn clamp(self, value: u64) -> u16 {
         let valid = self.valid();
@@ -64,7 +65,7 @@ impl RangeEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortRanges {
     ends: [u16; 6],
-    /// Whether a search begins at random.
+    /// Set if a search begins at random.
     pub randomized: bool,
 }
 
@@ -76,11 +77,11 @@ impl Default for PortRanges {
 }
 
 impl PortRanges {
-    /// FreeBSD as it comes (netinet/in.h: IPPORT_EPHEMERALFIRST, IPPORT_HIFIRSTAUTO, IPPORT_RESERVED,
-    /// IPPORT_RESERVEDSTART).
+    /// FreeBSD as it comes (netinet/in.h: IPPORT_EPHEMERALFIRST, IPPORT_HIFIRSTAUTO,
+    /// IPPORT_RESERVED, IPPORT_RESERVEDSTART).
     pub const FREEBSD: Self = Self { ends: [10000, 65535, 49152, 65535, 1023, 600], randomized: true };
 
-    /// Where a range ends.
+    /// End of a range.
     #[must_use]
     pub const fn end(&self, end: RangeEnd) -> u16 {
         self.ends[end as usize]
@@ -91,7 +92,7 @@ impl PortRanges {
         self.ends[end as usize] = end.clamp(value);
     }
 
-    /// What wildcard binds get.
+    /// Ports that wildcard binds get.
     #[must_use]
     pub fn default_range(&self) -> PortRange {
         self.between(RangeEnd::First, RangeEnd::Last)
@@ -109,8 +110,8 @@ impl PortRanges {
         self.between(RangeEnd::LowFirst, RangeEnd::LowLast)
     }
 
-    /// The order in which the default range is searched: where it begins at random, its ends are put in order first;
-    /// otherwise a first port above the last means downwards.
+    /// The order in which the default range is searched: where it begins at random, its ends are
+    /// put in order first; otherwise a first port above the last means downwards.
     #[must_use]
     pub const fn order(&self) -> Order {
         match (self.randomized, self.end(RangeEnd::First) > self.end(RangeEnd::Last)) {
@@ -120,7 +121,8 @@ impl PortRanges {
         }
     }
 
-    /// What rresvport and bindresvport hand out: the low range, from its first port to its last.
+    /// Ports that rresvport and bindresvport hand out: the low range, from its first port to its
+    /// last.
     #[must_use]
     pub fn privileged(&self) -> PrivilegedRange {
         let (low, down) = (self.low(), self.end(RangeEnd::LowFirst) > self.end(RangeEnd::LowLast));

@@ -1,11 +1,12 @@
-//! Where a model lets ports be reserved and blocked while programs run.
+//! Limits within which a model lets ports be reserved and blocked while programs run.
 
 use super::preset::Preset;
 use super::restriction::Restriction;
 use crate::ports::PortRange;
 use core::fmt;
 
-/// Limits of a model's restrictions: the model, and the one setting that its legal intervals depend on.
+/// Limits of a model's restrictions: the model, and the one setting that its legal intervals depend
+/// on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestrictionLimits {
     /// The model.
@@ -24,8 +25,8 @@ impl RestrictionLimits {
         one.into_iter().chain(other)
     }
 
-    /// The Cable Guy does not say what becomes of a request that crosses 49152 where the two intervals touch:
-    /// taken together they are one interval, so here it is legal.
+    /// The Cable Guy does not say what becomes of a request that crosses 49152 where the two
+    /// intervals touch: taken together they are one interval, so here it is legal.
     fn reservable(&self) -> (Option<PortRange>, Option<PortRange>) {
         let (Some(rule), Some(end), Some(range)) = (&self.preset.reserve, self.max_user_port, self.preset.range) else {
             return (Some(PortRange::ALL), None);
@@ -42,7 +43,7 @@ impl RestrictionLimits {
         PortRange::new(end.checked_add(1)?, rule.last).ok()
     }
 
-    /// Whether `act` is legal for all ports of `range`.
+    /// Tells whether `act` is legal for all ports of `range`.
     #[must_use]
     pub fn allows(&self, act: Restriction, range: PortRange) -> bool {
         self.intervals(act).any(|legal| legal.encloses(range))
@@ -55,8 +56,8 @@ impl RestrictionLimits {
     }
 }
 
-/// A rule, to be displayed: `windows-2003 blocks only ports above MaxUserPort (5000), up to 49151 (The Cable Guy,
-/// December 2005)`.
+/// A rule, to be displayed: `windows-2003 blocks only ports above MaxUserPort (5000), up to 49151
+/// (The Cable Guy, December 2005)`.
 #[derive(Clone, Copy, Debug)]
 pub struct RestrictionRule {
     legal: RestrictionLimits,

@@ -19,87 +19,82 @@ pub struct Preset {
     pub aliases: &'static [&'static str],
     /// The default dynamic range of every scope; `None` where it is the host's own.
     pub range: Option<PortRange>,
-    /// Where the last port of the range is a setting (`MaxUserPort`): the values that are valid. A
+    /// Valid values of the last port of the range, where that is a setting (`MaxUserPort`). A
     /// value outside counts as the nearest one inside.
     pub max_user_port: Option<PortRange>,
-    /// What the model asks of a dynamic range that replaces the default.
+    /// Demands of the model on a dynamic range that replaces the default.
     pub dynamic: Option<DynamicLimits>,
-    /// Where the model allows reserving while programs run; `None` where it does so anywhere.
+    /// Limits within which the model allows reserving while programs run; `None` where it does so
+    /// anywhere.
     pub reserve: Option<ReserveRule>,
-    /// Where the model allows blocking; `None` where it does so anywhere.
+    /// Limits within which the model allows blocking; `None` where it does so anywhere.
     pub block: Option<BlockRule>,
-    /// Where it is written down that reservations made while programs run must keep apart, from each
+    /// Source that says that reservations made while programs run must keep apart, from each
     /// other and from ports in use; `None` where they may overlap.
     pub apart: Option<&'static str>,
-    /// Settings of older versions of the same system that this one ignores; `None` where there are none.
-    pub ignored: Option<IgnoredSettings>,
-    /// Whether a `[linux]` section speaks of this model.
+    /// Keys of a policy for older versions of the same system, which this one ignores, each with
+    /// the reason.
+    pub ignored: &'static [(&'static str, &'static str)],
+    /// Set if a `[linux]` section speaks of this model.
     pub sysctls: bool,
     /// The ranges that a `[freebsd]` section sets; `None` where it does not speak of this model.
     pub portrange: Option<PortRanges>,
     /// The table of classes in that system's documentation.
     pub classes: &'static [ClassRule],
-    /// What rresvport and bindresvport hand out.
+    /// Ports that rresvport and bindresvport hand out.
     pub privileged: Privileged,
-    /// When a second socket may bind a port; `None` where the running kernel's rule is the model's.
+    /// Rules for when a second socket may bind a port; `None` where the running kernel's rule is
+    /// the model's.
     pub second_binds: Option<&'static SecondBinds>,
-    /// What the model's own system says where a port cannot be had. A program is told in the words of the system that
-    /// it runs on.
+    /// Errors of the model's own system where a port cannot be had. A program is told in the words
+    /// of the system that it runs on.
     pub errors: &'static Errors,
-    /// What [`Order::Native`] means here; `Native` itself is the running kernel's own order.
+    /// Meaning of [`Order::Native`] here; `Native` itself is the running kernel's own order.
     pub native: Order,
-    /// Whether connections to different peers share a port, unless told otherwise.
+    /// Sharing: whether connections to different peers share a port, unless told otherwise.
     pub sharing: Sharing,
     /// One line for help.
     pub summary: &'static str,
-    /// Where the range comes from.
+    /// Source of the range.
     pub source: &'static str,
 }
 
-/// What a model asks of a dynamic range.
+/// Demands of a model on a dynamic range.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DynamicLimits {
     /// The smallest first port.
     pub first: u16,
     /// The smallest number of ports.
     pub count: u32,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// Where a model allows reserving: in the range up to `MaxUserPort`, and in another one.
+/// Limits within which a model allows reserving: in the range up to `MaxUserPort`, and in another
+/// one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReserveRule {
     /// The other one.
     pub also: PortRange,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// Where a model allows blocking: from `MaxUserPort` + 1 to `last`.
+/// Limits within which a model allows blocking: from `MaxUserPort` + 1 to `last`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BlockRule {
     /// The highest port that may be blocked.
     pub last: u16,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
-/// Settings of older versions that a model ignores, each with the reason.
-#[derive(Debug, PartialEq, Eq)]
-pub struct IgnoredSettings {
-    /// The reason for `ReservedPorts`.
-    pub reserved_ports: &'static str,
-    /// The reason for `MaxUserPort`.
-    pub max_user_port: &'static str,
-}
-
-/// What rresvport and bindresvport hand out, and where that is written down.
+/// Ports that rresvport and bindresvport hand out, and where that is written down.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Privileged {
     /// The ports and their order.
     pub range: PrivilegedRange,
-    /// Where that is written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -134,7 +129,7 @@ const WINDOWS_XP: Preset = Preset {
     },
     block: Some(BlockRule { last: 49151, source: CABLE_GUY }),
     apart: None,
-    ignored: None,
+    ignored: &[],
     sysctls: false,
     portrange: None,
     classes: classes::WINDOWS_2003,
@@ -156,7 +151,7 @@ const LINUX: Preset = Preset {
     reserve: None,
     block: None,
     apart: None,
-    ignored: None,
+    ignored: &[],
     sysctls: true,
     portrange: None,
     classes: classes::LINUX,
@@ -233,10 +228,13 @@ impl Preset {
             reserve: None,
             block: None,
             apart: Some("CreatePersistentTcpPortReservation"),
-            ignored: Some(IgnoredSettings {
-                reserved_ports: "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)",
-                max_user_port: "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
-            }),
+            ignored: &[
+                (
+                    "max-user-port",
+                    "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
+                ),
+                ("reserved-ports", "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)"),
+            ],
             sysctls: false,
             portrange: None,
             classes: classes::WINDOWS_VISTA,
@@ -309,8 +307,8 @@ impl Preset {
         })
     }
 
-    /// What becomes of a bind of `second` to the port that `first` has, where `same_user` runs both; `None` where the
-    /// running kernel's rule is the model's.
+    /// Outcome of a bind of `second` to the port that `first` has, where `same_user` runs both;
+    /// `None` where the running kernel's rule is the model's.
     #[must_use]
     pub fn second_bind(&self, first: Binder, second: Binder, same_user: bool) -> Option<SecondBind> {
         self.second_binds.map(|binds| binds.outcome(first, second, same_user))
@@ -324,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_table() {
-        for (name, range, native, sharing) in [
+        let rows = [
             ("host", None, Order::Native, Sharing::Tuple),
             ("linux", ports(32768, 60999), Order::Native, Sharing::Tuple),
             ("windows-xp", ports(1025, 5000), Order::Sequential, Sharing::Exclusive),
@@ -334,12 +332,13 @@ mod tests {
             ("bsd", ports(1024, 5000), Order::Sequential, Sharing::Tuple),
             ("freebsd", ports(10000, 65535), Order::RandomStart, Sharing::Tuple),
             ("iana", ports(49152, 65535), Order::RandomStart, Sharing::Tuple),
-        ] {
+        ];
+        assert!(Preset::ALL.iter().map(|preset| preset.name).eq(rows.map(|row| row.0)), "a row for each preset");
+        for (name, range, native, sharing) in rows {
             let preset = Preset::named(name).unwrap();
             assert_eq!((preset.range, preset.native, preset.sharing), (range, native, sharing), "{name}");
             assert!(!preset.summary.is_empty() && !preset.source.is_empty(), "{name}");
         }
-        assert_eq!(Preset::ALL.len(), 9);
         assert_eq!(Preset::host().name, "host");
     }
 

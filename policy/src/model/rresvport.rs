@@ -13,8 +13,9 @@ pub const BINDRESVPORT_FIRST: u16 = 600;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum PrivilegedOrder {
-    /// As glibc 2.36 was seen to do: rresvport counts down from where its caller says; bindresvport counts up from 600
-    /// and the process number, wraps to 600, and tries what lies below only then.
+    /// As glibc 2.36 was seen to do: rresvport counts down from where its caller says; bindresvport
+    /// counts up from 600 and the process number, wraps to 600, and tries what lies below only
+    /// then.
     #[default]
     Libc = 0,
     /// Both count down: FreeBSD's low range, 1023 to 600.
@@ -57,11 +58,12 @@ impl Default for PrivilegedRange {
 }
 
 impl PrivilegedRange {
-    /// What glibc 2.36 does.
+    /// Ports and order of glibc 2.36.
     pub const LIBC: Self = Self { high: HIGHEST, low: LOWEST, order: PrivilegedOrder::Libc };
 
-    /// The ports rresvport tries for a start value of `from`, each once, wrapping. A start below the lowest counts as the
-    /// lowest, one above the highest as the highest; in FreeBSD's order it means nothing, as in FreeBSD's libc.
+    /// The ports rresvport tries for a start value of `from`, each once, wrapping. A start below
+    /// the lowest counts as the lowest, one above the highest as the highest; in FreeBSD's order it
+    /// means nothing, as in FreeBSD's libc.
     pub fn rresvport(self, from: i32) -> impl Iterator<Item = u16> {
         let start = self.start(from);
         sweeps(match self.order {
@@ -83,9 +85,9 @@ impl PrivilegedRange {
         }
     }
 
-    /// The ports bindresvport tries, each once. In libc's order they start `offset` ports (glibc: the process number)
-    /// above [`PrivilegedRange::base`], go upwards to the highest, wrap to the base, and only then go on with those
-    /// below it; otherwise `offset` means nothing.
+    /// The ports bindresvport tries, each once. In libc's order they start `offset` ports (glibc:
+    /// the process number) above [`PrivilegedRange::base`], go upwards to the highest, wrap to the
+    /// base, and only then go on with those below it; otherwise `offset` means nothing.
     pub fn bindresvport(self, offset: u32) -> impl Iterator<Item = u16> {
         sweeps(match self.order {
             PrivilegedOrder::Libc => {

@@ -1,4 +1,4 @@
-//! What a policy comes to once every source has been heard: the rules a session is run by.
+//! Result of a policy once every source has been heard: the rules a session is run by.
 
 use super::order::Order;
 use super::rresvport::PrivilegedRange;
@@ -26,7 +26,7 @@ impl ScopeRules {
         set
     }
 
-    /// Whether there is none that a wildcard bind may get.
+    /// Tells whether there is none that a wildcard bind may get.
     #[must_use]
     pub fn allows_none(&self) -> bool {
         let (reserved, blocked) = (self.reserved.words(), self.blocked.words());
@@ -38,18 +38,19 @@ impl ScopeRules {
 /// The rules for one program, complete: nothing is left to a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Which executables these rules are for, as a glob over the file's name; `None` is everything
+    /// Executables that these rules are for, as a glob over the file's name; `None` is everything
     /// that no earlier entry matched.
     pub matches: Option<String>,
     /// The order of choice. [`Order::Native`] here means the running kernel's own.
     pub order: Order,
-    /// Whether connections share ports.
+    /// Sharing: whether connections share ports.
     pub sharing: Sharing,
     /// Makes every choice repeatable; without it choices are random.
     pub seed: Option<u64>,
-    /// What rresvport and bindresvport hand out.
+    /// Ports that rresvport and bindresvport hand out.
     pub privileged: PrivilegedRange,
-    /// Below this port a specific bind needs CAP_NET_BIND_SERVICE; `None` leaves that to the kernel.
+    /// Below this port a specific bind needs CAP_NET_BIND_SERVICE; `None` leaves that to the
+    /// kernel.
     pub unprivileged_start: Option<u16>,
     /// Indexed by [`Scope::index`].
     pub scopes: [ScopeRules; 4],

@@ -23,19 +23,19 @@ pub struct Model {
 }
 
 impl Model {
-    /// Where ports may be reserved and blocked while programs run.
+    /// Limits within which ports may be reserved and blocked while programs run.
     #[must_use]
     pub const fn legal(&self) -> RestrictionLimits {
         RestrictionLimits { preset: self.preset, max_user_port: self.max_user_port }
     }
 
-    /// What [`Order::Native`] means.
+    /// Meaning of [`Order::Native`].
     #[must_use]
     pub fn order(&self) -> Order {
         self.portrange.map_or(self.preset.native, |portrange| portrange.order())
     }
 
-    /// What rresvport and bindresvport hand out.
+    /// Ports that rresvport and bindresvport hand out.
     #[must_use]
     pub fn privileged(&self) -> PrivilegedRange {
         self.portrange.map_or(self.preset.privileged.range, |portrange| portrange.privileged())

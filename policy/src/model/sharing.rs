@@ -1,6 +1,6 @@
 //! Sharing: how many sockets one port serves.
 
-/// Whether connections to different peers may share one local port.
+/// Sharing: whether connections to different peers may share one local port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Sharing {

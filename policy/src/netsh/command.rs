@@ -1,5 +1,5 @@
-//! netsh's command lines about ports, as Windows since Vista takes them (KB 929851): abbreviated or spelled
-//! out, with values by name or in order.
+//! netsh's command lines about ports, as Windows since Vista takes them (KB 929851): abbreviated or
+//! spelled out, with values by name or in order.
 
 use super::error::CommandError;
 use super::word::{Word, begins, words};
@@ -14,12 +14,12 @@ const FIRST: u32 = DynamicLimits::SINCE_VISTA.first as u32;
 /// The smallest number of ports in one.
 const COUNT: u32 = DynamicLimits::SINCE_VISTA.count;
 
-/// Where netsh looks things up and changes them.
+/// Store in which netsh looks things up and changes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// What holds until the system starts again.
+    /// Settings that hold until the system starts again.
     Active,
-    /// What holds from then on, too.
+    /// Settings that hold from then on, too.
     Persistent,
 }
 
@@ -53,7 +53,8 @@ pub enum Command {
         /// From where; where none is named, what is in force.
         store: Store,
     },
-    /// `set dynamicport`: another dynamic range, which begins at 1025 or above and has 255 ports or more.
+    /// `set dynamicport`: another dynamic range, which begins at 1025 or above and has 255 ports or
+    /// more.
     SetDynamicPort {
         /// Whose.
         scope: Scope,
@@ -82,14 +83,14 @@ pub enum Command {
     },
 }
 
-/// What a command is about.
+/// Subject of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Object {
     DynamicPort,
     ExcludedPortRange,
 }
 
-/// What a command does to it.
+/// Action of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Add,
@@ -303,7 +304,7 @@ impl FromStr for Command {
     }
 }
 
-/// Whether the line says by itself in which store it looks things up or changes them.
+/// Tells whether the line says by itself in which store it looks things up or changes them.
 #[must_use]
 pub fn names_store(text: &str) -> bool {
     const OBJECT: usize = 4;

@@ -1,4 +1,5 @@
-//! netsh's changes, made in the text of a policy file. Everything else in it stays as it was written.
+//! netsh's changes, made in the text of a policy file. Everything else in it stays as it was
+//! written.
 
 use super::command::Command;
 use crate::ports::spec::{self, Spec};
@@ -10,7 +11,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 const NEW: &str = "preset = \"windows-vista\"\n";
 const RESERVE: &str = "reserve";
 
-/// Why a file stays as it is.
+/// Reason why a file stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditError {
     /// The ports meet others that the file reserves or blocks.
@@ -39,8 +40,8 @@ pub fn new_file() -> String {
     NEW.to_owned()
 }
 
-/// The text of a policy file after `command`; `None` stands for a file that does not exist. A command that only
-/// shows something changes nothing.
+/// The text of a policy file after `command`; `None` stands for a file that does not exist. A
+/// command that only shows something changes nothing.
 ///
 /// # Errors
 /// [`EditError`], where Windows would refuse the change too, or the text is no policy.
@@ -171,7 +172,7 @@ impl<'a> List<'a> {
     }
 }
 
-/// What an item reserves or blocks, in whatever form it is written.
+/// Ports that an item reserves or blocks, in whatever form it is written.
 fn specs(item: &Item) -> Result<Vec<Spec>, EditError> {
     match item {
         Item::None => Ok(Vec::new()),

@@ -1,9 +1,9 @@
-//! Why a command line is not carried out.
+//! Reason why a command line is not carried out.
 
 use crate::ports::spec::SpecError;
 use core::fmt;
 
-/// Why a command line is not carried out.
+/// Reason why a command line is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
     /// It cannot be read as a command about ports.
@@ -13,7 +13,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// What is wrong, and where.
+    /// Mistake, and its place.
     #[must_use]
     pub const fn fault(&self) -> &SpecError {
         match self {

@@ -1,15 +1,15 @@
-//! What netsh prints.
+//! Output of netsh.
 
 use crate::ports::PortRange;
 use core::fmt::Write;
 
-/// What it says when it has done something.
+/// Words of netsh when it has done something.
 pub const DONE: &str = "Ok.\n\n";
-/// What it says where ports meet others that are excluded or in use (ERROR_SHARING_VIOLATION).
+/// Words of netsh where ports meet others that are excluded or in use (ERROR_SHARING_VIOLATION).
 pub const IN_USE: &str = "The process cannot access the file because it is being used by another process.\n\n";
-/// What it says where a parameter is outside its limits (ERROR_INVALID_PARAMETER).
+/// Words of netsh where a parameter is outside its limits (ERROR_INVALID_PARAMETER).
 pub const INCORRECT: &str = "The parameter is incorrect.\n\n";
-/// What it says where there is nothing to delete (ERROR_FILE_NOT_FOUND).
+/// Words of netsh where there is nothing to delete (ERROR_FILE_NOT_FOUND).
 pub const MISSING: &str = "The system cannot find the file specified.\n\n";
 
 /// The answer to `show dynamicport`.
@@ -19,8 +19,8 @@ pub fn dynamic_port(protocol: &str, range: PortRange) -> String {
     format!("\n{heading}\n{:-<33}\nStart Port      : {}\nNumber of Ports : {}\n\n", "", range.first(), range.len())
 }
 
-/// The answer to `show excludedportrange`: ranges, ascending, and whether each is an administered exclusion, which
-/// a program can still bind, or one that belongs to some program alone.
+/// The answer to `show excludedportrange`: ranges, ascending, and whether each is an administered
+/// exclusion, which a program can still bind, or one that belongs to some program alone.
 #[must_use]
 pub fn excluded_port_ranges(protocol: &str, ranges: &[(PortRange, bool)]) -> String {
     let mut text = format!("\nProtocol {protocol} Port Exclusion Ranges\n\nStart Port    End Port      \n");

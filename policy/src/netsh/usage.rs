@@ -1,4 +1,4 @@
-//! What is printed for somebody who asks how a command goes.
+//! Usage, for somebody who asks how a command goes.
 
 use super::word::words;
 
@@ -12,7 +12,8 @@ const COMMANDS: [(&str, &str, &str); 5] = [
 ];
 const CHANGE: &str = "[protocol=]tcp|udp [startport=]PORT [numberofports=]COUNT [[store=]active|persistent]";
 
-/// How the commands go that a line begins to name, where it ends in a question: `?`, `/?`, `help`.
+/// Usage of the commands that a line begins to name, where it ends in a question: `?`, `/?`,
+/// `help`.
 #[must_use]
 pub fn usage(text: &str) -> Option<String> {
     const QUESTIONS: [&str; 4] = ["?", "/?", "-?", "help"];

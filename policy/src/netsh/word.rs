@@ -14,19 +14,19 @@ impl Word<'_> {
         SpecError { part: self.text.into(), at: self.at, problem: problem.into(), remedy: remedy.into() }
     }
 
-    /// Whether it is `word`, or two letters of it or more.
+    /// Tells whether it is `word`, or two letters of it or more.
     pub(super) fn abbreviates(self, word: &str) -> bool {
         self.text.len() >= 2 && begins(word, self.text)
     }
 }
 
-/// Whether `word` begins with `start`, whatever the case.
+/// Tells whether `word` begins with `start`, whatever the case.
 pub(super) fn begins(word: &str, start: &str) -> bool {
     word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// White space separates words, and quotes keep it inside one. What joins a line to the next one in a batch file
-/// (`^`) and in PowerShell (`` ` ``) counts as white space.
+/// White space separates words, and quotes keep it inside one. What joins a line to the next one in
+/// a batch file (`^`) and in PowerShell (`` ` ``) counts as white space.
 pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut start = None;

@@ -10,12 +10,12 @@ use crate::region::{BusyPorts, Ledger, Runs, SharedRules, WithheldCache, Withhel
 pub struct Candidates<'a> {
     rules: &'a SharedRules,
     ledger: &'a Ledger,
-    /// What the ledger speaks of, where it speaks of any port here.
+    /// Ports that the ledger speaks of, where it speaks of any port here.
     touched: Option<WithheldIndex>,
     scope: Scope,
     dual: bool,
     limit: PortRange,
-    /// Whether the rules allow every port of the limit.
+    /// Set if the rules allow every port of the limit.
     solid: bool,
     without: Option<PortRange>,
     /// Ports that this believes taken are left out.
@@ -24,8 +24,9 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// The ports of `scope`. With `dual`, the socket takes its port in the other family too, so what
-    /// is reserved or blocked there is left out. `limit` is the range that the program set itself.
+    /// The ports of `scope`. With `dual`, the socket takes its port in the other family too, so
+    /// what is reserved or blocked there is left out. `limit` is the range that the program set
+    /// itself.
     #[must_use]
     pub fn new(rules: &'a SharedRules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
         let extent = rules.scope(scope).extent(dual);
@@ -74,7 +75,7 @@ impl<'a> Candidates<'a> {
         (self.solid && self.is_plain()).then_some(self.limit)
     }
 
-    /// Whether nothing but ranges is left out of what the rules allow.
+    /// Tells whether nothing but ranges is left out of what the rules allow.
     fn is_plain(&self) -> bool {
         self.touched.is_none() && self.skip_busy.is_none() && self.parity == Parity::Any
     }
@@ -84,7 +85,8 @@ impl<'a> Candidates<'a> {
         self.without.and_then(|without| without.intersect(self.limit))
     }
 
-    /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the ports around.
+    /// Of the ports of word `index`, those that it holds. `live` is what the ledger says about the
+    /// ports around.
     #[inline]
     fn word(&self, index: usize, live: &mut WithheldCache) -> u64 {
         let (first, last) = (usize::from(self.limit.first() / 64), usize::from(self.limit.last() / 64));
@@ -111,7 +113,8 @@ impl<'a> Candidates<'a> {
         self.rules.scope(self.scope).allowed(index, other)
     }
 
-    /// The runs of the ports that the rules allow, if they are known and nothing but ranges is left out of them here.
+    /// The runs of the ports that the rules allow, if they are known and nothing but ranges is left
+    /// out of them here.
     fn runs(&self) -> Option<&'a Runs> {
         let runs = self.rules.scope(self.scope).runs(self.dual);
         (self.is_plain() && runs.count().is_some()).then_some(runs)
@@ -121,7 +124,7 @@ impl<'a> Candidates<'a> {
         usize::from(self.limit.first() / 64)..=usize::from(self.limit.last() / 64)
     }
 
-    /// How many ports it holds.
+    /// Number of ports it holds.
     #[must_use]
     pub fn count(&self) -> u32 {
         if let Some(range) = self.solid() {
@@ -134,7 +137,7 @@ impl<'a> Candidates<'a> {
         self.words().map(|i| self.word(i, &mut live).count_ones()).sum()
     }
 
-    /// Whether `port` may be handed out.
+    /// Tells whether `port` may be handed out.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.word(usize::from(port / 64), &mut WithheldCache::default()) >> (port % 64) & 1 == 1
@@ -198,7 +201,7 @@ impl<'a> Candidates<'a> {
         rest.find(|(_, word)| *word != 0).and_then(|(i, word)| highest(i, word))
     }
 
-    /// Whether between the first word and the last there is nothing special about any.
+    /// Tells whether between the first word and the last there is nothing special about any.
     fn has_even_words(&self) -> bool {
         self.touched.is_none() && self.without.is_none()
     }

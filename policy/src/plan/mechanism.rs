@@ -7,7 +7,7 @@ use crate::entropy::Entropy;
 use crate::model::Fault;
 use crate::ports::PortRange;
 
-/// What came of one step.
+/// Outcome of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try<T> {
     /// The call is over, well or badly: this is what the program gets.
@@ -18,7 +18,7 @@ pub enum Try<T> {
 
 /// Carries out the steps of a plan on one socket.
 pub trait Mechanism {
-    /// What the program's call returns.
+    /// Result of the program's call.
     type Answer;
 
     /// Makes the system choose inside `run`.
@@ -33,7 +33,8 @@ pub trait Mechanism {
     /// Takes `port` beside other connections, provided that none has the same 4-tuple.
     fn share(&mut self, port: u16) -> Try<Self::Answer>;
 
-    /// As [`Mechanism::share`], although the 4-tuple rests in TIME_WAIT, if the system would take it over.
+    /// As [`Mechanism::share`], although the 4-tuple rests in TIME_WAIT, if the system would take
+    /// it over.
     fn reuse(&mut self, _port: u16) -> Try<Self::Answer> {
         Try::Again(Outcome::Taken)
     }
@@ -43,16 +44,17 @@ pub trait Mechanism {
         PortRange::ALL
     }
 
-    /// Whether the plan, which has found no port, shall be tried once more: ports were passed over because others of the
-    /// session were about to take them, or to leave them. From now on they are waited for.
+    /// Tells whether the plan, which has found no port, shall be tried once more: ports were passed
+    /// over because others of the session were about to take them, or to leave them. From now on
+    /// they are waited for.
     fn begins_to_wait(&mut self) -> bool {
         false
     }
 }
 
 impl<'a> Plan<'a> {
-    /// Lets `mechanism` try what a plan for `given` proposes until the call is over. The step of `opening` may have been
-    /// tried before: then `tried` is what came of it.
+    /// Lets `mechanism` try what a plan for `given` proposes until the call is over. The step of
+    /// `opening` may have been tried before: then `tried` is what came of it.
     ///
     /// # Errors
     /// The [`Fault`] to report, where no port is left.

@@ -23,8 +23,8 @@ impl Opening {
 }
 
 impl Given<'_> {
-    /// The first step of the plan, where the ports are one range: all of it, where the system chooses, or for `bind` the
-    /// port that the policy's order begins with.
+    /// The first step of the plan, where the ports are one range: all of it, where the system
+    /// chooses, or for `bind` the port that the policy's order begins with.
     #[must_use]
     #[inline(always)]
     pub fn opening(&self, entropy: &mut impl Entropy) -> Opening {

@@ -4,16 +4,16 @@ use crate::entropy::mix;
 use crate::model::Call;
 use crate::ports::{PortRange, Scope, Transport};
 
-/// What is known of a request before the first try.
+/// Knowledge of a request before the first try.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// The call.
     pub call: Call,
     /// Whose ports it draws from.
     pub scope: Scope,
-    /// Whether the socket takes its port in the other address family too.
+    /// Set if the socket takes its port in the other address family too.
     pub dual: bool,
-    /// Whether the socket has SO_REUSEADDR, which changes Linux's own order for `bind`.
+    /// Set if the socket has SO_REUSEADDR, which changes Linux's own order for `bind`.
     pub reuse: bool,
     /// The range that the program set on the socket itself; [`PortRange::ALL`] where it set none.
     pub limit: PortRange,
@@ -22,7 +22,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether this is a connection, which may share its port with others.
+    /// Tells whether this is a connection, which may share its port with others.
     pub(crate) fn is_connection(&self) -> bool {
         self.call == Call::Connect && self.scope.transport() == Transport::Tcp
     }

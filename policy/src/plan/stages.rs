@@ -9,7 +9,7 @@ use crate::model::{Fault, Sharing, exhausted};
 use crate::ports::{PortRange, Transport};
 use crate::region::{BusyPorts, ScopeCounters};
 
-/// What the mechanism shall try.
+/// Step that the mechanism shall try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Make the kernel choose inside this range.
@@ -26,14 +26,15 @@ pub enum Step {
     GiveUp(Fault),
 }
 
-/// What came of the last step.
+/// Outcome of the last step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing has been tried yet.
     Start,
     /// The port, or every port of the run, is taken.
     Taken,
-    /// Somebody else of the session is about to take the port, or to leave it: nothing is to be believed of it.
+    /// Somebody else of the session is about to take the port, or to leave it: nothing is to be
+    /// believed of it.
     Claimed,
     /// This system does not let the range be set, or ignores it.
     Unsteerable,
@@ -47,14 +48,15 @@ enum Stage {
     Runs,
     /// Ports one by one, but for those that `Runs` covers and those that are believed taken.
     Ports,
-    /// Ports outside the steerable range, shared by 4-tuple, but for those that are believed taken towards the peer.
+    /// Ports outside the steerable range, shared by 4-tuple, but for those that are believed taken
+    /// towards the peer.
     SkipShared,
     /// All ports outside the steerable range, shared by 4-tuple.
     Share,
     /// The ports of `Ports` once more, those that are believed taken among them.
     LastPorts,
-    /// Ports whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its socket is lost, so
-    /// there must be no other port left.
+    /// Ports whose 4-tuples rest in TIME_WAIT: a connect from one may yet be refused, and then its
+    /// socket is lost, so there must be no other port left.
     Reuse,
 }
 
@@ -64,7 +66,8 @@ const RUNS_FIRST: [Stage; 7] =
 const PORTS_FIRST: [Stage; 7] =
     [Stage::Ports, Stage::Aim, Stage::Runs, Stage::SkipShared, Stage::Share, Stage::LastPorts, Stage::Reuse];
 
-/// How many ports believed free are tried before the kernel looks through all of a run: strangers may hold them.
+/// Number of ports believed free that are tried before the kernel looks through all of a run:
+/// strangers may hold them.
 const AIMS: u8 = 16;
 /// The same for datagrams: for a port that is taken, the kernel walks its whole table.
 const DATAGRAM_AIMS: u8 = 2;
@@ -72,10 +75,10 @@ const DATAGRAM_AIMS: u8 = 2;
 /// Serves one request. Pure: it touches no socket, and what it knows of the world it is told.
 pub struct Plan<'a> {
     given: Given<'a>,
-    /// Where the system can be made to choose, as far as it has not refused.
+    /// Place where the system can be made to choose, as far as it has not refused.
     steerable: Option<PortRange>,
     stages: &'static [Stage; 7],
-    /// How many of them are over.
+    /// Number of them that are over.
     stage: usize,
     /// Some ports can be steered to.
     inside: bool,
@@ -83,7 +86,7 @@ pub struct Plan<'a> {
     outside: bool,
     /// Ports that are believed taken come last.
     skips_busy: bool,
-    /// How many ports believed free are still to be tried.
+    /// Number of ports believed free that are still to be tried.
     aims: u8,
     /// The port that was proposed last, where it is taken for everybody if it is for this request.
     proposed: Option<u16>,
@@ -127,7 +130,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What the request may get, all stages together.
+    /// Ports that the request may get, all stages together.
     #[must_use]
     pub fn view(&self) -> Candidates<'a> {
         self.given.view()
@@ -172,9 +175,9 @@ impl<'a> Plan<'a> {
         };
     }
 
-    /// Finds out what decides about stages; each stage is looked at when its turn comes. Where some ports can be steered
-    /// to and others not, which come first is drawn in proportion, so that the kernel's choice and ours together stay
-    /// even.
+    /// Finds out what decides about stages; each stage is looked at when its turn comes. Where some
+    /// ports can be steered to and others not, which come first is drawn in proportion, so that the
+    /// kernel's choice and ours together stay even.
     fn begin(&mut self, entropy: &mut impl Entropy) {
         let (inside, outside) = self.reach();
         (self.inside, self.outside) = (inside > 0, outside > 0);
@@ -185,7 +188,7 @@ impl<'a> Plan<'a> {
         self.skips_busy = self.believes(self.given.hint) && (self.given.terms.native || !self.shares() || !self.inside);
     }
 
-    /// What a stage proposes next, if it belongs to this plan and has not come to its end.
+    /// Next step of a stage, if it belongs to this plan and has not come to its end.
     fn step_of(&mut self, stage: Stage, entropy: &mut impl Entropy) -> Option<Step> {
         let has_ports = !self.given.terms.native || self.outside;
         let shares = self.outside && self.shares();
@@ -207,17 +210,19 @@ impl<'a> Plan<'a> {
         self.given.terms.native && self.inside
     }
 
-    /// Whether connections may share their ports.
+    /// Tells whether connections may share their ports.
     fn shares(&self) -> bool {
         self.given.request.is_connection() && self.given.rules.sharing() == Sharing::Tuple
     }
 
-    /// Whether something is believed that may decide: what a seed repeats must not depend on what has been learned.
+    /// Tells whether something is believed that may decide: what a seed repeats must not depend on
+    /// what has been learned.
     fn believes(&self, hint: Option<&BusyPorts>) -> bool {
         hint.is_some_and(|hint| hint.count() > 0) && self.given.rules.seed().is_none()
     }
 
-    /// How many ports can be steered to, and how many cannot. Where all can or none, "all" is not counted.
+    /// Number of ports that can be steered to, and how many cannot. Where all can or none, "all" is
+    /// not counted.
     fn reach(&self) -> (u32, u32) {
         let (Some(hull), Some(range)) = (self.given.terms.hull, self.steerable) else { return (0, 1) };
         if range.encloses(hull) {
@@ -291,8 +296,9 @@ impl<'a> Plan<'a> {
         if self.given.request.is_connection() && self.given.rules.sharing() != Sharing::Exclusive {
             return [None; 3];
         }
-        // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of an odd run
-        // it leaves out the first or the last, of its upper half with SO_REUSEADDR the same.
+        // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of
+        // an odd run it leaves out the first or the last, of its upper half with SO_REUSEADDR the
+        // same.
         let half = run.first() + ((run.len() >> 2) << 1) as u16;
         [run.last(), run.first(), half].map(|port| Some(PortRange::single(port)))
     }
@@ -322,7 +328,8 @@ impl<'a> Plan<'a> {
         let run = view.run_around(port);
         self.runs = Some(match run.last().checked_add(1) {
             Some(at) => Runs { at, wrapped, ..runs },
-            // The end of all ports. From here the tour goes on at 0, but once only: sets may change meanwhile.
+            // The end of all ports. From here the tour goes on at 0, but once only: sets may change
+            // meanwhile.
             None if wrapped => Runs { at: runs.start, wrapped, ..runs },
             None => Runs { at: 0, wrapped: true, ..runs },
         });

@@ -3,7 +3,8 @@
 use crate::ports::{PortRange, Scope};
 use crate::region::SharedRules;
 
-/// What the rules say of the ports of one scope, and where the system can be made to choose.
+/// Account of what the rules say of the ports of one scope, and where the system can be made to
+/// choose.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     /// The rules' revision before anything else was read.
@@ -19,7 +20,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The terms of `scope` under `rules`, to sockets that take their port in the other family, too, where `dual`.
+    /// The terms of `scope` under `rules`, to sockets that take their port in the other family,
+    /// too, where `dual`.
     #[must_use]
     #[inline]
     pub fn of(rules: &SharedRules, scope: Scope, dual: bool, steerable: Option<PortRange>) -> Self {
@@ -29,7 +31,7 @@ impl Terms {
         Self { revision, hull: extent.map(|(hull, _)| hull), solid, native: rules.is_native(), steerable }
     }
 
-    /// Whether every choice is left to the system: it can be steered to every port.
+    /// Tells whether every choice is left to the system: it can be steered to every port.
     #[must_use]
     #[inline]
     pub fn leave_choice(&self) -> bool {

@@ -1,4 +1,5 @@
-//! Thresholds by which requests are served: how full a range is believed to be, and how far one answer reaches.
+//! Thresholds by which requests are served: how full a range is believed to be, and how far one
+//! answer reaches.
 
 use super::request::Request;
 use crate::ports::{PortRange, Scope, Transport};
@@ -8,13 +9,14 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Largest run whose ports are asked about one by one: beyond it the kernel's own walk is as fast.
 pub const LARGEST_ASKED: u32 = 1024;
 
-/// How often in one moment the kernel is relied on to choose where it was told to, once it was seen to: a clock may
-/// have been made to stand still.
+/// Number of times that in one moment the kernel is relied on to choose where it was told to, once
+/// it was seen to: a clock may have been made to stand still.
 pub const RELIED_ON_AT_MOST: u32 = 256;
 
 impl Request {
-    /// Whether so much of `range` is believed taken that the system would look for a free port for long. Past the end
-    /// of a run it looks through all ports there are for one to send a datagram from.
+    /// Tells whether so much of `range` is believed taken that the system would look for a free
+    /// port for long. Past the end of a run it looks through all ports there are for one to send a
+    /// datagram from.
     pub(crate) fn is_crowded(&self, range: PortRange, solid: bool, hint: &BusyPorts) -> bool {
         let most = match self.scope.transport() {
             Transport::Tcp => two_fifths(range),
@@ -25,15 +27,15 @@ impl Request {
     }
 }
 
-/// Whether so many ports of `run` are believed taken that the kernel's own way of looking for one for a connection,
-/// every second port first, would take it long.
+/// Tells whether so many ports of `run` are believed taken that the kernel's own way of looking for
+/// one for a connection, every second port first, would take it long.
 #[must_use]
 pub fn is_dense(run: PortRange, hint: Option<&BusyPorts>) -> bool {
     hint.is_some_and(|hint| hint.count() > two_fifths(run))
 }
 
-/// Whether so few ports of `scope`, which lie in `hull`, are held, and ever were, that it is of no use to know which one a
-/// socket gets.
+/// Tells whether so few ports of `scope`, which lie in `hull`, are held, and ever were, that it is
+/// of no use to know which one a socket gets.
 #[must_use]
 #[inline]
 pub fn is_sparse(rules: &SharedRules, scope: Scope, hull: Option<PortRange>, hint: Option<&BusyPorts>) -> bool {

@@ -11,8 +11,8 @@ use core::sync::atomic::Ordering::Relaxed;
 /// RFC 6056 §3.3.5 suggests 500 as the trade-off between reuse distance and predictability.
 const INCREMENT: u32 = 500;
 
-/// How many ports in a row may be drawn that are believed taken: then a sweep, which starts at random as well, finds
-/// a free one faster.
+/// Number of ports in a row that may be drawn and are believed taken: then a sweep, which starts at
+/// random as well, finds a free one faster.
 const PATIENCE: u32 = 256;
 
 /// One pass over the allowed ports of a window, starting in its midst and wrapping.
@@ -89,8 +89,8 @@ impl Walk {
         walk
     }
 
-    /// Linux's own order over `hull`, as sweeps. Where a sweep starts is drawn among the ports of the view: drawn
-    /// from the hull, every start in a hole would lead to the one port behind it.
+    /// Linux's own order over `hull`, as sweeps. Where a sweep starts is drawn among the ports of
+    /// the view: drawn from the hull, every start in a hole would lead to the one port behind it.
     fn native(
         &mut self,
         request: &Request,
@@ -129,7 +129,8 @@ impl Walk {
                 let mut windows = [hull, hull];
                 let mut count = 1;
                 if request.reuse && hull.len() >= 4 {
-                    // With SO_REUSEADDR the lower half is tried first, to keep the upper for connect.
+                    // With SO_REUSEADDR the lower half is tried first, to keep the upper for
+                    // connect.
                     let half = hull.first() + ((hull.len() >> 2) << 1) as u16;
                     if let (Ok(lower), Ok(upper)) =
                         (PortRange::new(hull.first(), half - 1), PortRange::new(half, hull.last()))
@@ -146,7 +147,8 @@ impl Walk {
         }
     }
 
-    /// The next port to try, or `None` once every one has been proposed; without those that `hint` believes taken.
+    /// The next port to try, or `None` once every one has been proposed; without those that `hint`
+    /// believes taken.
     pub(crate) fn next(
         &mut self,
         view: &Candidates<'_>,
@@ -197,8 +199,8 @@ impl Walk {
     }
 }
 
-/// The port that Linux's own order begins with for `bind`, where all of `hull` may be had; `None` where that is before the
-/// start that is drawn.
+/// The port that Linux's own order begins with for `bind`, where all of `hull` may be had; `None`
+/// where that is before the start that is drawn.
 #[inline(always)]
 pub(super) fn native_start(transport: Transport, hull: PortRange, entropy: &mut impl Entropy) -> Option<u16> {
     let start = hull.first() + entropy.below(hull.len()) as u16;

@@ -9,7 +9,7 @@ pub struct PortRange {
     last: u16,
 }
 
-/// Why two numbers are not a range.
+/// Reason why two numbers are not a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeError {
     /// The first port as given.
@@ -56,26 +56,26 @@ impl PortRange {
         self.last
     }
 
-    /// How many ports it holds, 1 to 65536.
+    /// Number of ports it holds, 1 to 65536.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a range is never empty")]
     pub const fn len(self) -> u32 {
         self.last as u32 - self.first as u32 + 1
     }
 
-    /// Whether `port` lies inside.
+    /// Tells whether `port` lies inside.
     #[must_use]
     pub const fn contains(self, port: u16) -> bool {
         self.first <= port && port <= self.last
     }
 
-    /// Whether all of `other` lies inside.
+    /// Tells whether all of `other` lies inside.
     #[must_use]
     pub const fn encloses(self, other: Self) -> bool {
         self.first <= other.first && other.last <= self.last
     }
 
-    /// What both ranges hold, or `None` where they do not meet.
+    /// Ports that both ranges hold, or `None` where they do not meet.
     #[must_use]
     pub fn intersect(self, other: Self) -> Option<Self> {
         Self::new(self.first.max(other.first), self.last.min(other.last)).ok()

@@ -45,7 +45,8 @@ impl Scope {
         }
     }
 
-    /// The same transport over the other address family: a dual-stack socket takes its port there too.
+    /// The same transport over the other address family: a dual-stack socket takes its port there
+    /// too.
     #[must_use]
     pub const fn other_family(self) -> Self {
         match self {
@@ -107,19 +108,19 @@ impl ScopeSet {
         Self::NAMES.iter().find(|(_, set)| *set == self).map(|(n, _)| *n)
     }
 
-    /// Whether `scope` is in it.
+    /// Tells whether `scope` is in it.
     #[must_use]
     pub const fn contains(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u8) != 0
     }
 
-    /// Whether every scope of `other` is in it.
+    /// Tells whether every scope of `other` is in it.
     #[must_use]
     pub const fn contains_all(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether a scope is in both.
+    /// Tells whether a scope is in both.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -7,8 +7,8 @@ use core::fmt;
 #[cfg(feature = "text")]
 use core::ops::Range;
 
-/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine. A copy shares the
-/// words with the original until one of them changes.
+/// A set of ports, 8 KiB, or nothing as long as nothing was added. Cheap to ask and to combine. A
+/// copy shares the words with the original until one of them changes.
 #[derive(Clone, Default)]
 pub struct PortSet {
     words: Option<Arc<[u64; WORDS]>>,
@@ -72,19 +72,19 @@ impl PortSet {
         Arc::make_mut(self.words.get_or_insert_with(|| Arc::new(NONE)))
     }
 
-    /// Whether `port` is in it.
+    /// Tells whether `port` is in it.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.words()[usize::from(port / 64)] >> (port % 64) & 1 == 1
     }
 
-    /// How many ports it holds.
+    /// Number of ports it holds.
     #[must_use]
     pub fn len(&self) -> u32 {
         self.words().iter().map(|w| w.count_ones()).sum()
     }
 
-    /// Whether it holds none.
+    /// Tells whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.as_ref().is_none_or(|words| words.iter().all(|w| *w == 0))

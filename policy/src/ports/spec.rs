@@ -22,16 +22,16 @@ pub fn written(ports: &impl fmt::Display, scopes: &impl fmt::Display) -> String 
     }
 }
 
-/// What is wrong with a SPEC: the offending part, why, and what to write instead.
+/// Mistake in a SPEC: the offending part, why, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecError {
     /// The part of the text that is wrong.
     pub part: String,
-    /// Where that part begins, in bytes from the start of the text.
+    /// Place where that part begins, in bytes from the start of the text.
     pub at: usize,
-    /// What is wrong with it.
+    /// Mistake in it.
     pub problem: String,
-    /// What to do about it.
+    /// Remedy.
     pub remedy: String,
 }
 
@@ -71,7 +71,7 @@ fn port(text: &str, at: usize) -> Result<u16, SpecError> {
     }
 }
 
-/// What somebody meant who parted ports and ranges by something else than `,` and `-`.
+/// SPEC that somebody meant who parted ports and ranges by something else than `,` and `-`.
 fn separated(text: &str) -> Option<String> {
     let is_port = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let is_range = |part: &str| part.split_once('-').is_some_and(|(a, b)| is_port(a.trim()) && is_port(b.trim()));
@@ -100,7 +100,7 @@ fn separated(text: &str) -> Option<String> {
     None
 }
 
-/// How many bytes of white space `text` begins with.
+/// Number of bytes of white space `text` begins with.
 fn indent(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }

@@ -1,5 +1,5 @@
-//! Busy ports: those that are probably taken. They only order the tries, and the system decides. A port
-//! that is believed taken is tried last, and no request is refused before it has been.
+//! Busy ports: those that are probably taken. They only order the tries, and the system decides. A
+//! port that is believed taken is tried last, and no request is refused before it has been.
 
 use crate::ports::WORDS;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -28,14 +28,14 @@ impl BusyPorts {
         }
     }
 
-    /// Whether `port` is believed taken.
+    /// Tells whether `port` is believed taken.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         let (word, bit) = self.place(port);
         word.load(Relaxed) & bit != 0
     }
 
-    /// How many ports are believed taken.
+    /// Number of ports that are believed taken.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count.load(Relaxed) as u32

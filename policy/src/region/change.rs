@@ -14,10 +14,11 @@ pub struct Change<'a> {
     turn: u64,
 }
 
-/// Which entry shall be lifted.
+/// Entry that shall be lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lift {
-    /// The first that holds all of these ports; it goes whole (The Cable Guy, December 2005: unreserving).
+    /// The first that holds all of these ports; it goes whole (The Cable Guy, December 2005:
+    /// unreserving).
     Holding(PortRange),
     /// The first that begins with this port (the same, unblocking).
     From(u16),
@@ -38,7 +39,7 @@ pub enum Whose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Untold;
 
-/// Why the ledger stays as it is.
+/// Reason why the ledger stays as it is.
 #[derive(Clone, Copy, Debug)]
 pub enum Refusal {
     /// The model has no such reservation or block.
@@ -75,14 +76,15 @@ impl fmt::Display for Refusal {
 }
 
 impl<'a> Change<'a> {
-    /// Takes the turn for `thread`, if nobody else has it who is alive. Entries of owners that are gone
-    /// go with it.
+    /// Takes the turn for `thread`, if nobody else has it who is alive. Entries of owners that are
+    /// gone go with it.
     pub fn begin(region: &'a Region, thread: Owner, is_alive: impl Fn(&Owner) -> bool) -> Option<Self> {
         let turn = u64::from(thread.process) | u64::from(thread.namespace) << 32;
         let word = &region.ledger.turn;
         if let Err(other) = word.compare_exchange(0, turn, AcqRel, Acquire) {
             let holder = Owner { process: other as u32, namespace: (other >> 32) as u32, since: u64::MAX };
-            // Its own number: the one that had it before is gone, for a thread has one turn at a time.
+            // Its own number: the one that had it before is gone, for a thread has one turn at a
+            // time.
             if other != turn && is_alive(&holder) || word.compare_exchange(other, turn, AcqRel, Acquire).is_err() {
                 return None;
             }
@@ -96,8 +98,8 @@ impl<'a> Change<'a> {
         &self.region.ledger
     }
 
-    /// Enters a reservation or a block. `in_use` asks the system for a port of the range that some socket,
-    /// of any process, is bound to; an error means that it does not tell.
+    /// Enters a reservation or a block. `in_use` asks the system for a port of the range that some
+    /// socket, of any process, is bound to; an error means that it does not tell.
     ///
     /// # Errors
     /// [`Refusal`], and the ledger is as it was.
@@ -127,8 +129,8 @@ impl<'a> Change<'a> {
         let number = self.ledger().next.fetch_add(1, Relaxed);
         let entry = Entry { act, range, scopes, owner, number };
         free.put(&entry);
-        // Asked once the entry counts: whoever of the session begins to bind a port there from now on is refused. A
-        // bind that is under way may still end inside (docs/fidelity.md).
+        // Asked once the entry counts: whoever of the session begins to bind a port there from now
+        // on is refused. A bind that is under way may still end inside (docs/fidelity.md).
         let refusal = match act == Restriction::Block || apart {
             true => in_use(range, scopes).map_or(Some(Refusal::Untold), |port| port.map(Refusal::InUse)),
             false => None,
@@ -151,8 +153,8 @@ impl<'a> Change<'a> {
         (range.first()..=range.last()).find(kept)
     }
 
-    /// Makes `range` the dynamic ports of `scope`, for all programs but those whose `[[process]]` gives them
-    /// others: says how many of these rules were left as they are.
+    /// Makes `range` the dynamic ports of `scope`, for all programs but those whose `[[process]]`
+    /// gives them others: says how many of these rules were left as they are.
     pub fn set_dynamic(&self, scope: Scope, range: PortRange) -> usize {
         let Some((general, special)) = self.region.all_rules().split_last() else { return 0 };
         let mut left = 0;
@@ -167,8 +169,8 @@ impl<'a> Change<'a> {
         left
     }
 
-    /// Whether all ports of the range are ones that the policy itself would hand out: a policy may have
-    /// moved its range, and what is handed out can be reserved.
+    /// Tells whether all ports of the range are ones that the policy itself would hand out: a
+    /// policy may have moved its range, and what is handed out can be reserved.
     fn is_dynamic(&self, range: PortRange, scopes: ScopeSet) -> bool {
         self.region.all_rules().iter().any(|rules| {
             scopes.iter().all(|scope| (range.first()..=range.last()).all(|p| rules.scope(scope).dynamic.contains(p)))

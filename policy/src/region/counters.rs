@@ -3,7 +3,7 @@
 use crate::entropy::mix;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// How many counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
+/// Number of counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
 const PERTURBATIONS: usize = 256;
 
 /// Counters of one scope under one set of rules: what serving requests leaves behind.
@@ -22,12 +22,13 @@ pub struct ScopeCounters {
     pub(crate) entropy: AtomicU64,
     /// The most sockets that have held a port handed out here at once, all processes together.
     pub high: AtomicU32,
-    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    /// Requests that were left to the system, because the program's sandbox left no way to serve
+    /// them.
     pub uncovered: AtomicU32,
 }
 
 impl ScopeCounters {
-    /// Where a rover that counts up goes on; `first` where it has not started.
+    /// Position at which a rover that counts up goes on; `first` where it has not started.
     pub(crate) fn rover_up(&self, first: u16) -> u16 {
         match self.rover.load(Relaxed) {
             0 => first,
@@ -35,7 +36,7 @@ impl ScopeCounters {
         }
     }
 
-    /// Where a rover that counts down goes on; `last` where it has not started.
+    /// Position at which a rover that counts down goes on; `last` where it has not started.
     pub(crate) fn rover_down(&self, last: u16) -> u16 {
         match self.rover.load(Relaxed) {
             0 => last,

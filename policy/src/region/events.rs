@@ -1,15 +1,15 @@
 //! The ring of events: who got which port, how, and who got none. Written by hooks without waiting,
-//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost. So is one whose writer
-//! was killed, or left by a jump, before it was whole.
+//! read by the command; when the reader is slow the oldest are overwritten, and counted as lost. So
+//! is one whose writer was killed, or left by a jump, before it was whole.
 
 use crate::model::Call;
 use crate::ports::Scope;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
-/// How many events the ring holds.
+/// Number of events the ring holds.
 pub const EVENTS: usize = 4096;
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Verdict {
@@ -55,7 +55,7 @@ pub struct Event {
     pub call: Call,
     /// Whose ports it drew from.
     pub scope: Scope,
-    /// What became of it.
+    /// Outcome of it.
     pub verdict: Verdict,
     /// The port; 0 where there is none.
     pub port: u16,
@@ -101,10 +101,12 @@ impl Ring {
         slot.ticket.store(ticket.wrapping_add(1), Release);
     }
 
-    /// Hands the events that `reader` has not seen on to `each`, oldest first. Returns how many it will never see.
+    /// Hands the events that `reader` has not seen on to `each`, oldest first. Returns how many it
+    /// will never see.
     pub fn read(&self, reader: &mut Reader, mut each: impl FnMut(Event)) -> u64 {
         let end = self.next.load(Acquire);
-        // A `next` that has been scribbled over must not keep us busy: at most one ring full is read.
+        // A `next` that has been scribbled over must not keep us busy: at most one ring full is
+        // read.
         let start = reader.next.max(end.saturating_sub(EVENTS as u64));
         let mut lost = start.saturating_sub(reader.next);
         let met = core::mem::replace(&mut reader.met, end);
@@ -138,13 +140,13 @@ impl Ring {
     }
 }
 
-/// Where one reader stands.
+/// Position of one reader.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reader {
     /// The number of the next event.
     next: u64,
-    /// How far the last reading could see. An event before that, which is not whole by now, will never be: writing one
-    /// takes less than a microsecond.
+    /// Extent to which the last reading could see. An event before that, which is not whole by now,
+    /// will never be: writing one takes less than a microsecond.
     met: u64,
 }
 
@@ -195,7 +197,7 @@ mod tests {
         assert_eq!((lost, first), (10, Some(10)));
     }
 
-    /// What a writer leaves that takes its place in the ring, and comes no further.
+    /// Acts as a writer that takes its place in the ring, and comes no further.
     fn tear(region: &Region) {
         let ticket = region.events.next.fetch_add(1, Relaxed);
         region.events.slots[ticket as usize % EVENTS].ticket.store(0, Relaxed);

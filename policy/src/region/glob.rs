@@ -1,6 +1,6 @@
 //! Globs over the names of executables.
 
-/// Whether `name` matches `glob`, in which `*` stands for any characters and `?` for one.
+/// Tells whether `name` matches `glob`, in which `*` stands for any characters and `?` for one.
 #[must_use]
 pub fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
     let (mut g, mut n) = (0, 0);

@@ -16,7 +16,7 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 /// The smallest page of memory that any system has.
 const PAGE: usize = 4096;
 
-/// What lays a region down, and reads one from a file: the command does, and no guest.
+/// Functions that lay a region down, and read one from a file: the command does, and no guest.
 #[expect(unsafe_code, reason = "the only place where a region becomes bytes and back")]
 impl Region {
     /// A region with these rules, the last of which is for everything that none before it matched.
@@ -38,13 +38,14 @@ impl Region {
         if bytes.is_null() {
             handle_alloc_error(layout);
         }
-        // SAFETY: the global allocator gave out the bytes for this very layout, nobody else has them, and
-        // every field is an atomic integer or an array of them, for which zeroes are valid.
+        // SAFETY: the global allocator gave out the bytes for this very layout, nobody else has
+        // them, and every field is an atomic integer or an array of them, for which zeroes are
+        // valid.
         unsafe { Box::from_raw(bytes.cast::<Self>()) }
     }
 
-    /// The bytes that a file of this session starts with; the rest, up to [`Region::SIZE`], is zero.
-    /// Borrows the region for itself alone, so that nobody else can be writing.
+    /// The bytes that a file of this session starts with; the rest, up to [`Region::SIZE`], is
+    /// zero. Borrows the region for itself alone, so that nobody else can be writing.
     #[must_use]
     pub fn as_bytes(&mut self) -> &[u8] {
         let used = self.used();
@@ -52,13 +53,14 @@ impl Region {
     }
 
     fn whole(&mut self) -> &[u8] {
-        // SAFETY: all `SIZE` bytes are borrowed by us alone, and the layout has no padding: every field is a
-        // multiple of its successor's alignment (asserted below).
+        // SAFETY: all `SIZE` bytes are borrowed by us alone, and the layout has no padding: every
+        // field is a multiple of its successor's alignment (asserted below).
         unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), Self::SIZE) }
     }
 
-    /// What a file of this session starts with, in whole pages, ascending, and where; all else is zero, and taken later or
-    /// never touched. The first piece says that it is a region. `beliefs` says whether there is anything in the hints.
+    /// Pieces that a file of this session starts with, in whole pages, ascending, and where; all
+    /// else is zero, and taken later or never touched. The first piece says that it is a region.
+    /// `beliefs` says whether there is anything in the hints.
     #[must_use]
     pub fn pieces(&mut self, beliefs: bool) -> Vec<(usize, &[u8])> {
         let mut places: Vec<_> = core::iter::once(0..offset_of!(Self, ledger) + offset_of!(Ledger, slots)).collect();
@@ -120,7 +122,7 @@ impl SharedRules {
         self.summarise();
     }
 
-    /// Where anything is in it, ascending, counted from its beginning; all else is zero.
+    /// Place where anything is in it, ascending, counted from its beginning; all else is zero.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
         let head = offset_of!(Self, rest);
         let rest = Scope::ALL.into_iter().flat_map(move |scope| {
@@ -139,8 +141,9 @@ impl SharedScope<'_> {
         self.blocked.fill(&from.blocked);
     }
 
-    /// Where anything is in its rest, ascending, counted from the beginning of that. Of a set and of runs it is all, be it
-    /// zeroes: whoever reads any must not be the first to touch its page.
+    /// Place where anything is in its rest, ascending, counted from the beginning of that. Of a set
+    /// and of runs it is all, be it zeroes: whoever reads any must not be the first to touch its
+    /// page.
     pub(crate) fn rest(self) -> impl Iterator<Item = Range<usize>> {
         let sets = [
             (offset_of!(ScopeCold, dynamic), self.dynamic),

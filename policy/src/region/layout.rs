@@ -1,8 +1,8 @@
 //! The session's region: a block of memory of fixed layout that every process of a session maps.
 //!
 //! Atomics only, no lock, no pointer, no length that is trusted: whatever any process writes here,
-//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What cannot be
-//! withstood is a process that truncates the file: docs/fidelity.md.)
+//! reading it stays in bounds and comes to an end. All zeroes is a valid, empty region. (What
+//! cannot be withstood is a process that truncates the file: docs/fidelity.md.)
 
 use super::busy_ports::BusyPorts;
 use super::events::Ring;
@@ -15,11 +15,11 @@ use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 
-/// How many sets of rules a session holds: one for each `[[process]]` and one for all others.
+/// Number of sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
-/// How many connects may be under way on shared ports before they wait for each other.
+/// Number of connects that may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
-/// How many ports that connections must not join are remembered at once.
+/// Number of ports that connections must not join, and that are remembered at once.
 const SINGLES: usize = 512;
 
 /// "portshim" in ASCII, little end first.
@@ -27,7 +27,7 @@ const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
 const VERSION: u32 = 9;
 
-/// Why bytes are not a region.
+/// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
     /// Too short, or not aligned to 8 bytes.
@@ -60,8 +60,8 @@ pub struct Header {
     pub follow: AtomicU32,
     /// The process that laid the region down.
     pub creator: AtomicU32,
-    /// When that was, in clock ticks since boot: a process of that number that started later (proc(5),
-    /// field 22) is another.
+    /// Time when that was, in clock ticks since boot: a process of that number that started later
+    /// (proc(5), field 22) is another.
     pub created: AtomicU64,
     /// Unpredictable bits: the key of the hashes, the base of unseeded choices.
     pub secret: AtomicU64,
@@ -74,26 +74,28 @@ pub struct Header {
     preset: AtomicU32,
     /// `MaxUserPort` as it counts, in a model that has one; else 0.
     max_user_port: AtomicU32,
-    /// Whether the memory of the ledger has been taken, and whether anything is believed of ports.
+    /// Flags: whether the memory of the ledger has been taken, and whether anything is believed of
+    /// ports.
     pub(crate) taken: AtomicU32,
     /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE).
     /// Until then, such a range is one that portshim set, and that a jump out of a call has left.
     pub ranges: AtomicU32,
     claims: [AtomicU32; CLAIMS],
-    /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process << 32.
+    /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process
+    /// << 32.
     singles: [AtomicU64; SINGLES],
 }
 
 impl Header {
-    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was begun, and some bits of who did;
-    /// 0 when free.
+    /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was
+    /// begun, and some bits of who did; 0 when free.
     #[must_use]
     pub fn claim(&self, port: u16) -> &AtomicU32 {
         &self.claims[usize::from(port) % CLAIMS]
     }
 
-    /// Remembers that `process` has bound a socket to `port` that lets others join it. The system's own choice never makes
-    /// a connection do so.
+    /// Remembers that `process` has bound a socket to `port` that lets others join it. The system's
+    /// own choice never makes a connection do so.
     pub fn keep_single(&self, port: u16, process: u32) {
         self.single(port).store(u64::from(port) | u64::from(process) << 32, Relaxed);
     }
@@ -107,7 +109,8 @@ impl Header {
         }
     }
 
-    /// The process that has bound a socket to `port` which a connection must not join, as far as is remembered.
+    /// The process that has bound a socket to `port` which a connection must not join, as far as is
+    /// remembered.
     #[must_use]
     pub fn keeper(&self, port: u16) -> Option<u32> {
         let kept = self.single(port).load(Relaxed);
@@ -122,20 +125,20 @@ impl Header {
 /// The whole of a session's shared memory.
 #[repr(C)]
 pub struct Region {
-    /// Who made it, and what all processes share.
+    /// Maker of it, and values that all processes share.
     pub header: Header,
     /// Of which single peers anything is believed.
     pub(crate) peer_table: PeerTable,
-    /// What is reserved and blocked while programs run.
+    /// Ports reserved and blocked while programs run.
     pub ledger: Ledger,
-    /// Who has asked for ports.
+    /// Processes that have asked for ports.
     pub processes: Processes,
-    /// Which ports are probably taken, by scope.
+    /// Ports that are probably taken, by scope.
     pub(crate) hints: [BusyPorts; 4],
     pub(super) rules: [SharedRules; MAX_RULES],
-    /// What has happened, where the header's `log` asks for it.
+    /// Events that have happened, where the header's `log` asks for it.
     pub events: Ring,
-    /// What is believed of ports towards single peers: no page of it is used before there is one.
+    /// Beliefs about ports towards single peers: no page of it is used before there is one.
     pub(crate) peer_hints: PeerHints,
 }
 
@@ -194,7 +197,7 @@ impl Region {
         &self.rules[..(self.header.count.load(Relaxed) as usize).min(MAX_RULES)]
     }
 
-    /// How many bytes from the start hold anything; the rest of the region is zero.
+    /// Number of bytes from the start that hold anything; the rest of the region is zero.
     #[must_use]
     pub fn used(&self) -> usize {
         offset_of!(Self, rules) + size_of_val(self.all_rules())
@@ -216,7 +219,8 @@ impl Region {
     /// The region mapped at `at`.
     ///
     /// # Safety
-    /// `at` must be valid for reads and writes of [`Region::SIZE`] bytes for as long as the program runs.
+    /// `at` must be valid for reads and writes of [`Region::SIZE`] bytes for as long as the program
+    /// runs.
     ///
     /// # Errors
     /// [`RegionError`] where the mapping is misaligned or no region of this version.

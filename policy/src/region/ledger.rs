@@ -1,24 +1,26 @@
 //! The ledger: ports that are reserved and blocked while programs run, and by whom.
 //!
-//! It lies in the session's region. Readers take no lock and wait for nobody: an entry's ports are one
-//! word. Writers ([`Change`](super::change::Change)) take turns, and whoever dies in the midst of its turn loses it.
+//! It lies in the session's region. Readers take no lock and wait for nobody: an entry's ports are
+//! one word. Writers ([`Change`](super::change::Change)) take turns, and whoever dies in the midst
+//! of its turn loses it.
 
 use crate::model::Restriction;
 use crate::ports::{PortRange, ScopeSet, WORDS, mask};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
-/// How many entries a session holds.
+/// Number of entries a session holds.
 pub const ENTRIES: usize = 1024;
 
-/// Who made an entry.
+/// Maker of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The process; 0 for the session itself, whose entries stay until they are lifted or the session ends.
+    /// The process; 0 for the session itself, whose entries stay until they are lifted or the
+    /// session ends.
     pub process: u32,
     /// The PID namespace in which it has that number, by inode; 0 where there is no telling.
     pub namespace: u32,
-    /// When it spoke, in clock ticks since boot: a process of that number that started later (proc(5),
-    /// field 22) is another.
+    /// Time when it spoke, in clock ticks since boot: a process of that number that started later
+    /// (proc(5), field 22) is another.
     pub since: u64,
 }
 
@@ -26,7 +28,7 @@ impl Owner {
     /// The session itself.
     pub const SESSION: Self = Self { process: 0, namespace: 0, since: 0 };
 
-    /// Whether both are the same process, or both the session.
+    /// Tells whether both are the same process, or both the session.
     #[must_use]
     pub const fn is(&self, other: &Self) -> bool {
         self.process == other.process && self.namespace == other.namespace
@@ -36,20 +38,20 @@ impl Owner {
 /// A live reservation or block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Which of the two.
+    /// Kind of restriction.
     pub act: Restriction,
     /// The ports, none of which is 0.
     pub range: PortRange,
     /// The scopes that it is for.
     pub scopes: ScopeSet,
-    /// Who made it.
+    /// Maker of it.
     pub owner: Owner,
     /// Goes up from entry to entry: the first is the oldest.
     pub number: u64,
 }
 
-/// The ports of an entry, in one word: first, last, scopes, act, whether there is an entry at all, and how
-/// many there have been in this place.
+/// The ports of an entry, in one word: first, last, scopes, act, whether there is an entry at all,
+/// and how many there have been in this place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ports(pub(super) u64);
 
@@ -137,7 +139,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether nothing is reserved or blocked at run time: the case that costs a request one load.
+    /// Tells whether nothing is reserved or blocked at run time: the case that costs a request one
+    /// load.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.end.load(Acquire) == 0
@@ -154,7 +157,7 @@ impl Ledger {
         self.waiting.store(1, Relaxed);
     }
 
-    /// Whether somebody waits for a turn, as far as it has not been taken note of.
+    /// Tells whether somebody waits for a turn, as far as it has not been taken note of.
     pub fn take_waiting(&self) -> bool {
         self.waiting.load(Relaxed) != 0 && self.waiting.swap(0, Relaxed) != 0
     }
@@ -183,7 +186,8 @@ impl Ledger {
         }
     }
 
-    /// The block, made by none of those that `is_own` knows, that keeps `port` from being bound in `scopes`.
+    /// The block, made by none of those that `is_own` knows, that keeps `port` from being bound in
+    /// `scopes`.
     #[must_use]
     pub fn blocker(&self, port: u16, scopes: ScopeSet, is_own: impl Fn(&Owner) -> bool) -> Option<Entry> {
         let blocks = |slot: &&Slot| {
@@ -195,7 +199,7 @@ impl Ledger {
         self.used().iter().filter(blocks).filter_map(Slot::entry).find(|entry| !is_own(&entry.owner))
     }
 
-    /// Whether `port` is spoken of in `scopes`, so that no wildcard bind gets it.
+    /// Tells whether `port` is spoken of in `scopes`, so that no wildcard bind gets it.
     #[must_use]
     pub fn withholds(&self, port: u16, scopes: ScopeSet) -> bool {
         self.withheld(scopes).any(|range| range.contains(port))
@@ -249,22 +253,22 @@ impl WithheldIndex {
         (touched != 0).then_some(Self(touched))
     }
 
-    /// Whether it speaks of a port around word `index`.
+    /// Tells whether it speaks of a port around word `index`.
     pub(crate) fn contains(self, index: usize) -> bool {
         self.0 >> (index / WORDS_A_BIT % 64) & 1 == 1
     }
 }
 
-/// How many words of 64 ports are looked up at once.
+/// Number of words of 64 ports that are looked up at once.
 const BLOCK: usize = 64;
 
-/// Cache of the ports around one place that no wildcard bind gets. To look up one word takes a look at
-/// every entry, so that whoever goes from word to word looks up many at once.
+/// Cache of the ports around one place that no wildcard bind gets. To look up one word takes a look
+/// at every entry, so that whoever goes from word to word looks up many at once.
 #[derive(Default)]
 pub(crate) struct WithheldCache(Option<Words>);
 
 struct Words {
-    /// Which block of words it is.
+    /// Number of the block of words.
     number: usize,
     words: [u64; BLOCK],
 }

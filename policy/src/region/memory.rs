@@ -1,5 +1,6 @@
-//! Which of a region's memory is taken from the beginning, and which when it is first used: most sessions reserve and
-//! block nothing while programs run, and to take a page takes longer than to fill it.
+//! Parts of a region's memory: which are taken from the beginning, and which when it is first used:
+//! most sessions reserve and block nothing while programs run, and to take a page takes longer than
+//! to fill it.
 
 use super::busy_ports::BusyPorts;
 use super::layout::Region;
@@ -17,7 +18,8 @@ const LEDGER: u32 = 1;
 const NO_HINTS: u32 = 1 << 31;
 
 impl Region {
-    /// The bytes that any program that asks for a port may touch, besides those that [`Region::pieces`] fills.
+    /// The bytes that any program that asks for a port may touch, besides those that
+    /// [`Region::pieces`] fills.
     #[must_use]
     pub fn working_memory() -> Range<usize> {
         offset_of!(Self, processes)..offset_of!(Self, hints) + 4 * size_of::<BusyPorts>()
@@ -30,8 +32,8 @@ impl Region {
         at..at + size_of::<Ledger>()
     }
 
-    /// Whether the memory of the ledger has been taken. Where it has not, whoever touches an entry may be killed for want
-    /// of memory.
+    /// Tells whether the memory of the ledger has been taken. Where it has not, whoever touches an
+    /// entry may be killed for want of memory.
     #[must_use]
     pub fn has_ledger(&self) -> bool {
         self.header.taken.load(Acquire) & LEDGER != 0
@@ -42,14 +44,14 @@ impl Region {
         self.header.taken.fetch_or(LEDGER, Release);
     }
 
-    /// What is believed of one scope; `None` where nothing shall be.
+    /// Beliefs about one scope; `None` where nothing shall be.
     #[must_use]
     #[inline]
     pub fn hint(&self, scope: Scope) -> Option<&BusyPorts> {
         self.believes().then(|| &self.hints[scope.index()])
     }
 
-    /// Whether anything shall be believed.
+    /// Tells whether anything shall be believed.
     #[inline]
     pub(crate) fn believes(&self) -> bool {
         self.header.taken.load(Relaxed) & NO_HINTS == 0
@@ -60,14 +62,14 @@ impl Region {
         self.header.taken.fetch_or(NO_HINTS, Relaxed);
     }
 
-    /// What is believed of ports towards single peers; `None` where nothing shall be.
+    /// Beliefs about ports towards single peers; `None` where nothing shall be.
     #[must_use]
     pub fn peers(&self) -> Option<Peers<'_>> {
         self.believes().then(|| Peers::new(&self.peer_table, &self.peer_hints))
     }
 
-    /// Believes this of the ports from `index * 64` up, in all scopes and towards all peers: a wrong hint must do no
-    /// harm.
+    /// Believes this of the ports from `index * 64` up, in all scopes and towards all peers: a
+    /// wrong hint must do no harm.
     pub fn believe(&self, index: usize, bits: u64) {
         self.hints.iter().for_each(|hint| hint.believe(index, bits));
         self.peer_hints.believe(index, bits);

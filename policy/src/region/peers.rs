@@ -1,6 +1,6 @@
-//! Beliefs of a session about ports towards single peers. Where connections share ports by 4-tuple, a
-//! port that is taken towards one peer can be free towards the next, and the [`BusyPorts`] of the scope
-//! do not tell. As those do, these only order the tries, and the system decides.
+//! Beliefs of a session about ports towards single peers. Where connections share ports by 4-tuple,
+//! a port that is taken towards one peer can be free towards the next, and the [`BusyPorts`] of the
+//! scope do not tell. As those do, these only order the tries, and the system decides.
 
 use super::busy_ports::BusyPorts;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -8,12 +8,12 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// Of how many peers something is believed at a time. More of them drive each other out.
 const PEERS: usize = 32;
 
-/// Which peers these are.
+/// Peers of the table.
 #[repr(C)]
 pub(crate) struct PeerTable {
     /// A hash of the peer; 0 where there is none yet.
     keys: [AtomicU64; PEERS],
-    /// When somebody last asked for it, by the clock.
+    /// Time when somebody last asked for it, by the clock.
     used: [AtomicU32; PEERS],
     /// Counts what is asked for.
     clock: AtomicU32,
@@ -22,14 +22,15 @@ pub(crate) struct PeerTable {
 
 pub(crate) const TABLE: usize = PEERS * 12 + 8;
 
-/// What is believed of each.
+/// Beliefs about each.
 #[repr(C)]
 pub(crate) struct PeerHints {
     hints: [BusyPorts; PEERS],
 }
 
 impl PeerHints {
-    /// Believes this of the ports from `index * 64` up, towards whoever comes: a wrong hint must do no harm.
+    /// Believes this of the ports from `index * 64` up, towards whoever comes: a wrong hint must do
+    /// no harm.
     pub(crate) fn believe(&self, index: usize, bits: u64) {
         self.hints.iter().for_each(|hint| hint.believe(index, bits));
     }
@@ -40,7 +41,7 @@ impl PeerHints {
 pub struct PeerSlot(u8);
 
 impl PeerSlot {
-    /// How many numbers [`Self::number`] has.
+    /// Number of numbers [`Self::number`] has.
     pub const NUMBERS: usize = PEERS + 1;
 
     /// One that is not 0: 0 is no place.
@@ -57,7 +58,7 @@ impl PeerSlot {
     }
 }
 
-/// What a session believes of ports towards single peers.
+/// Beliefs of a session about ports towards single peers.
 #[derive(Clone, Copy)]
 pub struct Peers<'a> {
     table: &'a PeerTable,
@@ -69,7 +70,7 @@ impl<'a> Peers<'a> {
         Self { table, hints }
     }
 
-    /// Where `peer` stands, if anything is believed of it.
+    /// Place where `peer` stands, if anything is believed of it.
     #[must_use]
     pub fn find(self, peer: u64) -> Option<PeerSlot> {
         if peer == 0 || self.is_unused() {
@@ -79,8 +80,9 @@ impl<'a> Peers<'a> {
         Some(PeerSlot(place as u8))
     }
 
-    /// The same, in the place of the peer that nobody has asked for longest, where it is new. Memory that has not
-    /// been used yet may not be there: `is_there` says whether a word can be written.
+    /// The same, in the place of the peer that nobody has asked for longest, where it is new.
+    /// Memory that has not been used yet may not be there: `is_there` says whether a word can be
+    /// written.
     pub fn take(self, peer: u64, is_there: impl Fn(&AtomicU64) -> bool) -> Option<PeerSlot> {
         let table = self.table;
         let now = table.clock.fetch_add(1, Relaxed).wrapping_add(1);
@@ -110,13 +112,14 @@ impl<'a> Peers<'a> {
         Some(PeerSlot(place as u8))
     }
 
-    /// What is believed of the ports towards the peer of `place`.
+    /// Beliefs about the ports towards the peer of `place`.
     #[must_use]
     pub fn hint(self, place: PeerSlot) -> &'a BusyPorts {
         &self.hints.hints[usize::from(place.0) % PEERS]
     }
 
-    /// `port` has been given back towards the peer of `place`; towards all, perhaps, where that is not known.
+    /// `port` has been given back towards the peer of `place`; towards all, perhaps, where that is
+    /// not known.
     pub fn unmark(self, place: Option<PeerSlot>, port: u16) {
         match place {
             Some(place) => self.hint(place).unmark(port),

@@ -7,7 +7,8 @@ use core::sync::atomic::{
     AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 
-/// How many processes a session keeps apart. Where more are alive at once, the totals still count them all.
+/// Number of processes a session keeps apart. Where more are alive at once, the totals still count
+/// them all.
 pub const PROCESSES: usize = 256;
 
 /// One process's requests in one scope.
@@ -21,7 +22,8 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Sockets that were handed a port and have not been closed.
     pub held: AtomicU32,
-    /// Requests that were left to the system, because the program's sandbox left no way to serve them.
+    /// Requests that were left to the system, because the program's sandbox left no way to serve
+    /// them.
     pub uncovered: AtomicU32,
 }
 
@@ -33,22 +35,22 @@ pub struct Process {
     /// 0 where it has not said so yet.
     since: AtomicU64,
     name: [AtomicU64; NAME / 8],
-    /// Which set of rules it is under, counted from 0.
+    /// Number of the set of rules that it is under, counted from 0.
     pub rules: AtomicU32,
     _reserved: AtomicU32,
     counts: [Counts; 4],
-    /// What one process counts shall not lie in a cache line with what the next one does.
+    /// Counts of one process. They shall not lie in a cache line with what the next one does.
     _apart: [AtomicU64; 3],
 }
 
 impl Process {
-    /// Who it is; `None` where this place is free.
+    /// Owner of this place; `None` where this place is free.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         self.who().map(owner)
     }
 
-    /// What [`Process::owner`] is made of. `None` also where the place is changing hands.
+    /// Parts that [`Process::owner`] is made of. `None` also where the place is changing hands.
     fn who(&self) -> Option<(u64, u64)> {
         let id = self.id.load(Acquire);
         let since = self.since.load(Acquire);
@@ -65,7 +67,7 @@ impl Process {
         name
     }
 
-    /// What became of its requests in one scope.
+    /// Outcome of its requests in one scope.
     #[must_use]
     pub fn counts(&self, scope: Scope) -> &Counts {
         &self.counts[scope.index()]
@@ -99,7 +101,7 @@ fn owner((id, since): (u64, u64)) -> Owner {
 pub struct Processes {
     /// They lie in this many places from the first on, at most.
     end: AtomicU32,
-    /// When it was last looked thoroughly for processes that are gone.
+    /// Time when it was last looked thoroughly for processes that are gone.
     looked: AtomicU32,
     places: [Process; PROCESSES],
 }
@@ -111,8 +113,8 @@ impl Processes {
         &self.places[..(self.end.load(Acquire) as usize).min(PROCESSES)]
     }
 
-    /// A place for `me`: its own from before it became another program, a free one, or that of a process that
-    /// is gone. `None` where all are taken by the living.
+    /// A place for `me`: its own from before it became another program, a free one, or that of a
+    /// process that is gone. `None` where all are taken by the living.
     pub fn enter(
         &self,
         me: &Owner,
@@ -126,8 +128,8 @@ impl Processes {
             0 => take(place, 0),
             old => old == id,
         };
-        // Its time goes before its number does: nobody must find us there with the time of the dead, and take
-        // us for dead as well.
+        // Its time goes before its number does: nobody must find us there with the time of the
+        // dead, and take us for dead as well.
         let left = |place: &&Process| {
             let clear = |since| place.since.compare_exchange(since, 0, AcqRel, Relaxed).is_ok();
             place.who().is_some_and(|who| !is_alive(&owner(who)) && clear(who.1) && take(place, who.0))
@@ -140,9 +142,10 @@ impl Processes {
         Some(place)
     }
 
-    /// How many sockets hold a port that `scope` of the rules of `own` handed out, all processes together. Where
-    /// that is more than `most`, processes that are gone are looked for, and no longer counted: `exists` is asked about
-    /// each but `own`, and `is_alive`, which takes much longer, the first time in each moment, be it by whom it may.
+    /// Number of sockets that hold a port that `scope` of the rules of `own` handed out, all
+    /// processes together. Where that is more than `most`, processes that are gone are looked for,
+    /// and no longer counted: `exists` is asked about each but `own`, and `is_alive`, which takes
+    /// much longer, the first time in each moment, be it by whom it may.
     #[inline]
     pub fn held(
         &self,
@@ -240,7 +243,8 @@ mod tests {
         };
         assert_eq!(held(12, 1, 1, 0), 12);
         assert_eq!(held(11, 1, 1, 0), 9);
-        // One look a moment finds those that exist, and are dead; nobody doubts that it lives itself.
+        // One look a moment finds those that exist, and are dead; nobody doubts that it lives
+        // itself.
         assert_eq!(held(0, 1, 0, 2), 9);
         assert_eq!(held(0, 2, 0, 2), 5);
     }

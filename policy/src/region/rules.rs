@@ -21,7 +21,7 @@ pub struct SharedRules {
     seeded: AtomicU32,
     /// Below this port a specific bind needs privilege; 0 leaves that to the system.
     unprivileged_start: AtomicU32,
-    /// What rresvport hands out: low | high << 16, and the order; 0 for libc's own.
+    /// Ports that rresvport hands out: low | high << 16, and the order; 0 for libc's own.
     privileged: AtomicU32,
     privileged_order: AtomicU32,
     /// Goes up when the dynamic ports are replaced.
@@ -42,7 +42,7 @@ impl SharedRules {
         Order::ALL.into_iter().find(|o| *o as u32 == number).unwrap_or(Order::Native)
     }
 
-    /// Whether connections share ports.
+    /// Tells whether connections share ports.
     #[must_use]
     pub fn sharing(&self) -> Sharing {
         if self.sharing.load(Relaxed) == Sharing::Exclusive as u32 { Sharing::Exclusive } else { Sharing::Tuple }
@@ -54,7 +54,7 @@ impl SharedRules {
         (self.seeded.load(Relaxed) != 0).then(|| self.seed.load(Relaxed))
     }
 
-    /// What rresvport and bindresvport hand out.
+    /// Ports that rresvport and bindresvport hand out.
     #[must_use]
     pub fn privileged(&self) -> PrivilegedRange {
         let (ports, number) = (self.privileged.load(Relaxed), self.privileged_order.load(Relaxed));
@@ -73,8 +73,8 @@ impl SharedRules {
         self.unprivileged_start.load(Relaxed)
     }
 
-    /// Another number once the dynamic ports have been replaced: a request that found none left has then to
-    /// look again.
+    /// Another number once the dynamic ports have been replaced: a request that found none left has
+    /// then to look again.
     #[must_use]
     pub fn revision(&self) -> u32 {
         self.revision.load(Acquire)
@@ -100,7 +100,8 @@ impl SharedRules {
         &self.live[scope.index()]
     }
 
-    /// Whether TCP and UDP have the same ports, so that a port that is right for one socket is right for the other.
+    /// Tells whether TCP and UDP have the same ports, so that a port that is right for one socket
+    /// is right for the other.
     #[must_use]
     #[inline]
     pub fn are_transports_alike(&self) -> bool {
@@ -114,7 +115,7 @@ impl SharedRules {
         self.alike.store(alike.into(), Relaxed);
     }
 
-    /// Whether ports are chosen as the system itself chooses.
+    /// Tells whether ports are chosen as the system itself chooses.
     pub(crate) fn is_native(&self) -> bool {
         self.order.load(Relaxed) == Order::Native as u32 && self.seeded.load(Relaxed) == 0
     }
@@ -163,14 +164,15 @@ impl SharedRules {
         }
     }
 
-    /// Whether these rules are for an executable called `name`. No name set means any.
+    /// Tells whether these rules are for an executable called `name`. No name set means any.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
         let (glob, len) = self.glob();
         len == 0 || glob_matches(&glob[..len], name)
     }
 
-    /// Which executables these rules are for: the bytes of the name and how many there are, none for any.
+    /// Executables that these rules are for: the bytes of the name and how many there are, none for
+    /// any.
     #[must_use]
     pub fn glob(&self) -> ([u8; MAX_GLOB + 1], usize) {
         let mut glob = [0u8; MAX_GLOB + 1];

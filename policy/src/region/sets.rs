@@ -7,8 +7,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[repr(C)]
 pub(crate) struct Words(pub(super) [AtomicU64; WORDS]);
 
-/// Summary of a set: 0 for no port at all, [`RANGE`] with its first and last port, or [`OWN_WORDS`]. Most sets are
-/// plain: their words lie in pages that nobody ever touches.
+/// Summary of a set: 0 for no port at all, [`RANGE`] with its first and last port, or
+/// [`OWN_WORDS`]. Most sets are plain: their words lie in pages that nobody ever touches.
 type SetSummary = AtomicU64;
 
 const RANGE: u64 = 1 << 32;
@@ -37,13 +37,13 @@ impl SharedSet<'_> {
         }
     }
 
-    /// Whether `port` is in it.
+    /// Tells whether `port` is in it.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.word(usize::from(port / 64)) >> (port % 64) & 1 == 1
     }
 
-    /// Whether both hold the same ports.
+    /// Tells whether both hold the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         let (summary, others) = (self.summary.load(Relaxed), other.summary.load(Relaxed));
         if summary != OWN_WORDS && summary == others {
@@ -66,7 +66,7 @@ impl SharedSet<'_> {
         self.summary.store(OWN_WORDS, Relaxed);
     }
 
-    /// Whether nothing was ever added to it.
+    /// Tells whether nothing was ever added to it.
     fn is_bare(&self) -> bool {
         self.summary.load(Relaxed) == 0
     }
@@ -84,8 +84,8 @@ pub(crate) struct ScopeHot {
     dynamic: SetSummary,
     reserved: SetSummary,
     blocked: SetSummary,
-    /// The lowest and highest dynamic port, first | last << 16, with [`SOLID`] and [`SOLID_DUAL`]; 0 where there is none.
-    /// In one word, because each says nothing without the other.
+    /// The lowest and highest dynamic port, first | last << 16, with [`SOLID`] and [`SOLID_DUAL`];
+    /// 0 where there is none. In one word, because each says nothing without the other.
     extent: AtomicU64,
 }
 
@@ -112,11 +112,11 @@ pub struct SharedScope<'a> {
     runs: &'a [Runs; 2],
 }
 
-/// The runs of a set, from the lowest up: what spares a request for the port of some rank, or for the run around a port,
-/// a look at all the others.
+/// The runs of a set, from the lowest up: what spares a request for the port of some rank, or for
+/// the run around a port, a look at all the others.
 #[repr(C)]
 pub(crate) struct Runs {
-    /// How many ports | how many runs << 32; 0 where that is not known, or there are too many.
+    /// Number of ports | number of runs << 32; 0 where that is not known, or there are too many.
     size: AtomicU64,
     /// Each as first | last << 16 | how many ports lie below it << 32.
     runs: [AtomicU64; RUNS],
@@ -141,12 +141,12 @@ impl Runs {
         }
     }
 
-    /// How many there are.
+    /// Number of them.
     fn len(&self) -> usize {
         (self.size.load(Relaxed) >> 32) as usize
     }
 
-    /// How many ports lie below `port`.
+    /// Number of ports that lie below `port`.
     pub(crate) fn below(&self, port: u16) -> u32 {
         match self.last_where(|run| run.first <= port) {
             Some(run) if port <= run.last => run.below + u32::from(port - run.first),
@@ -155,7 +155,7 @@ impl Runs {
         }
     }
 
-    /// How many ports lie below `range`, and how many inside.
+    /// Number of ports that lie below `range`, and how many inside.
     pub(crate) fn inside(&self, range: PortRange) -> (u32, u32) {
         let first = self.below(range.first());
         let end = range.last().checked_add(1).map_or_else(|| self.count().unwrap_or(0), |end| self.below(end));
@@ -264,8 +264,8 @@ impl<'a> SharedScope<'a> {
         if extent == 0 { None } else { PortRange::new(first, last).ok().map(|hull| (hull, solid)) }
     }
 
-    /// Of the ports of word `index`, those that may be handed out; with `other`, the rules of the other family, to
-    /// sockets that take their port there, too.
+    /// Of the ports of word `index`, those that may be handed out; with `other`, the rules of the
+    /// other family, to sockets that take their port there, too.
     #[inline]
     pub(crate) fn allowed(&self, index: usize, other: Option<Self>) -> u64 {
         let mut word = self.dynamic.word(index) & !self.reserved.word(index) & !self.blocked.word(index);
@@ -276,16 +276,16 @@ impl<'a> SharedScope<'a> {
         if index == 0 { word & !1 } else { word }
     }
 
-    /// Whether both have the same ports.
+    /// Tells whether both have the same ports.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         self.dynamic.equals(&other.dynamic)
             && self.reserved.equals(&other.reserved)
             && self.blocked.equals(&other.blocked)
     }
 
-    /// The longest part of `range` in which no port is both to be handed out here and in the set of `kept` words: that is
-    /// where the system can be made to choose, if it keeps those ports from its own choice. `None` where there is no such
-    /// port.
+    /// The longest part of `range` in which no port is both to be handed out here and in the set of
+    /// `kept` words: that is where the system can be made to choose, if it keeps those ports from
+    /// its own choice. `None` where there is no such port.
     #[must_use]
     pub fn longest_without(&self, range: PortRange, kept: impl Fn(usize) -> u64) -> Option<PortRange> {
         let (mut longest, mut from) = (None::<PortRange>, Some(range.first()));
@@ -315,12 +315,14 @@ impl<'a> SharedScope<'a> {
         longest
     }
 
-    /// The runs of the ports that may be handed out, to `dual` sockets perhaps. Not known where there is but one.
+    /// The runs of the ports that may be handed out, to `dual` sockets perhaps. Not known where
+    /// there is but one.
     pub(crate) fn runs(&self, dual: bool) -> &'a Runs {
         &self.runs[usize::from(dual)]
     }
 
-    /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new ones, or none.
+    /// Makes `range` the dynamic ports. Whoever is looking at them meanwhile finds old ones, new
+    /// ones, or none.
     pub(crate) fn replace_dynamic(&self, range: PortRange, other: &Self) {
         self.runs.iter().for_each(Runs::forget);
         let both = match self.hull() {
@@ -344,8 +346,8 @@ impl<'a> SharedScope<'a> {
         self.note(|i| self.dynamic.word(i), |i| denied(self, i), |i| denied(other, i));
     }
 
-    /// From each set's words: the dynamic ports, those that may not be handed out here, and those that may not in the
-    /// other family.
+    /// From each set's words: the dynamic ports, those that may not be handed out here, and those
+    /// that may not in the other family.
     fn note(&self, dynamic: impl Fn(usize) -> u64, denied: impl Fn(usize) -> u64, denied_there: impl Fn(usize) -> u64) {
         // Port 0 is a request, never an answer.
         let ports = |index| dynamic(index) & if index == 0 { !1 } else { u64::MAX };

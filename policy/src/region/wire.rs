@@ -1,8 +1,9 @@
 //! The environment form of a policy: one line of text that the shim reads without allocating.
 //!
-//! `1:follow=1:model=host:order=native:sharing=tuple:dynamic.tcp=4000-4999:reserve.all=4007` — a version, then
-//! fields; `/` begins the rules for another program. It says what the session's region says, so that
-//! a policy holds where the region cannot be reached, and where there never was one.
+//! `1:follow=1:model=host:order=native:sharing=tuple:dynamic.tcp=4000-4999:reserve.all=4007` — a
+//! version, then fields; `/` begins the rules for another program. It says what the session's
+//! region says, so that a policy holds where the region cannot be reached, and where there never
+//! was one.
 
 use super::layout::{MAX_RULES, Region};
 use super::rules::MAX_GLOB;
@@ -28,7 +29,8 @@ const KINDS: [(&str, SetOf); 3] = [
     ("block", |e, s| &e.scope(s).blocked),
 ];
 
-/// Why a line is not a policy. Carries the number of the field, counted from 0 over all rules.
+/// Reason why a line is not a policy. Carries the number of the field, counted from 0 over all
+/// rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireError {
     /// The field that cannot be read.
@@ -43,12 +45,12 @@ impl fmt::Display for WireError {
 
 impl core::error::Error for WireError {}
 
-/// What stands beside the rules.
+/// Options that stand beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether the shim follows into children whose environment the program rebuilt.
+    /// Set if the shim follows into children whose environment the program rebuilt.
     pub follow: bool,
-    /// Whether what is believed of ports orders the tries.
+    /// Set if what is believed of ports orders the tries.
     pub hint: bool,
     /// By which model ports are reserved and blocked at run time.
     pub legal: RestrictionLimits,
@@ -108,7 +110,8 @@ pub fn encode(rules: &[Rules], options: Options) -> String {
 /// Reads a line into a region that is all zeroes, and seals it.
 ///
 /// # Errors
-/// [`WireError`] at the first field that cannot be read, and after the last where no port is ever handed out.
+/// [`WireError`] at the first field that cannot be read, and after the last where no port is ever
+/// handed out.
 pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
     let mut options =
         Options { follow: true, hint: true, legal: RestrictionLimits { preset: Preset::host(), max_user_port: None } };

@@ -7,7 +7,7 @@ use proptest::test_runner::{RngSeed, TestError, TestRunner};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How many mutations are tried where nothing else is said.
+/// Number of mutations that are tried where nothing else is said.
 const CASES: u32 = 400;
 /// Where their randomness begins where nothing else is said.
 const SEED: u64 = 6056;

@@ -1,4 +1,5 @@
-//! What a session's processes read: the policy in the environment, and memory in which anybody may scribble.
+//! What a session's processes read: the policy in the environment, and memory in which anybody may
+//! scribble.
 
 use super::target::Target;
 use portshim_policy::entropy::{Entropy, mix};

@@ -6,7 +6,8 @@ use portshim_policy::netsh::{Command, edited};
 use portshim_policy::region::Region;
 use portshim_policy::region::wire::{Options, decode, encode};
 
-/// What every problem has: words, a remedy where something is to be done, and a place that can be shown.
+/// What every problem has: words, a remedy where something is to be done, and a place that can be
+/// shown.
 fn are_sound(problems: &[Problem]) {
     for problem in problems {
         assert!(!problem.message.is_empty(), "{problem:?}");

@@ -1,4 +1,5 @@
-//! Whether a second socket may bind a port that a first one has, cell by cell of Microsoft's tables.
+//! Rules for whether a second socket may bind a port that a first one has, cell by cell of
+//! Microsoft's tables.
 
 use portshim_policy::model::{BindAddress, BindOption, Binder, Preset, SecondBind};
 
@@ -6,8 +7,8 @@ fn binder(text: &str) -> Binder {
     Binder::ALL.into_iter().find(|binder| binder.to_string() == text).expect("one of six")
 }
 
-/// Microsoft, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE": the table of Windows Server 2003, row by row. The second
-/// table is for another user's second socket.
+/// Microsoft, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE": the table of Windows Server 2003, row
+/// by row. The second table is for another user's second socket.
 #[test]
 fn second_binds_since_2003() {
     let columns = ["default *", "default 1", "reuse *", "reuse 1", "exclusive *", "exclusive 1"];

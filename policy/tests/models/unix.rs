@@ -1,7 +1,7 @@
 //! Linux, FreeBSD, and the privileged ports of all.
 
 use crate::{allowed, class, preset, resolved, tried};
-use portshim_policy::config::Setting;
+use portshim_policy::config::keys;
 use portshim_policy::model::rresvport::{PrivilegedOrder, PrivilegedRange};
 use portshim_policy::model::{Order, PortRanges, Preset, RangeEnd};
 use portshim_policy::ports::Scope;
@@ -30,7 +30,7 @@ fn freebsds_clamps() {
         }
     }
     let text = "[freebsd]\nfirst = 80\nlowlast = 2000\nhilast = 50000\n";
-    let policy = resolved(&[(Setting::Preset, "freebsd")], text);
+    let policy = resolved(&[(&keys::PRESET, "freebsd")], text);
     let said: Vec<_> = policy.warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(
         said,
@@ -43,7 +43,8 @@ fn freebsds_clamps() {
     assert_eq!(names.map(|name| class(&policy, name)), ["0-1023", "1024-65535", "49152-50000", "1023"]);
 }
 
-/// The ranges of `[freebsd]`: what wildcard binds get, in which order, and what rresvport and bindresvport do.
+/// The ranges of `[freebsd]`: what wildcard binds get, in which order, and what rresvport and
+/// bindresvport do.
 #[test]
 fn freebsds_ranges() {
     use PrivilegedOrder::{Down, Up};
@@ -58,7 +59,7 @@ fn freebsds_ranges() {
         ("lowfirst = 700\nlowlast = 900", "10000-65535", Order::RandomStart, (900, 700, Up), "counts up"),
         ("lowfirst = 900\nlowlast = 700", "10000-65535", Order::RandomStart, (900, 700, Down), "counts down"),
     ] {
-        let policy = resolved(&[(Setting::Preset, "freebsd")], &format!("[freebsd]\n{text}\n"));
+        let policy = resolved(&[(&keys::PRESET, "freebsd")], &format!("[freebsd]\n{text}\n"));
         assert_eq!(allowed(&policy), ports, "{text}: {source}");
         assert_eq!(class(&policy, "default"), ports, "{text}: {source}");
         assert_eq!(policy.rules[0].order, order, "{text}: {source}");
@@ -74,7 +75,7 @@ fn freebsds_ranges() {
     assert_eq!(policy.rules[0].order, Order::Sequential);
 }
 
-/// What the section takes for a value, and that it has no effect elsewhere.
+/// Checks what the section takes for a value, and that it has no effect elsewhere.
 #[test]
 fn freebsds_section_is_read() {
     for (text, said) in [
@@ -85,11 +86,11 @@ fn freebsds_section_is_read() {
         ("frist = 1024", "`frist`: there is no such key under [freebsd]"),
         ("reservedhigh = 1023", "`reservedhigh`: there is no such key under [freebsd]"),
     ] {
-        let problems = tried(&[(Setting::Preset, "freebsd")], &format!("[freebsd]\n{text}\n")).unwrap_err();
+        let problems = tried(&[(&keys::PRESET, "freebsd")], &format!("[freebsd]\n{text}\n")).unwrap_err();
         assert_eq!(problems[0].message, said);
     }
     for other in Preset::ALL.iter().filter(|preset| preset.portrange.is_none()) {
-        let policy = resolved(&[(Setting::Preset, other.name)], "[freebsd]\nlast = 20000\nrandomized = 0\n");
+        let policy = resolved(&[(&keys::PRESET, other.name)], "[freebsd]\nlast = 20000\nrandomized = 0\n");
         let said: Vec<_> = policy.warnings.iter().map(|warning| warning.message.clone()).collect();
         let expected =
             ["last", "randomized"].map(|key| format!("`freebsd.{key}` has no effect under preset {}", other.name));
@@ -114,7 +115,8 @@ fn privileged_ports() {
     }
 }
 
-/// ip_unprivileged_port_start: the kernel takes it as long as the dynamic range does not begin below (EINVAL).
+/// ip_unprivileged_port_start: the kernel takes it as long as the dynamic range does not begin
+/// below (EINVAL).
 #[test]
 fn unprivileged_ports_of_linux() {
     for (start, range, taken) in [
@@ -128,7 +130,7 @@ fn unprivileged_ports_of_linux() {
         ("65535", "32768 60999", false),
     ] {
         let text = format!("[linux]\nip_unprivileged_port_start = {start}\nip_local_port_range = \"{range}\"\n");
-        let outcome = tried(&[(Setting::Preset, "linux")], &text);
+        let outcome = tried(&[(&keys::PRESET, "linux")], &text);
         let row = format!("{start}, {range}: observed on Linux 6.18");
         let Ok(policy) = outcome else {
             let problems = outcome.unwrap_err();
@@ -142,23 +144,27 @@ fn unprivileged_ports_of_linux() {
         assert_eq!(policy.model.unprivileged_start, start.max(1024), "{row}");
         assert_eq!(class(&policy, "privileged"), format!("0-{}", start.max(1024) - 1), "{row}");
         assert_eq!(policy.warnings.len(), usize::from(start < 1024), "{row}");
-        let below = policy.explain(start.max(1024) - 1, Scope::Tcp4).specific;
+        let below = policy.explain_under(usize::MAX, start.max(1024) - 1, Scope::Tcp4).specific;
         assert_eq!(
             below,
             format!("a specific bind needs privilege, as for every port below {}", start.max(1024)),
             "{row}"
         );
-        assert_eq!(policy.explain(start.max(1024), Scope::Udp6).specific, "a specific bind succeeds", "{row}");
+        assert_eq!(
+            policy.explain_under(usize::MAX, start.max(1024), Scope::Udp6).specific,
+            "a specific bind succeeds",
+            "{row}"
+        );
     }
     // The preset's own range counts, too; where the setting says nothing, the kernel decides.
-    let refused = tried(&[(Setting::Preset, "linux")], "linux.ip_unprivileged_port_start = 40000\n").unwrap_err();
+    let refused = tried(&[(&keys::PRESET, "linux")], "linux.ip_unprivileged_port_start = 40000\n").unwrap_err();
     assert!(refused[0].message.contains("the range 32768-60999 of preset linux"), "{refused:?}");
     assert_eq!(preset("linux").rules[0].unprivileged_start, None);
     for text in ["-1", "65536"] {
         let problems = tried(&[], &format!("linux.ip_unprivileged_port_start = {text}\n")).unwrap_err();
         assert_eq!(problems[0].message, format!("`{text}`: this is not a port number"));
     }
-    let elsewhere = resolved(&[(Setting::Preset, "bsd")], "linux.ip_unprivileged_port_start = 2000\n");
+    let elsewhere = resolved(&[(&keys::PRESET, "bsd")], "linux.ip_unprivileged_port_start = 2000\n");
     assert_eq!(elsewhere.rules[0].unprivileged_start, None);
     assert_eq!(elsewhere.warnings[0].message, "`linux.ip_unprivileged_port_start` has no effect under preset bsd");
 }

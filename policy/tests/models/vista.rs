@@ -1,7 +1,7 @@
 //! Windows since Vista.
 
 use crate::{allowed, class, resolved, tried};
-use portshim_policy::config::Setting;
+use portshim_policy::config::keys;
 use portshim_policy::netsh::Command;
 use portshim_policy::ports::Scope;
 
@@ -9,7 +9,7 @@ use portshim_policy::ports::Scope;
 #[test]
 fn what_vista_ignores() {
     let text = "[windows]\nmax-user-port = 5000\nreserved-ports = [\"50000-50009\"]\n";
-    let policy = resolved(&[(Setting::Preset, "windows-vista")], text);
+    let policy = resolved(&[(&keys::PRESET, "windows-vista")], text);
     assert_eq!(allowed(&policy), "49152-65535");
     let said: Vec<_> = policy.warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(
@@ -21,11 +21,12 @@ fn what_vista_ignores() {
              ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)",
         ]
     );
-    let refused = tried(&[(Setting::Preset, "windows-10"), (Setting::MaxUserPort, "5000")], "").unwrap_err();
+    let refused = tried(&[(&keys::PRESET, "windows-10"), (&keys::MAX_USER_PORT, "5000")], "").unwrap_err();
     assert!(refused[0].is_error() && refused[0].message.ends_with("(KB 929851)"), "{refused:?}");
 }
 
-/// `netsh int ipv4 set dynamicport tcp start=N num=M`: the range is N to N + M - 1, or what is wrong.
+/// `netsh int ipv4 set dynamicport tcp start=N num=M`: the range is N to N + M - 1, or what is
+/// wrong.
 #[test]
 fn dynamic_ranges_of_vista() {
     const LOW: Result<&str, &str> = Err("a dynamic range begins at port 1025 or above (KB 929851)");
@@ -73,7 +74,7 @@ fn dynamic_ranges_of_vista_in_a_policy() {
         ("50000", SMALL),
     ] {
         for name in ["windows-vista", "windows-2008", "windows-server-2008", "windows-7", "windows-11"] {
-            let outcome = tried(&[(Setting::Preset, name), (Setting::Range, range)], "");
+            let outcome = tried(&[(&keys::PRESET, name), (&keys::DYNAMIC, range)], "");
             match (&outcome, said) {
                 (Ok(policy), "") => assert_eq!(allowed(policy), range, "{name}"),
                 (Err(problems), _) if !said.is_empty() => {
@@ -89,7 +90,7 @@ fn dynamic_ranges_of_vista_in_a_policy() {
 #[test]
 fn vista_has_four_ranges() {
     let text = "[dynamic]\ntcp4 = \"10000-10999\"\ntcp6 = \"20000-20999\"\nudp4 = \"30000-30254\"\n";
-    let policy = resolved(&[(Setting::Preset, "windows-vista"), (Setting::Reserve, "10000-10009/tcp4")], text);
+    let policy = resolved(&[(&keys::PRESET, "windows-vista"), (&keys::RESERVE, "10000-10009/tcp4")], text);
     let ports = Scope::ALL.map(|scope| policy.rules[0].scope(scope).allowed().to_string());
     assert_eq!(ports, ["10010-10999", "20000-20999", "30000-30254", "49152-65535"]);
     assert_eq!(class(&policy, "dynamic"), "10000-10999/tcp4 20000-20999/tcp6 30000-30254/udp4 49152-65535/udp6");

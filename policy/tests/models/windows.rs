@@ -1,15 +1,15 @@
 //! Windows up to Server 2003.
 
 use crate::{allowed, class, classes, preset, resolved};
-use portshim_policy::config::{Setting, reserved_range};
+use portshim_policy::config::{keys, reserved_range};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope};
 
 const CABLE_GUY: &str = "The Cable Guy, December 2005";
 const UP_TO_2003: [&str; 3] = ["windows-xp", "windows-2003", "windows-2003-sp1"];
 
-/// The classes of Windows up to 2003 for each value of `MaxUserPort`: what it counts as, whether that is worth a
-/// warning, then ephemeral, reservable, blockable without and with service pack 1.
+/// The classes of Windows up to 2003 for each value of `MaxUserPort`: what it counts as, whether
+/// that is worth a warning, then ephemeral, reservable, blockable without and with service pack 1.
 #[test]
 fn max_user_port() {
     const KB: &str = "KB 196271: 5000 to 65534, the nearest valid value otherwise";
@@ -32,8 +32,8 @@ fn max_user_port() {
     ] {
         for name in UP_TO_2003 {
             let text = asked.map(|asked| asked.to_string());
-            let mut options = vec![(Setting::Preset, name)];
-            options.extend(text.as_ref().map(|text| (Setting::MaxUserPort, text.as_str())));
+            let mut options = vec![(&keys::PRESET, name)];
+            options.extend(text.as_ref().map(|text| (&keys::MAX_USER_PORT, text.as_str())));
             let policy = resolved(&options, "");
             let row = format!("{name}, MaxUserPort {asked:?} ({source})");
             assert_eq!(policy.model.max_user_port, Some(counts), "{row}");
@@ -60,7 +60,8 @@ fn port_1024_is_in_neither_class() {
     }
 }
 
-/// What may be asked for while programs run: the request, MaxUserPort, and whether each model takes it.
+/// What may be asked for while programs run: the request, MaxUserPort, and whether each model takes
+/// it.
 #[test]
 fn what_may_be_reserved_and_blocked() {
     use Restriction::{Block, Reserve};
@@ -89,7 +90,7 @@ fn what_may_be_reserved_and_blocked() {
         let range = portshim_policy::ports::PortRange::new(first, last).expect("first and last");
         let end = end.to_string();
         for (name, expected) in UP_TO_2003.into_iter().zip(legal) {
-            let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, &end)], "");
+            let policy = resolved(&[(&keys::PRESET, name), (&keys::MAX_USER_PORT, &end)], "");
             assert_eq!(policy.legal.allows(act, range), expected, "{name} {act:?} {range}, {end}: {source}");
         }
     }
@@ -100,7 +101,7 @@ fn what_may_be_reserved_and_blocked() {
 fn reservable_and_blockable_overlap_with_service_pack_1() {
     for end in ["5000", "20000", "49150", "49151", "65534"] {
         for name in UP_TO_2003 {
-            let policy = resolved(&[(Setting::Preset, name), (Setting::MaxUserPort, end)], "");
+            let policy = resolved(&[(&keys::PRESET, name), (&keys::MAX_USER_PORT, end)], "");
             let ports = |act| policy.legal.intervals(act).collect::<PortSet>();
             let (reservable, mut both) = (ports(Restriction::Reserve), ports(Restriction::Block));
             let blockable = both.len();
@@ -110,7 +111,8 @@ fn reservable_and_blockable_overlap_with_service_pack_1() {
     }
 }
 
-/// `ReservedPorts`: each line, what it means or that it is refused (KB 812873: x-y, one port as 4000-4000).
+/// `ReservedPorts`: each line, what it means or that it is refused (KB 812873: x-y, one port as
+/// 4000-4000).
 #[test]
 fn reserved_ports_in_the_registry() {
     for (line, expected) in [
@@ -138,7 +140,7 @@ fn reserved_ports_in_the_registry() {
 fn adjacent_entries_are_merged() {
     let lines = "windows.reserved-ports = [\"4000-4000\", \"4001-4001\", \"4002-4009\", \"4005-4012\", \"4500-4500\"]";
     for name in UP_TO_2003 {
-        let policy = resolved(&[(Setting::Preset, name)], lines);
+        let policy = resolved(&[(&keys::PRESET, name)], lines);
         let reserved = &policy.rules[0].scope(Scope::Udp6).reserved;
         assert_eq!(reserved.to_string(), "4000-4012,4500", "{name}");
         assert_eq!(allowed(&policy), "1025-3999,4013-4499,4501-5000", "{name}");

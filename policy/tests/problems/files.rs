@@ -31,7 +31,7 @@ error: policy.toml:5:1: `whatever`: there is no such key
   |
 5 | whatever = 1
   | ^^^^^^^^
-help:  the keys here are preset, select, sharing, seed, windows, linux, freebsd, dynamic, reserve, block, process
+help:  the keys here are preset, dynamic, reserve, block, select, sharing, seed, windows, linux, freebsd, process
 "#,
     );
     same(

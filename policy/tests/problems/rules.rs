@@ -1,21 +1,21 @@
 //! Problems with what is asked for: what a model forbids, what has no effect, what leaves nothing.
 
 use super::super::{file, options, said, same};
-use portshim_policy::config::{Layer, Setting};
+use portshim_policy::config::{Layer, keys};
 
 #[test]
 fn options_and_variables() {
     same(
         &options(&[
-            (Setting::Range, "20000-x"),
-            (Setting::Reserve, "50-40/udp"),
-            (Setting::Block, "80/tpc"),
-            (Setting::Preset, "windows-xo"),
-            (Setting::Preset, "solaris"),
-            (Setting::Select, "quick"),
-            (Setting::Sharing, "tupel"),
-            (Setting::Seed, "+1"),
-            (Setting::MaxUserPort, "many"),
+            (&keys::DYNAMIC, "20000-x"),
+            (&keys::RESERVE, "50-40/udp"),
+            (&keys::BLOCK, "80/tpc"),
+            (&keys::PRESET, "windows-xo"),
+            (&keys::PRESET, "solaris"),
+            (&keys::SELECT, "quick"),
+            (&keys::SHARING, "tupel"),
+            (&keys::SEED, "+1"),
+            (&keys::MAX_USER_PORT, "many"),
         ]),
         "
 error: --range 20000-x: `x`: this is not a port number
@@ -38,7 +38,7 @@ error: --max-user-port many: `many`: this is not a port number
 help:  write a number from 5000 to 65534
 ",
     );
-    let problems = Layer::new().variable(Setting::Block, "1 2-x 0/tcp").unwrap_err();
+    let problems = Layer::new().variable(&keys::BLOCK, "1 2-x 0/tcp").unwrap_err();
     same(
         &said(problems),
         "
@@ -53,7 +53,7 @@ help:  write a number from 1 to 65535
 #[test]
 fn what_a_preset_forbids() {
     same(
-        &options(&[(Setting::Preset, "windows-vista"), (Setting::Range, "1000-1010"), (Setting::Block, "80")]),
+        &options(&[(&keys::PRESET, "windows-vista"), (&keys::DYNAMIC, "1000-1010"), (&keys::BLOCK, "80")]),
         "
 error: --range 1000-1010: 1000-1010: the dynamic range of windows-vista begins at 1025 or above (KB 929851)
 help:  begin at 1025, or choose a preset that takes any range, such as linux
@@ -63,7 +63,7 @@ warning: --range 1000-1010: 1000-1010: on this host a program needs privilege to
 help:    begin at 1024 or above
 ",
     );
-    same(&options(&[(Setting::Preset, "windows-vista"), (Setting::Range, "1025-1279")]), "");
+    same(&options(&[(&keys::PRESET, "windows-vista"), (&keys::DYNAMIC, "1025-1279")]), "");
     same(
         &file("preset = \"windows-2003\"\nblock = [\"4000-50000/udp\", \"5001-49151\"]\n"),
         r#"
@@ -74,9 +74,9 @@ error: policy.toml:2:11: 4000-50000: windows-2003 blocks only ports above MaxUse
 help:  block ports inside 5001-49151, or reserve these
 "#,
     );
-    same(&options(&[(Setting::Preset, "windows-2003-sp1"), (Setting::Block, "5001-65535")]), "");
+    same(&options(&[(&keys::PRESET, "windows-2003-sp1"), (&keys::BLOCK, "5001-65535")]), "");
     same(
-        &options(&[(Setting::Preset, "windows-xp"), (Setting::MaxUserPort, "70000"), (Setting::Block, "9")]),
+        &options(&[(&keys::PRESET, "windows-xp"), (&keys::MAX_USER_PORT, "70000"), (&keys::BLOCK, "9")]),
         "
 warning: --max-user-port 70000: MaxUserPort 70000 is outside 5000-65534, so it counts as 65534, as on Windows (KB 196271)
 help:    write 65534
@@ -89,7 +89,7 @@ help:  lower MaxUserPort, or choose windows-2003-sp1
 #[test]
 fn parts_about_another_system() {
     same(
-        &options(&[(Setting::MaxUserPort, "6000")]),
+        &options(&[(&keys::MAX_USER_PORT, "6000")]),
         "
 error: --max-user-port 6000: this has no effect under preset host
 help:  choose one of the presets windows-xp, windows-2003, windows-2003-sp1, or leave it out
@@ -116,10 +116,10 @@ help:    choose one of the presets host, linux, or leave it out
 fn an_empty_policy_names_what_emptied_it() {
     same(
         &options(&[
-            (Setting::Range, "20000-20009"),
-            (Setting::Reserve, "20000-20005/tcp"),
-            (Setting::Reserve, "9"),
-            (Setting::Block, "20006-65535/tcp"),
+            (&keys::DYNAMIC, "20000-20009"),
+            (&keys::RESERVE, "20000-20005/tcp"),
+            (&keys::RESERVE, "9"),
+            (&keys::BLOCK, "20006-65535/tcp"),
         ]),
         "
 error: --range 20000-20009: no port of this range is left for tcp: all are reserved by --reserve 20000-20005/tcp and blocked by --block 20006-65535/tcp
@@ -138,7 +138,7 @@ help:  reserve and block less of it, or widen the range
 #[test]
 fn privileged_ports() {
     same(
-        &options(&[(Setting::Range, "80-90,1024-2000")]),
+        &options(&[(&keys::DYNAMIC, "80-90,1024-2000")]),
         "
 warning: --range 80-90,1024-2000: 80-90: on this host a program needs privilege to bind a port below 1024
 help:    begin at 1024 or above

@@ -1,12 +1,14 @@
-//! What keeps the library loadable where glibc is old, on whatever system it was built.
+//! Account of what keeps the library loadable where glibc is old, on whatever system it was built.
 //!
-//! The standard library and the unwinder are linked in, and ask a new glibc for functions that an old one does not
-//! have: its loader would refuse the whole library. They want them for backtraces alone, which a guest does not print,
-//! and do without where they fail. So they get these, which nothing outside this library sees.
+//! The standard library and the unwinder are linked in, and ask a new glibc for functions that an
+//! old one does not have: its loader would refuse the whole library. They want them for backtraces
+//! alone, which a guest does not print, and do without where they fail. So they get these, which
+//! nothing outside this library sees.
 
 use core::arch::global_asm;
 
-/// Defines a function for this library alone, under several names. Weak, as the standard library declares some of them.
+/// Defines a function for this library alone, under several names. Weak, as the standard library
+/// declares some of them.
 macro_rules! stand_in {
     ($($name:literal)+ => $($instruction:literal)+) => {
         global_asm!(

@@ -1,7 +1,8 @@
-//! The libraries that were loaded at the start, and what they define, read from memory: an answer that no other
-//! library has a say in. None of them is ever unloaded, so no lock is needed.
+//! The libraries that were loaded at the start, and what they define, read from memory: an answer
+//! that no other library has a say in. None of them is ever unloaded, so no lock is needed.
 //!
-//! What is read is what the dynamic linker has read before (elf(5), link.h), and it has the same shape here.
+//! Structures that the dynamic linker has read before (elf(5), link.h), and it has the same shape
+//! here.
 
 use super::memory::is_readable;
 use core::ffi::{c_char, c_int, c_void};
@@ -49,7 +50,8 @@ const DT_VERSYM: i64 = 0x6fff_fff0;
 /// No list here is longer, so a damaged one ends.
 const MOST: usize = 1 << 16;
 
-/// The last library that was loaded at the start, this one, and libc. Null until the start has looked.
+/// The last library that was loaded at the start, this one, and libc. Null until the start has
+/// looked.
 static LAST: AtomicPtr<Map> = AtomicPtr::new(null_mut());
 static OWN: AtomicPtr<Map> = AtomicPtr::new(null_mut());
 static LIBC: AtomicPtr<Map> = AtomicPtr::new(null_mut());
@@ -82,7 +84,8 @@ pub(super) fn next(name: &[u8]) -> *mut c_void {
     found.next().unwrap_or(null_mut())
 }
 
-/// This library's own function of this name. (Whoever mentions an exported function gets that of a library before it.)
+/// This library's own function of this name. (Whoever mentions an exported function gets that of a
+/// library before it.)
 pub(super) fn of_ours(name: &[u8]) -> *mut c_void {
     own().and_then(Object::of).and_then(|own| own.function(name)).unwrap_or(null_mut())
 }
@@ -94,8 +97,8 @@ pub(super) fn of_libc(name: &[u8]) -> *mut c_void {
     libc.and_then(Object::of).and_then(|libc| libc.function(name)).unwrap_or(null_mut())
 }
 
-/// A function of libdl where that came after the start. Before glibc 2.34 it was a library of its own, which whatever
-/// a program loads later may need and bring.
+/// A function of libdl where that came after the start. Before glibc 2.34 it was a library of its
+/// own, which whatever a program loads later may need and bring.
 pub(super) fn of_libdl(name: &[u8]) -> *mut c_void {
     struct Sought<'a>(&'a [u8], *mut c_void);
 
@@ -119,8 +122,8 @@ pub(super) fn of_libdl(name: &[u8]) -> *mut c_void {
     sought.1
 }
 
-/// Whether `address` lies in a library behind this one that has a function of this name itself: one that this one calls
-/// on, and that has to come by libc's.
+/// Tells whether `address` lies in a library behind this one that has a function of this name
+/// itself: one that this one calls on, and that has to come by libc's.
 pub(super) fn is_in_interposer(address: usize, name: &[u8]) -> bool {
     let libc = LIBC.load(Relaxed);
     let others = own().into_iter().flat_map(|own| maps(own).skip(1)).filter(|map| *map != libc);
@@ -148,7 +151,8 @@ fn is_own(map: *mut Map) -> bool {
 fn maps(at: *mut Map) -> impl Iterator<Item = *mut Map> {
     let last = LAST.load(Relaxed);
     let after = move |map: &*mut Map| {
-        // SAFETY: no library of the start is unloaded, and before the constructor nothing else is loaded.
+        // SAFETY: no library of the start is unloaded, and before the constructor nothing else is
+        // loaded.
         (*map != last).then(|| unsafe { (**map).next }).filter(|next| !next.is_null())
     };
     core::iter::successors(Some(at).filter(|at| !at.is_null()), after).take(MOST)
@@ -203,7 +207,8 @@ impl Object {
         for _ in 0..MOST {
             // SAFETY: the list ends in DT_NULL.
             let Entry { tag, value } = unsafe { entry.read() };
-            // The dynamic linker turns offsets into addresses, but for what the kernel maps read-only.
+            // The dynamic linker turns offsets into addresses, but for what the kernel maps
+            // read-only.
             let address = if value < base { base + value } else { value };
             match tag {
                 DT_NULL => break,
@@ -225,7 +230,7 @@ impl Object {
         self.soname != 0 && self.has_string(self.soname, name)
     }
 
-    /// Whether the string at `offset` is `expected`.
+    /// Tells whether the string at `offset` is `expected`.
     fn has_string(&self, offset: usize, expected: &[u8]) -> bool {
         let fits = offset.checked_add(expected.len()).is_some_and(|end| end < self.strings_len);
         // SAFETY: the table is `strings_len` bytes long.
@@ -240,7 +245,7 @@ impl Object {
         Some((self.base + symbol.value) as *mut c_void)
     }
 
-    /// What the library defines by this name, in its default version.
+    /// Symbol that the library defines by this name, in its default version.
     fn symbol(&self, name: &[u8]) -> Option<&Symbol> {
         let found = |index: u32| {
             // SAFETY: the hash table only speaks of symbols that there are.
@@ -258,8 +263,8 @@ impl Object {
     }
 
     fn by_gnu_hash<T>(&self, name: &[u8], found: impl Fn(u32) -> Option<T>) -> Option<T> {
-        // SAFETY: DT_GNU_HASH: four numbers, a filter of 64-bit words, the buckets, and the hashes of the symbols from
-        // `first` on, of which the last in a bucket is odd.
+        // SAFETY: DT_GNU_HASH: four numbers, a filter of 64-bit words, the buckets, and the hashes
+        // of the symbols from `first` on, of which the last in a bucket is odd.
         let at = |n: usize| unsafe { self.gnu_hash.add(n).read() };
         let (buckets, first, filter) = (at(0), at(1), at(2) as usize);
         let hash = name.iter().fold(5381u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
@@ -287,7 +292,8 @@ impl Object {
         if self.hash.is_null() {
             return None;
         }
-        // SAFETY: DT_HASH: two numbers, the buckets, and for each symbol the next one in its bucket.
+        // SAFETY: DT_HASH: two numbers, the buckets, and for each symbol the next one in its
+        // bucket.
         let at = |n: u32| unsafe { self.hash.add(n as usize).read() };
         let buckets = at(0);
         let hash = name.iter().fold(0u32, |hash, byte| {
@@ -308,7 +314,7 @@ impl Object {
         None
     }
 
-    /// Whether `address` lies in one of the library's segments.
+    /// Tells whether `address` lies in one of the library's segments.
     fn contains(&self, address: usize) -> bool {
         const PT_LOAD: u32 = 1;
         let header = self.base as *const libc::Elf64_Ehdr;

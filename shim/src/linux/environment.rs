@@ -1,4 +1,5 @@
-//! A child's environment: the variables that load the shim are put back where the program left them out.
+//! A child's environment: the variables that load the shim are put back where the program left them
+//! out.
 
 mod missing;
 mod shell;
@@ -9,8 +10,8 @@ use core::ffi::c_char;
 use missing::MissingVars;
 use shell::ShellCommand;
 
-/// Calls `then` with an environment in which the shim is loaded: `given`, or a copy with the missing variables put back.
-/// Nothing is allocated, for this also runs between vfork and exec.
+/// Calls `then` with an environment in which the shim is loaded: `given`, or a copy with the
+/// missing variables put back. Nothing is allocated, for this also runs between vfork and exec.
 pub(crate) fn with_preload_env<T>(given: Strings, then: impl Fn(Strings) -> T) -> T {
     let Some(missing) = MissingVars::of(given) else { return then(given) };
     let mut result = None;
@@ -21,9 +22,9 @@ pub(crate) fn with_preload_env<T>(given: Strings, then: impl Fn(Strings) -> T) -
     }
 }
 
-/// Calls `then` with a shell command before which the variables are put back that this process's own
-/// environment lacks: `command` itself where it lacks none. The environment is not touched: another
-/// thread may be changing it.
+/// Calls `then` with a shell command before which the variables are put back that this process's
+/// own environment lacks: `command` itself where it lacks none. The environment is not touched:
+/// another thread may be changing it.
 pub(crate) fn with_preload_command<T>(command: *const c_char, then: impl FnOnce(*const c_char) -> T) -> T {
     let complete = || {
         let missing = MissingVars::of(own())?;

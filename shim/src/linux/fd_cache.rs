@@ -1,9 +1,9 @@
-//! What is known of descriptors without asking the kernel: what `socket` made of them; settled ones, from which
-//! a send cannot bind; TCP sockets that have just been bound.
+//! Knowledge of descriptors without asking the kernel: what `socket` made of them; settled ones,
+//! from which a send cannot bind; TCP sockets that have just been bound.
 //!
-//! A cache and no more. "Unknown" leads to the slow path, which asks the kernel. What is known only spares questions:
-//! before a call is made to do something else than the program asked for, the kernel is asked what the descriptor is
-//! (`Socket::confirmed`).
+//! A cache and no more. "Unknown" leads to the slow path, which asks the kernel. What is known only
+//! spares questions: before a call is made to do something else than the program asked for, the
+//! kernel is asked what the descriptor is (`Socket::confirmed`).
 
 use crate::session::{self, REGION};
 use core::ffi::c_int;
@@ -14,20 +14,20 @@ use portshim_policy::ports::Scope;
 
 const DESCRIPTORS: usize = 65536;
 
-/// The upper two bits of a cell: 0 for "unknown", or one of these with a number in its lower bits. That is the
-/// session's epoch, so that a new epoch makes all such cells unknown at once; for a fresh socket a serial number,
-/// so that it is not taken for another that had the same descriptor.
+/// The upper two bits of a cell: 0 for "unknown", or one of these with a number in its lower bits.
+/// That is the session's epoch, so that a new epoch makes all such cells unknown at once; for a
+/// fresh socket a serial number, so that it is not taken for another that had the same descriptor.
 const SETTLED: u32 = 1 << 30;
 const BOUND: u32 = 2 << 30;
 const FRESH_DATAGRAM: u32 = 3 << 30;
 const TAG: u32 = 3 << 30;
 const NUMBER: u32 = (1 << 26) - 1;
 
-/// Between them, what `socket` made: 0 where that is not known, or a scope's index and one. It is the protocol and
-/// the family of the socket, which stay the same for its life.
+/// Between them, what `socket` made: 0 where that is not known, or a scope's index and one. It is
+/// the protocol and the family of the socket, which stay the same for its life.
 const MADE: u32 = 7 << 27;
-/// No call has changed anything that matters here: the socket has no port and no address, and the options are
-/// those that a new one has.
+/// No call has changed anything that matters here: the socket has no port and no address, and the
+/// options are those that a new one has.
 const UNTOUCHED: u32 = 1 << 26;
 
 static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
@@ -37,14 +37,14 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 /// See [`options_set`].
 static SET: AtomicU32 = AtomicU32::new(0);
 
-/// What a cell said, and which epoch it was, before the kernel was asked.
+/// Content of a cell, and which epoch it was, before the kernel was asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
     cell: u32,
     epoch: u32,
 }
 
-/// What is known of a socket that this process has made.
+/// Knowledge of a socket that this process has made.
 #[derive(Clone, Copy)]
 pub(crate) struct Made {
     pub(crate) scope: Scope,
@@ -57,8 +57,8 @@ fn cell(fd: c_int) -> Option<&'static AtomicU32> {
     if (fd as u32) < END.load(Relaxed) { CELLS.get(fd as usize) } else { None }
 }
 
-/// Knows nothing of any descriptor from now on: threads have tables of their own, so that a number means one thing here
-/// and another there.
+/// Knows nothing of any descriptor from now on: threads have tables of their own, so that a number
+/// means one thing here and another there.
 pub(crate) fn give_up() {
     END.store(0, Relaxed);
 }
@@ -66,7 +66,8 @@ pub(crate) fn give_up() {
 /// The session's epoch.
 #[inline]
 fn epoch() -> Option<u32> {
-    // Not acquired, for nothing else is read by way of it. SAFETY: null, or stored from a `&'static` reference.
+    // Not acquired, for nothing else is read by way of it. SAFETY: null, or stored from a
+    // `&'static` reference.
     let region = unsafe { REGION.load(Relaxed).as_ref() }?;
     Some(region.header.epoch.load(Relaxed))
 }
@@ -79,24 +80,26 @@ fn is_current(fd: c_int, tag: u32) -> bool {
     })
 }
 
-/// Whether a send on `fd` is known to bind nothing.
+/// Tells whether a send on `fd` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(fd: c_int) -> bool {
     is_current(fd, SETTLED)
 }
 
-/// Whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have taken it from.
+/// Tells whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have
+/// taken it from.
 pub(crate) fn is_bound(fd: c_int) -> bool {
     is_current(fd, BOUND)
 }
 
-/// Whether `fd` was last seen as a new datagram socket.
+/// Tells whether `fd` was last seen as a new datagram socket.
 #[inline]
 pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
     cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
 }
 
-/// What `socket` made of `fd`, for a call that may change it: from then on it is not untouched any more.
+/// Knowledge that `socket` left of `fd`, for a call that may change it: from then on it is not
+/// untouched any more.
 #[inline]
 pub(crate) fn made(fd: c_int) -> Option<Made> {
     let cell = cell(fd)?;
@@ -124,7 +127,8 @@ pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
     }
 }
 
-/// How often options that matter have been set: by a library behind us perhaps, while it makes a socket.
+/// Number of times that options that matter have been set: by a library behind us perhaps, while it
+/// makes a socket.
 #[inline]
 pub(crate) fn options_set() -> u32 {
     SET.load(Relaxed)
@@ -143,13 +147,14 @@ fn touch_cell(cell: &AtomicU32) {
     cell.fetch_and(!UNTOUCHED, Relaxed);
 }
 
-/// To be called before the kernel is asked about `fd`, for [`mark_settled`] and [`mark_bound`] to be right afterwards.
+/// To be called before the kernel is asked about `fd`, for [`mark_settled`] and [`mark_bound`] to
+/// be right afterwards.
 pub(crate) fn get(fd: c_int) -> Seen {
     Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: epoch().unwrap_or(0) }
 }
 
-/// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has lost
-/// its port.
+/// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has
+/// lost its port.
 pub(crate) fn mark_settled(fd: c_int, seen: Seen) {
     learn(fd, seen, SETTLED);
 }
@@ -166,7 +171,8 @@ fn learn(fd: c_int, seen: Seen, tag: u32) {
     }
 }
 
-/// `fd` is a new socket, made by this call of `socket`; `as_made` where nobody has set its options meanwhile.
+/// `fd` is a new socket, made by this call of `socket`; `as_made` where nobody has set its options
+/// meanwhile.
 #[inline]
 pub(crate) fn on_socket(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
     let Some(cell) = cell(fd) else { return };
@@ -214,7 +220,7 @@ fn lose_port_of(fd: c_int, made: u32) {
     }
 }
 
-/// Whether `fd` has a port is not known any more.
+/// Tells whether `fd` has a port is not known any more.
 pub(crate) fn invalidate(fd: c_int) {
     if let Some(cell) = cell(fd) {
         cell.fetch_and(MADE, Relaxed);
@@ -226,7 +232,8 @@ pub(crate) fn invalidate(fd: c_int) {
 pub(crate) fn on_dup(from: c_int, to: c_int) {
     touch(from);
     if is_fresh_datagram(from) {
-        // What was made is not passed on: in a process that shares our memory, `to` may be another socket for us.
+        // What was made is not passed on: in a process that shares our memory, `to` may be another
+        // socket for us.
         lose_port_of(to, 0);
         return;
     }
@@ -244,8 +251,8 @@ pub(crate) fn forget(fd: c_int) {
     }
 }
 
-/// The descriptor means something new, of which nothing is known. What another thread is just finding out of what it
-/// meant before does not count any more.
+/// The descriptor means something new, of which nothing is known. What another thread is just
+/// finding out of what it meant before does not count any more.
 #[inline]
 pub(crate) fn renew(fd: c_int) {
     if let Some(cell) = cell(fd) {
@@ -266,8 +273,8 @@ fn forget_cell(cell: &AtomicU32) {
     }
 }
 
-/// Notes that `fd` may lose its port while it is open. Other descriptors, in other processes even, may be the same socket:
-/// nothing is settled any more, session-wide.
+/// Notes that `fd` may lose its port while it is open. Other descriptors, in other processes even,
+/// may be the same socket: nothing is settled any more, session-wide.
 pub(crate) fn may_lose_port(fd: c_int) {
     invalidate(fd);
     if let Some(session) = session::get() {

@@ -1,4 +1,5 @@
-//! What descriptors hold, as they are passed on and closed in numbers, and while the kernel alone knows their ports.
+//! Ports that descriptors hold, as they are passed on and closed in numbers, and while the kernel
+//! alone knows their ports.
 
 pub(crate) use crate::fd_ports::release;
 use crate::fd_ports::{self, CELLS, Hold, give_back};
@@ -52,7 +53,7 @@ pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant) {
     }
 }
 
-/// Whether `fd` is known to hold what was handed out.
+/// Tells whether `fd` is known to hold what was handed out.
 pub(crate) fn is_counted(fd: c_int, grant: &Grant) -> bool {
     let packed = CELLS.get(fd as usize).map_or(0, |cell| cell.load(Relaxed));
     let hold = Hold::unpack(packed);
@@ -83,7 +84,8 @@ pub(crate) fn move_to(from: c_int, to: c_int) {
     release(to);
     if let (Some(from), Some(to)) = (CELLS.get(from as usize), CELLS.get(to as usize)) {
         let packed = from.load(Relaxed);
-        // A process that shares its parent's memory (vfork) leaves the parent's sockets where they are.
+        // A process that shares its parent's memory (vfork) leaves the parent's sockets where they
+        // are.
         let is_ours = packed != 0 && Hold::unpack(packed).process == process_even_in_vfork();
         if is_ours && from.compare_exchange(packed, 0, Relaxed, Relaxed).is_ok() {
             to.store(packed, Relaxed);

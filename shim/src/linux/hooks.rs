@@ -31,7 +31,8 @@ use rresvport::{bindresvport, rresvport, rresvport_af};
 use send::{__send, send, sendmmsg, sendmsg, sendto};
 use write::{__write, write, writev};
 
-/// Interposes each function with its handler, if it is in the [table of hooks](portshim_policy::hooks) as well.
+/// Interposes each function with its handler, if it is in the [table of
+/// hooks](portshim_policy::hooks) as well.
 macro_rules! hooks {
     (
         $(for $kind:ident {$(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*})*
@@ -52,7 +53,8 @@ macro_rules! hooks {
                 // Its `real!` is not used: it looks up by dlsym, which is hooked as well (ADR 12).
                 redhook::hook! {
                     unsafe fn $name($($arg: $type),*) -> $ret => hooked {
-                        // SAFETY: the program made this call; its arguments are passed on as they came.
+                        // SAFETY: the program made this call; its arguments are passed on as they
+                        // came.
                         unsafe { hooks::$name($($arg),*) }
                     }
                 }
@@ -91,7 +93,8 @@ macro_rules! hooks {
     };
 }
 
-/// Looks every function up in the libraries after ours, so that no hook has to. Gives those that none has.
+/// Looks every function up in the libraries after ours, so that no hook has to. Gives those that
+/// none has.
 pub(crate) fn resolve() -> impl Iterator<Item = &'static str> {
     const { assert!(LOOK_UPS.len() <= u64::BITS as usize) };
     let looked_up = LOOK_UPS.iter().zip(0..).filter(|((_, look_up), _)| look_up().is_null());

@@ -13,12 +13,12 @@ const LONGEST: usize = size_of::<sockaddr_storage>();
 const PAGE: usize = 4096;
 
 unsafe extern "C" {
-    /// What the kernel left on the stack at exec: the number of arguments, their pointers, a null
-    /// pointer, and those of the environment.
+    /// Words that the kernel left on the stack at exec: the number of arguments, their pointers, a
+    /// null pointer, and those of the environment.
     static __libc_stack_end: *const c_void;
 }
 
-/// Where the stack of the main thread began: the address of what the kernel left there.
+/// Place where the stack of the main thread began: the address of what the kernel left there.
 #[inline]
 pub(crate) fn stack_start() -> usize {
     // SAFETY: the dynamic linker sets the pointer before it runs anyone's code.
@@ -33,7 +33,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Whether a byte can be read.
+    /// Tells whether a byte can be read.
     fn reaches(&mut self, at: usize) -> bool {
         if at / PAGE == self.page && self.page != 0 {
             return true;
@@ -58,7 +58,8 @@ impl Memory {
         (self.reaches(at) && self.reaches(last)).then(|| unsafe { (at as *const usize).read_unaligned() })
     }
 
-    /// Whether the string at `at` starts with `prefix`, or `None` where it cannot be read so far.
+    /// Tells whether the string at `at` starts with `prefix`, or `None` where it cannot be read so
+    /// far.
     pub(crate) fn starts_with(&mut self, at: usize, prefix: &[u8]) -> Option<bool> {
         for (n, expected) in prefix.iter().enumerate() {
             if self.byte(at.checked_add(n)?)? != *expected {
@@ -68,7 +69,7 @@ impl Memory {
         Some(true)
     }
 
-    /// Where the string at `at` ends, or `None` where it cannot be read as far as that.
+    /// Place where the string at `at` ends, or `None` where it cannot be read as far as that.
     pub(crate) fn end_of_string(&mut self, at: usize) -> Option<usize> {
         (at..).find_map(|at| match self.byte(at) {
             Some(0) => Some(Some(at)),
@@ -78,7 +79,8 @@ impl Memory {
     }
 }
 
-/// Whether the kernel could read `len` bytes at `at`, at most 4096, asked without touching them.
+/// Tells whether the kernel could read `len` bytes at `at`, at most 4096, asked without touching
+/// them.
 pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
     let (first, last) = (at as usize, (at as usize).wrapping_add(len.max(1) - 1));
     if first < PAGE || last < first {
@@ -89,14 +91,15 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
         || kernel::can_copy_from(first & !7) && (first / PAGE == last / PAGE || kernel::can_copy_from(last & !7))
 }
 
-/// Whether the kernel might read `len` bytes at `at`, and the program's sandbox lets nobody ask.
+/// Tells whether the kernel might read `len` bytes at `at`, and the program's sandbox lets nobody
+/// ask.
 #[cold]
 pub(crate) fn is_beyond_asking(at: *const c_void, len: u32) -> bool {
     at as usize >= PAGE && len >= 2 && !kernel::can_ask_what_is_readable()
 }
 
-/// Whether all of it lies in this thread's stack: in the rest of this frame's page or, for the main thread, in the
-/// frames above. Where another stack ends, nobody knows.
+/// Tells whether all of it lies in this thread's stack: in the rest of this frame's page or, for
+/// the main thread, in the frames above. Where another stack ends, nobody knows.
 fn is_in_frames(first: usize, last: usize) -> bool {
     /// The main thread's stack ends that far above every other mapping, at least.
     const ALONE: usize = 64 << 20;

@@ -1,12 +1,13 @@
-//! The original functions: those of the next library, which the program called and the hooks call on.
+//! The original functions: those of the next library, which the program called and the hooks call
+//! on.
 
 use super::elf;
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
 
-/// Hands the list of these functions to a macro, by the [kind](portshim_policy::hooks::HookKind) of their hooks, and what
-/// it is told besides.
+/// Hands the list of these functions to a macro, by the [kind](portshim_policy::hooks::HookKind) of
+/// their hooks, and what it is told besides.
 macro_rules! functions {
     ($to:ident {$($more:tt)*}) => {
         $to! {
@@ -97,7 +98,8 @@ macro_rules! originals {
                     next if next.is_null() => resolve(),
                     next => next,
                 };
-                // SAFETY: a function of this name has this type, and is called as the caller promises.
+                // SAFETY: a function of this name has this type, and is called as the caller
+                // promises.
                 unsafe { core::mem::transmute::<*mut c_void, Function>(next)($($arg),*) }
             }
 

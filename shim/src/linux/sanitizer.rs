@@ -3,8 +3,8 @@
 
 use core::ffi::{CStr, c_char};
 
-/// What the runtime asks for first. A program's own function of this name comes before ours, and
-/// `ASAN_OPTIONS` is heard after it.
+/// Options that the runtime asks for first. A program's own function of this name comes before
+/// ours, and `ASAN_OPTIONS` is heard after it.
 #[unsafe(no_mangle)]
 extern "C" fn __asan_default_options() -> *const c_char {
     const OPTIONS: &CStr = c"verify_asan_link_order=0";

@@ -11,7 +11,7 @@ use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 
-/// How a call leaves that came in.
+/// Exit of a call that came in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Through the next library's function of that name.
@@ -20,11 +20,12 @@ pub(crate) enum Exit {
     Kernel,
 }
 
-/// Whether the process has been given a port in a call that came in by syscall(2).
+/// Set if the process has been given a port in a call that came in by syscall(2).
 static BY_NUMBER: AtomicBool = AtomicBool::new(false);
 
-/// Serves a call: what the program's call returns. `errno` is set as that call would set it. `None` where the
-/// descriptor is not what was remembered of it: that has been forgotten, and nothing has been done.
+/// Serves a call: what the program's call returns. `errno` is set as that call would set it. `None`
+/// where the descriptor is not what was remembered of it: that has been forgotten, and nothing has
+/// been done.
 #[inline]
 pub(crate) fn serve<O: Original>(call: &InterceptedCall<'_, O>, exit: Exit) -> Option<isize> {
     let fd = call.socket.fd;
@@ -43,8 +44,8 @@ pub(crate) fn serve<O: Original>(call: &InterceptedCall<'_, O>, exit: Exit) -> O
     Some(answer)
 }
 
-/// Counts the port that was got. A library behind us may have made the call by its number: then it has been served, and
-/// counted, inside.
+/// Counts the port that was got. A library behind us may have made the call by its number: then it
+/// has been served, and counted, inside.
 #[inline(always)]
 fn count(session: Session, fd: core::ffi::c_int, exit: Exit, grant: &Grant) {
     let by_number = BY_NUMBER.load(Relaxed);
@@ -56,8 +57,8 @@ fn count(session: Session, fd: core::ffi::c_int, exit: Exit, grant: &Grant) {
     fd_ports::hold(session, fd, grant);
 }
 
-/// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know what it takes to
-/// serve it.
+/// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know
+/// what it takes to serve it.
 #[cold]
 pub(crate) fn unserved(session: Session, socket: &Socket, call: Call, original: &dyn Fn() -> isize) -> isize {
     let has_port = fd_cache::is_bound(socket.fd);

@@ -1,4 +1,4 @@
-//! What descriptors are: taken from the cache, or asked of the kernel.
+//! Kinds of descriptors: taken from the cache, or asked of the kernel.
 
 use super::fd_cache::{self, Made};
 use core::ffi::c_int;
@@ -7,7 +7,7 @@ use portshim_mechanism::linux::kernel::sandbox;
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::{Kind, Socket};
 
-/// What `fd` is, for a call that may bind it.
+/// Kind of `fd`, for a call that may bind it.
 #[inline]
 pub(crate) fn of(fd: c_int) -> Kind {
     match fd_cache::made(fd) {
@@ -45,7 +45,7 @@ pub(crate) fn local(socket: &Socket) -> Result<Address> {
     }
 }
 
-/// Whether the socket, whose address is `local`, surely has a port.
+/// Tells whether the socket, whose address is `local`, surely has a port.
 pub(crate) fn surely_has_port(socket: &Socket, local: &Address) -> bool {
     socket.surely_has_port(local, fd_cache::is_bound)
 }

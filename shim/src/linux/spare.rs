@@ -1,5 +1,6 @@
-//! Memory for a call that does not always come back: what a child of vfork(2) maps stays mapped in its parent once the
-//! child has become another program. So such a child takes a piece that its thread has left before, if there is one.
+//! Memory for a call that does not always come back: what a child of vfork(2) maps stays mapped in
+//! its parent once the child has become another program. So such a child takes a piece that its
+//! thread has left before, if there is one.
 
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_mechanism::linux::kernel::process::in_vfork_child;
@@ -15,7 +16,8 @@ struct Kept {
     len: AtomicUsize,
 }
 
-/// As many threads can have children of vfork that become other programs at once without leaving anything behind.
+/// As many threads can have children of vfork that become other programs at once without leaving
+/// anything behind.
 const THREADS: usize = 64;
 static KEPT: [Kept; THREADS] = [const {
     Kept {
@@ -75,9 +77,9 @@ impl Drop for Spare {
     }
 }
 
-/// Takes a piece for a child of vfork. Its thread stands still until the child is gone, so what an earlier child of it
-/// took is free again; but not what this process has taken, or its parent, which are in the midst of it: a signal
-/// handler that becomes another program interrupts them.
+/// Takes a piece for a child of vfork. Its thread stands still until the child is gone, so what an
+/// earlier child of it took is free again; but not what this process has taken, or its parent,
+/// which are in the midst of it: a signal handler that becomes another program interrupts them.
 fn take() -> Option<&'static Kept> {
     let (me, parent, thread) = (process::process(), process::parent(), process::thread_place());
     let claim = |kept: &Kept, from: u32| kept.taken_by.compare_exchange(from, me, Acquire, Relaxed).is_ok();

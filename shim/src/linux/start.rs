@@ -17,8 +17,8 @@ use portshim_mechanism::place::set_name;
 use portshim_policy::entropy::mix;
 use portshim_policy::region::{Region, SharedRules, wire};
 
-/// The session, which is found now if our constructor has not run yet. `None` where there is none: then every call goes
-/// through.
+/// The session, which is found now if our constructor has not run yet. `None` where there is none:
+/// then every call goes through.
 #[inline]
 pub(crate) fn session() -> Option<Session> {
     session::get().or_else(wake)
@@ -28,7 +28,8 @@ pub(crate) fn session() -> Option<Session> {
 #[cold]
 fn wake() -> Option<Session> {
     start();
-    // The other side of a race, or a signal handler inside `start`: wait a little, then let the call through.
+    // The other side of a race, or a signal handler inside `start`: wait a little, then let the
+    // call through.
     for _ in 0..1000 {
         if is_decided() {
             return session::get();
@@ -81,7 +82,7 @@ fn open(path: Option<&CStr>) -> Option<&'static Region> {
     }
 }
 
-/// What a program's user hears where it was to be under a policy, and cannot be.
+/// Message for a program's user where it was to be under a policy, and cannot be.
 const DAMAGED: &[u8] = b"portshim: PORTSHIM_POLICY cannot be read, so this program runs outside the policy; \
     `portshim env` writes it anew\n";
 
@@ -93,7 +94,8 @@ fn private(policy: &CStr) -> Option<&'static Region> {
     if wire::decode(policy.to_bytes(), region).is_err() {
         // SAFETY: the region goes out of use here.
         unsafe { unmap(at, Region::SIZE) };
-        // An empty variable is as good as none, unless the loader was asked for this library on its behalf.
+        // An empty variable is as good as none, unless the loader was asked for this library on its
+        // behalf.
         if !policy.is_empty() || variables::preloads() {
             write_stderr(DAMAGED);
         }
@@ -115,7 +117,8 @@ fn random() -> u64 {
     mix(unsafe { at.read_unaligned() })
 }
 
-/// The rules whose glob matches the executable's name: the file's, or the one it was called by, which is noted.
+/// The rules whose glob matches the executable's name: the file's, or the one it was called by,
+/// which is noted.
 fn rules_for_this_program(region: &'static Region) -> Option<&'static SharedRules> {
     // SAFETY: as for AT_RANDOM.
     let called = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;

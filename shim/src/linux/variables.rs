@@ -21,7 +21,7 @@ unsafe extern "C" {
     static mut environ: Strings;
 }
 
-/// What the environment asks for.
+/// Policy and session that the environment asks for.
 pub(crate) struct Found {
     /// The file of the session's region.
     pub(crate) session: Option<&'static CStr>,
@@ -29,7 +29,8 @@ pub(crate) struct Found {
     pub(crate) policy: Option<&'static CStr>,
 }
 
-/// Copies of the variables, whole: programs write over their own environment (to change what ps(1) shows).
+/// Copies of the variables, whole: programs write over their own environment (to change what ps(1)
+/// shows).
 pub(super) static KEPT_POLICY: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 pub(super) static KEPT_SESSION: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 /// The path of this library.
@@ -60,7 +61,7 @@ pub(crate) fn read() -> Option<Found> {
     Some(Found { session, policy })
 }
 
-/// Whether the environment asks the loader for any library.
+/// Tells whether the environment asks the loader for any library.
 pub(crate) fn preloads() -> bool {
     // SAFETY: as for `read`, which has just looked.
     unsafe { find(started_with(), PRELOAD) }.is_some_and(|list| !list.is_empty())
@@ -148,11 +149,11 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
     }
 }
 
-/// What stands in LD_PRELOAD for a folder that the loader of glibc finds, and no other.
+/// Path in LD_PRELOAD for a folder that the loader of glibc finds, and no other.
 const FOR_GLIBC: &[u8] = b"/$LIB/";
 
-/// The library as LD_PRELOAD names it, where it is named for glibc alone. A child with another C library shall not
-/// find it either.
+/// The library as LD_PRELOAD names it, where it is named for glibc alone. A child with another C
+/// library shall not find it either.
 fn listed(name: &[u8]) -> Option<&'static [u8]> {
     // SAFETY: as for `read`, which has just looked.
     let list = unsafe { find(started_with(), PRELOAD) }?.to_bytes();

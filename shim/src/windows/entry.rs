@@ -10,7 +10,8 @@ use windows_sys::Win32::System::LibraryLoader::DisableThreadLibraryCalls;
 use windows_sys::Win32::System::SystemServices::DLL_PROCESS_ATTACH;
 use windows_sys::core::BOOL;
 
-/// Called by the loader, which holds its lock meanwhile: what loads a library or waits for a thread is out of reach.
+/// Called by the loader, which holds its lock meanwhile: what loads a library or waits for a thread
+/// is out of reach.
 #[unsafe(no_mangle)]
 extern "system" fn DllMain(module: HMODULE, reason: u32, _reserved: *mut c_void) -> BOOL {
     if reason == DLL_PROCESS_ATTACH {
@@ -37,7 +38,8 @@ fn cover() {
 fn report(name: &str) {
     let line = format!("portshim: {name} cannot be covered\n");
     let mut written = 0;
-    // SAFETY: the line is as long as is said; a program without standard error has an invalid handle, which is refused.
+    // SAFETY: the line is as long as is said; a program without standard error has an invalid
+    // handle, which is refused.
     unsafe {
         let stderr = GetStdHandle(STD_ERROR_HANDLE);
         WriteFile(stderr, line.as_ptr(), line.len() as u32, &raw mut written, null_mut());

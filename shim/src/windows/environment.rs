@@ -1,5 +1,5 @@
-//! The variables that ask for portshim: read at the start, and put back where a program leaves them out of a child's
-//! environment.
+//! The variables that ask for portshim: read at the start, and put back where a program leaves them
+//! out of a child's environment.
 
 use super::memory::is_readable;
 use crate::session;
@@ -15,7 +15,7 @@ const POLICY: &str = "PORTSHIM_POLICY";
 const SESSION: &str = "PORTSHIM_SESSION";
 const DISABLE: &str = "PORTSHIM_DISABLE";
 
-/// What the environment asks for.
+/// Policy and session that the environment asks for.
 pub(crate) struct Found {
     /// The name of the session's mapping, with a NUL at its end.
     pub(crate) session: Option<Vec<u16>>,
@@ -70,7 +70,7 @@ fn is_one(value: &[u16]) -> bool {
     value == [u16::from(b'1')]
 }
 
-/// How a child's environment stands to portshim.
+/// State of a child's environment.
 pub(crate) enum ForChild {
     /// It asks for portshim as it is.
     Asks,
@@ -80,7 +80,7 @@ pub(crate) enum ForChild {
     Declines,
 }
 
-/// What becomes of an environment that the program gives a child; null for its own.
+/// Outcome of an environment that the program gives a child; null for its own.
 ///
 /// # Safety
 /// `given` is null, or what CreateProcessW takes under these `flags`.

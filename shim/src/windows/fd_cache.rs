@@ -1,5 +1,5 @@
-//! What is known of handles without asking Winsock. A cache and no more: of most handles nothing is known, and
-//! "unknown" leads to the slow path, which asks.
+//! Knowledge of handles without asking Winsock. A cache and no more: of most handles nothing is
+//! known, and "unknown" leads to the slow path, which asks.
 
 use super::index_of;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -46,18 +46,20 @@ static SETTLED: Handles = Handles::none();
 /// Sockets that draw from a port reservation of the program's own.
 static ASSOCIATED: Handles = Handles::none();
 
-/// Whether a send on `handle` is known to bind nothing.
+/// Tells whether a send on `handle` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(handle: SOCKET) -> bool {
     SETTLED.contains(handle)
 }
 
-/// Remembers that a send on `handle` binds nothing. No call takes a port from a socket that has one.
+/// Remembers that a send on `handle` binds nothing. No call takes a port from a socket that has
+/// one.
 pub(crate) fn mark_settled(handle: SOCKET) {
     SETTLED.insert(handle);
 }
 
-/// Whether the program has given `handle` a reservation to draw from (SIO_ASSOCIATE_PORT_RESERVATION).
+/// Tells whether the program has given `handle` a reservation to draw from
+/// (SIO_ASSOCIATE_PORT_RESERVATION).
 pub(crate) fn is_associated(handle: SOCKET) -> bool {
     ASSOCIATED.contains(handle)
 }

@@ -11,7 +11,8 @@ use portshim_mechanism::windows::kernel::calls::go_past;
 use portshim_policy::hooks::{HookKind, WINDOWS_HOOKS, place_of};
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET, WSAPROTOCOL_INFOW};
 
-/// Detours each function to its handler, if it is in the [table of hooks](portshim_policy::hooks) as well.
+/// Detours each function to its handler, if it is in the [table of hooks](portshim_policy::hooks)
+/// as well.
 macro_rules! hooks {
     ($($kind:ident { $($name:ident => $handler:path;)* })*) => {
         const _: () = {

@@ -18,11 +18,12 @@ use windows_sys::Win32::System::Threading::{
 };
 use windows_sys::w;
 
-/// How long the loader of another process may take, in milliseconds: virus scanners look at every library.
+/// Time that the loader of another process may take, in milliseconds: virus scanners look at every
+/// library.
 const PATIENCE: u32 = 60_000;
 
-/// Loads this library into `process`, which was created suspended, and returns 0 or a Win32 error code.
-/// The process stays suspended either way.
+/// Loads this library into `process`, which was created suspended, and returns 0 or a Win32 error
+/// code. The process stays suspended either way.
 ///
 /// # Safety
 /// `process` must be a process's handle with the rights that CreateProcessW gives.
@@ -49,8 +50,8 @@ pub(crate) unsafe fn inject(process: HANDLE) -> Result<(), u32> {
     // SAFETY: both names are literals with a NUL at their end.
     let load = unsafe { GetProcAddress(GetModuleHandleW(w!("kernel32.dll")), c"LoadLibraryW".as_ptr().cast()) };
     let load = load.ok_or(ERROR_PROC_NOT_FOUND)?;
-    // SAFETY: LoadLibraryW takes one pointer and returns a number, as the start of a thread does; kernel32 lies at the
-    // same address in every process of one kind until the system starts anew.
+    // SAFETY: LoadLibraryW takes one pointer and returns a number, as the start of a thread does;
+    // kernel32 lies at the same address in every process of one kind until the system starts anew.
     let load: LPTHREAD_START_ROUTINE = unsafe { transmute(load) };
     // SAFETY: as the caller promises; `path` is ours.
     let memory = unsafe { Lent::to(process, path)? };

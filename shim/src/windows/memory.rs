@@ -11,11 +11,12 @@ use windows_sys::Win32::System::Memory::{
 
 const PAGE: usize = 4096;
 
-/// Whether `len` bytes at `at` can be read, asked without touching them.
+/// Tells whether `len` bytes at `at` can be read, asked without touching them.
 pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
     let first = at as usize;
     let Some(last) = first.checked_add(len.max(1) - 1) else { return false };
-    // Most addresses are variables of the caller. This call's own frame is surely there, and so is the rest of its page.
+    // Most addresses are variables of the caller. This call's own frame is surely there, and so is
+    // the rest of its page.
     let here = hint::black_box(&first);
     if first / PAGE == last / PAGE && first / PAGE == core::ptr::from_ref(here) as usize / PAGE {
         return true;
@@ -30,7 +31,8 @@ pub(crate) fn is_readable(at: *const c_void, len: usize) -> bool {
     true
 }
 
-/// Where the memory around `at` ends that can be read, `None` where that is not possible at all.
+/// Place where the memory around `at` ends that can be read, `None` where that is not possible at
+/// all.
 fn readable_until(at: usize) -> Option<usize> {
     // SAFETY: the structure is plain integers and pointers.
     let mut found: MEMORY_BASIC_INFORMATION = unsafe { core::mem::zeroed() };

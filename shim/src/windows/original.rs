@@ -41,7 +41,8 @@ macro_rules! originals {
                     match DETOUR.get() {
                         // SAFETY: as the caller promises.
                         Some(detour) => unsafe { detour.call($($arg),*) },
-                        // SAFETY: as above; where there is no detour, nobody but the function itself answers.
+                        // SAFETY: as above; where there is no detour, nobody but the function
+                        // itself answers.
                         None => match unsafe { find(w!($library), concat!(stringify!($name), "\0").as_ptr()) } {
                             // SAFETY: the library's function of this name has this type.
                             Some(found) => unsafe { transmute::<Any, Function>(found)($($arg),*) },
@@ -60,7 +61,8 @@ macro_rules! originals {
                 fn lead(found: Any, hook: Function) -> Option<()> {
                     // SAFETY: the library's function of this name has this type.
                     let function = unsafe { transmute::<Any, Function>(found) };
-                    // SAFETY: both are functions of the same type. The slot is filled before anything can come through it.
+                    // SAFETY: both are functions of the same type. The slot is filled before
+                    // anything can come through it.
                     unsafe {
                         DETOUR.set(GenericDetour::new(function, hook).ok()?).ok()?;
                         DETOUR.get()?.enable().ok()

@@ -17,7 +17,8 @@ use windows_sys::Win32::System::Memory::{
     UnmapViewOfFile, VirtualAlloc, VirtualFree,
 };
 
-/// Reads the environment and maps the region. `None` where nothing asks for portshim, or this has been done before.
+/// Reads the environment and maps the region. `None` where nothing asks for portshim, or this has
+/// been done before.
 pub(crate) fn start() -> Option<Session> {
     session::start(|| {
         let found = environment::read()?;
@@ -79,8 +80,8 @@ fn random() -> u64 {
     }
 }
 
-/// The rules whose glob matches the executable's name, which is noted. `java*` is for java.exe; `node` is for
-/// node.exe and for Node.EXE.
+/// The rules whose glob matches the executable's name, which is noted. `java*` is for java.exe;
+/// `node` is for node.exe and for Node.EXE.
 fn rules_for_this_program(region: &'static Region) -> Option<&'static SharedRules> {
     let mut path = [0; 1024];
     // SAFETY: the buffer is as long as is said.

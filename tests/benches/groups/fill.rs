@@ -10,8 +10,8 @@ use crate::targets;
 use crate::task::{Answer, Kind, Order, Task};
 use std::time::Duration;
 
-/// Shares of the range at which the kernel is asked what a port costs. Half of them are close to the half of
-/// the range, from which on it searches in vain through the other half.
+/// Shares of the range at which the kernel is asked what a port costs. Half of them are close to
+/// the half of the range, from which on it searches in vain through the other half.
 const HELD: [f64; 14] = [0.0, 0.25, 0.4, 0.45, 0.49, 0.499, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 0.999, 1.0];
 
 /// One way to fill a range: its duration, and how many ports that gave.
@@ -96,8 +96,8 @@ fn took(mut process: Process, task: &Task) -> Result<Filled, String> {
     }
 }
 
-/// What the kernel would need: what one port costs at each of several stages, in the order in which the kernel
-/// fills a range, and between two stages in proportion.
+/// What the kernel would need: what one port costs at each of several stages, in the order in which
+/// the kernel fills a range, and between two stages in proportion.
 fn summed_up(bench: &Bench, case: &Case, kind: Kind) -> Result<f64, String> {
     let mut process = kernel_process(case)?;
     let mut sum = 0.0;

@@ -10,7 +10,7 @@ use crate::targets::{self, Target};
 use crate::task::{Kind, Order, Task};
 use std::time::Duration;
 
-/// How long portshim may take ports by itself. What is left then is taken by number.
+/// Time for which portshim may take ports by itself. What is left then is taken by number.
 const TAKING: Duration = Duration::from_secs(1);
 
 /// A stage of fullness.
@@ -92,8 +92,8 @@ fn by_fullness(bench: &Bench, case: &Case, kind: Kind, found: &mut Found) -> Res
     Ok(())
 }
 
-/// Pairs for each level, and what the calls take by hand where the range is nearly full. One side is empty while the
-/// other is measured: they share the kernel's tables.
+/// Pairs for each level, and what the calls take by hand where the range is nearly full. One side
+/// is empty while the other is measured: they share the kernel's tables.
 fn passes(
     bench: &Bench,
     case: &Case,

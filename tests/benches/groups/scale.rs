@@ -20,8 +20,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     Ok(found)
 }
 
-/// Two at once beside one alone, for each call; both under portshim. The kernel's own sockets share locks, too:
-/// what two cost it more than one is the best that can be had, and stands in for the limit.
+/// Two at once beside one alone, for each call; both under portshim. The kernel's own sockets share
+/// locks, too: what two cost it more than one is the best that can be had, and stands in for the
+/// limit.
 fn two(bench: &Bench, crowd: Crowd, name: &str, kind: Kind) -> Result<Row, String> {
     let task = |size| Task::Crowd { crowd, size, kind, times: bench.effort.crowd_calls * 4 };
     let (mut kernel, mut portshim) = bench.processes(bench.steered())?;
@@ -60,7 +61,8 @@ fn sockets(bench: &Bench) -> Result<Row, String> {
     Ok(Row::of_pairs("scale/sockets", what, targets::only(Sense::Cost), &pairs))
 }
 
-/// What a process has more of its own under portshim: the first of a session, and one beside another.
+/// What a process has more of its own under portshim: the first of a session, and one beside
+/// another.
 pub(super) fn memory(bench: &Bench) -> Result<Found, String> {
     let (mut first, mut further) = (Vec::new(), Vec::new());
     for _ in 0..bench.effort.launches {

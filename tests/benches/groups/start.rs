@@ -58,9 +58,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     Ok(found)
 }
 
-/// A copy of the command in a folder of its own, made as `make install` makes one: what users start is not the file that
-/// the linker has just written, which lies in memory in single pages and takes the kernel longer to map. Beside it, on
-/// the same file system; the folder for scratch is in memory.
+/// A copy of the command in a folder of its own, made as `make install` makes one: what users start
+/// is not the file that the linker has just written, which lies in memory in single pages and takes
+/// the kernel longer to map. Beside it, on the same file system; the folder for scratch is in
+/// memory.
 fn installed(portshim: &Path) -> Result<(TempDir, PathBuf), String> {
     let said = |e: std::io::Error| format!("a copy of {}: {e}", portshim.display());
     let beside = portshim.parent().unwrap_or(Path::new("."));

@@ -1,4 +1,5 @@
-//! The calls that are measured, made through the C library, where a preloaded library can stand between.
+//! The calls that are measured, made through the C library, where a preloaded library can stand
+//! between.
 
 use crate::task::{Form, Kind};
 use std::io::{Error, Result};
@@ -99,7 +100,8 @@ pub(crate) fn send(fd: &OwnedFd, to: &libc::sockaddr_in, form: Form) -> Result<(
             message.msg_namelen = LENGTH;
             message.msg_iov = &raw mut part;
             message.msg_iovlen = 1;
-            // SAFETY: sendmsg(2) reads the address and the one part, which are alive, and writes neither.
+            // SAFETY: sendmsg(2) reads the address and the one part, which are alive, and writes
+            // neither.
             outcome(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, 0) } as libc::c_int)
         }
     }

@@ -8,7 +8,8 @@ use std::io::{Error, PipeReader, PipeWriter, Read, Result, Write, pipe};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-/// Lets so many do `once` so many times each, on all processors: the mean of what each of them took.
+/// Lets so many do `once` so many times each, on all processors: the mean of what each of them
+/// took.
 pub(crate) fn together<F: Fn() -> Result<()> + Sync>(crowd: Crowd, size: u32, times: u32, once: F) -> Result<Answer> {
     let here = sched_getaffinity(Pid::from_raw(0))?;
     sched_setaffinity(Pid::from_raw(0), &everywhere()?)?;

@@ -13,7 +13,7 @@ pub(crate) struct Held {
     /// All ports there are.
     ports: Vec<u16>,
     sockets: HashMap<u16, OwnedFd>,
-    /// How many sockets this process may have.
+    /// Number of sockets this process may have.
     most: usize,
 }
 
@@ -33,12 +33,13 @@ impl Held {
         self.sockets.clear();
     }
 
-    /// Whether there are ports left, and no descriptors for them.
+    /// Tells whether there are ports left, and no descriptors for them.
     pub(crate) fn needs_help(&self) -> bool {
         self.len() >= self.most && self.len() < self.ports.len()
     }
 
-    /// Asks for ports until there is none left, or the time is over: the sockets, and how long the asking took.
+    /// Asks for ports until there is none left, or the time is over: the sockets, and how long the
+    /// asking took.
     pub(crate) fn fill(&self, kind: Kind, within: Duration, ask: &Ask<'_>) -> Result<(Vec<OwnedFd>, Duration)> {
         let room = self.most - self.len();
         let mut sockets = Vec::with_capacity(room.min(self.ports.len()));
@@ -100,13 +101,14 @@ impl Held {
         self.order(kind, order, seed).into_iter().rev().take(free).collect()
     }
 
-    /// All ports, in the order in which they were taken; the same in every process for the same seed.
+    /// All ports, in the order in which they were taken; the same in every process for the same
+    /// seed.
     fn order(&self, kind: Kind, order: Order, seed: u64) -> Vec<u16> {
         let mut ports = self.ports.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut ports);
         let low = ports.iter().copied().min().unwrap_or(0);
-        // A connect takes the first, third, … port of the range, and all others only when these are taken;
-        // a bind does it the other way round (inet_csk_find_open_port, __inet_hash_connect).
+        // A connect takes the first, third, … port of the range, and all others only when these are
+        // taken; a bind does it the other way round (inet_csk_find_open_port, __inet_hash_connect).
         let first = match kind {
             Kind::TcpConnect => 0,
             Kind::TcpBind => 1,

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(version, after_help = "A failure names its seed and its case: give both with `--sequences 1`.")]
 struct Arguments {
-    /// How many random sequences of calls.
+    /// Number of random sequences of calls.
     #[arg(long, default_value_t = 2000)]
     sequences: usize,
     /// The number of the first sequence.
@@ -21,7 +21,7 @@ struct Arguments {
     /// Under this policy alone.
     #[arg(long, value_parser = named_case)]
     case: Option<&'static Case>,
-    /// How many batches run at a time.
+    /// Number of batches run at a time.
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     jobs: usize,
     /// Compares the kernel with itself, which shows whether a sequence leaves anything to chance.

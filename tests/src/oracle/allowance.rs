@@ -7,7 +7,7 @@ use super::{Case, Divergence};
 pub struct Allowance {
     /// The name, which is a heading in `docs/fidelity.md`.
     pub name: &'static str,
-    /// Whether it explains this divergence under this policy.
+    /// Set if it explains this divergence under this policy.
     pub covers: fn(&Case, &Divergence) -> bool,
 }
 
@@ -117,8 +117,8 @@ impl Divergence {
         self.native.split(' ').next() == Some(native) && self.answer() == portshim
     }
 
-    /// Whether all that differs is that the socket has no port on the bare kernel, and one of the policy
-    /// under portshim.
+    /// Tells whether all that differs is that the socket has no port on the bare kernel, and one of
+    /// the policy under portshim.
     fn kept_port(&self) -> bool {
         self.native.strip_suffix(":-").is_some_and(|name| self.portshim.strip_suffix(":P") == Some(name))
     }
@@ -128,7 +128,7 @@ impl Divergence {
         self.before.iter().filter_map(|line| line.split_once(" => "))
     }
 
-    /// Whether a call on the slot has taken its port away, on the bare kernel.
+    /// Tells whether a call on the slot has taken its port away, on the bare kernel.
     fn lost_port(&self, of: &str) -> bool {
         self.past().any(|(call, answer)| {
             let refused = answer.starts_with("ECONNREFUSED") || answer.contains("+failed");

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{Case, Directed, Divergence, Variant, compare, play, shrink};
 
-/// How many failures of one batch are told: most have one cause.
+/// Number of failures of one batch are told: most have one cause.
 const ENOUGH: usize = 3;
 
 /// What a comparison came to.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// How many scripts agreed.
+    /// Number of scripts agreed.
     pub agreed: usize,
-    /// How many calls they made.
+    /// Number of calls they made.
     pub calls: usize,
-    /// How often each allowance covered a difference.
+    /// Number of times that each allowance covered a difference.
     pub allowed: BTreeMap<&'static str, usize>,
     /// What each script that did not agree came to, with the command that shows it again.
     pub failures: Vec<String>,
@@ -40,8 +40,8 @@ pub(super) struct Script {
     pub(super) again: String,
 }
 
-/// Compares scripts written by hand. Those of one policy follow each other in one process, unless each is
-/// to be `alone`.
+/// Compares scripts written by hand. Those of one policy follow each other in one process, unless
+/// each is to be `alone`.
 ///
 /// # Errors
 /// Where the probe or portshim could not be run.
@@ -62,8 +62,8 @@ pub fn compare_directed(directed: &[Directed], alone: bool) -> Result<Verdict, S
     Ok(verdict)
 }
 
-/// Plays scripts natively and as `variant`, all in one process each. `whole` is what to tell the oracle to play
-/// all of them again.
+/// Plays scripts natively and as `variant`, all in one process each. `whole` is what to tell the
+/// oracle to play all of them again.
 pub(super) fn compare_all(case: &Case, scripts: &[Script], whole: &str, variant: Variant) -> Result<Verdict, String> {
     let mut verdict = Verdict::default();
     let text: String = scripts.iter().map(|s| format!("== {}\n{}\n", s.title, s.lines.join("\n"))).collect();

@@ -6,21 +6,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::batch::{Script, Verdict, compare_all};
 use super::{CASES, Case, Variant, sequence};
 
-/// How many sequences share one process on either side.
+/// Number of sequences share one process on either side.
 const BATCH: usize = 50;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// How many sequences.
+    /// Number of sequences.
     pub sequences: usize,
     /// The number of the first.
     pub seed: u64,
     /// Under this policy alone; under each in turn without one.
     pub case: Option<&'static Case>,
-    /// How many batches at a time.
+    /// Number of batches at a time.
     pub jobs: usize,
-    /// What the bare kernel is compared with. With itself, what the sequences leave to chance shows.
+    /// What the bare kernel is compared with. With itself, what the sequences leave to chance
+    /// shows.
     pub against: Variant,
 }
 
@@ -31,7 +32,8 @@ fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Rang
     (case, first..(first + BATCH as u64).min(campaign.seed + campaign.sequences as u64))
 }
 
-/// Runs a campaign; `progress` is told now and then how far it has come. Stops early after ten failures.
+/// Runs a campaign; `progress` is told now and then how far it has come. Stops early after ten
+/// failures.
 ///
 /// # Errors
 /// Where the probe or portshim could not be run.

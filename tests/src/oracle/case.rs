@@ -1,6 +1,6 @@
 //! The policies under which sequences are compared.
 
-/// How portshim can serve a policy on a host with the default range, 32768-60999.
+/// Way in which portshim can serve a policy on a host with the default range, 32768-60999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Inside the host's range: the kernel is made to choose.
@@ -14,17 +14,18 @@ pub enum Reach {
 /// One policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// What the command line calls it.
+    /// Name that the command line has for it.
     pub name: &'static str,
     /// The dynamic range.
     pub range: (u16, u16),
     /// The reserved ports inside it, as both portshim and the kernel write them.
     pub reserved: &'static str,
-    /// How portshim serves it.
+    /// Way in which portshim serves it.
     pub reach: Reach,
 }
 
-/// The policies of random sequences. With one port in it nothing is left to chance, so that sequences need no bounds.
+/// The policies of random sequences. With one port in it nothing is left to chance, so that
+/// sequences need no bounds.
 pub const CASES: [Case; 14] = [
     case_of("steer-one", (40000, 40000), "", Reach::Steer),
     case_of("pin-one", (20000, 20000), "", Reach::Pin),
@@ -42,8 +43,8 @@ pub const CASES: [Case; 14] = [
     case_of("pin-end", (65530, 65535), "65532", Reach::Pin),
 ];
 
-/// A range of an odd number of ports, of which the bare kernel leaves one out, mostly by chance; with
-/// three, it is always the last.
+/// A range of an odd number of ports, of which the bare kernel leaves one out, mostly by chance;
+/// with three, it is always the last.
 pub const ODD: Case = case_of("odd", (40000, 40002), "", Reach::Steer);
 
 const fn case_of(name: &'static str, range: (u16, u16), reserved: &'static str, reach: Reach) -> Case {
@@ -63,7 +64,7 @@ impl Case {
         format!("{}-{}", self.range.0, self.range.1)
     }
 
-    /// How many ports the policy hands out.
+    /// Number of ports the policy hands out.
     ///
     /// # Panics
     /// Where the case is written wrongly.
@@ -82,7 +83,7 @@ impl Case {
         usize::from(self.range.1 - self.range.0) + 1 - reserved
     }
 
-    /// Whether some of its ports are bound by number.
+    /// Tells whether some of its ports are bound by number.
     #[must_use]
     pub fn pins(&self) -> bool {
         self.reach != Reach::Steer

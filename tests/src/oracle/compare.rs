@@ -2,7 +2,8 @@
 
 use super::{ALLOWANCES, Case, Divergence};
 
-/// The first divergence that no allowance covers; `used` is told the names of those that covered one.
+/// The first divergence that no allowance covers; `used` is told the names of those that covered
+/// one.
 ///
 /// # Errors
 /// That divergence.

@@ -1,4 +1,5 @@
-//! Scripts written by hand: what the kernel does, row by row of the tables in which it was observed.
+//! Scripts written by hand: what the kernel does, row by row of the tables in which it was
+//! observed.
 
 mod rows;
 

@@ -16,8 +16,8 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// Whether both part over the same sort of call in the same way: what is left out of a failing script
-    /// shall not make another difference of it.
+    /// Tells whether both part over the same sort of call in the same way: what is left out of a
+    /// failing script shall not make another difference of it.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let call = |d: &Self| d.call.split(' ').next().map(str::to_owned);
         let answers = |d: &Self| [&d.native, &d.portshim].map(|s| s.split(' ').next_back().map(str::to_owned));

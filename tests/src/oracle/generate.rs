@@ -1,6 +1,6 @@
-//! Writes random scripts whose outcome the kernel does not leave to chance, so that two transcripts of
-//! one script can be compared line by line. Which *port* comes of a wildcard bind is chance; a transcript
-//! shows only its class.
+//! Writes random scripts whose outcome the kernel does not leave to chance, so that two transcripts
+//! of one script can be compared line by line. Which *port* comes of a wildcard bind is chance; a
+//! transcript shows only its class.
 
 mod draw;
 mod filled;

@@ -71,7 +71,8 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", probe.display()))?;
-    // The probe reads all of its input before it says anything, so neither variant waits for the other.
+    // The probe reads all of its input before it says anything, so neither variant waits for the
+    // other.
     let written = child.stdin.take().expect("piped above").write_all(input.as_bytes());
     let output = child.wait_with_output().map_err(|e| format!("cannot wait for the probe: {e}"))?;
     if !output.status.success() || !output.stderr.is_empty() {

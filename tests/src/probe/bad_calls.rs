@@ -1,6 +1,6 @@
-//! Calls that no sound program makes: every hooked call with bad pointers, lengths, families, descriptors
-//! and numbers. Each is made on a fresh descriptor, and says what it came to and which address the socket
-//! then has.
+//! Calls that no sound program makes: every hooked call with bad pointers, lengths, families,
+//! descriptors and numbers. Each is made on a fresh descriptor, and says what it came to and which
+//! address the socket then has.
 
 mod addresses;
 mod descriptors;

@@ -91,8 +91,8 @@ pub(super) enum Space {
     Lite,
 }
 
-/// Makes a socket of that kind. A TCP socket, unless `graceful`, is closed by a reset, so that it leaves
-/// no TIME_WAIT behind for the next sequence.
+/// Makes a socket of that kind. A TCP socket, unless `graceful`, is closed by a reset, so that it
+/// leaves no TIME_WAIT behind for the next sequence.
 pub(super) fn socket(kind: &str, graceful: bool, via: Via) -> Result<(calls::Answer, Space), String> {
     let (name, family, style, protocol) =
         *KINDS.iter().find(|(n, ..)| *n == kind).ok_or_else(|| format!("no kind of socket is named `{kind}`"))?;

@@ -170,7 +170,8 @@ impl Player {
         Ok(format!("{} {}", show(answer), self.name(slot)))
     }
 
-    /// Waits until a connection that was only begun has come to its end, and lets the servers accept.
+    /// Waits until a connection that was only begun has come to its end, and lets the servers
+    /// accept.
     fn settled(&mut self, slot: &str, fd: i32, answer: Answer) -> String {
         let mut said = show(answer);
         if answer == Err(libc::EINPROGRESS) {

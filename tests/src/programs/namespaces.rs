@@ -34,7 +34,8 @@ pub fn private<F: Fn()>(body: F) {
     ended.unwrap_or_else(|why| panic!("in a private network: {why}"));
 }
 
-/// Runs a test's body as root: where the user is none, in a user namespace with as many users as a system has.
+/// Runs a test's body as root: where the user is none, in a user namespace with as many users as a
+/// system has.
 ///
 /// # Panics
 /// Where the body does, and where no such namespace can be had.
@@ -53,14 +54,15 @@ pub fn as_root<F: Fn()>(body: F) {
     });
 }
 
-/// Whether the tests are run by root.
+/// Tells whether the tests are run by root.
 #[must_use]
 pub fn is_root() -> bool {
     // SAFETY: geteuid(2) has no conditions.
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Runs the test whose body is `F` once more, by a command that executes its arguments somewhere else.
+/// Runs the test whose body is `F` once more, by a command that executes its arguments somewhere
+/// else.
 fn again<F>(mut inside: Command) -> Result<(), String> {
     // The closure's name is the test's: `programs::outside::python::{{closure}}`.
     let name = type_name::<F>().split_once("::").and_then(|(_, rest)| rest.strip_suffix("::{{closure}}"));

@@ -33,13 +33,13 @@ impl Ports {
     /// The same, kept by the kernel.
     pub const NATIVE: Self = Self { keeper: Keeper::Kernel, ..Self::INSIDE };
 
-    /// How many ports that is.
+    /// Number of ports that is.
     #[must_use]
     pub fn count(&self) -> usize {
         (0..=u16::MAX).filter(|port| self.allow(*port)).count()
     }
 
-    /// Whether a program that asked for any port may have got this one.
+    /// Tells whether a program that asked for any port may have got this one.
     #[must_use]
     pub fn allow(&self, port: u16) -> bool {
         (self.range.0..=self.range.1).contains(&port) && !(self.hole.0..=self.hole.1).contains(&port)
@@ -87,8 +87,8 @@ impl Ports {
     }
 }
 
-/// Makes three tests of each function that takes [`Ports`]: with ports outside the host's range, inside it,
-/// and kept by the kernel, each in a [`private`](super::private) network.
+/// Makes three tests of each function that takes [`Ports`]: with ports outside the host's range,
+/// inside it, and kept by the kernel, each in a [`private`](super::private) network.
 #[macro_export]
 macro_rules! each_keeper {
     ($($name:ident),+ $(,)?) => {

@@ -72,8 +72,8 @@ fn what_is_no_range_of_ports_in_any_scope_is_invalid() {
     });
 }
 
-/// Each row: a policy, what is asked for under it, and what is said. The Cable Guy, December 2005; MSDN for
-/// what Vista keeps apart.
+/// Each row: a policy, what is asked for under it, and what is said. The Cable Guy, December 2005;
+/// MSDN for what Vista keeps apart.
 #[test]
 fn each_model_has_its_own_rules() {
     private(|| {
@@ -213,7 +213,7 @@ fn asking_takes_a_descriptor_and_sock_diag() {
     });
 }
 
-/// Whether a process is stopped, as proc(5) has it.
+/// Tells whether a process is stopped, as proc(5) has it.
 fn is_stopped(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))

@@ -1,5 +1,5 @@
-//! The examples in C, Python and Rust say the same, with portshim and without, and what is installed is
-//! enough to build one.
+//! The examples in C, Python and Rust say the same, with portshim and without, and what is
+//! installed is enough to build one.
 
 use super::scripted::Fixture;
 use portshim_tests::programs::{must, private, scratch};

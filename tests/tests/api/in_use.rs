@@ -7,7 +7,8 @@ use std::process::Command;
 
 const RANGE: [&str; 2] = ["--range", "20000-20009"];
 
-/// Each row: a socket, and the scopes of 8000 to 8010 that cannot be blocked while it is there. The others can.
+/// Each row: a socket, and the scopes of 8000 to 8010 that cannot be blocked while it is there. The
+/// others can.
 const SOCKETS: [(&str, &[&str]); 16] = [
     ("bind tcp 127.0.0.1 8000", &["tcp4"]),
     ("bind tcp 0.0.0.0 8010", &["tcp4"]),
@@ -113,7 +114,8 @@ fn by_a_connection_in_any_state() {
         }
         peer.must(&[(&format!("close {listener}"), "0")]);
         may_be_blocked(&mut owner, "a listener's connections have ended", &[]);
-        // The server's end in TIME_WAIT: there the dual-stack listener's own address is the one of the connection.
+        // The server's end in TIME_WAIT: there the dual-stack listener's own address is the one of
+        // the connection.
         let listener = peer.number("bind tcp :: 8005");
         let client = peer.number("bind tcp 127.0.0.1 0");
         peer.must(&[(&format!("listen {listener}"), "0"), (&format!("connect {client} 127.0.0.1 8005"), "0")]);
@@ -145,7 +147,8 @@ fn reserving_asks_under_vista_alone() {
     });
 }
 
-/// A dump that takes several messages: the last of very many sockets is found, and that there is none.
+/// A dump that takes several messages: the last of very many sockets is found, and that there is
+/// none.
 #[test]
 fn among_thousands() {
     private(|| {

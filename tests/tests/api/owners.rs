@@ -166,7 +166,8 @@ fn a_forked_child_owns_nothing() {
     });
 }
 
-/// With the variables of `portshim env` alone: what a process says counts for itself and those it forks.
+/// With the variables of `portshim env` alone: what a process says counts for itself and those it
+/// forks.
 #[test]
 fn without_a_session_entries_are_the_processs_and_its_forks() {
     private(|| {

@@ -7,7 +7,8 @@ use std::process::Command;
 const RANGE: [&str; 2] = ["--range", "20000-20003"];
 const ALL: [u16; 4] = [20000, 20001, 20002, 20003];
 
-/// proc(5) shows the first thread as a zombie from then on, and it is the process's own entry there.
+/// proc(5) shows the first thread as a zombie from then on, and it is the process's own entry
+/// there.
 #[test]
 fn a_process_whose_first_thread_has_ended_lives() {
     private(|| {
@@ -47,7 +48,8 @@ fn an_owner_in_a_folder_of_its_own_owns_what_it_enters() {
     });
 }
 
-/// In a PID namespace that has no /proc of its own, the numbers in /proc are those of other processes.
+/// In a PID namespace that has no /proc of its own, the numbers in /proc are those of other
+/// processes.
 #[test]
 fn a_proc_of_another_namespace_says_nothing() {
     private(|| {

@@ -1,6 +1,8 @@
 //! What is told to somebody who asks, or who mistypes.
 
 use super::sandbox::{Sandbox, succeeded};
+use portshim_tests::project;
+use std::collections::BTreeSet;
 
 const COMMANDS: [&str; 15] = [
     "run",
@@ -104,7 +106,8 @@ fn examples_are_right() {
         for example in
             help.lines().filter_map(|line| line.strip_prefix("    portshim ")).filter(|line| !line.starts_with("run "))
         {
-            // A program of the reader's own, and what another program does with the output, are not ours.
+            // A program of the reader's own, and what another program does with the output, are not
+            // ours.
             let example = example.split(['|', '>']).next().unwrap_or_default().replace("./server", "true");
             let args: Vec<_> = example.split_whitespace().collect();
             let output = here.portshim(&args).output().expect("it runs");
@@ -199,4 +202,53 @@ fn a_reader_that_goes_away_is_no_error() {
     here.expect(&mut command, 0, "0\n", "");
     let mut command = here.command("sh", &["-c", "\"$0\" show --preset linux >/dev/full", portshim]);
     here.expect(&mut command, 125, "", "error: standard output cannot be written: no space left on device\nhelp:  send it to a file or a program that can take it\n");
+}
+
+/// Terms of a section of a manual page.
+fn terms(page: &str, heading: &str) -> BTreeSet<String> {
+    let section = page.split(".SH ").find(|section| section.lines().next() == Some(heading));
+    let section = section.unwrap_or_else(|| panic!("{heading} is no section of {page}"));
+    let terms = section.lines().filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fR"));
+    terms.map(|term| term.replace(r"\-", "-")).collect()
+}
+
+/// A section of the guide.
+fn guide(heading: &str) -> String {
+    let text = std::fs::read_to_string(project().join("docs/guide.md")).expect("the guide is there");
+    let section = text.split("\n## ").find(|section| section.lines().next() == Some(heading));
+    section.unwrap_or_else(|| panic!("{heading} is no section of the guide")).to_owned()
+}
+
+#[test]
+fn the_guide_lists_every_variable() {
+    let listed = terms(&Sandbox::new().told(&["man"]), "ENVIRONMENT");
+    let told = guide("Environment variables");
+    let items = told.lines().filter_map(|line| line.strip_prefix("- ")?.split_once(": "));
+    let told: BTreeSet<_> = items.flat_map(|(names, _)| names.split('`')).map(str::to_owned).collect();
+    let told: BTreeSet<_> = told.into_iter().filter(|name| name.starts_with("PORTSHIM_")).collect();
+    assert_eq!(told, listed);
+}
+
+#[test]
+fn the_guide_lists_every_key_of_the_policy_file() {
+    let page = Sandbox::new().told(&["man", "policy"]);
+    let told = guide("The policy file");
+    for (heading, section) in
+        [("KEYS", ""), ("[windows]", "windows."), ("[linux]", "linux."), ("[freebsd]", "freebsd.")]
+    {
+        for key in terms(&page, heading) {
+            let forms = [format!("`{section}{key}`"), format!("`{section}{key}."), format!("[{key}]")];
+            assert!(forms.iter().any(|form| told.contains(form)), "the guide has no `{section}{key}`");
+        }
+    }
+}
+
+#[test]
+fn the_guide_lists_every_preset() {
+    let help = Sandbox::new().told(&["show", "--help"]);
+    let presets = help.split("port model: ").nth(1).and_then(|rest| rest.split('[').next()).expect("help lists them");
+    let told = guide("Presets");
+    for preset in presets.split(',').map(str::trim) {
+        assert!(told.contains(&format!("\n| `{preset}`")), "the guide has no row for `{preset}`");
+    }
 }

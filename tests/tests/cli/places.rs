@@ -17,8 +17,8 @@ fn after(here: &Sandbox, script: &str, args: &[&str]) -> Command {
     here.command("sh", &[&before[..], args].concat())
 }
 
-/// The same where the last of all places are empty, whatever they hold on this machine, and /dev/shm as containers
-/// have it.
+/// The same where the last of all places are empty, whatever they hold on this machine, and
+/// /dev/shm as containers have it.
 fn afresh(here: &Sandbox, script: &str, args: &[&str]) -> Command {
     let portshim = portshim_path();
     let script = format!(

@@ -37,7 +37,8 @@ fn an_option_beats_its_variable_that_the_file_and_that_the_preset() {
     assert_eq!(dynamic(&here, &["--range", "7000-7999"], &[variable]), "7000-7999 --range 7000-7999");
 }
 
-/// `show`, as a user whom a file's mode stops: root is stopped by none, unless it has given that up.
+/// `show`, as a user whom a file's mode stops: root is stopped by none, unless it has given that
+/// up.
 fn show_within_its_rights(here: &Sandbox) -> Command {
     if !is_root() {
         return here.portshim(&["show", "--preset", "linux"]);

@@ -1,5 +1,5 @@
-//! A place of a test's own, in which nothing of this machine's user is seen, and commands whose whole
-//! output is compared.
+//! A place of a test's own, in which nothing of this machine's user is seen, and commands whose
+//! whole output is compared.
 
 use portshim_tests::programs::is_root;
 use portshim_tests::{portshim, said};
@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// Where root's library is laid down.
 const SHARED_CACHE: &str = "/var/cache";
 
-/// A folder with `work`, where commands are given, `run`, the runtime directory, `cache`, and `home`.
-/// It goes when the test ends. `cache` is what root's commands see as /var/cache, too.
+/// A folder with `work`, where commands are given, `run`, the runtime directory, `cache`, and
+/// `home`. It goes when the test ends. `cache` is what root's commands see as /var/cache, too.
 pub(super) struct Sandbox {
     folder: PathBuf,
 }
@@ -91,8 +91,8 @@ impl Sandbox {
             let (ours, theirs) = (text(&self.path("cache")), text(Path::new(SHARED_CACHE)));
             let done = |result| if result == 0 { Ok(()) } else { Err(Error::last_os_error()) };
             let mount = move || {
-                // SAFETY: unshare(2) and mount(2) read the strings, which outlive the calls, and where they are
-                // pointed to nothing, nothing.
+                // SAFETY: unshare(2) and mount(2) read the strings, which outlive the calls, and
+                // where they are pointed to nothing, nothing.
                 unsafe {
                     done(libc::unshare(libc::CLONE_NEWNS))?;
                     let private = libc::MS_REC | libc::MS_PRIVATE;
@@ -129,8 +129,8 @@ impl Sandbox {
         self.masked(&output.stdout)
     }
 
-    /// Text with this machine's and this build's own names masked: `[DIR]` is the sandbox, `[HASH]` the
-    /// library's hash.
+    /// Text with this machine's and this build's own names masked: `[DIR]` is the sandbox, `[HASH]`
+    /// the library's hash.
     pub(super) fn masked(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).replace(&*self.folder.to_string_lossy(), "[DIR]");
         let text = text.replace(SHARED_CACHE, "[DIR]/cache");
@@ -171,7 +171,7 @@ pub(super) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode can be set");
 }
 
-/// Whether the command succeeded, with its output for a message.
+/// Tells whether the command succeeded, with its output for a message.
 #[track_caller]
 pub(super) fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{}", said(output));

@@ -1,5 +1,5 @@
-//! What `run` lays down and what it puts into the program's environment: the library, the session, the
-//! variables.
+//! What `run` lays down and what it puts into the program's environment: the library, the session,
+//! the variables.
 
 use super::sandbox::{Sandbox, mode, succeeded};
 use portshim_tests::programs::{is_root, until};
@@ -307,7 +307,8 @@ fn a_policy_that_cannot_be_read_is_told_of() {
         here.expect(&mut here.command("perl", &["-e", script, &library, damaged, ASKS]), 0, "outside", "");
     }
     here.expect(&mut perl(&policy), 0, "inside", "");
-    // A session that can be had needs no variable, and where nobody asks for the library, an empty one means nothing.
+    // A session that can be had needs no variable, and where nobody asks for the library, an empty
+    // one means nothing.
     let script = r#"PORTSHIM_POLICY=garbage exec perl -e "$0""#;
     here.says(&["run", "--range", "21980-21989", "--", "sh", "-c", script, ASKS], 0, "inside", "");
     here.expect(here.command("perl", &["-e", ASKS]).env("PORTSHIM_POLICY", ""), 0, "outside", "");

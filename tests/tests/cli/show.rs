@@ -270,7 +270,8 @@ fn env_makes_a_shell_and_its_children_subject_to_the_policy() {
 #[test]
 fn a_copy_of_the_library_can_be_read_by_all() {
     let here = Sandbox::new();
-    // Root's own place is none as long as others may write to it; it is the user's cache that is asked for.
+    // Root's own place is none as long as others may write to it; it is the user's cache that is
+    // asked for.
     mode(&here.path("cache"), 0o777);
     let recipe = "umask 022; eval \"$(\"$0\" env --format docker | sed -n 's/^# Beside the Dockerfile: //p')\"; stat -c %a libportshim.so";
     let portshim = portshim_path();

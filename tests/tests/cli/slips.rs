@@ -5,7 +5,8 @@ use portshim_tests::programs::as_root;
 use portshim_tests::said;
 use std::os::unix::fs::chown;
 
-/// A preload that connects in a program's stead, as libproxychains does, and one that leaves that to others.
+/// A preload that connects in a program's stead, as libproxychains does, and one that leaves that
+/// to others.
 const CONNECTS: &str = "int connect(int fd, const void *to, unsigned len) { return -1; }\n";
 const LISTENS: &str =
     "int connect(int, const void *, unsigned);\nint listen(int fd, int n) { return connect(fd, 0, n); }\n";
@@ -41,7 +42,8 @@ fn a_preload_that_connects_instead() {
         assert_eq!(here.masked(&output.stderr), expected, "{}", said(&output));
         succeeded(&output);
     }
-    // A name alone, which the loader looks for; and what is inside a session, where ours is preloaded already.
+    // A name alone, which the loader looks for; and what is inside a session, where ours is
+    // preloaded already.
     let mut run = here.portshim(&["run", "--", "true"]);
     run.env("LD_PRELOAD", "libother.so").env("LD_LIBRARY_PATH", here.path("desk"));
     here.expect(&mut run, 0, "", &warning("[DIR]/desk/libother.so", "TOOL"));

@@ -264,7 +264,8 @@ fn signals_are_passed_on() {
         ("RTMIN", libc::SIGRTMIN()),
     ];
     for (name, number) in signals {
-        // Unbuffered: perl handles SIGSEGV at once, even before it takes note of what it has written.
+        // Unbuffered: perl handles SIGSEGV at once, even before it takes note of what it has
+        // written.
         let program = format!(
             "$SIG{{{name}}} = sub {{ syswrite STDOUT, qq({name}\\n); exit 9 }}; syswrite STDOUT, qq(ready\\n); sleep 600 while 1;"
         );
@@ -293,7 +294,8 @@ fn what_cannot_be_passed_on_leaves_the_program_and_its_session_alone() {
     child.kill().expect("it runs");
     child.wait().expect("it ran");
     let listed = here.told(&["ps", "--json"]);
-    // SAFETY: kill(2) has no conditions, and the program, which has just been listed, ends by nothing else.
+    // SAFETY: kill(2) has no conditions, and the program, which has just been listed, ends by
+    // nothing else.
     assert_eq!(unsafe { libc::kill(program, libc::SIGKILL) }, 0);
     assert!(listed.contains(&format!("\"pid\": {program}")), "{listed}");
 }
@@ -311,8 +313,8 @@ fn a_timer_from_before_is_the_programs() {
     assert!(report.starts_with("portshim: /usr/bin/sleep: ended by SIGALRM\n"), "{report}");
 }
 
-/// The kernel tells the leader of a terminal's session alone that the terminal is gone: under ssh or in a container,
-/// that may be portshim.
+/// The kernel tells the leader of a terminal's session alone that the terminal is gone: under ssh
+/// or in a container, that may be portshim.
 #[test]
 fn a_hangup_is_passed_on() {
     let here = Sandbox::new();
@@ -339,7 +341,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 #[test]
 fn a_stop_is_shared() {
     let here = Sandbox::new();
-    // A group whose parent is in another one: the kernel lets no terminal stop an orphaned group (setpgid(2)).
+    // A group whose parent is in another one: the kernel lets no terminal stop an orphaned group
+    // (setpgid(2)).
     let mut command = here.portshim(&["run", "--report", "--", "sleep", "600"]);
     let mut child = command.stderr(Stdio::null()).process_group(0).spawn().expect("it runs");
     let (portshim, program) = (i32::try_from(child.id()).expect("a process number"), pid_of_child(&child));

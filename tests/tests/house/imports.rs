@@ -1,7 +1,7 @@
 //! Imports of a crate: which file names something that another file defines.
 //!
-//! A path leads through modules and re-exports to the file that defines the item. Code that only tests see, or only
-//! another system, is left out. Calls of methods name no path, and are not seen.
+//! A path leads through modules and re-exports to the file that defines the item. Code that only
+//! tests see, or only another system, is left out. Calls of methods name no path, and are not seen.
 
 use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -232,8 +232,9 @@ impl Reader<'_> {
         Paths { reader: self, module }.visit_item(item);
     }
 
-    /// Finds the file of a module: `name.rs` or `name/mod.rs` in the folder, or what `#[path]` names, which
-    /// `#[cfg_attr(…, path = …)]` can do for each system. Where that depends on more, there are several.
+    /// Finds the file of a module: `name.rs` or `name/mod.rs` in the folder, or what `#[path]`
+    /// names, which `#[cfg_attr(…, path = …)]` can do for each system. Where that depends on more,
+    /// there are several.
     fn places(&self, attributes: &[Attribute], file: &str, folder: &str, name: &str) -> Vec<String> {
         let beside = file.rsplit_once('/').map_or("", |(beside, _)| beside);
         let mut places: Vec<_> = attributes

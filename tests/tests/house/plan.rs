@@ -8,8 +8,9 @@ use std::fmt::Write;
 pub(crate) struct Plan {
     /// The root file. All other paths are from its folder on.
     pub(crate) root: &'static str,
-    /// The wings, lowest first, and the wings that each may import; none of them may stand above it. A wing is a
-    /// module: `text` is `text.rs` and all in `text/`. What is in no other wing is in that whose name is "".
+    /// The wings, lowest first, and the wings that each may import; none of them may stand above
+    /// it. A wing is a module: `text` is `text.rs` and all in `text/`. What is in no other wing is
+    /// in that whose name is "".
     pub(crate) wings: &'static [(&'static str, &'static [&'static str])],
 }
 

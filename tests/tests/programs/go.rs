@@ -1,5 +1,6 @@
-//! A real Go program, which makes its system calls itself, as its makers publish it (without cgo) and as Debian
-//! builds it (with cgo): refused, and at work as ever below a program that is covered.
+//! A real Go program, which makes its system calls itself, as its makers publish it (without cgo)
+//! and as Debian builds it (with cgo): refused, and at work as ever below a program that is
+//! covered.
 
 use super::super::path;
 use portshim_tests::programs::{Ports, Service, fetched, must, private, scratch, source};
@@ -68,8 +69,8 @@ fn the_remedy_holds_it_to_the_range() {
     assert!((20000..=20009).contains(&port), "{port}");
 }
 
-/// It serves with a port that the policy knows nothing of; the covered program that started it visits it from
-/// one of the policy's, and is told of its end.
+/// It serves with a port that the policy knows nothing of; the covered program that started it
+/// visits it from one of the policy's, and is told of its end.
 #[test]
 fn below_a_covered_program_it_works_as_ever() {
     private(|| {

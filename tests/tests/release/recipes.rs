@@ -1,5 +1,6 @@
-//! The recipes of `examples/deploy` do what they say, as far as that can be seen without their engines: what they run
-//! is run on a Debian of 2021, and those who know their forms find them right.
+//! The recipes of `examples/deploy` do what they say, as far as that can be seen without their
+//! engines: what they run is run on a Debian of 2021, and those who know their forms find them
+//! right.
 
 use super::other_system::{on_the_other_system, published};
 use portshim_tests::programs::{Scratch, must, private, text};
@@ -31,7 +32,8 @@ const TESTS: &str =
 const TEN_PORTS: &str =
     "the next bind: EADDRINUSE\n10 ports: 20000 20001 20002 20003 20004 20005 20006 20007 20008 20009\n";
 
-/// Runs what a service of continuous integration would run, with the package from a file instead of a server.
+/// Runs what a service of continuous integration would run, with the package from a file instead of
+/// a server.
 fn integrates(recipe: &Path, commands: &str) {
     let commands = of_yaml(recipe, commands).replace("sudo ", "");
     assert!(commands.contains("portshim run"), "{commands}");
@@ -85,8 +87,8 @@ fn an_image() {
     });
 }
 
-/// Kustomize adds the component to a deployment, the schema of Kubernetes has nothing against that, and the container
-/// that it makes keeps to the ports.
+/// Kustomize adds the component to a deployment, the schema of Kubernetes has nothing against that,
+/// and the container that it makes keeps to the ports.
 #[test]
 fn a_pod() {
     private(|| {

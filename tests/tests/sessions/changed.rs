@@ -1,4 +1,5 @@
-//! `portshim reserve`, `unreserve`, `block` and `unblock`: the very next bind of a running program obeys.
+//! `portshim reserve`, `unreserve`, `block` and `unblock`: the very next bind of a running program
+//! obeys.
 
 use super::server::{Server, json, refused, told};
 use portshim_tests::programs::{private, until};

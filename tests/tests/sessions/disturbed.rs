@@ -1,5 +1,5 @@
-//! What becomes of a change while others disturb it: the turn is never given up, the file is cut short, the
-//! session ends.
+//! What becomes of a change while others disturb it: the turn is never given up, the file is cut
+//! short, the session ends.
 
 use super::server::json;
 use portshim_tests::programs::{private, until};

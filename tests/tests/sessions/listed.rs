@@ -6,7 +6,8 @@ use portshim_tests::programs::{private, until};
 use std::fs;
 use std::process::Stdio;
 
-/// The lines of a table without what differs from run to run: the interpreter's path, numbers, ages.
+/// The lines of a table without what differs from run to run: the interpreter's path, numbers,
+/// ages.
 fn masked(table: &str, server: &Server) -> String {
     let folder = std::env::var("XDG_RUNTIME_DIR").expect("a private network has one");
     let mut masked = String::new();
@@ -96,7 +97,8 @@ fn a_watched_program_is_named_by_its_watcher() {
     });
 }
 
-/// Seen from outside, the processes of another PID namespace have other numbers, and so has the session.
+/// Seen from outside, the processes of another PID namespace have other numbers, and so has the
+/// session.
 #[test]
 fn a_session_of_another_process_namespace_goes_by_the_number_it_has_here() {
     private(|| {
@@ -149,7 +151,8 @@ fn a_program_that_begins_a_session_of_its_own_leaves_the_other() {
     });
 }
 
-/// A session whose outer program goes on beside the inner one keeps it, and both are listed, the oldest first.
+/// A session whose outer program goes on beside the inner one keeps it, and both are listed, the
+/// oldest first.
 #[test]
 fn a_session_with_another_below_it() {
     private(|| {

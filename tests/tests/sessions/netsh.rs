@@ -1,4 +1,5 @@
-//! netsh's own command lines: against policy files, and against sessions whose programs obey at once.
+//! netsh's own command lines: against policy files, and against sessions whose programs obey at
+//! once.
 
 use super::server::{Server, told};
 use portshim_tests::programs::{private, scratch};
@@ -13,7 +14,8 @@ const MISSING: &str = "The system cannot find the file specified.\n\n";
 
 const NOTHING_LEFT: &str = "error: with that change, no port would be left to hand out for tcp4\nhelp:  exclude less of the dynamic range, or set a wider one before\n";
 
-/// Demands an answer to a command line that is given in a folder, and an exit status; what is said on standard error.
+/// Demands an answer to a command line that is given in a folder, and an exit status; what is said
+/// on standard error.
 #[track_caller]
 fn answers(folder: &Path, line: &str, status: i32, answer: &str) -> String {
     let output = portshim(["netsh"]).args(line.split(' ')).current_dir(folder).output().expect("it runs");

@@ -127,7 +127,8 @@ fn files_that_are_broken() {
             ),
         ];
         for (spoil, why) in breaks {
-            // No process has the region mapped, so that none of them breaks with it; its maker lives.
+            // No process has the region mapped, so that none of them breaks with it; its maker
+            // lives.
             let mut command = portshim(["run", "--report", "--", "sh", "-c", "exec env -i sleep 600"]);
             command.args([] as [&str; 0]).env("PORTSHIM_DISABLE", "1").stderr(Stdio::null());
             let mut maker = command.spawn().expect("it runs");
@@ -149,7 +150,8 @@ fn files_that_are_broken() {
     });
 }
 
-/// One that cannot be read is in nobody's way: it is listed, and never what is meant without being named.
+/// One that cannot be read is in nobody's way: it is listed, and never what is meant without being
+/// named.
 #[test]
 fn one_that_is_broken_beside_others() {
     private(|| {
@@ -205,7 +207,8 @@ fn set_len(path: &PathBuf, len: u64) {
     OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(len)).expect("it is ours");
 }
 
-/// One that an older portshim left behind is nobody's, though another process has its maker's number by now.
+/// One that an older portshim left behind is nobody's, though another process has its maker's
+/// number by now.
 #[test]
 fn files_older_than_their_makers_number() {
     private(|| {
@@ -233,8 +236,8 @@ fn a_file_of_another_user() {
     private(|| {
         let server = Server::run(&[]);
         let path = file();
-        // Who is root here alone can make a file nobody else's, but lay a file of root's in its place, who is
-        // nobody here.
+        // Who is root here alone can make a file nobody else's, but lay a file of root's in its
+        // place, who is nobody here.
         let given_away = std::os::unix::fs::chown(&path, Some(65534), None).is_ok();
         if !given_away {
             must(Command::new("mount").args(["--bind", "/etc/passwd"]).arg(&path));

@@ -30,7 +30,7 @@ impl Server {
         server
     }
 
-    /// What becomes of an order.
+    /// Outcome of an order.
     pub(super) fn told(&mut self, order: &str) -> String {
         writeln!(self.orders, "{order}").expect("it listens");
         let mut answer = String::new();
@@ -38,7 +38,7 @@ impl Server {
         answer.trim_end().to_owned()
     }
 
-    /// What becomes of several.
+    /// Outcome of several.
     pub(super) fn all_told(&mut self, orders: &[&str]) -> Vec<String> {
         orders.iter().map(|order| self.told(order)).collect()
     }

@@ -5,7 +5,7 @@ use portshim_tests::programs::{private, until};
 use portshim_tests::{portshim, portshim_path};
 use std::process::Command;
 
-/// How many ports of a scope: in use, the session's own, in TIME_WAIT, free.
+/// Number of ports of a scope: in use, the session's own, in TIME_WAIT, free.
 fn counts(scope: usize) -> String {
     let of =
         format!("[it['rules'][-1]['scopes'][{scope}][key] for key in ('in_use', 'by_session', 'time_wait', 'free')]");
@@ -213,7 +213,8 @@ fn a_socket_of_two_processes_is_both_of_theirs_and_one_port() {
     });
 }
 
-/// A child on its way to another program has its parent's memory, where it closes and copies nothing of its own.
+/// A child on its way to another program has its parent's memory, where it closes and copies
+/// nothing of its own.
 #[test]
 fn what_a_child_copies_is_still_its_parents_to_close() {
     private(|| {
@@ -225,8 +226,8 @@ fn what_a_child_copies_is_still_its_parents_to_close() {
     });
 }
 
-/// A process of the session in a network of its own: seen from inside that network, and, where nobody is let
-/// in, by its tables.
+/// A process of the session in a network of its own: seen from inside that network, and, where
+/// nobody is let in, by its tables.
 #[test]
 fn every_network_of_a_session_is_looked_at() {
     private(|| {

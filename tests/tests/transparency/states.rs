@@ -1,5 +1,5 @@
-//! `portshim run` passes on whatever state it was called in: compared with the same program run bare, by
-//! all that a process can know of how it was started.
+//! `portshim run` passes on whatever state it was called in: compared with the same program run
+//! bare, by all that a process can know of how it was started.
 
 use super::compile;
 use portshim_tests::programs::Scratch;

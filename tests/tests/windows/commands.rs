@@ -41,7 +41,8 @@ pub(crate) fn doctor() {
     assert_ne!(missing.status.code(), Some(0), "{}", said(&missing));
 }
 
-/// `capture` reads what netsh shows. Wine's netsh shows nothing: that is told, and nothing is made up.
+/// `capture` reads what netsh shows. Wine's netsh shows nothing: that is told, and nothing is made
+/// up.
 pub(crate) fn capture() {
     let output = output(&mut portshim(["capture"]));
     let complaint = String::from_utf8_lossy(&output.stderr);

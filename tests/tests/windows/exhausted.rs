@@ -1,4 +1,5 @@
-//! Where the policy has no port left, a call fails with Winsock's 10055, after exactly as many as there are.
+//! Where the policy has no port left, a call fails with Winsock's 10055, after exactly as many as
+//! there are.
 
 use portshim_tests::programs::Peer;
 use portshim_tests::wine::{PRESETS, Said, Talk, probe, probed, range, spec};
@@ -45,8 +46,8 @@ pub(crate) fn by_name() {
     }
 }
 
-/// A port is one socket's, whatever its address: Winsock would let one for every address and one for a single
-/// address have the same number, but only to those who name it.
+/// A port is one socket's, whatever its address: Winsock would let one for every address and one
+/// for a single address have the same number, but only to those who name it.
 pub(crate) fn whatever_the_address() {
     let range = range(2);
     let options = ["--preset", "windows-2003-sp1", "--range", &spec(range)];

@@ -1,4 +1,5 @@
-//! What a program is started with reaches it, and what it ends with comes back, as if portshim were not there.
+//! What a program is started with reaches it, and what it ends with comes back, as if portshim were
+//! not there.
 
 use portshim_tests::programs::scratch;
 use portshim_tests::said;
@@ -94,7 +95,8 @@ pub(crate) fn unusual_paths() {
         let verbs = ["udp4", "bind=127.0.0.1,0"];
         let whole = Said::of(portshim(["run", "-c", &theirs(&policy), "--", &theirs(&copy)]).args(verbs));
         assert!((range.0..=range.1).contains(&whole.ports()[0]), "{name}: {whole:?}");
-        // As a name in the folder that one is in, without its ending, and started by another program.
+        // As a name in the folder that one is in, without its ending, and started by another
+        // program.
         let named = ["run", "-c", &format!("{name}.toml"), "--", &format!(".\\{name}")].map(str::to_owned);
         let said = Said::of(portshim(named).args(verbs).current_dir(&folder));
         assert!((range.0..=range.1).contains(&said.ports()[0]), "{name}: {said:?}");
@@ -123,7 +125,8 @@ pub(crate) fn portshim_anywhere() {
     std::fs::remove_dir_all(folder.parent().expect("it is in one")).expect("the folder is ours");
 }
 
-/// A batch file is run by the command interpreter; what it starts is covered, and its exit status comes back.
+/// A batch file is run by the command interpreter; what it starts is covered, and its exit status
+/// comes back.
 pub(crate) fn batch_files() {
     let (folder, range) = (scratch("wine-batch"), range(1));
     let script = folder.join("a script.cmd");
@@ -136,7 +139,8 @@ pub(crate) fn batch_files() {
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
-/// Children are covered, and theirs; one that is wanted suspended is, and is resumed by whoever wanted it.
+/// Children are covered, and theirs; one that is wanted suspended is, and is resumed by whoever
+/// wanted it.
 pub(crate) fn children() {
     let range = range(3);
     let (probe_path, options) = (probe_path(), ["--range", &spec(range)]);
@@ -261,7 +265,8 @@ pub(crate) fn interrupted() {
     assert_eq!(status, Some(42), "{said}");
 }
 
-/// What a terminal shows of this: its text without the sequences that move about, one of which stands for each blank.
+/// What a terminal shows of this: its text without the sequences that move about, one of which
+/// stands for each blank.
 fn without_escapes(line: &str) -> String {
     let mut pieces = line.split("\x1b[");
     let first = pieces.next().unwrap_or_default().to_owned();

@@ -8,7 +8,8 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// What the probe is told to do once with each call that connects or sends; `T` and `U` are the peers' ports.
+/// What the probe is told to do once with each call that connects or sends; `T` and `U` are the
+/// peers' ports.
 const CALLS: &[&str] = &[
     "tcp4",
     "connect=127.0.0.1,T",
@@ -226,7 +227,8 @@ pub(crate) fn last_errors_as_bare() {
     let (http, udp) = (Peer::http(0), Peer::echo(0));
     let tcp = format!("connect=127.0.0.1,{}", http.port);
     let (connect, sendto) = (format!("connect=127.0.0.1,{}", udp.port), format!("sendto=127.0.0.1,{}", udp.port));
-    // What goes first is what loads and sets up Winsock's inner parts, which leave errors of their own.
+    // What goes first is what loads and sets up Winsock's inner parts, which leave errors of their
+    // own.
     same(&["tcp4", &tcp, "udp4", &connect, "leaving", "tcp4", &tcp, "udp4", &connect, "udp4", &sendto]);
     same(&["tcp4", "bind=127.0.0.1,0", "leaving", "tcp4", "bind=127.0.0.1,0", "listen", "udp4", "bind=0.0.0.0,0"]);
 }

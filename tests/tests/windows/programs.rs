@@ -1,4 +1,5 @@
-//! Real Windows programs, as their makers publish them, take every port they did not choose from the policy.
+//! Real Windows programs, as their makers publish them, take every port they did not choose from
+//! the policy.
 
 use super::ports::tcp_answer;
 use portshim_tests::programs::{Peer, must, scratch, source};
@@ -33,7 +34,8 @@ fn page(port: u16, path: &str) -> String {
     answer
 }
 
-/// A Go program, which binds and connects by Winsock's extensions, and serves on a port of any number.
+/// A Go program, which binds and connects by Winsock's extensions, and serves on a port of any
+/// number.
 pub(crate) fn esbuild() {
     let (range, folder) = (range(5), scratch("wine-esbuild"));
     std::fs::write(folder.join("page.html"), "the page").expect("a file can be written");

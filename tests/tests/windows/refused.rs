@@ -7,7 +7,8 @@ use portshim_tests::wine::{Said, all_gone, built, output, portshim, probe, progr
 use std::path::Path;
 use std::process::Command;
 
-/// Runs it, and demands this status, nothing on standard output, and an error with a remedy that says these words.
+/// Runs it, and demands this status, nothing on standard output, and an error with a remedy that
+/// says these words.
 #[track_caller]
 fn refused(command: &mut Command, status: i32, words: &[&str]) {
     let output = output(command);
@@ -87,7 +88,8 @@ pub(crate) fn another_library() {
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
-/// A policy file as Windows' editors write it: with a mark at its beginning, and two signs at each line's end.
+/// A policy file as Windows' editors write it: with a mark at its beginning, and two signs at each
+/// line's end.
 pub(crate) fn files_of_windows() {
     let (folder, range) = (scratch("wine-files"), range(2));
     let policy = folder.join("policy.toml");
@@ -113,7 +115,8 @@ pub(crate) fn options() {
     refused(&mut probe(&["--preset", "windows-2003", "--block", "2000"], &["say=it ran"]), 125, &["2000"]);
 }
 
-/// A child that cannot be covered is started all the same, and whoever starts one that is missing is told so.
+/// A child that cannot be covered is started all the same, and whoever starts one that is missing
+/// is told so.
 pub(crate) fn children() {
     let missing = format!("spawn={} say=it", probe_path().replace("probe.exe", "missing.exe"));
     let said = Said::of(&mut probe(&["--range", &spec(range(1))], &[&missing]));

@@ -85,7 +85,8 @@ pub(crate) fn taken_for_one_family() {
     drop(ipv4);
 }
 
-/// The first `[[process]]` whose pattern meets the program's name holds, for a child as for its parent.
+/// The first `[[process]]` whose pattern meets the program's name holds, for a child as for its
+/// parent.
 pub(crate) fn of_single_programs() {
     let (all, own) = (range(10), range(10));
     let file = std::env::temp_dir().join("portshim-processes.toml");

@@ -38,7 +38,8 @@ pub(crate) fn listed() {
     let range = spec(range(2));
     let mut running = Running::start(&["--range", &range], &["udp4", "bind=127.0.0.1,0", "wait"]);
     let port = running.program.port();
-    // The number of the process that made it, and its ports; what follows is cut where the line ends.
+    // The number of the process that made it, and its ports; what follows is cut where the line
+    // ends.
     let id = running.session.split('-').nth(2).expect("a name with a number in it");
     let listed = Said::of(&mut portshim(["ps"])).0;
     let row = listed.iter().find(|line| line.split_whitespace().next() == Some(id));
@@ -53,7 +54,8 @@ pub(crate) fn listed() {
     assert!(!listed.contains(&running.session), "{listed}");
 }
 
-/// Reserved and blocked from outside while a program runs: from its next call on, and no longer than until it is lifted.
+/// Reserved and blocked from outside while a program runs: from its next call on, and no longer
+/// than until it is lifted.
 pub(crate) fn changed_from_outside() {
     let range = range(3);
     let bind = format!("bind=127.0.0.1,{}", range.1);
@@ -144,7 +146,8 @@ pub(crate) fn from_inside() {
     assert_eq!(said.0.len(), expected.len(), "{said:#?}");
     assert_eq!(said.0.last(), Some(&format!("bind port {first}")));
 
-    // A block keeps others out, this process not; it is refused where somebody is inside, and lifted by its first port.
+    // A block keeps others out, this process not; it is refused where somebody is inside, and
+    // lifted by its first port.
     let said = probed(&["--range", &spec(range)], &[&block, &child, "tcp4", &bind, &unblock, &block, &unblock]);
     let expected = [
         format!("api block {last}"),

@@ -5,7 +5,8 @@ use portshim_tests::programs::scratch;
 use portshim_tests::said;
 use portshim_tests::wine::{Said, all_gone, built, output, probe, program, range, spec, theirs, windows};
 
-/// Runs a program once, under a policy of one port that is its own, with a mark in its command line.
+/// Runs a program once, under a policy of one port that is its own, with a mark in its command
+/// line.
 fn once(port: (u16, u16), mark: &str) {
     let output = output(&mut probe(&["--range", &spec(port)], &["udp4", "bind=127.0.0.1,0", mark]));
     let ended = String::from_utf8_lossy(&output.stdout);
@@ -50,7 +51,8 @@ pub(crate) fn first_runs_at_once() {
                 command.args([&place, &run]);
                 scope.spawn(move || {
                     let mut said = Said::of(&mut command);
-                    // Wine under load: the bare probe's own CreateProcess fails now and then, before anything of ours runs.
+                    // Wine under load: the bare probe's own CreateProcess fails now and then,
+                    // before anything of ours runs.
                     for _ in 0..2 {
                         if said.0 == ["spawn error 1359"] {
                             said = Said::of(&mut command);

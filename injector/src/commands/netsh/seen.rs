@@ -9,7 +9,7 @@ use portshim_policy::model::Restriction;
 use portshim_policy::netsh;
 use portshim_policy::ports::{PortRange, PortSet, Scope, spec};
 
-/// What netsh says where it refuses, and what there is to add to it.
+/// Answer of netsh where it refuses, and what there is to add to it.
 pub(super) type Refused = (&'static str, Failure);
 
 /// The ports of one scope.
@@ -21,9 +21,9 @@ pub(super) struct Seen {
 /// Ports that are left out of the dynamic range.
 pub(super) struct Excluded {
     pub(super) range: PortRange,
-    /// Whether an administrator did it: reserved ports. Blocked ones belong to some program.
+    /// Set if an administrator did it: reserved ports. Blocked ones belong to some program.
     pub(super) administered: bool,
-    /// What keeps them out, where they are kept in a policy.
+    /// Source that keeps them out, where they are kept in a policy.
     pub(super) origin: Option<Origin>,
 }
 
@@ -76,7 +76,7 @@ impl Seen {
         all
     }
 
-    /// Why `range` cannot be excluded: some of it is.
+    /// Reason why `range` cannot be excluded: some of it is.
     pub(super) fn meets(&self, range: PortRange) -> Option<Refused> {
         let met = self.excluded.iter().filter_map(|entry| Some((entry, entry.range.intersect(range)?)));
         let (entries, ports): (Vec<_>, Vec<_>) = met.unzip();
@@ -86,7 +86,7 @@ impl Seen {
         (!ports.is_empty()).then(|| (netsh::IN_USE, messages::excluded_already(range, &ports, &origins)))
     }
 
-    /// Whether all of `range` is dynamic.
+    /// Tells whether all of `range` is dynamic.
     pub(super) fn is_dynamic(&self, range: PortRange) -> bool {
         let mut rest = PortSet::from(range);
         rest.subtract(&self.dynamic);

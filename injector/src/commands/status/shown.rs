@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Serialize)]
 pub(super) struct Shown {
     pub(super) id: String,
-    /// When it was made; `null` where its file does not say.
+    /// Time when it was made; `null` where its file does not say.
     pub(super) started: Option<String>,
     /// The command line of its program.
     pub(super) command: String,
@@ -25,7 +25,7 @@ pub(super) struct Shown {
     pub(super) file: String,
     /// The last is for all programs that none before it matched.
     pub(super) rules: Vec<ShownRules>,
-    /// What was reserved and blocked since it began, for all programs.
+    /// Ports reserved and blocked since it began, for all programs.
     pub(super) reserved: Vec<Taken>,
     pub(super) blocked: Vec<Taken>,
     pub(super) processes: Vec<ShownUse>,
@@ -39,7 +39,7 @@ pub(super) struct ShownRules {
     pub(super) select: &'static str,
     pub(super) sharing: &'static str,
     pub(super) scopes: Vec<ShownScope>,
-    /// What the policy itself keeps back.
+    /// Ports that the policy itself keeps back.
     pub(super) reserved: Vec<Taken>,
     pub(super) blocked: Vec<Taken>,
 }
@@ -52,13 +52,13 @@ pub(super) struct ShownScope {
     /// Those of them that may be handed out, and how many they are.
     pub(super) ports: String,
     pub(super) allowed: u32,
-    /// How many of the dynamic ports any socket holds, of this session or not.
+    /// Number of dynamic ports that any socket holds, of this session or not.
     pub(super) in_use: u32,
-    /// How many of them processes of this session hold.
+    /// Number of them that processes of this session hold.
     pub(super) by_session: u32,
     /// On how many of those in use there is nothing but connections in TIME_WAIT.
     pub(super) time_wait: u32,
-    /// How many of those that may be handed out no socket holds.
+    /// Number of those that may be handed out and no socket holds.
     pub(super) free: u32,
     /// The most sockets that have held a port handed out here at once.
     pub(super) peak: u32,
@@ -80,7 +80,7 @@ pub(super) struct Taken {
     pub(super) owner: Owner,
 }
 
-/// Who keeps ports back.
+/// Owner of ports that are kept back.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub(super) enum Owner {
@@ -97,9 +97,9 @@ pub(super) enum Owner {
 pub(super) struct ShownUse {
     #[serde(flatten)]
     pub(super) process: ShownProcess,
-    /// How many.
+    /// Number.
     pub(super) in_use: u32,
-    /// Which, by scope.
+    /// Ports, by scope.
     pub(super) ports: BTreeMap<&'static str, String>,
     /// Requests of its own that got a port, in all scopes; and so on.
     pub(super) served: u64,
@@ -123,7 +123,7 @@ impl Shown {
     }
 }
 
-/// What the ledger holds, the oldest first.
+/// Entries of the ledger, the oldest first.
 fn entries(session: &LiveSession, region: &Region, act: Restriction) -> Vec<Taken> {
     let mut entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
     entries.sort_by_key(|entry| entry.number);

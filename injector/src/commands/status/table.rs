@@ -5,19 +5,19 @@ use crate::present::{ago, cut, folded, one_line, uncovered, width};
 use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;
 
-/// How many characters at most tell how full a range is.
+/// Greatest number of characters that tell how full a range is.
 const BAR: usize = 20;
-/// How wide the terminal is where a table has all of its columns beside each other.
+/// Width of the terminal where a table has all of its columns beside each other.
 const WIDE: usize = 100;
-/// How much of a line the ports of a process may take.
+/// Part of a line that the ports of a process may take.
 const PORTS: usize = 36;
 
-/// How it is to look.
+/// Look of a table.
 #[derive(Clone, Copy)]
 struct Look {
-    /// How wide a line may become, in characters.
+    /// Greatest width of a line, in characters.
     width: usize,
-    /// Whether all ports are shown, on as many lines as they take.
+    /// Set if all ports are shown, on as many lines as they take.
     whole: bool,
 }
 
@@ -123,8 +123,8 @@ fn kept_back(look: Look, reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>]) -> S
     text
 }
 
-/// What is open, what waits, and what is free, in proportion. Whatever there is of each shows; where there is nothing
-/// of any, all of the range is kept back.
+/// Bar of what is open, what waits, and what is free, in proportion. Whatever there is of each
+/// shows; where there is nothing of any, all of the range is kept back.
 fn bar(open: u32, waiting: u32, free: u32, width: usize) -> String {
     let parts = [open, waiting, free];
     let all = u64::from(parts.iter().sum::<u32>());

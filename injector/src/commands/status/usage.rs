@@ -1,4 +1,4 @@
-//! Who holds which ports: the sockets that the kernel knows, and the processes that have them.
+//! Holders of ports: the sockets that the kernel knows, and the processes that have them.
 
 use crate::platform::{self, LiveSession, Socket};
 use portshim_policy::ports::{PortRange, PortSet, Scope};
@@ -72,7 +72,7 @@ impl Usage {
     }
 }
 
-/// How many ports two sets have in common.
+/// Number of ports two sets have in common.
 pub(super) fn common(one: &PortSet, other: &PortSet) -> u32 {
     one.words().iter().zip(other.words()).map(|(one, other)| (one & other).count_ones()).sum()
 }

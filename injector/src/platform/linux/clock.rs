@@ -12,7 +12,7 @@ pub(super) fn ticks() -> u64 {
     (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64
 }
 
-/// When it was that long ago.
+/// Time when it was that long ago.
 pub(super) fn ticks_ago(age: Duration) -> u64 {
     ticks().saturating_sub((age.as_millis() * u128::from(ticks_a_second()) / 1000) as u64)
 }
@@ -21,7 +21,7 @@ fn ticks_a_second() -> u64 {
     sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100).unsigned_abs().max(1)
 }
 
-/// How long ago a time was that is counted so; `None` where it is yet to come, or cannot be one.
+/// Time since a time that is counted so; `None` where it is yet to come, or cannot be one.
 pub(super) fn age(then: u64) -> Option<Duration> {
     let ticks = ticks().checked_sub(then).filter(|_| then != 0)?;
     Some(Duration::from_secs_f64(ticks as f64 / ticks_a_second() as f64))

@@ -1,9 +1,10 @@
 //! Asks the kernel for all sockets of this network, by sock_diag(7).
 //!
-//! By hand: the packets are two structures, and the crates that know them neither ask for MPTCP nor tell
-//! which sockets at `::` take IPv4's ports, too.
+//! By hand: the packets are two structures, and the crates that know them neither ask for MPTCP nor
+//! tell which sockets at `::` take IPv4's ports, too.
 
-use super::socket::{Socket, address};
+use super::super::answers::Socket;
+use super::socket::address;
 use libc::c_int;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
@@ -14,7 +15,8 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const MPTCP: c_int = 262;
 /// Names a protocol whose number does not fit into a request's own byte (linux/inet_diag.h).
 const REQUEST_PROTOCOL: u16 = 3;
-/// Whether an IPv6 socket keeps out of IPv4, as a reply tells of sockets that are not connected.
+/// Attribute: whether an IPv6 socket keeps out of IPv4, as a reply tells of sockets that are not
+/// connected.
 const V6_ONLY: u16 = 11;
 const TIME_WAIT: u8 = 6;
 /// The lengths of a message's header, of `struct inet_diag_req_v2` and of `struct inet_diag_msg`.
@@ -24,7 +26,7 @@ const REPLY: usize = 72;
 /// The most that the kernel puts into one piece of its answer is 32 KiB.
 const PIECE: usize = 1 << 16;
 
-/// How often it is asked while sockets are moving.
+/// Number of times that it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 /// Every socket of this thread's network that has a port.
@@ -53,8 +55,8 @@ fn sockets_or_errno() -> nix::Result<Vec<Socket>> {
     Ok(sockets)
 }
 
-/// Asks again while a socket lost its port as the kernel was telling of it: into TIME_WAIT perhaps, where it has it
-/// still, and where the kernel had looked already.
+/// Asks again while a socket lost its port as the kernel was telling of it: into TIME_WAIT perhaps,
+/// where it has it still, and where the kernel had looked already.
 fn settled(diag: &OwnedFd, protocol: c_int, v6: bool, transport: Transport) -> nix::Result<Vec<Socket>> {
     let mut sockets = Vec::new();
     for _ in 0..DUMPS {

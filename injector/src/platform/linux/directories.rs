@@ -1,8 +1,8 @@
 //! Directories that nobody else can write to; all but one, nobody else can look into either.
 
 use crate::messages::plain;
-use rustix::fs::Mode;
-use rustix::process::{geteuid, umask};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -42,11 +42,11 @@ fn own(base: PathBuf) -> Result<PathBuf, String> {
     }
 }
 
-/// What a new file's permissions are where it is no secret: what the caller's umask leaves of read and write.
+/// Permissions of a new file that is no secret: what the caller's umask leaves of read and write.
 pub(crate) fn usual_permissions() -> Permissions {
-    let before = umask(Mode::from_raw_mode(0o077));
+    let before = umask(Mode::from_bits_truncate(0o077));
     umask(before);
-    Permissions::from_mode(0o666 & !before.as_raw_mode())
+    Permissions::from_mode(0o666 & !before.bits())
 }
 
 /// An absolute path from the environment; the XDG Base Directory Specification has others ignored.
@@ -54,8 +54,8 @@ pub(super) fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// The directories for what lasts as long as a session, the best first, each made where there is none; else why
-/// it cannot be used.
+/// The directories for what lasts as long as a session, the best first, each made where there is
+/// none; else why it cannot be used.
 pub(super) fn runtimes() -> impl Iterator<Item = Result<PathBuf, String>> {
     runtime_paths().map(|path| path.and_then(|path| directory(&path).map(|()| path)))
 }
@@ -76,7 +76,8 @@ pub(super) fn existing_runtimes() -> impl Iterator<Item = PathBuf> {
 pub(super) fn cache() -> Result<PathBuf, String> {
     let base = match (variable("XDG_CACHE_HOME"), variable("HOME")) {
         (Some(base), _) => base,
-        // Another's home is not for us to furnish, and one that is missing, as many a system user's, shall stay so.
+        // Another's home is not for us to furnish, and one that is missing, as many a system
+        // user's, shall stay so.
         (None, Some(home)) => own(home)?.join(".cache"),
         (None, None) => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
     };
@@ -104,7 +105,8 @@ pub(super) fn shared() -> Result<PathBuf, String> {
     roots(path).map(|()| path.to_owned())
 }
 
-/// Whether this is a directory, and no link to one, that all can enter and only root can change.
+/// Tells whether this is a directory, and no link to one, that all can enter and only root can
+/// change.
 fn roots(path: &Path) -> Result<(), String> {
     let said = |why: &str| Err(format!("{}: {why}", path.display()));
     match fs::symlink_metadata(path) {

@@ -1,4 +1,4 @@
-//! What an ELF file says about how it is loaded.
+//! ELF files: what they say about how they are loaded.
 
 use super::version::Version;
 use object::elf::{DT_NEEDED, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, ET_DYN, PT_NOTE, SHT_DYNSYM};
@@ -19,7 +19,7 @@ pub(super) struct Elf {
     pub(super) bits: u32,
     /// `e_machine`.
     pub(super) machine: u16,
-    /// Whether it may be loaded at any address: a library, or a program of the kind that is.
+    /// Set if it may be loaded at any address: a library, or a program of the kind that is.
     pub(super) movable: bool,
     /// The loader that the file names; none in a static program.
     pub(super) loader: Option<PathBuf>,
@@ -27,14 +27,14 @@ pub(super) struct Elf {
     pub(super) needed: Vec<String>,
     /// Its own name as a library, which only a loader run by hand has.
     pub(super) soname: Option<String>,
-    /// Whether the Go compiler made it.
+    /// Set if the Go compiler made it.
     pub(super) go: bool,
-    /// Whether it is this command, of whatever version.
+    /// Set if it is this command, of whatever version.
     pub(super) ours: bool,
 }
 
-/// An ELF note with a name and nothing else: by it one portshim knows another, which is linked statically and passes
-/// on what it is given all the same.
+/// An ELF note with a name and nothing else: by it one portshim knows another, which is linked
+/// statically and passes on what it is given all the same.
 #[repr(C, align(4))]
 struct Note {
     sizes: [u32; 2],
@@ -48,8 +48,9 @@ const NOTE: &[u8; 12] = b"portshim\0\0\0\0";
 #[unsafe(link_section = ".note.portshim")]
 static OURS: Note = Note { sizes: [NOTE.len() as u32, 0], kind: 1, name: *NOTE };
 
-/// Sections that only the linker of Go makes: the table in which a program finds its own functions, which a linker of C
-/// may lay among other data, and what it was built from, which the builder may leave out.
+/// Sections that only the linker of Go makes: the table in which a program finds its own functions,
+/// which a linker of C may lay among other data, and what it was built from, which the builder may
+/// leave out.
 const GO_SECTIONS: [&[u8]; 2] = [b"\0.gopclntab\0", b"\0.go.buildinfo\0"];
 
 /// A file, read by the page: what decides stands close together in few places.
@@ -60,12 +61,13 @@ struct Pages<'a> {
     first: &'a [u8],
     /// The last other one that was.
     page: Vec<u8>,
-    /// Where in the file that one begins.
+    /// Place where in the file that one begins.
     begin: u64,
 }
 
 const PAGE: u64 = 4096;
-/// The longest name of a library that is looked at, with the NUL at its end: a file's own cannot be longer.
+/// The longest name of a library that is looked at, with the NUL at its end: a file's own cannot be
+/// longer.
 const NAME_MAX: u64 = 256;
 
 impl ReadCacheOps for Pages<'_> {
@@ -119,7 +121,8 @@ fn page(file: &File, begin: u64) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Reads an ELF file, whose first page is known; `None` where it is none, or too broken for the kernel.
+/// Reads an ELF file, whose first page is known; `None` where it is none, or too broken for the
+/// kernel.
 pub(super) fn read(file: &File, first: &[u8]) -> Option<Elf> {
     let cache = ReadCache::new(Pages { file, at: 0, first, page: Vec::new(), begin: 0 });
     match FileKind::parse(&cache).ok()? {
@@ -148,7 +151,7 @@ pub(super) fn newest_version(file: &File, first: &[u8]) -> Option<Version> {
     newest
 }
 
-/// Whether a library has a function of this name for others to call.
+/// Tells whether a library has a function of this name for others to call.
 pub(super) fn defines(file: &File, first: &[u8], function: &[u8]) -> Option<bool> {
     let cache = ReadCache::new(Pages { file, at: 0, first, page: Vec::new(), begin: 0 });
     let data = &cache;
@@ -187,7 +190,8 @@ fn parse<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(bits: u32, data
     Some(elf)
 }
 
-/// The names of all sections, in one piece: to ask for one name after the other takes a hundred times as long.
+/// The names of all sections, in one piece: to ask for one name after the other takes a hundred
+/// times as long.
 fn names_of_sections<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
     header: &H,
     endian: Endianness,
@@ -214,7 +218,8 @@ fn dynamic<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
     let entries = &entries[..end];
     let value = |tag| entries.iter().find(|e| e.tag(endian) == tag).map(|e| e.val(endian));
     let (address, size) = (value(DT_STRTAB)?, value(DT_STRSZ)?);
-    // The table is named by its address in memory; the segment that holds it tells where it is in the file.
+    // The table is named by its address in memory; the segment that holds it tells where it is in
+    // the file.
     let offset = segments.iter().find_map(|s| {
         let (from, len): (u64, u64) = (s.p_vaddr(endian).into(), s.p_filesz(endian).into());
         let inside = address.checked_sub(from).filter(|inside| *inside < len)?;

@@ -8,10 +8,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 const PRELOAD: &str = "LD_PRELOAD";
-/// What the file names of our libraries have in common: `libportshim.so`, `libportshim-0123456789abcdef.so`.
+/// Common part of the file names of our libraries: `libportshim.so`,
+/// `libportshim-0123456789abcdef.so`.
 const OURS: &[u8] = b"libportshim";
 
-/// How much text one variable may hold, well below the kernel's MAX_ARG_STRLEN of 131,072 bytes.
+/// Amount of text that one variable may hold, well below the kernel's MAX_ARG_STRLEN of 131,072
+/// bytes.
 pub(crate) const ROOM: usize = 100_000;
 
 /// The variable that has this library loaded, and what it is to say.
@@ -21,7 +23,7 @@ pub(crate) fn loading(library: &Path) -> Option<(&'static str, OsString)> {
     Some((PRELOAD, preload(listed, env::var_os(PRELOAD).as_deref())))
 }
 
-/// What tells the shim of a session: its region's file.
+/// Value that tells the shim of a session: its region's file.
 pub(crate) fn session_variable(file: &Path) -> OsString {
     file.into()
 }
@@ -47,14 +49,15 @@ fn is_named_as_ours(entry: &[u8]) -> bool {
     entry.rsplit(|b| *b == b'/').next().unwrap_or_default().starts_with(OURS)
 }
 
-/// The libraries that are preloaded already and connect in a program's stead. Ours will stand before them, so what
-/// they do in a call comes after all that ours does for it.
+/// The libraries that are preloaded already and connect in a program's stead. Ours will stand
+/// before them, so what they do in a call comes after all that ours does for it.
 pub(crate) fn connectors() -> Vec<PathBuf> {
     let list = env::var_os(PRELOAD).unwrap_or_default();
     entries(&list).filter(|entry| !is_named_as_ours(entry)).filter_map(found).filter(|path| connects(path)).collect()
 }
 
-/// The file that the loader takes for an entry of the list: a path, or a name that it looks for in its folders.
+/// The file that the loader takes for an entry of the list: a path, or a name that it looks for in
+/// its folders.
 fn found(entry: &[u8]) -> Option<PathBuf> {
     let text = String::from_utf8_lossy(entry);
     let alternatives = library::KINDS.map(|kind| PathBuf::from(text.replace("${LIB}", kind).replace("$LIB", kind)));

@@ -1,26 +1,19 @@
 //! Finds the file that a command names, as execvp(3) does.
 
+use super::super::answers::Find;
 use crate::messages::plain;
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use nix::unistd::{AccessFlags, eaccess};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Why no file is executed.
-#[derive(Debug)]
-pub(crate) enum Find {
-    /// There is none of that name.
-    NotFound,
-    /// There is one, but it may not be executed.
-    Denied(PathBuf, String),
-}
-
-/// What execvp(3) searches where `PATH` is not set.
+/// Folders that execvp(3) searches where `PATH` is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// The file that `name` stands for: itself where it holds a `/`, else the first in `PATH` that may be executed.
+/// The file that `name` stands for: itself where it holds a `/`, else the first in `PATH` that may
+/// be executed.
 pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     if name.is_empty() {
         return Err(Find::NotFound);
@@ -48,7 +41,8 @@ pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     Err(denied.unwrap_or(Find::NotFound))
 }
 
-/// Whether the kernel would execute this file; else why not, or `None` where there is no such file.
+/// Tells whether the kernel would execute this file; else why not, or `None` where there is no such
+/// file.
 pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -61,5 +55,5 @@ pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     if !metadata.is_file() {
         return Err(Some("it is not a regular file".into()));
     }
-    accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).map_err(|_| Some("it is not executable".into()))
+    eaccess(path, AccessFlags::X_OK).map_err(|_| Some("it is not executable".into()))
 }

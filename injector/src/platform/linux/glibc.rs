@@ -1,5 +1,5 @@
-//! The C library that a program gets, and the one that the library to preload needs: where it is older, the loader ends
-//! the program before it begins.
+//! The C library that a program gets, and the one that the library to preload needs: where it is
+//! older, the loader ends the program before it begins.
 
 use super::elf;
 use super::version::{PREFIX, Version};
@@ -8,16 +8,17 @@ use std::path::Path;
 
 /// The library that has glibc's versions, beside its loader.
 const LIBRARY: &str = "libc.so.6";
-/// What the library that this command carries needs, as the build has read it.
+/// Needs of the library that this command carries, as the build has read them.
 pub(super) const NEEDED: &str = env!("PORTSHIM_EMBEDDED_GLIBC");
 
-/// What the library to preload needs that a program with this loader does not get: the version that it does get, and the
-/// one that is needed. None where it gets what is needed, and where there is no telling.
+/// Need of the library to preload that a program with this loader does not get: the version that it
+/// does get, and the one that is needed. None where it gets what is needed, and where there is no
+/// telling.
 pub(super) fn lacks(loader: &Path) -> Option<(Version, Version)> {
     let needed = NEEDED.parse().ok()?;
     let file = File::open(loader).ok()?;
-    // The loader has versions of its own, and is of the same version as its library: to find the one that is needed
-    // takes a look at its first page.
+    // The loader has versions of its own, and is of the same version as its library: to find the
+    // one that is needed takes a look at its first page.
     let first = elf::first_page(&file).ok()?;
     let name = format!("\0{PREFIX}{needed}\0");
     if first.windows(name.len()).any(|bytes| bytes == name.as_bytes()) {

@@ -1,12 +1,14 @@
-//! The environment of a program that is begun in a child: variables that name this process are to name the program's.
+//! The environment of a program that is begun in a child: variables that name this process are to
+//! name the program's.
 //!
-//! They are for the process that a service manager starts (sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5)),
-//! and a program takes no notice of those that name another.
+//! They are for the process that a service manager starts (sd_listen_fds(3),
+//! sd_watchdog_enabled(3), systemd.exec(5)), and a program takes no notice of those that name
+//! another.
 
-use rustix::fs::fstat;
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use nix::sys::stat::fstat;
 use std::ffi::{CStr, c_char};
 use std::io::Write;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr;
 
 /// The variables that name a process by its number.
@@ -25,11 +27,11 @@ pub(super) struct Strings {
 
 /// A variable that names this process.
 struct Renamed {
-    /// Where it stands in the environment.
+    /// Place where it stands in the environment.
     at: usize,
     /// `NAME=`, and room for the value.
     text: Vec<u8>,
-    /// How long `NAME=` is.
+    /// Length of `NAME=` is.
     name: usize,
     by_inode: bool,
 }
@@ -42,8 +44,8 @@ impl Strings {
     /// The environment as it is now, prepared for a child.
     pub(super) fn prepared() -> Self {
         let (mut all, mut renamed) = (Vec::new(), Vec::new());
-        // SAFETY: `environ` belongs to the C library and is changed by this one thread alone: a null pointer, or an
-        // array of strings that ends in one.
+        // SAFETY: `environ` belongs to the C library and is changed by this one thread alone: a
+        // null pointer, or an array of strings that ends in one.
         let entries = (0..).map_while(|n| unsafe {
             let entry = if environ.is_null() { ptr::null() } else { *environ.add(n) };
             (!entry.is_null()).then_some(entry)
@@ -57,7 +59,8 @@ impl Strings {
         Self { all, renamed }
     }
 
-    /// Lets the variables name this process, the child; nothing is allocated. What cannot be named is left out.
+    /// Lets the variables name this process, the child; nothing is allocated. What cannot be named
+    /// is left out.
     pub(super) fn name_this_process(&mut self) -> *const *const c_char {
         // From the end, for what is left out moves all that stand behind it.
         for renamed in self.renamed.iter_mut().rev() {
@@ -97,8 +100,13 @@ fn own_number() -> u64 {
     std::process::id().into()
 }
 
-/// The inode that tells this process from every other since the machine was started (pidfs, Linux 6.9).
+/// The inode that tells this process from every other since the machine was started (pidfs, Linux
+/// 6.9).
 fn own_inode() -> Option<u64> {
-    let process = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    // SAFETY: pidfd_open(2) takes two numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: it was opened here, and nobody else knows of it.
+    let process = unsafe { OwnedFd::from_raw_fd(fd) };
     fstat(process).ok().map(|stat| stat.st_ino)
 }

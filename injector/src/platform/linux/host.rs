@@ -1,7 +1,9 @@
 //! This host's own port settings, and how far its kernel lets itself be steered.
 
+use super::super::answers::Steering;
 use super::directories;
-use portshim_policy::config::{HostSettings, local_port_range, reserved_ports};
+use crate::messages::Failure;
+use portshim_policy::config::{self, HostSettings, local_port_range, reserved_ports};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -29,8 +31,13 @@ pub(crate) fn host() -> HostSettings {
     settings
 }
 
-/// What the kernel says of one setting. It says it in one go, as far as there is room, and nothing to whoever asks for
-/// more (proc_do_large_bitmap in kernel/sysctl.c).
+/// The settings, as a policy file.
+pub(crate) fn captured() -> Result<String, Failure> {
+    Ok(format!("preset = \"linux\"\n\n{}", config::captured(setting)))
+}
+
+/// Reads what the kernel says of one setting. It says it in one go, as far as there is room, and
+/// nothing to whoever asks for more (proc_do_large_bitmap in kernel/sysctl.c).
 fn setting(name: &str) -> Option<String> {
     let file = File::open(format!("{SETTINGS}/{name}")).ok()?;
     let mut text = vec![0; ROOM];
@@ -51,16 +58,7 @@ pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     base.map(|base| base.join("portshim/policy.toml")).into_iter().chain([SYSTEM_POLICY.into()])
 }
 
-/// Whether the kernel can be made to choose inside a range.
-#[derive(Debug)]
-pub(crate) struct Steering {
-    /// The kernel's name and release.
-    pub(crate) kernel: String,
-    /// Whether it knows IP_LOCAL_PORT_RANGE.
-    pub(crate) possible: bool,
-}
-
-/// What this host is called.
+/// Name of this host.
 pub(crate) fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "this host".into(), |name| name.trim().to_owned())
 }
@@ -72,7 +70,8 @@ pub(crate) fn steering() -> Steering {
 }
 
 fn takes_a_range() -> bool {
-    // SAFETY: none of the three calls touches memory but the four bytes of `none`, which live through it.
+    // SAFETY: none of the three calls touches memory but the four bytes of `none`, which live
+    // through it.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
         // No range at all: it takes an option that exists, and changes nothing.

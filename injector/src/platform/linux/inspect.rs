@@ -1,25 +1,29 @@
-//! Follows a program from its scripts to the file that the kernel loads, and tells how far a preloaded
-//! library reaches it.
+//! Follows a program from its scripts to the file that the kernel loads, and tells how far a
+//! preloaded library reaches it.
 
+use super::super::answers::Find;
 use super::elf::{self, Elf};
-use super::find::{Find, executable, search};
+use super::find::{executable, search};
 use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
 use crate::messages::plain;
-use rustix::fs::{StatVfsMountFlags, fgetxattr_query, fstatvfs};
-use rustix::process::{getgid, getuid};
-use rustix::thread::no_new_privs;
+use nix::sys::prctl::get_no_new_privs;
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+use nix::unistd::{getgid, getuid};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::ptr;
 
-/// How many files the kernel opens one after the other before ELOOP: five scripts, and the program (`exec_binprm`).
+/// Number of files the kernel opens one after the other before ELOOP: five scripts, and the program
+/// (`exec_binprm`).
 const DEPTH: usize = 6;
-/// How much of a file the kernel reads to find its format (`BINPRM_BUF_SIZE`).
+/// Part of a file that the kernel reads to find its format (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
-/// What execvp(3) hands a file without a format to.
+/// Shell that execvp(3) hands a file without a format to.
 pub(super) const SHELL: &str = "/bin/sh";
 
 /// The names of glibc's loader on all machines begin so.
@@ -133,7 +137,7 @@ fn run_by_env(argument: &[u8]) -> Option<OsString> {
     Some(OsStr::from_bytes(word).to_owned())
 }
 
-/// How far a preloaded library reaches this file.
+/// Extent to which a preloaded library reaches this file.
 fn coverage(elf: &Elf, file: &File) -> Coverage {
     let (bits, machine) = (usize::BITS, own_machine());
     if (elf.bits, elf.machine) != (bits, machine) {
@@ -142,8 +146,8 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
         return Coverage::None(Obstacle::Machine { theirs: format!("{}-bit {name}", elf.bits), ours });
     }
     let Some(loader) = &elf.loader else {
-        // This command passes everything on to the program that it becomes. The loader itself, started by hand, names
-        // none either.
+        // This command passes everything on to the program that it becomes. The loader itself,
+        // started by hand, names none either.
         let is_loader = elf.soname.as_ref().is_some_and(|name| GLIBC_LOADERS.iter().any(|l| name.starts_with(l)));
         return match (is_loader || elf.ours, elf.go) {
             (true, _) => Coverage::Full,
@@ -170,13 +174,14 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     }
 }
 
-/// Whether the kernel would start this file in secure mode, in which the loader ignores LD_PRELOAD
-/// (`cap_bprm_creds_from_file` in security/commoncap.c).
+/// Tells whether the kernel would start this file in secure mode, in which the loader ignores
+/// LD_PRELOAD (`cap_bprm_creds_from_file` in security/commoncap.c).
 fn gains_privilege(file: &File) -> Option<Obstacle> {
     let metadata = file.metadata().ok()?;
     let (uid, gid) = (getuid(), getgid());
     let set_uid = metadata.mode() & libc::S_ISUID != 0 && metadata.uid() != uid.as_raw();
-    // Without the group's execute bit, set-group-ID once meant mandatory locking and the kernel ignores it.
+    // Without the group's execute bit, set-group-ID once meant mandatory locking and the kernel
+    // ignores it.
     let group_bits = libc::S_ISGID | libc::S_IXGRP;
     let set_gid = metadata.mode() & group_bits == group_bits && metadata.gid() != gid.as_raw();
     let capabilities = !uid.is_root() && has_capabilities(file);
@@ -184,7 +189,7 @@ fn gains_privilege(file: &File) -> Option<Obstacle> {
         return None;
     }
     let ignored =
-        no_new_privs().unwrap_or(false) || fstatvfs(file).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOSUID));
+        get_no_new_privs().unwrap_or(false) || fstatvfs(file).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOSUID));
     match (ignored, set_uid || set_gid) {
         (true, _) => None,
         (false, true) => Some(Obstacle::SetId),
@@ -193,7 +198,9 @@ fn gains_privilege(file: &File) -> Option<Obstacle> {
 }
 
 fn has_capabilities(file: &File) -> bool {
-    fgetxattr_query(file, c"security.capability").is_ok_and(|size| size > 0)
+    let name = c"security.capability".as_ptr();
+    // SAFETY: the file is open, the name ends in NUL, and no value is asked for, only its size.
+    unsafe { libc::fgetxattr(file.as_raw_fd(), name, ptr::null_mut(), 0) > 0 }
 }
 
 /// The machine that this command is made for, as ELF files name it.
@@ -209,7 +216,7 @@ pub(super) const fn own_machine() -> u16 {
     }
 }
 
-/// What a program must be for the library to be loaded into it, in words.
+/// Yields what a program must be for the library to be loaded into it, in words.
 pub(crate) fn library_needs() -> Option<String> {
     let machine = machine_name(own_machine());
     let glibc = glibc::NEEDED;

@@ -18,7 +18,7 @@ pub(crate) fn become_program(program: &Program, arguments: &[OsString], environm
     failure(program, errno)
 }
 
-/// What execve(2) is asked for.
+/// Arguments for execve(2).
 pub(super) fn call(program: &Program, arguments: &[OsString]) -> (CString, Vec<CString>) {
     let mut argv = Vec::with_capacity(arguments.len() + 2);
     if program.by_shell {

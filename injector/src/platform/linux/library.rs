@@ -1,23 +1,27 @@
-//! The library to preload: laid down from the copy inside this command, or another one that the user named.
+//! The library to preload: laid down from the copy inside this command, or another one that the
+//! user named.
 
 use super::super::embedded::{EMBEDDED, NAME};
+use super::super::random;
 use super::inspect::own_machine;
-use super::{directories, elf, random, room};
+use super::{directories, elf, room};
 use crate::environment::POLICY;
 use crate::messages::plain;
-use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
-use rustix::process::geteuid;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, eaccess, geteuid};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// The mode of the library's file. Whom the directory lets in may read it, and a copy of it can be read by all.
+/// The mode of the library's file. Whom the directory lets in may read it, and a copy of it can be
+/// read by all.
 const MODE: u32 = 0o644;
 
-/// What the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the folder for libraries, as their
-/// distribution calls it, and as Debian does, in two parts. Others know of no such thing, and find no file by that name.
+/// Folders that the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the
+/// folder for libraries, as their distribution calls it, and as Debian does, in two parts. Others
+/// know of no such thing, and find no file by that name.
 pub(super) const KINDS: [&str; 5] = ["lib", "lib64", "lib32", "libx32", MULTIARCH];
 const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
     "aarch64-linux-gnu"
@@ -27,36 +31,38 @@ const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
     "x86_64-linux-gnu"
 };
 
-/// The library's path as glibc alone can read it, where it lies in a folder that we furnished. A loader that cannot
-/// use it, musl's, passes by what it does not find, and ends the program where it finds it.
+/// The library's path as glibc alone can read it, where it lies in a folder that we furnished. A
+/// loader that cannot use it, musl's, passes by what it does not find, and ends the program where
+/// it finds it.
 pub(crate) fn for_glibc_alone(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
     fs::read_link(folder.join(MULTIARCH)).ok().filter(|target| target == HERE)?;
     Some(folder.join("$LIB").join(path.file_name()?))
 }
 
-/// Where the links lead that stand for `$LIB`.
+/// Place where the links lead that stand for `$LIB`.
 const HERE: &str = ".";
 
-/// Where the library can be laid down, the best place first.
+/// Place where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     // What root starts may go on as another user, and start programs of its own then.
     let shared = geteuid().is_root().then(directories::shared).into_iter();
     shared.chain(std::iter::once_with(directories::cache)).chain(directories::runtimes())
 }
 
-/// Whether another library, which the user names, will do.
+/// Tells whether another library, which the user names, will do.
 pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     nameable(path)?;
     let metadata = fs::metadata(path).map_err(|e| plain(&e))?;
     if !metadata.is_file() {
         return Err("it is not a file".into());
     }
-    accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).map_err(|_| "it may not be read")?;
+    eaccess(path, AccessFlags::R_OK).map_err(|_| "it may not be read")?;
     if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
-/// Whether this is a library for this machine that knows of policies, be it of another version.
+/// Tells whether this is a library for this machine that knows of policies, be it of another
+/// version.
 pub(super) fn is_ours(path: &Path) -> std::io::Result<bool> {
     let fits =
         |elf: elf::Elf| elf.movable && elf.loader.is_none() && (elf.bits, elf.machine) == (usize::BITS, own_machine());
@@ -84,7 +90,7 @@ pub(crate) fn nameable(path: &Path) -> Result<(), String> {
 pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     let path = directory.join(NAME);
     nameable(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    if statvfs(directory).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+    if statvfs(directory).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {
         return Err(format!("{}: its file system forbids execution", directory.display()));
     }
     if !trusted(&path) {
@@ -94,10 +100,12 @@ pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// The library that was installed with this command, seen from there: PREFIX/bin/portshim is the command.
+/// The library that was installed with this command, seen from there: PREFIX/bin/portshim is the
+/// command.
 ///
-/// An update puts another in its place, while sessions of this one go on. So it is for what names the library for good,
-/// and for where there is no other place: a system that may not be written to.
+/// An update puts another in its place, while sessions of this one go on. So it is for what names
+/// the library for good, and for where there is no other place: a system that may not be written
+/// to.
 pub(in super::super) fn installed() -> Option<PathBuf> {
     let command = std::env::current_exe().ok()?;
     let path = command.parent()?.parent()?.join("lib/portshim/libportshim.so");

@@ -1,30 +1,31 @@
-//! When processes began, and where /proc tells of them.
+//! Start of processes, and where /proc tells of them.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// What a process's stat file says.
+/// Content of a process's stat file.
 struct Life {
     /// In clock ticks since boot.
     since: u64,
-    /// Whether only its other threads still run: /proc shows such a process as a zombie.
+    /// Set if only its other threads still run: /proc shows such a process as a zombie.
     leaderless: bool,
-    /// How many bytes of environment its program was given; `None` where it has not been given any yet.
+    /// Number of bytes of environment its program was given; `None` where it has not been given any
+    /// yet.
     environment: Option<u64>,
 }
 
-/// The flags of the kernel's own threads, and of processes that end (`PF_KTHREAD`, `PF_EXITING`): they have no
-/// environment.
+/// The flags of the kernel's own threads, and of processes that end (`PF_KTHREAD`, `PF_EXITING`):
+/// they have no environment.
 const WITHOUT: u32 = 0x0020_0000 | 0x0000_0004;
 
 impl Life {
     /// `None` where there is no such process, or it has ended.
     fn of(folder: &Path) -> Option<Self> {
         let stat = fs::read(folder.join("stat")).ok()?;
-        // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
-        // counts that as the third.
+        // The name, in parentheses, may hold anything; the state is the first field after it, and
+        // proc(5) counts that as the third.
         let end = stat.iter().rposition(|b| *b == b')')?;
         let mut fields = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
         let ended = matches!(fields.next()?, "Z" | "X");
@@ -41,18 +42,19 @@ fn process(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
-/// When a process started, in clock ticks since boot; `None` where there is none, or it has ended.
+/// Start of a process, in clock ticks since boot; `None` where there is none, or it has ended.
 pub(super) fn started(pid: u32) -> Option<u64> {
     Life::of(&process(pid)).map(|life| life.since)
 }
 
-/// How many bytes of environment a process's program was given; `None` where it has not been given any, in the midst of
-/// exec, and where there is no such process.
+/// Number of bytes of environment a process's program was given; `None` where it has not been given
+/// any, in the midst of exec, and where there is no such process.
 pub(super) fn environment_size(pid: u32) -> Option<u64> {
     Life::of(&process(pid))?.environment
 }
 
-/// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that still runs.
+/// The folder that tells of a process's memory, descriptors and namespaces: one of a thread that
+/// still runs.
 pub(super) fn folder(pid: u32) -> PathBuf {
     let process = process(pid);
     if !Life::of(&process).is_some_and(|life| life.leaderless) {

@@ -1,10 +1,11 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::super::Hint;
+use super::super::random;
 use super::clock::ticks;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
-use super::{directories, random, room};
+use super::{directories, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
@@ -76,7 +77,8 @@ impl Session {
         Region::from_bytes(&bytes[..filled]).map_err(|e| format!("{}: {e}", self.path.display()))
     }
 
-    /// Takes the file away, unless processes that the program left behind still use it. Says how many do.
+    /// Takes the file away, unless processes that the program left behind still use it. Says how
+    /// many do.
     pub(crate) fn end(&self) -> usize {
         let users = users(&self.path);
         if users == 0 {
@@ -86,8 +88,8 @@ impl Session {
     }
 }
 
-/// Waits until the session that this process itself was made for, where it was, is older than one made now: which of
-/// the two it belongs to is told by that.
+/// Waits until the session that this process itself was made for, where it was, is older than one
+/// made now: which of the two it belongs to is told by that.
 fn outlast_own() {
     let own = std::env::var_os(SESSION).map(PathBuf::from);
     let Some(own) = own.filter(|own| own.file_name().and_then(maker).is_some_and(|(pid, _)| pid == std::process::id()))
@@ -103,12 +105,12 @@ fn outlast_own() {
 
 fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    // Where memory has run out when a page is first touched, the program that touches it is killed. What is rarely used is
-    // taken by whoever uses it, unless all of it will be.
+    // Where memory has run out when a page is first touched, the program that touches it is killed.
+    // What is rarely used is taken by whoever uses it, unless all of it will be.
     let memory = if whole { 0..Region::SIZE } else { Region::working_memory() };
     let reserve = || posix_fallocate(&file, memory.start as i64, memory.len() as i64).map_err(std::io::Error::from);
-    // A command may find the file at once. It has its full size from the beginning then, and the piece that says
-    // what it is comes last.
+    // A command may find the file at once. It has its full size from the beginning then, and the
+    // piece that says what it is comes last.
     let mut pieces = pieces.iter().rev();
     file.set_len(Region::SIZE as u64)
         .and_then(|()| reserve())

@@ -1,4 +1,5 @@
-//! The sessions that live: whose they are, which processes belong to them, and what is in their regions.
+//! The sessions that live: whose they are, which processes belong to them, and what is in their
+//! regions.
 
 use super::clock::age;
 use super::directories;
@@ -6,9 +7,9 @@ use super::liveness::is_alive;
 use super::procfs::{folder, pid_namespace, started};
 use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
 use crate::messages::plain;
+use nix::unistd::geteuid;
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Owner, Region};
-use rustix::process::geteuid;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -18,12 +19,12 @@ use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// What people call it: the number of the process that made it, or its file's name where that would not
-    /// tell it from others.
+    /// Name that people have for it: the number of the process that made it, or its file's name
+    /// where that would not tell it from others.
     pub(crate) id: String,
     /// The region's file.
     pub(crate) path: PathBuf,
-    /// How long ago it was made; `None` where its file does not say.
+    /// Time since it was made; `None` where its file does not say.
     pub(crate) age: Option<Duration>,
     /// The command line of the program that it was made for, or of its oldest process.
     pub(crate) command: String,
@@ -46,7 +47,7 @@ pub(crate) struct Process {
 /// A session's file, whether or not it has a process.
 struct Candidate {
     path: PathBuf,
-    /// When it was made, as far as that can be told, and as it says itself.
+    /// Time when it was made, as far as that can be told, and as it says itself.
     created: Option<u64>,
     dated: Option<u64>,
     /// The process that made it, by the number that it had in a PID namespace.
@@ -62,7 +63,7 @@ impl Candidate {
         Self { created: created(&path), dated: dated(&path), maker, path }
     }
 
-    /// Whether this process made it: whoever `run` makes a session for has its number.
+    /// Tells whether this process made it: whoever `run` makes a session for has its number.
     fn is_made_by(&self, pid: u32) -> bool {
         let (number, namespace) = inner(&folder(pid));
         let is_it = self.maker.is_some_and(|(maker, theirs)| (maker, theirs) == (number, namespace));
@@ -70,8 +71,8 @@ impl Candidate {
         is_it && started(pid).is_some_and(|started| self.created.is_none_or(|created| started <= created))
     }
 
-    /// Whether a process that was of this session began another after it, as `run` does under `run`: its
-    /// program then belongs to that one alone.
+    /// Tells whether a process that was of this session began another after it, as `run` does under
+    /// `run`: its program then belongs to that one alone.
     fn is_left_by(&self, pid: u32, all: &[Self], mapped: &Mapped) -> bool {
         let is_later = |other: &Self| match (self.dated, other.dated) {
             (Some(this), Some(other)) => this < other,
@@ -128,7 +129,8 @@ impl LiveSession {
             mapped.0.iter().filter(|(pid, file)| file == path && stays(pid)).map(|(pid, _)| *pid).collect();
         // Asked once each: a process may end while they are sorted.
         members.sort_by_cached_key(|pid| (started(*pid), *pid));
-        // Until the program has begun, or where the policy does not reach it, the maker alone tells that it lives.
+        // Until the program has begun, or where the policy does not reach it, the maker alone tells
+        // that it lives.
         let maker = candidate.maker.filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
         let maker_lives =
             maker.is_some_and(|pid| !is_orphan(path.file_name().unwrap_or_default(), *created) && stays(&pid));
@@ -155,7 +157,7 @@ impl LiveSession {
         self.processes.iter().find(|process| process.inner == maker).map(|process| process.pid)
     }
 
-    /// Whether it still has a process.
+    /// Tells whether it still has a process.
     pub(crate) fn lives(&self) -> bool {
         Self::all().iter().any(|session| session.path == self.path)
     }
@@ -165,8 +167,8 @@ impl LiveSession {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The region as it is now, without the entries of owners that are gone. It is read as a file is: whatever
-    /// becomes of it meanwhile, nothing breaks here.
+    /// The region as it is now, without the entries of owners that are gone. It is read as a file
+    /// is: whatever becomes of it meanwhile, nothing breaks here.
     pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
         let mut bytes = Vec::with_capacity(Region::SIZE);
         let file = self.open(false)?;
@@ -212,14 +214,15 @@ impl Process {
         Self { pid, inner: inner(&folder), name, command }
     }
 
-    /// Whether this is whom a region means.
+    /// Tells whether this is whom a region means.
     pub(crate) fn is(&self, owner: &Owner) -> bool {
         let (number, namespace) = self.inner;
         owner.process == number && owner.namespace == namespace as u32
     }
 }
 
-/// The number of a process in its own PID namespace, and that namespace; 0 where there is no telling.
+/// The number of a process in its own PID namespace, and that namespace; 0 where there is no
+/// telling.
 fn inner(folder: &Path) -> (u32, u64) {
     let namespace = fs::metadata(folder.join("ns/pid")).map_or(0, |namespace| namespace.ino());
     let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
@@ -232,13 +235,13 @@ pub(crate) fn owner(pid: u32) -> Option<u32> {
     fs::metadata(format!("/proc/{pid}")).ok().map(|metadata| metadata.uid())
 }
 
-/// Whether a user is the one that this process acts for.
+/// Tells whether a user is the one that this process acts for.
 pub(crate) fn is_us(uid: u32) -> bool {
     geteuid().as_raw() == uid
 }
 
-/// A user's name, or number where /etc/passwd has none: to ask the C library would take shared libraries, and this
-/// command is linked without any.
+/// A user's name, or number where /etc/passwd has none: to ask the C library would take shared
+/// libraries, and this command is linked without any.
 pub(crate) fn user(uid: u32) -> String {
     let users = fs::read("/etc/passwd").unwrap_or_default();
     let name = users.split(|b| *b == b'\n').find_map(|line| {

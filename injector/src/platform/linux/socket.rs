@@ -1,20 +1,8 @@
 //! A socket that the kernel tells of.
 
+use super::super::answers::Socket;
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// A socket with a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Socket {
-    /// Its local port.
-    pub(crate) port: u16,
-    /// The port spaces in which it has that port: both families' where it is dual-stack.
-    pub(crate) scopes: ScopeSet,
-    /// Whether it is only the memory of a connection, in TIME_WAIT.
-    pub(crate) waits: bool,
-    /// What the descriptors of processes name it by; 0 where no process has it.
-    pub(crate) inode: u64,
-}
 
 impl Socket {
     /// One at this address. `both`: whether at `::` it takes IPv4's ports, too.

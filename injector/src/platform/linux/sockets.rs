@@ -1,13 +1,13 @@
 //! The sockets that the kernel knows: which ports are in use, and which process holds them.
 
+use super::super::answers::Socket;
 use super::diag;
 use super::procfs::folder;
-use super::socket::Socket;
+use crate::messages::plain;
+use nix::sched::{CloneFlags, setns};
 use portshim_policy::ports::Transport;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -63,13 +63,14 @@ fn seen_inside(folder: &Path) -> Result<Vec<Socket>, String> {
     let network = folder.join("ns/net");
     let enter = move || {
         let network = File::open(network).map_err(|e| e.to_string())?;
-        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).map_err(|e| e.to_string())?;
+        setns(network, CloneFlags::CLONE_NEWNET).map_err(|e| plain(&e.into()))?;
         diag::sockets()
     };
     thread::spawn(enter).join().map_err(|_| "the thread ended early".to_owned())?
 }
 
-/// The tables of the network that a process is in. They lack sockets that are bound and nothing else.
+/// The tables of the network that a process is in. They lack sockets that are bound and nothing
+/// else.
 fn listed(folder: &Path) -> Result<Vec<Socket>, String> {
     let mut sockets = Vec::new();
     for (table, transport, v6) in [
@@ -90,7 +91,8 @@ fn listed(folder: &Path) -> Result<Vec<Socket>, String> {
     Ok(sockets)
 }
 
-/// Reads a line of such a table, proc_net_tcp(5): address and port, state, and as the tenth field the inode.
+/// Reads a line of such a table, proc_net_tcp(5): address and port, state, and as the tenth field
+/// the inode.
 fn row(line: &str, transport: Transport, v6: bool) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (ip, port) = fields.next()?.split_once(':')?;

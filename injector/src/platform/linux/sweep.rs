@@ -16,13 +16,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// The names of session files begin so; the number of the process that made one follows, then the PID
-/// namespace in which it has that number.
+/// The names of session files begin so; the number of the process that made one follows, then the
+/// PID namespace in which it has that number.
 pub(super) const PREFIX: &str = "session-";
 
-/// How many session files of its own PID namespace a start leaves unexamined.
+/// Number of session files of its own PID namespace a start leaves unexamined.
 const CROWD: usize = 16;
-/// What a file adds to the size of its folder in memory.
+/// Size that a file adds to its folder in memory.
 const ENTRY: u64 = 20;
 /// The PID namespace that the kernel begins with (`PROC_PID_INIT_INO`).
 const FIRST: u64 = 0xeffffffc;
@@ -34,11 +34,12 @@ pub(crate) fn sweep() {
     directories::existing_runtimes().for_each(|directory| clean(&directory, sessions(&directory)));
 }
 
-/// The same for one directory, and only where many have piled up: a program that is being started should
-/// not wait.
+/// The same for one directory, and only where many have piled up: a program that is being started
+/// should not wait.
 pub(super) fn sweep_if_crowded(directory: &Path) {
-    // To look into it takes as long as to make a file. In memory its size tells how many are in it (BOGO_DIRENT_SIZE in
-    // mm/shmem.c), and where a folder has no blocks of its own, none takes less. Some file systems give folders no size.
+    // To look into it takes as long as to make a file. In memory its size tells how many are in it
+    // (BOGO_DIRENT_SIZE in mm/shmem.c), and where a folder has no blocks of its own, none takes
+    // less. Some file systems give folders no size.
     let is_small = |folder: Metadata| folder.blocks() == 0 && (1..=ENTRY * CROWD as u64).contains(&folder.size());
     if fs::metadata(directory).is_ok_and(is_small) {
         return;
@@ -53,7 +54,7 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
     }
 }
 
-/// How many processes have this file mapped, or are to map it, as far as this user may know.
+/// Number of processes that have this file mapped, or are to map it, as far as this user may know.
 pub(super) fn users(path: &Path) -> usize {
     let Some(directory) = path.parent() else { return 0 };
     members(directory, created(path).unwrap_or(0)).iter().filter(|(_, file)| file == path).count()
@@ -73,7 +74,8 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     for name in sessions {
         let created = created(&directory.join(&name));
         let is_orphan = match maker(&name) {
-            // The numbers of another namespace say nothing here, and only the first sees the processes of all.
+            // The numbers of another namespace say nothing here, and only the first sees the
+            // processes of all.
             Some((_, theirs)) if theirs != namespace => namespace == FIRST && !populated.contains(&theirs),
             _ => is_orphan(&name, created),
         };
@@ -93,8 +95,9 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     }
 }
 
-/// When a session was made, in clock ticks since boot: as its file says, or, where it does not, because it is
-/// being written, was scribbled over or is of another version, as the file system does.
+/// Time when a session was made, in clock ticks since boot: as its file says, or, where it does
+/// not, because it is being written, was scribbled over or is of another version, as the file
+/// system does.
 pub(super) fn created(path: &Path) -> Option<u64> {
     dated(path).or_else(|| born(path))
 }
@@ -115,7 +118,8 @@ fn born(path: &Path) -> Option<u64> {
     Some(ticks_ago(age.saturating_sub(SLACK)))
 }
 
-/// The PID namespace of this process, where /proc shows the processes by the numbers that they have in it.
+/// The PID namespace of this process, where /proc shows the processes by the numbers that they have
+/// in it.
 pub(super) fn seen_namespace() -> Option<u64> {
     let shown = fs::read_link("/proc/self").ok()?;
     (shown == Path::new(&std::process::id().to_string())).then(pid_namespace).flatten()
@@ -134,8 +138,8 @@ pub(super) fn maker(name: &OsStr) -> Option<(u32, u64)> {
     Some((pid.parse().ok()?, namespace.parse().ok()?))
 }
 
-/// Whether the process that made this session is gone. `run` becomes the program, so while the program
-/// runs its session is not orphaned, whether it has mapped the region or not.
+/// Tells whether the process that made this session is gone. `run` becomes the program, so while
+/// the program runs its session is not orphaned, whether it has mapped the region or not.
 pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     // A process of that number is another where it started after the session was made.
     match maker(name).and_then(|(pid, _)| started(pid)) {
@@ -144,8 +148,8 @@ pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     }
 }
 
-/// The files in these directories that processes have mapped which started at `since` or later: whoever belongs
-/// to a session is younger than it. One entry for each process and file.
+/// The files in these directories that processes have mapped which started at `since` or later:
+/// whoever belongs to a session is younger than it. One entry for each process and file.
 pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(u32, PathBuf)> {
     let mut found = Vec::new();
     for pid in processes(since) {
@@ -154,14 +158,15 @@ pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(u32, 
     found
 }
 
-/// The files in this directory that processes belong to, whether they have them mapped or not: in the midst of exec
-/// nothing is mapped yet, and a program that the library does not reach may start one that it does. Their environment
-/// tells. One entry for each process and file.
+/// The files in this directory that processes belong to, whether they have them mapped or not: in
+/// the midst of exec nothing is mapped yet, and a program that the library does not reach may start
+/// one that it does. Their environment tells. One entry for each process and file.
 fn members(directory: &Path, since: u64) -> Vec<(u32, PathBuf)> {
     let mut found = Vec::new();
     for pid in processes(since) {
         let mut files = files_of(pid, &[directory]);
-        // This very process reads no session's region, and the program that it may become has a session of its own.
+        // This very process reads no session's region, and the program that it may become has a
+        // session of its own.
         if files.is_empty() && pid != std::process::id() {
             files.extend(named_by(pid).filter(|path| path.parent() == Some(directory)));
         }
@@ -193,8 +198,8 @@ fn files_of(pid: u32, directories: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     found
 }
 
-/// How often a process is asked again, at a millisecond's distance, that does not show all of its environment: it is in
-/// the midst of exec, or was when it was asked.
+/// Number of times that a process is asked again, at a millisecond's distance, that does not show
+/// all of its environment: it is in the midst of exec, or was when it was asked.
 const PATIENCE: usize = 1000;
 
 /// The session's file that a process's environment names, as it was when its program began.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What glibc calls its versions, in its own names and in those of its symbols.
+/// Prefix of glibc's versions, in its own names and in those of its symbols.
 pub(super) const PREFIX: &str = "GLIBC_";
 /// A version of glibc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::ptr;
 
-/// How a program ended.
+/// End of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// By itself, with this status.
@@ -43,20 +43,22 @@ impl Ended {
     }
 }
 
-/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
-/// should not fill up in between.
+/// Time for which the program is left alone, in milliseconds: the ring of events holds some
+/// thousands, and should not fill up in between.
 const INTERVAL: u8 = 20;
 
-/// The signals that are not meant for the program: what this process is told of its own. What a fault of its own brings
-/// upon it ends it although it waits for that signal.
+/// The signals that are not meant for the program: what this process is told of its own. What a
+/// fault of its own brings upon it ends it although it waits for that signal.
 const OWN: [Signal; 4] = [Signal::SIGPIPE, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGXFSZ];
 
 /// Those that a terminal sends to every process of its foreground group.
 const OF_A_TERMINAL: [libc::c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGWINCH];
-/// Those that it sends, when it hangs up, to the leader of its session alone (`__tty_hangup` in tty_io.c).
+/// Those that it sends, when it hangs up, to the leader of its session alone (`__tty_hangup` in
+/// tty_io.c).
 const OF_A_HANGUP: [libc::c_int; 2] = [libc::SIGHUP, libc::SIGCONT];
 
-/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and then.
+/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
+/// then.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
@@ -86,15 +88,15 @@ fn handled(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
     unsafe { sigaction(signal, action) }
 }
 
-/// A log that grows beyond the caller's limit, or that nobody reads any more, is an error to report, not the end of
-/// this process: the program would be left behind.
+/// A log that grows beyond the caller's limit, or that nobody reads any more, is an error to
+/// report, not the end of this process: the program would be left behind.
 fn outlive_writing() -> nix::Result<()> {
     let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     [Signal::SIGXFSZ, Signal::SIGPIPE].into_iter().try_for_each(|signal| handled(signal, &ignored).map(drop))
 }
 
-/// Begins the program in a child, with the signal mask that this process was started with, and what it was to be told
-/// of children.
+/// Begins the program in a child, with the signal mask that this process was started with, and what
+/// it was to be told of children.
 fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet, of_children: &SigAction) -> nix::Result<Pid> {
     let (path, argv) = call(program, arguments);
     let mut argv: Vec<*const c_char> = argv.iter().map(|a: &CString| a.as_ptr()).collect::<Vec<_>>();
@@ -120,7 +122,8 @@ fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet, of_children: 
             let ready = handled(Signal::SIGCHLD, of_children)
                 .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None));
             if ready.is_ok() {
-                // SAFETY: path and argv end in NUL and NULL, as the environment does, and all of them are still there.
+                // SAFETY: path and argv end in NUL and NULL, as the environment does, and all of
+                // them are still there.
                 unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp) };
             }
             let _ = (&telling).write_all(&Errno::last_raw().to_ne_bytes());
@@ -160,22 +163,23 @@ fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut()>)
                 return Ok(ended);
             }
         } else if !has_it_already(signal, info.ssi_code) {
-            // Of real-time signals there are more than have names. The program may be gone already; its end is what
-            // comes next then.
-            // SAFETY: kill(2) has no conditions, and until it is waited for, the number is the program's.
+            // Of real-time signals there are more than have names. The program may be gone already;
+            // its end is what comes next then. SAFETY: kill(2) has no conditions, and until it is
+            // waited for, the number is the program's.
             let _ = unsafe { libc::kill(child.as_raw(), signal) };
         }
     }
 }
 
-/// Whether the kernel has sent this signal to the program, which is in the same group and session, as well.
+/// Tells whether the kernel has sent this signal to the program, which is in the same group and
+/// session, as well.
 fn has_it_already(signal: libc::c_int, code: i32) -> bool {
     let leads = || getsid(None) == Ok(Pid::this());
     code == libc::SI_KERNEL && (OF_A_TERMINAL.contains(&signal) || OF_A_HANGUP.contains(&signal) && !leads())
 }
 
-/// Takes notice of whatever became of the program, and of every other process that is left to this one: as the first of
-/// a PID namespace, and as a subreaper, it inherits the orphans.
+/// Takes notice of whatever became of the program, and of every other process that is left to this
+/// one: as the first of a PID namespace, and as a subreaper, it inherits the orphans.
 fn reap(child: Pid) -> nix::Result<Option<Ended>> {
     loop {
         let mut status = 0;
@@ -189,8 +193,8 @@ fn reap(child: Pid) -> nix::Result<Option<Ended>> {
                 let signal = libc::WTERMSIG(status);
                 return Ok(Some(Ended::Killed(signal as u8, name(signal))));
             }
-            // The shell is told, as it would be of the program itself; and whoever wakes us wakes the program. An init
-            // cannot be stopped: whoever stopped the program wakes it.
+            // The shell is told, as it would be of the program itself; and whoever wakes us wakes
+            // the program. An init cannot be stopped: whoever stopped the program wakes it.
             Ok(_) if libc::WIFSTOPPED(status) && Pid::this() != INIT => {
                 kill(Pid::this(), Signal::SIGSTOP)?;
                 kill(child, Signal::SIGCONT)?;

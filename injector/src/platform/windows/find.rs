@@ -1,5 +1,6 @@
 //! Finds the file that a command names, as the command interpreter does.
 
+use super::super::answers::Find;
 use super::super::windows_formats::path::{candidates, extensions};
 use super::native::wide;
 use std::env;
@@ -8,22 +9,13 @@ use std::fs;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use windows_sys::Win32::System::Environment::NeedCurrentDirectoryForExePathW;
 
-/// Why no file is executed.
-#[derive(Debug)]
-pub(crate) enum Find {
-    /// There is none of that name.
-    NotFound,
-    /// There is one, but it may not be executed.
-    Denied(PathBuf, String),
-}
-
-/// Where Windows keeps its own programs.
+/// Place where Windows keeps its own programs.
 pub(super) fn system_folder() -> PathBuf {
     env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join("System32")
 }
 
-/// The file that `name` stands for: itself where it names a folder, else the first in the current folder and
-/// `PATH`; of a name without its extension, the first of those in `PATHEXT`.
+/// The file that `name` stands for: itself where it names a folder, else the first in the current
+/// folder and `PATH`; of a name without its extension, the first of those in `PATHEXT`.
 pub(super) fn search(name: &OsStr) -> Result<PathBuf, Find> {
     if name.is_empty() {
         return Err(Find::NotFound);
@@ -54,7 +46,8 @@ fn first(files: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     files.into_iter().find(|file| is_file(file))
 }
 
-/// Whether there is a file, or an alias such as the Store makes, which can be executed but not be looked into.
+/// Tells whether there is a file, or an alias such as the Store makes, which can be executed but
+/// not be looked into.
 fn is_file(path: &Path) -> bool {
     let metadata = fs::metadata(path).or_else(|_| fs::symlink_metadata(path));
     metadata.is_ok_and(|metadata| !metadata.is_dir())

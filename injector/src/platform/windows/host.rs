@@ -1,10 +1,11 @@
 //! This host's own port settings.
 
+use super::super::answers::Steering;
 use super::super::windows_formats::listing;
 use super::directories;
 use super::netsh::{self, Question, Shown};
 use crate::messages::{self, Failure};
-use portshim_policy::config::{HostSetting, HostSettings};
+use portshim_policy::config::{HostSetting, HostSettings, Layer};
 use portshim_policy::model::Preset;
 use portshim_policy::ports::PortRange;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ pub(crate) fn host() -> HostSettings {
     HOST.get_or_init(asked).clone()
 }
 
-/// The settings, where a policy of this model depends on them. To ask for them takes longer than all else that a
-/// start does.
+/// The settings, where a policy of this model depends on them. To ask for them takes longer than
+/// all else that a start does.
 pub(crate) fn host_under(preset: &Preset) -> HostSettings {
     if preset.range.is_none() { host() } else { usual() }
 }
@@ -39,7 +40,7 @@ fn usual() -> HostSettings {
     }
 }
 
-/// What netsh shows. One dynamic range stands for all: TCP's for IPv4.
+/// Reads what netsh shows. One dynamic range stands for all: TCP's for IPv4.
 fn asked() -> HostSettings {
     let mut settings = usual();
     let excluded = ["tcp", "udp"].map(|transport| Question(Shown::Excluded, "ipv4", transport));
@@ -63,9 +64,10 @@ fn asked() -> HostSettings {
     settings
 }
 
-/// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, Failure>> {
-    Some(netsh::transcript().ok_or_else(messages::netsh_silent))
+/// The settings, as a policy file.
+pub(crate) fn captured() -> Result<String, Failure> {
+    let settings = netsh::transcript().ok_or_else(messages::netsh_silent)?;
+    Ok(Layer::imported(settings.as_bytes(), "this host")?.to_toml())
 }
 
 /// The usual places for a policy file, the user's before the system's.
@@ -74,16 +76,7 @@ pub(crate) fn policy_files() -> impl Iterator<Item = PathBuf> {
     bases.map(|base| base.join("portshim").join("policy.toml"))
 }
 
-/// Whether the kernel can be made to choose inside a range.
-#[derive(Debug)]
-pub(crate) struct Steering {
-    /// The system's name and release.
-    pub(crate) kernel: String,
-    /// Whether it can.
-    pub(crate) possible: bool,
-}
-
-/// What this host is called.
+/// Name of this host.
 pub(crate) fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this host".into())
 }

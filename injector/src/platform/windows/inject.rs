@@ -19,7 +19,8 @@ impl Shim {
     /// Loads the library, which stays: that it can be loaded here shows that it can be loaded.
     pub(super) fn load(path: &Path) -> io::Result<Self> {
         let path = wide(path);
-        // SAFETY: the path ends in NUL. What is loaded is the copy of our own, or what the user named for it.
+        // SAFETY: the path ends in NUL. What is loaded is the copy of our own, or what the user
+        // named for it.
         let library = unsafe { LoadLibraryW(path.as_ptr()) };
         if library.is_null() {
             return Err(io::Error::last_os_error());

@@ -1,7 +1,8 @@
 //! Tells what a file is, and how far the shim reaches the process that it becomes.
 
+use super::super::answers::Find;
 use super::super::windows_formats::pe::{self, Pe};
-use super::find::{Find, search, system_folder};
+use super::find::{search, system_folder};
 use crate::coverage::{Coverage, Obstacle, Program, Step};
 use crate::messages::plain;
 use object::read::ReadCache;
@@ -55,7 +56,7 @@ fn follow(program: &mut Program, path: &Path) -> Result<(), Find> {
     Ok(())
 }
 
-/// Whether the command interpreter executes it.
+/// Tells whether the command interpreter executes it.
 fn is_batch(path: &Path) -> bool {
     path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("bat") || kind.eq_ignore_ascii_case("cmd"))
 }

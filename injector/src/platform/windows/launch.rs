@@ -22,7 +22,7 @@ use windows_sys::Win32::System::Environment::GetCommandLineW;
 use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, Sleep, WaitForSingleObject};
 use windows_sys::core::BOOL;
 
-/// How a program ended: with this status. No signal ends one on Windows.
+/// End of a program: with this status. No signal ends one on Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended(u32);
 
@@ -38,12 +38,12 @@ impl Ended {
     }
 }
 
-/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
-/// should not fill up in between.
+/// Time for which the program is left alone, in milliseconds: the ring of events holds some
+/// thousands, and should not fill up in between.
 const INTERVAL: u32 = 20;
 
-/// Does for the program what it can to become it, which on Windows no process can: waits for its end, and ends with
-/// its exit code. Returns only if that fails.
+/// Does for the program what it can to become it, which on Windows no process can: waits for its
+/// end, and ends with its exit code. Returns only if that fails.
 pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
     match watch_program(program, arguments, environment, None) {
         Ok(ended) => {
@@ -56,7 +56,8 @@ pub(crate) fn become_program(program: &Program, arguments: &[OsString], environm
     }
 }
 
-/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and then.
+/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
+/// then.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
@@ -74,7 +75,8 @@ pub(crate) fn watch_program(
     leave_interrupts();
     let suspended = begin(program, arguments).map_err(|e| failure(program, &e))?;
     if let Some(Err(e)) = shim.map(|shim| shim.enter(&suspended)) {
-        // Of a program that lacks a library of its own, nothing is left by now: that is its end, as without us.
+        // Of a program that lacks a library of its own, nothing is left by now: that is its end, as
+        // without us.
         return match exit_code(suspended.process()) {
             Ok(code) if code != STILL_ACTIVE.cast_unsigned() => Ok(Ended(code)),
             _ => Err(messages::not_entered(&program.path, &e)),
@@ -100,19 +102,19 @@ fn exit_code(process: &OwnedHandle) -> io::Result<u32> {
     Ok(code)
 }
 
-/// What is typed at the console is for the program, which shares it.
+/// Leaves what is typed at the console to the program, which shares it.
 fn leave_interrupts() {
-    // SAFETY: the handler touches nothing. Unlike what SetConsoleCtrlHandler(NULL, TRUE) does, programs do not inherit
-    // it.
+    // SAFETY: the handler touches nothing. Unlike what SetConsoleCtrlHandler(NULL, TRUE) does,
+    // programs do not inherit it.
     unsafe { SetConsoleCtrlHandler(Some(leave), 1) };
 }
 
 /// Runs in a thread of its own.
 unsafe extern "system" fn leave(event: u32) -> BOOL {
     if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
-        // The console closes, or the user leaves. The program has been told, too, and may take the few seconds that
-        // Windows gives; if this process ended first, it would take the program along.
-        // SAFETY: the call has no conditions.
+        // The console closes, or the user leaves. The program has been told, too, and may take the
+        // few seconds that Windows gives; if this process ended first, it would take the program
+        // along. SAFETY: the call has no conditions.
         unsafe { Sleep(INFINITE) };
     }
     1
@@ -141,7 +143,8 @@ fn own_line() -> &'static [u16] {
     let line = unsafe { GetCommandLineW() };
     // SAFETY: the line ends in NUL, and all before it can be read.
     let length = (0..).take_while(|n| unsafe { *line.add(*n) } != 0).count();
-    // SAFETY: as many characters as were just counted. They stay as they are as long as the process runs.
+    // SAFETY: as many characters as were just counted. They stay as they are as long as the process
+    // runs.
     unsafe { slice::from_raw_parts(line, length) }
 }
 

@@ -1,4 +1,5 @@
-//! The library to load: laid down from the copy inside this command, or another one that the user named.
+//! The library to load: laid down from the copy inside this command, or another one that the user
+//! named.
 
 use super::super::embedded::{EMBEDDED, NAME};
 use super::super::windows_formats::pe::{self, Pe};
@@ -10,12 +11,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Where the library can be laid down, the best place first.
+/// Place where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
     directories::folders("lib")
 }
 
-/// Whether another library, which the user names, will do.
+/// Tells whether another library, which the user names, will do.
 pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     let content = fs::read(path).map_err(|e| plain(&e))?;
     let fits = |pe: Pe| pe.library && pe.is_own();
@@ -23,7 +24,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if pe::read(&*content).is_some_and(fits) && knows { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
-/// Whether variables alone can have a library loaded into programs.
+/// Tells whether variables alone can have a library loaded into programs.
 pub(crate) fn can_preload() -> Result<(), Failure> {
     Err(messages::no_preload())
 }
@@ -48,8 +49,8 @@ pub(crate) fn nameable(_: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The library in this folder, put there if need be. What lies there is read again each time: on Windows nothing
-/// else tells cheaply who may have written it.
+/// The library in this folder, put there if need be. What lies there is read again each time: on
+/// Windows nothing else tells cheaply who may have written it.
 pub(in super::super) fn laid_down(folder: &Path) -> Result<PathBuf, String> {
     let path = folder.join(NAME);
     if !is_whole(&path) {
@@ -66,8 +67,8 @@ fn is_whole(path: &Path) -> bool {
     fs::read(path).is_ok_and(|content| content == EMBEDDED)
 }
 
-/// Writes the library under a name of its own and gives it its own name at once, so that no process ever loads half
-/// of it.
+/// Writes the library under a name of its own and gives it its own name at once, so that no process
+/// ever loads half of it.
 fn write(folder: &Path, path: &Path) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".").suffix(".dll").tempfile_in(folder)?;
     file.write_all(EMBEDDED)?;

@@ -1,4 +1,4 @@
-//! When processes began, and whether they still run.
+//! Start of processes, and whether they still run.
 
 use super::native::handle;
 use portshim_policy::region::{Owner, Process, Region};
@@ -10,10 +10,10 @@ use windows_sys::Win32::System::Threading::{
     PROCESS_SYNCHRONIZE, THREAD_QUERY_LIMITED_INFORMATION, THREAD_SYNCHRONIZE, WaitForSingleObject,
 };
 
-/// What tells the times of a process or thread.
+/// Function that tells the times of a process or thread.
 type Times = unsafe extern "system" fn(HANDLE, *mut FILETIME, *mut FILETIME, *mut FILETIME, *mut FILETIME) -> i32;
 
-/// What there is of a process, or thread.
+/// State of a process, or thread.
 enum Life {
     /// It runs since then, in units of 100 ns since 1601.
     Since(u64),
@@ -34,7 +34,8 @@ impl Life {
         let waited = unsafe { WaitForSingleObject(open.as_raw_handle(), 0) };
         let mut all = [FILETIME::default(); 4];
         let [begun, ended, kernel, user] = &mut all;
-        // SAFETY: the handle is open and of the kind that this call is for; the four times outlive it.
+        // SAFETY: the handle is open and of the kind that this call is for; the four times outlive
+        // it.
         let told = unsafe { times(open.as_raw_handle(), begun, ended, kernel, user) } != 0;
         match (waited, told) {
             (WAIT_TIMEOUT, true) => Self::Since(units(*begun)),
@@ -75,7 +76,7 @@ pub(super) fn now() -> u64 {
     units(time)
 }
 
-/// When a process began; `None` where there is none, or there is no telling.
+/// Start of a process; `None` where there is none, or there is no telling.
 pub(super) fn started(pid: u32) -> Option<u64> {
     match Life::of_process(pid) {
         Life::Since(since) => Some(since),
@@ -90,8 +91,8 @@ pub(crate) fn this_thread() -> Owner {
     Owner { process, namespace: 0, since: now() }
 }
 
-/// Whether the owner of an entry lives, as far as that can be told. Processes and threads have their numbers from
-/// one stock, so that a number is that of one of both.
+/// Tells whether the owner of an entry lives, as far as that can be told. Processes and threads
+/// have their numbers from one stock, so that a number is that of one of both.
 pub(crate) fn is_alive(owner: &Owner) -> bool {
     let life = match Life::of_process(owner.process) {
         Life::Over => Life::of_thread(owner.process),

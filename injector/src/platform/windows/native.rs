@@ -1,4 +1,4 @@
-//! What every call to Windows needs: text as it takes it, and its last error.
+//! Needs of every call to Windows: text as it takes it, and its last error.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,7 +12,7 @@ pub(super) fn wide(text: impl AsRef<OsStr>) -> Vec<u16> {
     text.as_ref().encode_wide().chain([0]).collect()
 }
 
-/// Whether a call succeeded; if not, the reason.
+/// Tells whether a call succeeded; if not, the reason.
 pub(super) fn done(result: BOOL) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

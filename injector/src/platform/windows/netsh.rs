@@ -1,11 +1,11 @@
-//! What netsh shows of this host's port settings. Windows documents no other way to all of them.
+//! Port settings of this host, as netsh shows them. Windows documents no other way to all of them.
 
 use super::super::windows_formats::listing::dynamic;
 use super::find::system_folder;
 use std::io;
 use std::process::{Child, Command, Stdio};
 
-/// What netsh is asked to show.
+/// Question to netsh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     /// The range that wildcard binds get their ports from.
@@ -42,8 +42,8 @@ impl Question {
     }
 }
 
-/// The answers, each behind its question; no text where netsh does not answer. They are asked for all at once: netsh
-/// takes its time.
+/// The answers, each behind its question; no text where netsh does not answer. They are asked for
+/// all at once: netsh takes its time.
 pub(super) fn answers(questions: impl Iterator<Item = Question>) -> Vec<(Question, String)> {
     let asked: Vec<_> = questions.map(|question| (question, question.ask())).collect();
     let answer = |(question, asked): (Question, io::Result<Child>)| {
@@ -54,7 +54,8 @@ pub(super) fn answers(questions: impl Iterator<Item = Question>) -> Vec<(Questio
     asked.into_iter().map(answer).collect()
 }
 
-/// What netsh shows of everything, as if it were seen in a console; `None` where it shows nothing.
+/// Reads what netsh shows of everything, as if it were seen in a console; `None` where it shows
+/// nothing.
 pub(super) fn transcript() -> Option<String> {
     let answers = answers(Question::all());
     let shows = answers.iter().any(|(question, answer)| question.0 == Shown::Dynamic && dynamic(answer).is_some());

@@ -1,6 +1,7 @@
-//! Sockets of TCP that are bound and nothing else: Windows lists them nowhere, but lets nobody bind their ports anew.
+//! Sockets of TCP that are bound and nothing else: Windows lists them nowhere, but lets nobody bind
+//! their ports anew.
 
-use super::sockets::Socket;
+use super::super::answers::Socket;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use std::sync::OnceLock;
 use windows_sys::Win32::Networking::WinSock::{
@@ -22,7 +23,7 @@ pub(crate) fn unlisted(range: PortRange, scopes: ScopeSet) -> Option<Socket> {
     })
 }
 
-/// Whether there are sockets to be had.
+/// Tells whether there are sockets to be had.
 fn is_ready() -> bool {
     static READY: OnceLock<bool> = OnceLock::new();
     let mut about = WSADATA::default();
@@ -30,7 +31,8 @@ fn is_ready() -> bool {
     *READY.get_or_init(|| unsafe { WSAStartup(WINSOCK, &mut about) } == 0)
 }
 
-/// Whether a socket has this port, at whichever address. Nothing waits on it meanwhile, so nobody notices.
+/// Tells whether a socket has this port, at whichever address. Nothing waits on it meanwhile, so
+/// nobody notices.
 fn is_bound(port: u16, family: ADDRESS_FAMILY) -> bool {
     // SAFETY: Winsock has been started.
     let probe = Probe(unsafe { socket(family.into(), SOCK_STREAM, IPPROTO_TCP) });

@@ -33,7 +33,7 @@ impl Process {
         Self { pid, name, command }
     }
 
-    /// Whether this is whom a region means.
+    /// Tells whether this is whom a region means.
     pub(crate) fn is(&self, owner: &Owner) -> bool {
         owner.process == self.pid
     }
@@ -82,7 +82,7 @@ fn command_line(process: &OwnedHandle) -> Option<String> {
     Some(String::from_utf16_lossy(all.get(begin..begin + units)?))
 }
 
-/// What a process is called, by its file, as far as this user may know.
+/// Name of a process, by its file, as far as this user may know.
 pub(super) fn name(pid: u32) -> String {
     Process::new(pid).name
 }
@@ -100,12 +100,12 @@ pub(crate) fn owner(pid: u32) -> Option<u32> {
     }
 }
 
-/// Whether a user is the one that this process acts for.
+/// Tells whether a user is the one that this process acts for.
 pub(crate) fn is_us(user: u32) -> bool {
     user == US
 }
 
-/// What a user is called.
+/// Name of a user.
 pub(crate) fn user(user: u32) -> String {
     if is_us(user) { "this user".into() } else { "another user".into() }
 }

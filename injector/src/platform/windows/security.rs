@@ -1,4 +1,4 @@
-//! Who may do what to what this process makes: its own user everything, and nobody else anything.
+//! Access to what this process makes: its own user everything, and nobody else anything.
 
 use super::native::{done, handle, wide};
 use std::io;
@@ -15,7 +15,8 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 pub(super) struct Security(PSECURITY_DESCRIPTOR);
 
 impl Security {
-    /// One that opens a thing to this process's user. Not to its owner, whom Windows may take for all administrators.
+    /// One that opens a thing to this process's user. Not to its owner, whom Windows may take for
+    /// all administrators.
     pub(super) fn of_this_user_alone() -> io::Result<Self> {
         let (text, mut made) = (wide(format!("D:P(A;;GA;;;{})", user()?)), ptr::null_mut());
         // SAFETY: the text ends in NUL; the size is not asked for.
@@ -45,7 +46,8 @@ impl Drop for Security {
 
 /// This process's user, as security descriptors name one: `S-1-5-21-…`.
 fn user() -> io::Result<String> {
-    /// A token's user: the structure, and behind it the longest identity that there is (`SECURITY_MAX_SID_SIZE`).
+    /// A token's user: the structure, and behind it the longest identity that there is
+    /// (`SECURITY_MAX_SID_SIZE`).
     #[repr(C)]
     struct User(TOKEN_USER, [u8; 68]);
 

@@ -1,7 +1,8 @@
-//! A session's region: memory under a name, which every process of the session opens, and a marker that tells of it.
+//! A session's region: memory under a name, which every process of the session opens, and a marker
+//! that tells of it.
 
-use super::super::Hint;
 use super::super::windows_formats::name::Name;
+use super::super::{Hint, random};
 use super::directories;
 use super::liveness::{members, now};
 use super::native::{handle, wide};
@@ -24,7 +25,7 @@ use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
 
-/// How many markers a start leaves unexamined.
+/// Number of markers a start leaves unexamined.
 const CROWD: usize = 16;
 /// The folder of the markers.
 pub(super) const FOLDER: &str = "sessions";
@@ -41,7 +42,7 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. Says why, where there is no place for it.
     pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
-        let random = random()?;
+        let random = random::words::<2>()?;
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
         hint.lay(&region);
@@ -78,7 +79,8 @@ impl Session {
         snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
     }
 
-    /// Takes the marker away, unless processes that the program left behind are still under the policy. Says how many are.
+    /// Takes the marker away, unless processes that the program left behind are still under the
+    /// policy. Says how many are.
     pub(crate) fn end(&self) -> usize {
         end(&self.path)
     }
@@ -103,11 +105,11 @@ pub(super) fn tell(marker: &Path, program: &OsStr, arguments: &[OsString]) {
     let _ = fs::write(marker, command.to_string_lossy().as_bytes());
 }
 
-/// What is in a region now.
+/// Copy of a region as it is now.
 pub(super) fn snapshot(region: &'static Region) -> Result<Box<Region>, String> {
     let mut bytes = vec![0_u8; Region::SIZE];
-    // SAFETY: a region is `SIZE` bytes long and mapped for as long as this process runs. Whoever writes meanwhile
-    // writes single words; what is read of them is looked at as any bytes are.
+    // SAFETY: a region is `SIZE` bytes long and mapped for as long as this process runs. Whoever
+    // writes meanwhile writes single words; what is read of them is looked at as any bytes are.
     unsafe { ptr::copy_nonoverlapping(ptr::from_ref(region).cast::<u8>(), bytes.as_mut_ptr(), Region::SIZE) };
     Region::from_bytes(&bytes).map_err(|e| e.to_string())
 }
@@ -139,7 +141,8 @@ fn mapping(name: &str, bytes: &[u8]) -> io::Result<(OwnedHandle, &'static Region
     };
     let mapping = handle(made)?;
     let at = view(&mapping)?;
-    // SAFETY: the view is `SIZE` bytes long and not yet anybody else's, and there are not more bytes than that.
+    // SAFETY: the view is `SIZE` bytes long and not yet anybody else's, and there are not more
+    // bytes than that.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
     // SAFETY: the view is never unmapped.
     let region = unsafe { Region::at(at) }.map_err(io::Error::other)?;
@@ -157,7 +160,7 @@ pub(super) fn open(name: &str) -> Result<&'static Region, OpenError> {
     unsafe { Region::at(at) }.map_err(|e| OpenError::Foreign(e.to_string()))
 }
 
-/// Why a session's memory is not there.
+/// Reason why a session's memory is not there.
 pub(super) enum OpenError {
     /// It cannot be opened.
     Missing(io::Error),
@@ -166,16 +169,10 @@ pub(super) enum OpenError {
 }
 
 fn view(mapping: &OwnedHandle) -> io::Result<*mut u8> {
-    // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than asked for.
+    // SAFETY: the handle is open; the system chooses where, and gives no view that is shorter than
+    // asked for.
     let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
     if view.Value.is_null() { Err(io::Error::last_os_error()) } else { Ok(view.Value.cast()) }
-}
-
-fn random() -> Result<[u64; 2], String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
-    let bits = u128::from_ne_bytes(bytes);
-    Ok([bits as u64, (bits >> 64) as u64])
 }
 
 /// Removes the markers of sessions that are over.

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
-    /// What people call it: the number of the process that made it, or its name where that would not tell it from
-    /// others.
+    /// Name that people have for it: the number of the process that made it, or its name where that
+    /// would not tell it from others.
     pub(crate) id: String,
     /// Its marker.
     pub(crate) path: PathBuf,
-    /// How long ago it was made.
+    /// Time since it was made.
     pub(crate) age: Option<Duration>,
     /// The command line of the program that it was made for.
     pub(crate) command: String,
@@ -55,8 +55,8 @@ impl LiveSession {
         found
     }
 
-    /// The session, where its maker or one of its processes runs. Makers belong to none: a `run` under `run` only
-    /// waits for what belongs to the inner session alone.
+    /// The session, where its maker or one of its processes runs. Makers belong to none: a `run`
+    /// under `run` only waits for what belongs to the inner session alone.
     fn living(candidate: Candidate, makers: &[u32]) -> Option<Self> {
         let Candidate { path, name, region } = candidate;
         let mut members = region.as_ref().map(|region| members(region)).unwrap_or_default();
@@ -75,7 +75,7 @@ impl LiveSession {
         })
     }
 
-    /// Whether it still has a process.
+    /// Tells whether it still has a process.
     pub(crate) fn lives(&self) -> bool {
         Self::all().iter().any(|session| session.path == self.path)
     }

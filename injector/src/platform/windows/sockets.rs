@@ -1,5 +1,6 @@
 //! The sockets that the system knows: which ports are in use, and which process holds them.
 
+use super::super::answers::Socket;
 use super::process;
 use portshim_policy::ports::{Scope, ScopeSet};
 use std::io;
@@ -11,19 +12,6 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
     MIB_UDP6ROW_OWNER_PID, MIB_UDPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL, UDP_TABLE_OWNER_PID,
 };
 use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
-
-/// A socket with a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Socket {
-    /// Its local port.
-    pub(crate) port: u16,
-    /// The port space in which it has that port. One that takes both families' stands in both tables.
-    pub(crate) scopes: ScopeSet,
-    /// Whether it is only the memory of a connection, in TIME_WAIT.
-    pub(crate) waits: bool,
-    /// The process that has it; 0 where none has. (Windows does not tell a process's sockets apart.)
-    pub(crate) inode: u64,
-}
 
 /// A row of one of the tables.
 trait Row: Copy {
@@ -94,7 +82,8 @@ pub(crate) fn sockets(_: impl IntoIterator<Item = u32>) -> Result<Vec<Socket>, S
 /// Reads a table: the number of its rows, and the rows.
 ///
 /// # Safety
-/// `fill` must write such a table to where it is told, no longer than it is told, and say how long it has to be.
+/// `fill` must write such a table to where it is told, no longer than it is told, and say how long
+/// it has to be.
 unsafe fn table<R: Row>(fill: impl Fn(*mut core::ffi::c_void, &mut u32) -> u32) -> Result<Vec<Socket>, String> {
     let mut size = 0;
     let mut table: Vec<u32> = Vec::new();
@@ -110,13 +99,13 @@ unsafe fn table<R: Row>(fill: impl Fn(*mut core::ffi::c_void, &mut u32) -> u32) 
     }
     let most = (size_of_val(table.as_slice()) - size_of::<u32>()) / size_of::<R>();
     let count = (table[0] as usize).min(most);
-    // SAFETY: as many rows as there are lie behind their number, as the caller promises, in the table's own memory;
-    // they are made of words, as the table is.
+    // SAFETY: as many rows as there are lie behind their number, as the caller promises, in the
+    // table's own memory; they are made of words, as the table is.
     let rows = unsafe { std::slice::from_raw_parts(table.as_ptr().add(1).cast::<R>(), count) };
     Ok(rows.iter().map(|row| row.socket()).collect())
 }
 
-/// What the sockets of a process are told by.
+/// Numbers that the sockets of a process are told by.
 pub(crate) fn held(pid: u32) -> Vec<u64> {
     vec![pid.into()]
 }

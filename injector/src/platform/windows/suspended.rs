@@ -27,18 +27,21 @@ pub(super) struct Suspended {
 /// A process that runs.
 pub(super) struct Running {
     pub(super) process: OwnedHandle,
-    /// Ends the process when this one is ended: it would have been this very process, if Windows had it so.
+    /// Ends the process when this one is ended: it would have been this very process, if Windows
+    /// had it so.
     _job: Option<OwnedHandle>,
 }
 
 impl Suspended {
-    /// Creates the process of this file, with this command line and with all that this process was started with.
+    /// Creates the process of this file, with this command line and with all that this process was
+    /// started with.
     pub(super) fn begin(file: &Path, mut line: Vec<u16>) -> io::Result<Self> {
         line.push(0);
         let (file, startup) = (wide(file), startup());
         let mut made = PROCESS_INFORMATION::default();
-        // SAFETY: file and line end in NUL and outlive the call, as do the other two; the line may be written to.
-        // Whatever `startup` points to, this process itself was given, for as long as it runs.
+        // SAFETY: file and line end in NUL and outlive the call, as do the other two; the line may
+        // be written to. Whatever `startup` points to, this process itself was given, for as long
+        // as it runs.
         done(unsafe {
             CreateProcessW(
                 file.as_ptr(),
@@ -88,7 +91,7 @@ impl Drop for Suspended {
     }
 }
 
-/// What this process itself was started with, for the program to be started with.
+/// Start-up values of this process itself, for the program to be started with.
 fn startup() -> STARTUPINFOW {
     let mut startup = STARTUPINFOW::default();
     // SAFETY: the structure is one of its kind.

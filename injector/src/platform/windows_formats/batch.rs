@@ -1,4 +1,5 @@
-//! The line of text that has the command interpreter execute a batch file with arguments that are taken as they are.
+//! The line of text that has the command interpreter execute a batch file with arguments that are
+//! taken as they are.
 
 const QUOTE: u16 = b'"' as u16;
 const PERCENT: u16 = b'%' as u16;
@@ -14,8 +15,8 @@ pub(in super::super) fn line<'a>(
     let add = |line: &mut Vec<u16>, text: &str| line.extend(text.encode_utf16());
     line.push(QUOTE);
     line.extend_from_slice(shell);
-    // /d: no AutoRun. /v:off: no `!NAME!`. /e:on: without extensions `%cd:~,%` would not come to nothing.
-    // /s: the outer quotes are taken away, and nothing else.
+    // /d: no AutoRun. /v:off: no `!NAME!`. /e:on: without extensions `%cd:~,%` would not come to
+    // nothing. /s: the outer quotes are taken away, and nothing else.
     add(&mut line, "\" /e:on /v:off /d /s /c \"\"");
     line.extend_from_slice(script);
     line.push(QUOTE);
@@ -28,8 +29,9 @@ pub(in super::super) fn line<'a>(
             line.extend_from_slice(argument);
             continue;
         }
-        // Within quotes nothing means anything to the interpreter but quotes themselves, of which two are one, and
-        // percent signs: between two of them it would look for a variable, and `%cd:~,%` is an empty one.
+        // Within quotes nothing means anything to the interpreter but quotes themselves, of which
+        // two are one, and percent signs: between two of them it would look for a variable, and
+        // `%cd:~,%` is an empty one.
         line.extend([BLANK, QUOTE]);
         for &unit in argument {
             match unit {
@@ -39,7 +41,8 @@ pub(in super::super) fn line<'a>(
             }
         }
         let backslashes = argument.iter().rev().take_while(|unit| **unit == u16::from(b'\\')).count();
-        // A program that the batch file hands the argument to would take a quote after them for a letter.
+        // A program that the batch file hands the argument to would take a quote after them for a
+        // letter.
         line.extend(std::iter::repeat_n(u16::from(b'\\'), backslashes));
         line.push(QUOTE);
     }
@@ -47,7 +50,8 @@ pub(in super::super) fn line<'a>(
     Some(line)
 }
 
-/// Whether the interpreter takes it as it is, without quotes: a batch file compares what it is given with them.
+/// Tells whether the interpreter takes it as it is, without quotes: a batch file compares what it
+/// is given with them.
 fn is_plain(argument: &[u16]) -> bool {
     const PLAIN: &str = "#$*+-./:?@\\_";
     let means_nothing = |unit: &u16| match char::from_u32(u32::from(*unit)) {

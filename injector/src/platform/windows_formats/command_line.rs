@@ -1,5 +1,5 @@
-//! The one line of text that a program's arguments are on Windows: writing one that the program takes apart into
-//! the arguments that were meant.
+//! The one line of text that a program's arguments are on Windows: writing one that the program
+//! takes apart into the arguments that were meant.
 //!
 //! "Parsing C Command-Line Arguments" in Microsoft's reference of the C runtime has the rules;
 //! `CommandLineToArgvW` has the same.
@@ -56,8 +56,8 @@ fn append(line: &mut Vec<u16>, argument: &[u16]) {
     }
 }
 
-/// The text of the last arguments of a line, where these are they: as they were typed, for programs that read the
-/// line itself.
+/// The text of the last arguments of a line, where these are they: as they were typed, for programs
+/// that read the line itself.
 pub(in super::super) fn tail<'a>(line: &'a [u16], arguments: &[Vec<u16>]) -> Option<&'a [u16]> {
     let mut words = Vec::new();
     let mut at = after_name(line);
@@ -70,7 +70,7 @@ pub(in super::super) fn tail<'a>(line: &'a [u16], arguments: &[Vec<u16>]) -> Opt
     same.then(|| last.first().map_or(&[][..], |(begin, _)| &line[*begin..]))
 }
 
-/// Where a line's first word ends, in which backslashes mean nothing.
+/// Place where a line's first word ends, in which backslashes mean nothing.
 fn after_name(line: &[u16]) -> usize {
     let mut quoted = false;
     let ends = |unit: &u16| {

@@ -1,6 +1,7 @@
-//! What netsh prints, in whichever language.
+//! Output of netsh, in whichever language.
 
-/// The first port of a dynamic range, and the number of its ports: the two lines with one number behind a colon.
+/// The first port of a dynamic range, and the number of its ports: the two lines with one number
+/// behind a colon.
 pub(in super::super) fn dynamic(answer: &str) -> Option<(u32, u32)> {
     let mut numbers = answer.lines().filter_map(|line| line.rsplit_once(':')?.1.trim().parse().ok());
     Some((numbers.next()?, numbers.next()?))

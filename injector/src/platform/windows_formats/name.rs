@@ -6,12 +6,12 @@ use std::str::FromStr;
 /// They begin so.
 const PREFIX: &str = "portshim-session-";
 
-/// What a session is called: whose it is, since when, and what nobody guesses.
+/// Name of a session: whose it is, since when, and what nobody guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Name {
     /// The process that made it.
     pub(in super::super) maker: u32,
-    /// When that was, as processes' beginnings are told.
+    /// Time when that was, as processes' beginnings are told.
     pub(in super::super) created: u64,
     /// Unpredictable bits.
     pub(in super::super) random: u64,

@@ -1,12 +1,12 @@
-//! Which files a command may mean.
+//! Files that a command may mean.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What a name may be continued with where `PATHEXT` is not set.
+/// Endings that a name may be continued with where `PATHEXT` is not set.
 const DEFAULT_EXTENSIONS: &str = ".COM;.EXE;.BAT;.CMD";
 
-/// What a name may be continued with, by what `PATHEXT` is set to.
+/// Endings that a name may be continued with, by what `PATHEXT` is set to.
 pub(in super::super) fn extensions(list: Option<&OsStr>) -> Vec<String> {
     let list = list.filter(|list| !list.is_empty()).unwrap_or(OsStr::new(DEFAULT_EXTENSIONS)).to_string_lossy();
     list.split(';').filter(|extension| extension.starts_with('.')).map(str::to_owned).collect()

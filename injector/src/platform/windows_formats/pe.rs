@@ -1,4 +1,4 @@
-//! What a PE file says about how it is loaded.
+//! PE files: what they say about how they are loaded.
 
 use object::pe::{
     COMIMAGE_FLAGS_32BITREQUIRED, COMIMAGE_FLAGS_ILONLY, IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR, IMAGE_FILE_DLL,
@@ -11,13 +11,13 @@ use object::{FileKind, LittleEndian, ReadRef};
 /// The parts of a PE file that decide whether a library can be loaded into its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Pe {
-    /// How many bits an address has in its process.
+    /// Number of bits an address has in its process.
     pub(in super::super) bits: u32,
     /// `Machine`, as its process runs.
     pub(in super::super) machine: Machine,
-    /// Whether it is a library.
+    /// Set if it is a library.
     pub(in super::super) library: bool,
-    /// Whether .NET runs it.
+    /// Set if .NET runs it.
     pub(in super::super) dotnet: bool,
 }
 
@@ -25,7 +25,7 @@ impl Pe {
     /// The one that this command is made for.
     pub(in super::super) const OWN: (u32, Machine) = (64, IMAGE_FILE_MACHINE_AMD64);
 
-    /// Whether it is for the machine that this command is made for.
+    /// Tells whether it is for the machine that this command is made for.
     pub(in super::super) fn is_own(self) -> bool {
         (self.bits, self.machine) == Self::OWN
     }
@@ -68,7 +68,8 @@ fn parse<'a, H: ImageNtHeaders>(bits: u32, data: impl ReadRef<'a>) -> Option<Pe>
         let header: &ImageCor20Header = data.read_at(at.into()).ok()?;
         let flags = header.flags.get(LittleEndian);
         pe.dotnet = true;
-        // Such a program says that it is for 32 bits, and runs with as many as the system has (ECMA-335 II.25.3.3.1).
+        // Such a program says that it is for 32 bits, and runs with as many as the system has
+        // (ECMA-335 II.25.3.3.1).
         if bits == 32 && flags.contains(COMIMAGE_FLAGS_ILONLY) && !flags.contains(COMIMAGE_FLAGS_32BITREQUIRED) {
             (pe.bits, pe.machine) = Pe::OWN;
         }

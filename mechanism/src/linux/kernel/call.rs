@@ -1,7 +1,9 @@
-//! System calls of our own, straight to the kernel: no other hook sees them, and `errno` stays as it is.
+//! System calls of our own, straight to the kernel: no other hook sees them, and `errno` stays as
+//! it is.
 //!
-//! An error is the kernel's number. In a program that has confined itself, a call that the confinement does not allow
-//! is not made, and its error is [`NOT_ASKED`](super::sandbox::NOT_ASKED).
+//! An error is the kernel's number. In a program that has confined itself, a call that the
+//! confinement does not allow is not made, and its error is
+//! [`NOT_ASKED`](super::sandbox::NOT_ASKED).
 
 use core::arch::asm;
 use core::ffi::{c_int, c_long};

@@ -4,7 +4,8 @@ use super::call::call;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// libc's own clock, which needs no system call; null until it has been found. Another library's may tell another time.
+/// libc's own clock, which needs no system call; null until it has been found. Another library's
+/// may tell another time.
 static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Uses libc's own clock from now on, where it has been found.
@@ -49,8 +50,8 @@ pub fn coarse_now() -> u32 {
     (time.tv_sec as u32) << 8 | (time.tv_nsec as u32) >> 22
 }
 
-/// Milliseconds, some four of them at a time, by the clock that costs least of those that all processes share: every time
-/// namespace has a monotonic clock of its own.
+/// Milliseconds, some four of them at a time, by the clock that costs least of those that all
+/// processes share: every time namespace has a monotonic clock of its own.
 pub fn milliseconds() -> u32 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: as in `now`.

@@ -11,7 +11,7 @@ use portshim_policy::filter::Instruction;
 /// linux/filter.h: BPF_MAXINSNS.
 const MOST: usize = 4096;
 
-/// What the longest filter takes.
+/// Room that the longest filter takes.
 const ROOM: usize = size_of::<Filter>() + MOST * size_of::<Instruction>();
 
 /// `struct sock_fprog` of linux/filter.h.
@@ -21,7 +21,7 @@ struct Program {
     instructions: *const Instruction,
 }
 
-/// What is about to confine the program.
+/// Call that is about to confine the program.
 pub enum Confinement {
     /// SECCOMP_MODE_STRICT.
     Strict,
@@ -45,7 +45,8 @@ const STRICT: [Instruction; 7] = {
     ]
 };
 
-/// Has the program confine itself, by its own call. `is_readable` tells of the program's memory, `took` tells whether its answer says that it is confined.
+/// Has the program confine itself, by its own call. `is_readable` tells of the program's memory,
+/// `took` tells whether its answer says that it is confined.
 pub fn enter<T: Copy>(
     what: &Confinement,
     is_readable: fn(*const c_void, usize) -> bool,
@@ -54,7 +55,8 @@ pub fn enter<T: Copy>(
 ) -> T {
     let room = map_private(ROOM).ok();
     let filter = room.and_then(|room| keep(what, room, is_readable));
-    // Before the call: another thread may be confined by it as well, and a signal may come before it is back.
+    // Before the call: another thread may be confined by it as well, and a signal may come before
+    // it is back.
     if filter.is_none() {
         UNREAD.fetch_add(1, Release);
     }
@@ -79,15 +81,16 @@ pub fn enter<T: Copy>(
     answer
 }
 
-/// Copies the filter into `room`, and adds it to the others. `None` where it cannot be read, as `is_readable` has it.
+/// Copies the filter into `room`, and adds it to the others. `None` where it cannot be read, as
+/// `is_readable` has it.
 fn keep(what: &Confinement, room: *mut u8, is_readable: fn(*const c_void, usize) -> bool) -> Option<&'static Filter> {
     let (from, len) = match what {
         Confinement::Strict => (STRICT.as_ptr(), STRICT.len()),
         Confinement::Filter(at) => readable(*at, is_readable)?,
     };
     let at = room.cast::<Filter>();
-    // SAFETY: `ROOM` bytes were just mapped, aligned to a page, which the longest filter does not exceed; the kernel has been seen to read the instructions, of
-    // which no alignment is assumed.
+    // SAFETY: `ROOM` bytes were just mapped, aligned to a page, which the longest filter does not
+    // exceed; the kernel has been seen to read the instructions, of which no alignment is assumed.
     unsafe {
         at.write(Filter { before: ptr::null(), len, void: AtomicBool::new(false) });
         ptr::copy_nonoverlapping(from.cast::<u8>(), at.add(1).cast(), len * size_of::<Instruction>());
@@ -104,7 +107,8 @@ fn keep(what: &Confinement, room: *mut u8, is_readable: fn(*const c_void, usize)
     }
 }
 
-/// Where the program's filter stands, and how many instructions it has, if all of it can be read.
+/// Place where the program's filter stands, and how many instructions it has, if all of it can be
+/// read.
 fn readable(at: *const c_void, is_readable: fn(*const c_void, usize) -> bool) -> Option<(*const Instruction, usize)> {
     const PART: usize = 2048;
     if !is_readable(at, size_of::<Program>()) {

@@ -6,7 +6,7 @@ use super::signals::{hold_signals, keep_signals};
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 
-/// Whether a descriptor of ours could be closed again.
+/// Tells whether a descriptor of ours could be closed again.
 pub(super) fn may_open() -> Result<()> {
     const ANY: usize = 64;
     if !sandbox::is_on() || sandbox::allows(syscalls::Sysno::close, [ANY, 0, 0, 0, 0, 0]) {
@@ -16,7 +16,8 @@ pub(super) fn may_open() -> Result<()> {
     }
 }
 
-/// A descriptor of ours. Where the program has reached its limit of them (RLIMIT_NOFILE), it is opened beyond that.
+/// A descriptor of ours. Where the program has reached its limit of them (RLIMIT_NOFILE), it is
+/// opened beyond that.
 pub(super) fn opened(open: impl Fn() -> Result<usize>) -> Result<c_int> {
     match open() {
         Err(libc::EMFILE) => opened_beyond_limit(open),
@@ -25,7 +26,8 @@ pub(super) fn opened(open: impl Fn() -> Result<usize>) -> Result<c_int> {
     .map(|fd| fd as c_int)
 }
 
-/// Raises the limit for the time of opening one descriptor, as far as the hard limit allows: what is open stays open.
+/// Raises the limit for the time of opening one descriptor, as far as the hard limit allows: what
+/// is open stays open.
 #[cold]
 fn opened_beyond_limit(open: impl Fn() -> Result<usize>) -> Result<usize> {
     const TRIES: u32 = 8;
@@ -163,13 +165,15 @@ pub unsafe fn execveat(
     }
 }
 
-/// Writes one line to standard error, where that can take it at once: nobody waits for it, and no signal comes of it.
+/// Writes one line to standard error, where that can take it at once: nobody waits for it, and no
+/// signal comes of it.
 pub fn write_stderr(line: &[u8]) {
     let mut ready = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
     let held = hold_signals();
     // SAFETY: the kernel reads and writes one pollfd, and reads `line`.
     unsafe {
-        // A pipe that nobody reads is no place to write to: SIGPIPE would be waiting for the program.
+        // A pipe that nobody reads is no place to write to: SIGPIPE would be waiting for the
+        // program.
         if call!(poll, &raw mut ready, 1, 0) == Ok(1) && ready.revents == libc::POLLOUT {
             let _ = call!(write, libc::STDERR_FILENO, line.as_ptr(), line.len());
         }

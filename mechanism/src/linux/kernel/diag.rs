@@ -1,5 +1,5 @@
-//! Asks the kernel about sockets, by sock_diag(7): whether a connection with a given 4-tuple exists, and
-//! whether any socket at all is bound inside a range.
+//! Asks the kernel about sockets, by sock_diag(7): whether a connection with a given 4-tuple
+//! exists, and whether any socket at all is bound inside a range.
 
 use super::call::Result;
 use super::constants::{NLMSG_DONE, NLMSG_ERROR, TCP_LISTEN as LISTEN, TCP_TIME_WAIT as TIME_WAIT};
@@ -14,21 +14,22 @@ use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// A netlink header, and the request of linux/inet_diag.h after it.
 const REQUEST: usize = 16 + 56;
-/// Where the reply's state and timer stand, after the netlink header.
+/// Place where the reply's state and timer stand, after the netlink header.
 const STATE: usize = 16 + 1;
 const EXPIRES: usize = 16 + 4 + 48;
 /// The same for the socket's own port and address, and where the attributes begin.
 const PORT: usize = 16 + 4;
 const SOURCE: usize = 16 + 8;
 const ATTRIBUTES: usize = 16 + 72;
-/// Whether a socket of IPv6 keeps to it: an attribute of one byte.
+/// Attribute: whether a socket of IPv6 keeps to it, in one byte.
 const SKV6ONLY: u16 = 11;
 /// The kernel's filter for ports: at least, at most.
 const S_GE: u8 = 2;
 const S_LE: u8 = 3;
 /// A request with such a filter of four words.
 const DUMP: usize = REQUEST + 4 + 16;
-/// Whether sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every 4-tuple that there is none.
+/// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every
+/// 4-tuple that there is none.
 static KNOWS_TCP: AtomicBool = AtomicBool::new(false);
 
 /// A netlink socket, open for the length of one request's tries.
@@ -47,7 +48,8 @@ impl Diag {
         Some(diag)
     }
 
-    /// Asks for the TCP sockets that are in no state at all: where the kernel can tell, it is an empty list.
+    /// Asks for the TCP sockets that are in no state at all: where the kernel can tell, it is an
+    /// empty list.
     fn knows_tcp(&self) -> Result<()> {
         let mut reply = [0u8; 256];
         send(self.fd, &dump(libc::AF_INET, libc::IPPROTO_TCP, PortRange::ALL, 0))?;
@@ -60,7 +62,7 @@ impl Diag {
         socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).map(|fd| Self { fd })
     }
 
-    /// What there is of the TCP connection from `local` to `peer`.
+    /// State of the TCP connection from `local` to `peer`.
     ///
     /// # Errors
     /// Any, where the kernel does not tell.
@@ -72,7 +74,7 @@ impl Diag {
     }
 }
 
-/// What a reply says of a connection.
+/// State of a connection, by a reply.
 ///
 /// # Errors
 /// Any, where it says nothing.
@@ -95,8 +97,9 @@ fn state_of(reply: &[u8]) -> Result<State> {
     }
 }
 
-/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in TIME_WAIT. The error is
-/// EMFILE, ENFILE or ENOMEM where asking takes more than there is, else EOPNOTSUPP: the kernel does not tell.
+/// A port of `range` that a socket of any process is bound to in one of `scopes`, be it in
+/// TIME_WAIT. The error is EMFILE, ENFILE or ENOMEM where asking takes more than there is, else
+/// EOPNOTSUPP: the kernel does not tell.
 pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
     let [v4, v6] = [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]];
     for (n, protocols) in
@@ -132,21 +135,23 @@ fn untold(error: c_int) -> c_int {
     }
 }
 
-/// What a dump told of a range.
+/// Result of a dump of a range.
 enum Dumped {
     /// This port of it is taken.
     Port(u16),
-    /// A socket lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where it has it still.
+    /// A socket lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where it
+    /// has it still.
     Moving,
     /// None is taken.
     None,
 }
 
-/// How often it is asked while sockets are moving.
+/// Number of times that it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 impl Diag {
-    /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as `wants` says.
+    /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as
+    /// `wants` says.
     fn bound(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> Result<Option<u16>> {
         for _ in 0..DUMPS {
             match self.dumped(family, protocol, range, wants)? {
@@ -180,7 +185,8 @@ impl Diag {
                             _ => {}
                         }
                     }
-                    // What became of the dump: ENOENT where the kernel, or a module that it lacks, knows no such sockets.
+                    // What became of the dump: ENOENT where the kernel, or a module that it lacks,
+                    // knows no such sockets.
                     NLMSG_DONE => return number(message).map_or(Ok(found), Err),
                     NLMSG_ERROR => return Err(number(message).unwrap_or(libc::EOPNOTSUPP)),
                     _ => return Err(libc::EOPNOTSUPP),
@@ -197,7 +203,7 @@ fn number(message: &[u8]) -> Option<c_int> {
     (error < 0).then(|| error.saturating_neg())
 }
 
-/// Whether this socket takes its port in a family that is asked for: IPv4, IPv6.
+/// Tells whether this socket takes its port in a family that is asked for: IPv4, IPv6.
 fn takes(message: &[u8], family: c_int, (v4, v6): (bool, bool)) -> bool {
     if family == libc::AF_INET {
         return v4;
@@ -226,7 +232,8 @@ impl Drop for Diag {
     }
 }
 
-/// A request for all sockets of a family and protocol, in any of these states, whose own port lies in `range`.
+/// A request for all sockets of a family and protocol, in any of these states, whose own port lies
+/// in `range`.
 fn dump(family: c_int, protocol: c_int, range: PortRange, states: u32) -> [u8; DUMP] {
     let mut message = [0; DUMP];
     message[..4].copy_from_slice(&(DUMP as u32).to_ne_bytes());
@@ -238,7 +245,8 @@ fn dump(family: c_int, protocol: c_int, range: PortRange, states: u32) -> [u8; D
     let filter = &mut message[REQUEST..];
     filter[..2].copy_from_slice(&20u16.to_ne_bytes());
     filter[2..4].copy_from_slice(&1u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE
-    // Each comparison says how far to go on where it holds, and where it does not: there, past the end.
+    // Each comparison says how far to go on where it holds, and where it does not: there, past the
+    // end.
     for (at, code, past, port) in [(4, S_GE, 20u16, range.first()), (12, S_LE, 12, range.last())] {
         filter[at] = code;
         filter[at + 1] = 8;

@@ -1,4 +1,5 @@
-//! `errno`: kept as the program's own call left it, and the one place where a fault becomes a number.
+//! `errno`: kept as the program's own call left it, and the one place where a fault becomes a
+//! number.
 
 use core::ffi::c_int;
 pub use libc::{EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE};
@@ -16,14 +17,14 @@ pub fn set(number: c_int) {
     unsafe { *libc::__errno_location() = number }
 }
 
-/// What a failed call returns, with its error number.
+/// Result of a failed call, with its error number.
 pub fn fail(number: c_int) -> isize {
     set(number);
     -1
 }
 
-/// What the kernel says in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked port
-/// mirrors Windows' WSAEACCES.
+/// Error that the kernel has in the same place (bind(2), connect(2), udp(7)); EACCES for a blocked
+/// port mirrors Windows' WSAEACCES.
 pub const fn of(fault: Fault) -> c_int {
     match fault {
         Fault::AddressInUse | Fault::Taken => EADDRINUSE,

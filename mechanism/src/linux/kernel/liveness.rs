@@ -1,5 +1,5 @@
-//! Who this process is, and whether another one still lives. The latter is asked only where the ledger or the table
-//! of processes has something to say about it.
+//! Identity of this process, and whether another one still lives. The latter is asked only where
+//! the ledger or the table of processes has something to say about it.
 
 use super::clock::boot_ticks;
 use super::descriptors::{self, close, inode, open, readlink};
@@ -14,7 +14,8 @@ use portshim_policy::region::Owner;
 static NAMESPACE: AtomicU64 = AtomicU64::new(0);
 static PARTED: AtomicBool = AtomicBool::new(false);
 
-/// Looks where this process is, while /proc can surely be reached: it may confine itself to a folder later.
+/// Looks where this process is, while /proc can surely be reached: it may confine itself to a
+/// folder later.
 pub fn look() {
     namespace(process());
     if let Ok(page) = map_wiped_on_fork() {
@@ -33,7 +34,8 @@ pub fn this_thread() -> Owner {
     Owner { process: thread(), ..me() }
 }
 
-/// Children are born into another PID namespace from now on, where one of them may have the number of its parent.
+/// Children are born into another PID namespace from now on, where one of them may have the number
+/// of its parent.
 pub fn part() {
     PARTED.store(true, Relaxed);
 }
@@ -43,13 +45,14 @@ fn namespace(process: u32) -> u32 {
     if known as u32 == process && !PARTED.load(Relaxed) {
         return (known >> 32) as u32;
     }
-    // Where /proc cannot be reached, in a chroot perhaps, a child's namespace is most likely its parent's.
+    // Where /proc cannot be reached, in a chroot perhaps, a child's namespace is most likely its
+    // parent's.
     let inode = inode(c"/proc/self/ns/pid").map_or((known >> 32) as u32, |inode| inode as u32);
     NAMESPACE.store(u64::from(process) | u64::from(inode) << 32, Relaxed);
     inode
 }
 
-/// Whether this process, or thread, still lives. Where there is no telling, it does.
+/// Tells whether this process, or thread, still lives. Where there is no telling, it does.
 pub fn is_alive(owner: &Owner) -> bool {
     let me = process();
     // The numbers of another namespace say nothing here.
@@ -60,13 +63,15 @@ pub fn is_alive(owner: &Owner) -> bool {
         && runs(owner.process, me).is_none_or(|since| since.is_some_and(|s| s <= owner.since))
 }
 
-/// As [`is_alive`], in one system call: one that has ended, and that nobody has asked how, may be alive.
+/// As [`is_alive`], in one system call: one that has ended, and that nobody has asked how, may be
+/// alive.
 pub fn may_be_alive(owner: &Owner) -> bool {
     owner.namespace != namespace(process()) || process::is_alive(owner.process)
 }
 
-/// When a process started, in hundredths of a second since boot: `Some(None)` where it has ended and nobody has
-/// asked how, `None` where /proc does not say, or is that of another PID namespace than `me` has its number in.
+/// Start of a process, in hundredths of a second since boot: `Some(None)` where it has ended and
+/// nobody has asked how, `None` where /proc does not say, or is that of another PID namespace than
+/// `me` has its number in.
 fn runs(process: u32, me: u32) -> Option<Option<u64>> {
     let mut text = [0; 1024];
     let read = readlink(c"/proc/self", &mut text).ok()?;
@@ -85,11 +90,11 @@ fn runs(process: u32, me: u32) -> Option<Option<u64>> {
     since(&text[..read.ok()?])
 }
 
-/// What a line of proc(5)'s stat says of when the process started: `Some(None)` where it has ended, `None` where
-/// it is no such line.
+/// Reads from a line of proc(5)'s stat when the process started: `Some(None)` where it has ended,
+/// `None` where it is no such line.
 fn since(stat: &[u8]) -> Option<Option<u64>> {
-    // The name, in parentheses, may hold anything; the state is the first field after it, and proc(5)
-    // counts that as the third.
+    // The name, in parentheses, may hold anything; the state is the first field after it, and
+    // proc(5) counts that as the third.
     let end = stat.iter().rposition(|b| *b == b')')?;
     let mut fields = stat[end + 1..].split(|b| *b == b' ').filter(|field| !field.is_empty());
     let ended = matches!(fields.next()?, b"Z" | b"X");

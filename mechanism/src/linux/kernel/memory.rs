@@ -6,7 +6,8 @@ use super::{sandbox, valgrind};
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::AtomicU64;
 
-/// Maps `len` bytes, readable, writable and shared with children: of `fd`, or zeroes where there is none.
+/// Maps `len` bytes, readable, writable and shared with children: of `fd`, or zeroes where there is
+/// none.
 pub fn map_shared(fd: Option<c_int>, len: usize) -> Result<*mut u8> {
     let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };
     let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -21,8 +22,8 @@ pub fn map_private(len: usize) -> Result<*mut u8> {
     unsafe { call!(mmap, 0, len, protection, flags, -1isize, 0).map(|at| at as *mut u8) }
 }
 
-/// Maps a page of zeroes that is this process's alone: in a forked child it is all zeroes again (madvise(2),
-/// MADV_WIPEONFORK, since Linux 4.14).
+/// Maps a page of zeroes that is this process's alone: in a forked child it is all zeroes again
+/// (madvise(2), MADV_WIPEONFORK, since Linux 4.14).
 pub fn map_wiped_on_fork() -> Result<*mut u8> {
     const PAGE: usize = 4096;
     let at = map_private(PAGE)?;
@@ -39,7 +40,7 @@ pub unsafe fn unmap(at: *mut u8, len: usize) {
     let _ = unsafe { call!(munmap, at, len) };
 }
 
-/// Whether the kernel can copy eight bytes from `at`, a multiple of eight.
+/// Tells whether the kernel can copy eight bytes from `at`, a multiple of eight.
 pub fn can_copy_from(at: usize) -> bool {
     if valgrind::is_running() { can_read_own(at) } else { can_copy_set_from(at) }
 }
@@ -62,20 +63,21 @@ fn can_copy_set_from(at: usize) -> bool {
     result == Err(libc::EINVAL)
 }
 
-/// Whether the kernel can write `word`, which stays as it is.
+/// Tells whether the kernel can write `word`, which stays as it is.
 pub fn can_write(word: &AtomicU64) -> bool {
     can_write_at(word.as_ptr() as usize)
 }
 
-/// Whether the program's sandbox lets [`can_copy_from`] ask at all.
+/// Tells whether the program's sandbox lets [`can_copy_from`] ask at all.
 pub fn can_ask_what_is_readable() -> bool {
     let here = 0u64;
     !sandbox::is_on() || can_copy_from(&raw const here as usize)
 }
 
-/// Whether the kernel can write four bytes at a multiple of four; they stay as they are. Where they lie in a file whose
-/// disk is full, or for which there is no memory, who touches them is killed. The kernel says EFAULT: futex(2) with
-/// FUTEX_WAKE_OP writes what was there before, and wakes nobody. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
+/// Tells whether the kernel can write four bytes at a multiple of four; they stay as they are.
+/// Where they lie in a file whose disk is full, or for which there is no memory, who touches them
+/// is killed. The kernel says EFAULT: futex(2) with FUTEX_WAKE_OP writes what was there before, and
+/// wakes nobody. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
 pub fn can_write_at(at: usize) -> bool {
     const OPERATION: c_int = libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG;
     const OR_NOTHING: c_int = libc::FUTEX_OP_OR << 28;

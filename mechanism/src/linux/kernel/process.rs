@@ -11,7 +11,7 @@ pub fn effective_user() -> u32 {
     unsafe { call!(geteuid) }.unwrap_or(0) as u32
 }
 
-/// Whether this thread has CAP_NET_BIND_SERVICE (capabilities(7)), or there is no telling.
+/// Tells whether this thread has CAP_NET_BIND_SERVICE (capabilities(7)), or there is no telling.
 pub fn may_bind_privileged() -> bool {
     const CAP_NET_BIND_SERVICE: u32 = 10;
     // _LINUX_CAPABILITY_VERSION_3 and this thread; then twice effective, permitted and inheritable.
@@ -39,8 +39,8 @@ pub fn parent() -> u32 {
     unsafe { call!(getppid) }.unwrap_or(0) as u32
 }
 
-/// Which thread this is, for as long as it runs: a child of vfork(2) is the thread that it borrows from. It is where
-/// the thread's own variables are, which x86-64's ABI keeps a pointer to.
+/// Identity of this thread, for as long as it runs: a child of vfork(2) is the thread that it
+/// borrows from. It is where the thread's own variables are, which x86-64's ABI keeps a pointer to.
 pub fn thread_place() -> usize {
     let place;
     // SAFETY: the first word there is its own address.
@@ -48,7 +48,7 @@ pub fn thread_place() -> usize {
     place
 }
 
-/// Whether a process of that number exists, or cannot be asked about.
+/// Tells whether a process of that number exists, or cannot be asked about.
 pub fn is_alive(process: u32) -> bool {
     // SAFETY: signal 0 delivers nothing.
     !matches!(unsafe { call!(kill, process as c_int, 0) }, Err(libc::ESRCH))
@@ -63,7 +63,8 @@ pub fn thread() -> u32 {
 /// The number of a process that is forbidden to ask for its own: no process has it.
 pub const UNKNOWN: u32 = i32::MAX as u32;
 
-/// This process's number, in memory that a forked child finds empty; null where there is no such memory.
+/// This process's number, in memory that a forked child finds empty; null where there is no such
+/// memory.
 static NUMBER: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Has the number remembered in a page that a forked child finds empty, and that is never unmapped.
@@ -73,8 +74,8 @@ pub(super) fn remember_in(page: *mut u8) {
     this_process();
 }
 
-/// This process's number, mostly without asking. A child of vfork(2), which shares its parent's memory, is taken
-/// for its parent.
+/// This process's number, mostly without asking. A child of vfork(2), which shares its parent's
+/// memory, is taken for its parent.
 #[inline]
 pub fn this_process() -> u32 {
     match noted() {
@@ -100,7 +101,8 @@ fn noted() -> u32 {
     unsafe { NUMBER.load(Relaxed).as_ref() }.map_or(0, |number| number.load(Relaxed))
 }
 
-/// This process's number without asking; [`UNKNOWN`] in a child that was forked after it was forbidden to ask.
+/// This process's number without asking; [`UNKNOWN`] in a child that was forked after it was
+/// forbidden to ask.
 pub fn remembered() -> u32 {
     match noted() {
         0 => UNKNOWN,
@@ -108,7 +110,8 @@ pub fn remembered() -> u32 {
     }
 }
 
-/// Not 0 once the program has called vfork(2), or a clone like it: nobody is told when the child leaves.
+/// Not 0 once the program has called vfork(2), or a clone like it: nobody is told when the child
+/// leaves.
 pub static VFORKED: AtomicU8 = AtomicU8::new(0);
 
 /// This process's number, even in a child of vfork.
@@ -117,7 +120,8 @@ pub fn process_even_in_vfork() -> u32 {
     if VFORKED.load(Relaxed) == 0 { this_process() } else { asked_process().unwrap_or(UNKNOWN) }
 }
 
-/// Whether this is a child of vfork, or may be one, to which nothing belongs that is kept in memory.
+/// Tells whether this is a child of vfork, or may be one, to which nothing belongs that is kept in
+/// memory.
 #[inline]
 pub fn in_vfork_child() -> bool {
     VFORKED.load(Relaxed) != 0 && asked_process() != Some(this_process())

@@ -1,5 +1,6 @@
-//! What the program forbids itself: from its first seccomp filter on, a system call of our own is made only where each of
-//! them allows it. A filter of one thread holds for all of them here.
+//! Calls that the program forbids itself: from its first seccomp filter on, a system call of our
+//! own is made only where each of them allows it. A filter of one thread holds for all of them
+//! here.
 
 use core::ffi::c_int;
 use core::ptr;
@@ -7,20 +8,20 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Or
 use portshim_policy::filter::{Instruction, Saying, SystemCall, saying};
 use syscalls::Sysno;
 
-/// What a call of our own comes to that is not made: what a filter that only fails calls mostly says.
+/// Result of a call of our own that is not made: what a filter that only fails calls mostly says.
 pub const NOT_ASKED: c_int = libc::EPERM;
 
-/// How many filters are in force, or about to be.
+/// Number of filters that are in force, or about to be.
 pub(super) static ON: AtomicU32 = AtomicU32::new(0);
-/// How many of them could not be read, or kept: nothing is known to be allowed.
+/// Number of them that could not be read, or kept: nothing is known to be allowed.
 pub(super) static UNREAD: AtomicU32 = AtomicU32::new(0);
 /// The filter that came last; each leads to the one before it.
 pub(super) static FILTERS: AtomicPtr<Filter> = AtomicPtr::new(ptr::null_mut());
-/// How many calls of our own have not been made.
+/// Number of calls of our own that have not been made.
 static REFUSALS: AtomicU32 = AtomicU32::new(0);
 
-/// A copy of a filter, in memory of its own; its instructions follow. It is never given back: another thread, or a signal
-/// handler's caller, may be reading it.
+/// A copy of a filter, in memory of its own; its instructions follow. It is never given back:
+/// another thread, or a signal handler's caller, may be reading it.
 #[repr(C)]
 pub(super) struct Filter {
     pub(super) before: *const Self,
@@ -33,12 +34,13 @@ const _: () = assert!(size_of::<Filter>().is_multiple_of(align_of::<Instruction>
 
 impl Filter {
     fn instructions(&self) -> &[Instruction] {
-        // SAFETY: `enter` wrote `len` instructions behind the filter before it showed the filter to anybody.
+        // SAFETY: `enter` wrote `len` instructions behind the filter before it showed the filter to
+        // anybody.
         unsafe { core::slice::from_raw_parts(ptr::from_ref(self).add(1).cast(), self.len) }
     }
 }
 
-/// Whether any filter may be in force.
+/// Tells whether any filter may be in force.
 #[inline]
 pub fn is_on() -> bool {
     ON.load(Relaxed) != 0
@@ -49,7 +51,7 @@ pub fn refusals() -> u32 {
     REFUSALS.load(Relaxed)
 }
 
-/// Whether every filter allows this call.
+/// Tells whether every filter allows this call.
 pub fn allows(number: Sysno, arguments: [usize; 6]) -> bool {
     if UNREAD.load(Acquire) != 0 {
         return false;
@@ -66,7 +68,8 @@ pub fn allows(number: Sysno, arguments: [usize; 6]) -> bool {
     true
 }
 
-/// A system call of our own, if it is allowed. Registers that it does not use are 0, as the filters have been shown.
+/// A system call of our own, if it is allowed. Registers that it does not use are 0, as the filters
+/// have been shown.
 ///
 /// # Errors
 /// [`NOT_ASKED`] where it is not, or the kernel's own.

@@ -1,10 +1,10 @@
-//! Signals held back: one whose handler jumps out of a hook, as a cancellation does, too, would leave behind what was
-//! open or changed in the midst of it. Nothing may block meanwhile.
+//! Signals held back: one whose handler jumps out of a hook, as a cancellation does, too, would
+//! leave behind what was open or changed in the midst of it. Nothing may block meanwhile.
 
 use super::call::call;
 
-/// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that were kept before.
-/// `None` where the kernel does not let it.
+/// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that
+/// were kept before. `None` where the kernel does not let it.
 pub fn hold_signals() -> Option<u64> {
     let mut before = 0u64;
     // SAFETY: the kernel reads one set of eight bytes and writes another.
@@ -29,7 +29,8 @@ pub fn waiting_signals() -> u64 {
 
 static ALL_SIGNALS: u64 = u64::MAX;
 
-/// What [`hold_signals`] holds: all but SIGKILL and SIGSTOP, which the kernel lets nobody hold.
+/// Signals that [`hold_signals`] holds: all but SIGKILL and SIGSTOP, which the kernel lets nobody
+/// hold.
 pub const HELD_SIGNALS: u64 = !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1));
 
 /// A time in which no signal handler runs in this thread, until this is dropped.
@@ -45,7 +46,8 @@ impl Quiet {
         Self { before: hold_signals() }
     }
 
-    /// Whether it should end soon: a signal that the program would have got by now is waiting.
+    /// Tells whether it should end soon: a signal that the program would have got by now is
+    /// waiting.
     pub fn is_disturbing(&self) -> bool {
         self.before.is_some_and(|before| waiting_signals() & !before != 0)
     }
@@ -60,7 +62,8 @@ impl Drop for Quiet {
     }
 }
 
-/// Does it without a signal handler between: one that jumps out of it would leave it undone for good.
+/// Does it without a signal handler between: one that jumps out of it would leave it undone for
+/// good.
 pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
     let _quiet = Quiet::begin();
     work()

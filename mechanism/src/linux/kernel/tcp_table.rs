@@ -6,7 +6,7 @@ use super::descriptors;
 use crate::address::Address;
 use core::ffi::{CStr, c_int};
 
-/// What there is of a connection.
+/// State of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Nothing.
@@ -17,7 +17,7 @@ pub enum State {
     Taken,
 }
 
-/// How long TIME_WAIT lasts on Linux (TCP_TIMEWAIT_LEN), in milliseconds.
+/// Time that TIME_WAIT lasts on Linux (TCP_TIMEWAIT_LEN), in milliseconds.
 const TIME_WAIT_LASTS: u32 = 60_000;
 
 /// A connection that stays in TIME_WAIT for so many milliseconds more.
@@ -25,11 +25,11 @@ pub(super) fn resting(left: u32) -> State {
     State::Resting(TIME_WAIT_LASTS.saturating_sub(left))
 }
 
-/// How many ports are remembered from one reading of the table.
+/// Number of ports that are remembered from one reading of the table.
 const WINDOW: u16 = 64 * WORDS as u16;
 const WORDS: usize = 32;
 
-/// Which ports the table named when it was last read: those from `first` on.
+/// Ports that the table named when it was last read: those from `first` on.
 #[derive(Default)]
 pub struct Seen {
     first: u16,
@@ -41,8 +41,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What there is of the connection from `source` to `peer`. The table is not read once more for a port that it named
-    /// lately.
+    /// State of the connection from `source` to `peer`. The table is not read once more for a port
+    /// that it named lately.
     ///
     /// # Errors
     /// Any, where the table cannot be read.
@@ -69,7 +69,7 @@ impl Seen {
     }
 }
 
-/// What a line of the table says.
+/// Line of the table, read.
 struct Line {
     /// The port of this end.
     port: u16,
@@ -121,7 +121,7 @@ fn lines(fd: c_int, mut each: impl FnMut(&[u8])) -> Result<()> {
     }
 }
 
-/// What a line says, where it is of a connection from `source`, from whatever port, to `peer`.
+/// Reads a line, where it is of a connection from `source`, from whatever port, to `peer`.
 fn parsed(line: &[u8], source: &Address, peer: &Address) -> Option<Line> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty()).skip(1);
     let (local, remote, state) = (end(fields.next()?)?, end(fields.next()?)?, fields.next()?);
@@ -138,7 +138,8 @@ fn parsed(line: &[u8], source: &Address, peer: &Address) -> Option<Line> {
     Some(Line { port: local.1, state })
 }
 
-/// An address and its port, `0100007F:1F90`: each four bytes of the address are one number of this machine's.
+/// An address and its port, `0100007F:1F90`: each four bytes of the address are one number of this
+/// machine's.
 fn end(field: &[u8]) -> Option<([u8; 16], u16)> {
     let colon = field.iter().position(|byte| *byte == b':')?;
     let (address, port) = (&field[..colon], hexadecimal(&field[colon + 1..])?);

@@ -1,4 +1,5 @@
-//! Whether valgrind runs the program: it answers some system calls by itself, and reads for them what it must not.
+//! Test of whether valgrind runs the program: it answers some system calls by itself, and reads for
+//! them what it must not.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -22,8 +23,8 @@ fn ask() -> bool {
     const RUNNING: usize = 0x1001;
     let request = [RUNNING, 0, 0, 0, 0, 0];
     let mut answer = 0usize;
-    // SAFETY: to a processor these turn a register once around and exchange one with itself; valgrind reads the six
-    // words at rax and answers in rdx.
+    // SAFETY: to a processor these turn a register once around and exchange one with itself;
+    // valgrind reads the six words at rax and answers in rdx.
     unsafe {
         asm!(
             "rol rdi, 3",

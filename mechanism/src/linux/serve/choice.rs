@@ -8,7 +8,7 @@ use portshim_policy::model::{Call, exhausted};
 use portshim_policy::plan::is_sparse;
 use portshim_policy::ports::{PortRange, Scope, Transport};
 
-/// What is known of the port that a socket got.
+/// Knowledge of the port that a socket got.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Got {
     /// Its number.
@@ -19,7 +19,7 @@ pub(super) enum Got {
     Unknown,
 }
 
-/// What came of a call in which the kernel chose.
+/// Outcome of a call in which the kernel chose.
 #[derive(Clone, Copy)]
 pub(super) enum Chosen {
     /// It is over: this is what it returned, and the port that the socket got.
@@ -30,8 +30,8 @@ pub(super) enum Chosen {
     Missed(isize, Got),
 }
 
-/// Makes the program's own call, for which the kernel chooses inside `run`. With `unseen`, nobody looks at the port. The
-/// socket may have had one all along where that is `unsure`.
+/// Makes the program's own call, for which the kernel chooses inside `run`. With `unseen`, nobody
+/// looks at the port. The socket may have had one all along where that is `unsure`.
 #[inline(always)]
 pub(super) fn choose<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -55,7 +55,8 @@ pub(super) fn choose<O: Original + ?Sized>(
     }
 }
 
-/// The port that the kernel chose; an error where that is not in `run`: the host's range has changed since we looked.
+/// The port that the kernel chose; an error where that is not in `run`: the host's range has
+/// changed since we looked.
 #[inline(never)]
 pub(super) fn look(fd: core::ffi::c_int, run: PortRange) -> Result<Got, Got> {
     match Address::local(fd).map_or(0, |local| local.port()) {
@@ -68,8 +69,9 @@ pub(super) fn look(fd: core::ffi::c_int, run: PortRange) -> Result<Got, Got> {
     }
 }
 
-/// Whether it need not be seen which port of `run` a new socket gets, where the scope's lie in `hull`: nobody wants to know, or there is but one, and
-/// in this very moment the kernel was seen to choose where it was told to.
+/// Tells whether it need not be seen which port of `run` a new socket gets, where the scope's lie
+/// in `hull`: nobody wants to know, or there is but one, and in this very moment the kernel was
+/// seen to choose where it was told to.
 #[inline(always)]
 pub(super) fn may_go_unseen<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -84,7 +86,7 @@ pub(super) fn may_go_unseen<O: Original + ?Sized>(
         && steering::recently_confirmed()
 }
 
-/// Whether it is of no use to know which port a socket gets.
+/// Tells whether it is of no use to know which port a socket gets.
 #[inline(always)]
 fn is_worthless<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -99,14 +101,15 @@ fn is_worthless<O: Original + ?Sized>(
     sparse
 }
 
-/// Whether the program's own call has just failed for want of a port.
+/// Tells whether the program's own call has just failed for want of a port.
 #[cold]
 fn is_exhausted<O: Original + ?Sized>(intercepted: &InterceptedCall<'_, O>) -> bool {
     errno::get() == errno::of(exhausted(intercepted.call, intercepted.socket.transport))
         && !is_bound_datagram(intercepted)
 }
 
-/// Whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full buffer.
+/// Tells whether a failed datagram call found the socket bound: then its EAGAIN speaks of a full
+/// buffer.
 fn is_bound_datagram<O: Original + ?Sized>(intercepted: &InterceptedCall<'_, O>) -> bool {
     intercepted.socket.transport == Transport::Udp
         && intercepted.call != Call::Bind

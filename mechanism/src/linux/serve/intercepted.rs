@@ -19,22 +19,22 @@ pub struct InterceptedCall<'a, O: Original + ?Sized = dyn Original + 'a> {
     pub session: Session,
     /// The socket.
     pub socket: &'a Socket,
-    /// Which call it is.
+    /// Kind of call.
     pub call: Call,
     /// The socket's own address, or the one that it is about to be bound to. A port in
     /// it may be one that the socket has lost.
     pub local: &'a Address,
-    /// Where it goes, as far as that is known.
+    /// Destination, as far as that is known.
     pub peer: Option<&'a Address>,
-    /// Whether the call is well formed, so that the kernel would come to choose a port for it.
+    /// Set if the call is well formed, so that the kernel would come to choose a port for it.
     pub binds: bool,
-    /// How it waits.
+    /// Way in which it waits.
     pub waits: Waits,
     /// The program's own call, as it came; it sets `errno`.
     pub original: &'a O,
     /// Whoever intercepted it.
     pub interceptor: &'static Interceptor,
-    /// Whether the kernel has confirmed what the socket is, once it has been asked.
+    /// Set if the kernel has confirmed what the socket is, once it has been asked.
     pub confirmed: Cell<Option<bool>>,
 }
 
@@ -43,8 +43,9 @@ fn confirm(socket: Socket) -> bool {
     socket.confirmed().is_some()
 }
 
-/// A program's own call. Where it is a type of its own, the first step of serving it is compiled for it: after a system
-/// call each return to a caller costs, since the kernel leaves none of them foreseen.
+/// A program's own call. Where it is a type of its own, the first step of serving it is compiled
+/// for it: after a system call each return to a caller costs, since the kernel leaves none of them
+/// foreseen.
 pub trait Original {
     /// Makes the call, and returns what it returns; it sets `errno`.
     fn call(&self) -> isize;
@@ -65,17 +66,19 @@ impl<F: Fn() -> isize> Original for F {
     }
 }
 
-/// What whoever intercepts calls does and knows, and nobody else.
+/// Deeds and knowledge of whoever intercepts calls, and of nobody else.
 pub struct Interceptor {
-    /// Binds a socket to an address of ours in the program's place, by a call that is not intercepted again.
+    /// Binds a socket to an address of ours in the program's place, by a call that is not
+    /// intercepted again.
     pub bind: fn(c_int, &Address) -> Result<()>,
-    /// Whether it saw the program bind a TCP socket, which has its port still.
+    /// Set if it saw the program bind a TCP socket, which has its port still.
     pub is_known_bound: fn(c_int) -> bool,
-    /// Looks at the ports of a scope that the kernel chose and nobody has looked at, so that they are known.
+    /// Looks at the ports of a scope that the kernel chose and nobody has looked at, so that they
+    /// are known.
     pub learn_unseen: fn(Session, Scope),
 }
 
-/// How a blocking call can be made to wait.
+/// Way in which a blocking call can be made to wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Waits {
     /// A connect under way may be called again, to wait for its end (connect(2)).
@@ -109,8 +112,9 @@ impl<'a, O: Original> InterceptedCall<'a, O> {
 }
 
 impl<O: Original + ?Sized> InterceptedCall<'_, O> {
-    /// Whether the program's call may be changed: the descriptor is the socket that it is taken for. A `bind` names its
-    /// family, which the kernel compares itself; where TCP and UDP have the same ports as well, it is never wrong.
+    /// Tells whether the program's call may be changed: the descriptor is the socket that it is
+    /// taken for. A `bind` names its family, which the kernel compares itself; where TCP and UDP
+    /// have the same ports as well, it is never wrong.
     #[inline]
     pub(super) fn may_change(&self) -> bool {
         let speaks_for_itself = self.call == Call::Bind && self.session.rules.are_transports_alike();
@@ -128,8 +132,8 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
         self.call == Call::Connect && self.socket.transport == Transport::Tcp
     }
 
-    /// What the plan needs to know. Where the choice is left to the kernel, it knows for itself whether
-    /// SO_REUSEADDR is set.
+    /// Request, as the plan needs to know it. Where the choice is left to the kernel, it knows for
+    /// itself whether SO_REUSEADDR is set.
     pub(super) fn request(&self, scope: Scope, dual: bool, limit: PortRange, left_to_kernel: bool) -> Request {
         let orders_by_reuse = !left_to_kernel && matches!(self.call, Call::Bind | Call::Listen);
         Request {
@@ -142,7 +146,7 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
         }
     }
 
-    /// Whether the socket had a port all along, looked at when no other was found for it.
+    /// Tells whether the socket had a port all along, looked at when no other was found for it.
     pub(super) fn is_bound_after_all(&self, unsure: bool) -> bool {
         match self.call {
             Call::Bind => Address::local(self.socket.fd)
@@ -151,7 +155,7 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
         }
     }
 
-    /// What the kernel would say where no port is left. On TCP it looks for a route first.
+    /// Error of the kernel where no port is left. On TCP it looks for a route first.
     pub(super) fn refusal(&self, fault: Fault) -> i32 {
         let unreachable =
             self.peer.filter(|_| self.is_tcp_connect() && steering::is_here(self.socket)).and_then(|peer| {

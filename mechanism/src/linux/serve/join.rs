@@ -1,4 +1,5 @@
-//! Joining: a connection takes a port that others use as well, if none of theirs has the same 4-tuple.
+//! Joining: a connection takes a port that others use as well, if none of theirs has the same
+//! 4-tuple.
 
 use super::choice::Got;
 use super::intercepted::Waits;
@@ -15,8 +16,8 @@ use portshim_policy::plan::{Outcome, Try};
 use portshim_policy::region::Verdict;
 
 impl<'a> LinuxMechanism<'a> {
-    /// Whether a socket is bound to `port` that `bind` has given it: the kernel's own choice would not let a connection join
-    /// it there.
+    /// Tells whether a socket is bound to `port` that `bind` has given it: the kernel's own choice
+    /// would not let a connection join it there.
     fn is_single(&self, port: u16) -> bool {
         let header = &self.intercepted.session.region.header;
         let Some(keeper) = header.keeper(port) else { return false };
@@ -39,7 +40,8 @@ impl<'a> LinuxMechanism<'a> {
         claim
     }
 
-    /// Begins to wait for ports that others of the session were about to take, if any was passed over.
+    /// Begins to wait for ports that others of the session were about to take, if any was passed
+    /// over.
     pub(super) fn begin_to_wait(&mut self) -> bool {
         let begins = self.joining.passed_by && self.joining.patience.is_none();
         if begins {
@@ -79,7 +81,8 @@ impl<'a> LinuxMechanism<'a> {
         self.joining.beside.as_mut().ok_or(Try::Again(Outcome::Taken))
     }
 
-    /// Whether the kernel would make the connection from `port`: which is taken towards the peer, or is about to be.
+    /// Tells whether the kernel would make the connection from `port`: which is taken towards the
+    /// peer, or is about to be.
     fn is_free(&mut self, port: u16, peer: &Address, resting: bool) -> Result<bool, Tried> {
         let beside = self.beside(peer)?;
         let state = beside.tuples.state(port);
@@ -91,7 +94,8 @@ impl<'a> LinuxMechanism<'a> {
         self.joining.rests |= matches!(state, State::Resting(_));
         if let Some((_, hint)) = self.joining.known {
             if free && hint.contains(port) {
-                // Somebody gave it back without a word, who had others perhaps: a process that was killed, or ended.
+                // Somebody gave it back without a word, who had others perhaps: a process that was
+                // killed, or ended.
                 hint.clear();
             }
             hint.mark(port);
@@ -99,7 +103,8 @@ impl<'a> LinuxMechanism<'a> {
         Ok(free)
     }
 
-    /// Takes a port that others use as well, or that they used, if no connection of theirs is in the way.
+    /// Takes a port that others use as well, or that they used, if no connection of theirs is in
+    /// the way.
     pub(super) fn connect_beside(&mut self, port: u16, resting: bool) -> Tried {
         let intercepted = self.intercepted;
         if !intercepted.binds {
@@ -137,7 +142,8 @@ impl<'a> LinuxMechanism<'a> {
                 return self.answered(port, Err(error));
             }
         }
-        // What takes time now delays the program's next call, and a peer may reset the connection meanwhile.
+        // What takes time now delays the program's next call, and a peer may reset the connection
+        // meanwhile.
         let quiet = self.joining.beside.take().map(|beside| beside.quiet);
         if intercepted.waits == Waits::Once {
             // Nothing is held for long while the program's own call waits.
@@ -145,8 +151,8 @@ impl<'a> LinuxMechanism<'a> {
             drop(quiet);
             return Try::Done(Some(intercepted.original.call()));
         }
-        // The program must not be kept from its signals for as long as the peer takes to answer: so a call of ours starts
-        // the connection, and the program's own waits for it.
+        // The program must not be kept from its signals for as long as the peer takes to answer: so
+        // a call of ours starts the connection, and the program's own waits for it.
         let quick = NonBlocking::on(intercepted.socket.fd);
         if !quick.is_certain() {
             drop(claim);
@@ -155,8 +161,8 @@ impl<'a> LinuxMechanism<'a> {
         let connect = || sockets::connect(intercepted.socket.fd, peer.storage(), peer.len());
         let mut started = connect();
         if quick.was_blocking() && started == Err(libc::EINPROGRESS) {
-            // A peer on this machine has answered by now. If it reset the connection before it is asked for what came
-            // of it, the program would be told of that too early.
+            // A peer on this machine has answered by now. If it reset the connection before it is
+            // asked for what came of it, the program would be told of that too early.
             started = connect();
         }
         drop(claim); // the kernel holds the tuple from here on

@@ -14,8 +14,8 @@ use portshim_policy::plan::{Mechanism, Outcome, Try};
 use portshim_policy::ports::{PortRange, Scope};
 use portshim_policy::region::{BusyPorts, PeerSlot, Verdict};
 
-/// What a step comes to. The answer is what the program's call returned; `None` where the descriptor is not the socket
-/// that it was taken for, and nothing has been done.
+/// Outcome of a step. The answer is what the program's call returned; `None` where the descriptor
+/// is not the socket that it was taken for, and nothing has been done.
 pub(super) type Tried = Try<Option<isize>>;
 
 /// State of steering a socket.
@@ -53,30 +53,32 @@ impl Pinning {
 
 /// State of sharing ports with other connections.
 pub(super) struct Joining {
-    /// What sharing needs, looked up at the first shared try.
+    /// Means of sharing, looked up at the first shared try.
     pub(super) beside: Option<Beside>,
-    /// Which ports are believed taken towards the peer, looked up with it.
+    /// Ports believed taken towards the peer, looked up with it.
     pub(super) known: Option<(PeerSlot, &'static BusyPorts)>,
     /// A connection from one of the ports to the peer rests in TIME_WAIT.
     pub(super) rests: bool,
     /// A port was passed over because another thread had a claim on it.
     pub(super) passed_by: bool,
-    /// How many times more this request will wait for another thread's claim; `None` while there may be other ports.
+    /// Number of times more this request will wait for another thread's claim; `None` while there
+    /// may be other ports.
     pub(super) patience: Option<u32>,
-    /// What is needed to share ports is forbidden.
+    /// Set if what is needed to share ports is forbidden.
     pub(super) hindered: bool,
 }
 
 impl Joining {
-    /// Nothing of it yet. Written in place: what is looked up later takes room, and would be copied.
+    /// Nothing of it yet. Written in place: what is looked up later takes room, and would be
+    /// copied.
     #[inline(always)]
     pub(super) const fn none() -> Self {
         Self { beside: None, known: None, rests: false, passed_by: false, patience: None, hindered: false }
     }
 }
 
-/// What it takes to use a port beside other connections: the kernel's answer about a 4-tuple. Its descriptor, and the
-/// options that the socket has meanwhile, must not be left behind.
+/// Means of using a port beside other connections: the kernel's answer about a 4-tuple. Its
+/// descriptor, and the options that the socket has meanwhile, must not be left behind.
 pub(super) struct Beside {
     pub(super) tuples: Tuples,
     pub(super) quiet: Quiet,
@@ -86,7 +88,7 @@ pub(super) struct Beside {
 pub(super) struct LinuxMechanism<'a> {
     pub(super) intercepted: &'a InterceptedCall<'a>,
     pub(super) scope: Scope,
-    /// How a TCP connection may share its port; `None` for every other request.
+    /// Way in which a TCP connection may share its port; `None` for every other request.
     pub(super) sharing: Option<Sharing>,
     /// Every choice of the policy is left to the kernel.
     pub(super) left_to_kernel: bool,
@@ -96,7 +98,7 @@ pub(super) struct LinuxMechanism<'a> {
     /// Dropped before `joining`: options are put back before signals are let in again.
     pub(super) pinning: Pinning,
     pub(super) joining: Joining,
-    /// How the port was come by.
+    /// Way of getting the port.
     pub(super) how: Verdict,
     /// The port that the socket got.
     pub(super) got: Got,
@@ -125,7 +127,7 @@ impl<'a> LinuxMechanism<'a> {
         }
     }
 
-    /// How the port was come by, if one was.
+    /// Way of getting the port, if one was.
     pub(super) fn how(&self) -> Verdict {
         self.how
     }
@@ -140,17 +142,17 @@ impl<'a> LinuxMechanism<'a> {
         self.joining.known.filter(|_| self.how == Verdict::Shared).map(|(place, _)| place)
     }
 
-    /// Whether no connection is to join the port, although the socket would let it.
+    /// Tells whether no connection is to join the port, although the socket would let it.
     pub(super) fn is_for_one(&self) -> bool {
         self.pinning.single
     }
 
-    /// Whether ports may be left that the program's sandbox lets nobody find.
+    /// Tells whether ports may be left that the program's sandbox lets nobody find.
     pub(super) fn is_hindered(&self) -> bool {
         self.joining.hindered
     }
 
-    /// Whether the program's own call has been made, and failed for want of a port.
+    /// Tells whether the program's own call has been made, and failed for want of a port.
     pub(super) fn has_asked(&self) -> bool {
         self.steering.missed
     }
@@ -215,7 +217,7 @@ impl Mechanism for LinuxMechanism<'_> {
 }
 
 impl LinuxMechanism<'_> {
-    /// What came of binding `port`.
+    /// Outcome of binding `port`.
     pub(super) fn answered(&mut self, port: u16, result: Result<()>) -> Tried {
         match result {
             Ok(()) => {
@@ -223,18 +225,21 @@ impl LinuxMechanism<'_> {
                 Try::Done(Some(0))
             }
             Err(error) if steering::is_forbidden(error, port) => self.uncovered(),
-            // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one for this program.
+            // EACCES: a privileged port (ip_unprivileged_port_start) and no privilege, so not one
+            // for this program.
             Err(libc::EADDRINUSE | libc::EACCES) => {
                 self.pinning.in_vain = true;
                 Try::Again(Outcome::Taken)
             }
             Err(error) if self.intercepted.call == Call::Bind => Try::Done(Some(errno::fail(error))),
-            // The program has not asked for a bind: its own call has the kernel's word for what is wrong.
+            // The program has not asked for a bind: its own call has the kernel's word for what is
+            // wrong.
             Err(_) => self.own(),
         }
     }
 
-    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it make.
+    /// Leaves the choice to the kernel: the program's own call is all that its sandbox lets it
+    /// make.
     pub(super) fn uncovered(&mut self) -> Tried {
         if self.intercepted.call != Call::Bind {
             self.record_address_again();

@@ -16,7 +16,7 @@ impl LinuxMechanism<'_> {
         self.pinning.lifted.get_or_insert_with(|| ReuseCleared::on(self.intercepted.socket))
     }
 
-    /// What comes of a bind to `port` that has failed on a new socket.
+    /// Outcome of a bind to `port` that has failed on a new socket.
     pub(super) fn refused(&mut self, port: u16, error: c_int) -> Tried {
         self.how = Verdict::Pinned;
         self.answered(port, Err(error))
@@ -39,7 +39,8 @@ impl LinuxMechanism<'_> {
             || reuses
                 && intercepted.socket.transport == Transport::Tcp
                 && intercepted.session.rules.sharing() == Sharing::Tuple;
-        // From here to connecting, or listening, no connection that shares ports may get in between.
+        // From here to connecting, or listening, no connection that shares ports may get in
+        // between.
         let mut claim = if joined { self.claim(port) } else { None };
         if joined && claim.is_none() {
             return Try::Again(Outcome::Claimed);

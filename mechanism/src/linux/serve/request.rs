@@ -18,16 +18,16 @@ use portshim_policy::plan::{Given, Opening, Request, Step, Terms, is_dense};
 use portshim_policy::ports::{PortRange, Scope, scopes_of};
 use portshim_policy::region::{Ledger, Verdict};
 
-/// What came of a request.
+/// Outcome of a request.
 pub struct Served {
-    /// What the program's call returns.
+    /// Result of the program's call.
     pub answer: isize,
     /// The port that it got, if it is to be counted.
     pub grant: Option<Grant>,
 }
 
-/// Serves an intercepted call. `errno` is set as that call would set it. `None` where the descriptor is not what it was
-/// taken for: nothing has been done.
+/// Serves an intercepted call. `errno` is set as that call would set it. `None` where the
+/// descriptor is not what it was taken for: nothing has been done.
 #[inline]
 pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served> {
     let (scope, dual) = intercepted.socket.scope(intercepted.local, intercepted.peer);
@@ -49,7 +49,7 @@ pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served
     Some(served)
 }
 
-/// What came of the first step of a plan.
+/// Outcome of the first step of a plan.
 enum First {
     /// The call is over.
     Done(Option<Served>),
@@ -57,7 +57,7 @@ enum First {
     Open(Opening, Option<Opened>),
 }
 
-/// What came of a step that was tried.
+/// Outcome of a step that was tried.
 #[derive(Clone, Copy)]
 enum Opened {
     /// The kernel chose.
@@ -66,7 +66,8 @@ enum Opened {
     Refused(u16, c_int),
 }
 
-/// Takes the first step of the plan on a new socket, where it is plain to see and no option has to be set for it.
+/// Takes the first step of the plan on a new socket, where it is plain to see and no option has to
+/// be set for it.
 #[inline(always)]
 fn at_once<O: Original>(
     intercepted: &InterceptedCall<'_, O>,
@@ -132,8 +133,8 @@ fn at_length(
     opened: Option<Opened>,
 ) -> Option<Served> {
     let left_to_kernel = terms.leave_choice();
-    // A closed TCP socket that shows a port may have lost it. To the kernel that makes no difference; where
-    // we choose, we have to know.
+    // A closed TCP socket that shows a port may have lost it. To the kernel that makes no
+    // difference; where we choose, we have to know.
     let mut unsure = intercepted.local.port() != 0;
     if unsure && !left_to_kernel {
         if refuses_address(intercepted.socket.fd, intercepted.local) {
@@ -186,7 +187,8 @@ fn run_anew(mechanism: &mut LinuxMechanism<'_>, request: &Request, ledger: &Ledg
     run_plan(session, mechanism, request, ledger, &terms, Opening::default(), None)
 }
 
-/// The port that was got, after the program's own call. Many a call that fails has taken one all the same.
+/// The port that was got, after the program's own call. Many a call that fails has taken one all
+/// the same.
 #[inline(always)]
 fn granted<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -237,8 +239,8 @@ fn refused(
     errno::fail(intercepted.refusal(fault))
 }
 
-/// Makes the program's own call on a socket that has kept its port. No connection that shares ports may be about to have this
-/// one, and to the same peer.
+/// Makes the program's own call on a socket that has kept its port. No connection that shares ports
+/// may be about to have this one, and to the same peer.
 #[cold]
 fn reconnect(intercepted: &InterceptedCall<'_>) -> isize {
     let shares = intercepted.is_tcp_connect() && intercepted.session.rules.sharing() == Sharing::Tuple;

@@ -23,7 +23,8 @@ impl LinuxMechanism<'_> {
         let unseen = may_go_unseen(intercepted, self.scope, hull, run) && !exclusive;
         let dense = self.sharing.is_some() && is_dense(run, intercepted.session.hint(self.scope));
         let as_it_is = self.steering.range.is_kernels(run, dense);
-        // Where nothing is changed and nothing looked at, it does not matter what the descriptor is.
+        // Where nothing is changed and nothing looked at, it does not matter what the descriptor
+        // is.
         let harmless = as_it_is && unseen;
         if !harmless && !intercepted.may_change() {
             return Try::Done(None);
@@ -37,7 +38,7 @@ impl LinuxMechanism<'_> {
         self.conclude(choose(intercepted, run, unseen, self.unsure))
     }
 
-    /// What comes of a call in which the kernel chose.
+    /// Outcome of a call in which the kernel chose.
     pub(super) fn conclude(&mut self, chosen: Chosen) -> Tried {
         match chosen {
             Chosen::Taken => {
@@ -83,7 +84,8 @@ impl LinuxMechanism<'_> {
         }
     }
 
-    /// Whether asking, which is cheaper than steering a datagram socket in vain, finds no free port in `run`.
+    /// Tells whether asking, which is cheaper than steering a datagram socket in vain, finds no
+    /// free port in `run`.
     pub(super) fn is_known_taken(&mut self, run: PortRange) -> bool {
         let worthwhile = run.len() == 1 || (self.steering.missed && run.len() <= LARGEST_ASKED);
         self.intercepted.socket.transport == Transport::Udp && worthwhile && self.finds_taken(run)
@@ -93,8 +95,8 @@ impl LinuxMechanism<'_> {
     fn finds_taken(&mut self, run: PortRange) -> bool {
         let intercepted = self.intercepted;
         if self.steering.probe.is_none() {
-            // The kernel has something else to say about a second bind; and by its own choice it lets
-            // sockets that reuse addresses share ports.
+            // The kernel has something else to say about a second bind; and by its own choice it
+            // lets sockets that reuse addresses share ports.
             let bound = Address::local(intercepted.socket.fd).is_ok_and(|local| local.port() != 0);
             if bound || (self.left_to_kernel && intercepted.socket.reuses()) || !steering::is_here(intercepted.socket) {
                 return false;
@@ -108,7 +110,7 @@ impl LinuxMechanism<'_> {
         taken
     }
 
-    /// Whether the kernel chose outside `run`, and the socket is to be bound anew.
+    /// Tells whether the kernel chose outside `run`, and the socket is to be bound anew.
     fn has_missed(&mut self, run: PortRange) -> bool {
         let looked = look(self.intercepted.socket.fd, run);
         self.got = looked.unwrap_or_else(|got| got);

@@ -24,8 +24,8 @@ impl Address {
         Self::wildcard(AF_UNSPEC, size_of::<sockaddr>())
     }
 
-    /// Whether it is a whole address of the family that a socket of `family` takes in `bind`. On
-    /// IPv4 the kernel also takes AF_UNSPEC with 0.0.0.0 (`inet_bind`).
+    /// Tells whether it is a whole address of the family that a socket of `family` takes in `bind`.
+    /// On IPv4 the kernel also takes AF_UNSPEC with 0.0.0.0 (`inet_bind`).
     pub fn fits_bind(&self, family: c_int) -> bool {
         match (family, self.family()) {
             (AF_INET, AF_INET) | (AF_INET6, AF_INET6) => self.is_whole(),
@@ -39,7 +39,7 @@ impl Address {
         if self.family() == AF_INET6 { self.storage().interface } else { 0 }
     }
 
-    /// Whether it is 224.0.0.0/4, its mapped form, or ff00::/8.
+    /// Tells whether it is 224.0.0.0/4, its mapped form, or ff00::/8.
     pub fn is_multicast(&self) -> bool {
         let ip = self.ip();
         match self.family() {
@@ -48,12 +48,12 @@ impl Address {
         }
     }
 
-    /// Whether it is fe80::/10.
+    /// Tells whether it is fe80::/10.
     pub fn is_link_local(&self) -> bool {
         self.family() == AF_INET6 && self.ip()[0] == 0xfe && self.ip()[1] & 0xc0 == 0x80
     }
 
-    /// Whether it is 127.0.0.0/8, its mapped form, or `::1`.
+    /// Tells whether it is 127.0.0.0/8, its mapped form, or `::1`.
     pub fn is_loopback(&self) -> bool {
         let ip = self.ip();
         match self.family() {

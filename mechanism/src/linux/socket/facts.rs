@@ -1,4 +1,4 @@
-//! What a descriptor is: asked of the kernel, unless the call that made it was seen.
+//! Facts about a descriptor: asked of the kernel, unless the call that made it was seen.
 
 use super::address::Address;
 use crate::address::scope_of;
@@ -12,7 +12,7 @@ use portshim_policy::ports::{Scope, Transport};
 pub struct Socket {
     /// Its descriptor.
     pub fd: c_int,
-    /// What it transports by.
+    /// Its transport protocol.
     pub transport: Transport,
     /// AF_INET or AF_INET6.
     pub family: c_int,
@@ -26,7 +26,7 @@ pub struct Socket {
     pub confirmed: bool,
 }
 
-/// What a descriptor turned out to be.
+/// Kind of a descriptor.
 pub enum Kind {
     /// TCP, MPTCP, UDP or UDP-Lite.
     Served(Socket),
@@ -37,7 +37,8 @@ pub enum Kind {
 }
 
 impl Socket {
-    /// A socket that this process made, of which nothing has been asked; `untouched` as in [`Socket::untouched`].
+    /// A socket that this process made, of which nothing has been asked; `untouched` as in
+    /// [`Socket::untouched`].
     #[inline]
     #[must_use]
     pub fn made(fd: c_int, scope: Scope, untouched: bool) -> Self {
@@ -50,8 +51,8 @@ impl Socket {
         Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false }
     }
 
-    /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but another
-    /// type or protocol, and go through.
+    /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but
+    /// another type or protocol, and go through.
     #[cold]
     #[must_use]
     pub fn asked(fd: c_int) -> Kind {
@@ -70,8 +71,9 @@ impl Socket {
         Kind::Served(Self { fd, transport, family, protocol, untouched, made_here, confirmed })
     }
 
-    /// The same, once the kernel has said that the descriptor is such a socket. `None` where it is not: the socket that
-    /// was remembered has been closed unseen, or is known in another thread's table of descriptors.
+    /// The same, once the kernel has said that the descriptor is such a socket. `None` where it is
+    /// not: the socket that was remembered has been closed unseen, or is known in another thread's
+    /// table of descriptors.
     pub fn confirmed(self) -> Option<Self> {
         if self.confirmed {
             return Some(self);
@@ -93,25 +95,25 @@ impl Socket {
         scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
     }
 
-    /// Whether the socket, whose address is `local`, surely has a port. A TCP socket whose connection was
-    /// refused or undone still shows the port that it has lost: of it, nothing is sure.
-    /// `is_known_bound` may know better.
+    /// Tells whether the socket, whose address is `local`, surely has a port. A TCP socket whose
+    /// connection was refused or undone still shows the port that it has lost: of it, nothing is
+    /// sure. `is_known_bound` may know better.
     pub fn surely_has_port(&self, local: &Address, is_known_bound: fn(c_int) -> bool) -> bool {
         local.port() != 0 && (self.transport == Transport::Udp || is_known_bound(self.fd) || self.is_open())
     }
 
-    /// Whether a TCP socket listens, is connected, or is about to be.
+    /// Tells whether a TCP socket listens, is connected, or is about to be.
     fn is_open(&self) -> bool {
         // The state is the first byte of `struct tcp_info`.
         getsockopt::<[u8; 4]>(self.fd, libc::SOL_TCP, libc::TCP_INFO).is_ok_and(|info| info[0] != TCP_CLOSE)
     }
 
-    /// Whether the socket speaks IPv6 alone.
+    /// Tells whether the socket speaks IPv6 alone.
     pub fn is_v6_only(&self) -> bool {
         getsockopt::<c_int>(self.fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) == Ok(1)
     }
 
-    /// Whether `bind` only records the address (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
+    /// Tells whether `bind` only records the address (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
     pub fn binds_address_only(&self) -> bool {
         !self.untouched
             && getsockopt::<c_int>(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT).is_ok_and(|v| v != 0)
@@ -122,12 +124,12 @@ impl Socket {
         getsockopt(self.fd, libc::SOL_SOCKET, SO_BINDTOIFINDEX).unwrap_or(0)
     }
 
-    /// Whether SO_REUSEADDR is set.
+    /// Tells whether SO_REUSEADDR is set.
     pub fn reuses_address(&self) -> bool {
         !self.untouched && getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR).is_ok_and(|v| v != 0)
     }
 
-    /// Whether SO_REUSEADDR or SO_REUSEPORT is set.
+    /// Tells whether SO_REUSEADDR or SO_REUSEPORT is set.
     pub fn reuses(&self) -> bool {
         !self.untouched
             && (self.reuses_address()
@@ -135,7 +137,7 @@ impl Socket {
     }
 }
 
-/// What a protocol that is served transports.
+/// Transport of a protocol that is served.
 fn transport_of(protocol: c_int) -> Option<Transport> {
     match protocol {
         libc::IPPROTO_TCP | MPTCP => Some(Transport::Tcp),

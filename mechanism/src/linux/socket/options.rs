@@ -1,8 +1,9 @@
 //! Socket options that portshim changes for the length of one attempt and puts back after it.
 //!
-//! A signal handler that jumps out of a call, or a cancelled thread, must not leave them changed. Where nothing blocks
-//! meanwhile, signals are held. The range option is set while the program's own call is made, which may block: so it is
-//! noted, and whoever looks at it through a hook sees what the program had set itself.
+//! A signal handler that jumps out of a call, or a cancelled thread, must not leave them changed.
+//! Where nothing blocks meanwhile, signals are held. The range option is set while the program's
+//! own call is made, which may block: so it is noted, and whoever looks at it through a hook sees
+//! what the program had set itself.
 
 use super::address::Address;
 use super::facts::Socket;
@@ -17,14 +18,15 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_policy::ports::PortRange;
 
-/// Which sockets are being steered, or were left so, by their descriptors. Most pages of it are never touched.
+/// Sockets that are being steered, or were left so, by their descriptors. Most pages of it are
+/// never touched.
 static STEERED: [Steered; 65536] = [const { Steered { ours: AtomicU64::new(0), own: AtomicU32::new(0) } }; 65536];
 
 /// The range option of one socket, as it is and as the program believes it to be.
 struct Steered {
-    /// What portshim set: descriptor << 32 | value.
+    /// Value that portshim set: descriptor << 32 | value.
     ours: AtomicU64,
-    /// What the program had set before.
+    /// Value that the program had set before.
     own: AtomicU32,
 }
 
@@ -38,9 +40,10 @@ impl Steered {
         self.ours.store(mark(fd, ours), Relaxed);
     }
 
-    /// What the program itself set, where the option says `value`. Portshim's own value is found where another thread is
-    /// serving the same socket, or where a call was left by a jump: in another process, perhaps, which passed the socket on.
-    /// Where no program `limits` sockets, all values are portshim's own.
+    /// Value that the program itself set, where the option says `value`. Portshim's own value is
+    /// found where another thread is serving the same socket, or where a call was left by a jump:
+    /// in another process, perhaps, which passed the socket on. Where no program `limits` sockets,
+    /// all values are portshim's own.
     fn seen_through(fd: c_int, value: u32, limits: bool) -> u32 {
         if !limits {
             return 0;
@@ -54,8 +57,8 @@ fn mark(fd: c_int, packed: u32) -> u64 {
     u64::from(fd as u32) << 32 | u64::from(packed)
 }
 
-/// What a program that asks for its range option shall see, where the kernel says `value`, and programs that set one
-/// themselves are known to be there, or not.
+/// Value that a program which asks for its range option shall see, where the kernel says `value`,
+/// and programs that set one themselves are known to be there, or not.
 pub fn own_range(fd: c_int, value: u32, limits: bool) -> u32 {
     Steered::seen_through(fd, value, limits)
 }
@@ -93,8 +96,8 @@ pub fn repair_range(fd: c_int) {
     }
 }
 
-/// Sets the option to what the program had set, and forgets that it was ever different. A connected MPTCP socket refuses
-/// that, as it refuses any other value: then the note stays.
+/// Sets the option to what the program had set, and forgets that it was ever different. A connected
+/// MPTCP socket refuses that, as it refuses any other value: then the note stays.
 fn put_back(fd: c_int, own: u32) {
     if setsockopt(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, own).is_ok() {
         forget_range(fd);
@@ -104,18 +107,19 @@ fn put_back(fd: c_int, own: u32) {
 /// The range option of one socket.
 pub struct LocalPortRange {
     fd: c_int,
-    /// What the program set itself; 0 is nothing. `None` where the kernel has no such option.
+    /// Value that the program set itself; 0 is nothing. `None` where the kernel has no such option.
     own: Option<u32>,
     /// From what the kernel chooses where the option is not set.
     kernels: Option<PortRange>,
     changed: bool,
-    /// What the program set itself must not be asked for: nobody could put it back.
+    /// Set if the value that the program set itself must not be asked for: nobody could put it
+    /// back.
     blind: bool,
 }
 
 impl LocalPortRange {
-    /// The option of `socket`, as the program has set it; the kernel chooses from `kernels` where it is not set. `limits`
-    /// tells whether programs set it themselves.
+    /// The option of `socket`, as the program has set it; the kernel chooses from `kernels` where
+    /// it is not set. `limits` tells whether programs set it themselves.
     pub fn of(socket: &Socket, kernels: Option<PortRange>, limits: bool) -> Self {
         let fd = socket.fd;
         if socket.untouched {
@@ -130,8 +134,8 @@ impl LocalPortRange {
         Self { fd, own, kernels, changed: false, blind }
     }
 
-    /// The range that the program limited itself to, where the policy's ports lie in `hull`. As the kernel has it
-    /// with its own range, each end counts only where it lies inside.
+    /// The range that the program limited itself to, where the policy's ports lie in `hull`. As the
+    /// kernel has it with its own range, each end counts only where it lies inside.
     pub fn limit(&self, hull: Option<PortRange>) -> PortRange {
         let (Some(own @ 1..), Some(hull)) = (self.own, hull) else { return PortRange::ALL };
         let (low, high) = (own as u16, (own >> 16) as u16);
@@ -140,8 +144,9 @@ impl LocalPortRange {
         PortRange::new(first, last).unwrap_or(PortRange::ALL)
     }
 
-    /// Whether the kernel chooses inside `run` as things are. For the network's own range it does so by itself, and in its
-    /// own way: where the option is set, `connect` no longer keeps to one parity. In a `dense` run that takes it too long.
+    /// Tells whether the kernel chooses inside `run` as things are. For the network's own range it
+    /// does so by itself, and in its own way: where the option is set, `connect` no longer keeps to
+    /// one parity. In a `dense` run that takes it too long.
     #[inline]
     pub fn is_kernels(&self, run: PortRange, dense: bool) -> bool {
         !self.changed && !dense && self.own.unwrap_or(0) == 0 && self.kernels == Some(run)
@@ -172,11 +177,12 @@ impl Drop for LocalPortRange {
     }
 }
 
-/// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks free. While they differ
-/// from what the program set, signals are held: no call that may block is to be made meanwhile.
+/// SO_REUSEADDR and SO_REUSEPORT of one socket, lifted: with either, a port that is taken looks
+/// free. While they differ from what the program set, signals are held: no call that may block is
+/// to be made meanwhile.
 pub struct ReuseCleared {
     fd: c_int,
-    /// What was set before, in the order of [`REUSE`].
+    /// Values that were set before, in the order of [`REUSE`].
     before: [c_int; 2],
     /// SO_REUSEADDR is set, and not by the program.
     sharing: bool,
@@ -206,13 +212,13 @@ impl ReuseCleared {
         let _ = setsockopt(self.fd, libc::SOL_SOCKET, name, value);
     }
 
-    /// Whether the program lets others join the socket's port (SO_REUSEADDR).
+    /// Tells whether the program lets others join the socket's port (SO_REUSEADDR).
     pub fn reuses_address(&self) -> bool {
         self.before[0] != 0
     }
 
-    /// Lets the next bind take a port beside connections that share theirs. SO_REUSEPORT stays lifted: with it,
-    /// even a port that others listen on would look free.
+    /// Lets the next bind take a port beside connections that share theirs. SO_REUSEPORT stays
+    /// lifted: with it, even a port that others listen on would look free.
     pub fn share(&mut self) {
         if !self.sharing {
             self.held.get_or_insert_with(Quiet::begin);
@@ -252,11 +258,12 @@ impl Drop for ReuseCleared {
     }
 }
 
-/// IP_BIND_ADDRESS_NO_PORT (Linux 4.2) of one socket: whether `bind` to port 0 only records the address.
+/// IP_BIND_ADDRESS_NO_PORT (Linux 4.2) of one socket: whether `bind` to port 0 only records the
+/// address.
 pub struct BindAddressNoPort {
     fd: c_int,
     before: c_int,
-    /// Where it was changed; dropped after it has been put back.
+    /// Place where it was changed; dropped after it has been put back.
     changed: Option<Quiet>,
     /// It is as it was wanted.
     done: Result<()>,
@@ -289,7 +296,8 @@ impl Drop for BindAddressNoPort {
 /// Has the kernel record a socket's own address, which it forgets when a `bind` to a number fails.
 ///
 /// # Errors
-/// EINVAL where the socket has a port. Others where that cannot be had: without the option, a port would be given out.
+/// EINVAL where the socket has a port. Others where that cannot be had: without the option, a port
+/// would be given out.
 pub fn record_address(fd: c_int, local: &Address) -> Result<()> {
     let only = BindAddressNoPort::set(fd, true);
     only.done?;
@@ -297,8 +305,8 @@ pub fn record_address(fd: c_int, local: &Address) -> Result<()> {
     sockets::bind(fd, any.storage(), any.len())
 }
 
-/// Whether the kernel takes a closed TCP socket for bound: then it refuses to record an address. Where it
-/// does not, the socket keeps the address that it has, and no port is given out.
+/// Tells whether the kernel takes a closed TCP socket for bound: then it refuses to record an
+/// address. Where it does not, the socket keeps the address that it has, and no port is given out.
 #[must_use]
 pub fn refuses_address(fd: c_int, local: &Address) -> bool {
     record_address(fd, local) == Err(libc::EINVAL)
@@ -324,12 +332,12 @@ impl NonBlocking {
         Self { fd, flags: set.unwrap_or(None), certain: set.is_ok() }
     }
 
-    /// Whether the socket surely does not block.
+    /// Tells whether the socket surely does not block.
     pub fn is_certain(&self) -> bool {
         self.certain
     }
 
-    /// Whether the program expects its connect to block.
+    /// Tells whether the program expects its connect to block.
     pub fn was_blocking(&self) -> bool {
         self.flags.is_some()
     }

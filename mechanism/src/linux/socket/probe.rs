@@ -25,7 +25,8 @@ impl Probe {
         Some(Self { fd })
     }
 
-    /// Whether any port of `run` is free at `local`. Afterwards the probe may hold it: drop it.
+    /// Tells whether any port of `run` is free at `local`. Afterwards the probe may hold it: drop
+    /// it.
     pub fn finds_free(&self, local: &Address, run: PortRange) -> bool {
         (run.first()..=run.last()).any(|port| {
             let candidate = local.with_port(port);

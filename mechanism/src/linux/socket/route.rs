@@ -1,4 +1,4 @@
-//! Which addresses a connection to a peer would have, or why there would be none.
+//! Addresses that a connection to a peer would have, or why there would be none.
 
 use super::address::Address;
 use super::facts::Socket;
@@ -14,7 +14,7 @@ pub struct Route {
     pub source: Address,
     /// The peer's: where the program says 0.0.0.0 or `::`, the kernel goes to the loopback address.
     pub peer: Address,
-    /// Whether the peer is this host.
+    /// Set if the peer is this host.
     pub is_local: bool,
 }
 
@@ -34,18 +34,18 @@ const RTN_MULTICAST: u8 = 5;
 /// Behind the netlink header, `struct rtmsg`, and behind that the attributes.
 const HEADER: usize = 16;
 const ATTRIBUTES: usize = HEADER + 12;
-/// Where in the reply the kind of the route stands.
+/// Place where in the reply the kind of the route stands.
 const KIND: usize = HEADER + 7;
 /// A request with every attribute.
 const LONGEST: usize = ATTRIBUTES + 20 + 20 + 8 + 8 + 8 + 8;
 
-/// What a socket says of the way that its packets take, besides their addresses. What is known of a new one leaves these
-/// options out.
+/// Options of a socket about the way that its packets take, besides their addresses. What is known
+/// of a new one leaves these options out.
 struct Wishes {
     interface: c_int,
     mark: u32,
     tos: u8,
-    /// Which kinds of IPv6 addresses it likes best, if it has been told to say.
+    /// Kinds of IPv6 addresses it likes best, if it has been told to say.
     preferences: Option<c_int>,
 }
 
@@ -62,7 +62,8 @@ impl Wishes {
     }
 }
 
-/// Where the way leads, without a port being bound. `local` is the address that the program's socket is bound to, if any.
+/// Place where the way leads, without a port being bound. `local` is the address that the program's
+/// socket is bound to, if any.
 ///
 /// # Errors
 /// The error that a connect to `peer` would meet in routing: ENETUNREACH, EHOSTUNREACH, …
@@ -93,8 +94,8 @@ pub fn find(socket: &Socket, local: &Address, peer: &Address) -> Result<Route> {
     shown(socket, local, peer, &wishes)
 }
 
-/// Why a socket at `local` does not speak to `peer` at all: one that is bound to an address of the one kind has no way to
-/// the other kind; nobody has a way to many at once.
+/// Reason why a socket at `local` does not speak to `peer` at all: one that is bound to an address
+/// of the one kind has no way to the other kind; nobody has a way to many at once.
 fn mute(local: &Address, peer: &Address) -> Option<c_int> {
     let is_v4 = |address: &Address| address.family() == libc::AF_INET || address.is_mapped();
     if peer.is_multicast() {
@@ -106,8 +107,8 @@ fn mute(local: &Address, peer: &Address) -> Option<c_int> {
     Some(if local.is_mapped() { libc::EAFNOSUPPORT } else { libc::ENETUNREACH })
 }
 
-/// Both addresses as the kernel routes them: as plain IPv4 addresses where they are mapped ones, and with one of this host
-/// for a peer that is none.
+/// Both addresses as the kernel routes them: as plain IPv4 addresses where they are mapped ones,
+/// and with one of this host for a peer that is none.
 fn ends(local: &Address, peer: &Address, v4: bool) -> (Address, Address) {
     let (from, to) = if v4 { (local.unmapped(), peer.unmapped()) } else { (*local, *peer) };
     if !to.is_wildcard() {
@@ -205,8 +206,8 @@ fn request(from: &Address, to: &Address, wishes: &Wishes) -> ([u8; LONGEST], usi
     (message, len)
 }
 
-/// Asks where netlink does not say, or not for such a socket: by connecting a datagram socket of our own, which sends
-/// nothing. For that moment it has a port of the kernel's choice.
+/// Asks where netlink does not say, or not for such a socket: by connecting a datagram socket of
+/// our own, which sends nothing. For that moment it has a port of the kernel's choice.
 fn shown(socket: &Socket, local: &Address, peer: &Address, wishes: &Wishes) -> Result<Route> {
     let fd = sockets::socket(socket.family, libc::SOCK_DGRAM, 0).map_err(|_| UNTOLD)?;
     let way = seen(fd, local, peer, wishes);
@@ -246,7 +247,8 @@ fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> Result<R
 /// An error of [`find`] where there was no way to ask.
 const UNTOLD: c_int = libc::EOPNOTSUPP;
 
-/// Whether an error of [`find`] says that there is no way to the peer, rather than no way to ask.
+/// Tells whether an error of [`find`] says that there is no way to the peer, rather than no way to
+/// ask.
 pub fn is_unreachable(error: c_int) -> bool {
     matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::EAFNOSUPPORT)
 }

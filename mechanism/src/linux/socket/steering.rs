@@ -1,7 +1,9 @@
-//! Networks and their port ranges: inside which ports the kernel can be made to choose for a socket.
+//! Networks and their port ranges: inside which ports the kernel can be made to choose for a
+//! socket.
 //!
-//! A socket keeps the network that it was made in, whatever network its process moves on to (network_namespaces(7)).
-//! Nearly always there is one network; only a process that moves, or has been given a socket, asks which one it is.
+//! A socket keeps the network that it was made in, whatever network its process moves on to
+//! (network_namespaces(7)). Nearly always there is one network; only a process that moves, or has
+//! been given a socket, asks which one it is.
 
 use super::facts::Socket;
 use crate::linux::kernel::clock::coarse_now;
@@ -22,8 +24,8 @@ use portshim_policy::region::SharedRules;
 /// Words of 64 ports in a set of all ports.
 const WORDS: usize = 1024;
 
-/// The network that the process began in. In any other one, ports are bound by number: its settings can be read by a thread
-/// that is there alone, and may change before a socket of it is used.
+/// The network that the process began in. In any other one, ports are bound by number: its settings
+/// can be read by a thread that is there alone, and may change before a socket of it is used.
 static FIRST: Network = Network {
     cookie: AtomicU64::new(0),
     range: AtomicU32::new(0),
@@ -31,7 +33,7 @@ static FIRST: Network = Network {
     kept: [const { AtomicU64::new(0) }; WORDS],
 };
 
-/// What is known of a network.
+/// Knowledge of a network.
 struct Network {
     /// Its SO_NETNS_COOKIE; 0 where nobody has asked.
     cookie: AtomicU64,
@@ -46,7 +48,8 @@ struct Network {
 /// The process, or one of its threads, has moved to another network.
 pub static MOVED: AtomicBool = AtomicBool::new(false);
 
-/// The kinds of socket that have no IP_LOCAL_PORT_RANGE here, a bit each: it came with Linux 6.3, and to MPTCP later.
+/// The kinds of socket that have no IP_LOCAL_PORT_RANGE here, a bit each: it came with Linux 6.3,
+/// and to MPTCP later.
 static UNSTEERABLE: AtomicU8 = AtomicU8::new(0);
 
 /// For each scope, [`Reach::steerable`], where the network keeps ports from its own choice:
@@ -83,8 +86,8 @@ impl Network {
         Reach { steerable, own }
     }
 
-    /// The longest part of `range` without ports that the policy would hand out, and that this network keeps from the
-    /// kernel's choice. Ports outside of it are bound by number.
+    /// The longest part of `range` without ports that the policy would hand out, and that this
+    /// network keeps from the kernel's choice. Ports outside of it are bound by number.
     #[cold]
     fn steerable(&self, range: PortRange, scope: Scope, rules: &SharedRules) -> Option<PortRange> {
         let (cache, revision) = (&STEERABLE[scope.index()], rules.revision().wrapping_add(1));
@@ -124,8 +127,8 @@ impl Network {
     }
 }
 
-/// Remembers that sockets like this one cannot be steered. Only it knows of what kind it is: another library may have
-/// made an MPTCP socket where a TCP socket was asked for.
+/// Remembers that sockets like this one cannot be steered. Only it knows of what kind it is:
+/// another library may have made an MPTCP socket where a TCP socket was asked for.
 #[cold]
 pub fn cannot_steer(fd: c_int) {
     if let Ok(protocol) = getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL) {
@@ -144,7 +147,7 @@ const fn kind(protocol: c_int) -> u8 {
 
 /// The moment in which the kernel was last seen to choose where it was told to.
 static SEEN: AtomicU32 = AtomicU32::new(0);
-/// How often it has been relied on since.
+/// Number of times that it has been relied on since.
 static RELIED: AtomicU32 = AtomicU32::new(0);
 
 /// The kernel was just seen to choose where it was told to.
@@ -153,7 +156,7 @@ pub fn confirm() {
     RELIED.store(0, Relaxed);
 }
 
-/// Whether it was seen to in this very moment.
+/// Tells whether it was seen to in this very moment.
 #[inline]
 pub fn recently_confirmed() -> bool {
     let relied = RELIED.load(Relaxed);
@@ -161,7 +164,8 @@ pub fn recently_confirmed() -> bool {
     relied < RELIED_ON_AT_MOST && SEEN.load(Relaxed) == coarse_now() && !MOVED.load(Relaxed)
 }
 
-/// Reads the settings of the network that the process began in, by a thread that is there. Whether they have changed.
+/// Reads the settings of the network that the process began in, by a thread that is there. Whether
+/// they have changed.
 pub fn reload() -> bool {
     let is_there = !MOVED.load(Relaxed) || here().is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed));
     is_there && FIRST.read()
@@ -170,8 +174,8 @@ pub fn reload() -> bool {
 /// The moment in which [`reload_again`] last looked.
 static LOOKED: AtomicU32 = AtomicU32::new(0);
 
-/// Looks again, where no port is left: whether the settings have changed since. Once a moment, so that who asks for ports
-/// in vain does so at little cost.
+/// Looks again, where no port is left: whether the settings have changed since. Once a moment, so
+/// that who asks for ports in vain does so at little cost.
 #[cold]
 pub fn reload_again() -> bool {
     let now = coarse_now();
@@ -192,15 +196,15 @@ fn know_first() {
     }
 }
 
-/// Whether a socket that this process was given, or that may have been made elsewhere, is of the network that the process
-/// began in. Where there is no telling, it is not.
+/// Tells whether a socket that this process was given, or that may have been made elsewhere, is of
+/// the network that the process began in. Where there is no telling, it is not.
 #[cold]
 fn is_of_first(fd: c_int) -> bool {
     know_first();
     cookie_of(fd).is_some_and(|cookie| cookie == FIRST.cookie.load(Relaxed))
 }
 
-/// Whether the network that this thread asks about is that of the socket.
+/// Tells whether the network that this thread asks about is that of the socket.
 pub fn is_here(socket: &Socket) -> bool {
     if socket.made_here && !MOVED.load(Relaxed) {
         return true;
@@ -258,9 +262,9 @@ fn each_kept(mut each: impl FnMut(PortRange)) {
     });
 }
 
-/// Whether the error of a bind to `port` says that the program, or whoever confined it, forbids it to bind that port
-/// at all: seccomp does it with EPERM or ENOSYS mostly, Landlock and SELinux with EACCES. That is also what the kernel
-/// says of a privileged port.
+/// Tells whether the error of a bind to `port` says that the program, or whoever confined it,
+/// forbids it to bind that port at all: seccomp does it with EPERM or ENOSYS mostly, Landlock and
+/// SELinux with EACCES. That is also what the kernel says of a privileged port.
 pub fn is_forbidden(error: c_int, port: u16) -> bool {
     match error {
         sandbox::NOT_ASKED | libc::ENOSYS => true,

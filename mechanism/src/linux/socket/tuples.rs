@@ -1,5 +1,5 @@
-//! What there is of a TCP connection with a given 4-tuple: by sock_diag(7), and where that cannot be had, in
-//! a unit of systemd with `RestrictAddressFamilies=` perhaps, by the kernel's tables in /proc.
+//! State of a TCP connection with a given 4-tuple: by sock_diag(7), and where that cannot be had,
+//! in a unit of systemd with `RestrictAddressFamilies=` perhaps, by the kernel's tables in /proc.
 
 use super::route::Route;
 use crate::linux::kernel::diag::Diag;
@@ -11,11 +11,11 @@ use core::ffi::c_int;
 pub struct Tuples {
     way: Route,
     interface: c_int,
-    /// Who tells of them; `None` where only the table does.
+    /// Source that tells of them; `None` where only the table does.
     diag: Option<Diag>,
     seen: Seen,
-    /// Since when a connection must rest before the kernel's own connect takes it over, in milliseconds; looked up with
-    /// the first of which that is asked.
+    /// Since when a connection must rest before the kernel's own connect takes it over, in
+    /// milliseconds; looked up with the first of which that is asked.
     reuse: Option<Option<u32>>,
 }
 
@@ -25,8 +25,9 @@ impl Tuples {
         Self { way, interface, diag: Diag::open(), seen: Seen::default(), reuse: None }
     }
 
-    /// What there is of the connection from `port`, as it is now. Where the kernel does not tell, it is taken: a socket
-    /// bound by number could never be moved again. The table is not read once more for a port that it named lately.
+    /// State of the connection from `port`, as it is now. Where the kernel does not tell, it is
+    /// taken: a socket bound by number could never be moved again. The table is not read once more
+    /// for a port that it named lately.
     pub fn state(&mut self, port: u16) -> State {
         let source = self.way.source.with_port(port);
         match &self.diag {
@@ -36,8 +37,9 @@ impl Tuples {
         .unwrap_or(State::Taken)
     }
 
-    /// Whether the kernel's own connect would take over a connection that has rested for so long. It does so in the
-    /// network's settings of now, and only where both ends had TCP timestamps: that is known of this host alone.
+    /// Tells whether the kernel's own connect would take over a connection that has rested for so
+    /// long. It does so in the network's settings of now, and only where both ends had TCP
+    /// timestamps: that is known of this host alone.
     pub fn takes_over(&mut self, rested: u32) -> bool {
         let way = &self.way;
         let begins = *self.reuse.get_or_insert_with(|| {

@@ -29,7 +29,7 @@ pub fn go_past(bind: Bind, make_socket: MakeSocket, close: Close) {
     CLOSE.store(close as *mut c_void, Relaxed);
 }
 
-/// What came of a call, or its error number.
+/// Outcome of a call, or its error number.
 pub type Result<T> = core::result::Result<T, i32>;
 
 fn checked(result: i32) -> Result<()> {

@@ -1,5 +1,5 @@
-//! The ports of TCP connections, those in TIME_WAIT included: a bind does not meet them, and a connect from such a port
-//! to the same peer fails when it is too late for another one.
+//! The ports of TCP connections, those in TIME_WAIT included: a bind does not meet them, and a
+//! connect from such a port to the same peer fails when it is too late for another one.
 
 use core::ffi::c_void;
 use core::mem::{offset_of, size_of, transmute};
@@ -22,8 +22,8 @@ type Any = unsafe extern "system" fn() -> isize;
 static ASK: OnceLock<Option<[Ask; 2]>> = OnceLock::new();
 
 fn look_up() -> Option<[Ask; 2]> {
-    // SAFETY: the names end in a NUL, and the functions are those of iphlpapi.h, whose first argument points to one
-    // table or the other.
+    // SAFETY: the names end in a NUL, and the functions are those of iphlpapi.h, whose first
+    // argument points to one table or the other.
     unsafe {
         let library = LoadLibraryExW(w!("iphlpapi.dll"), null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32);
         let find = |name: &core::ffi::CStr| GetProcAddress(library, name.as_ptr().cast());
@@ -46,11 +46,11 @@ pub fn ports(scopes: ScopeSet) -> PortSet {
     ports
 }
 
-/// Where a table's ports stand, in bytes.
+/// Place where a table's ports stand, in bytes.
 struct Shape {
     /// The first row.
     first: usize,
-    /// How long a row is.
+    /// Length of a row.
     row: usize,
     /// The local port in it, in network order.
     port: usize,

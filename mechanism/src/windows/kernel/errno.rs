@@ -1,10 +1,12 @@
-//! The last error: kept as the program's own call left it, and the one place where a fault becomes a number.
+//! The last error: kept as the program's own call left it, and the one place where a fault becomes
+//! a number.
 
 use portshim_policy::model::{Errors, Fault};
 use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
 use windows_sys::Win32::Networking::WinSock::WSAENOBUFS;
 
-/// The error number of the last failed call of this thread. Winsock keeps its own in the same place.
+/// The error number of the last failed call of this thread. Winsock keeps its own in the same
+/// place.
 pub fn get() -> i32 {
     // SAFETY: reads this thread's own number.
     unsafe { GetLastError() as i32 }
@@ -16,7 +18,7 @@ pub fn set(number: i32) {
     unsafe { SetLastError(number as u32) }
 }
 
-/// What a failed call returns, with its error number.
+/// Result of a failed call, with its error number.
 pub fn fail(number: i32) -> i32 {
     set(number);
     -1
@@ -46,7 +48,7 @@ pub const ENOTCONN: i32 = 126;
 /// errno.h.
 pub const EOPNOTSUPP: i32 = 130;
 
-/// What Winsock says in the same place.
+/// Error that Winsock has in the same place.
 pub fn of(fault: Fault) -> i32 {
     Errors::WINSOCK.of(fault).number.map_or(WSAENOBUFS, i32::from)
 }

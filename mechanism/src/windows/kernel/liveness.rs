@@ -1,5 +1,5 @@
-//! Who this process is, and whether another one still lives. The latter is asked only where the ledger or the table
-//! of processes has something to say about it.
+//! Identity of this process, and whether another one still lives. The latter is asked only where
+//! the ledger or the table of processes has something to say about it.
 
 use super::errno;
 use super::process;
@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Threading::{
     PROCESS_SYNCHRONIZE, THREAD_SYNCHRONIZE, WaitForSingleObject,
 };
 
-/// When this process was created; 0 where it has not been asked.
+/// Time when this process was created; 0 where it has not been asked.
 static CREATED: AtomicU64 = AtomicU64::new(0);
 
 /// This process's number.
@@ -19,7 +19,8 @@ pub fn this_process() -> u32 {
     process::process()
 }
 
-/// This process. It is told from another of the same number by when it was created, in units of 100 ns since 1601.
+/// This process. It is told from another of the same number by when it was created, in units of 100
+/// ns since 1601.
 pub fn me() -> Owner {
     let mut since = CREATED.load(Relaxed);
     if since == 0 {
@@ -35,7 +36,7 @@ pub fn this_thread() -> Owner {
     Owner { process: process::thread(), ..me() }
 }
 
-/// Whether this process, or thread, still lives. Where there is no telling, it does.
+/// Tells whether this process, or thread, still lives. Where there is no telling, it does.
 pub fn is_alive(owner: &Owner) -> bool {
     match lives(owner.process) {
         Some(created) => created.is_none_or(|created| created <= owner.since),
@@ -72,7 +73,7 @@ fn thread_lives(thread: u32) -> bool {
     if handle.0.is_null() { !missing } else { !handle.has_ended() }
 }
 
-/// When a process was created.
+/// Time when a process was created.
 fn created(process: HANDLE) -> Option<u64> {
     let mut times = [FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 }; 4];
     let [creation, exit, kernel, user] = &mut times;

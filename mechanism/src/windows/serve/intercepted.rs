@@ -11,11 +11,11 @@ pub struct InterceptedCall<'a> {
     pub session: Session,
     /// The socket.
     pub socket: Socket,
-    /// Which call it is.
+    /// Kind of call.
     pub call: Call,
     /// The address that the socket is about to be bound to.
     pub local: Address,
-    /// Where it goes, as far as that is known.
+    /// Destination, as far as that is known.
     pub peer: Option<Address>,
     /// The last error from before the program's call.
     pub before: i32,

@@ -12,13 +12,13 @@ use windows_sys::Win32::Networking::WinSock::{WSAEACCES, WSAEADDRINUSE, WSAEINVA
 /// The steps of a plan, on one socket.
 pub(super) struct WindowsMechanism<'a> {
     intercepted: &'a InterceptedCall<'a>,
-    /// Where the port has to be free.
+    /// Scopes in which the port has to be free.
     scopes: ScopeSet,
     /// The sockets that ask for free ports, one for each family, while they have found none.
     probes: [Option<Probe>; 2],
     /// The ports of connections, looked up for the first port that may have one.
     connected: Option<PortSet>,
-    /// How many times more this request will wait for another thread's claim.
+    /// Number of times more this request will wait for another thread's claim.
     patience: u32,
     /// The port that the socket has got.
     port: Option<u16>,
@@ -34,14 +34,14 @@ impl<'a> WindowsMechanism<'a> {
         self.port
     }
 
-    /// Whether nobody has `port`, as far as it can be asked.
+    /// Tells whether nobody has `port`, as far as it can be asked.
     fn is_free(&mut self, port: u16) -> bool {
         let scopes = self.scopes;
         !self.is_connected(port) && scopes.iter().zip(0..).all(|(scope, n)| self.is_free_in(scope, n, port))
     }
 
-    /// Whether a connection has `port`, be it in TIME_WAIT. That is asked of ports that the session has used: of others the
-    /// hint does not speak.
+    /// Tells whether a connection has `port`, be it in TIME_WAIT. That is asked of ports that the
+    /// session has used: of others the hint does not speak.
     fn is_connected(&mut self, port: u16) -> bool {
         let (session, scopes) = (self.intercepted.session, self.scopes);
         let hints = || scopes.iter().map(|scope| session.hint(scope));
@@ -110,7 +110,8 @@ impl Mechanism for WindowsMechanism<'_> {
         }
     }
 
-    /// Ports are each one socket's alone here: a bind by number cannot be told to share its port by 4-tuple.
+    /// Ports are each one socket's alone here: a bind by number cannot be told to share its port by
+    /// 4-tuple.
     fn share(&mut self, _port: u16) -> Try<i32> {
         Try::Again(Outcome::Taken)
     }

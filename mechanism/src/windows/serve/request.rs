@@ -9,9 +9,9 @@ use portshim_policy::plan::{Opening, Request, Terms};
 use portshim_policy::ports::{PortRange, scopes_of};
 use portshim_policy::region::Verdict;
 
-/// What came of a request.
+/// Outcome of a request.
 pub struct Served {
-    /// What the program's call returns.
+    /// Result of the program's call.
     pub answer: i32,
     /// The port that it got, if it is to be counted.
     pub grant: Option<Grant>,

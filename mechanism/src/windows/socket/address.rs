@@ -11,7 +11,7 @@ impl Address {
         Self::filled(|storage| calls::local(socket, storage))
     }
 
-    /// Whether it is a whole address of the family that a socket of `family` takes.
+    /// Tells whether it is a whole address of the family that a socket of `family` takes.
     pub fn fits(&self, family: c_int) -> bool {
         self.family() == family && self.is_whole()
     }

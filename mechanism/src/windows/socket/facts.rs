@@ -1,4 +1,4 @@
-//! What a socket is: asked of Winsock each time, because a handle's number says nothing.
+//! Facts about a socket: asked of Winsock each time, because a handle's number says nothing.
 
 use super::address::{AF_INET, AF_INET6, Address};
 use crate::address::scope_of;
@@ -15,14 +15,15 @@ use windows_sys::Win32::Networking::WinSock::{
 pub struct Socket {
     /// Its handle.
     pub handle: SOCKET,
-    /// What it transports by.
+    /// Its transport protocol.
     pub transport: Transport,
     /// AF_INET or AF_INET6.
     pub family: c_int,
 }
 
 impl Socket {
-    /// Asks Winsock what `handle` is; `None` where ports of such sockets are not served, or it is none.
+    /// Asks Winsock what `handle` is; `None` where ports of such sockets are not served, or it is
+    /// none.
     pub fn served(handle: SOCKET) -> Option<Self> {
         let info: WSAPROTOCOL_INFOW = calls::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
         let family = info.iAddressFamily;
@@ -42,12 +43,12 @@ impl Socket {
         scope_of(self.transport, self.family, local, peer, || self.is_v6_only())
     }
 
-    /// Whether it has a port: without one, Winsock does not tell an address at all.
+    /// Tells whether it has a port: without one, Winsock does not tell an address at all.
     pub fn has_port(&self) -> bool {
         Address::local(self.handle).is_ok_and(|local| local.port() != 0)
     }
 
-    /// Whether the socket speaks IPv6 alone, which it does unless told otherwise.
+    /// Tells whether the socket speaks IPv6 alone, which it does unless told otherwise.
     fn is_v6_only(&self) -> bool {
         calls::option::<i32>(self.handle, IPPROTO_IPV6, IPV6_V6ONLY) != Ok(0)
     }

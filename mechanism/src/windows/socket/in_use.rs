@@ -1,5 +1,5 @@
-//! Which ports are in use: asked of Winsock by trying. The system's tables do not list TCP sockets that are bound and
-//! do nothing yet.
+//! Ports in use: asked of Winsock by trying. The system's tables do not list TCP sockets that are
+//! bound and do nothing yet.
 
 use super::probe::Probe;
 use crate::windows::kernel::calls::Result;
@@ -12,8 +12,8 @@ use windows_sys::Win32::Networking::WinSock::{
 /// Winsock 2.2.
 const VERSION: u16 = 0x0202;
 
-/// A port of `range` that a socket of any process is bound to in one of `scopes`. The error is EMFILE where asking
-/// takes more than there is, else EOPNOTSUPP: Winsock does not tell.
+/// A port of `range` that a socket of any process is bound to in one of `scopes`. The error is
+/// EMFILE where asking takes more than there is, else EOPNOTSUPP: Winsock does not tell.
 pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
     let _winsock = Winsock::start()?;
     for scope in scopes.iter() {

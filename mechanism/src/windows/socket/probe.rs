@@ -1,8 +1,10 @@
-//! A socket of our own that asks whether a port is free, before the program's socket is bound to it.
+//! A socket of our own that asks whether a port is free, before the program's socket is bound to
+//! it.
 //!
-//! To a bind by number Winsock gives a port that another socket has at another address, or wants to share; to a
-//! socket that asks for any port it gives one that nobody has. A socket that wants its port for itself alone meets
-//! whoever has it, at whatever address (Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE).
+//! To a bind by number Winsock gives a port that another socket has at another address, or wants to
+//! share; to a socket that asks for any port it gives one that nobody has. A socket that wants its
+//! port for itself alone meets whoever has it, at whatever address (Microsoft, Using SO_REUSEADDR
+//! and SO_EXCLUSIVEADDRUSE).
 
 use super::address::{AF_INET, AF_INET6, Address};
 use crate::windows::kernel::calls;
@@ -34,8 +36,8 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Takes `port`: WSAEADDRINUSE where a socket has it, WSAEACCES where the system keeps it back. After either, the
-    /// next port can be asked for.
+    /// Takes `port`: WSAEADDRINUSE where a socket has it, WSAEACCES where the system keeps it back.
+    /// After either, the next port can be asked for.
     pub fn take(&self, port: u16) -> calls::Result<()> {
         let candidate = Address::any(self.family).with_port(port);
         calls::bind(self.handle, candidate.storage(), candidate.len())

@@ -1,12 +1,12 @@
 //! Values of a policy file, each with its place, and what is wrong with it.
 
-use crate::config::keys::example;
-use crate::config::layer::{self, Ports};
+use crate::config::keys::{self, PORTS};
 use crate::config::messages;
 use crate::config::origin::{Origin, Sourced};
 use crate::config::problem::Problem;
 use crate::config::source::Source;
-use crate::ports::spec::{Spec, SpecError};
+use crate::config::values::{self, Ports};
+use crate::ports::spec::Spec;
 use crate::ports::{PortRange, ScopeSet};
 use core::ops::Range;
 use toml::Spanned;
@@ -22,18 +22,18 @@ pub(in crate::config) struct Reader<'a> {
 
 impl Reader<'_> {
     /// A SPEC, an array of SPECs, or an array of tables with `ports` and `scope`.
-    pub(in crate::config) fn specs(&mut self, value: &Value<'_>, path: &str, into: &mut Vec<Ports>) {
+    pub(in crate::config) fn specs(&mut self, value: &Value<'_>, path: &str) -> Vec<Ports> {
         match value.get_ref() {
-            DeValue::Array(items) => {
-                for item in items.iter() {
-                    match item.get_ref() {
-                        DeValue::Table(table) => into.extend(self.ports_and_scope(item, table, path)),
-                        _ => into.extend(self.spec(item, path)),
-                    }
-                }
-            }
-            DeValue::Table(table) => into.extend(self.ports_and_scope(value, table, path)),
-            _ => into.extend(self.spec(value, path)),
+            DeValue::Array(items) => items.iter().filter_map(|item| self.specs_item(item, path)).collect(),
+            _ => self.specs_item(value, path).into_iter().collect(),
+        }
+    }
+
+    fn specs_item(&mut self, item: &Value<'_>, path: &str) -> Option<Ports> {
+        match item.get_ref() {
+            DeValue::Table(table) => self.ports_and_scope(item, table, path),
+            DeValue::Integer(_) => self.ports(item, path, ScopeSet::ALL, messages::scope_in_ports),
+            _ => self.string(item, path, PORTS, values::spec),
         }
     }
 
@@ -43,7 +43,7 @@ impl Reader<'_> {
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "ports" => {}
-                "scope" => scopes = self.string(value, &format!("{path}.scope"), scope),
+                "scope" => scopes = self.string(value, &format!("{path}.scope"), "scope = \"tcp\"", scope),
                 name => self.unknown(key.span(), name, &home, &["ports", "scope"]),
             }
         }
@@ -56,14 +56,8 @@ impl Reader<'_> {
         scopes.map(|_| ports)
     }
 
-    fn spec(&mut self, value: &Value<'_>, path: &str) -> Option<Ports> {
-        if let DeValue::Integer(_) = value.get_ref() {
-            return self.ports(value, path, ScopeSet::ALL, messages::scope_in_ports);
-        }
-        self.string(value, path, layer::spec)
-    }
-
-    /// Ports without a scope, as a string or as one number. `scoped` words what is wrong with a scope.
+    /// Ports without a scope, as a string or as one number. `scoped` words what is wrong with a
+    /// scope.
     pub(in crate::config) fn ports(
         &mut self,
         value: &Value<'_>,
@@ -72,42 +66,17 @@ impl Reader<'_> {
         scoped: fn(&Origin, &str, &str) -> Problem,
     ) -> Option<Ports> {
         if let DeValue::Integer(_) = value.get_ref() {
-            let port = self.number(value, path, messages::port)?;
-            let read = u16::try_from(port.value).ok().filter(|p| *p > 0);
-            let problem = || messages::port(&port.origin, &port.value.to_string());
-            let port = self.keep(read.ok_or_else(problem))?;
+            let port = self.number(value, path, PORTS, |text, origin| {
+                let port = text.parse().ok().filter(|port: &u16| *port > 0);
+                port.ok_or_else(|| messages::port(origin, text))
+            })?;
             let origin = self.source.origin(&value.span(), path);
             return Some(Sourced::new(Spec { ports: vec![PortRange::single(port)], scopes }, origin));
         }
-        self.string(value, path, |text, origin| match text.split_once('/') {
+        self.string(value, path, PORTS, |text, origin| match text.split_once('/') {
             Some((ports, scope)) => Err(scoped(origin, ports.trim(), scope.trim())),
-            None => layer::ports(text, scopes, origin),
+            None => values::ports(text, scopes, origin),
         })
-    }
-
-    /// Ports for all scopes, in a syntax of their own.
-    pub(in crate::config) fn listed(
-        &mut self,
-        value: &Value<'_>,
-        path: &str,
-        read: impl Fn(&str) -> Result<Vec<PortRange>, SpecError>,
-    ) -> Option<Ports> {
-        self.string(value, path, |text, origin| {
-            let ports = read(text).map_err(|e| messages::spec(origin, text, &e))?;
-            Ok(Sourced::new(Spec { ports, scopes: ScopeSet::ALL }, origin.clone()))
-        })
-    }
-
-    pub(in crate::config) fn section(
-        &mut self,
-        value: &Value<'_>,
-        name: &str,
-        mut read: impl FnMut(&mut Self, &DeTable<'_>),
-    ) {
-        match value.get_ref() {
-            DeValue::Table(table) => read(self, table),
-            _ => self.wrong(value, name, "a table", &format!("[{name}]")),
-        }
     }
 
     /// A string, read further by `read`, which is handed the place to blame.
@@ -115,12 +84,12 @@ impl Reader<'_> {
         &mut self,
         value: &Value<'_>,
         path: &str,
+        example: &str,
         read: impl FnOnce(&str, &Origin) -> Result<T, Problem>,
     ) -> Option<T> {
         let span = value.span();
         let DeValue::String(text) = value.get_ref() else {
-            let key = path.rsplit('.').next().unwrap_or(path);
-            self.wrong(value, path, "a string", example(key));
+            self.wrong(value, path, "a string", example);
             return None;
         };
         match self.source.literal(&span, text) {
@@ -136,20 +105,22 @@ impl Reader<'_> {
         }
     }
 
-    pub(in crate::config) fn number(
+    /// An integer, read further by `read` in decimal digits.
+    pub(in crate::config) fn number<T>(
         &mut self,
         value: &Value<'_>,
         path: &str,
-        bad: fn(&Origin, &str) -> Problem,
-    ) -> Option<Sourced<u64>> {
+        example: &str,
+        read: impl FnOnce(&str, &Origin) -> Result<T, Problem>,
+    ) -> Option<T> {
         let DeValue::Integer(number) = value.get_ref() else {
-            let key = path.rsplit('.').next().unwrap_or(path);
-            self.wrong(value, path, "an integer", example(key));
+            self.wrong(value, path, "an integer", example);
             return None;
         };
         let origin = self.source.origin(&value.span(), path);
-        let read = u64::from_str_radix(number.as_str(), number.radix()).map_err(|_| bad(&origin, &number.to_string()));
-        self.keep(read).map(|number| Sourced::new(number, origin))
+        let decimal = u64::from_str_radix(number.as_str(), number.radix());
+        let result = read(&decimal.map_or_else(|_| number.to_string(), |number| number.to_string()), &origin);
+        self.keep(result)
     }
 
     pub(in crate::config) fn keep<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
@@ -157,7 +128,8 @@ impl Reader<'_> {
     }
 
     pub(in crate::config) fn unknown(&mut self, span: Range<usize>, key: &str, home: &str, keys: &[&str]) {
-        self.problems.push(messages::unknown_key(&self.source.origin(&span, ""), key, home, keys));
+        let origin = self.source.origin(&span, "");
+        self.problems.push(messages::unknown_key(&origin, key, home, keys, keys::home(key)));
     }
 
     pub(in crate::config) fn missing(&mut self, item: &Value<'_>, key: &str, home: &str, example: &str) {

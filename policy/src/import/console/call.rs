@@ -11,11 +11,11 @@ pub(super) enum Program {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call<'a> {
     pub(super) program: Program,
-    /// What follows the program's name.
+    /// Text that follows the program's name.
     pub(super) arguments: &'a str,
 }
 
-/// Whether the line goes on in the next one: `^` in a batch file, `` ` `` in PowerShell.
+/// Tells whether the line goes on in the next one: `^` in a batch file, `` ` `` in PowerShell.
 pub(super) fn goes_on(line: &str) -> bool {
     line.ends_with(['^', '`'])
 }
@@ -39,7 +39,7 @@ fn is_comment(line: &str) -> bool {
     word.eq_ignore_ascii_case("rem") || line.starts_with("::") || line.starts_with('#')
 }
 
-/// What was typed behind `C:\Windows>` or `PS C:\Windows>`.
+/// Command typed behind `C:\Windows>` or `PS C:\Windows>`.
 fn after_prompt(line: &str) -> &str {
     let path = line.strip_prefix("PS ").unwrap_or(line);
     let drive = path.as_bytes();

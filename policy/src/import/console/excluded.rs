@@ -1,6 +1,7 @@
-//! What a row of commands and listings comes to: the dynamic range and the excluded ports of each scope.
+//! Result of a row of commands and listings: the dynamic range and the excluded ports of each
+//! scope.
 
-use crate::config::{Origin, Ports, Problem, Wishes};
+use crate::config::{Key, Origin, Ports, Problem, Wishes, keys};
 use crate::import::messages;
 use crate::ports::spec::Spec;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet, Transport, mask};
@@ -22,14 +23,14 @@ struct Excluded {
     ports: PortSet,
 }
 
-/// What it comes to so far.
+/// Result of it so far.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// How many places were read.
+    /// Number of places that were read.
     count: usize,
     dynamic: [Option<(PortRange, Entry)>; 4],
     excluded: [Excluded; 4],
-    /// What was listed for TCP and for UDP without a family.
+    /// Range listed for TCP and for UDP without a family.
     unnamed_dynamic: [Option<PortRange>; 2],
     unnamed_excluded: [Option<Vec<(PortRange, bool)>>; 2],
     unnamed: bool,
@@ -89,12 +90,12 @@ impl Outcome {
         }
     }
 
-    /// Whether this agrees with what was listed before without a family.
+    /// Tells whether this agrees with what was listed before without a family.
     pub(super) fn unnamed_dynamic(&mut self, transport: Transport, range: PortRange) -> bool {
         *self.unnamed_dynamic[transport as usize].get_or_insert(range) == range
     }
 
-    /// Whether these agree with what was listed before without a family.
+    /// Tells whether these agree with what was listed before without a family.
     pub(super) fn unnamed_excluded(&mut self, transport: Transport, ranges: Vec<(PortRange, bool)>) -> bool {
         match &self.unnamed_excluded[transport as usize] {
             Some(before) => *before == ranges,
@@ -106,42 +107,29 @@ impl Outcome {
         }
     }
 
-    /// Whether nothing was listed without a family before.
+    /// Tells whether nothing was listed without a family before.
     pub(super) fn first_unnamed(&mut self) -> bool {
         !core::mem::replace(&mut self.unnamed, true)
     }
 
-    /// An administrator's exclusions are reserved: a wildcard bind skips them, a specific bind succeeds. All others
-    /// belong to some process, and are refused to everybody else.
+    /// An administrator's exclusions are reserved: a wildcard bind skips them, a specific bind
+    /// succeeds. All others belong to some process, and are refused to everybody else.
     pub(super) fn lay_into(self, wishes: &mut Wishes) {
-        let mut parts: BTreeMap<usize, (PortRange, Entry, Vec<Scope>, Kind)> = BTreeMap::new();
+        let mut parts: BTreeMap<usize, (PortRange, Entry, Vec<Scope>, &'static Key)> = BTreeMap::new();
         for scope in Scope::ALL {
-            let dynamic = self.dynamic[scope.index()].iter().map(|(range, entry)| (range, entry, Kind::Dynamic));
+            let dynamic = self.dynamic[scope.index()].iter().map(|(range, entry)| (range, entry, &keys::DYNAMIC));
             let excluded = self.excluded[scope.index()]
                 .entries
                 .iter()
-                .map(|(range, entry)| (range, entry, if entry.administered { Kind::Reserve } else { Kind::Block }));
-            for (range, entry, kind) in dynamic.chain(excluded) {
-                let part = parts.entry(entry.number).or_insert_with(|| (*range, entry.clone(), Vec::new(), kind));
+                .map(|(range, entry)| (range, entry, if entry.administered { &keys::RESERVE } else { &keys::BLOCK }));
+            for (range, entry, key) in dynamic.chain(excluded) {
+                let part = parts.entry(entry.number).or_insert_with(|| (*range, entry.clone(), Vec::new(), key));
                 part.2.push(scope);
             }
         }
-        for (range, entry, scopes, kind) in parts.into_values() {
+        for (range, entry, scopes, key) in parts.into_values() {
             let spec = Spec { ports: vec![range], scopes: scopes.into_iter().collect() };
-            let into = match kind {
-                Kind::Dynamic => &mut wishes.dynamic,
-                Kind::Reserve => &mut wishes.reserve,
-                Kind::Block => &mut wishes.block,
-            };
-            into.push(Ports::new(spec, entry.origin));
+            wishes.add_ports(key, Ports::new(spec, entry.origin));
         }
     }
-}
-
-/// What ports are meant to be.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Dynamic,
-    Reserve,
-    Block,
 }

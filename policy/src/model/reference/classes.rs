@@ -1,4 +1,5 @@
-//! Tables of the classes into which each model divides the ports, as that system's documentation does.
+//! Tables of the classes into which each model divides the ports, as that system's documentation
+//! does.
 
 use crate::model::restriction::Restriction;
 use crate::ports::PortRange;
@@ -12,7 +13,7 @@ pub struct ClassRule {
     pub(in crate::model) source: &'static str,
 }
 
-/// Which ports belong to a class.
+/// Ports that belong to a class.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::model) enum Extent {
     /// Always these.
@@ -125,7 +126,7 @@ pub(crate) const FREEBSD: &[ClassRule] = &[
     row("specific", Extent::Specific, SPECIFIC, "FreeBSD bind(2)"),
 ];
 
-/// What IANA assigns, and what it never does.
+/// Classes of IANA: what it assigns, and what it never does.
 pub(crate) const IANA: &[ClassRule] = &[
     row("system", fixed(0, 1023), "assigned by IANA, after a review by the IETF", RFC_6335),
     row("user", fixed(1024, 49151), "assigned by IANA, on request", RFC_6335),

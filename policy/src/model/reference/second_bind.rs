@@ -1,9 +1,10 @@
-//! Whether a second socket may bind a port that a first one has, as the models that say so tell it. On another system the
-//! running kernel's own rule holds: nobody can make a kernel share what it refuses.
+//! Rules for whether a second socket may bind a port that a first one has, as the models that say
+//! so tell it. On another system the running kernel's own rule holds: nobody can make a kernel
+//! share what it refuses.
 
 use core::fmt;
 
-/// What a socket asked for before it was bound.
+/// Option that a socket asked for before it was bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindOption {
     /// Nothing.
@@ -26,9 +27,9 @@ pub enum BindAddress {
 /// A socket, as far as it matters for sharing its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binder {
-    /// What it asked for.
+    /// Option that it asked for.
     pub option: BindOption,
-    /// Where it is bound.
+    /// Address that it is bound to.
     pub address: BindAddress,
 }
 
@@ -64,7 +65,7 @@ impl fmt::Display for Binder {
     }
 }
 
-/// What becomes of a second bind.
+/// Outcome of a second bind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecondBind {
     /// Both sockets have the port.
@@ -105,7 +106,7 @@ type Table = [[SecondBind; 6]; 6];
 pub struct SecondBinds {
     same_user: Table,
     other_user: Table,
-    /// Where it is written down.
+    /// Source.
     pub source: &'static str,
 }
 
@@ -115,7 +116,8 @@ const NO: SecondBind = SecondBind::Access;
 
 const MSDN: &str = "Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE";
 
-/// Neither the address nor the user matters; only the second socket's wish to share does, and the first one's not to.
+/// Neither the address nor the user matters; only the second socket's wish to share does, and the
+/// first one's not to.
 const UP_TO_XP: Table = {
     let (shared, exclusive) = ([IN, IN, OK, OK, IN, IN], [IN, IN, NO, NO, IN, IN]);
     [shared, shared, shared, shared, exclusive, exclusive]
@@ -135,7 +137,8 @@ impl SecondBinds {
     /// Windows up to XP.
     pub const UP_TO_XP: Self = Self { same_user: UP_TO_XP, other_user: UP_TO_XP, source: MSDN };
 
-    /// Windows Server 2003 and later. Another user cannot go before a socket of any address by naming one.
+    /// Windows Server 2003 and later. Another user cannot go before a socket of any address by
+    /// naming one.
     pub const SINCE_2003: Self = Self {
         same_user: SINCE_2003,
         other_user: {
@@ -147,7 +150,8 @@ impl SecondBinds {
         source: MSDN,
     };
 
-    /// What becomes of `second`, bound to the port that `first` has; `same_user` where one user runs both.
+    /// Outcome of `second`, bound to the port that `first` has; `same_user` where one user runs
+    /// both.
     #[must_use]
     pub const fn outcome(&self, first: Binder, second: Binder, same_user: bool) -> SecondBind {
         let table = if same_user { &self.same_user } else { &self.other_user };

@@ -1,4 +1,4 @@
-//! What a child's environment lacks, and an environment that lacks it no longer.
+//! Variables that a child's environment lacks, and an environment that lacks it no longer.
 
 use crate::linux::memory::Memory;
 use crate::linux::spare::Spare;
@@ -8,19 +8,19 @@ use core::ffi::{CStr, c_char};
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// What an environment lacks for the shim to be loaded.
+/// Variables that an environment lacks for the shim to be loaded.
 pub(super) struct MissingVars {
     entries: usize,
     library: &'static CStr,
-    /// Where LD_PRELOAD stands and what it says, if it does not name us.
+    /// Place where LD_PRELOAD stands and what it says, if it does not name us.
     preload: Option<(usize, &'static CStr)>,
     pub(super) needs_preload: bool,
-    /// Where the policy and the session stand that say nothing, or nothing of use.
+    /// Place where the policy and the session stand that say nothing, or nothing of use.
     policy: Place,
     session: Place,
 }
 
-/// Where a variable is put that has to be put back.
+/// Place where a variable is put that has to be put back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Behind the others.
@@ -32,8 +32,9 @@ pub(super) enum Place {
 }
 
 impl MissingVars {
-    /// `None` where nothing is missing, where children are not followed, where the program switched the shim off for
-    /// the child, and where the environment cannot be read: then the kernel shall say so.
+    /// `None` where nothing is missing, where children are not followed, where the program switched
+    /// the shim off for the child, and where the environment cannot be read: then the kernel shall
+    /// say so.
     pub(super) fn of(given: Strings) -> Option<Self> {
         if start::session().is_none_or(|session| session.region.header.follow.load(Relaxed) == 0) {
             return None;
@@ -87,8 +88,8 @@ impl MissingVars {
         Some(())
     }
 
-    /// Leaves the policy and the session alone where the child has either: a policy of its own, or our session. Whether
-    /// anything is missing then.
+    /// Leaves the policy and the session alone where the child has either: a policy of its own, or
+    /// our session. Whether anything is missing then.
     fn settle(&mut self) -> bool {
         if self.policy == Place::Nowhere || self.session == Place::Nowhere {
             (self.policy, self.session) = (Place::Nowhere, Place::Nowhere);
@@ -110,8 +111,8 @@ impl MissingVars {
         [self.library.to_bytes(), if others.is_empty() { b"" } else { b":" }, others]
     }
 
-    /// Calls `then` with the completed environment: on the stack where it is short, for some programs exec from stacks
-    /// of a few kilobytes; else in memory of its own.
+    /// Calls `then` with the completed environment: on the stack where it is short, for some
+    /// programs exec from stacks of a few kilobytes; else in memory of its own.
     pub(super) fn complete(&self, given: Strings, then: &mut dyn FnMut(Strings)) {
         let text = PRELOAD.len() + self.preload_parts().iter().map(|part| part.len()).sum::<usize>() + 1;
         let words = self.entries + ADDED + text.div_ceil(size_of::<usize>());
@@ -170,5 +171,6 @@ impl MissingVars {
     }
 }
 
-/// The most entries that are added: LD_PRELOAD, the policy, the session, and the null pointer at the end.
+/// The most entries that are added: LD_PRELOAD, the policy, the session, and the null pointer at
+/// the end.
 const ADDED: usize = 4;

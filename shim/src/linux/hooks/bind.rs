@@ -115,8 +115,8 @@ fn bind_unread(
     answer
 }
 
-/// What a specific bind returns that is refused; `Some(None)` where the descriptor is not what was remembered of it: that
-/// has been forgotten.
+/// Yields what a specific bind returns that is refused; `Some(None)` where the descriptor is not
+/// what was remembered of it: that has been forgotten.
 #[inline(never)]
 fn refused(session: Session, socket: &Socket, local: &Address) -> Option<Option<isize>> {
     if !is_blocked(session, socket, local) {
@@ -129,14 +129,14 @@ fn refused(session: Session, socket: &Socket, local: &Address) -> Option<Option<
     Some(Some(refuse(session, socket, local)))
 }
 
-/// Whether a specific bind to this address is refused.
+/// Tells whether a specific bind to this address is refused.
 fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     let (scope, dual) = socket.scope(local, None);
     session.blocks(local.port(), scopes_of(scope, dual)) || is_privileged(session, local.port())
 }
 
-/// Whether the policy keeps `port` for programs with privilege, which this one has not. Where the host does so
-/// as well, the kernel refuses by itself.
+/// Tells whether the policy keeps `port` for programs with privilege, which this one has not. Where
+/// the host does so as well, the kernel refuses by itself.
 fn is_privileged(session: Session, port: u16) -> bool {
     u32::from(port) < session.rules.unprivileged_start() && !process::may_bind_privileged()
 }

@@ -1,5 +1,6 @@
-//! `prctl`, `seccomp` and `landlock_restrict_self`, as far as a program confines itself by them: its sandbox holds for
-//! what we do, too. The latter two have no function in libc, and come through `syscall`.
+//! `prctl`, `seccomp` and `landlock_restrict_self`, as far as a program confines itself by them:
+//! its sandbox holds for what we do, too. The latter two have no function in libc, and come through
+//! `syscall`.
 
 use crate::linux::memory::is_readable;
 use crate::linux::{fd_cache, fd_ports, original, start};
@@ -28,7 +29,8 @@ pub(super) fn by_number(number: c_long, [a, b, c]: [c_long; 3], original: impl F
             enter(&Confinement::Strict, original, |answer| answer == 0)
         }
         libc::SYS_seccomp if a == SECCOMP_SET_MODE_FILTER => {
-            // With SECCOMP_FILTER_FLAG_TSYNC, a positive answer is a thread that could not be confined.
+            // With SECCOMP_FILTER_FLAG_TSYNC, a positive answer is a thread that could not be
+            // confined.
             let listens = b & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
             let took = |answer: isize| answer == 0 || answer > 0 && listens;
             let answer = enter(&Confinement::Filter(c as *const c_void), original, took);

@@ -46,7 +46,8 @@ pub(super) fn through(
     }
     let may_disconnect = peer.is_none_or(|peer| peer.family() == libc::AF_UNSPEC);
     if may_disconnect {
-        // Before the call as well as after it: a signal handler may jump out of it once the port is lost.
+        // Before the call as well as after it: a signal handler may jump out of it once the port is
+        // lost.
         fd_cache::may_lose_port(fd);
     }
     if may_disconnect && peer.is_some() {
@@ -88,7 +89,8 @@ pub(super) fn through(
     answer
 }
 
-/// Connects a TCP socket to `peer`, which may be unknown. `None` where the descriptor turns out to be something else.
+/// Connects a TCP socket to `peer`, which may be unknown. `None` where the descriptor turns out to
+/// be something else.
 pub(super) fn tcp(
     session: Session,
     socket: &Socket,

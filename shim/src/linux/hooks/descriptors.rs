@@ -299,8 +299,8 @@ pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     copied_to(from, to, || unsafe { original::dup3::next(from, to, flags) })
 }
 
-/// Copies `from` to the number `to` by `original`, which is the program's call. What `to` was is forgotten before it: a
-/// signal handler may jump out of it once it has been done.
+/// Copies `from` to the number `to` by `original`, which is the program's call. What `to` was is
+/// forgotten before it: a signal handler may jump out of it once it has been done.
 #[inline]
 pub(super) fn copied_to(from: c_int, to: c_int, original: impl FnOnce() -> c_int) -> c_int {
     fd_cache::forget(to);
@@ -308,7 +308,8 @@ pub(super) fn copied_to(from: c_int, to: c_int, original: impl FnOnce() -> c_int
 }
 
 /// # Safety
-/// As for fcntl(2). Every command takes at most one argument, which is passed on as a whole register.
+/// As for fcntl(2). Every command takes at most one argument, which is passed on as a whole
+/// register.
 #[inline]
 pub(crate) unsafe fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the program's own call, as it came.
@@ -371,8 +372,8 @@ pub(super) fn unshare_by(flags: c_int, original: impl FnOnce() -> c_int) -> c_in
     moved(original())
 }
 
-/// This thread may be in another network namespace, which has a port range of its own, and its children in another
-/// PID namespace.
+/// This thread may be in another network namespace, which has a port range of its own, and its
+/// children in another PID namespace.
 fn moved(answer: c_int) -> c_int {
     if answer == 0 && start::session().is_some() {
         liveness::part();

@@ -1,6 +1,8 @@
-//! `dlopen` and `dlsym`: a library that is loaded to look into libc first, and a look at libc itself, pass a preload by.
+//! `dlopen` and `dlsym`: a library that is loaded to look into libc first, and a look at libc
+//! itself, pass a preload by.
 //!
-//! The dynamic linker goes by the caller's own library, so the hooks leave no frame behind: they jump.
+//! The dynamic linker goes by the caller's own library, so the hooks leave no frame behind: they
+//! jump.
 
 use crate::linux::{elf, original};
 use crate::session::{self, REGION};
@@ -11,8 +13,9 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 type Find = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
 type FindVersion = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
 
-/// Defines a hook that runs `$before`, in which the label 2 means "call the next library's", and jumps there. It is
-/// looked up at the first call: other libraries' constructors may come before ours.
+/// Defines a hook that runs `$before`, in which the label 2 means "call the next library's", and
+/// jumps there. It is looked up at the first call: other libraries' constructors may come before
+/// ours.
 macro_rules! jumps {
     ($name:ident, $next:ident, $look_up:ident, [$($before:expr,)*] $($operand:tt)*) => {
         static $next: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
@@ -58,7 +61,8 @@ macro_rules! jumps {
     };
 }
 
-// RTLD_DEEPBIND lets a library find its functions in its own libraries, libc among them, before it finds ours.
+// RTLD_DEEPBIND lets a library find its functions in its own libraries, libc among them, before it
+// finds ours.
 jumps! {
     dlopen, NEXT_DLOPEN, look_up_dlopen,
     [
@@ -82,8 +86,9 @@ jumps! {
     others = const !libc::RTLD_DEEPBIND,
 }
 
-// RTLD_DEFAULT, 0, finds ours first; what RTLD_NEXT, -1, finds depends on the caller. `$third` is the register of the first
-// argument that the function has not: there, its finder takes the caller's address.
+// RTLD_DEFAULT, 0, finds ours first; what RTLD_NEXT, -1, finds depends on the caller. `$third` is
+// the register of the first argument that the function has not: there, its finder takes the
+// caller's address.
 macro_rules! finds {
     ($name:ident, $next:ident, $look_up:ident, $third:literal, $find:ident) => {
         jumps! {

@@ -1,6 +1,6 @@
-//! `vfork` and `clone`, whose child may run in its parent's memory under a number of its own, with a table of descriptors of
-//! its own, or in another network: whoever goes by what is kept there has to know of it. Like `syscall`, the hooks must leave
-//! no frame behind.
+//! `vfork` and `clone`, whose child may run in its parent's memory under a number of its own, with
+//! a table of descriptors of its own, or in another network: whoever goes by what is kept there has
+//! to know of it. Like `syscall`, the hooks must leave no frame behind.
 
 use crate::linux::original;
 use core::arch::naked_asm;
@@ -23,14 +23,14 @@ pub(super) extern "C" fn look_up_clone() -> *mut c_void {
     original::look_up(&NEXT_CLONE, "clone")
 }
 
-/// What a system call of our own returns that has failed.
+/// Result of a system call of our own that has failed.
 pub(super) extern "C" fn fail(number: c_int) -> c_long {
     errno::set(number);
     -1
 }
 
-/// vfork(2), for a caller from before the constructor. The return address must not stay on a stack that the child
-/// writes on.
+/// vfork(2), for a caller from before the constructor. The return address must not stay on a stack
+/// that the child writes on.
 #[unsafe(naked)]
 unsafe extern "C" fn bare() {
     naked_asm!(
@@ -66,7 +66,8 @@ unsafe extern "C" fn vfork() {
     )
 }
 
-/// Takes note of what the flags of a clone, in a register, mean for what is kept in memory. Clobbers no other register.
+/// Takes note of what the flags of a clone, in a register, mean for what is kept in memory.
+/// Clobbers no other register.
 macro_rules! note_clone {
     ($flags:literal) => {
         concat!(

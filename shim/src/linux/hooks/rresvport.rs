@@ -1,5 +1,5 @@
-//! rresvport(3), rresvport_af(3) and bindresvport(3). libc's own call no interposable `bind`, so they
-//! are served here whole, from the policy's privileged order.
+//! rresvport(3), rresvport_af(3) and bindresvport(3). libc's own call no interposable `bind`, so
+//! they are served here whole, from the policy's privileged order.
 
 use super::exits::next_bind;
 use crate::linux::memory::read_address;
@@ -46,7 +46,8 @@ pub(crate) unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_in
     }
 }
 
-/// A new socket bound to a privileged port, tried downwards from `*port`. EAGAIN when all are taken.
+/// A new socket bound to a privileged port, tried downwards from `*port`. EAGAIN when all are
+/// taken.
 unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> c_int {
     // SAFETY: no memory is passed.
     let fd = unsafe { original::socket::next(family, libc::SOCK_STREAM, 0) };

@@ -16,7 +16,7 @@ use portshim_mechanism::linux::socket::facts::Kind;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 
-/// Whether the call needs no look at all.
+/// Tells whether the call needs no look at all.
 #[inline]
 fn is_settled(fd: c_int, flags: c_int) -> bool {
     flags & MSG_FASTOPEN == 0 && fd_cache::is_settled(fd)
@@ -107,7 +107,7 @@ pub(super) fn sendmmsg_by(
     if count == 0 { original() } else { sendmsg_by(exit, fd, messages.cast::<msghdr>(), flags, original) }
 }
 
-/// Where a send goes.
+/// Destination of a send.
 #[derive(Clone, Copy)]
 pub(super) enum Destination {
     /// Wherever the socket is connected to.

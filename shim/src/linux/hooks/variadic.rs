@@ -156,8 +156,8 @@ pub(super) unsafe extern "C" fn syscall() {
     )
 }
 
-/// A call that has a hook of its own by name. It leaves as it came: by way of the next library's function it might
-/// come here again, for ever.
+/// A call that has a hook of its own by name. It leaves as it came: by way of the next library's
+/// function it might come here again, for ever.
 unsafe extern "C" fn handle(
     number: c_long,
     a: c_long,
@@ -218,8 +218,8 @@ unsafe extern "C" fn handle(
     answer as c_long
 }
 
-/// Lays the variadic arguments out as an array on the stack, calls `$target` with the first argument
-/// and the array, and returns what it returns.
+/// Lays the variadic arguments out as an array on the stack, calls `$target` with the first
+/// argument and the array, and returns what it returns.
 macro_rules! listed {
     ($(#[$meta:meta])* $name:ident => $target:path) => {
         $(#[$meta])*

@@ -1,4 +1,5 @@
-//! `write` and `writev`. On a datagram socket that is not connected they fail, and yet leave it bound.
+//! `write` and `writev`. On a datagram socket that is not connected they fail, and yet leave it
+//! bound.
 
 use super::send::{Destination, first};
 use crate::linux::memory::is_readable;
@@ -46,7 +47,8 @@ pub(super) fn writev_by(
     if fd_cache::is_settled(fd) || !sound() { original() } else { write_by(exit, fd, original) }
 }
 
-/// The same of `write`. Most descriptors that are written to are files and connections: that is found out at the first write.
+/// The same of `write`. Most descriptors that are written to are files and connections: that is
+/// found out at the first write.
 #[inline]
 pub(super) fn write_by(exit: Exit, fd: c_int, original: impl Fn() -> isize) -> isize {
     if fd_cache::is_settled(fd) { original() } else { first(exit, fd, 0, Destination::None, &original) }

@@ -33,7 +33,7 @@ pub(super) unsafe extern "system" fn bind(handle: SOCKET, address: *const SOCKAD
     serve(&InterceptedCall { session, socket, call: Call::Bind, local, peer: None, before, original: &original })
 }
 
-/// Whether a specific bind to this address is refused.
+/// Tells whether a specific bind to this address is refused.
 fn is_blocked(session: Session, socket: &Socket, local: &Address) -> bool {
     let (scope, dual) = socket.scope(local, None);
     let blocked = session.blocks(local.port(), scopes_of(scope, dual)) && !socket.has_port();

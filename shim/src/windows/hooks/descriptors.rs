@@ -1,4 +1,4 @@
-//! What becomes of handles.
+//! Hooks of the functions that make and close handles.
 
 use crate::fd_ports;
 use crate::windows::{errno, fd_cache, original};

@@ -32,7 +32,8 @@ pub(super) unsafe extern "system" fn create_process(
     let before = errno::get();
     let original = |flags, environment| {
         errno::set(before);
-        // SAFETY: the program's own call, as it came but for what the caller of this closure completes.
+        // SAFETY: the program's own call, as it came but for what the caller of this closure
+        // completes.
         unsafe {
             original::CreateProcessInternalW::next(
                 token,
@@ -50,7 +51,8 @@ pub(super) unsafe extern "system" fn create_process(
             )
         }
     };
-    // A program that is being debugged does not load anything before its debugger lets it, who is waiting for us.
+    // A program that is being debugged does not load anything before its debugger lets it, who is
+    // waiting for us.
     let is_debugged = flags & (DEBUG_PROCESS | DEBUG_ONLY_THIS_PROCESS) != 0;
     if session::get().is_none() || is_debugged {
         return original(flags, environment);
@@ -66,7 +68,8 @@ pub(super) unsafe extern "system" fn create_process(
         return FALSE;
     }
     let left = errno::get();
-    // SAFETY: the call has succeeded, so it has written here; the handles stay open until the program closes them.
+    // SAFETY: the call has succeeded, so it has written here; the handles stay open until the
+    // program closes them.
     unsafe {
         let child = information.read_unaligned();
         // A child that cannot be reached, for it is a 32-bit program perhaps, runs uncovered.

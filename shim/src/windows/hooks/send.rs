@@ -81,7 +81,7 @@ type SendMsg = unsafe extern "system" fn(
 /// The provider's WSASendMsg; null where nobody has asked for it.
 static PROVIDERS: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
-/// What programs get in its place.
+/// Function that programs get in its place.
 ///
 /// # Safety
 /// As for WSASendMsg.
@@ -147,7 +147,8 @@ fn message_through(handle: SOCKET, message: *const WSAMSG, original: &dyn Fn() -
     if fd_cache::is_settled(handle) || !is_readable(message.cast(), size_of::<WSAMSG>()) {
         return original();
     }
-    // SAFETY: all of the message has just been seen to be readable; it is plain integers and pointers.
+    // SAFETY: all of the message has just been seen to be readable; it is plain integers and
+    // pointers.
     let message = unsafe { message.read_unaligned() };
     through(handle, message.name, message.namelen, original)
 }

@@ -1,4 +1,5 @@
-//! Every call that may take a port, on a socket that has none: once with a port left, once with none.
+//! Every call that may take a port, on a socket that has none: once with a port left, once with
+//! none.
 
 /// The kind of socket, what is done beforehand, and the call.
 const ROWS: [(&str, &str, &str); 106] = [
@@ -110,7 +111,8 @@ const ROWS: [(&str, &str, &str); 106] = [
     ("lite4", "", "sendto 0 lo srv1"),
 ];
 
-/// The rows as scripts. What follows the call shows whether the socket has a port, and whether it works.
+/// The rows as scripts. What follows the call shows whether the socket has a port, and whether it
+/// works.
 pub(super) fn scripts() -> impl Iterator<Item = (String, String)> {
     ROWS.iter().flat_map(|(kind, before, call)| {
         let any = if kind.ends_with('6') { "any6" } else { "any4" };

@@ -1,5 +1,5 @@
-//! Until no port is left: sockets that overlap in their address, by every way that takes a port, and the
-//! ways that a port comes back.
+//! Until no port is left: sockets that overlap in their address, by every way that takes a port,
+//! and the ways that a port comes back.
 
 use super::super::Case;
 use super::draw::Draw;
@@ -85,7 +85,8 @@ fn fill(draw: &mut Draw, case: &Case, lines: &mut Vec<String>, ways: &[Way]) {
     let one = |draw: &mut Draw| {
         let way = &ways[draw.below(ways.len())];
         let how = draw.pick(way.how);
-        // An unsuccessful call ends a fill, and so does the first that leaves its socket bound all the same.
+        // An unsuccessful call ends a fill, and so does the first that leaves its socket bound all
+        // the same.
         (draw.pick(way.kinds), how, ["far4", "all4", "large", " 0"].iter().any(|w| how.contains(w)))
     };
     for _ in 0..draw.below(3) {

@@ -1,5 +1,6 @@
-//! More ports than sockets, so that every wildcard bind must succeed, wherever chance puts it. All sockets
-//! of a script overlap in their address and connect to one peer, so that no two share a port by chance.
+//! More ports than sockets, so that every wildcard bind must succeed, wherever chance puts it. All
+//! sockets of a script overlap in their address and connect to one peer, so that no two share a
+//! port by chance.
 
 use super::super::Case;
 use super::draw::{Draw, Kind};
@@ -10,7 +11,8 @@ struct Family {
     near: [&'static str; 2],
 }
 
-/// Each row: for the sockets of the first, and of the second family, what they bind and whom they reach.
+/// Each row: for the sockets of the first, and of the second family, what they bind and whom they
+/// reach.
 const FAMILIES: [Family; 2] = [
     Family {
         kinds: ["tcp4", "tcp6", "udp4", "udp6", "tcp4", "mptcp4", "lite4", "mptcp6"],

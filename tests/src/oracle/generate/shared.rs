@@ -1,5 +1,5 @@
-//! One port serves a connection to each peer. Sockets that hold a port for themselves come first, so that
-//! how many are left to share is no chance.
+//! One port serves a connection to each peer. Sockets that hold a port for themselves come first,
+//! so that how many are left to share is no chance.
 
 use super::super::Case;
 use super::draw::Draw;

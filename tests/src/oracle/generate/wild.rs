@@ -1,4 +1,5 @@
-//! One port, and no other bounds: with nothing to choose from, even the kernel leaves nothing to chance.
+//! One port, and no other bounds: with nothing to choose from, even the kernel leaves nothing to
+//! chance.
 
 use super::super::Case;
 use super::draw::{Draw, Kind};
@@ -23,12 +24,12 @@ const SENDS: [&str; 11] = [
 struct Wild<'a> {
     draw: &'a mut Draw,
     pins: bool,
-    /// A range with one end open. Where that leaves an odd number of ports, the kernel may leave out the only
-    /// one that is not reserved.
+    /// A range with one end open. Where that leaves an odd number of ports, the kernel may leave
+    /// out the only one that is not reserved.
     half: &'static str,
-    /// Where ports are bound by number: whether TCP sockets of this script may set SO_REUSEADDR and the like,
-    /// or connect. To do both, or to set it on a datagram socket, shows a difference that has an allowance,
-    /// and directed scripts of its own.
+    /// Where ports are bound by number: whether TCP sockets of this script may set SO_REUSEADDR and
+    /// the like, or connect. To do both, or to set it on a datagram socket, shows a difference that
+    /// has an allowance, and directed scripts of its own.
     shares: bool,
     slots: [Option<Kind>; SLOTS],
     groups: usize,
@@ -150,9 +151,9 @@ impl Wild<'_> {
         }
     }
 
-    /// Where the port of a connection may have been bound by number, what follows the end of the connection
-    /// has an allowance; what follows *that* could not be compared, so the socket is closed.
-    /// And a second attempt on an MPTCP socket may never end, on the bare kernel too.
+    /// Where the port of a connection may have been bound by number, what follows the end of the
+    /// connection has an allowance; what follows *that* could not be compared, so the socket is
+    /// closed. And a second attempt on an MPTCP socket may never end, on the bare kernel too.
     fn part(&mut self, kind: Kind) {
         if !self.pins && !kind.name.starts_with("mptcp") {
             return;

@@ -17,7 +17,8 @@ unsafe extern "C" {
 /// The calls that take an address. All of them hand the pointer to the kernel, which checks it.
 const CALLS: [(&str, Call); 7] = [
     ("bind", |fd, at, len| {
-        // SAFETY: bind(2) gives EFAULT for a pointer that cannot be read; the shim promises the same.
+        // SAFETY: bind(2) gives EFAULT for a pointer that cannot be read; the shim promises the
+        // same.
         calls::answer(i64::from(unsafe { libc::bind(fd, at.cast(), len) }))
     }),
     ("bind/sys", |fd, at, len| {

@@ -33,7 +33,8 @@ fn accepting(scene: &Scene, on: On) -> Result<(), String> {
                 call(fd)
             };
             scene.say(on, &format!("accept {name}{listens}"), |fd| {
-                // SAFETY: accept(2) gives EFAULT for a pointer that cannot be written; so does the shim.
+                // SAFETY: accept(2) gives EFAULT for a pointer that cannot be written; so does the
+                // shim.
                 let accept =
                     |fd: i32| calls::answer(i64::from(unsafe { libc::accept(fd, pointer.cast(), pointer.cast()) }));
                 prepared(&accept, fd)

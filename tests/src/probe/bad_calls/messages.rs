@@ -23,7 +23,8 @@ type SendMessages = fn(i32, *mut c_void, u32, i32) -> Answer;
 /// The kernel checks every pointer that these hand to it.
 const SENDS: [(&str, Send); 4] = [
     ("send", |fd, at, length, flags| {
-        // SAFETY: send(2) gives EFAULT for a pointer that cannot be read; the shim promises the same.
+        // SAFETY: send(2) gives EFAULT for a pointer that cannot be read; the shim promises the
+        // same.
         calls::answer(unsafe { libc::send(fd, at, length, flags) } as i64)
     }),
     ("send/twin", |fd, at, length, flags| {

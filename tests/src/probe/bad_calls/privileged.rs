@@ -18,7 +18,8 @@ pub(super) fn run(scene: &Scene) -> Result<(), String> {
     binds_reserved(scene)?;
     for (name, pointer) in scene.memory.bad() {
         apart(&format!("rresvport {name}"), || {
-            // SAFETY: not kept: libc reads the pointer without a check. That is what the child is for.
+            // SAFETY: not kept: libc reads the pointer without a check. That is what the child is
+            // for.
             calls::answer(i64::from(unsafe { rresvport(pointer.cast()) }))
         });
         if name != "null" {
@@ -62,7 +63,8 @@ fn binds_reserved(scene: &Scene) -> Result<(), String> {
             given.resize(28, 0);
             let at: *mut c_void = given.as_mut_ptr().cast();
             scene.say(on, &format!("bindresvport family {family} port {port}"), |fd| {
-                // SAFETY: bindresvport(3) reads and writes a sockaddr_in, which the vector has room for.
+                // SAFETY: bindresvport(3) reads and writes a sockaddr_in, which the vector has room
+                // for.
                 calls::answer(i64::from(unsafe { bindresvport(fd, at.cast()) }))
             })?;
         }
