@@ -319,7 +319,9 @@ proptest! {
                     odd = (range.len() > 1 && range.len() % 2 == 1).then_some(range);
                     (&mut seen, range)
                 }
-                Step::Pin(port) | Step::Aim(port) => (&mut seen, PortRange::single(port)),
+                // The run that it is in follows, whole.
+                Step::Aim(_) => continue,
+                Step::Pin(port) => (&mut seen, PortRange::single(port)),
                 Step::Share(port) => (&mut shared, PortRange::single(port)),
                 Step::Reuse(port) => (&mut reused, PortRange::single(port)),
                 Step::GiveUp(_) => continue,
