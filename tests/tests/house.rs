@@ -20,7 +20,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("mechanism", &["policy"]),
     ("shim", &["mechanism", "policy"]),
-    ("injector", &["policy"]),
+    ("injector", &["mechanism", "policy"]),
     ("tests", &[]),
 ];
 

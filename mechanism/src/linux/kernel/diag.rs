@@ -4,6 +4,7 @@
 use super::call::Result;
 use super::constants::{NLMSG_DONE, NLMSG_ERROR, TCP_LISTEN as LISTEN, TCP_TIME_WAIT as TIME_WAIT};
 use super::descriptors::close;
+use super::netlink::{self, Message, Request, messages};
 use super::sockets::{recv, send, socket};
 use super::tcp_table::{State, resting};
 use crate::address::Address;
@@ -12,24 +13,29 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-/// A netlink header, and the request of linux/inet_diag.h after it.
-const REQUEST: usize = 16 + 56;
-/// Place where the reply's state and timer stand, after the netlink header.
-const STATE: usize = 16 + 1;
-const EXPIRES: usize = 16 + 4 + 48;
-/// The same for the socket's own port and address, and where the attributes begin.
-const PORT: usize = 16 + 4;
-const SOURCE: usize = 16 + 8;
-const ATTRIBUTES: usize = 16 + 72;
-/// Attribute: whether a socket of IPv6 keeps to it, in one byte.
-const SKV6ONLY: u16 = 11;
-/// The kernel's filter for ports: at least, at most.
+/// The length of `struct inet_diag_req_v2`, and of a request with it.
+const QUESTION: usize = 56;
+const SHORTEST: usize = 16 + QUESTION;
+/// The length of a request with every attribute.
+pub const LONGEST: usize = SHORTEST + 8 + 4 + 16;
+/// Attributes of a request: which ports, as a program that the kernel runs, and a protocol whose
+/// number does not fit into a byte.
+const BYTECODE: u16 = 1;
+const PROTOCOL: u16 = 3;
+/// Steps of such a program, which compare the socket's own port: at least, at most.
 const S_GE: u8 = 2;
 const S_LE: u8 = 3;
-/// A request with such a filter of four words.
-const DUMP: usize = REQUEST + 4 + 16;
-/// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of every
-/// 4-tuple that there is none.
+/// The length of `struct inet_diag_msg`, and what in it is looked at.
+const TOLD: usize = 72;
+const STATE: usize = 1;
+const PORT: usize = 4;
+const SOURCE: usize = 8;
+const EXPIRES: usize = 52;
+const INODE: usize = 68;
+/// Whether a socket of IPv6 keeps to it: an attribute of one byte.
+const SKV6ONLY: u16 = 11;
+/// Whether sock_diag was seen to know TCP. Where it does not, for want of a module, it says of
+/// every 4-tuple that there is none.
 static KNOWS_TCP: AtomicBool = AtomicBool::new(false);
 
 /// A netlink socket, open for the length of one request's tries.
@@ -52,48 +58,117 @@ impl Diag {
     /// empty list.
     fn knows_tcp(&self) -> Result<()> {
         let mut reply = [0u8; 256];
-        send(self.fd, &dump(libc::AF_INET, libc::IPPROTO_TCP, PortRange::ALL, 0))?;
+        send(self.fd, dump(libc::AF_INET, libc::IPPROTO_TCP, 0).bytes())?;
         let len = recv(self.fd, &mut reply)?;
-        let done = reply[4..6] == NLMSG_DONE.to_ne_bytes();
-        if done && number(&reply[..len]).is_none() { Ok(()) } else { Err(libc::EOPNOTSUPP) }
+        match messages(&reply[..len]).next() {
+            Some(Ok(Message { kind: NLMSG_DONE, body })) if netlink::error(body).is_none() => Ok(()),
+            _ => Err(libc::EOPNOTSUPP),
+        }
     }
 
     fn opened() -> Result<Self> {
         socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).map(|fd| Self { fd })
     }
 
-    /// State of the TCP connection from `local` to `peer`.
+    /// What there is of the TCP connection from `local` to `peer`.
     ///
     /// # Errors
     /// Any, where the kernel does not tell.
     pub fn state(&self, local: &Address, peer: &Address, interface: i32) -> Result<State> {
         let mut reply = [0u8; 512];
-        send(self.fd, &request(local, peer, interface))?;
+        send(self.fd, request(local, peer, interface).bytes())?;
         let len = recv(self.fd, &mut reply)?;
         state_of(&reply[..len])
     }
 }
 
-/// State of a connection, by a reply.
+/// What a reply says of a connection.
 ///
 /// # Errors
 /// Any, where it says nothing.
 fn state_of(reply: &[u8]) -> Result<State> {
-    match reply.get(4..6) {
-        Some(kind) if kind == NLMSG_ERROR.to_ne_bytes() => match number(reply) {
+    let message = messages(reply).next().ok_or(libc::EOPNOTSUPP)??;
+    if message.kind == NLMSG_ERROR {
+        return match netlink::error(message.body) {
             Some(libc::ENOENT) => Ok(State::Free),
             error => Err(error.unwrap_or(libc::EOPNOTSUPP)),
-        },
-        Some(kind) if kind == SOCK_DIAG_BY_FAMILY.to_ne_bytes() => {
-            let left = *reply.get(EXPIRES..).and_then(|left| left.first_chunk()).ok_or(libc::EOPNOTSUPP)?;
-            Ok(match reply[STATE] {
-                // The look-up falls back to a listener on the same port, which is no connection.
-                LISTEN => State::Free,
-                TIME_WAIT => resting(u32::from_ne_bytes(left)),
-                _ => State::Taken,
-            })
+        };
+    }
+    let told = Told::of(message).ok_or(libc::EOPNOTSUPP)?;
+    Ok(match told.state() {
+        // The look-up falls back to a listener on the same port, which is no connection.
+        LISTEN => State::Free,
+        TIME_WAIT => resting(told.expires()),
+        _ => State::Taken,
+    })
+}
+
+/// What the kernel tells of a socket.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    fixed: &'a [u8; TOLD],
+    attributes: &'a [u8],
+}
+
+impl<'a> Told<'a> {
+    /// Reads a message; `None` where it tells of no socket.
+    pub fn of(message: Message<'a>) -> Option<Self> {
+        let (fixed, attributes) = message.body.split_first_chunk()?;
+        (message.kind == SOCK_DIAG_BY_FAMILY).then_some(Self { fixed, attributes })
+    }
+
+    /// AF_INET or AF_INET6.
+    pub fn family(&self) -> c_int {
+        c_int::from(self.fixed[0])
+    }
+
+    /// The state, as the kernel numbers those of TCP.
+    pub fn state(&self) -> u8 {
+        self.fixed[STATE]
+    }
+
+    /// The socket's own port; 0 where it has none, or has just lost it.
+    pub fn port(&self) -> u16 {
+        u16::from_be_bytes([self.fixed[PORT], self.fixed[PORT + 1]])
+    }
+
+    /// The socket's own address; 4 bytes of IPv4, and others behind them that mean nothing.
+    pub fn source(&self) -> [u8; 16] {
+        let mut source = [0; 16];
+        source.copy_from_slice(&self.fixed[SOURCE..SOURCE + 16]);
+        source
+    }
+
+    /// In how many milliseconds the socket's timer ends.
+    fn expires(&self) -> u32 {
+        self.word(EXPIRES)
+    }
+
+    /// The inode by which the descriptors of processes name it; 0 where no process has it.
+    pub fn inode(&self) -> u32 {
+        self.word(INODE)
+    }
+
+    /// Tells whether a socket of IPv6 keeps out of IPv4.
+    pub fn is_v6_only(&self) -> bool {
+        netlink::attribute(self.attributes, SKV6ONLY).and_then(|value| value.first()).is_some_and(|only| *only != 0)
+    }
+
+    /// Tells whether the socket takes its port in a family that is asked for: IPv4, IPv6.
+    fn takes(&self, (v4, v6): (bool, bool)) -> bool {
+        if self.family() == libc::AF_INET {
+            return v4;
         }
-        _ => Err(libc::EOPNOTSUPP),
+        let address = self.source();
+        if address[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] {
+            return v4;
+        }
+        v6 || v4 && address == [0; 16] && !self.is_v6_only()
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|n| self.fixed[at + n]);
+        u32::from_ne_bytes([a, b, c, d])
     }
 }
 
@@ -135,7 +210,7 @@ fn untold(error: c_int) -> c_int {
     }
 }
 
-/// Result of a dump of a range.
+/// What a dump told of a range.
 enum Dumped {
     /// This port of it is taken.
     Port(u16),
@@ -146,7 +221,7 @@ enum Dumped {
     None,
 }
 
-/// Number of times that it is asked while sockets are moving.
+/// How often it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 impl Diag {
@@ -164,66 +239,32 @@ impl Diag {
     }
 
     fn dumped(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> Result<Dumped> {
-        send(self.fd, &dump(family, protocol, range, u32::MAX))?;
+        let mut question = dump(family, protocol, u32::MAX);
+        question.attribute(BYTECODE, &between(range));
+        send(self.fd, question.bytes())?;
         let mut reply = [0u8; 8192];
         let mut found = Dumped::None;
         loop {
             let len = recv(self.fd, &mut reply)?;
-            let mut left = &reply[..len];
-            while let Some((header, _)) = left.split_at_checked(16) {
-                let size = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
-                let Some(message) = left.get(..size).filter(|message| message.len() >= 16) else {
-                    return Err(libc::EOPNOTSUPP);
-                };
-                match u16::from_ne_bytes([header[4], header[5]]) {
-                    SOCK_DIAG_BY_FAMILY if message.len() >= ATTRIBUTES => {
-                        let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
-                        match port {
-                            _ if !takes(message, family, wants) => {}
-                            0 => found = Dumped::Moving,
-                            _ if range.contains(port) => return Ok(Dumped::Port(port)),
-                            _ => {}
-                        }
-                    }
+            for message in messages(&reply[..len]) {
+                let message = message?;
+                match message.kind {
                     // What became of the dump: ENOENT where the kernel, or a module that it lacks,
                     // knows no such sockets.
-                    NLMSG_DONE => return number(message).map_or(Ok(found), Err),
-                    NLMSG_ERROR => return Err(number(message).unwrap_or(libc::EOPNOTSUPP)),
-                    _ => return Err(libc::EOPNOTSUPP),
+                    NLMSG_DONE => return netlink::error(message.body).map_or(Ok(found), Err),
+                    NLMSG_ERROR => return Err(netlink::error(message.body).unwrap_or(libc::EOPNOTSUPP)),
+                    _ => {}
                 }
-                left = left.get(size.next_multiple_of(4)..).unwrap_or_default();
+                let told = Told::of(message).ok_or(libc::EOPNOTSUPP)?;
+                match told.port() {
+                    _ if !told.takes(wants) => {}
+                    0 => found = Dumped::Moving,
+                    port if range.contains(port) => return Ok(Dumped::Port(port)),
+                    _ => {}
+                }
             }
         }
     }
-}
-
-/// The error number of a message that ends a dump, where it tells of one.
-fn number(message: &[u8]) -> Option<c_int> {
-    let error = i32::from_ne_bytes(*message.get(16..)?.first_chunk()?);
-    (error < 0).then(|| error.saturating_neg())
-}
-
-/// Tells whether this socket takes its port in a family that is asked for: IPv4, IPv6.
-fn takes(message: &[u8], family: c_int, (v4, v6): (bool, bool)) -> bool {
-    if family == libc::AF_INET {
-        return v4;
-    }
-    let address = &message[SOURCE..SOURCE + 16];
-    if address[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] {
-        return v4;
-    }
-    v6 || v4 && address == [0; 16] && !is_v6_only(&message[ATTRIBUTES..])
-}
-
-fn is_v6_only(mut attributes: &[u8]) -> bool {
-    while let Some((header, rest)) = attributes.split_at_checked(4) {
-        let (size, kind) = (u16::from_ne_bytes([header[0], header[1]]), u16::from_ne_bytes([header[2], header[3]]));
-        if kind == SKV6ONLY {
-            return rest.first().is_some_and(|only| *only != 0);
-        }
-        attributes = attributes.get(usize::from(size).max(4).next_multiple_of(4)..).unwrap_or_default();
-    }
-    false
 }
 
 impl Drop for Diag {
@@ -232,32 +273,34 @@ impl Drop for Diag {
     }
 }
 
-/// A request for all sockets of a family and protocol, in any of these states, whose own port lies
-/// in `range`.
-fn dump(family: c_int, protocol: c_int, range: PortRange, states: u32) -> [u8; DUMP] {
-    let mut message = [0; DUMP];
-    message[..4].copy_from_slice(&(DUMP as u32).to_ne_bytes());
-    message[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    message[6..8].copy_from_slice(&((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
-    message[16] = family as u8;
-    message[17] = protocol as u8;
-    message[20..24].copy_from_slice(&states.to_ne_bytes());
-    let filter = &mut message[REQUEST..];
-    filter[..2].copy_from_slice(&20u16.to_ne_bytes());
-    filter[2..4].copy_from_slice(&1u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE
-    // Each comparison says how far to go on where it holds, and where it does not: there, past the
-    // end.
-    for (at, code, past, port) in [(4, S_GE, 20u16, range.first()), (12, S_LE, 12, range.last())] {
-        filter[at] = code;
-        filter[at + 1] = 8;
-        filter[at + 2..at + 4].copy_from_slice(&past.to_ne_bytes());
-        filter[at + 6..at + 8].copy_from_slice(&port.to_ne_bytes());
+/// A request for all sockets of a family and protocol that are in any of these states: a bit each,
+/// also for those that are bound and nothing else (Linux 6.8).
+pub fn dump(family: c_int, protocol: c_int, states: u32) -> Request<LONGEST> {
+    let mut request = Request::new(SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP);
+    request.put(&[family as u8, protocol as u8, 0, 0]);
+    request.put(&states.to_ne_bytes());
+    request.put(&[0; QUESTION - 8]);
+    if u8::try_from(protocol).is_err() {
+        request.attribute(PROTOCOL, &protocol.to_ne_bytes());
     }
-    message
+    request
 }
 
-/// `struct nlmsghdr` and `struct inet_diag_req_v2`, as bytes.
-fn request(local: &Address, peer: &Address, interface: i32) -> [u8; REQUEST] {
+/// Those alone whose own port lies in `range`. Each comparison says how far to go on where it
+/// holds, and where it does not: there, past the end.
+fn between(range: PortRange) -> [u8; 16] {
+    let mut steps = [0; 16];
+    for (at, code, past, port) in [(0, S_GE, 20u16, range.first()), (8, S_LE, 12, range.last())] {
+        steps[at] = code;
+        steps[at + 1] = 8;
+        steps[at + 2..at + 4].copy_from_slice(&past.to_ne_bytes());
+        steps[at + 6..at + 8].copy_from_slice(&port.to_ne_bytes());
+    }
+    steps
+}
+
+/// A request for the TCP connection between two addresses.
+fn request(local: &Address, peer: &Address, interface: i32) -> Request<SHORTEST> {
     let v4 = local.family() == libc::AF_INET || local.is_mapped() || peer.is_mapped();
     let bytes = |address: &Address| {
         let ip = address.ip();
@@ -269,30 +312,22 @@ fn request(local: &Address, peer: &Address, interface: i32) -> [u8; REQUEST] {
             ip
         }
     };
-    let mut message = [0; REQUEST];
-    let mut at = 0;
-    let mut put = |part: &[u8]| {
-        message[at..at + part.len()].copy_from_slice(part);
-        at += part.len();
-    };
-    put(&(REQUEST as u32).to_ne_bytes());
-    put(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    put(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
-    put(&[0; 8]);
-    put(&[if v4 { libc::AF_INET } else { libc::AF_INET6 } as u8, libc::IPPROTO_TCP as u8, 0, 0]);
-    put(&u32::MAX.to_ne_bytes());
-    put(&local.port().to_be_bytes());
-    put(&peer.port().to_be_bytes());
-    put(&bytes(local));
-    put(&bytes(peer));
+    let mut request = Request::new(SOCK_DIAG_BY_FAMILY, 0);
+    request.put(&[if v4 { libc::AF_INET } else { libc::AF_INET6 } as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+    request.put(&u32::MAX.to_ne_bytes());
+    request.put(&local.port().to_be_bytes());
+    request.put(&peer.port().to_be_bytes());
+    request.put(&bytes(local));
+    request.put(&bytes(peer));
     // A link-local peer names its interface; else it is the one that the socket is confined to.
-    put(&if interface == 0 && !v4 { peer.interface() as i32 } else { interface }.to_ne_bytes());
-    put(&[0xff; 8]); // no cookie is known
-    message
+    request.put(&if interface == 0 && !v4 { peer.interface() as i32 } else { interface }.to_ne_bytes());
+    request.put(&[0xff; 8]); // no cookie is known
+    request
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::constants::MPTCP;
     use super::*;
 
     fn address(family: c_int, ip: &[u8], port: u16) -> Address {
@@ -302,17 +337,18 @@ mod tests {
     }
 
     /// A message of one socket, or of an error.
-    fn message(kind: u16, len: usize) -> Vec<u8> {
-        let mut message = vec![0; len];
-        message[4..6].copy_from_slice(&kind.to_ne_bytes());
-        message
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let mut request = Request::<128>::new(kind, 0);
+        request.put(body);
+        request.bytes().to_vec()
     }
 
     #[test]
     fn a_request_names_both_ends_in_network_order() {
         let local = address(libc::AF_INET, &[127, 0, 0, 1], 0x1234);
         let peer = address(libc::AF_INET, &[10, 0, 0, 2], 443);
-        let message = request(&local, &peer, 7);
+        let mut request = request(&local, &peer, 7);
+        let message = request.bytes();
         assert_eq!(u32::from_ne_bytes(*message.first_chunk().unwrap()) as usize, message.len());
         assert_eq!((message[16], message[17]), (libc::AF_INET as u8, libc::IPPROTO_TCP as u8));
         assert_eq!(message[24..28], [0x12, 0x34, 1, 187]);
@@ -323,48 +359,69 @@ mod tests {
     #[test]
     fn a_mapped_peer_is_asked_about_as_ipv4() {
         let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2];
-        let message = request(&Address::any(libc::AF_INET6), &address(libc::AF_INET6, &mapped, 1), 0);
+        let mut request = request(&Address::any(libc::AF_INET6), &address(libc::AF_INET6, &mapped, 1), 0);
+        let message = request.bytes();
         assert_eq!((message[16], &message[44..48]), (libc::AF_INET as u8, &[10, 0, 0, 2][..]));
     }
 
     #[test]
     fn a_dump_is_filtered_by_port() {
-        let range = PortRange::new(258, 772).unwrap();
-        let message = dump(libc::AF_INET6, libc::IPPROTO_UDP, range, 3);
-        let filter = &message[REQUEST + 4..];
-        assert_eq!(filter[..8], [S_GE, 8, 20, 0, 0, 0, 2, 1]);
-        assert_eq!(filter[8..], [S_LE, 8, 12, 0, 0, 0, 4, 3]);
+        let mut request = dump(libc::AF_INET6, libc::IPPROTO_UDP, 3);
+        request.attribute(BYTECODE, &between(PortRange::new(258, 772).unwrap()));
+        let message = request.bytes();
+        let steps = &message[SHORTEST + 4..];
+        assert_eq!(steps[..8], [S_GE, 8, 20, 0, 0, 0, 2, 1]);
+        assert_eq!(steps[8..], [S_LE, 8, 12, 0, 0, 0, 4, 3]);
         assert_eq!(message[20..24], 3u32.to_ne_bytes());
     }
 
     #[test]
+    fn a_wide_protocol_stands_in_an_attribute() {
+        assert_eq!(dump(libc::AF_INET, libc::IPPROTO_UDP, 1).bytes().len(), SHORTEST);
+        let mut request = dump(libc::AF_INET, MPTCP, 1);
+        request.attribute(BYTECODE, &between(PortRange::ALL));
+        assert_eq!(request.bytes().len(), LONGEST);
+        let told = netlink::attribute(&request.bytes()[SHORTEST..], PROTOCOL);
+        assert_eq!(told, Some(&MPTCP.to_ne_bytes()[..]));
+    }
+
+    #[test]
     fn replies_tell_what_there_is_of_a_connection() {
-        let mut refused = message(NLMSG_ERROR, 36);
         for (error, said) in
             [(libc::ENOENT, Ok(State::Free)), (libc::EPERM, Err(libc::EPERM)), (0, Err(libc::EOPNOTSUPP))]
         {
-            refused[16..20].copy_from_slice(&(-error).to_ne_bytes());
-            assert!(state_of(&refused) == said, "{error}");
+            assert!(state_of(&message(NLMSG_ERROR, &(-error).to_ne_bytes())) == said, "{error}");
         }
-        let mut found = message(SOCK_DIAG_BY_FAMILY, ATTRIBUTES);
+        let mut found = [0; TOLD];
         found[EXPIRES..EXPIRES + 4].copy_from_slice(&59_000u32.to_ne_bytes());
         for (state, said) in [(1, State::Taken), (LISTEN, State::Free), (TIME_WAIT, State::Resting(1000))] {
             found[STATE] = state;
-            assert!(state_of(&found) == Ok(said), "{state}");
+            assert!(state_of(&message(SOCK_DIAG_BY_FAMILY, &found)) == Ok(said), "{state}");
         }
-        for cut in 0..EXPIRES + 4 {
-            assert!(state_of(&found[..cut]).is_err(), "{cut} bytes");
+        let whole = message(SOCK_DIAG_BY_FAMILY, &found);
+        for cut in 0..whole.len() {
+            assert!(state_of(&whole[..cut]).is_err(), "{cut} bytes");
         }
     }
 
     #[test]
     fn a_dual_socket_takes_its_port_in_ipv4_unless_it_is_v6_only() {
-        let mut found = message(SOCK_DIAG_BY_FAMILY, ATTRIBUTES + 8);
-        assert!(takes(&found, libc::AF_INET6, (true, false)));
-        found[ATTRIBUTES..ATTRIBUTES + 2].copy_from_slice(&5u16.to_ne_bytes());
-        found[ATTRIBUTES + 2..ATTRIBUTES + 4].copy_from_slice(&SKV6ONLY.to_ne_bytes());
-        found[ATTRIBUTES + 4] = 1;
-        assert!(!takes(&found, libc::AF_INET6, (true, false)));
-        assert!(takes(&found, libc::AF_INET6, (false, true)));
+        let mut fixed = [0; TOLD];
+        fixed[0] = libc::AF_INET6 as u8;
+        assert!(Told { fixed: &fixed, attributes: &[] }.takes((true, false)));
+        let mut only = Request::<24>::new(0, 0);
+        only.attribute(SKV6ONLY, &[1]);
+        let told = Told { fixed: &fixed, attributes: &only.bytes()[16..] };
+        assert!(!told.takes((true, false)));
+        assert!(told.takes((false, true)));
+    }
+
+    #[test]
+    fn the_kernel_tells_of_a_socket_that_is_bound() {
+        let bound = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = bound.local_addr().unwrap().port();
+        let range = PortRange::new(port, port).unwrap();
+        assert_eq!(bound_port(range, Scope::Tcp4.into()), Ok(Some(port)));
+        assert_eq!(bound_port(range, Scope::Tcp6.into()), Ok(None));
     }
 }

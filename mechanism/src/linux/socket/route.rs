@@ -1,10 +1,11 @@
-//! Addresses that a connection to a peer would have, or why there would be none.
+//! Which addresses a connection to a peer would have, or why there would be none.
 
 use super::address::Address;
 use super::facts::Socket;
 use crate::linux::kernel::call::Result;
-use crate::linux::kernel::constants::{IPV6_ADDR_PREFERENCES, NLMSG_ERROR, NO_PREFERENCES, SO_BINDTOIFINDEX};
+use crate::linux::kernel::constants::{IPV6_ADDR_PREFERENCES, NO_PREFERENCES, SO_BINDTOIFINDEX};
 use crate::linux::kernel::descriptors::close;
+use crate::linux::kernel::rtnetlink::{self, Answer, Question};
 use crate::linux::kernel::sockets;
 use core::ffi::c_int;
 
@@ -14,38 +15,17 @@ pub struct Route {
     pub source: Address,
     /// The peer's: where the program says 0.0.0.0 or `::`, the kernel goes to the loopback address.
     pub peer: Address,
-    /// Set if the peer is this host.
+    /// Whether the peer is this host.
     pub is_local: bool,
 }
 
-/// linux/rtnetlink.h.
-const RTM_NEWROUTE: u16 = 24;
-const RTM_GETROUTE: u16 = 26;
-const RTA_DST: u16 = 1;
-const RTA_SRC: u16 = 2;
-const RTA_OIF: u16 = 4;
-const RTA_PREFSRC: u16 = 7;
-const RTA_MARK: u16 = 16;
-const RTA_IP_PROTO: u16 = 27;
-const RTA_DPORT: u16 = 29;
-const RTN_LOCAL: u8 = 2;
-const RTN_BROADCAST: u8 = 3;
-const RTN_MULTICAST: u8 = 5;
-/// Behind the netlink header, `struct rtmsg`, and behind that the attributes.
-const HEADER: usize = 16;
-const ATTRIBUTES: usize = HEADER + 12;
-/// Place where in the reply the kind of the route stands.
-const KIND: usize = HEADER + 7;
-/// A request with every attribute.
-const LONGEST: usize = ATTRIBUTES + 20 + 20 + 8 + 8 + 8 + 8;
-
-/// Options of a socket about the way that its packets take, besides their addresses. What is known
-/// of a new one leaves these options out.
+/// What a socket says of the way that its packets take, besides their addresses. What is known of a
+/// new one leaves these options out.
 struct Wishes {
     interface: c_int,
     mark: u32,
     tos: u8,
-    /// Kinds of IPv6 addresses it likes best, if it has been told to say.
+    /// Which kinds of IPv6 addresses it likes best, if it has been told to say.
     preferences: Option<c_int>,
 }
 
@@ -62,7 +42,7 @@ impl Wishes {
     }
 }
 
-/// Place where the way leads, without a port being bound. `local` is the address that the program's
+/// Where the way leads, without a port being bound. `local` is the address that the program's
 /// socket is bound to, if any.
 ///
 /// # Errors
@@ -94,8 +74,8 @@ pub fn find(socket: &Socket, local: &Address, peer: &Address) -> Result<Route> {
     shown(socket, local, peer, &wishes)
 }
 
-/// Reason why a socket at `local` does not speak to `peer` at all: one that is bound to an address
-/// of the one kind has no way to the other kind; nobody has a way to many at once.
+/// Why a socket at `local` does not speak to `peer` at all: one that is bound to an address of the
+/// one kind has no way to the other kind; nobody has a way to many at once.
 fn mute(local: &Address, peer: &Address) -> Option<c_int> {
     let is_v4 = |address: &Address| address.family() == libc::AF_INET || address.is_mapped();
     if peer.is_multicast() {
@@ -126,84 +106,24 @@ fn ends(local: &Address, peer: &Address, v4: bool) -> (Address, Address) {
     (from, to.with_ip(ip))
 }
 
-/// Asks rtnetlink(7). `None` where it does not say.
+/// Asks the kernel's routing. `None` where it does not say.
 fn told(from: &Address, to: &Address, wishes: &Wishes) -> Option<Result<Route>> {
-    let fd = sockets::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).ok()?;
-    let mut reply = [0u8; 512];
-    let (request, len) = request(from, to, wishes);
-    let read = sockets::send(fd, &request[..len]).and_then(|_| sockets::recv(fd, &mut reply));
-    close(fd);
-    answer(reply.get(..read.ok()?)?, from, to)
-}
-
-fn answer(reply: &[u8], from: &Address, to: &Address) -> Option<Result<Route>> {
-    match u16::from_ne_bytes(*reply.get(4..)?.first_chunk()?) {
-        RTM_NEWROUTE => {}
-        NLMSG_ERROR => {
-            let error = i32::from_ne_bytes(*reply.get(HEADER..)?.first_chunk()?).wrapping_neg();
-            // EINVAL also says that this kernel does not know the question.
-            return (is_unreachable(error) && error != libc::EINVAL).then_some(Err(error));
-        }
-        _ => return None,
-    }
-    let kind = *reply.get(KIND)?;
-    if matches!(kind, RTN_BROADCAST | RTN_MULTICAST) {
-        return Some(Err(libc::ENETUNREACH)); // as in `seen`
-    }
-    let source = if from.is_wildcard() { to.with_ip(preferred(reply.get(ATTRIBUTES..)?)?).with_port(0) } else { *from };
-    Some(Ok(Route { source, peer: *to, is_local: kind == RTN_LOCAL }))
-}
-
-/// The source address that the kernel names.
-fn preferred(mut attributes: &[u8]) -> Option<[u8; 16]> {
-    loop {
-        let (header, rest) = attributes.split_at_checked(4)?;
-        let (size, kind) = (u16::from_ne_bytes([header[0], header[1]]), u16::from_ne_bytes([header[2], header[3]]));
-        let size = usize::from(size).max(4);
-        if kind == RTA_PREFSRC {
-            let value = rest.get(..size - 4)?;
-            let mut ip = [0; 16];
-            ip.get_mut(..value.len())?.copy_from_slice(value);
-            return Some(ip);
-        }
-        attributes = attributes.get(size.next_multiple_of(4)..)?;
-    }
-}
-
-/// A message that asks for the route of a TCP connection, and how long it is.
-fn request(from: &Address, to: &Address, wishes: &Wishes) -> ([u8; LONGEST], usize) {
-    let width = if to.family() == libc::AF_INET { 4 } else { 16 };
-    let bits = (width * 8) as u8;
-    let mut message = [0; LONGEST];
-    let mut len = ATTRIBUTES;
-    let mut put = |kind: u16, value: &[u8]| {
-        message[len..len + 2].copy_from_slice(&(4 + value.len() as u16).to_ne_bytes());
-        message[len + 2..len + 4].copy_from_slice(&kind.to_ne_bytes());
-        message[len + 4..len + 4 + value.len()].copy_from_slice(value);
-        len += 4 + value.len().next_multiple_of(4);
-    };
-    put(RTA_DST, &to.ip()[..width]);
-    if !from.is_wildcard() {
-        put(RTA_SRC, &from.ip()[..width]);
-    }
     // A link-local peer names its interface; else it is the one that the socket is confined to.
     let interface = if wishes.interface == 0 { to.interface() } else { wishes.interface as u32 };
-    if interface != 0 {
-        put(RTA_OIF, &interface.to_ne_bytes());
+    let question = Question { from, to, interface, mark: wishes.mark, tos: wishes.tos };
+    let fd = sockets::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).ok()?;
+    let mut reply = [0u8; 512];
+    let read = sockets::send(fd, question.request().bytes()).and_then(|_| sockets::recv(fd, &mut reply));
+    close(fd);
+    match rtnetlink::read(reply.get(..read.ok()?)?)? {
+        Ok(Answer::Way { is_local, source }) => {
+            let source = if from.is_wildcard() { to.with_ip(source?).with_port(0) } else { *from };
+            Some(Ok(Route { source, peer: *to, is_local }))
+        }
+        Ok(Answer::ToMany) => Some(Err(libc::ENETUNREACH)), // as in `seen`
+        // EINVAL also says that this kernel does not know the question.
+        Err(error) => (is_unreachable(error) && error != libc::EINVAL).then_some(Err(error)),
     }
-    if wishes.mark != 0 {
-        put(RTA_MARK, &wishes.mark.to_ne_bytes());
-    }
-    put(RTA_IP_PROTO, &[libc::IPPROTO_TCP as u8]);
-    if to.port() != 0 {
-        put(RTA_DPORT, &to.port().to_be_bytes());
-    }
-    message[..4].copy_from_slice(&(len as u32).to_ne_bytes());
-    message[4..6].copy_from_slice(&RTM_GETROUTE.to_ne_bytes());
-    message[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
-    let sources = if from.is_wildcard() { 0 } else { bits };
-    message[HEADER..HEADER + 4].copy_from_slice(&[to.family() as u8, bits, sources, wishes.tos]);
-    (message, len)
 }
 
 /// Asks where netlink does not say, or not for such a socket: by connecting a datagram socket of
@@ -247,8 +167,7 @@ fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> Result<R
 /// An error of [`find`] where there was no way to ask.
 const UNTOLD: c_int = libc::EOPNOTSUPP;
 
-/// Tells whether an error of [`find`] says that there is no way to the peer, rather than no way to
-/// ask.
+/// Whether an error of [`find`] says that there is no way to the peer, rather than no way to ask.
 pub fn is_unreachable(error: c_int) -> bool {
     matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::EAFNOSUPPORT)
 }
