@@ -42,6 +42,12 @@ impl Session {
         self.region.header.ranges.load(Relaxed) != 0
     }
 
+    /// Tells whether programs that are executed are to be under the policy as well.
+    #[must_use]
+    pub fn follows(self) -> bool {
+        self.region.header.follow.load(Relaxed) != 0
+    }
+
     /// Tells whether events are recorded.
     pub fn logs(self) -> bool {
         self.region.header.log.load(Relaxed) != 0

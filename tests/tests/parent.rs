@@ -328,6 +328,39 @@ fn a_musl_program_runs() {
     assert!(text(&output.stdout).starts_with("port 231"), "{}", said(&output));
 }
 
+/// Programs that no policy reaches are counted, by whatever way they are executed, and the last is
+/// named.
+#[test]
+fn programs_that_no_policy_reaches_are_told_of() {
+    let here = Folder::new();
+    let [musl, fixed, script, report] = ["musl", "fixed", "script", "report.json"].map(|name| here.path(name));
+    fs::write(here.path("main.c"), "int main(void) { return 0; }\n").expect("it can be written");
+    must(Command::new("musl-gcc").args(["-o", &musl, &here.path("main.c")]));
+    must(Command::new("cc").args(["-static", "-o", &fixed, &here.path("main.c")]));
+    fs::write(&script, format!("#! {fixed}\n")).expect("it can be written");
+    must(Command::new("chmod").args(["+x", &script]));
+    let told = |line: &str| {
+        let report_to = format!("--report={report}");
+        says(here.run(&[&report_to]).args(["sh", "-c", line, &musl, &fixed, &script]), 0);
+        let said: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&report).expect("it was written")).expect("it is JSON");
+        (said["outside"]["programs"].as_u64(), said["outside"]["last"].as_str().map(str::to_owned))
+    };
+    let after = |count, last: &str| (Some(count), Some(last.to_owned()));
+    assert_eq!(told("true; env true; /bin/sh -c /bin/true"), (None, None));
+    assert_eq!(told("\"$0\"; \"$1\"; \"$2\""), after(3, "script"));
+    assert_eq!(told("env \"$0\"; PATH=\"${1%/*}:$PATH\" env fixed; no-such-program || true"), after(2, "fixed"));
+    assert_eq!(
+        told("python3 -c 'import os,sys; os.posix_spawn(sys.argv[1], [sys.argv[1]], {})' \"$1\""),
+        after(1, "fixed")
+    );
+    let shown = text(&says(here.run(&["--report"]).args([&here.compile("again", &[])]), 0).stderr).to_owned();
+    assert!(!shown.contains("not covered"), "{shown}");
+    let shown = text(&says(here.run(&["--report"]).args(["sh", "-c", "\"$0\"; true", &fixed]), 0).stderr).to_owned();
+    let line = "  not covered: 1 program, the last `fixed`; `portshim doctor PROGRAM` says why\n";
+    assert!(shown.ends_with(line), "{shown}");
+}
+
 /// A program whose loader and C library are older than the library needs: this system's own,
 /// without the names of their newer versions.
 #[test]

@@ -4,7 +4,7 @@ use super::sink::Sink;
 use crate::coverage::Program;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Ended};
-use crate::present::{self, one_line, uncovered};
+use crate::present::{self, Outside, one_line, uncovered};
 use portshim_policy::ports::Scope;
 use portshim_policy::region::{MAX_GLOB, Region};
 use serde::Serialize;
@@ -29,6 +29,8 @@ struct Report {
     /// The signal's name; `null` where the program ended by itself.
     signal: Option<&'static str>,
     rules: Vec<Rules>,
+    /// Programs that were executed where no policy reaches; `null` for none.
+    outside: Option<Outside>,
 }
 
 #[derive(Serialize)]
@@ -126,7 +128,8 @@ impl Report {
                 })
                 .collect(),
         });
-        Self { program: program.path.display().to_string(), status, signal, rules: rules.collect() }
+        let outside = Outside::of(region);
+        Self { program: program.path.display().to_string(), status, signal, rules: rules.collect(), outside }
     }
 
     fn table(&self) -> String {
@@ -147,6 +150,10 @@ impl Report {
                 text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10} {peak:>10}\n"));
             }
             text.push_str(&uncovered("  ", rules.scopes.iter().map(|counts| (counts.scope, counts.uncovered))));
+        }
+        if let Some(outside) = &self.outside {
+            text.push_str("  ");
+            text.push_str(&outside.line());
         }
         text
     }

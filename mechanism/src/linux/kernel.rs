@@ -12,6 +12,7 @@ pub mod memory;
 pub mod netlink;
 pub mod proc;
 pub mod process;
+pub mod program;
 pub mod rtnetlink;
 pub mod sandbox;
 pub mod signals;

@@ -5,7 +5,7 @@
 //! cannot be withstood is a process that truncates the file: docs/fidelity.md.)
 
 use super::busy_ports::BusyPorts;
-use super::events::Ring;
+use super::events::{NAME, Ring};
 use super::ledger::Ledger;
 use super::peers::{PeerHints, PeerTable, TABLE};
 use super::processes::Processes;
@@ -20,12 +20,12 @@ pub const MAX_RULES: usize = 16;
 /// Number of connects that may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
 /// Number of ports that connections must not join, and that are remembered at once.
-const SINGLES: usize = 512;
+const SINGLES: usize = 509;
 
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 9;
+const VERSION: u32 = 10;
 
 /// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,9 @@ pub struct Header {
     /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process
     /// << 32.
     singles: [AtomicU64; SINGLES],
+    /// Programs that were executed where no policy reaches, and the name of the last.
+    outside: AtomicU64,
+    outside_name: [AtomicU64; NAME / 8],
 }
 
 impl Header {
@@ -107,6 +110,29 @@ impl Header {
         if single.load(Relaxed) == kept {
             let _ = single.compare_exchange(kept, 0, Relaxed, Relaxed);
         }
+    }
+
+    /// The process that has bound a socket to `port` which a connection must not join, as far as is
+    /// remembered.
+    /// Counts a program, called `name`, that is executed where no policy reaches.
+    pub fn note_outside(&self, name: &[u8]) {
+        let mut cut = [0; NAME];
+        cut.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        for (word, bytes) in self.outside_name.iter().zip(cut.as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        self.outside.fetch_add(1, Relaxed);
+    }
+
+    /// How many programs were executed where no policy reaches, and the name of the last, cut to
+    /// [`NAME`] bytes.
+    #[must_use]
+    pub fn outside(&self) -> (u64, [u8; NAME]) {
+        let mut name = [0; NAME];
+        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&self.outside_name) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        (self.outside.load(Relaxed), name)
     }
 
     /// The process that has bound a socket to `port` which a connection must not join, as far as is
@@ -250,5 +276,5 @@ const _: () = {
     let hints = 4 * size_of::<BusyPorts>() + size_of::<PeerHints>();
     let shared = kept + hints;
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<SharedRules>());
-    assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES);
+    assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES + 8 + NAME);
 };

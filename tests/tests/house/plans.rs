@@ -40,6 +40,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("linux/spare", &[]),
             ("linux/variables", &["linux/elf", "linux/memory"]),
             ("linux/start", &["session", "linux/elf", "linux/variables"]),
+            ("linux/children", &["linux/memory", "linux/start", "linux/variables"]),
             ("linux/environment", &["linux/memory", "linux/spare", "linux/start", "linux/variables"]),
             ("linux/fd_cache", &["session"]),
             ("linux/fd_ports", &["session", "fd_ports"]),
@@ -51,6 +52,7 @@ pub(crate) const PLANS: &[Plan] = &[
                 &[
                     "session",
                     "fd_ports",
+                    "linux/children",
                     "linux/elf",
                     "linux/environment",
                     "linux/fd_cache",

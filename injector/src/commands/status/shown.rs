@@ -4,7 +4,7 @@ use super::usage::{self, Usage};
 use crate::commands::ports::{allowed, by_ports, set};
 use crate::commands::processes::ShownProcess;
 use crate::platform::{LiveSession, Process};
-use crate::present;
+use crate::present::{self, Outside};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
 use portshim_policy::region::{Counts, Region, SharedRules};
@@ -29,6 +29,8 @@ pub(super) struct Shown {
     pub(super) reserved: Vec<Taken>,
     pub(super) blocked: Vec<Taken>,
     pub(super) processes: Vec<ShownUse>,
+    /// Programs that were executed where no policy reaches; `null` for none.
+    pub(super) outside: Option<Outside>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +121,7 @@ impl Shown {
             reserved: entries(session, region, Restriction::Reserve),
             blocked: entries(session, region, Restriction::Block),
             processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
+            outside: Outside::of(region),
         }
     }
 }

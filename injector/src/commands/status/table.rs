@@ -59,6 +59,10 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
             live => format!("\nfor all programs, since the session began\n{live}"),
         },
     };
+    if let Some(outside) = &shown.outside {
+        text += "\n";
+        text += &outside.line();
+    }
     text + &uses(&shown.processes, look)
 }
 

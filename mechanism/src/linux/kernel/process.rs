@@ -11,6 +11,12 @@ pub fn effective_user() -> u32 {
     unsafe { call!(geteuid) }.unwrap_or(0) as u32
 }
 
+/// The effective group.
+pub fn effective_group() -> u32 {
+    // SAFETY: no memory is passed.
+    unsafe { call!(getegid) }.map_or(u32::MAX, |group| group as u32)
+}
+
 /// Tells whether this thread has CAP_NET_BIND_SERVICE (capabilities(7)), or there is no telling.
 pub fn may_bind_privileged() -> bool {
     const CAP_NET_BIND_SERVICE: u32 = 10;

@@ -1,7 +1,7 @@
 //! exec, spawn, `system` and `popen`: the shim follows into the child.
 
 use crate::linux::variables::{self, Strings};
-use crate::linux::{environment, original};
+use crate::linux::{children, environment, original};
 use core::ffi::{c_char, c_int};
 use libc::{pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 use portshim_mechanism::linux::kernel::{descriptors, errno};
@@ -9,6 +9,7 @@ use portshim_mechanism::linux::kernel::{descriptors, errno};
 /// # Safety
 /// As for execve(2).
 pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
+    children::look(path);
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(envp, |envp| unsafe { original::execve::next(path, argv, envp) })
 }
@@ -16,6 +17,7 @@ pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -
 /// # Safety
 /// As for execvpe(3).
 pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) -> c_int {
+    children::look_in_path(file);
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(envp, |envp| unsafe { original::execvpe::next(file, argv, envp) })
 }
@@ -40,6 +42,7 @@ pub(crate) unsafe fn execveat(fd: c_int, path: *const c_char, argv: Strings, env
 /// # Safety
 /// As for execv(3), which is execve with the process's own environment.
 pub(crate) unsafe fn execv(path: *const c_char, argv: Strings) -> c_int {
+    children::look(path);
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(variables::own(), |envp| unsafe { original::execve::next(path, argv, envp) })
 }
@@ -47,6 +50,7 @@ pub(crate) unsafe fn execv(path: *const c_char, argv: Strings) -> c_int {
 /// # Safety
 /// As for execvp(3), which is execvpe with the process's own environment.
 pub(crate) unsafe fn execvp(file: *const c_char, argv: Strings) -> c_int {
+    children::look_in_path(file);
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(variables::own(), |envp| unsafe { original::execvpe::next(file, argv, envp) })
 }
@@ -61,6 +65,7 @@ pub(crate) unsafe fn posix_spawn(
     argv: Strings,
     envp: Strings,
 ) -> c_int {
+    children::look(path);
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(envp, |envp| unsafe {
         original::posix_spawn::next(pid, path, actions, attributes, argv, envp)
@@ -77,6 +82,7 @@ pub(crate) unsafe fn posix_spawnp(
     argv: Strings,
     envp: Strings,
 ) -> c_int {
+    children::look_in_path(file);
     // SAFETY: the program's own call, with the environment completed.
     environment::with_preload_env(envp, |envp| unsafe {
         original::posix_spawnp::next(pid, file, actions, attributes, argv, envp)
