@@ -50,7 +50,7 @@ fn run_again<M: Mechanism>(
         served = Plan::serve(&given, Opening::default(), None, mechanism, entropy());
     }
     if served.is_err() && rules.revision() != terms.revision {
-        let terms = Terms::of(rules, request.scope, request.dual, terms.steerable);
+        let terms = Terms::of(rules, request.scope, request.dual, || mechanism.steerable(request.scope));
         let request = Request { limit: mechanism.limit(terms.hull), ..*request };
         let given = Given { request: &request, terms: &terms, ..given };
         served = Plan::serve(&given, Opening::default(), None, mechanism, entropy());

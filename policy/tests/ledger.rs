@@ -66,7 +66,7 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
         Request { call: Call::Bind, scope: Scope::Udp4, dual: false, reuse: false, limit: PortRange::ALL, peer: 0 };
     let mut entropy = || 0u64;
     let mut next = || {
-        let terms = Terms::of(rules, request.scope, request.dual, None);
+        let terms = Terms::of(rules, request.scope, request.dual, || None);
         let (ledger, request) = (&region.ledger, &request);
         let given = Given { rules, ledger, hint: None, towards: None, request, terms: &terms };
         Plan::new(given).next(Outcome::Start, &mut entropy)

@@ -1,4 +1,4 @@
-//! Account of what a plan is made from, and the step that needs no plan.
+//! Account of what a plan is made from.
 
 use super::candidates::Candidates;
 use super::request::Request;

@@ -5,7 +5,7 @@ use super::opening::Opening;
 use super::stages::{Outcome, Plan, Step};
 use crate::entropy::Entropy;
 use crate::model::Fault;
-use crate::ports::PortRange;
+use crate::ports::{PortRange, Scope};
 
 /// Outcome of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,11 @@ pub trait Mechanism {
         PortRange::ALL
     }
 
+    /// Looks up anew inside which ports of `scope` the system can be made to choose for the socket.
+    fn steerable(&self, _scope: Scope) -> Option<PortRange> {
+        None
+    }
+
     /// Tells whether the plan, which has found no port, shall be tried once more: ports were passed
     /// over because others of the session were about to take them, or to leave them. From now on
     /// they are waited for.
@@ -66,11 +71,12 @@ impl<'a> Plan<'a> {
         entropy: impl Entropy,
     ) -> Result<M::Answer, Fault> {
         let mut entropy = opening.redrawn(entropy);
+        given.take_back(opening);
         let mut plan = Self::new(*given);
         let mut step = plan.next(Outcome::Start, &mut entropy);
         match (opening.step, tried) {
             (Some(first), Some(outcome)) if first == step => step = plan.next(outcome, &mut entropy),
-            // A rover has moved on since.
+            // The rover has moved on since, or more is believed.
             (Some(Step::Pin(port)), Some(Outcome::Taken)) => {
                 given.hint.inspect(|hint| hint.mark(port));
             }

@@ -12,6 +12,8 @@ pub struct Opening {
     /// The step, where it is plain to see.
     pub step: Option<Step>,
     drawn: Option<u64>,
+    /// Where the rover stood, if it was moved for the step.
+    rover: Option<u32>,
 }
 
 impl Opening {
@@ -23,13 +25,22 @@ impl Opening {
 }
 
 impl Given<'_> {
+    /// Undoes what `opening`, whose step was tried in vain, has moved on: a plan begins with the
+    /// same step then.
+    pub(super) fn take_back(&self, opening: Opening) {
+        if let (Some(Step::Pin(port)), Some(before)) = (opening.step, opening.rover) {
+            self.rules.live(self.request.scope).rove_back(port, before);
+        }
+    }
+
     /// The first step of the plan, where the ports are one range: all of it, where the system
-    /// chooses, or for `bind` the port that the policy's order begins with.
+    /// chooses, or for `bind` the port that the policy's order begins with. A rover moves on to
+    /// that port.
     #[must_use]
     #[inline(always)]
     pub fn opening(&self, entropy: &mut impl Entropy) -> Opening {
         match self.sole_run() {
-            Some(run) => Opening { step: Some(Step::Steer(run)), drawn: None },
+            Some(run) => Opening { step: Some(Step::Steer(run)), ..Opening::default() },
             None => self.first_port(entropy),
         }
     }
@@ -49,13 +60,16 @@ impl Given<'_> {
         } else {
             (None, None)
         };
-        let Some(port) = port else { return Opening { step: None, drawn } };
+        let nothing = Opening { drawn, ..Opening::default() };
+        let Some(port) = port else { return nothing };
         if !hull.contains(port) || self.hint.is_some_and(|hint| hint.contains(port)) {
-            return Opening { step: None, drawn };
+            return nothing;
         }
-        if !self.terms.native {
-            self.rules.live(self.request.scope).rove(port);
+        let live = self.rules.live(self.request.scope);
+        let rover = (!self.terms.native).then(|| live.rover());
+        if rover.is_some() {
+            live.rove(port);
         }
-        Opening { step: Some(Step::Pin(port)), drawn }
+        Opening { step: Some(Step::Pin(port)), drawn, rover }
     }
 }

@@ -248,7 +248,7 @@ impl<'a> Plan<'a> {
 
     fn next_aim(&mut self, entropy: &mut impl Entropy) -> Option<u16> {
         self.aims = self.aims.checked_sub(1)?;
-        let run = self.steerable?.intersect(self.given.rules.scope(self.given.request.scope).hull()?)?;
+        let run = self.steerable?.intersect(self.given.terms.hull?)?;
         self.view().skip_busy(self.given.hint).aim(run, entropy)
     }
 

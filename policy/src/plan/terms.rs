@@ -21,11 +21,13 @@ pub struct Terms {
 
 impl Terms {
     /// The terms of `scope` under `rules`, to sockets that take their port in the other family,
-    /// too, where `dual`.
+    /// too, where `dual`. What can be steered to may depend on the rules: it is asked for in
+    /// between.
     #[must_use]
     #[inline]
-    pub fn of(rules: &SharedRules, scope: Scope, dual: bool, steerable: Option<PortRange>) -> Self {
+    pub fn of(rules: &SharedRules, scope: Scope, dual: bool, steerable: impl FnOnce() -> Option<PortRange>) -> Self {
         let revision = rules.revision();
+        let steerable = steerable();
         let extent = rules.scope(scope).extent(dual);
         let solid = extent.is_some_and(|(_, solid)| solid);
         Self { revision, hull: extent.map(|(hull, _)| hull), solid, native: rules.is_native(), steerable }

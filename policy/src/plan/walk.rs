@@ -206,7 +206,7 @@ pub(super) fn native_start(transport: Transport, hull: PortRange, entropy: &mut 
     let start = hull.first() + entropy.below(hull.len()) as u16;
     match transport {
         Transport::Udp => Some(start),
-        Transport::Tcp => Parity::of(hull.first()).other().at_or_after(start),
+        Transport::Tcp => Parity::of(hull.first()).other().at_or_after(start).filter(|port| hull.contains(*port)),
     }
 }
 

@@ -48,6 +48,16 @@ impl ScopeCounters {
         self.rover.store(u32::from(port), Relaxed);
     }
 
+    /// Where the rover stands.
+    pub(crate) fn rover(&self) -> u32 {
+        self.rover.load(Relaxed)
+    }
+
+    /// Puts the rover back to where it stood `before` it went to `port`, unless it has moved on.
+    pub(crate) fn rove_back(&self, port: u16, before: u32) {
+        let _ = self.rover.compare_exchange(u32::from(port), before, Relaxed, Relaxed);
+    }
+
     /// RFC 6056 §3.3.4: one counter of a table, chosen by a hash; moved on by `step`.
     pub(crate) fn perturb(&self, hash: u64, step: u32) -> u32 {
         self.table[(mix(hash) as usize) % PERTURBATIONS].fetch_add(step, Relaxed)

@@ -74,7 +74,7 @@ fn serves(rules: &SharedRules, region: &Region, pick: usize) {
         peers.unmark(place, (pick % 65536) as u16);
         place.map(|place| peers.hint(place))
     });
-    let terms = Terms::of(rules, scope, request.dual, steerable);
+    let terms = Terms::of(rules, scope, request.dual, || steerable);
     let (ledger, hint) = (&region.ledger, region.hint(scope));
     let mut plan = Plan::new(Given { rules, ledger, hint, towards, request: &request, terms: &terms });
     let mut count = pick as u64;

@@ -10,19 +10,18 @@ use portshim_mechanism::linux::socket::facts::{Kind, Socket};
 /// Kind of `fd`, for a call that may bind it.
 #[inline]
 pub(crate) fn of(fd: c_int) -> Kind {
-    match fd_cache::made(fd) {
-        Some(Made { scope, untouched }) => Kind::Served(Socket::made(fd, scope, untouched)),
-        None => Socket::asked(fd),
-    }
+    made(fd).map_or_else(|| Socket::asked(fd), Kind::Served)
 }
 
 /// The same, for calls to which every other descriptor is the same.
 #[inline]
 pub(crate) fn served(fd: c_int) -> Option<Socket> {
-    match fd_cache::made(fd) {
-        Some(Made { scope, untouched }) => Some(Socket::made(fd, scope, untouched)),
-        None => asked(fd),
-    }
+    made(fd).or_else(|| asked(fd))
+}
+
+#[inline]
+fn made(fd: c_int) -> Option<Socket> {
+    fd_cache::made(fd).map(|Made { scope, untouched }| Socket::made(fd, scope, untouched))
 }
 
 #[cold]

@@ -38,11 +38,6 @@ pub struct InterceptedCall<'a, O: Original + ?Sized = dyn Original + 'a> {
     pub confirmed: Cell<Option<bool>>,
 }
 
-#[cold]
-fn confirm(socket: Socket) -> bool {
-    socket.confirmed().is_some()
-}
-
 /// A program's own call. Where it is a type of its own, the first step of serving it is compiled
 /// for it: after a system call each return to a caller costs, since the kernel leaves none of them
 /// foreseen.
@@ -163,4 +158,9 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
             });
         unreachable.unwrap_or(errno::of(fault))
     }
+}
+
+#[cold]
+fn confirm(socket: Socket) -> bool {
+    socket.confirmed().is_some()
 }

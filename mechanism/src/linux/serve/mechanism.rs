@@ -211,6 +211,11 @@ impl Mechanism for LinuxMechanism<'_> {
         self.steering.range.limit(hull)
     }
 
+    fn steerable(&self, scope: Scope) -> Option<PortRange> {
+        let InterceptedCall { session, socket, .. } = *self.intercepted;
+        steering::reach(socket, scope, session.rules).steerable
+    }
+
     fn begins_to_wait(&mut self) -> bool {
         self.begin_to_wait()
     }

@@ -69,7 +69,9 @@ impl LinuxMechanism<'_> {
                 return self.answered(port, Err(error));
             }
         }
-        if let Some(claim) = &mut claim {
+        // Calls that may block hold nothing for long. `listen` does not, and must not lose the
+        // port.
+        if let Some(claim) = claim.as_mut().filter(|_| intercepted.call != Call::Listen) {
             claim.shorten();
         }
         Try::Done(Some(intercepted.original.call()))

@@ -14,7 +14,7 @@ use crate::run_plan::run_plan;
 use crate::session::Session;
 use core::ffi::c_int;
 use portshim_policy::model::{Call, Fault, Sharing};
-use portshim_policy::plan::{Given, Opening, Request, Step, Terms, is_dense};
+use portshim_policy::plan::{Given, Mechanism, Opening, Request, Step, Terms, is_dense};
 use portshim_policy::ports::{PortRange, Scope, scopes_of};
 use portshim_policy::region::{Ledger, Verdict};
 
@@ -31,13 +31,16 @@ pub struct Served {
 #[inline]
 pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served> {
     let (scope, dual) = intercepted.socket.scope(intercepted.local, intercepted.peer);
-    let reach = steering::reach(intercepted.socket, scope, intercepted.session.rules);
     // Of a socket that no call has touched, nothing is asked until it is to be changed.
     if !intercepted.socket.untouched && !intercepted.may_change() {
         return None;
     }
     let before = errno::get();
-    let terms = Terms::of(intercepted.session.rules, scope, dual, reach.steerable);
+    let mut reach = Reach::default();
+    let terms = Terms::of(intercepted.session.rules, scope, dual, || {
+        reach = steering::reach(intercepted.socket, scope, intercepted.session.rules);
+        reach.steerable
+    });
     let first = at_once(intercepted, scope, dual, &terms, reach);
     let served = match first {
         First::Done(served) => served,
@@ -182,9 +185,10 @@ fn at_length(
 #[cold]
 fn run_anew(mechanism: &mut LinuxMechanism<'_>, request: &Request, ledger: &Ledger) -> Result<Option<isize>, Fault> {
     let InterceptedCall { session, socket, .. } = *mechanism.intercepted;
-    let steerable = steering::reach(socket, request.scope, session.rules).steerable;
+    let steerable = || steering::reach(socket, request.scope, session.rules).steerable;
     let terms = Terms::of(session.rules, request.scope, request.dual, steerable);
-    run_plan(session, mechanism, request, ledger, &terms, Opening::default(), None)
+    let request = Request { limit: mechanism.limit(terms.hull), ..*request };
+    run_plan(session, mechanism, &request, ledger, &terms, Opening::default(), None)
 }
 
 /// The port that was got, after the program's own call. Many a call that fails has taken one all

@@ -33,7 +33,7 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
     let scopes = scopes_of(scope, dual);
     let mut attempt = WindowsMechanism::new(intercepted, scopes);
     // Winsock cannot be made to choose inside a range.
-    let terms = Terms::of(rules, scope, dual, None);
+    let terms = Terms::of(rules, scope, dual, || None);
     let ledger = session.ledger(terms.hull.unwrap_or(PortRange::ALL), scopes);
     let answer = match run_plan(session, &mut attempt, &request, ledger, &terms, Opening::default(), None) {
         Ok(answer) => answer,
