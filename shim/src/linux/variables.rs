@@ -191,7 +191,8 @@ unsafe fn absolute(path: *const c_char) -> *mut c_char {
     store.as_mut_ptr().cast::<c_char>()
 }
 
-/// The value that this process's own environment has for the variable that `prefix` begins, at this moment.
+/// The value that this process's own environment has for the variable that `prefix` begins, at this
+/// moment.
 pub(super) fn value(prefix: &[u8]) -> Option<&'static CStr> {
     // SAFETY: libc's own list, read as every exec function reads it.
     unsafe { find(own(), prefix) }
