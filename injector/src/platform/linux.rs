@@ -27,7 +27,7 @@ mod watch;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
-pub(crate) use launch::become_program;
+pub(crate) use launch::{BECOMES, become_program};
 pub(crate) use library::{for_glibc_alone as as_listed, nameable};
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
@@ -64,16 +64,24 @@ pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
     Ok(())
 }
 
-/// The settings, where a policy of this model depends on them: to ask for them takes no time.
-pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy::config::HostSettings {
+/// The settings that a policy depends on, whatever it comes to: to ask for all takes no time.
+pub(crate) fn host_for<T>(
+    _: impl Fn(&portshim_policy::config::HostSettings) -> T,
+) -> portshim_policy::config::HostSettings {
     host()
 }
 
-/// The first of these ports that is in use although no table lists a socket that has it: there is
-/// none.
-pub(crate) fn unlisted(
-    _: portshim_policy::ports::PortRange,
-    _: portshim_policy::ports::ScopeSet,
-) -> Option<super::answers::Socket> {
+/// The hooks that cannot be placed in programs: the loader finds ours before any other.
+pub(crate) fn unplaceable(_: &std::path::Path) -> Option<String> {
+    None
+}
+
+/// All of the settings, in a form that is imported, where this system's are not those of Linux.
+pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failure>> {
+    None
+}
+
+/// The first of these ports that is in use although no table lists a socket that has it: there is none.
+pub(crate) fn unlisted(_: portshim_policy::ports::PortRange, _: portshim_policy::ports::ScopeSet) -> Option<Socket> {
     None
 }

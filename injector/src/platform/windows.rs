@@ -4,6 +4,7 @@
 mod directories;
 mod environment;
 mod find;
+mod hooks;
 mod host;
 mod inject;
 mod inspect;
@@ -22,9 +23,11 @@ mod suspended;
 
 pub(crate) use directories::share;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
-pub(crate) use host::{captured, host, host_name, host_under, policy_files, steering};
+pub(crate) use find::Find;
+pub(crate) use hooks::unplaceable;
+pub(crate) use host::{Steering, foreign_settings, host, host_for, host_name, policy_files, steering};
 pub(crate) use inspect::find;
-pub(crate) use launch::{Ended, become_program, watch_program};
+pub(crate) use launch::{BECOMES, Ended, become_program, watch_program};
 pub(crate) use library::{as_listed, can_preload, library_needs, nameable};
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};

@@ -25,7 +25,7 @@ const SINGLES: usize = 512;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 9;
+const VERSION: u32 = 10;
 
 /// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,8 @@ pub struct Region {
     pub events: Ring,
     /// Beliefs about ports towards single peers: no page of it is used before there is one.
     pub(crate) peer_hints: PeerHints,
+    /// Ports that the system keeps back, found by asking for them: by scope. No page of it is used before there is one.
+    pub(super) kept_back: [BusyPorts; 4],
 }
 
 impl Region {
@@ -247,7 +249,7 @@ impl Region {
 
 const _: () = {
     let kept = TABLE + size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
-    let hints = 4 * size_of::<BusyPorts>() + size_of::<PeerHints>();
+    let hints = 8 * size_of::<BusyPorts>() + size_of::<PeerHints>();
     let shared = kept + hints;
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<SharedRules>());
     assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES);

@@ -3,6 +3,7 @@
 use super::usage::{self, Usage};
 use crate::commands::ports::{allowed, by_ports, set};
 use crate::commands::processes::ShownProcess;
+use crate::messages;
 use crate::platform::{LiveSession, Process};
 use crate::present;
 use portshim_policy::model::Restriction;
@@ -28,6 +29,8 @@ pub(super) struct Shown {
     /// Ports reserved and blocked since it began, for all programs.
     pub(super) reserved: Vec<Taken>,
     pub(super) blocked: Vec<Taken>,
+    /// The ports that the system keeps back, as far as its processes have met them.
+    pub(super) kept_back: Vec<String>,
     pub(super) processes: Vec<ShownUse>,
 }
 
@@ -58,7 +61,7 @@ pub(super) struct ShownScope {
     pub(super) by_session: u32,
     /// On how many of those in use there is nothing but connections in TIME_WAIT.
     pub(super) time_wait: u32,
-    /// Number of those that may be handed out and no socket holds.
+    /// How many of those that may be handed out no socket holds, and the system does not keep back.
     pub(super) free: u32,
     /// The most sockets that have held a port handed out here at once.
     pub(super) peak: u32,
@@ -106,6 +109,8 @@ pub(super) struct ShownUse {
     pub(super) exhausted: u64,
     pub(super) refused: u64,
     pub(super) uncovered: u64,
+    /// What there is to say where the library is not wholly in it; `null` where it is.
+    pub(super) not_covered: Option<String>,
 }
 
 impl Shown {
@@ -118,6 +123,7 @@ impl Shown {
             rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
             reserved: entries(session, region, Restriction::Reserve),
             blocked: entries(session, region, Restriction::Block),
+            kept_back: messages::kept_back(region),
             processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
         }
     }
@@ -171,13 +177,15 @@ impl ShownScope {
         let dynamic = set(&rules.scope(scope).dynamic);
         let of = |held: &PortSet| usage::common(&dynamic, held);
         let (open, any) = (of(usage.open(scope)), of(usage.any(scope)));
+        let mut gone = usage.any(scope).clone();
+        gone.union(&region.kept_back(scope).ports());
         Self {
             scope: scope.name(),
             allowed: ports.len(),
             in_use: any,
             by_session: of(usage.by_session(scope)),
             time_wait: any - open,
-            free: ports.len() - usage::common(&ports, usage.any(scope)),
+            free: ports.len() - usage::common(&ports, &gone),
             peak: live.high.load(Relaxed),
             served: live.served.load(Relaxed),
             exhausted: live.exhausted.load(Relaxed),
@@ -212,6 +220,7 @@ impl ShownUse {
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),
             uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
+            not_covered: place.and_then(|place| messages::reach(place.reach())),
             process: process.into(),
         }
     }
