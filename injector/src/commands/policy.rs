@@ -4,7 +4,7 @@ use crate::args::PolicyOptions;
 use crate::environment::{POLICY_FILE, misspelt};
 use crate::messages::{self, Failure};
 use crate::platform;
-use portshim_policy::config::{HostSettings, Layer, Problem, Resolved, Setting, resolve};
+use portshim_policy::config::{HostSettings, Layer, Problem, Resolved, keys, resolve};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};

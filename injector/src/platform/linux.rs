@@ -71,17 +71,19 @@ pub(crate) fn host_for<T>(
     host()
 }
 
-/// The hooks that cannot be placed in programs: the loader finds ours before any other.
+/// Names of hooks that cannot be placed in programs: none, for the loader finds ours before any other.
 pub(crate) fn unplaceable(_: &std::path::Path) -> Option<String> {
     None
 }
 
-/// All of the settings, in a form that is imported, where this system's are not those of Linux.
-pub(crate) fn foreign_settings() -> Option<Result<String, crate::messages::Failure>> {
+/// The first of these ports that is in use although no table lists a socket that has it: there is
+/// none.
+pub(crate) fn unlisted(
+    _: portshim_policy::ports::PortRange,
+    _: portshim_policy::ports::ScopeSet,
+) -> Option<super::answers::Socket> {
     None
 }
 
-/// The first of these ports that is in use although no table lists a socket that has it: there is none.
-pub(crate) fn unlisted(_: portshim_policy::ports::PortRange, _: portshim_policy::ports::ScopeSet) -> Option<Socket> {
-    None
-}
+/// Set if the system lists every socket that has a port.
+pub(crate) const LISTS_ALL: bool = true;

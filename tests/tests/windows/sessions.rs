@@ -37,7 +37,9 @@ impl Running {
 /// A session is listed while its programs run, with them, and is gone after.
 pub(crate) fn listed() {
     let range = spec(range(2));
-    let mut running = Running::start(&["--range", &range], &["udp4", "bind=127.0.0.1,0", "wait"]);
+    let mut running =
+        Running::start(&["--range", &range], &["tcp4", "bind=127.0.0.1,0", "udp4", "bind=127.0.0.1,0", "wait"]);
+    running.program.port();
     let port = running.program.port();
     // The number of the process that made it, and its ports; what follows is cut where the line
     // ends.
@@ -45,6 +47,13 @@ pub(crate) fn listed() {
     let listed = Said::of(&mut portshim(["ps"])).0;
     let row = listed.iter().find(|line| line.split_whitespace().next() == Some(id));
     assert!(row.is_some_and(|row| row.contains(&range)), "{id}: {listed:#?}");
+    let shown: serde_json::Value = serde_json::from_str(&running.told(&["status", "--json"])).expect("it is JSON");
+    let own = |scope: usize| shown["rules"][0]["scopes"][scope]["by_session"].as_u64();
+    assert_eq!(
+        (own(0), shown["processes"][0]["in_use"].as_u64()),
+        (Some(1), Some(2)),
+        "bound, and nothing else: {shown}"
+    );
     let status = running.told(&["status", "--verbose"]);
     assert!(status.contains(&range) && status.contains(&port.to_string()), "{status}");
     let json = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");

@@ -4,11 +4,11 @@ use super::usage::{self, Usage};
 use crate::commands::ports::{allowed, by_ports, set};
 use crate::commands::processes::ShownProcess;
 use crate::messages;
-use crate::platform::{LiveSession, Process};
+use crate::platform::{self, LiveSession, Process};
 use crate::present;
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
-use portshim_policy::region::{Counts, Region, SharedRules};
+use portshim_policy::region::{Counts, Process as Place, Region, SharedRules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -179,13 +179,18 @@ impl ShownScope {
         let (open, any) = (of(usage.open(scope)), of(usage.any(scope)));
         let mut gone = usage.any(scope).clone();
         gone.union(&region.kept_back(scope).ports());
+        let by_session = of(usage.by_session(scope)).max(unlisted(region, |place| {
+            let is_under_these = place.rules.load(Relaxed) == region.number_of(rules);
+            if is_under_these { place.counts(scope).held.load(Relaxed) } else { 0 }
+        }));
+        let in_use = any.max(by_session);
         Self {
             scope: scope.name(),
             allowed: ports.len(),
-            in_use: any,
-            by_session: of(usage.by_session(scope)),
+            in_use,
+            by_session,
             time_wait: any - open,
-            free: ports.len() - usage::common(&ports, &gone),
+            free: (ports.len() - usage::common(&ports, &gone)).saturating_sub(in_use - any),
             peak: live.high.load(Relaxed),
             served: live.served.load(Relaxed),
             exhausted: live.exhausted.load(Relaxed),
@@ -195,6 +200,15 @@ impl ShownScope {
             dynamic: dynamic.to_string(),
         }
     }
+}
+
+/// Sum of what the processes that live `count` themselves, where the system does not list every socket that has a port.
+fn unlisted(region: &Region, count: impl Fn(&Place) -> u32) -> u32 {
+    if platform::LISTS_ALL {
+        return 0;
+    }
+    let lives = |place: &&Place| place.owner().as_ref().is_some_and(platform::is_alive);
+    region.processes.all().iter().filter(lives).map(count).fold(0, u32::saturating_add)
 }
 
 impl Taken {
@@ -213,8 +227,12 @@ impl ShownUse {
         let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
             counts().map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)
         };
+        let own = unlisted(region, |one| {
+            let is_it = one.owner().is_some_and(|owner| process.is(&owner));
+            if is_it { Scope::ALL.iter().map(|scope| one.counts(*scope).held.load(Relaxed)).sum() } else { 0 }
+        });
         Self {
-            in_use: held.iter().map(PortSet::len).sum(),
+            in_use: held.iter().map(PortSet::len).sum::<u32>().max(own),
             ports,
             served: sum(&|counts| &counts.served),
             exhausted: sum(&|counts| &counts.exhausted),

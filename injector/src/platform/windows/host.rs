@@ -5,7 +5,7 @@ use super::super::windows_formats::listing;
 use super::directories;
 use super::netsh::{self, Question, Shown};
 use crate::messages::{self, Failure};
-use portshim_policy::config::{HostSetting, HostSettings};
+use portshim_policy::config::{HostSetting, HostSettings, Layer};
 use portshim_policy::ports::PortRange;
 use std::path::PathBuf;
 use std::sync::OnceLock;
