@@ -7,7 +7,7 @@ TOOLS = target/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build windows dist run test test-windows stress fuzz fuzz-guided bench bench-quick check fmt clippy clippy-windows \
+.PHONY: help setup build windows dist run test test-windows stress fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
 	deny doc install uninstall
 
 help: ## this list
@@ -53,6 +53,10 @@ bench: build ## what a policy costs and saves, beside the bare kernel and other 
 bench-quick: build ## the same in a minute, the slowest of it summed up from samples
 	@tools/setup benchmark
 	@PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) target/release/portshim-bench --effort quick
+
+bench-windows: windows ## what a policy costs a Windows program under Wine, beside the same without one
+	@tools/setup wine
+	@tools/bench-windows
 
 check: fmt clippy clippy-windows deny doc test ## everything that CI runs
 

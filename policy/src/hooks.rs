@@ -61,9 +61,9 @@ table! {
 
     /// On Windows.
     WINDOWS_HOOKS:
-        "ws2_32.dll" Serve bind connect WSAConnect WSAConnectByNameW WSAConnectByNameA WSAConnectByList sendto WSASendTo
-            WSASendMsg;
-        "ws2_32.dll" Observe WSAIoctl socket WSASocketW WSASocketA closesocket;
+        "ws2_32.dll" Serve bind connect WSAConnect WSAConnectByNameW WSAConnectByNameA WSAConnectByList WSAJoinLeaf
+            sendto WSASendTo WSASendMsg;
+        "ws2_32.dll" Observe WSAIoctl setsockopt socket WSASocketW WSASocketA closesocket;
         "kernelbase.dll" Follow CreateProcessInternalW;
 }
 

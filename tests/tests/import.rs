@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Every sample, those that are settings and not folders.
-const SAMPLES: [&str; 10] = [
+const SAMPLES: [&str; 11] = [
     "freebsd-sysctl.txt",
     "netsh-dynamicport.txt",
     "netsh-excludedportrange.txt",
     "netsh-german.txt",
+    "netsh-languages.txt",
     "netsh-script.cmd",
     "regedit4.reg",
     "rpccfg.txt",

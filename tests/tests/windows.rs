@@ -10,6 +10,7 @@ mod windows {
     pub(crate) mod commands;
     pub(crate) mod exhausted;
     pub(crate) mod launched;
+    pub(crate) mod loaded;
     pub(crate) mod ports;
     pub(crate) mod programs;
     pub(crate) mod refused;
@@ -37,16 +38,18 @@ fn main() {
             last_errors_as_bare;
         exhausted: every_call, by_name, a_whole_preset, whatever_the_address, closed, held_through_time_wait,
             shared_by_processes, raced_for, taken_by_another_session;
-        rules: reserved, blocked, blocked_for_one_scope, taken, taken_for_one_family, of_single_programs,
+        rules: reserved, blocked, blocked_for_one_scope, taken, taken_for_one_family, kept_back, of_single_programs,
             in_order;
-        programs: esbuild, node, uv;
+        programs: esbuild, node, uv, java, dotnet_core, bun, postgres;
         launched: arguments, exit_codes, crashes, standard_handles, folder_and_environment, unusual_paths,
             found_by_name, portshim_anywhere, batch_files, children, children_of_every_kind, ended_from_outside,
             one_inside_another, logged_and_reported, reported_to_nobody, switched_off, interrupted;
+        loaded: on_the_first_thread, children, dotnet_framework, ended_before, hooks_missing, hooks_missing_are_shown,
+            not_in_a_child;
         refused: programs, libraries, another_library, files_of_windows, options, children;
-        sessions: listed, changed_from_outside, changes_refused, obeyed_by_children, from_inside,
+        sessions: listed, outlives_its_maker, of_another_windows_session, changed_from_outside, changes_refused, obeyed_by_children, from_inside,
             from_inside_without_portshim, gone_with_its_owner;
-        commands: as_on_linux, as_windows_is, doctor, capture;
+        commands: as_on_linux, as_windows_is, doctor, netsh, capture;
         steady: a_hundred_in_a_row, eight_at_a_time, first_runs_at_once;
     };
     let server = (!arguments.list).then(wine::Server::start);

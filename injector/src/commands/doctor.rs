@@ -38,6 +38,8 @@ struct Finding<'a> {
     library: String,
     /// Account of what a program must be for that; `null` where nothing is to be said.
     library_needs: Option<String>,
+    /// The hooks that cannot be placed in programs on this system; `null` where all can.
+    unhooked: Option<String>,
     kernel: String,
     /// Set if the kernel can be made to choose inside a range.
     steerable: bool,
@@ -71,6 +73,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let pinned_because = rules.and_then(chooses_itself);
     let steerable = (steering.possible && pinned_because.is_none()).then_some(host);
     let obstacle = program.coverage.obstacle();
+    let library = platform::library()?;
     let finding = Finding {
         program: program.path.display().to_string(),
         steps: &program.steps,
@@ -79,7 +82,8 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.map(|o| messages::remedy(o, rules, &args.command)),
         adjustments: &program.adjustments,
-        library: platform::library()?.display().to_string(),
+        unhooked: platform::unplaceable(&library),
+        library: library.display().to_string(),
         library_needs: platform::library_needs(),
         kernel: steering.kernel.clone(),
         steerable: steering.possible,
@@ -136,6 +140,9 @@ impl Finding<'_> {
         say("library", &self.library);
         if let Some(needs) = &self.library_needs {
             say("  for", needs);
+        }
+        if let Some(hooks) = &self.unhooked {
+            say("unhooked", &format!("{hooks}: something changes them in every program here"));
         }
         let can = if steering.possible {
             format!("{}: chooses inside any part of {}, its own range", self.kernel, self.host_range)

@@ -4,8 +4,7 @@ use crate::args::PolicyOptions;
 use crate::environment::{POLICY_FILE, misspelt};
 use crate::messages::{self, Failure};
 use crate::platform;
-use portshim_policy::config::{Layer, Problem, Resolved, keys, resolve};
-use portshim_policy::model::Preset;
+use portshim_policy::config::{HostSettings, Layer, Problem, Resolved, keys, resolve};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -21,8 +20,8 @@ const STANDARD_INPUT: &str = "-";
 pub(super) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     let mut problems = Vec::new();
     let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
-    let preset = layers.iter().find_map(Layer::preset).unwrap_or_else(Preset::host);
-    match resolve(&layers, &platform::host_under(preset)) {
+    let comes_to = |host: &HostSettings| resolve(&layers, host).map(|resolved| resolved.rules).ok();
+    match resolve(&layers, &platform::host_for(comes_to)) {
         Ok(mut resolved) if problems.is_empty() => {
             resolved.warnings.splice(..0, misspelt());
             Ok(resolved)

@@ -29,6 +29,8 @@ struct Report {
     /// The signal's name; `null` where the program ended by itself.
     signal: Option<&'static str>,
     rules: Vec<Rules>,
+    /// The ports that the system kept back, as far as the program met them.
+    kept_back: Vec<String>,
     /// Programs that were executed where no policy reaches; `null` for none.
     outside: Option<Outside>,
 }
@@ -128,8 +130,9 @@ impl Report {
                 })
                 .collect(),
         });
-        let outside = Outside::of(region);
-        Self { program: program.path.display().to_string(), status, signal, rules: rules.collect(), outside }
+        let (outside, kept_back) = (Outside::of(region), messages::kept_back(region));
+        let program = program.path.display().to_string();
+        Self { program, status, signal, rules: rules.collect(), kept_back, outside }
     }
 
     fn table(&self) -> String {
@@ -150,6 +153,9 @@ impl Report {
                 text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10} {peak:>10}\n"));
             }
             text.push_str(&uncovered("  ", rules.scopes.iter().map(|counts| (counts.scope, counts.uncovered))));
+        }
+        if !self.kept_back.is_empty() {
+            text.push_str(&format!("  kept back by the system: {}\n", self.kept_back.join(", ")));
         }
         if let Some(outside) = &self.outside {
             text.push_str("  ");

@@ -56,6 +56,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         policy: fits.then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),
+        warn: if verbosity.quiet { |_| () } else { present::eprint },
     };
     let session = match session {
         Err(why) if report.is_some() || log.is_some() => return Err(messages::no_session_to_watch(&why)),
@@ -63,15 +64,19 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         Err(_) => return Err(platform::become_program(&program, arguments, &environment)),
         Ok(session) => session,
     };
-    if report.is_none() && log.is_none() {
+    let watched = report.is_some() || log.is_some();
+    if platform::BECOMES && !watched {
         let failure = platform::become_program(&program, arguments, &environment);
         session.end();
         return Err(failure);
     }
     let mut words = Vec::new();
     let ended = watch(&program, arguments, &environment, &session, report, log, &mut words);
+    if !verbosity.quiet {
+        words.extend(session.remarks());
+    }
     let left = session.end();
-    if left > 0 && !verbosity.quiet {
+    if left > 0 && watched && !verbosity.quiet {
         words.push(messages::goes_on(left));
     }
     last_words(&words);

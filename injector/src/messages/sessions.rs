@@ -3,8 +3,8 @@
 use super::{Failure, SEE_SOCKETS, message};
 use portshim_policy::model::{Restriction, RestrictionRule};
 use portshim_policy::ports::spec::{self, SpecError};
-use portshim_policy::ports::{PortRange, ScopeSet};
-use portshim_policy::region::{Entry, Owner};
+use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet, grouped};
+use portshim_policy::region::{Entry, Owner, Region};
 use std::path::Path;
 
 /// Ports of a SPEC: what one entry is made of, or asked for.
@@ -12,6 +12,18 @@ use std::path::Path;
 pub(crate) struct Wanted {
     pub(crate) range: PortRange,
     pub(crate) scopes: ScopeSet,
+}
+
+/// The ports that the system keeps back, as far as the session has asked for them, as SPECs.
+pub(crate) fn kept_back(region: &Region) -> Vec<String> {
+    let scopes = Scope::ALL.map(|scope| (scope, region.kept_back(scope).ports()));
+    let some = scopes.iter().filter(|(_, ports)| !ports.is_empty());
+    let groups = grouped(some, |(_, ports)| ports).into_iter();
+    let written = |(group, ports): (Vec<&(Scope, PortSet)>, &PortSet)| {
+        let scopes: ScopeSet = group.into_iter().map(|(scope, _)| *scope).collect();
+        spec::written(&ports.to_string(), &scopes.to_string())
+    };
+    groups.map(written).collect()
 }
 
 const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";

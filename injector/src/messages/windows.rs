@@ -1,7 +1,9 @@
 //! Words said on Windows alone, or otherwise than elsewhere.
 
-use super::{CANNOT_EXECUTE, Failure, plain};
+use super::reach::{hook_names, reach};
+use super::{CANNOT_EXECUTE, Failure, message, plain};
 use portshim_policy::model::Rules;
+use portshim_policy::region::Reach;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -61,6 +63,42 @@ pub(crate) fn not_entered(program: &Path, e: &io::Error) -> Failure {
         "does a virus scanner, or a rule for this program that allows Microsoft's libraries alone, forbid it?\n\
          `portshim doctor` tells what it can of a program",
     )
+}
+
+pub(crate) fn hooks_refused(program: &Path, hooks: u32) -> Failure {
+    let hooks = hook_names(hooks);
+    Failure::new(
+        format!("`{}` cannot be covered: {hooks} cannot be hooked in it", program.display()),
+        "does a virus scanner, or a library that the program brings along, change them? Without them the program's\n\
+         ports would not be the policy's",
+    )
+}
+
+pub(crate) fn hooks_missing(program: &Path, hooks: u32) -> String {
+    let hooks = hook_names(hooks);
+    let problem = format!("{hooks} cannot be hooked in `{}`: ports that it gets by these", program.display());
+    message("warning", &format!("{problem} are not the policy's"), "")
+}
+
+pub(crate) fn ended_before(program: &Path, code: u32) -> Failure {
+    let problem = format!("`{}` ended before the library was in it, with exit code {code}", program.display());
+    Failure::new(problem, "a library that it is linked with ended it, and nothing that it did was covered")
+}
+
+/// Ports that Windows keeps back, where a request found none for it.
+pub(crate) fn windows_keeps(specs: &[String]) -> String {
+    message(
+        "warning",
+        &format!("kept back by Windows: {}", specs.join(", ")),
+        "`netsh interface ipv4 show excludedportrange tcp` shows which; Hyper-V, WSL and Docker take them at their start",
+    )
+}
+
+/// What came of processes whose hooks do not all stand, each with its name.
+pub(crate) fn not_covered(processes: &[(String, Reach)]) -> String {
+    let line = |(name, how): &(String, Reach)| reach(*how).map(|how| format!("{name}: {how}"));
+    let lines: Vec<_> = processes.iter().filter_map(line).collect();
+    message("warning", &format!("not all that the program started was covered\n{}", lines.join("\n")), "")
 }
 
 pub(crate) fn needs_elevation(program: &Path) -> Failure {

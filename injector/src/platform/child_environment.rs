@@ -17,6 +17,9 @@ pub(crate) struct Environment {
     pub(crate) session: Option<PathBuf>,
     /// Additions that the program needs.
     pub(crate) adjustments: Vec<Adjustment>,
+    /// Warns of what shows only in the program itself.
+    #[cfg_attr(not(windows), expect(dead_code, reason = "elsewhere all is known before"))]
+    pub(crate) warn: fn(&str),
 }
 
 impl Environment {

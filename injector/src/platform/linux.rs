@@ -27,7 +27,7 @@ mod watch;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
-pub(crate) use launch::become_program;
+pub(crate) use launch::{BECOMES, become_program};
 pub(crate) use library::{for_glibc_alone as as_listed, nameable};
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
@@ -64,9 +64,16 @@ pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
     Ok(())
 }
 
-/// The settings, where a policy of this model depends on them: to ask for them takes no time.
-pub(crate) fn host_under(_: &portshim_policy::model::Preset) -> portshim_policy::config::HostSettings {
+/// The settings that a policy depends on, whatever it comes to: to ask for all takes no time.
+pub(crate) fn host_for<T>(
+    _: impl Fn(&portshim_policy::config::HostSettings) -> T,
+) -> portshim_policy::config::HostSettings {
     host()
+}
+
+/// Names of hooks that cannot be placed in programs: none, for the loader finds ours before any other.
+pub(crate) fn unplaceable(_: &std::path::Path) -> Option<String> {
+    None
 }
 
 /// The first of these ports that is in use although no table lists a socket that has it: there is
@@ -77,3 +84,6 @@ pub(crate) fn unlisted(
 ) -> Option<super::answers::Socket> {
     None
 }
+
+/// Set if the system lists every socket that has a port.
+pub(crate) const LISTS_ALL: bool = true;

@@ -4,6 +4,7 @@
 mod directories;
 mod environment;
 mod find;
+mod hooks;
 mod host;
 mod inject;
 mod inspect;
@@ -22,9 +23,10 @@ mod suspended;
 
 pub(crate) use directories::share;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
-pub(crate) use host::{captured, host, host_name, host_under, policy_files, steering};
+pub(crate) use hooks::unplaceable;
+pub(crate) use host::{captured, host, host_for, host_name, policy_files, steering};
 pub(crate) use inspect::find;
-pub(crate) use launch::{Ended, become_program, watch_program};
+pub(crate) use launch::{BECOMES, Ended, become_program, watch_program};
 pub(crate) use library::{as_listed, can_preload, library_needs, nameable};
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
@@ -44,3 +46,6 @@ pub(crate) fn opens_late(_: &std::path::Path) -> std::io::Result<bool> {
 pub(crate) fn standard_error() -> std::io::Result<impl std::io::Write + Send> {
     Ok(std::io::stderr())
 }
+
+/// Set if the system lists every socket that has a port: it does not list those of TCP that are bound and nothing else.
+pub(crate) const LISTS_ALL: bool = false;

@@ -99,6 +99,8 @@ impl Reader<'_, '_> {
         let (key, scope) = match command {
             Command::ShowDynamicPort { scope, store } | Command::ShowExcludedPortRange { scope, store } => {
                 self.asked = Some((scope, store));
+                // What follows is about what was asked, in whatever words its heading says so.
+                self.begin_listing(scope.transport(), span.clone());
                 return;
             }
             Command::SetDynamicPort { scope, .. } => ("netsh set dynamicport", scope),

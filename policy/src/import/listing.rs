@@ -45,6 +45,9 @@ pub(super) fn shape(line: &str) -> Shape<'_> {
 }
 
 fn transport(line: &str) -> Option<Transport> {
+    // Windows in German, say, puts the protocol in quotes. A line that begins so, or says what it names, is of a list.
+    let names = !line.starts_with('"') && !line.contains(':');
+    let line = if names { line.replace("\"tcp\"", "tcp").replace("\"udp\"", "udp") } else { line.to_owned() };
     if line.contains(|c: char| c.is_ascii_digit() || "=[]\"#;<>\\/".contains(c)) {
         return None;
     }
@@ -80,6 +83,9 @@ mod tests {
             ("Protocol tcp Dynamic Port Range", Shape::Heading(Transport::Tcp)),
             ("Protokoll udp Dynamischer Portbereich", Shape::Heading(Transport::Udp)),
             ("プロトコル tcp の動的ポートの範囲", Shape::Heading(Transport::Tcp)),
+            ("Portausschlussbereiche für das Protokoll \"tcp\"", Shape::Heading(Transport::Tcp)),
+            ("\"protocol\": \"tcp\"", Shape::Other),
+            ("\"tcp\",", Shape::Other),
             ("---------------------------------", Shape::Rule),
             ("----------    --------", Shape::Rule),
             ("Start Port      : 49152", Shape::Number("49152")),

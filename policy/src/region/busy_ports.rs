@@ -2,6 +2,8 @@
 //! port that is believed taken is tried last, and no request is refused before it has been.
 
 use crate::ports::WORDS;
+#[cfg(feature = "alloc")]
+use crate::ports::{PortRange, PortSet};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The ports of one scope that a session believes taken.
@@ -39,6 +41,18 @@ impl BusyPorts {
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count.load(Relaxed) as u32
+    }
+
+    /// All of them.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn ports(&self) -> PortSet {
+        let mut ports = PortSet::new();
+        for (index, word) in self.words.iter().enumerate().filter(|(_, word)| word.load(Relaxed) != 0) {
+            let of_word = (0..64).filter(|bit| word.load(Relaxed) & 1 << bit != 0);
+            of_word.for_each(|bit| ports.insert(PortRange::single(index as u16 * 64 + bit)));
+        }
+        ports
     }
 
     /// Uses memory that may not be there: `is_there` says whether a word can be written.
@@ -89,6 +103,7 @@ mod tests {
             hint.mark(port);
         }
         assert_eq!((hint.count(), hint.word(1), hint.word(1023)), (3, 1 << 16, 1 << 63));
+        assert_eq!(hint.ports().to_string(), "80,443,65535");
         hint.unmark(80);
         hint.unmark(80);
         assert_eq!((hint.count(), hint.word(1)), (2, 0));

@@ -166,6 +166,8 @@ pub struct Region {
     pub events: Ring,
     /// Beliefs about ports towards single peers: no page of it is used before there is one.
     pub(crate) peer_hints: PeerHints,
+    /// Ports that the system keeps back, found by asking for them: by scope. No page of it is used before there is one.
+    pub(super) kept_back: [BusyPorts; 4],
 }
 
 impl Region {
@@ -273,7 +275,7 @@ impl Region {
 
 const _: () = {
     let kept = TABLE + size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
-    let hints = 4 * size_of::<BusyPorts>() + size_of::<PeerHints>();
+    let hints = 8 * size_of::<BusyPorts>() + size_of::<PeerHints>();
     let shared = kept + hints;
     assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<SharedRules>());
     assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES + 8 + NAME);

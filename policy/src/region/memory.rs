@@ -51,7 +51,13 @@ impl Region {
         self.believes().then(|| &self.hints[scope.index()])
     }
 
-    /// Tells whether anything shall be believed.
+    /// The ports of one scope that the system keeps back, as far as somebody has asked for them.
+    #[must_use]
+    pub fn kept_back(&self, scope: Scope) -> &BusyPorts {
+        &self.kept_back[scope.index()]
+    }
+
+    /// Whether anything shall be believed.
     #[inline]
     pub(crate) fn believes(&self) -> bool {
         self.header.taken.load(Relaxed) & NO_HINTS == 0

@@ -27,6 +27,47 @@ pub struct Counts {
     pub uncovered: AtomicU32,
 }
 
+/// How far the guest has come into a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is there, without these hooks: a bit for each, by its place in its system's table.
+    Here {
+        /// The bits.
+        missing: u32,
+    },
+    /// It was sent for, and has not said that it is there.
+    Awaited,
+    /// It cannot come in: the process runs for another machine.
+    OtherMachine,
+    /// It cannot come in.
+    Unreached,
+}
+
+impl Reach {
+    const HOOKS: u32 = (1 << 24) - 1;
+    const AWAITED: u32 = 1 << 24;
+    const OTHER_MACHINE: u32 = 2 << 24;
+    const UNREACHED: u32 = 3 << 24;
+
+    const fn to_word(self) -> u32 {
+        match self {
+            Self::Here { missing } => missing & Self::HOOKS,
+            Self::Awaited => Self::AWAITED,
+            Self::OtherMachine => Self::OTHER_MACHINE,
+            Self::Unreached => Self::UNREACHED,
+        }
+    }
+
+    const fn of_word(word: u32) -> Self {
+        match word & !Self::HOOKS {
+            0 => Self::Here { missing: word },
+            Self::AWAITED => Self::Awaited,
+            Self::OTHER_MACHINE => Self::OtherMachine,
+            _ => Self::Unreached,
+        }
+    }
+}
+
 /// One process.
 #[repr(C)]
 pub struct Process {
@@ -37,7 +78,8 @@ pub struct Process {
     name: [AtomicU64; NAME / 8],
     /// Number of the set of rules that it is under, counted from 0.
     pub rules: AtomicU32,
-    _reserved: AtomicU32,
+    /// A [`Reach`].
+    reach: AtomicU32,
     counts: [Counts; 4],
     /// Counts of one process. They shall not lie in a cache line with what the next one does.
     _apart: [AtomicU64; 3],
@@ -67,7 +109,18 @@ impl Process {
         name
     }
 
-    /// Outcome of its requests in one scope.
+    /// How far the guest has come into it.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach::of_word(self.reach.load(Relaxed))
+    }
+
+    /// Says how far the guest has come into it.
+    pub fn set_reach(&self, reach: Reach) {
+        self.reach.store(reach.to_word(), Relaxed);
+    }
+
+    /// What became of its requests in one scope.
     #[must_use]
     pub fn counts(&self, scope: Scope) -> &Counts {
         &self.counts[scope.index()]
@@ -86,6 +139,7 @@ impl Process {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
         self.rules.store(rules, Relaxed);
+        self.reach.store(0, Relaxed);
         self.since.store(me.since, Release);
     }
 }
@@ -221,6 +275,12 @@ mod tests {
         assert_eq!(enter(9999, &|_| true), None);
         assert_eq!(enter(9999, &|owner| owner.process != 1), Some(first));
         let place = &region.processes.all()[0];
+        assert_eq!(place.reach(), Reach::Here { missing: 0 });
+        for reach in [Reach::Here { missing: 5 }, Reach::Awaited, Reach::OtherMachine, Reach::Unreached] {
+            place.set_reach(reach);
+            assert_eq!(place.reach(), reach);
+        }
+        assert!(enter(9999, &|_| true).is_some() && place.reach() == Reach::Here { missing: 0 }, "it begins anew");
         assert_eq!(
             (place.owner(), &place.name(), place.rules.load(Relaxed)),
             (Some(process(9999)), b"a-program-of-16b", 3)

@@ -1,11 +1,9 @@
 //! The entry: the loader's call, by which the process is covered.
 
-use super::{hooks, library, start};
+use super::{hooks, inject, library, start};
 use core::ffi::c_void;
-use core::ptr::null_mut;
+use portshim_policy::region::Reach;
 use windows_sys::Win32::Foundation::{HMODULE, TRUE};
-use windows_sys::Win32::Storage::FileSystem::WriteFile;
-use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
 use windows_sys::Win32::System::LibraryLoader::DisableThreadLibraryCalls;
 use windows_sys::Win32::System::SystemServices::DLL_PROCESS_ATTACH;
 use windows_sys::core::BOOL;
@@ -25,23 +23,14 @@ extern "system" fn DllMain(module: HMODULE, reason: u32, _reserved: *mut c_void)
 
 /// Finds the session and installs every hook. Where nothing asks for portshim, nothing is done.
 fn cover() {
+    let mut missing = 0;
     if let Some(session) = start::start() {
-        // The table of processes is how others learn of this one.
-        let _ = session.place();
         library::stay();
-        hooks::install(report);
+        missing = hooks::install();
+        // The table of processes is how others learn of this one.
+        if let Some(place) = session.place() {
+            place.set_reach(Reach::Here { missing });
+        }
     }
-}
-
-/// Tells a program's user of a function that cannot be covered.
-#[cold]
-fn report(name: &str) {
-    let line = format!("portshim: {name} cannot be covered\n");
-    let mut written = 0;
-    // SAFETY: the line is as long as is said; a program without standard error has an invalid
-    // handle, which is refused.
-    unsafe {
-        let stderr = GetStdHandle(STD_ERROR_HANDLE);
-        WriteFile(stderr, line.as_ptr(), line.len() as u32, &raw mut written, null_mut());
-    }
+    inject::say(missing);
 }

@@ -72,8 +72,8 @@ fn is_one(value: &[u16]) -> bool {
 
 /// State of a child's environment.
 pub(crate) enum ForChild {
-    /// It asks for portshim as it is.
-    Asks,
+    /// It asks for portshim as it is, and whether for this process's session.
+    Asks(bool),
     /// It shall be this one, in UTF-16: the program's, with the variables put back.
     Completed(Vec<u16>),
     /// It does not ask, and shall not.
@@ -100,7 +100,8 @@ pub(crate) unsafe fn for_child(given: *const c_void, flags: u32) -> ForChild {
         return ForChild::Declines;
     }
     if entries().any(|entry| [POLICY, SESSION].iter().any(|name| value_of(entry, name).is_some())) {
-        return ForChild::Asks;
+        let of_ours = |kept: &Vec<u16>| entries().any(|entry| kept.split_last().is_some_and(|(_, own)| own == entry));
+        return ForChild::Asks(KEPT.get().is_some_and(|kept| kept.iter().all(of_ours)));
     }
     let follows = session::get().is_some_and(|session| session.region.header.follow.load(Relaxed) != 0);
     let Some(kept) = KEPT.get().filter(|_| follows) else { return ForChild::Declines };

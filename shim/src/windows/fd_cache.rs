@@ -2,8 +2,11 @@
 //! known, and "unknown" leads to the slow path, which asks.
 
 use super::index_of;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use windows_sys::Win32::Networking::WinSock::SOCKET;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use portshim_mechanism::windows::socket::address::{AF_INET, AF_INET6};
+use portshim_mechanism::windows::socket::facts::{Socket, transport};
+use portshim_policy::ports::Transport;
+use windows_sys::Win32::Networking::WinSock::{IPPROTO_TCP, IPPROTO_UDP, SOCK_STREAM, SOCKET};
 
 const HANDLES: usize = 65536;
 
@@ -46,7 +49,50 @@ static SETTLED: Handles = Handles::none();
 /// Sockets that draw from a port reservation of the program's own.
 static ASSOCIATED: Handles = Handles::none();
 
-/// Tells whether a send on `handle` is known to bind nothing.
+/// What sockets were made as, by handle: 0 where that is not known.
+static MADE: [AtomicU8; HANDLES] = [const { AtomicU8::new(0) }; HANDLES];
+const KNOWN: u8 = 1;
+const IPV6: u8 = 2;
+const UDP: u8 = 4;
+/// It has no port, and no option that says how it shares one.
+const NEW: u8 = 8;
+
+/// Remembers what a socket has just been made as: 0 stands for the protocol that there is of its kind.
+pub(crate) fn made(handle: SOCKET, family: i32, kind: i32, protocol: i32) {
+    let usual = match kind {
+        SOCK_STREAM => IPPROTO_TCP,
+        _ => IPPROTO_UDP,
+    };
+    let protocol = if protocol == 0 { usual } else { protocol };
+    if let (Some(made), Some(transport)) = (MADE.get(index_of(handle)), transport(family, kind, protocol)) {
+        let family = if family == AF_INET6 { IPV6 } else { 0 };
+        let transport = if transport == Transport::Udp { UDP } else { 0 };
+        made.store(KNOWN | NEW | family | transport, Relaxed);
+    }
+}
+
+/// The socket, if its ports are served, for a call that may give it a port: from now on it is not new.
+#[inline]
+pub(crate) fn served(handle: SOCKET) -> Option<Socket> {
+    let made = MADE.get(index_of(handle))?;
+    let known = made.load(Relaxed);
+    if known == 0 {
+        return Socket::served(handle);
+    }
+    let is_new = known & NEW != 0 && made.swap(known & !NEW, Relaxed) & NEW != 0;
+    let transport = if known & UDP == 0 { Transport::Tcp } else { Transport::Udp };
+    let family = if known & IPV6 == 0 { AF_INET } else { AF_INET6 };
+    Some(Socket { handle, transport, family, is_new })
+}
+
+/// An option says how `handle` shares its port.
+pub(crate) fn is_set_up(handle: SOCKET) {
+    if let Some(made) = MADE.get(index_of(handle)) {
+        made.fetch_and(!NEW, Relaxed);
+    }
+}
+
+/// Whether a send on `handle` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(handle: SOCKET) -> bool {
     SETTLED.contains(handle)
@@ -74,4 +120,7 @@ pub(crate) fn associate(handle: SOCKET) {
 pub(crate) fn forget(handle: SOCKET) {
     SETTLED.remove(handle);
     ASSOCIATED.remove(handle);
+    if let Some(made) = MADE.get(index_of(handle)) {
+        made.store(0, Relaxed);
+    }
 }

@@ -10,6 +10,7 @@ use super::original;
 use portshim_mechanism::windows::kernel::calls::go_past;
 use portshim_policy::hooks::{HookKind, WINDOWS_HOOKS, place_of};
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET, WSAPROTOCOL_INFOW};
+use windows_sys::core::PCSTR;
 
 /// Detours each function to its handler, if it is in the [table of hooks](portshim_policy::hooks)
 /// as well.
@@ -25,14 +26,28 @@ macro_rules! hooks {
             }
         };
 
-        /// Detours every function that there is. `report` hears of those that cannot be.
-        pub(crate) fn install(report: impl Fn(&str)) {
-            go_past(bind_itself, make_socket, close_socket);
+        /// Detours every function that there is. Returns a bit for each that cannot be, by its place in the table.
+        pub(crate) fn install() -> u32 {
+            go_past(bind_itself, make_socket, close_socket, set_option);
+            let mut missing = 0;
             $($(
                 if !original::$name::detour($handler) {
-                    report(stringify!($name));
+                    missing |= 1 << const { place_of(WINDOWS_HOOKS, stringify!($name), HookKind::$kind) };
                 }
             )*)*
+            missing
+        }
+
+        /// Tells which hooks could not be placed in a process that has Winsock as this one has it, as [`install`] does.
+        #[unsafe(no_mangle)]
+        extern "system" fn portshim_try_out() -> u32 {
+            let mut missing = 0;
+            $($(
+                if !original::$name::can_be_detoured($handler) {
+                    missing |= 1 << const { place_of(WINDOWS_HOOKS, stringify!($name), HookKind::$kind) };
+                }
+            )*)*
+            missing
         }
     };
 }
@@ -54,6 +69,11 @@ unsafe extern "system" fn make_socket(
     unsafe { original::WSASocketW::next(family, kind, protocol, info, group, flags) }
 }
 
+unsafe extern "system" fn set_option(socket: SOCKET, level: i32, option: i32, value: PCSTR, len: i32) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { original::setsockopt::next(socket, level, option, value, len) }
+}
+
 unsafe extern "system" fn close_socket(socket: SOCKET) -> i32 {
     // SAFETY: as the caller promises.
     unsafe { original::closesocket::next(socket) }
@@ -67,12 +87,14 @@ hooks! {
         WSAConnectByNameW => connect::by_name_wide;
         WSAConnectByNameA => connect::by_name_narrow;
         WSAConnectByList => connect::by_list;
+        WSAJoinLeaf => connect::join_leaf;
         sendto => send::sendto;
         WSASendTo => send::wsa_send_to;
         WSASendMsg => send::wsa_send_msg;
     }
     Observe {
         WSAIoctl => send::wsa_ioctl;
+        setsockopt => descriptors::setsockopt;
         socket => descriptors::socket;
         WSASocketW => descriptors::wsa_socket_wide;
         WSASocketA => descriptors::wsa_socket_narrow;

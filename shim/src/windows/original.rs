@@ -58,6 +58,16 @@ macro_rules! originals {
                     found.is_none_or(|found| lead(found, hook).is_some())
                 }
 
+                /// Whether [`detour`] would succeed.
+                pub(crate) fn can_be_detoured(hook: Function) -> bool {
+                    // SAFETY: as in `detour`.
+                    let found = unsafe { find(w!($library), concat!(stringify!($name), "\0").as_ptr()) };
+                    // SAFETY: as in `lead`; nothing is changed before it is switched on.
+                    found.is_none_or(|found| unsafe {
+                        GenericDetour::new(transmute::<Any, Function>(found), hook).is_ok()
+                    })
+                }
+
                 fn lead(found: Any, hook: Function) -> Option<()> {
                     // SAFETY: the library's function of this name has this type.
                     let function = unsafe { transmute::<Any, Function>(found) };
@@ -93,6 +103,10 @@ originals! {
             socket: SOCKET, list: *const SOCKET_ADDRESS_LIST, local_len: *mut u32, local: *mut SOCKADDR,
             remote_len: *mut u32, remote: *mut SOCKADDR, timeout: *const TIMEVAL, reserved: *const OVERLAPPED
         ) -> BOOL;
+        fn WSAJoinLeaf(
+            socket: SOCKET, address: *const SOCKADDR, len: i32, caller: *const WSABUF, callee: *mut WSABUF,
+            sending: *const QOS, group: *const QOS, flags: u32
+        ) -> SOCKET;
         fn sendto(socket: SOCKET, bytes: *const u8, len: i32, flags: i32, address: *const SOCKADDR, size: i32) -> i32;
         fn WSASendTo(
             socket: SOCKET, buffers: *const WSABUF, count: u32, sent: *mut u32, flags: u32, address: *const SOCKADDR,
@@ -106,6 +120,7 @@ originals! {
             socket: SOCKET, code: u32, input: *const c_void, input_len: u32, output: *mut c_void, output_len: u32,
             returned: *mut u32, overlapped: *mut OVERLAPPED, completion: LPWSAOVERLAPPED_COMPLETION_ROUTINE
         ) -> i32;
+        fn setsockopt(socket: SOCKET, level: i32, option: i32, value: PCSTR, len: i32) -> i32;
         fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET;
         fn WSASocketW(
             family: i32, kind: i32, protocol: i32, info: *const WSAPROTOCOL_INFOW, group: u32, flags: u32

@@ -1,21 +1,42 @@
 //! The start: finds the session that this process was started for, once.
 
 use super::environment;
+use super::library::file_name;
 use crate::session::{self, Session};
+use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_mechanism::place::set_name;
 use portshim_mechanism::windows::kernel::clock::now;
 use portshim_mechanism::windows::kernel::process::process;
 use portshim_policy::entropy::mix;
 use portshim_policy::region::{MAX_GLOB, Region, SharedRules, wire};
-use windows_sys::Win32::Foundation::{CloseHandle, FALSE};
+use windows_sys::Win32::Foundation::{CloseHandle, DUPLICATE_SAME_ACCESS, DuplicateHandle, FALSE, HANDLE};
 use windows_sys::Win32::Security::Authentication::Identity::RtlGenRandom;
 use windows_sys::Win32::System::LibraryLoader::GetModuleFileNameW;
 use windows_sys::Win32::System::Memory::{
     FILE_MAP_ALL_ACCESS, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
     UnmapViewOfFile, VirtualAlloc, VirtualFree,
 };
+use windows_sys::Win32::System::Threading::GetCurrentProcess;
+
+/// The handle of the session's memory; null where this process has none.
+static MAPPING: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+/// Gives a child a handle of the session's memory: by the time that it looks for it, whoever else has one may be gone.
+///
+/// # Safety
+/// `child` must be a process's handle with the rights that CreateProcessW gives.
+pub(crate) unsafe fn hand_down(child: HANDLE) {
+    let mapping = MAPPING.load(Acquire);
+    let mut theirs = null_mut();
+    if !mapping.is_null() {
+        // SAFETY: as the caller promises; what the program has closed is refused.
+        unsafe {
+            DuplicateHandle(GetCurrentProcess(), mapping, child, &raw mut theirs, 0, FALSE, DUPLICATE_SAME_ACCESS);
+        }
+    }
+}
 
 /// Reads the environment and maps the region. `None` where nothing asks for portshim, or this has
 /// been done before.
@@ -38,18 +59,21 @@ fn open(name: &[u16]) -> Option<&'static Region> {
     if mapping.is_null() {
         return None;
     }
-    // SAFETY: the handle is ours; the view stays without it.
-    let view = unsafe {
-        let view = MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE);
-        CloseHandle(mapping);
-        view
-    };
+    // SAFETY: the handle is open.
+    let view = unsafe { MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
     // SAFETY: `SIZE` bytes were just mapped for reading and writing, or the pointer is null.
     match unsafe { Region::at(view.Value.cast()) } {
-        Ok(region) => Some(region),
+        // The handle stays open: the memory's name goes with the last one, whoever still has the memory mapped.
+        Ok(region) => {
+            MAPPING.store(mapping, Release);
+            Some(region)
+        }
         Err(_) => {
-            // SAFETY: the view was refused, so nothing refers to it.
-            unsafe { UnmapViewOfFile(view) };
+            // SAFETY: the view was refused, so nothing refers to it; the handle is ours.
+            unsafe {
+                UnmapViewOfFile(view);
+                CloseHandle(mapping);
+            }
             None
         }
     }
@@ -87,14 +111,8 @@ fn rules_for_this_program(region: &'static Region) -> Option<&'static SharedRule
     // SAFETY: the buffer is as long as is said.
     let length = unsafe { GetModuleFileNameW(null_mut(), path.as_mut_ptr(), path.len() as u32) } as usize;
     let path = &path[..length.min(path.len())];
-    let file = path.rsplit(|unit| *unit == u16::from(b'\\')).next().unwrap_or(path);
     let mut room = [0; MAX_GLOB * 4];
-    let mut end = 0;
-    for character in char::decode_utf16(file.iter().copied()) {
-        let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
-        let Some(place) = room.get_mut(end..end + character.len_utf8()) else { break };
-        end += character.encode_utf8(place).len();
-    }
+    let end = file_name(path, &mut room);
     let name = &room[..end];
     set_name(name);
     let mut small = room;

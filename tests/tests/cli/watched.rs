@@ -75,7 +75,9 @@ fn a_report_for_programs_to_read() {
 {}
       ]
     }}
-  ]
+  ],
+  \"kept_back\": [],
+  \"outside\": null
 }}
 ",
             scopes.join(",\n")

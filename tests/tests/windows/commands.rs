@@ -1,7 +1,8 @@
 //! The other commands of portshim.exe, where they meet Windows.
 
 use super::launched::probe_path;
-use portshim_tests::wine::{Said, output, portshim, program, theirs};
+use portshim_tests::programs::scratch;
+use portshim_tests::wine::{Said, built, output, portshim, program, theirs, windows};
 use portshim_tests::{portshim as on_linux, said};
 
 /// What does not meet the system is the same on both.
@@ -41,8 +42,40 @@ pub(crate) fn doctor() {
     assert_ne!(missing.status.code(), Some(0), "{}", said(&missing));
 }
 
-/// `capture` reads what netsh shows. Wine's netsh shows nothing: that is told, and nothing is made
-/// up.
+/// netsh is asked for what a policy needs, once; in whatever language it answers. One of the tests' own stands in.
+pub(crate) fn netsh() {
+    let folder = scratch("wine-netsh");
+    let place = theirs(&folder);
+    let ask = |args: &str, more: &str| {
+        let _ = std::fs::remove_file(folder.join("asked"));
+        let run = format!("spawn={} {args}", theirs(&built("portshim.exe")));
+        let verbs = [&format!("setenv=NETSH,{place}"), more, &run].map(str::to_owned);
+        let verbs = verbs.into_iter().filter(|verb| !verb.is_empty());
+        let output = output(windows(program("probe.exe")).args(verbs));
+        let asked = std::fs::read_to_string(folder.join("asked")).unwrap_or_default();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), asked.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let bind = format!("-- {} fill=12,tcp4,bind,127.0.0.1,0", probe_path());
+    // Ten ports of this host's range are not excluded; a range of one's own is asked for what is excluded of it, alone;
+    // a model with settings of its own asks for nothing.
+    let (said, asked) = ask(&format!("run {bind}"), "");
+    assert_eq!(asked, ["netsh -f SCRIPT"], "{said}");
+    assert!(said.matches("bind port 2099").count() == 10 && said.contains("bind error 10055"), "{said}");
+    let (said, asked) = ask(&format!("run --range 20980-20991 {bind}"), "");
+    assert_eq!(asked, ["netsh -f SCRIPT"], "{said}");
+    assert_eq!(said.matches("bind port 2099").count(), 2, "{said}");
+    let (said, asked) = ask(&format!("run --preset windows-xp {bind}"), "");
+    assert!(asked.is_empty() && said.contains("bind port"), "{asked:?} {said}");
+    let (said, asked) = ask("capture", "");
+    assert_eq!(asked, ["netsh -f SCRIPT"], "{said}");
+    assert!(said.contains("20000-20999") && said.contains("20000-20989"), "{said}");
+    // One that hangs is left after its time.
+    let (said, asked) = ask(&format!("run {bind}"), "setenv=NETSH_HANGS,1");
+    assert!(said.contains("bind port") && asked == ["netsh -f SCRIPT"], "{asked:?} {said}");
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
+}
+
+/// `capture` reads what netsh shows. Where that is nothing, as under Wine, it is told, and nothing is made up.
 pub(crate) fn capture() {
     let output = output(&mut portshim(["capture"]));
     let complaint = String::from_utf8_lossy(&output.stderr);

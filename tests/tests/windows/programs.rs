@@ -4,7 +4,7 @@
 use super::ports::tcp_answer;
 use portshim_tests::programs::{Peer, must, scratch, source};
 use portshim_tests::said;
-use portshim_tests::wine::{Talk, output, portshim, program, range, spec, theirs};
+use portshim_tests::wine::{Said, Talk, output, portshim, program, range, spec, theirs};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -112,6 +112,73 @@ fn told(child: &mut Child, file: &Path, what: &str) -> u16 {
 
 fn net_answer(port: u16) -> String {
     tcp_answer("127.0.0.1", port)
+}
+
+/// Runs a program that tells the port of each call that it makes to two peers, and judges them.
+#[track_caller]
+fn calls(who: &str, range: (u16, u16), command: &mut Command, how_many: usize) {
+    let (http, udp) = (Peer::http(0), Peer::echo(0));
+    let output = output(command.args([http.port.to_string(), udp.port.to_string()]));
+    let told = Said::from(&output.stdout).ports();
+    assert!(output.status.success() && told.len() == how_many, "{who}: {}", said(&output));
+    let told: BTreeSet<u16> = told.into_iter().collect();
+    let seen: BTreeSet<u16> = http.visitors().union(&udp.visitors()).copied().collect();
+    judge(who, &told, range);
+    judge(who, &seen, range);
+}
+
+/// Java's servers, clients and datagrams, of java.net and of java.nio.
+pub(crate) fn java() {
+    let range = range(20);
+    let mut command = run(range, "java/bin/java.exe");
+    // Its compilers would take the processor from everybody else.
+    command
+        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
+        .arg(theirs(program("Calls.class").parent().expect("it is in a folder")));
+    calls("Java", range, command.arg("Calls"), 6);
+}
+
+/// The same of .NET Core.
+pub(crate) fn dotnet_core() {
+    let range = range(20);
+    let mut command = run(range, "dotnet-core/dotnet.exe");
+    calls(".NET", range, command.arg(theirs(&program("dotnet/calls.dll"))), 5);
+}
+
+/// The same of Bun, which makes its calls by libuv and by a library of its own.
+pub(crate) fn bun() {
+    let range = range(20);
+    let mut command = run(range, "bun.exe");
+    calls("Bun", range, command.arg(theirs(&source("windows/bun.js"))), 3);
+}
+
+/// PostgreSQL's pg_ctl starts a server and ends. The session goes on with the server's processes, which stay listed.
+pub(crate) fn postgres() {
+    let (folder, ports, own) = (scratch("wine-postgres"), range(20), range(1).0);
+    let made = program("postgres/data/PG_VERSION");
+    must(Command::new("cp").arg("-r").arg(made.parent().expect("it is in a folder")).arg(folder.join("data")));
+    let file = |name: &str| std::fs::File::create(folder.join(name)).expect("a file can be made");
+    let (data, log) = (theirs(&folder.join("data")), theirs(&folder.join("log")));
+    let mut start = run(ports, "postgres/bin/pg_ctl.exe");
+    start.args(["-D", &data, "-W", "-l", &log, "-o", &format!("-p {own} -h 127.0.0.1"), "start"]);
+    let started = start.stdout(file("out")).stderr(file("err")).status().expect("it runs");
+    let said = || ["out", "err", "log"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
+    assert!(started.success(), "{started}: {:?}", said());
+    let ready = || TcpStream::connect(("127.0.0.1", own)).is_ok();
+    portshim_tests::programs::until(&format!("the server listens: {:?}", said()), ready);
+    let processes = || {
+        let listed = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap_or_else(|e| panic!("{listed}: {e}"));
+        let sessions = listed.as_array().expect("a list of sessions");
+        let ours = sessions.iter().find(|session| session["command"].as_str().is_some_and(|line| line.contains(&data)));
+        ours.and_then(|session| session["processes"].as_array()).map_or(0, Vec::len)
+    };
+    portshim_tests::programs::until("the server's processes are listed", || processes() >= 5);
+    let mut stop = portshim_tests::wine::windows(program("postgres/bin/pg_ctl.exe"));
+    stop.args(["-D", &data, "-w", "-m", "immediate", "stop"]).stdout(file("out")).stderr(file("err"));
+    assert!(stop.status().expect("it runs").success(), "{:?}", said());
+    portshim_tests::wine::all_gone("postgres.exe");
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
 /// A Rust program, built with Microsoft's tools, which connects out.

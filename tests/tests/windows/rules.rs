@@ -1,7 +1,7 @@
 //! Reserved and blocked ports, and the rules of single programs, are obeyed.
 
 use super::ports::tcp_answer;
-use portshim_tests::wine::{PRESETS, Talk, probe, probed, range, spec};
+use portshim_tests::wine::{PRESETS, Talk, output, probe, probed, range, spec};
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
 
@@ -68,6 +68,42 @@ pub(crate) fn taken() {
         assert!(said.ports().len() == 3 && !said.ports().contains(&taken), "{transport}: {said:?}");
     }
     drop((tcp, udp));
+}
+
+/// What Windows itself keeps back is gone round and told of, and is no exhaustion. Here the system on this side keeps
+/// the ports below 1024 from programs.
+pub(crate) fn kept_back() {
+    const ENOUGH: [&str; 2] = ["fill=3,tcp4,bind,127.0.0.1,0", "fill=3,udp4,bind,127.0.0.1,0"];
+    let report = std::env::temp_dir().join("portshim-kept-back.json");
+    let to = format!("--report={}", portshim_tests::wine::theirs(&report));
+    let options = ["--preset", "linux", "--range", "1020-1026", "--select", "sequential"];
+    let said = probed(&[&options[..], &[&to]].concat(), &ENOUGH);
+    assert_eq!(
+        said.0,
+        ["1024", "1025", "1026"].repeat(2).iter().map(|port| format!("bind port {port}")).collect::<Vec<_>>()
+    );
+    let text = std::fs::read_to_string(&report).expect("it was written");
+    assert!(text.contains("\"1020-1023/4\"") && !text.contains("\"exhausted\": 1"), "{text}");
+    std::fs::remove_file(report).expect("the file is ours");
+
+    // Where there is nothing else, that is what the program and its user are told.
+    let output = output(&mut probe(
+        &["--preset", "linux", "--range", "1000-1002"],
+        &["tcp4", "bind=127.0.0.1,0", "udp4", "sendto=127.0.0.1,9"],
+    ));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let said = portshim_tests::wine::Said::from(&output.stdout);
+    assert_eq!(said.errors(), [REFUSED, REFUSED], "{said:?}");
+    assert!(complaint.contains("kept back by Windows: 1000-1002/4"), "{complaint}");
+
+    let mut running =
+        Talk::with(probe(&[&options[..], &["-q"]].concat(), &["env=PORTSHIM_SESSION", ENOUGH[0], "wait"]));
+    let session = running.line().trim_start_matches("env ").to_owned();
+    (0..3).for_each(|_| drop(running.port()));
+    let status = portshim_tests::wine::Said::of(&mut portshim_tests::wine::portshim(["status", "--session", &session]));
+    assert!(status.0.contains(&"kept back by the system: 1020-1023/tcp4".to_owned()), "{status:?}");
+    running.say("");
+    assert_eq!(running.end().0, Some(0));
 }
 
 /// A dual-stack socket needs its port in both families.

@@ -1,6 +1,7 @@
 //! Live sessions: seen, changed and told of from a second portshim.exe, and from inside a program.
 
-use portshim_tests::wine::{Said, Talk, output, portshim, probe, probed, range, spec};
+use portshim_tests::programs::{must, scratch, until};
+use portshim_tests::wine::{self, Said, Talk, output, portshim, probe, probed, range, spec, theirs};
 use std::collections::BTreeSet;
 
 /// A program of one session, which goes on when a line is said to it, and the session's name.
@@ -36,7 +37,9 @@ impl Running {
 /// A session is listed while its programs run, with them, and is gone after.
 pub(crate) fn listed() {
     let range = spec(range(2));
-    let mut running = Running::start(&["--range", &range], &["udp4", "bind=127.0.0.1,0", "wait"]);
+    let mut running =
+        Running::start(&["--range", &range], &["tcp4", "bind=127.0.0.1,0", "udp4", "bind=127.0.0.1,0", "wait"]);
+    running.program.port();
     let port = running.program.port();
     // The number of the process that made it, and its ports; what follows is cut where the line
     // ends.
@@ -44,6 +47,13 @@ pub(crate) fn listed() {
     let listed = Said::of(&mut portshim(["ps"])).0;
     let row = listed.iter().find(|line| line.split_whitespace().next() == Some(id));
     assert!(row.is_some_and(|row| row.contains(&range)), "{id}: {listed:#?}");
+    let shown: serde_json::Value = serde_json::from_str(&running.told(&["status", "--json"])).expect("it is JSON");
+    let own = |scope: usize| shown["rules"][0]["scopes"][scope]["by_session"].as_u64();
+    assert_eq!(
+        (own(0), shown["processes"][0]["in_use"].as_u64()),
+        (Some(1), Some(2)),
+        "bound, and nothing else: {shown}"
+    );
     let status = running.told(&["status", "--verbose"]);
     assert!(status.contains(&range) && status.contains(&port.to_string()), "{status}");
     let json = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
@@ -54,8 +64,57 @@ pub(crate) fn listed() {
     assert!(!listed.contains(&running.session), "{listed}");
 }
 
-/// Reserved and blocked from outside while a program runs: from its next call on, and no longer
-/// than until it is lifted.
+/// A session lives as long as one of its processes, whatever became of the portshim.exe that made it.
+pub(crate) fn outlives_its_maker() {
+    let range = range(2);
+    let later = format!("spawn={} fill=3,udp4,bind,127.0.0.1,0", super::launched::probe_path());
+    let behind = format!("leave={} env=PORTSHIM_SESSION wait wait \"{later}\"", super::launched::probe_path());
+    let mut left = Talk::with(probe(&["--range", &spec(range)], &[&behind]));
+    let session = left.line().trim_start_matches("env ").to_owned();
+    until("its maker ends", || wine::processes("portshim.exe").iter().all(|line| !line.contains("leave=")));
+    let listed = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
+    assert!(listed.contains(&session), "{session}: {listed}");
+    // What is changed now holds for what its processes start now.
+    must(&mut portshim(["reserve", "--session", &session, &range.0.to_string()]));
+    left.say("");
+    left.line();
+    left.say("");
+    let (_, said) = left.end();
+    assert_eq!((said.ports(), said.errors()), (vec![range.1], vec![10055]), "{said:?}");
+    let listed = Said::of(&mut portshim(["ps", "--json"])).0.join("\n");
+    assert!(!listed.contains(&session), "{listed}");
+}
+
+/// The marker of a session of another Windows session stays, for its memory has no name here; one of this Windows
+/// session whose memory is gone does not.
+pub(crate) fn of_another_windows_session() {
+    let folder = scratch("wine-markers");
+    let markers = folder.join("portshim/sessions");
+    std::fs::create_dir_all(&markers).expect("a folder can be made");
+    let place = format!("setenv=LOCALAPPDATA,{}", theirs(&folder));
+    let made = format!(
+        "spawn={} run --range {} -- {} env=PORTSHIM_SESSION",
+        theirs(&wine::built("portshim.exe")),
+        spec(range(1)),
+        super::launched::probe_path()
+    );
+    let said = Said::of(wine::windows(wine::program("probe.exe")).args([&place, &made]));
+    let own = said.0[0].trim_start_matches("env ").to_owned();
+    let (rest, number) = own.rsplit_once('-').expect("its last part is the Windows session");
+    let other = format!("{rest}-{}", number.parse::<u32>().expect("a number") + 1);
+    let old = other.replace(rest.split('-').nth(3).expect("its time"), "1");
+    for name in [&own, &other, &old] {
+        std::fs::write(markers.join(name), "").expect("a file can be written");
+    }
+    let list = format!("spawn={} ps", theirs(&wine::built("portshim.exe")));
+    let _ = output(wine::windows(wine::program("probe.exe")).args([&place, &list]));
+    let left: Vec<_> =
+        std::fs::read_dir(&markers).expect("it is there").flatten().map(|file| file.file_name()).collect();
+    assert_eq!(left, [&*other], "of {own} and one from before the system began, nothing is left");
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
+}
+
+/// Reserved and blocked from outside while a program runs: from its next call on, and no longer than until it is lifted.
 pub(crate) fn changed_from_outside() {
     let range = range(3);
     let bind = format!("bind=127.0.0.1,{}", range.1);

@@ -46,11 +46,44 @@ static void spawn(const wchar_t *command, DWORD flags, void *environment)
         return;
     }
     if (flags & CREATE_SUSPENDED) {
-        /* Whoever asked for a suspended child gets one, not one that has run already. */
+        /* Whoever asked for a suspended child gets one, not one that has run already, be it its libraries alone. */
+        wchar_t name[64];
         printf("suspended %s\n", WaitForSingleObject(child.hProcess, 300) == WAIT_TIMEOUT ? "yes" : "no");
+        swprintf(name, 64, L"early-%lu", child.dwProcessId);
+        printf("early %s\n", OpenEventW(SYNCHRONIZE, FALSE, name) ? "ran" : "not yet");
         printf("suspended times %lu\n", ResumeThread(child.hThread));
     }
     await(&child);
+}
+
+/* The same as a debugger does it, which lets its child go on after each event. */
+static void spawn_debugged(const wchar_t *command)
+{
+    wchar_t line[4096];
+    STARTUPINFOW start = {.cb = sizeof start};
+    PROCESS_INFORMATION child;
+    DEBUG_EVENT event = {0};
+    wcsncpy(line, command, 4095);
+    line[4095] = 0;
+    if (!CreateProcessW(NULL, line, NULL, NULL, TRUE, DEBUG_ONLY_THIS_PROCESS, NULL, NULL, &start, &child)) {
+        printf("spawn error %lu\n", GetLastError());
+        return;
+    }
+    while (event.dwDebugEventCode != EXIT_PROCESS_DEBUG_EVENT && WaitForDebugEvent(&event, INFINITE))
+        ContinueDebugEvent(event.dwProcessId, event.dwThreadId, DBG_CONTINUE);
+    await(&child);
+}
+
+/* Starts a command line and does not wait for it. */
+static void leave_behind(const wchar_t *command)
+{
+    wchar_t line[4096];
+    STARTUPINFOW start = {.cb = sizeof start};
+    PROCESS_INFORMATION child;
+    wcsncpy(line, command, 4095);
+    line[4095] = 0;
+    if (!CreateProcessW(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child))
+        printf("spawn error %lu\n", GetLastError());
 }
 
 /* The same as programs do it that know nothing of wide letters. */
@@ -108,6 +141,10 @@ BOOL asked_of_system(const char *verb, const struct ask *a, const wchar_t *rest)
         spawn(rest, 0, NULL);
     } else if (!strcmp(verb, "spawn-suspended")) {
         spawn(rest, CREATE_SUSPENDED, NULL);
+    } else if (!strcmp(verb, "spawn-debugged")) {
+        spawn_debugged(rest);
+    } else if (!strcmp(verb, "leave")) {
+        leave_behind(rest);
     } else if (!strcmp(verb, "spawn-group")) {
         spawn(rest, CREATE_NEW_PROCESS_GROUP, NULL);
     } else if (!strcmp(verb, "spawn-bare")) {

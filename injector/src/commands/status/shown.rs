@@ -3,11 +3,12 @@
 use super::usage::{self, Usage};
 use crate::commands::ports::{allowed, by_ports, set};
 use crate::commands::processes::ShownProcess;
-use crate::platform::{LiveSession, Process};
+use crate::messages;
+use crate::platform::{self, LiveSession, Process};
 use crate::present::{self, Outside};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
-use portshim_policy::region::{Counts, Region, SharedRules};
+use portshim_policy::region::{Counts, Process as Place, Region, SharedRules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -28,6 +29,8 @@ pub(super) struct Shown {
     /// Ports reserved and blocked since it began, for all programs.
     pub(super) reserved: Vec<Taken>,
     pub(super) blocked: Vec<Taken>,
+    /// The ports that the system keeps back, as far as its processes have met them.
+    pub(super) kept_back: Vec<String>,
     pub(super) processes: Vec<ShownUse>,
     /// Programs that were executed where no policy reaches; `null` for none.
     pub(super) outside: Option<Outside>,
@@ -60,7 +63,7 @@ pub(super) struct ShownScope {
     pub(super) by_session: u32,
     /// On how many of those in use there is nothing but connections in TIME_WAIT.
     pub(super) time_wait: u32,
-    /// Number of those that may be handed out and no socket holds.
+    /// How many of those that may be handed out no socket holds, and the system does not keep back.
     pub(super) free: u32,
     /// The most sockets that have held a port handed out here at once.
     pub(super) peak: u32,
@@ -108,6 +111,8 @@ pub(super) struct ShownUse {
     pub(super) exhausted: u64,
     pub(super) refused: u64,
     pub(super) uncovered: u64,
+    /// What there is to say where the library is not wholly in it; `null` where it is.
+    pub(super) not_covered: Option<String>,
 }
 
 impl Shown {
@@ -120,6 +125,7 @@ impl Shown {
             rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
             reserved: entries(session, region, Restriction::Reserve),
             blocked: entries(session, region, Restriction::Block),
+            kept_back: messages::kept_back(region),
             processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
             outside: Outside::of(region),
         }
@@ -174,13 +180,20 @@ impl ShownScope {
         let dynamic = set(&rules.scope(scope).dynamic);
         let of = |held: &PortSet| usage::common(&dynamic, held);
         let (open, any) = (of(usage.open(scope)), of(usage.any(scope)));
+        let mut gone = usage.any(scope).clone();
+        gone.union(&region.kept_back(scope).ports());
+        let by_session = of(usage.by_session(scope)).max(unlisted(region, |place| {
+            let is_under_these = place.rules.load(Relaxed) == region.number_of(rules);
+            if is_under_these { place.counts(scope).held.load(Relaxed) } else { 0 }
+        }));
+        let in_use = any.max(by_session);
         Self {
             scope: scope.name(),
             allowed: ports.len(),
-            in_use: any,
-            by_session: of(usage.by_session(scope)),
+            in_use,
+            by_session,
             time_wait: any - open,
-            free: ports.len() - usage::common(&ports, usage.any(scope)),
+            free: (ports.len() - usage::common(&ports, &gone)).saturating_sub(in_use - any),
             peak: live.high.load(Relaxed),
             served: live.served.load(Relaxed),
             exhausted: live.exhausted.load(Relaxed),
@@ -190,6 +203,15 @@ impl ShownScope {
             dynamic: dynamic.to_string(),
         }
     }
+}
+
+/// Sum of what the processes that live `count` themselves, where the system does not list every socket that has a port.
+fn unlisted(region: &Region, count: impl Fn(&Place) -> u32) -> u32 {
+    if platform::LISTS_ALL {
+        return 0;
+    }
+    let lives = |place: &&Place| place.owner().as_ref().is_some_and(platform::is_alive);
+    region.processes.all().iter().filter(lives).map(count).fold(0, u32::saturating_add)
 }
 
 impl Taken {
@@ -208,13 +230,18 @@ impl ShownUse {
         let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
             counts().map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)
         };
+        let own = unlisted(region, |one| {
+            let is_it = one.owner().is_some_and(|owner| process.is(&owner));
+            if is_it { Scope::ALL.iter().map(|scope| one.counts(*scope).held.load(Relaxed)).sum() } else { 0 }
+        });
         Self {
-            in_use: held.iter().map(PortSet::len).sum(),
+            in_use: held.iter().map(PortSet::len).sum::<u32>().max(own),
             ports,
             served: sum(&|counts| &counts.served),
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),
             uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
+            not_covered: place.and_then(|place| messages::reach(place.reach())),
             process: process.into(),
         }
     }

@@ -59,6 +59,9 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
             live => format!("\nfor all programs, since the session began\n{live}"),
         },
     };
+    if !shown.kept_back.is_empty() {
+        text += &format!("\n{}\n", look.ports("kept back by the system: ", &shown.kept_back.join(", ")));
+    }
     if let Some(outside) = &shown.outside {
         text += "\n";
         text += &outside.line();
@@ -173,7 +176,7 @@ fn uses(processes: &[ShownUse], look: Look) -> String {
         "process", "in use", "served", "exhausted", "refused"
     );
     for used in processes {
-        let ShownUse { process, in_use, served, exhausted, refused, uncovered, .. } = used;
+        let ShownUse { process, in_use, served, exhausted, refused, uncovered, not_covered, .. } = used;
         let program = one_line(&process.name, 16.min(look.width - 46));
         let (pid, ports) = (process.pid, held(used));
         text += &format!("{pid:>7}  {in_use:>6}  {served:>7}  {exhausted:>9}  {refused:>7}  ");
@@ -185,6 +188,9 @@ fn uses(processes: &[ShownUse], look: Look) -> String {
             let room = look.width - 9;
             let lines = if look.whole { folded(&ports, room) } else { vec![cut(&ports, room)] };
             text.extend(lines.iter().map(|line| format!("{:9}{line}\n", "")));
+        }
+        if let Some(how) = not_covered {
+            text += &format!("{:9}{how}\n", "");
         }
         if *uncovered > 0 {
             text += &format!("{:9}not covered since its sandbox: {uncovered}\n", "");

@@ -6,7 +6,6 @@ use super::directories;
 use super::netsh::{self, Question, Shown};
 use crate::messages::{self, Failure};
 use portshim_policy::config::{HostSetting, HostSettings, Layer};
-use portshim_policy::model::Preset;
 use portshim_policy::ports::PortRange;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -19,13 +18,17 @@ const DYNAMIC: (u16, u16) = (49152, 65535);
 /// The settings; where there is no telling, as they come.
 pub(crate) fn host() -> HostSettings {
     static HOST: OnceLock<HostSettings> = OnceLock::new();
-    HOST.get_or_init(asked).clone()
+    HOST.get_or_init(|| asked(true, true)).clone()
 }
 
-/// The settings, where a policy of this model depends on them. To ask for them takes longer than
-/// all else that a start does.
-pub(crate) fn host_under(preset: &Preset) -> HostSettings {
-    if preset.range.is_none() { host() } else { usual() }
+/// The settings that a policy depends on, where `comes_to` tells what it comes to under given ones: what changes
+/// nothing is not asked for, for that takes longer than all else that a start does.
+pub(crate) fn host_for<T: PartialEq>(comes_to: impl Fn(&HostSettings) -> T) -> HostSettings {
+    let plain = comes_to(&usual());
+    let matters = |other: HostSettings| comes_to(&other) != plain;
+    let range = matters(HostSettings { port_range: PortRange::single(DYNAMIC.0), ..usual() });
+    let reserved = matters(HostSettings { reserved: PortRange::ALL.into(), ..usual() });
+    if range || reserved { asked(range, reserved) } else { usual() }
 }
 
 fn usual() -> HostSettings {
@@ -40,12 +43,18 @@ fn usual() -> HostSettings {
     }
 }
 
-/// Reads what netsh shows. One dynamic range stands for all: TCP's for IPv4.
-fn asked() -> HostSettings {
+/// What netsh shows of the dynamic range, of the excluded ranges, or of both. One dynamic range stands for all: TCP's
+/// for IPv4.
+fn asked(range: bool, reserved: bool) -> HostSettings {
     let mut settings = usual();
-    let excluded = ["tcp", "udp"].map(|transport| Question(Shown::Excluded, "ipv4", transport));
-    let questions = [Question(Shown::Dynamic, "ipv4", "tcp")].into_iter().chain(excluded);
-    for (question, answer) in netsh::answers(questions) {
+    let mut questions = Vec::new();
+    if range {
+        questions.push(Question(Shown::Dynamic, "ipv4", "tcp"));
+    }
+    if reserved {
+        questions.extend(["tcp", "udp"].map(|transport| Question(Shown::Excluded, "ipv4", transport)));
+    }
+    for (question, answer) in netsh::answers(&questions) {
         match question.0 {
             Shown::Dynamic => {
                 let range = listing::dynamic(&answer).and_then(|(first, count)| {

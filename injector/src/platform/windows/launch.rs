@@ -2,7 +2,8 @@
 
 use super::super::Environment;
 use super::super::windows_formats::{batch, command_line};
-use super::inject::Shim;
+use super::hooks::NEEDED;
+use super::inject::{NotEntered, Shim};
 use super::inspect::shell;
 use super::session;
 use super::suspended::Suspended;
@@ -14,8 +15,7 @@ use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
 use std::{io, process, slice};
 use windows_sys::Win32::Foundation::{
-    ERROR_BAD_EXE_FORMAT, ERROR_ELEVATION_REQUIRED, ERROR_EXE_MACHINE_TYPE_MISMATCH, STILL_ACTIVE, WAIT_OBJECT_0,
-    WAIT_TIMEOUT,
+    ERROR_BAD_EXE_FORMAT, ERROR_ELEVATION_REQUIRED, ERROR_EXE_MACHINE_TYPE_MISMATCH, WAIT_OBJECT_0, WAIT_TIMEOUT,
 };
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Environment::GetCommandLineW;
@@ -38,20 +38,20 @@ impl Ended {
     }
 }
 
-/// Time for which the program is left alone, in milliseconds: the ring of events holds some
-/// thousands, and should not fill up in between.
+/// Exit codes from here on are errors of the system's own: of its loader, say (NTSTATUS).
+const FAILED: u32 = 0xC000_0000;
+
+/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
+/// should not fill up in between.
 const INTERVAL: u32 = 20;
 
-/// Does for the program what it can to become it, which on Windows no process can: waits for its
-/// end, and ends with its exit code. Returns only if that fails.
+/// Whether this process becomes the program: on Windows none can.
+pub(crate) const BECOMES: bool = false;
+
+/// Waits for the program's end, and ends with its exit code. Returns only if that fails.
 pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
     match watch_program(program, arguments, environment, None) {
-        Ok(ended) => {
-            if let Some(marker) = &environment.session {
-                session::end(marker);
-            }
-            process::exit(ended.status().cast_signed())
-        }
+        Ok(ended) => process::exit(ended.status().cast_signed()),
         Err(failure) => failure,
     }
 }
@@ -74,13 +74,18 @@ pub(crate) fn watch_program(
     }
     leave_interrupts();
     let suspended = begin(program, arguments).map_err(|e| failure(program, &e))?;
-    if let Some(Err(e)) = shim.map(|shim| shim.enter(&suspended)) {
-        // Of a program that lacks a library of its own, nothing is left by now: that is its end, as
-        // without us.
-        return match exit_code(suspended.process()) {
-            Ok(code) if code != STILL_ACTIVE.cast_unsigned() => Ok(Ended(code)),
-            _ => Err(messages::not_entered(&program.path, &e)),
-        };
+    match shim.map(|shim| shim.enter(&suspended)) {
+        None | Some(Ok(0)) => {}
+        Some(Ok(missing)) if missing & NEEDED != 0 => {
+            return Err(messages::hooks_refused(&program.path, missing & NEEDED));
+        }
+        Some(Ok(missing)) => (environment.warn)(&messages::hooks_missing(&program.path, missing)),
+        Some(Err(NotEntered::Refused(e))) => return Err(messages::not_entered(&program.path, &e)),
+        Some(Err(NotEntered::Ended)) => {
+            let code = exit_code(suspended.process()).map_err(|e| failure(program, &e))?;
+            // A program that lacks a library of its own has come to an end that is no other without us.
+            return if code >= FAILED { Ok(Ended(code)) } else { Err(messages::ended_before(&program.path, code)) };
+        }
     }
     let running = suspended.resume().map_err(|e| failure(program, &e))?;
     let pause = if meanwhile.is_some() { INTERVAL } else { INFINITE };

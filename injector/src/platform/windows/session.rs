@@ -4,12 +4,13 @@
 use super::super::windows_formats::name::Name;
 use super::super::{Hint, random};
 use super::directories;
-use super::liveness::{members, now};
+use super::liveness::{is_alive, members, now};
 use super::native::{handle, wide};
 use super::security::Security;
-use crate::messages::plain;
+use crate::messages::{self, plain};
 use portshim_policy::config::Resolved;
-use portshim_policy::region::Region;
+use portshim_policy::ports::Scope;
+use portshim_policy::region::{Process, Reach, Region, SharedRules};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -24,6 +25,8 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_ALL_ACCESS, MapViewOfFile, OpenFileMappingW, PAGE_READWRITE,
 };
+use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
+use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 
 /// Number of markers a start leaves unexamined.
 const CROWD: usize = 16;
@@ -52,7 +55,7 @@ impl Session {
         region.header.creator.store(process::id(), Relaxed);
         region.header.created.store(created, Relaxed);
         region.header.secret.store(random[0], Relaxed);
-        let name = Name { maker: process::id(), created, random: random[1] }.to_string();
+        let name = Name { maker: process::id(), created, random: random[1], station: station() }.to_string();
         let mapping = mapping(&name, region.as_bytes()).map_err(|e| format!("{name}: {}", plain(&e)))?;
         let mut reasons = Vec::new();
         for folder in directories::folders(FOLDER) {
@@ -79,8 +82,36 @@ impl Session {
         snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
     }
 
-    /// Takes the marker away, unless processes that the program left behind are still under the
-    /// policy. Says how many are.
+    /// What there is to say once the program has ended.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        // The first is the program itself, of which all was said when it began.
+        let others = self.region.processes.all().iter().skip(1);
+        // One that lives may still be loading what it is linked with.
+        let is_loading = |one: &Process| one.reach() == Reach::Awaited && one.owner().as_ref().is_some_and(is_alive);
+        for process in others.filter(|one| one.reach() != Reach::Here { missing: 0 } && !is_loading(one)) {
+            let name = String::from_utf8_lossy(&process.name()).trim_end_matches('\0').to_owned();
+            if !parts.contains(&(name.clone(), process.reach())) {
+                parts.push((name, process.reach()));
+            }
+        }
+        let mut remarks = Vec::new();
+        if !parts.is_empty() {
+            remarks.push(messages::not_covered(&parts));
+        }
+        // As long as every request gets a port, they are of no concern.
+        let failed = |rules: &SharedRules| {
+            let live = Scope::ALL.map(|scope| rules.live(scope));
+            live.iter().any(|live| live.exhausted.load(Relaxed) + live.refused.load(Relaxed) > 0)
+        };
+        let kept_back = messages::kept_back(self.region);
+        if !kept_back.is_empty() && self.region.all_rules().iter().any(failed) {
+            remarks.push(messages::windows_keeps(&kept_back));
+        }
+        remarks
+    }
+
+    /// Takes the marker away, unless processes that the program left behind are still under the policy. Says how many are.
     pub(crate) fn end(&self) -> usize {
         end(&self.path)
     }
@@ -177,13 +208,33 @@ fn view(mapping: &OwnedHandle) -> io::Result<*mut u8> {
 
 /// Removes the markers of sessions that are over.
 pub(crate) fn sweep() {
+    let (here, boot) = (station(), booted());
     for folder in directories::existing_folders(FOLDER) {
-        for name in markers(&folder) {
-            if matches!(open(&name), Err(OpenError::Missing(e)) if e.kind() == io::ErrorKind::NotFound) {
-                let _ = fs::remove_file(folder.join(name));
+        for marker in markers(&folder) {
+            let is_there =
+                || !matches!(open(&marker), Err(OpenError::Missing(e)) if e.kind() == io::ErrorKind::NotFound);
+            if marker.parse().is_ok_and(|name: Name| name.is_over(here, boot, is_there)) {
+                let _ = fs::remove_file(folder.join(marker));
             }
         }
     }
+}
+
+/// The Windows session that this process is in; that of services where there is no telling.
+fn station() -> u32 {
+    let mut station = 0;
+    // SAFETY: the number outlives the call.
+    unsafe { ProcessIdToSessionId(process::id(), &mut station) };
+    station
+}
+
+/// When the system began, as processes' beginnings are told. Not a moment later: its clocks may not quite agree.
+fn booted() -> u64 {
+    const UNITS_PER_MS: u64 = 10_000;
+    const DOUBT: u64 = 60_000 * UNITS_PER_MS;
+    // SAFETY: the call has no conditions.
+    let running = unsafe { GetTickCount64() };
+    now().saturating_sub(running.saturating_mul(UNITS_PER_MS)).saturating_sub(DOUBT)
 }
 
 /// The sessions that this folder has markers of.

@@ -71,6 +71,11 @@ impl Suspended {
         self.process.as_ref().expect("it is taken only where it is resumed, and that consumes it")
     }
 
+    /// Its only thread.
+    pub(super) fn thread(&self) -> &OwnedHandle {
+        &self.thread
+    }
+
     /// Lets it run.
     pub(super) fn resume(mut self) -> io::Result<Running> {
         // SAFETY: the handle is open.

@@ -8,8 +8,8 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use windows_sys::Win32::Networking::WinSock::{
     self, INVALID_SOCKET, SOCKADDR, SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSAPROTOCOL_INFOW, getsockname, getsockopt,
-    setsockopt,
 };
+use windows_sys::core::PCSTR;
 
 /// Winsock's `bind`.
 pub type Bind = unsafe extern "system" fn(SOCKET, *const SOCKADDR, i32) -> i32;
@@ -17,13 +17,17 @@ pub type Bind = unsafe extern "system" fn(SOCKET, *const SOCKADDR, i32) -> i32;
 pub type MakeSocket = unsafe extern "system" fn(i32, i32, i32, *const WSAPROTOCOL_INFOW, u32, u32) -> SOCKET;
 /// Winsock's `closesocket`.
 pub type Close = unsafe extern "system" fn(SOCKET) -> i32;
+/// Winsock's `setsockopt`.
+pub type SetOption = unsafe extern "system" fn(SOCKET, i32, i32, PCSTR, i32) -> i32;
 
 static BIND: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static MAKE_SOCKET: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static CLOSE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static SET_OPTION: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// Calls these from now on, where a hook intercepts the functions themselves.
-pub fn go_past(bind: Bind, make_socket: MakeSocket, close: Close) {
+pub fn go_past(bind: Bind, make_socket: MakeSocket, close: Close, set_option: SetOption) {
+    SET_OPTION.store(set_option as *mut c_void, Relaxed);
     BIND.store(bind as *mut c_void, Relaxed);
     MAKE_SOCKET.store(make_socket as *mut c_void, Relaxed);
     CLOSE.store(close as *mut c_void, Relaxed);
@@ -46,10 +50,10 @@ pub fn option<T: Copy>(socket: SOCKET, level: i32, name: i32) -> Result<T> {
     Ok(value)
 }
 
-/// Sets an option.
+/// Sets an option, past the hook.
 pub fn set_option(socket: SOCKET, level: i32, name: i32, value: i32) -> Result<()> {
     // SAFETY: `value` is readable for the length that is passed.
-    checked(unsafe { setsockopt(socket, level, name, (&raw const value).cast(), size_of::<i32>() as i32) })
+    checked(unsafe { set_itself()(socket, level, name, (&raw const value).cast(), size_of::<i32>() as i32) })
 }
 
 /// A socket's own address and its length; WSAEINVAL where it has none.
@@ -92,6 +96,14 @@ fn make_socket() -> MakeSocket {
         at if at.is_null() => WinSock::WSASocketW,
         // SAFETY: stored from a function of this type.
         at => unsafe { transmute::<*mut c_void, MakeSocket>(at) },
+    }
+}
+
+fn set_itself() -> SetOption {
+    match SET_OPTION.load(Relaxed) {
+        at if at.is_null() => WinSock::setsockopt,
+        // SAFETY: stored from a function of this type.
+        at => unsafe { transmute::<*mut c_void, SetOption>(at) },
     }
 }
 

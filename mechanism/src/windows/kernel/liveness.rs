@@ -73,11 +73,16 @@ fn thread_lives(thread: u32) -> bool {
     if handle.0.is_null() { !missing } else { !handle.has_ended() }
 }
 
-/// Time when a process was created.
+/// The process of this number, where `handle` is its handle.
+pub fn owner_of(process: u32, handle: HANDLE) -> Owner {
+    Owner { process, namespace: 0, since: created(handle).unwrap_or(u64::MAX) }
+}
+
+/// When a process was created; `None` where that is not told.
 fn created(process: HANDLE) -> Option<u64> {
     let mut times = [FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 }; 4];
     let [creation, exit, kernel, user] = &mut times;
-    // SAFETY: four times of ours.
+    // SAFETY: four times of ours; what is no process's handle is refused.
     (unsafe { GetProcessTimes(process, creation, exit, kernel, user) } != 0)
         .then(|| u64::from(times[0].dwLowDateTime) | u64::from(times[0].dwHighDateTime) << 32)
 }

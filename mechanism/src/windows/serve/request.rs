@@ -8,6 +8,7 @@ use crate::windows::kernel::errno;
 use portshim_policy::plan::{Opening, Request, Terms};
 use portshim_policy::ports::{PortRange, scopes_of};
 use portshim_policy::region::Verdict;
+use windows_sys::Win32::Networking::WinSock::WSAEACCES;
 
 /// Outcome of a request.
 pub struct Served {
@@ -37,6 +38,11 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
     let ledger = session.ledger(terms.hull.unwrap_or(PortRange::ALL), scopes);
     let answer = match run_plan(session, &mut attempt, &request, ledger, &terms, Opening::default(), None) {
         Ok(answer) => answer,
+        // What Windows itself keeps back is not used up.
+        Err(_) if attempt.met_none_but_kept_back() => {
+            session.note(intercepted.call, scope, Verdict::Refused, 0);
+            errno::fail(WSAEACCES)
+        }
         Err(fault) => {
             session.note(intercepted.call, scope, Verdict::Exhausted, 0);
             errno::fail(errno::of(fault))

@@ -19,6 +19,8 @@ pub struct Socket {
     pub transport: Transport,
     /// AF_INET or AF_INET6.
     pub family: c_int,
+    /// Whether it is as it was made: without a port, and with no option that says how it shares one.
+    pub is_new: bool,
 }
 
 impl Socket {
@@ -26,16 +28,8 @@ impl Socket {
     /// none.
     pub fn served(handle: SOCKET) -> Option<Self> {
         let info: WSAPROTOCOL_INFOW = calls::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
-        let family = info.iAddressFamily;
-        if family != AF_INET && family != AF_INET6 {
-            return None;
-        }
-        let transport = match (info.iSocketType, info.iProtocol) {
-            (SOCK_STREAM, IPPROTO_TCP) => Transport::Tcp,
-            (SOCK_DGRAM, IPPROTO_UDP) => Transport::Udp,
-            _ => return None,
-        };
-        Some(Self { handle, transport, family })
+        let transport = transport(info.iAddressFamily, info.iSocketType, info.iProtocol)?;
+        Some(Self { handle, transport, family: info.iAddressFamily, is_new: false })
     }
 
     /// The scope of a port at `local`, and whether the socket takes it in the other family too.
@@ -45,11 +39,25 @@ impl Socket {
 
     /// Tells whether it has a port: without one, Winsock does not tell an address at all.
     pub fn has_port(&self) -> bool {
+        !self.is_new && self.has_got_port()
+    }
+
+    /// The same, of one that was new a moment ago.
+    pub fn has_got_port(&self) -> bool {
         Address::local(self.handle).is_ok_and(|local| local.port() != 0)
     }
 
     /// Tells whether the socket speaks IPv6 alone, which it does unless told otherwise.
     fn is_v6_only(&self) -> bool {
         calls::option::<i32>(self.handle, IPPROTO_IPV6, IPV6_V6ONLY) != Ok(0)
+    }
+}
+
+/// What a socket of this kind transports by; `None` where ports of such sockets are not served.
+pub fn transport(family: c_int, kind: c_int, protocol: c_int) -> Option<Transport> {
+    match (family, kind, protocol) {
+        (AF_INET | AF_INET6, SOCK_STREAM, IPPROTO_TCP) => Some(Transport::Tcp),
+        (AF_INET | AF_INET6, SOCK_DGRAM, IPPROTO_UDP) => Some(Transport::Udp),
+        _ => None,
     }
 }

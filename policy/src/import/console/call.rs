@@ -39,8 +39,11 @@ fn is_comment(line: &str) -> bool {
     word.eq_ignore_ascii_case("rem") || line.starts_with("::") || line.starts_with('#')
 }
 
-/// Command typed behind `C:\Windows>` or `PS C:\Windows>`.
+/// What was typed behind `C:\Windows>`, `PS C:\Windows>`, `PS>` or `>`.
 fn after_prompt(line: &str) -> &str {
+    if let Some(typed) = line.strip_prefix("PS>").or_else(|| line.strip_prefix('>')) {
+        return typed;
+    }
     let path = line.strip_prefix("PS ").unwrap_or(line);
     let drive = path.as_bytes();
     let prompt = matches!(drive, [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic());
@@ -108,6 +111,9 @@ mod tests {
             (r#"  @"%SystemRoot%\System32\netsh.exe"  int ip reset  >nul 2>&1"#, "int ip reset"),
             (r"C:\Users\me>netsh int ipv4 show dynamicport tcp", "int ipv4 show dynamicport tcp"),
             (r"PS C:\> netsh int ipv4 reset | Out-Null", "int ipv4 reset"),
+            ("PS> netsh int ipv4 show dynamicport tcp", "int ipv4 show dynamicport tcp"),
+            (">netsh int ipv4 show dynamicport tcp", "int ipv4 show dynamicport tcp"),
+            ("> netsh int ipv4 reset", "int ipv4 reset"),
             ("if errorlevel 1 (netsh int ipv4 reset)", "int ipv4 reset"),
             ("net stop x && NETSH int ipv4 a & netsh int ipv4 b", "int ipv4 a+int ipv4 b"),
             ("sudo rpccfg.exe /pe 5050-5070", "/pe 5050-5070"),

@@ -22,7 +22,7 @@ pub(super) unsafe extern "system" fn bind(handle: SOCKET, address: *const SOCKAD
         unsafe { original::bind::next(handle, address, len) }
     };
     let Some(session) = session::get() else { return original() };
-    let Some(socket) = Socket::served(handle) else { return original() };
+    let Some(socket) = fd_cache::served(handle) else { return original() };
     let Some(local) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     if local.port() != 0 {
         return if is_blocked(session, &socket, &local) { refuse() } else { original() };

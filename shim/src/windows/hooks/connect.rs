@@ -3,13 +3,15 @@
 use crate::session;
 use crate::windows::memory::read_address;
 use crate::windows::serve::serve;
-use crate::windows::{errno, original};
+use crate::windows::{errno, fd_cache, original};
+use core::cell::Cell;
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
-use portshim_mechanism::windows::socket::facts::Socket;
 use portshim_policy::model::Call;
 use windows_sys::Win32::Foundation::FALSE;
-use windows_sys::Win32::Networking::WinSock::{QOS, SOCKADDR, SOCKET, SOCKET_ADDRESS_LIST, TIMEVAL, WSABUF};
+use windows_sys::Win32::Networking::WinSock::{
+    INVALID_SOCKET, QOS, SOCKADDR, SOCKET, SOCKET_ADDRESS_LIST, SOCKET_ERROR, TIMEVAL, WSABUF,
+};
 use windows_sys::Win32::System::IO::OVERLAPPED;
 use windows_sys::core::{BOOL, PCSTR, PCWSTR};
 
@@ -103,6 +105,27 @@ pub(super) unsafe extern "system" fn by_list(
     })
 }
 
+/// # Safety
+/// As for WSAJoinLeaf.
+pub(super) unsafe extern "system" fn join_leaf(
+    handle: SOCKET,
+    address: *const SOCKADDR,
+    len: i32,
+    caller: *const WSABUF,
+    callee: *mut WSABUF,
+    sending: *const QOS,
+    group: *const QOS,
+    flags: u32,
+) -> SOCKET {
+    let joined = Cell::new(INVALID_SOCKET);
+    let answer = through(handle, address, len, &|| {
+        // SAFETY: the program's own call, as it came.
+        joined.set(unsafe { original::WSAJoinLeaf::next(handle, address, len, caller, callee, sending, group, flags) });
+        if joined.get() == INVALID_SOCKET { SOCKET_ERROR } else { 0 }
+    });
+    if answer == SOCKET_ERROR { INVALID_SOCKET } else { joined.get() }
+}
+
 /// Connects by `original`, which is the program's call.
 fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn() -> i32) -> i32 {
     let before = errno::get();
@@ -111,7 +134,7 @@ fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn
         original()
     };
     let Some(session) = session::get() else { return original() };
-    let Some(socket) = Socket::served(handle) else { return original() };
+    let Some(socket) = fd_cache::served(handle) else { return original() };
     let Some(peer) = read_address(address, len).filter(|a| a.fits(socket.family)) else { return original() };
     if socket.has_port() {
         return original();
@@ -136,7 +159,7 @@ fn to_some(handle: SOCKET, original: &dyn Fn() -> BOOL) -> BOOL {
         original()
     };
     let Some(session) = session::get() else { return original() };
-    let Some(socket) = Socket::served(handle).filter(|socket| !socket.has_port()) else { return original() };
+    let Some(socket) = fd_cache::served(handle).filter(|socket| !socket.has_port()) else { return original() };
     let local = Address::any(socket.family);
     match serve(&InterceptedCall {
         session,

@@ -2,13 +2,17 @@
 
 use crate::fd_ports;
 use crate::windows::{errno, fd_cache, original};
-use windows_sys::Win32::Networking::WinSock::{SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW};
+use windows_sys::Win32::Networking::WinSock::{
+    INVALID_SOCKET, SO_EXCLUSIVEADDRUSE, SO_PORT_SCALABILITY, SO_RANDOMIZE_PORT, SO_REUSE_UNICASTPORT, SO_REUSEADDR,
+    SOCKET, SOL_SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW,
+};
+use windows_sys::core::PCSTR;
 
 /// # Safety
 /// As for socket.
 pub(super) unsafe extern "system" fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET {
     // SAFETY: the program's own call, as it came.
-    new(unsafe { original::socket::next(family, kind, protocol) })
+    new(unsafe { original::socket::next(family, kind, protocol) }, Some((family, kind, protocol)))
 }
 
 /// # Safety
@@ -22,7 +26,8 @@ pub(super) unsafe extern "system" fn wsa_socket_wide(
     flags: u32,
 ) -> SOCKET {
     // SAFETY: the program's own call, as it came.
-    new(unsafe { original::WSASocketW::next(family, kind, protocol, info, group, flags) })
+    let handle = unsafe { original::WSASocketW::next(family, kind, protocol, info, group, flags) };
+    new(handle, info.is_null().then_some((family, kind, protocol)))
 }
 
 /// # Safety
@@ -36,14 +41,39 @@ pub(super) unsafe extern "system" fn wsa_socket_narrow(
     flags: u32,
 ) -> SOCKET {
     // SAFETY: the program's own call, as it came.
-    new(unsafe { original::WSASocketA::next(family, kind, protocol, info, group, flags) })
+    let handle = unsafe { original::WSASocketA::next(family, kind, protocol, info, group, flags) };
+    new(handle, info.is_null().then_some((family, kind, protocol)))
 }
 
-/// The number may have been another socket's, which was closed by a call that is not hooked.
-fn new(handle: SOCKET) -> SOCKET {
+/// The number may have been another socket's, which was closed by a call that is not hooked. What the new one was made
+/// as is known but where it stands for one of another process.
+fn new(handle: SOCKET, made: Option<(i32, i32, i32)>) -> SOCKET {
     fd_cache::forget(handle);
+    if let (Some((family, kind, protocol)), true) = (made, handle != INVALID_SOCKET) {
+        fd_cache::made(handle, family, kind, protocol);
+    }
     handle
 }
+
+/// # Safety
+/// As for setsockopt.
+pub(super) unsafe extern "system" fn setsockopt(
+    handle: SOCKET,
+    level: i32,
+    option: i32,
+    value: PCSTR,
+    len: i32,
+) -> i32 {
+    if level == SOL_SOCKET && SHARING.contains(&option) {
+        fd_cache::is_set_up(handle);
+    }
+    // SAFETY: the program's own call, as it came.
+    unsafe { original::setsockopt::next(handle, level, option, value, len) }
+}
+
+/// The options that say how a socket shares its port, or how it comes by one.
+const SHARING: [i32; 5] =
+    [SO_REUSEADDR, SO_EXCLUSIVEADDRUSE, SO_RANDOMIZE_PORT, SO_PORT_SCALABILITY, SO_REUSE_UNICASTPORT];
 
 /// # Safety
 /// As for closesocket.

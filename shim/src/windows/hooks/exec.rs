@@ -1,14 +1,16 @@
 //! CreateProcess and all that is made of it: the shim follows into the child.
 
-use crate::session;
+use crate::session::{self, Session};
 use crate::windows::environment::{self, ForChild};
-use crate::windows::inject::inject;
-use crate::windows::{errno, original};
+use crate::windows::library::file_name;
+use crate::windows::start::hand_down;
+use crate::windows::{errno, inject, liveness, original};
 use core::ffi::c_void;
-use windows_sys::Win32::Foundation::{FALSE, HANDLE};
+use portshim_policy::region::{NAME, Reach};
+use windows_sys::Win32::Foundation::{ERROR_BAD_EXE_FORMAT, FALSE, HANDLE};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{
-    CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, DEBUG_ONLY_THIS_PROCESS, DEBUG_PROCESS, PROCESS_INFORMATION,
+    CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, PROCESS_INFORMATION, PROCESS_NAME_WIN32, QueryFullProcessImageNameW,
     ResumeThread, STARTUPINFOW,
 };
 use windows_sys::core::{BOOL, PCWSTR, PWSTR};
@@ -51,18 +53,13 @@ pub(super) unsafe extern "system" fn create_process(
             )
         }
     };
-    // A program that is being debugged does not load anything before its debugger lets it, who is
-    // waiting for us.
-    let is_debugged = flags & (DEBUG_PROCESS | DEBUG_ONLY_THIS_PROCESS) != 0;
-    if session::get().is_none() || is_debugged {
-        return original(flags, environment);
-    }
+    let Some(session) = session::get() else { return original(flags, environment) };
     let suspended = flags | CREATE_SUSPENDED;
     // SAFETY: CreateProcessW's callers promise an environment block, or null.
-    let created = match unsafe { environment::for_child(environment, flags) } {
+    let (created, joins) = match unsafe { environment::for_child(environment, flags) } {
         ForChild::Declines => return original(flags, environment),
-        ForChild::Asks => original(suspended, environment),
-        ForChild::Completed(block) => original(suspended | CREATE_UNICODE_ENVIRONMENT, block.as_ptr().cast()),
+        ForChild::Asks(joins) => (original(suspended, environment), joins),
+        ForChild::Completed(block) => (original(suspended | CREATE_UNICODE_ENVIRONMENT, block.as_ptr().cast()), true),
     };
     if created == FALSE {
         return FALSE;
@@ -72,12 +69,54 @@ pub(super) unsafe extern "system" fn create_process(
     // program closes them.
     unsafe {
         let child = information.read_unaligned();
-        // A child that cannot be reached, for it is a 32-bit program perhaps, runs uncovered.
-        let _ = inject(child.hProcess);
+        follow(session, &child, joins);
+        // One that its parent wants suspended loads the library once its parent resumes it.
         if flags & CREATE_SUSPENDED == 0 {
             ResumeThread(child.hThread);
         }
     }
     errno::set(left);
     created
+}
+
+/// Sends the guest into a child that has not begun to run. One that cannot be reached, for it is a 32-bit program
+/// perhaps, runs uncovered; the session's table says so of each that has not said that the guest is there, where it
+/// `joins` the session.
+///
+/// # Safety
+/// The handles must be those that CreateProcessW has just given.
+unsafe fn follow(session: Session, child: &PROCESS_INFORMATION, joins: bool) {
+    // SAFETY: as the caller promises.
+    let sent = unsafe { inject::send(child.hProcess, child.hThread) };
+    if !joins {
+        return;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { hand_down(child.hProcess) };
+    let reach = match sent {
+        Ok(()) => Reach::Awaited,
+        Err(ERROR_BAD_EXE_FORMAT) => Reach::OtherMachine,
+        Err(_) => Reach::Unreached,
+    };
+    let owner = liveness::owner_of(child.dwProcessId, child.hProcess);
+    let rules = session.region.number_of(session.rules);
+    // SAFETY: as the caller promises.
+    let name = unsafe { name_of(child.hProcess) };
+    if let Some(place) = session.region.processes.enter(&owner, &name, rules, liveness::is_alive) {
+        place.set_reach(reach);
+    }
+}
+
+/// The name of a process's file, as far as the session's table has room for it.
+///
+/// # Safety
+/// `process` must be a process's handle.
+unsafe fn name_of(process: HANDLE) -> [u8; NAME] {
+    let (mut path, mut length) = ([0; 1024], 1024);
+    // SAFETY: as the caller promises; the buffer is as long as is said.
+    let known = unsafe { QueryFullProcessImageNameW(process, PROCESS_NAME_WIN32, path.as_mut_ptr(), &raw mut length) };
+    let path = if known == FALSE { &[][..] } else { path.get(..length as usize).unwrap_or_default() };
+    let mut name = [0; NAME];
+    file_name(path, &mut name);
+    name
 }

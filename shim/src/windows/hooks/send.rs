@@ -9,7 +9,6 @@ use core::mem::{size_of, transmute};
 use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use portshim_mechanism::windows::serve::InterceptedCall;
 use portshim_mechanism::windows::socket::address::Address;
-use portshim_mechanism::windows::socket::facts::Socket;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 use windows_sys::Win32::Networking::WinSock::{
@@ -164,7 +163,7 @@ fn through(handle: SOCKET, address: *const SOCKADDR, len: i32, original: &dyn Fn
         original()
     };
     let Some(session) = session::get() else { return original() };
-    let socket = Socket::served(handle).filter(|socket| socket.transport == Transport::Udp);
+    let socket = fd_cache::served(handle).filter(|socket| socket.transport == Transport::Udp);
     let Some(socket) = socket.filter(|socket| !socket.has_port()) else {
         fd_cache::mark_settled(handle);
         return original();

@@ -1,0 +1,22 @@
+//! What is said of processes that the library is not wholly in.
+
+use portshim_policy::hooks::{LINUX_HOOKS, WINDOWS_HOOKS};
+use portshim_policy::region::Reach;
+
+/// The names of hooks: a bit for each, by its place in this system's table.
+pub(crate) fn hook_names(bits: u32) -> String {
+    let table = if cfg!(windows) { WINDOWS_HOOKS } else { LINUX_HOOKS };
+    let named = table.iter().take(u32::BITS as usize).enumerate().filter(|(n, _)| bits & 1 << n != 0);
+    named.map(|(_, hook)| hook.name).collect::<Vec<_>>().join(", ")
+}
+
+/// What there is to say of a process that the library is not wholly in.
+pub(crate) fn reach(reach: Reach) -> Option<String> {
+    Some(match reach {
+        Reach::Here { missing: 0 } => return None,
+        Reach::Here { missing } => format!("not covered: what it does by {}", hook_names(missing)),
+        Reach::Awaited => "not covered: the library has not said that it is there".into(),
+        Reach::OtherMachine => "not covered: it is for another machine than the library".into(),
+        Reach::Unreached => "not covered: the library cannot be loaded into it".into(),
+    })
+}
