@@ -52,7 +52,8 @@ pub struct Server(());
 
 /// Wine's server, told to do this.
 fn wineserver(what: &str) -> Command {
-    // Without the right to low ports: who asks for one is told what Windows tells of a port that it keeps back.
+    // Without the right to low ports: who asks for one is told what Windows tells of a port that it
+    // keeps back.
     let mut command = Command::new("setpriv");
     command
         .args(["--inh-caps=-net_bind_service", "--bounding-set=-net_bind_service"])

@@ -1,4 +1,4 @@
-//! What is said of processes that the library is not wholly in.
+//! Messages about processes that the library is not wholly in.
 
 use portshim_policy::hooks::{LINUX_HOOKS, WINDOWS_HOOKS};
 use portshim_policy::region::Reach;
@@ -10,7 +10,7 @@ pub(crate) fn hook_names(bits: u32) -> String {
     named.map(|(_, hook)| hook.name).collect::<Vec<_>>().join(", ")
 }
 
-/// What there is to say of a process that the library is not wholly in.
+/// Says how far the library is in a process; `None` where it is wholly in.
 pub(crate) fn reach(reach: Reach) -> Option<String> {
     Some(match reach {
         Reach::Here { missing: 0 } => return None,

@@ -94,7 +94,7 @@ pub(crate) fn windows_keeps(specs: &[String]) -> String {
     )
 }
 
-/// What came of processes whose hooks do not all stand, each with its name.
+/// Tells of processes whose hooks do not all stand, each with its name.
 pub(crate) fn not_covered(processes: &[(String, Reach)]) -> String {
     let line = |(name, how): &(String, Reach)| reach(*how).map(|how| format!("{name}: {how}"));
     let lines: Vec<_> = processes.iter().filter_map(line).collect();

@@ -71,7 +71,8 @@ pub(crate) fn host_for<T>(
     host()
 }
 
-/// Names of hooks that cannot be placed in programs: none, for the loader finds ours before any other.
+/// Names of hooks that cannot be placed in programs: none, for the loader finds ours before any
+/// other.
 pub(crate) fn unplaceable(_: &std::path::Path) -> Option<String> {
     None
 }

@@ -47,5 +47,6 @@ pub(crate) fn standard_error() -> std::io::Result<impl std::io::Write + Send> {
     Ok(std::io::stderr())
 }
 
-/// Set if the system lists every socket that has a port: it does not list those of TCP that are bound and nothing else.
+/// Set if the system lists every socket that has a port: it does not list those of TCP that are
+/// bound and nothing else.
 pub(crate) const LISTS_ALL: bool = false;

@@ -45,7 +45,8 @@ pub(super) fn shape(line: &str) -> Shape<'_> {
 }
 
 fn transport(line: &str) -> Option<Transport> {
-    // Windows in German, say, puts the protocol in quotes. A line that begins so, or says what it names, is of a list.
+    // Windows in German, say, puts the protocol in quotes. A line that begins so, or says what it
+    // names, is of a list.
     let names = !line.starts_with('"') && !line.contains(':');
     let line = if names { line.replace("\"tcp\"", "tcp").replace("\"udp\"", "udp") } else { line.to_owned() };
     if line.contains(|c: char| c.is_ascii_digit() || "=[]\"#;<>\\/".contains(c)) {

@@ -166,7 +166,8 @@ pub struct Region {
     pub events: Ring,
     /// Beliefs about ports towards single peers: no page of it is used before there is one.
     pub(crate) peer_hints: PeerHints,
-    /// Ports that the system keeps back, found by asking for them: by scope. No page of it is used before there is one.
+    /// Ports that the system keeps back, found by asking for them: by scope. No page of it is used
+    /// before there is one.
     pub(super) kept_back: [BusyPorts; 4],
 }
 

@@ -57,7 +57,7 @@ impl Region {
         &self.kept_back[scope.index()]
     }
 
-    /// Whether anything shall be believed.
+    /// Tells whether anything shall be believed.
     #[inline]
     pub(crate) fn believes(&self) -> bool {
         self.header.taken.load(Relaxed) & NO_HINTS == 0

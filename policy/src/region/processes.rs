@@ -27,7 +27,7 @@ pub struct Counts {
     pub uncovered: AtomicU32,
 }
 
-/// How far the guest has come into a process.
+/// Progress of the guest on its way into a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// It is there, without these hooks: a bit for each, by its place in its system's table.
@@ -109,7 +109,7 @@ impl Process {
         name
     }
 
-    /// How far the guest has come into it.
+    /// Progress of the guest on its way into it.
     #[must_use]
     pub fn reach(&self) -> Reach {
         Reach::of_word(self.reach.load(Relaxed))
@@ -120,7 +120,7 @@ impl Process {
         self.reach.store(reach.to_word(), Relaxed);
     }
 
-    /// What became of its requests in one scope.
+    /// Outcomes of its requests in one scope.
     #[must_use]
     pub fn counts(&self, scope: Scope) -> &Counts {
         &self.counts[scope.index()]

@@ -49,7 +49,7 @@ static SETTLED: Handles = Handles::none();
 /// Sockets that draw from a port reservation of the program's own.
 static ASSOCIATED: Handles = Handles::none();
 
-/// What sockets were made as, by handle: 0 where that is not known.
+/// Kinds that sockets were made as, by handle: 0 where that is not known.
 static MADE: [AtomicU8; HANDLES] = [const { AtomicU8::new(0) }; HANDLES];
 const KNOWN: u8 = 1;
 const IPV6: u8 = 2;
@@ -57,7 +57,8 @@ const UDP: u8 = 4;
 /// It has no port, and no option that says how it shares one.
 const NEW: u8 = 8;
 
-/// Remembers what a socket has just been made as: 0 stands for the protocol that there is of its kind.
+/// Remembers what a socket has just been made as: 0 stands for the protocol that there is of its
+/// kind.
 pub(crate) fn made(handle: SOCKET, family: i32, kind: i32, protocol: i32) {
     let usual = match kind {
         SOCK_STREAM => IPPROTO_TCP,
@@ -71,7 +72,8 @@ pub(crate) fn made(handle: SOCKET, family: i32, kind: i32, protocol: i32) {
     }
 }
 
-/// The socket, if its ports are served, for a call that may give it a port: from now on it is not new.
+/// The socket, if its ports are served, for a call that may give it a port: from now on it is not
+/// new.
 #[inline]
 pub(crate) fn served(handle: SOCKET) -> Option<Socket> {
     let made = MADE.get(index_of(handle))?;
@@ -92,7 +94,7 @@ pub(crate) fn is_set_up(handle: SOCKET) {
     }
 }
 
-/// Whether a send on `handle` is known to bind nothing.
+/// Tells whether a send on `handle` is known to bind nothing.
 #[inline]
 pub(crate) fn is_settled(handle: SOCKET) -> bool {
     SETTLED.contains(handle)

@@ -26,7 +26,8 @@ macro_rules! hooks {
             }
         };
 
-        /// Detours every function that there is. Returns a bit for each that cannot be, by its place in the table.
+        /// Detours every function that there is. Returns a bit for each that cannot be, by its
+        /// place in the table.
         pub(crate) fn install() -> u32 {
             go_past(bind_itself, make_socket, close_socket, set_option);
             let mut missing = 0;
@@ -38,7 +39,8 @@ macro_rules! hooks {
             missing
         }
 
-        /// Tells which hooks could not be placed in a process that has Winsock as this one has it, as [`install`] does.
+        /// Tells which hooks could not be placed in a process that has Winsock as this one has it,
+        /// as [`install`] does.
         #[unsafe(no_mangle)]
         extern "system" fn portshim_try_out() -> u32 {
             let mut missing = 0;

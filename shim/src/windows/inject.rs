@@ -1,10 +1,11 @@
-//! Loads this library into a process that has not begun to run: its first thread does so itself, after the libraries
-//! that the program was linked with have come up and before the program's first instruction.
+//! Loads this library into a process that has not begun to run: its first thread does so itself,
+//! after the libraries that the program was linked with have come up and before the program's first
+//! instruction.
 //!
-//! What is queued to a suspended thread it does once it is resumed. A thread of our own in the process would come
-//! first instead, and the system's loader would bring everything up on that one: a .NET program's `Main` would run
-//! there, libraries that belong to the thread they came up on would break, and a process that its parent wants
-//! suspended would have run already.
+//! What is queued to a suspended thread it does once it is resumed. A thread of our own in the
+//! process would come first instead, and the system's loader would bring everything up on that one:
+//! a .NET program's `Main` would run there, libraries that belong to the thread they came up on
+//! would break, and a process that its parent wants suspended would have run already.
 
 use super::library;
 use core::ffi::c_void;
@@ -32,7 +33,7 @@ use windows_sys::Win32::System::Threading::{
 use windows_sys::core::BOOL;
 use windows_sys::w;
 
-/// What this library says of itself to whoever loaded it into this process, and reads it there.
+/// Word of this library about itself to whoever loaded it into this process, and reads it there.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Word {
@@ -54,9 +55,10 @@ pub(crate) fn say(missing: u32) {
     here.store(HERE, Release);
 }
 
-/// Has `process`, which was created suspended and whose only thread is `thread`, load this library. It is suspended
-/// again before its first instruction. Returns 0, and a bit for each hook that could not be placed; or a Win32 error
-/// code, `ERROR_PROCESS_ABORTED` where the process has ended instead.
+/// Has `process`, which was created suspended and whose only thread is `thread`, load this library.
+/// It is suspended again before its first instruction. Returns 0, and a bit for each hook that
+/// could not be placed; or a Win32 error code, `ERROR_PROCESS_ABORTED` where the process has ended
+/// instead.
 ///
 /// # Safety
 /// The handles must have the rights that CreateProcessW gives, and `missing` must be writable.
@@ -78,8 +80,9 @@ unsafe extern "system" fn portshim_enter(process: HANDLE, thread: HANDLE, missin
 /// # Safety
 /// As for [`portshim_enter`].
 unsafe fn enter(process: HANDLE, thread: HANDLE) -> Result<u32, u32> {
-    // SAFETY: as the caller promises, for all of these. What is queued takes what the functions of these names take;
-    // the memory and the handles that it uses are the process's own, which gives them back itself, in the end.
+    // SAFETY: as the caller promises, for all of these. What is queued takes what the functions of
+    // these names take; the memory and the handles that it uses are the process's own, which gives
+    // them back itself, in the end.
     unsafe {
         let errand = Errand::begin(process, thread)?;
         let (came, go) = (Event::new(process)?, Event::new(process)?);
@@ -94,7 +97,8 @@ unsafe fn enter(process: HANDLE, thread: HANDLE) -> Result<u32, u32> {
         if ResumeThread(thread) == u32::MAX {
             return Err(last_error());
         }
-        // The libraries that the program is linked with come up first, and take as long as they would without us.
+        // The libraries that the program is linked with come up first, and take as long as they
+        // would without us.
         let either = [came.own, process];
         if WaitForMultipleObjects(2, either.as_ptr(), FALSE, INFINITE) != WAIT_OBJECT_0 {
             return Err(ERROR_PROCESS_ABORTED);
@@ -110,7 +114,8 @@ unsafe fn enter(process: HANDLE, thread: HANDLE) -> Result<u32, u32> {
 
 const UNCHANGED: usize = GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT as usize;
 
-/// What this library says in `process`, where the first word of `memory` tells where it lies.
+/// Reads the word of this library in `process`, where the first word of `memory` tells where it
+/// lies.
 ///
 /// # Safety
 /// `process` must be a process's handle with the rights that CreateProcessW gives.
@@ -130,7 +135,8 @@ unsafe fn word_of(process: HANDLE, memory: *const c_void) -> Result<Word, u32> {
 }
 
 /// # Safety
-/// `process` must be a process's handle with the rights that CreateProcessW gives, and `into` be plain numbers of ours.
+/// `process` must be a process's handle with the rights that CreateProcessW gives, and `into` be
+/// plain numbers of ours.
 unsafe fn read<T>(process: HANDLE, at: *const c_void, into: *mut T) -> Result<(), u32> {
     // SAFETY: as the caller promises.
     match unsafe { ReadProcessMemory(process, at, into.cast(), size_of::<T>(), null_mut()) } {
@@ -139,7 +145,8 @@ unsafe fn read<T>(process: HANDLE, at: *const c_void, into: *mut T) -> Result<()
     }
 }
 
-/// Has `process` load this library at its first step, whoever lets it take that, and does not wait for it.
+/// Has `process` load this library at its first step, whoever lets it take that, and does not wait
+/// for it.
 ///
 /// # Safety
 /// As for [`portshim_enter`].
@@ -151,14 +158,15 @@ pub(crate) unsafe fn send(process: HANDLE, thread: HANDLE) -> Result<(), u32> {
 /// A function whose type is not known yet.
 type Any = unsafe extern "system" fn() -> isize;
 
-/// What a suspended thread is to do before its program's first instruction.
+/// Calls that a suspended thread is to make before its program's first instruction.
 struct Errand {
     thread: HANDLE,
     /// A word that is free, and the path of this library.
     memory: Lent,
 }
 
-/// Queues a call to a thread: `NtQueueApcThread`, of which `QueueUserAPC` is the form for functions of one argument.
+/// Queues a call to a thread: `NtQueueApcThread`, of which `QueueUserAPC` is the form for functions
+/// of one argument.
 type Queue = unsafe extern "system" fn(HANDLE, *const c_void, usize, usize, usize) -> i32;
 
 impl Errand {
@@ -179,13 +187,13 @@ impl Errand {
         }
     }
 
-    /// Where the path lies in the process.
+    /// Address of the path in the process.
     fn path(&self) -> usize {
         self.memory.at as usize + size_of::<usize>()
     }
 
-    /// Adds a call of a function of kernel32, which lies at the same address in every process of one kind until the
-    /// system starts anew.
+    /// Adds a call of a function of kernel32, which lies at the same address in every process of
+    /// one kind until the system starts anew.
     ///
     /// # Safety
     /// The function must take these arguments, as many as it takes, in the process.
@@ -223,8 +231,9 @@ impl Errand {
 /// Asks about a process: `GetProcessInformation`, which not every Windows has.
 type Ask = unsafe extern "system" fn(HANDLE, i32, *mut c_void, u32) -> BOOL;
 
-/// The machine that a process runs for, where that is told. IsWow64Process2 does not tell a program for x64 from one
-/// for ARM64, where Windows is for the latter; Windows that has both tells by the other call.
+/// The machine that a process runs for, where that is told. IsWow64Process2 does not tell a program
+/// for x64 from one for ARM64, where Windows is for the latter; Windows that has both tells by the
+/// other call.
 ///
 /// # Safety
 /// `process` must be a process's handle.
@@ -232,7 +241,8 @@ unsafe fn machine_of(process: HANDLE) -> Option<IMAGE_FILE_MACHINE> {
     let mut about = PROCESS_MACHINE_INFORMATION::default();
     let size = size_of::<PROCESS_MACHINE_INFORMATION>() as u32;
     let (mut guest, mut host) = (IMAGE_FILE_MACHINE_UNKNOWN, IMAGE_FILE_MACHINE_UNKNOWN);
-    // SAFETY: the structure and both numbers are ours, and as long as is said; the function of this name has this type.
+    // SAFETY: the structure and both numbers are ours, and as long as is said; the function of this
+    // name has this type.
     unsafe {
         let ask = GetProcAddress(GetModuleHandleW(w!("kernel32.dll")), c"GetProcessInformation".as_ptr().cast());
         let ask = ask.map(|found| transmute::<Any, Ask>(found));

@@ -31,20 +31,20 @@ pub(crate) fn remember(module: HMODULE) {
     }
 }
 
-/// Keeps this library loaded until the process ends, for the functions that are detoured lead into it; and Winsock,
-/// whose functions they are: loaded anew, it would have them as they were.
+/// Keeps this library loaded until the process ends, for the functions that are detoured lead into
+/// it; and Winsock, whose functions they are: loaded anew, it would have them as they were.
 pub(crate) fn stay() {
     let mut module = null_mut();
     let own = GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
-    // SAFETY: with the second flag the name is an address inside the library; without it, it ends in a NUL. `module` is
-    // ours.
+    // SAFETY: with the second flag the name is an address inside the library; without it, it ends
+    // in a NUL. `module` is ours.
     unsafe {
         GetModuleHandleExW(own, stay as *const () as PCWSTR, &raw mut module);
         GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN, w!("ws2_32.dll"), &raw mut module);
     }
 }
 
-/// Where this library lies.
+/// Address of this library.
 pub(crate) fn base() -> Option<HMODULE> {
     Some(BASE.load(Acquire)).filter(|base| !base.is_null())
 }

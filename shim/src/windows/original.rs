@@ -58,7 +58,7 @@ macro_rules! originals {
                     found.is_none_or(|found| lead(found, hook).is_some())
                 }
 
-                /// Whether [`detour`] would succeed.
+                /// Tells whether [`detour`] would succeed.
                 pub(crate) fn can_be_detoured(hook: Function) -> bool {
                     // SAFETY: as in `detour`.
                     let found = unsafe { find(w!($library), concat!(stringify!($name), "\0").as_ptr()) };

@@ -23,7 +23,8 @@ use windows_sys::Win32::System::Threading::GetCurrentProcess;
 /// The handle of the session's memory; null where this process has none.
 static MAPPING: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
-/// Gives a child a handle of the session's memory: by the time that it looks for it, whoever else has one may be gone.
+/// Gives a child a handle of the session's memory: by the time that it looks for it, whoever else
+/// has one may be gone.
 ///
 /// # Safety
 /// `child` must be a process's handle with the rights that CreateProcessW gives.
@@ -63,7 +64,8 @@ fn open(name: &[u16]) -> Option<&'static Region> {
     let view = unsafe { MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, Region::SIZE) };
     // SAFETY: `SIZE` bytes were just mapped for reading and writing, or the pointer is null.
     match unsafe { Region::at(view.Value.cast()) } {
-        // The handle stays open: the memory's name goes with the last one, whoever still has the memory mapped.
+        // The handle stays open: the memory's name goes with the last one, whoever still has the
+        // memory mapped.
         Ok(region) => {
             MAPPING.store(mapping, Release);
             Some(region)

@@ -42,7 +42,8 @@ pub(crate) fn doctor() {
     assert_ne!(missing.status.code(), Some(0), "{}", said(&missing));
 }
 
-/// netsh is asked for what a policy needs, once; in whatever language it answers. One of the tests' own stands in.
+/// netsh is asked for what a policy needs, once; in whatever language it answers. One of the tests'
+/// own stands in.
 pub(crate) fn netsh() {
     let folder = scratch("wine-netsh");
     let place = theirs(&folder);
@@ -56,8 +57,8 @@ pub(crate) fn netsh() {
         (String::from_utf8_lossy(&output.stdout).into_owned(), asked.lines().map(str::to_owned).collect::<Vec<_>>())
     };
     let bind = format!("-- {} fill=12,tcp4,bind,127.0.0.1,0", probe_path());
-    // Ten ports of this host's range are not excluded; a range of one's own is asked for what is excluded of it, alone;
-    // a model with settings of its own asks for nothing.
+    // Ten ports of this host's range are not excluded; a range of one's own is asked for what is
+    // excluded of it, alone; a model with settings of its own asks for nothing.
     let (said, asked) = ask(&format!("run {bind}"), "");
     assert_eq!(asked, ["netsh -f SCRIPT"], "{said}");
     assert!(said.matches("bind port 2099").count() == 10 && said.contains("bind error 10055"), "{said}");
@@ -75,7 +76,8 @@ pub(crate) fn netsh() {
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
-/// `capture` reads what netsh shows. Where that is nothing, as under Wine, it is told, and nothing is made up.
+/// `capture` reads what netsh shows. Where that is nothing, as under Wine, it is told, and nothing
+/// is made up.
 pub(crate) fn capture() {
     let output = output(&mut portshim(["capture"]));
     let complaint = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,5 @@
-//! How the library comes into a process: on its first thread, before its first instruction, or it is told.
+//! How the library comes into a process: on its first thread, before its first instruction, or it
+//! is told.
 
 use super::launched::probe_path;
 use portshim_tests::programs::scratch;
@@ -13,10 +14,11 @@ fn early(ports: (u16, u16)) -> Command {
     command
 }
 
-/// What it says where all is well.
+/// Lines that it says where all is well.
 const WELL: [&str; 3] = ["thread own", "slot 4711", "window own"];
 
-/// The libraries that a program is linked with come up on its own thread, which what they make belongs to.
+/// The libraries that a program is linked with come up on its own thread, which what they make
+/// belongs to.
 pub(crate) fn on_the_first_thread() {
     let ports = range(1);
     let bare = Said::of(&mut windows(program("early.exe")));
@@ -26,8 +28,8 @@ pub(crate) fn on_the_first_thread() {
     assert_eq!(ours.ports(), [ports.0]);
 }
 
-/// Of a child that its parent wants suspended nothing has run before the parent resumes it, and then it is covered; so
-/// is one whose parent debugs it.
+/// Of a child that its parent wants suspended nothing has run before the parent resumes it, and
+/// then it is covered; so is one whose parent debugs it.
 pub(crate) fn children() {
     let ports = range(1);
     let child = theirs(&program("early.exe"));
@@ -39,7 +41,8 @@ pub(crate) fn children() {
     assert_eq!((&said.0[..3], said.ports()), (&WELL.map(str::to_owned)[..], vec![ports.0]), "{said:?}");
 }
 
-/// A program for .NET Framework has no code of its own, and the system's loader has another library run it.
+/// A program for .NET Framework has no code of its own, and the system's loader has another library
+/// run it.
 pub(crate) fn dotnet_framework() {
     let ports = range(1);
     for platform in ["anycpu", "x64"] {

@@ -152,7 +152,8 @@ pub(crate) fn bun() {
     calls("Bun", range, command.arg(theirs(&source("windows/bun.js"))), 3);
 }
 
-/// PostgreSQL's pg_ctl starts a server and ends. The session goes on with the server's processes, which stay listed.
+/// PostgreSQL's pg_ctl starts a server and ends. The session goes on with the server's processes,
+/// which stay listed.
 pub(crate) fn postgres() {
     let (folder, ports, own) = (scratch("wine-postgres"), range(20), range(1).0);
     let made = program("postgres/data/PG_VERSION");

@@ -70,8 +70,8 @@ pub(crate) fn taken() {
     drop((tcp, udp));
 }
 
-/// What Windows itself keeps back is gone round and told of, and is no exhaustion. Here the system on this side keeps
-/// the ports below 1024 from programs.
+/// What Windows itself keeps back is gone round and told of, and is no exhaustion. Here the system
+/// on this side keeps the ports below 1024 from programs.
 pub(crate) fn kept_back() {
     const ENOUGH: [&str; 2] = ["fill=3,tcp4,bind,127.0.0.1,0", "fill=3,udp4,bind,127.0.0.1,0"];
     let report = std::env::temp_dir().join("portshim-kept-back.json");

@@ -64,7 +64,8 @@ pub(crate) fn listed() {
     assert!(!listed.contains(&running.session), "{listed}");
 }
 
-/// A session lives as long as one of its processes, whatever became of the portshim.exe that made it.
+/// A session lives as long as one of its processes, whatever became of the portshim.exe that made
+/// it.
 pub(crate) fn outlives_its_maker() {
     let range = range(2);
     let later = format!("spawn={} fill=3,udp4,bind,127.0.0.1,0", super::launched::probe_path());
@@ -85,8 +86,8 @@ pub(crate) fn outlives_its_maker() {
     assert!(!listed.contains(&session), "{listed}");
 }
 
-/// The marker of a session of another Windows session stays, for its memory has no name here; one of this Windows
-/// session whose memory is gone does not.
+/// The marker of a session of another Windows session stays, for its memory has no name here; one
+/// of this Windows session whose memory is gone does not.
 pub(crate) fn of_another_windows_session() {
     let folder = scratch("wine-markers");
     let markers = folder.join("portshim/sessions");
@@ -114,7 +115,8 @@ pub(crate) fn of_another_windows_session() {
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
-/// Reserved and blocked from outside while a program runs: from its next call on, and no longer than until it is lifted.
+/// Reserved and blocked from outside while a program runs: from its next call on, and no longer
+/// than until it is lifted.
 pub(crate) fn changed_from_outside() {
     let range = range(3);
     let bind = format!("bind=127.0.0.1,{}", range.1);

@@ -63,7 +63,7 @@ pub(super) struct ShownScope {
     pub(super) by_session: u32,
     /// On how many of those in use there is nothing but connections in TIME_WAIT.
     pub(super) time_wait: u32,
-    /// How many of those that may be handed out no socket holds, and the system does not keep back.
+    /// Number of those that may be handed out, no socket holds and the system does not keep back.
     pub(super) free: u32,
     /// The most sockets that have held a port handed out here at once.
     pub(super) peak: u32,
@@ -111,7 +111,7 @@ pub(super) struct ShownUse {
     pub(super) exhausted: u64,
     pub(super) refused: u64,
     pub(super) uncovered: u64,
-    /// What there is to say where the library is not wholly in it; `null` where it is.
+    /// Note where the library is not wholly in it; `null` where it is.
     pub(super) not_covered: Option<String>,
 }
 
@@ -205,7 +205,8 @@ impl ShownScope {
     }
 }
 
-/// Sum of what the processes that live `count` themselves, where the system does not list every socket that has a port.
+/// Sum of what the processes that live `count` themselves, where the system does not list every
+/// socket that has a port.
 fn unlisted(region: &Region, count: impl Fn(&Place) -> u32) -> u32 {
     if platform::LISTS_ALL {
         return 0;

@@ -10,7 +10,7 @@ use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Whether this process becomes the program.
+/// Set if this process becomes the program.
 pub(crate) const BECOMES: bool = true;
 
 /// Becomes the program: same process, same signals, same terminal. Returns only if that fails.

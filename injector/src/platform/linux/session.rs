@@ -77,12 +77,13 @@ impl Session {
         Region::from_bytes(&bytes[..filled]).map_err(|e| format!("{}: {e}", self.path.display()))
     }
 
-    /// What there is to say once the program has ended: what a preload reaches shows before it begins.
+    /// Remarks to make once the program has ended: what a preload reaches shows before it begins.
     pub(crate) fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Takes the file away, unless processes that the program left behind still use it. Says how many do.
+    /// Takes the file away, unless processes that the program left behind still use it. Says how
+    /// many do.
     pub(crate) fn end(&self) -> usize {
         let users = users(&self.path);
         if users == 0 {

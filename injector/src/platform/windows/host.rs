@@ -21,8 +21,8 @@ pub(crate) fn host() -> HostSettings {
     HOST.get_or_init(|| asked(true, true)).clone()
 }
 
-/// The settings that a policy depends on, where `comes_to` tells what it comes to under given ones: what changes
-/// nothing is not asked for, for that takes longer than all else that a start does.
+/// The settings that a policy depends on, where `comes_to` tells what it comes to under given ones:
+/// what changes nothing is not asked for, for that takes longer than all else that a start does.
 pub(crate) fn host_for<T: PartialEq>(comes_to: impl Fn(&HostSettings) -> T) -> HostSettings {
     let plain = comes_to(&usual());
     let matters = |other: HostSettings| comes_to(&other) != plain;
@@ -43,8 +43,8 @@ fn usual() -> HostSettings {
     }
 }
 
-/// What netsh shows of the dynamic range, of the excluded ranges, or of both. One dynamic range stands for all: TCP's
-/// for IPv4.
+/// Asks netsh for the dynamic range, of the excluded ranges, or of both. One dynamic range stands
+/// for all: TCP's for IPv4.
 fn asked(range: bool, reserved: bool) -> HostSettings {
     let mut settings = usual();
     let mut questions = Vec::new();

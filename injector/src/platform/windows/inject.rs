@@ -10,7 +10,8 @@ use std::path::Path;
 use windows_sys::Win32::Foundation::{ERROR_PROC_NOT_FOUND, ERROR_PROCESS_ABORTED, HANDLE};
 use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LoadLibraryW};
 
-/// Has a process load the library, and tells which hooks could not be placed; 0, or what Windows calls the error.
+/// Has a process load the library, and tells which hooks could not be placed; 0, or what Windows
+/// calls the error.
 type Enter = unsafe extern "system" fn(process: HANDLE, thread: HANDLE, missing: *mut u32) -> u32;
 /// Tells which hooks could not be placed in this process.
 type TryOut = unsafe extern "system" fn() -> u32;
@@ -23,7 +24,7 @@ pub(super) struct Shim {
     try_out: TryOut,
 }
 
-/// Why a process has not loaded it.
+/// Reason why a process has not loaded it.
 pub(super) enum NotEntered {
     /// It has ended instead.
     Ended,
@@ -51,8 +52,8 @@ impl Shim {
         Ok(unsafe { Self { enter: transmute::<Any, Enter>(enter), try_out: transmute::<Any, TryOut>(try_out) } })
     }
 
-    /// Has that process load it as well, which is suspended again after that. A bit for each hook that could not be
-    /// placed there.
+    /// Has that process load it as well, which is suspended again after that. A bit for each hook
+    /// that could not be placed there.
     pub(super) fn enter(&self, suspended: &Suspended) -> Result<u32, NotEntered> {
         let (process, thread) = (suspended.process().as_raw_handle(), suspended.thread().as_raw_handle());
         let mut missing = 0;
@@ -64,7 +65,8 @@ impl Shim {
         }
     }
 
-    /// A bit for each hook that could not be placed in a program that has Winsock as this process has it.
+    /// A bit for each hook that could not be placed in a program that has Winsock as this process
+    /// has it.
     pub(super) fn try_out(&self) -> u32 {
         // SAFETY: the call has no conditions.
         unsafe { (self.try_out)() }

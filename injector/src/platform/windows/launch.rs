@@ -41,11 +41,11 @@ impl Ended {
 /// Exit codes from here on are errors of the system's own: of its loader, say (NTSTATUS).
 const FAILED: u32 = 0xC000_0000;
 
-/// How long the program is left alone, in milliseconds: the ring of events holds some thousands, and
-/// should not fill up in between.
+/// How long the program is left alone, in milliseconds: the ring of events holds some thousands,
+/// and should not fill up in between.
 const INTERVAL: u32 = 20;
 
-/// Whether this process becomes the program: on Windows none can.
+/// Set if this process becomes the program: on Windows none can.
 pub(crate) const BECOMES: bool = false;
 
 /// Waits for the program's end, and ends with its exit code. Returns only if that fails.
@@ -83,7 +83,8 @@ pub(crate) fn watch_program(
         Some(Err(NotEntered::Refused(e))) => return Err(messages::not_entered(&program.path, &e)),
         Some(Err(NotEntered::Ended)) => {
             let code = exit_code(suspended.process()).map_err(|e| failure(program, &e))?;
-            // A program that lacks a library of its own has come to an end that is no other without us.
+            // A program that lacks a library of its own has come to an end that is no other without
+            // us.
             return if code >= FAILED { Ok(Ended(code)) } else { Err(messages::ended_before(&program.path, code)) };
         }
     }

@@ -45,11 +45,11 @@ impl Question {
     }
 }
 
-/// How long netsh may take: as a rule it is some tenths of a second.
+/// Time that netsh may take: as a rule it is some tenths of a second.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The answers, each behind its question; no text where netsh does not answer. All are asked for at once: to start
-/// takes netsh longer than to answer.
+/// The answers, each behind its question; no text where netsh does not answer. All are asked for at
+/// once: to start takes netsh longer than to answer.
 pub(super) fn answers(questions: &[Question]) -> Vec<(Question, String)> {
     let until = Instant::now() + LIMIT;
     let together = if questions.len() > 1 { from_script(questions, until) } else { None };
@@ -90,7 +90,8 @@ impl Asked {
         thread::spawn(move || {
             let mut text = Vec::new();
             let _ = output.read_to_end(&mut text);
-            // What is not ASCII is in the console's code page. The numbers are. Nobody may be waiting any more.
+            // What is not ASCII is in the console's code page. The numbers are. Nobody may be
+            // waiting any more.
             let _ = tell.send(String::from_utf8_lossy(&text).into_owned());
         });
         Some(Self { netsh, said })

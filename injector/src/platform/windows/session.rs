@@ -82,7 +82,7 @@ impl Session {
         snapshot(self.region).map_err(|why| format!("{}: {why}", self.path.display()))
     }
 
-    /// What there is to say once the program has ended.
+    /// Remarks to make once the program has ended.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut parts = Vec::new();
         // The first is the program itself, of which all was said when it began.
@@ -111,7 +111,8 @@ impl Session {
         remarks
     }
 
-    /// Takes the marker away, unless processes that the program left behind are still under the policy. Says how many are.
+    /// Takes the marker away, unless processes that the program left behind are still under the
+    /// policy. Says how many are.
     pub(crate) fn end(&self) -> usize {
         end(&self.path)
     }
@@ -228,7 +229,8 @@ fn station() -> u32 {
     station
 }
 
-/// When the system began, as processes' beginnings are told. Not a moment later: its clocks may not quite agree.
+/// Time at which the system began, as processes' beginnings are told. Not a moment later: its
+/// clocks may not quite agree.
 fn booted() -> u64 {
     const UNITS_PER_MS: u64 = 10_000;
     const DOUBT: u64 = 60_000 * UNITS_PER_MS;

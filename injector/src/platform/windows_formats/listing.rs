@@ -1,6 +1,7 @@
 //! Output of netsh, in whichever language.
 
-/// The first port of a dynamic range, and the number of its ports: the two lines that end in a number, behind a label.
+/// The first port of a dynamic range, and the number of its ports: the two lines that end in a
+/// number, behind a label.
 pub(in super::super) fn dynamic(answer: &str) -> Option<(u32, u32)> {
     // What stands between them is a colon, if not always one of ASCII.
     let number = |line: &str| {
@@ -12,9 +13,9 @@ pub(in super::super) fn dynamic(answer: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?, numbers.next()?))
 }
 
-/// The answers of one netsh to several questions, in their order, each from the dashes below its heading; whether a
-/// question was about a dynamic range stands in `dynamic_ranges`. `None` where these are not their answers: netsh does
-/// not tell which is which, and may have left one out.
+/// The answers of one netsh to several questions, in their order, each from the dashes below its
+/// heading; whether a question was about a dynamic range stands in `dynamic_ranges`. `None` where
+/// these are not their answers: netsh does not tell which is which, and may have left one out.
 pub(in super::super) fn parts(text: &str, dynamic_ranges: &[bool]) -> Option<Vec<String>> {
     let is_rule = |line: &str| line.contains("---") && line.bytes().all(|b| b == b'-' || b.is_ascii_whitespace());
     let mut parts: Vec<String> = Vec::new();

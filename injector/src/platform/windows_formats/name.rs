@@ -15,13 +15,15 @@ pub(in super::super) struct Name {
     pub(in super::super) created: u64,
     /// Unpredictable bits.
     pub(in super::super) random: u64,
-    /// The Windows session that it is in, such as the desktop's or that of services: nowhere else its memory has a name.
+    /// The Windows session that it is in, such as the desktop's or that of services: nowhere else
+    /// its memory has a name.
     pub(in super::super) station: u32,
 }
 
 impl Name {
-    /// Whether it is surely over, asked in the Windows session `here`, where `has_memory` tells whether its memory is
-    /// there. Of one in another Windows session nothing is known here but whether the system has begun since, at `boot`.
+    /// Tells whether it is surely over, asked in the Windows session `here`, where `has_memory`
+    /// tells whether its memory is there. Of one in another Windows session nothing is known here
+    /// but whether the system has begun since, at `boot`.
     pub(in super::super) fn is_over(&self, here: u32, boot: u64, has_memory: impl FnOnce() -> bool) -> bool {
         if self.station == here { !has_memory() } else { self.created < boot }
     }

@@ -78,7 +78,7 @@ pub fn owner_of(process: u32, handle: HANDLE) -> Owner {
     Owner { process, namespace: 0, since: created(handle).unwrap_or(u64::MAX) }
 }
 
-/// When a process was created; `None` where that is not told.
+/// Time at which a process was created; `None` where that is not told.
 fn created(process: HANDLE) -> Option<u64> {
     let mut times = [FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 }; 4];
     let [creation, exit, kernel, user] = &mut times;

@@ -18,7 +18,7 @@ pub(super) struct WindowsMechanism<'a> {
     scopes: ScopeSet,
     /// The sockets that ask for free ports, one for each family, while they have found none.
     probes: [Option<Probe>; 2],
-    /// Whether the program's socket asks itself; `None` where that has not been looked at.
+    /// Set if the program's socket asks itself; `None` where that has not been looked at.
     asks_itself: Option<bool>,
     /// The ports of connections, looked up for the first port that may have one.
     connected: Option<PortSet>,
@@ -26,18 +26,18 @@ pub(super) struct WindowsMechanism<'a> {
     patience: u32,
     /// The port that the socket has got.
     port: Option<u16>,
-    /// What came of the ports that were asked for in vain.
+    /// Outcome of the ports that were asked for in vain.
     refused: Refused,
 }
 
-/// What came of ports that were asked for in vain.
+/// Outcome of ports that were asked for in vain.
 #[derive(Clone, Copy, Default)]
 struct Refused {
     taken: bool,
     kept_back: bool,
 }
 
-/// What there is to say of a port.
+/// Answer about a port.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Free,
@@ -66,14 +66,14 @@ impl<'a> WindowsMechanism<'a> {
         self.port
     }
 
-    /// Whether all ports that were asked for are kept back by the system, and there was one.
+    /// Tells whether all ports that were asked for are kept back by the system, and there was one.
     pub(super) fn met_none_but_kept_back(&self) -> bool {
         self.refused.kept_back && !self.refused.taken
     }
 
-    /// Whether the program's own socket can ask for ports: one that nobody has set up, and that is about to be bound by
-    /// the way to all addresses, so that nobody minds that it keeps its port to itself. Every other one is asked for by a
-    /// probe: see there.
+    /// Tells whether the program's own socket can ask for ports: one that nobody has set up, and
+    /// that is about to be bound by the way to all addresses, so that nobody minds that it keeps
+    /// its port to itself. Every other one is asked for by a probe: see there.
     fn asks_itself(&mut self) -> bool {
         let InterceptedCall { call, socket, .. } = self.intercepted;
         let may = *call != Call::Bind && socket.is_new && self.scopes.iter().count() == 1;
@@ -186,7 +186,8 @@ impl Mechanism for WindowsMechanism<'_> {
                 if intercepted.call == Call::Bind { Try::Done(0) } else { Try::Done((intercepted.original)()) }
             }
             Err(WSAEADDRINUSE) => self.passed_over(Asked::Taken),
-            // The system keeps it back, or another socket has it for itself alone: a probe can tell.
+            // The system keeps it back, or another socket has it for itself alone: a probe can
+            // tell.
             Err(WSAEACCES) => {
                 let asked = self.probe(port);
                 self.passed_over(asked)

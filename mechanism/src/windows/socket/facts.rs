@@ -19,7 +19,7 @@ pub struct Socket {
     pub transport: Transport,
     /// AF_INET or AF_INET6.
     pub family: c_int,
-    /// Whether it is as it was made: without a port, and with no option that says how it shares one.
+    /// Set if it is as it was made: without a port, and with no option that says how it shares one.
     pub is_new: bool,
 }
 
@@ -53,7 +53,7 @@ impl Socket {
     }
 }
 
-/// What a socket of this kind transports by; `None` where ports of such sockets are not served.
+/// Transport of a socket of this kind; `None` where ports of such sockets are not served.
 pub fn transport(family: c_int, kind: c_int, protocol: c_int) -> Option<Transport> {
     match (family, kind, protocol) {
         (AF_INET | AF_INET6, SOCK_STREAM, IPPROTO_TCP) => Some(Transport::Tcp),

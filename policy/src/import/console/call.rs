@@ -39,7 +39,7 @@ fn is_comment(line: &str) -> bool {
     word.eq_ignore_ascii_case("rem") || line.starts_with("::") || line.starts_with('#')
 }
 
-/// What was typed behind `C:\Windows>`, `PS C:\Windows>`, `PS>` or `>`.
+/// Text that was typed behind `C:\Windows>`, `PS C:\Windows>`, `PS>` or `>`.
 fn after_prompt(line: &str) -> &str {
     if let Some(typed) = line.strip_prefix("PS>").or_else(|| line.strip_prefix('>')) {
         return typed;

@@ -45,8 +45,8 @@ pub(super) unsafe extern "system" fn wsa_socket_narrow(
     new(handle, info.is_null().then_some((family, kind, protocol)))
 }
 
-/// The number may have been another socket's, which was closed by a call that is not hooked. What the new one was made
-/// as is known but where it stands for one of another process.
+/// The number may have been another socket's, which was closed by a call that is not hooked. What
+/// the new one was made as is known but where it stands for one of another process.
 fn new(handle: SOCKET, made: Option<(i32, i32, i32)>) -> SOCKET {
     fd_cache::forget(handle);
     if let (Some((family, kind, protocol)), true) = (made, handle != INVALID_SOCKET) {

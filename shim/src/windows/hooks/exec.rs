@@ -79,9 +79,9 @@ pub(super) unsafe extern "system" fn create_process(
     created
 }
 
-/// Sends the guest into a child that has not begun to run. One that cannot be reached, for it is a 32-bit program
-/// perhaps, runs uncovered; the session's table says so of each that has not said that the guest is there, where it
-/// `joins` the session.
+/// Sends the guest into a child that has not begun to run. One that cannot be reached, for it is a
+/// 32-bit program perhaps, runs uncovered; the session's table says so of each that has not said
+/// that the guest is there, where it `joins` the session.
 ///
 /// # Safety
 /// The handles must be those that CreateProcessW has just given.
