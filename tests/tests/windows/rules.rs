@@ -99,7 +99,9 @@ pub(crate) fn kept_back() {
     let mut running =
         Talk::with(probe(&[&options[..], &["-q"]].concat(), &["env=PORTSHIM_SESSION", ENOUGH[0], "wait"]));
     let session = running.line().trim_start_matches("env ").to_owned();
-    (0..3).for_each(|_| drop(running.port()));
+    for _ in 0..3 {
+        running.port();
+    }
     let status = portshim_tests::wine::Said::of(&mut portshim_tests::wine::portshim(["status", "--session", &session]));
     assert!(status.0.contains(&"kept back by the system: 1020-1023/tcp4".to_owned()), "{status:?}");
     running.say("");

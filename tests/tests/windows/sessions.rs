@@ -224,7 +224,7 @@ pub(crate) fn from_inside() {
 
 /// Without portshim the header's functions say that they are not there.
 pub(crate) fn from_inside_without_portshim() {
-    let mut bare = portshim_tests::wine::windows(portshim_tests::wine::program("probe.exe"));
+    let mut bare = wine::windows(wine::program("probe.exe"));
     let said = Said::of(bare.args(["api=version", "api=reserve,1,2,3", "api=rule,0"]));
     assert!(said.0.iter().all(|line| line.ends_with("-1 errno ENOSYS")), "{said:?}");
     // With it, the rule is the model's.
