@@ -7,7 +7,7 @@ TOOLS = target/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build windows dist run test test-windows stress fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
+.PHONY: help setup build windows aarch64 test-aarch64 dist run test test-windows stress fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
 	deny doc install uninstall
 
 help: ## this list
@@ -22,6 +22,14 @@ build: ## the release build: one binary, target/release/portshim
 windows: ## target/windows/portshim.exe, which is all that a Windows user needs, from here
 	@tools/setup windows
 	@tools/build-windows
+
+aarch64: ## target/aarch64/portshim, for Linux on AArch64, from here
+	@tools/setup aarch64
+	@tools/build-aarch64
+
+test-aarch64: aarch64 ## its main job and promises, under an emulator; no part of `make check`
+	@tools/make-root bullseye arm64
+	@tools/test-aarch64
 
 dist: windows ## what is published, in target/dist: tar.gz, Debian package and wheel for Linux, ZIP for Windows
 	@tools/dist

@@ -16,7 +16,7 @@ pub struct Instruction {
     pub operand: u32,
 }
 
-/// A system call of a 64-bit x86 program, as a filter sees it (`struct seccomp_data`).
+/// A system call of a 64-bit program for this machine, as a filter sees it (`struct seccomp_data`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemCall {
     /// Its number.
@@ -36,8 +36,8 @@ pub enum Saying {
     Unknown,
 }
 
-/// AUDIT_ARCH_X86_64, linux/audit.h.
-const ARCH: u32 = 0xC000_003E;
+/// AUDIT_ARCH_X86_64 or AUDIT_ARCH_AARCH64, linux/audit.h.
+const ARCH: u32 = if cfg!(target_arch = "aarch64") { 0xC000_00B7 } else { 0xC000_003E };
 /// linux/seccomp.h.
 const ALLOW: u32 = 0x7fff_0000;
 const LOG: u32 = 0x7ffc_0000;

@@ -184,3 +184,14 @@ fn fcntl_may_have_one_name() {
         assert_eq!(said, "root:x:0:0:root:/root:/bin/bash\n");
     });
 }
+
+/// A root without devices, as of a small container, has all that the command takes.
+#[test]
+fn devices_may_be_missing() {
+    private(|| {
+        let script = "dpkg --install /mnt/*.deb >&2; rm -f /dev/random /dev/urandom\n\
+                      portshim run --range 21000-21009 -- echo done";
+        let said = on_the_other_system(script, &[&published("_amd64.deb")]);
+        assert_eq!(said, "done\n");
+    });
+}

@@ -1,5 +1,19 @@
 //! The table of hooks: every function that the shim interposes, and who answers for it.
 
+/// The first text on x86-64, the second on AArch64.
+#[cfg(target_arch = "x86_64")]
+macro_rules! if_x86 {
+    ($x86:expr, $aarch64:expr) => {
+        $x86
+    };
+}
+#[cfg(target_arch = "aarch64")]
+macro_rules! if_x86 {
+    ($x86:expr, $aarch64:expr) => {
+        $aarch64
+    };
+}
+
 mod bind;
 mod confine;
 mod connect;

@@ -113,8 +113,10 @@ macro_rules! originals {
 
 functions! { originals {} }
 
-/// Functions that newer versions of glibc have under one more name, and the name that all have.
-const OTHER_NAMES: [(&str, &str); 1] = [("fcntl64", "fcntl")];
+/// Functions that not every glibc has for others to call, and the name that each has them by:
+/// `fcntl64` came with 2.28, and the others went from AArch64's with 2.34.
+const OTHER_NAMES: [(&str, &str); 4] =
+    [("fcntl64", "fcntl"), ("__send", "send"), ("__connect", "connect"), ("__write", "write")];
 
 /// Keeps in `next` the next library's function of this name.
 pub(super) fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {

@@ -44,12 +44,24 @@ pub unsafe fn forward(call: c_long, arguments: [c_long; 6]) -> Result<usize> {
     let [a, b, c, d, e, f] = arguments.map(|argument| argument as usize);
     let answer: usize;
     // SAFETY: as the caller promises; the kernel writes to these three registers alone.
+    #[cfg(target_arch = "x86_64")]
     unsafe {
         asm!(
             "syscall",
             inlateout("rax") call as usize => answer,
             in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
             lateout("rcx") _, lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    // SAFETY: as the caller promises; the kernel writes to one register alone.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!(
+            "svc #0",
+            in("x8") call,
+            inlateout("x0") a => answer,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
             options(nostack, preserves_flags),
         );
     }

@@ -130,7 +130,11 @@ pub fn inode(path: &CStr) -> Result<u64> {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the path ends in a NUL; the kernel writes one `struct stat`, which is all integers.
     unsafe {
+        #[cfg(target_arch = "x86_64")]
         call!(newfstatat, libc::AT_FDCWD, path.as_ptr(), stat.as_mut_ptr(), 0)?;
+        // The same call; the crate has another name for it there.
+        #[cfg(target_arch = "aarch64")]
+        call!(fstatat, libc::AT_FDCWD, path.as_ptr(), stat.as_mut_ptr(), 0)?;
         Ok(stat.assume_init().st_ino)
     }
 }
@@ -165,6 +169,10 @@ pub unsafe fn execveat(
     }
 }
 
+/// Time that ppoll(2) waits: none.
+#[cfg(target_arch = "aarch64")]
+static AT_ONCE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// Writes one line to standard error, where that can take it at once: nobody waits for it, and no
 /// signal comes of it.
 pub fn write_stderr(line: &[u8]) {
@@ -174,7 +182,11 @@ pub fn write_stderr(line: &[u8]) {
     unsafe {
         // A pipe that nobody reads is no place to write to: SIGPIPE would be waiting for the
         // program.
-        if call!(poll, &raw mut ready, 1, 0) == Ok(1) && ready.revents == libc::POLLOUT {
+        #[cfg(target_arch = "x86_64")]
+        let polled = call!(poll, &raw mut ready, 1, 0);
+        #[cfg(target_arch = "aarch64")]
+        let polled = call!(ppoll, &raw mut ready, 1, &raw const AT_ONCE, 0, 0);
+        if polled == Ok(1) && ready.revents == libc::POLLOUT {
             let _ = call!(write, libc::STDERR_FILENO, line.as_ptr(), line.len());
         }
     }

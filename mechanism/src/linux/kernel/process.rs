@@ -46,11 +46,19 @@ pub fn parent() -> u32 {
 }
 
 /// Identity of this thread, for as long as it runs: a child of vfork(2) is the thread that it
-/// borrows from. It is where the thread's own variables are, which x86-64's ABI keeps a pointer to.
+/// borrows from. It is where the thread's own variables are, which the ABI keeps a pointer to.
 pub fn thread_place() -> usize {
     let place;
     // SAFETY: the first word there is its own address.
-    unsafe { asm!("mov {}, fs:[0]", out(reg) place, options(nostack, preserves_flags, readonly)) };
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        asm!("mov {}, fs:[0]", out(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    // SAFETY: the register holds it, and is for programs to read.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!("mrs {}, tpidr_el0", out(reg) place, options(nostack, preserves_flags, nomem));
+    }
     place
 }
 

@@ -19,10 +19,11 @@ pub(super) fn is_running() -> bool {
 
 #[cold]
 fn ask() -> bool {
-    /// "Running on valgrind?", from its client requests for x86-64.
+    /// "Running on valgrind?", from its client requests.
     const RUNNING: usize = 0x1001;
     let request = [RUNNING, 0, 0, 0, 0, 0];
     let mut answer = 0usize;
+    #[cfg(target_arch = "x86_64")]
     // SAFETY: to a processor these turn a register once around and exchange one with itself;
     // valgrind reads the six words at rax and answers in rdx.
     unsafe {
@@ -35,6 +36,21 @@ fn ask() -> bool {
             in("rax") request.as_ptr(),
             inout("rdx") answer,
             inout("rdi") 0usize => _,
+            options(nostack),
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: to a processor these turn a register twice around and do nothing to another;
+    // valgrind reads the six words at x4 and answers in x3.
+    unsafe {
+        asm!(
+            "ror x12, x12, #3",
+            "ror x12, x12, #13",
+            "ror x12, x12, #51",
+            "ror x12, x12, #61",
+            "orr x10, x10, x10",
+            in("x4") request.as_ptr(),
+            inout("x3") answer,
             options(nostack),
         );
     }

@@ -13,6 +13,71 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 type Find = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
 type FindVersion = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
 
+/// Goes on in the next library's function, which is looked up at the first call. Gives null where
+/// nobody has it.
+#[cfg(target_arch = "x86_64")]
+macro_rules! call_next {
+    () => {
+        "2:
+        mov rax, [rip + {next}]
+        test rax, rax
+        jz 3f
+        jmp rax
+        3:
+        push rdi
+        push rsi
+        push rdx
+        call {look_up}
+        pop rdx
+        pop rsi
+        pop rdi
+        test rax, rax
+        jz 4f
+        jmp rax
+        4:
+        ret"
+    };
+}
+
+/// As above.
+#[cfg(target_arch = "aarch64")]
+macro_rules! call_next {
+    () => {
+        "2:
+        adrp x16, {next}
+        ldr x16, [x16, :lo12:{next}]
+        cbz x16, 3f
+        br x16
+        3:
+        stp x29, x30, [sp, #-48]!
+        stp x0, x1, [sp, #16]
+        str x2, [sp, #32]
+        bl {look_up}
+        mov x16, x0
+        ldr x2, [sp, #32]
+        ldp x0, x1, [sp, #16]
+        ldp x29, x30, [sp], #48
+        cbz x16, 4f
+        br x16
+        4:
+        mov x0, xzr
+        ret"
+    };
+}
+
+/// Goes on at the label 2 where there is no session to look after.
+macro_rules! unless_alone {
+    () => {
+        if_x86!(
+            "cmp qword ptr [rip + {region}], 0
+            je 2f",
+            "adrp x16, {region}
+            ldr x16, [x16, :lo12:{region}]
+            cbz x16, 2f"
+        )
+    };
+}
+
 /// Defines a hook that runs `$before`, in which the label 2 means "call the next library's", and
 /// jumps there. It is looked up at the first call: other libraries' constructors may come before
 /// ours.
@@ -34,24 +99,7 @@ macro_rules! jumps {
         unsafe extern "C" fn $name() {
             naked_asm!(
                 $($before,)*
-                "2:",
-                "mov rax, [rip + {next}]",
-                "test rax, rax",
-                "jz 3f",
-                "jmp rax",
-                "3:",
-                "push rdi",
-                "push rsi",
-                "push rdx",
-                "call {look_up}",
-                "pop rdx",
-                "pop rsi",
-                "pop rdi",
-                "test rax, rax",
-                "jz 4f",
-                "jmp rax",
-                "4:",
-                "ret", // nobody has it: null
+                call_next!(),
                 next = sym $next,
                 look_up = sym $look_up,
                 region = sym REGION,
@@ -66,9 +114,8 @@ macro_rules! jumps {
 jumps! {
     dlopen, NEXT_DLOPEN, look_up_dlopen,
     [
-        "cmp qword ptr [rip + {region}], 0",
-        "je 2f",
-        "and esi, {others}",
+        unless_alone!(),
+        if_x86!("and esi, {others}", "and w1, w1, {others}"),
     ]
     others = const !libc::RTLD_DEEPBIND,
 }
@@ -77,11 +124,8 @@ jumps! {
 jumps! {
     dlmopen, NEXT_DLMOPEN, look_up_dlmopen,
     [
-        "cmp qword ptr [rip + {region}], 0",
-        "je 2f",
-        "test rdi, rdi",
-        "jnz 2f",
-        "and edx, {others}",
+        unless_alone!(),
+        if_x86!("test rdi, rdi\njnz 2f\nand edx, {others}", "cbnz x0, 2f\nand w2, w2, {others}"),
     ]
     others = const !libc::RTLD_DEEPBIND,
 }
@@ -90,34 +134,54 @@ jumps! {
 // the register of the first argument that the function has not: there, its finder takes the
 // caller's address.
 macro_rules! finds {
-    ($name:ident, $next:ident, $look_up:ident, $third:literal, $find:ident) => {
+    ($name:ident, $next:ident, $look_up:ident, $third:expr, $find:ident) => {
         jumps! {
             $name, $next, $look_up,
             [
-                "cmp qword ptr [rip + {region}], 0",
-                "je 2f",
-                "lea rax, [rdi + 1]",
-                "cmp rax, 1",
-                "jbe 2f",
-                "push rdi",
-                "push rsi",
-                "push rdx",
-                concat!("mov ", $third, ", [rsp + 24]"),
-                "call {find}",
-                "pop rdx",
-                "pop rsi",
-                "pop rdi",
-                "test rax, rax",
-                "jz 2f",
-                "ret",
+                unless_alone!(),
+                if_x86!(
+                    concat!(
+                        "lea rax, [rdi + 1]
+                        cmp rax, 1
+                        jbe 2f
+                        push rdi
+                        push rsi
+                        push rdx
+                        mov ", $third, ", [rsp + 24]
+                        call {find}
+                        pop rdx
+                        pop rsi
+                        pop rdi
+                        test rax, rax
+                        jz 2f
+                        ret"
+                    ),
+                    concat!(
+                        "add x16, x0, #1
+                        cmp x16, #1
+                        b.ls 2f
+                        stp x29, x30, [sp, #-48]!
+                        stp x0, x1, [sp, #16]
+                        str x2, [sp, #32]
+                        mov ", $third, ", x30
+                        bl {find}
+                        mov x16, x0
+                        ldr x2, [sp, #32]
+                        ldp x0, x1, [sp, #16]
+                        ldp x29, x30, [sp], #48
+                        cbz x16, 2f
+                        mov x0, x16
+                        ret"
+                    )
+                ),
             ]
             find = sym $find,
         }
     };
 }
 
-finds!(dlsym, NEXT_DLSYM, look_up_dlsym, "rdx", find);
-finds!(dlvsym, NEXT_DLVSYM, look_up_dlvsym, "rcx", find_version);
+finds!(dlsym, NEXT_DLSYM, look_up_dlsym, if_x86!("rdx", "x2"), find);
+finds!(dlvsym, NEXT_DLVSYM, look_up_dlvsym, if_x86!("rcx", "x3"), find_version);
 
 /// Our function where this look finds libc's own that it stands for; null elsewhere.
 unsafe extern "C" fn find(handle: *mut c_void, name: *const c_char, caller: usize) -> *const c_void {

@@ -31,6 +31,7 @@ pub(super) extern "C" fn fail(number: c_int) -> c_long {
 
 /// vfork(2), for a caller from before the constructor. The return address must not stay on a stack
 /// that the child writes on.
+#[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn bare() {
     naked_asm!(
@@ -50,10 +51,61 @@ unsafe extern "C" fn bare() {
     )
 }
 
+/// As above, by clone(2): there is no vfork(2).
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn bare() {
+    naked_asm!(
+        "mov x0, {flags}",
+        "mov x1, xzr",
+        "mov x8, {clone}",
+        "svc #0",
+        "cmn x0, #4095",
+        "b.cs 2f",
+        "ret",
+        "2:",
+        "neg w0, w0",
+        "b {fail}",
+        flags = const libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+        clone = const libc::SYS_clone,
+        fail = sym fail,
+    )
+}
+
+/// Takes note of something in a byte of memory. Clobbers what the linker's own code may.
+#[cfg(target_arch = "aarch64")]
+macro_rules! note {
+    ($byte:literal) => {
+        concat!("adrp x16, ", $byte, "\nmov w17, #1\nstrb w17, [x16, :lo12:", $byte, "]")
+    };
+}
+
+/// Jumps to where a pointer in memory leads.
+#[cfg(target_arch = "aarch64")]
+macro_rules! jump {
+    ($pointer:literal) => {
+        concat!("adrp x16, ", $pointer, "\nldr x16, [x16, :lo12:", $pointer, "]\nbr x16")
+    };
+}
+#[cfg(target_arch = "aarch64")]
+pub(super) use {jump, note};
+
 /// The hook of `vfork`.
 ///
 /// # Safety
 /// As for vfork(2).
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn vfork() {
+    naked_asm!(note!("{called}"), jump!("{next}"), called = sym VFORKED, next = sym NEXT)
+}
+
+/// The hook of `vfork`.
+///
+/// # Safety
+/// As for vfork(2).
+#[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn vfork() {
@@ -68,6 +120,7 @@ unsafe extern "C" fn vfork() {
 
 /// Takes note of what the flags of a clone, in a register, mean for what is kept in memory.
 /// Clobbers no other register.
+#[cfg(target_arch = "x86_64")]
 macro_rules! note_clone {
     ($flags:literal) => {
         concat!(
@@ -96,6 +149,37 @@ macro_rules! note_clone {
         )
     };
 }
+/// As above. Clobbers what the linker's own code may.
+#[cfg(target_arch = "aarch64")]
+macro_rules! note_clone {
+    ($flags:literal) => {
+        concat!(
+            "tst ",
+            $flags,
+            ", {newnet}\n",
+            "b.eq 7f\n",
+            $crate::linux::hooks::fork::note!("{moved}"),
+            "\n7:\n",
+            "tst ",
+            $flags,
+            ", {vm}\n",
+            "b.eq 8f\n",
+            "tst ",
+            $flags,
+            ", {files}\n",
+            "b.ne 8f\n",
+            $crate::linux::hooks::fork::note!("{called}"),
+            // Like vfork(2), whose parent waits: its notes are its own.
+            "\ntst ",
+            $flags,
+            ", {vfork}\n",
+            "b.ne 8f\n",
+            "adrp x16, {end}\n",
+            "str wzr, [x16, :lo12:{end}]\n",
+            "8:"
+        )
+    };
+}
 pub(super) use note_clone;
 
 /// The hook of `clone`, whose flags come third.
@@ -106,9 +190,8 @@ pub(super) use note_clone;
 #[unsafe(naked)]
 unsafe extern "C" fn clone() {
     naked_asm!(
-        note_clone!("edx"),
-        "mov rax, [rip + {next}]",
-        "jmp rax",
+        if_x86!(note_clone!("edx"), note_clone!("w2")),
+        if_x86!("mov rax, [rip + {next}]\njmp rax", jump!("{next}")),
         newnet = const libc::CLONE_NEWNET,
         vm = const libc::CLONE_VM,
         files = const libc::CLONE_FILES,
@@ -121,6 +204,29 @@ unsafe extern "C" fn clone() {
 }
 
 /// `clone`, for a caller from before the constructor.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn early_clone() {
+    naked_asm!(
+        "stp x29, x30, [sp, #-80]!",
+        "stp x0, x1, [sp, #16]",
+        "stp x2, x3, [sp, #32]",
+        "stp x4, x5, [sp, #48]",
+        "str x6, [sp, #64]",
+        "bl {resolve}",
+        "ldr x6, [sp, #64]",
+        "ldp x4, x5, [sp, #48]",
+        "ldp x2, x3, [sp, #32]",
+        "ldp x0, x1, [sp, #16]",
+        "ldp x29, x30, [sp], #80",
+        jump!("{next}"),
+        resolve = sym look_up_clone,
+        next = sym NEXT_CLONE,
+    )
+}
+
+/// `clone`, for a caller from before the constructor.
+#[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn early_clone() {
     naked_asm!(

@@ -13,8 +13,8 @@ use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::AtomicPtr;
 use portshim_mechanism::linux::kernel::{call, errno};
 
-#[cfg(not(target_arch = "x86_64"))]
-compile_error!("the variadic hooks are written for x86_64 alone");
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("the variadic hooks are written for x86-64 and AArch64 alone");
 
 /// libc's `syscall`, or the next library's; ours until it has been looked up.
 static NEXT: AtomicPtr<core::ffi::c_void> = AtomicPtr::new(bare as *mut _);
@@ -24,6 +24,30 @@ pub(super) extern "C" fn look_up() -> *mut core::ffi::c_void {
 }
 
 /// syscall(2), for a caller from before the constructor.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn bare() {
+    naked_asm!(
+        "mov x8, x0",
+        "mov x0, x1",
+        "mov x1, x2",
+        "mov x2, x3",
+        "mov x3, x4",
+        "mov x4, x5",
+        "mov x5, x6",
+        "svc #0",
+        "cmn x0, #4095",
+        "b.cs 2f",
+        "ret",
+        "2:",
+        "neg w0, w0",
+        "b {fail}",
+        fail = sym fail,
+    )
+}
+
+/// syscall(2), for a caller from before the constructor.
+#[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn bare() {
     naked_asm!(
@@ -50,6 +74,105 @@ unsafe extern "C" fn bare() {
 ///
 /// # Safety
 /// As for syscall(2).
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn syscall() {
+    naked_asm!(
+        "sub x16, x0, {socket}",
+        "cmp x16, {recvmsg} - {socket}",
+        "b.ls {handle}",
+        "cmp x0, {close}",
+        "b.eq {handle}",
+        "cmp x0, {write}",
+        "b.eq {handle}",
+        "cmp x0, {writev}",
+        "b.eq {handle}",
+        "cmp x0, {dup}",
+        "b.eq {handle}",
+        "cmp x0, {dup3}",
+        "b.eq {handle}",
+        "cmp x0, {fcntl}",
+        "b.eq {handle}",
+        "cmp x0, {close_range}",
+        "b.eq {handle}",
+        "cmp x0, {accept4}",
+        "b.eq {handle}",
+        "cmp x0, {sendmmsg}",
+        "b.eq {handle}",
+        "cmp x0, {execve}",
+        "b.eq {handle}",
+        "cmp x0, {execveat}",
+        "b.eq {handle}",
+        "cmp x0, {recvmmsg}",
+        "b.eq {handle}",
+        "cmp x0, {unshare}",
+        "b.eq {handle}",
+        "cmp x0, {setns}",
+        "b.eq {handle}",
+        "cmp x0, {pidfd_getfd}",
+        "b.eq {handle}",
+        "cmp x0, {prctl}",
+        "b.eq {handle}",
+        "cmp x0, {seccomp}",
+        "b.eq {handle}",
+        "cmp x0, {landlock_restrict_self}",
+        "b.eq {handle}",
+        "cmp x0, {clone}",
+        "b.eq 4f",
+        "cmp x0, {clone3}",
+        "b.eq 5f",
+        "3:",
+        fork::jump!("{next}"),
+        "4:",
+        note_clone!("w1"),
+        "b 3b",
+        // Its flags lie in memory that may not be readable: they are taken to be the worst.
+        "5:",
+        fork::note!("{moved}"),
+        fork::note!("{called}"),
+        "adrp x16, {end}",
+        "str wzr, [x16, :lo12:{end}]",
+        "b 3b",
+        socket = const libc::SYS_socket,
+        recvmsg = const libc::SYS_recvmsg,
+        close = const libc::SYS_close,
+        write = const libc::SYS_write,
+        writev = const libc::SYS_writev,
+        dup = const libc::SYS_dup,
+        dup3 = const libc::SYS_dup3,
+        fcntl = const libc::SYS_fcntl,
+        close_range = const libc::SYS_close_range,
+        accept4 = const libc::SYS_accept4,
+        sendmmsg = const libc::SYS_sendmmsg,
+        execve = const libc::SYS_execve,
+        execveat = const libc::SYS_execveat,
+        recvmmsg = const libc::SYS_recvmmsg,
+        unshare = const libc::SYS_unshare,
+        setns = const libc::SYS_setns,
+        pidfd_getfd = const libc::SYS_pidfd_getfd,
+        prctl = const libc::SYS_prctl,
+        seccomp = const libc::SYS_seccomp,
+        landlock_restrict_self = const libc::SYS_landlock_restrict_self,
+        clone = const libc::SYS_clone,
+        clone3 = const libc::SYS_clone3,
+        newnet = const libc::CLONE_NEWNET,
+        vm = const libc::CLONE_VM,
+        files = const libc::CLONE_FILES,
+        vfork = const libc::CLONE_VFORK,
+        moved = sym portshim_mechanism::linux::socket::steering::MOVED,
+        end = sym crate::linux::fd_cache::END,
+        called = sym fork::VFORKED,
+        handle = sym handle,
+        next = sym NEXT,
+    )
+}
+
+/// The hook of `syscall`.
+///
+/// # Safety
+/// As for syscall(2).
+#[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn syscall() {
@@ -209,7 +332,9 @@ unsafe extern "C" fn handle(
             environment::with_preload_env(d as Strings, |envp| again([a, b, c, envp as c_long, e, f]))
         }
         libc::SYS_dup => descriptors::copied(fd, short()) as isize,
-        libc::SYS_dup2 | libc::SYS_dup3 => descriptors::copied_to(fd, b as c_int, short) as isize,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_dup2 => descriptors::copied_to(fd, b as c_int, short) as isize,
+        libc::SYS_dup3 => descriptors::copied_to(fd, b as c_int, short) as isize,
         libc::SYS_prctl | libc::SYS_seccomp | libc::SYS_landlock_restrict_self => {
             confine::by_number(number, [a, b, c], original)
         }
@@ -218,8 +343,48 @@ unsafe extern "C" fn handle(
     answer as c_long
 }
 
-/// Lays the variadic arguments out as an array on the stack, calls `$target` with the first
-/// argument and the array, and returns what it returns.
+/// Lays the variadic arguments out as an array on the stack: those that came in registers stand
+/// before those that came there. Calls the target with the first argument and the array, and
+/// returns what it returns.
+#[cfg(target_arch = "x86_64")]
+macro_rules! list {
+    () => {
+        // The return address makes room.
+        "pop rax
+        push r9
+        push r8
+        push rcx
+        push rdx
+        push rsi
+        mov rsi, rsp
+        push rax
+        call {target}
+        pop rcx
+        add rsp, 40
+        push rcx
+        ret"
+    };
+}
+
+/// As above.
+#[cfg(target_arch = "aarch64")]
+macro_rules! list {
+    () => {
+        "sub sp, sp, #80
+        stp x29, x30, [sp]
+        str x1, [sp, #24]
+        stp x2, x3, [sp, #32]
+        stp x4, x5, [sp, #48]
+        stp x6, x7, [sp, #64]
+        add x1, sp, #24
+        bl {target}
+        ldp x29, x30, [sp]
+        add sp, sp, #80
+        ret"
+    };
+}
+
+/// Defines a function that calls `$target` with its variadic arguments as an array.
 macro_rules! listed {
     ($(#[$meta:meta])* $name:ident => $target:path) => {
         $(#[$meta])*
@@ -227,19 +392,7 @@ macro_rules! listed {
         #[unsafe(naked)]
         pub(super) unsafe extern "C" fn $name() {
             naked_asm!(
-                "pop rax",          // the return address makes room:
-                "push r9",          // five arguments came in registers,
-                "push r8",          // and now stand before those that came on the stack
-                "push rcx",
-                "push rdx",
-                "push rsi",
-                "mov rsi, rsp",
-                "push rax",
-                "call {target}",
-                "pop rcx",
-                "add rsp, 40",
-                "push rcx",
-                "ret",
+                list!(),
                 target = sym $target,
             )
         }
