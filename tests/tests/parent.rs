@@ -138,9 +138,8 @@ socket.socket(fileno=3).accept()[0].send(b'served')";
 
 /// A process whose children end after it leaves them to the first process, or to a subreaper.
 const ORPHANS: &str = "for n in 1 2 3 4 5 6 7 8; do (sh -c 'sleep 0.01' &); done
-    while pgrep -P $PPID -x sleep >/dev/null; do sleep 0.01; done
-    left() { ps -e -o ppid=,stat= | grep -c \"^ *$PPID Z\"; }
-    n=0; while [ $(left) -gt 0 ] && [ $n -lt 200 ]; do n=$((n+1)); sleep 0.01; done; echo $(left); exit 7";
+    left() { pgrep -P $PPID | grep -cvx $$; }
+    n=0; while [ $(left) -gt 0 ] && [ $n -lt 500 ]; do n=$((n+1)); sleep 0.01; done; left; exit 7";
 
 #[test]
 fn orphans_are_reaped() {

@@ -112,6 +112,7 @@ fn for_programs_to_read() {
   \"adjustments\": [],
   \"library\": \"[DIR]/cache/portshim/libportshim-[HASH].so\",
   \"library_needs\": \"x86-64, glibc 2.17 or later\",
+  \"unhooked\": null,
   \"kernel\": \"Linux {release}\",
   \"steerable\": true,
   \"host_range\": \"{range}\",
