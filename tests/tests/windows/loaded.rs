@@ -21,8 +21,10 @@ const WELL: [&str; 3] = ["thread own", "slot 4711", "window own"];
 /// belongs to.
 pub(crate) fn on_the_first_thread() {
     let ports = range(1);
-    let bare = Said::of(&mut windows(program("early.exe")));
-    assert_eq!(bare.0[..3], WELL);
+    // Wine itself may fail to start a program while many others start.
+    let bare = || Some(output(&mut windows(program("early.exe")))).filter(|bare| bare.status.success());
+    let bare = (0..3).find_map(|_| bare()).expect("Wine starts it");
+    assert_eq!(Said::from(&bare.stdout).0[..3], WELL, "{}", said(&bare));
     let ours = Said::of(&mut early(ports));
     assert_eq!(ours.0[..3], WELL);
     assert_eq!(ours.ports(), [ports.0]);
