@@ -5,7 +5,7 @@
 pub enum HookKind {
     /// Gives the call its port, or refuses it.
     Serve,
-    /// Takes note of what the call changes, or shows what the program set itself.
+    /// Takes note of what the call changes, shows what the program set itself, or only calls on.
     Observe,
     /// Takes the guest along into the program that the call starts.
     Follow,
@@ -80,7 +80,7 @@ pub const fn place_of(table: &[Hook], name: &str, kind: HookKind) -> usize {
         }
         at += 1;
     }
-    panic!("a hook is not in the table of policy/src/hooks.rs")
+    panic!("no hook of this name and kind is in the table of policy/src/hooks.rs")
 }
 
 const fn is_same(one: &[u8], other: &[u8]) -> bool {

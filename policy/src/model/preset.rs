@@ -333,7 +333,8 @@ mod tests {
             ("freebsd", ports(10000, 65535), Order::RandomStart, Sharing::Tuple),
             ("iana", ports(49152, 65535), Order::RandomStart, Sharing::Tuple),
         ];
-        assert!(Preset::ALL.iter().map(|preset| preset.name).eq(rows.map(|row| row.0)), "a row for each preset");
+        let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
+        assert_eq!(names, rows.map(|row| row.0), "add a row here for each of Preset::ALL");
         for (name, range, native, sharing) in rows {
             let preset = Preset::named(name).unwrap();
             assert_eq!((preset.range, preset.native, preset.sharing), (range, native, sharing), "{name}");

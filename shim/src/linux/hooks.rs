@@ -95,7 +95,7 @@ macro_rules! hooks {
             $(known[place_of(LINUX_HOOKS, stringify!($raw), HookKind::Raw)] = true;)*
             let mut at = 0;
             while at < known.len() {
-                assert!(known[at], "a hook of the table is not there");
+                assert!(known[at], "a hook of policy/src/hooks.rs has no signature of its kind in original.rs, nor a row below");
                 at += 1;
             }
         };

@@ -21,7 +21,7 @@ macro_rules! hooks {
             $($(known[place_of(WINDOWS_HOOKS, stringify!($name), HookKind::$kind)] = true;)*)*
             let mut at = 0;
             while at < known.len() {
-                assert!(known[at], "a hook of the table is not there");
+                assert!(known[at], "a hook of policy/src/hooks.rs has no handler of its kind here");
                 at += 1;
             }
         };
