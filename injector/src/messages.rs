@@ -4,7 +4,7 @@ mod failure;
 mod netsh;
 #[cfg(target_os = "linux")]
 mod network;
-mod reach;
+mod presence;
 mod sessions;
 /// Words said on this system alone, or otherwise than on others.
 #[cfg_attr(target_os = "linux", path = "messages/linux.rs")]
@@ -15,7 +15,7 @@ mod system;
 pub(crate) use failure::FAILED;
 pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message, plain, render};
 pub(crate) use netsh::*;
-pub(crate) use reach::*;
+pub(crate) use presence::*;
 pub(crate) use sessions::*;
 pub(crate) use system::*;
 

@@ -55,6 +55,14 @@ impl Address {
         Self::wildcard(family, if family == AF_INET6 { LENGTH } else { V4 })
     }
 
+    /// The address of these bytes, for tests.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn of_ip(family: c_int, ip: &[u8], port: u16) -> Self {
+        let mut whole = [0; 16];
+        whole[..ip.len()].copy_from_slice(ip);
+        Self::any(family).with_ip(whole).with_port(port)
+    }
+
     /// The bytes of a whole IPv4 address, or of one of any other kind that is as long.
     #[cfg(target_os = "linux")]
     #[inline]

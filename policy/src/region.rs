@@ -26,7 +26,7 @@ pub use layout::{Header, MAX_RULES, Region, RegionError};
 pub use ledger::{ENTRIES, Entry, Ledger, Owner};
 pub(crate) use ledger::{WithheldCache, WithheldIndex};
 pub use peers::{PeerSlot, Peers};
-pub use processes::{Counts, PROCESSES, Process, Processes, Reach};
+pub use processes::{Counts, PROCESSES, Presence, Process, Processes};
 pub use rules::{MAX_GLOB, SharedRules};
 pub(crate) use sets::Runs;
 pub use sets::{SharedScope, SharedSet};

@@ -1,161 +1,22 @@
 //! What holds for every order of choice, whatever the ports, the call and the kernel's range.
 
+mod orders {
+    pub(crate) mod cases;
+    mod opening;
+}
+
+use orders::cases::{Belief, CALLS, Case, PEER, SECRET, case};
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing, exhausted};
-use portshim_policy::plan::{Given, Mechanism, Opening, Outcome, Plan, Request, Step, Terms, Try};
-use portshim_policy::ports::{PortRange, PortSet, Scope, Transport};
+use portshim_policy::plan::{Given, Outcome, Plan, Request, Step, Terms};
+use portshim_policy::ports::{PortRange, PortSet, Scope};
 use portshim_policy::region::{Ledger, Region, SharedRules};
 use proptest::prelude::*;
-
-const CALLS: [Call; 4] = [Call::Bind, Call::Connect, Call::Listen, Call::Send];
-const SECRET: u64 = 0x5EC2E7;
-/// Whose hint the plans go by.
-const PEER: u64 = 1;
 
 /// A ledger without an entry.
 fn nothing_live() -> &'static Ledger {
     static REGION: std::sync::LazyLock<Box<Region>> = std::sync::LazyLock::new(|| Region::boxed(&[]));
     &REGION.ledger
-}
-
-/// One case: the rules, a request, and what the kernel can be steered to.
-#[derive(Clone, Debug)]
-struct Case {
-    rules: Rules,
-    request: Request,
-    steerable: Option<PortRange>,
-    belief: Belief,
-}
-
-/// What the session believes of the ports, rightly or wrongly.
-#[derive(Clone, Copy, Debug)]
-enum Belief {
-    Off,
-    None,
-    All,
-    Random(u64),
-}
-
-impl Belief {
-    fn lay(self, region: &Region) {
-        for index in 0..1024 {
-            match self {
-                Self::Off => region.switch_hints_off(),
-                Self::None => {}
-                Self::All => region.believe(index, u64::MAX),
-                Self::Random(seed) => region.believe(index, portshim_policy::entropy::mix(seed ^ index as u64)),
-            }
-        }
-    }
-}
-
-impl Case {
-    fn region(&self) -> Box<Region> {
-        let region = Region::boxed(std::slice::from_ref(&self.rules));
-        self.belief.lay(&region);
-        region
-    }
-
-    /// The ports that this request may get, computed from the rules alone.
-    fn allowed(&self) -> PortSet {
-        let own = self.rules.scope(self.request.scope);
-        let mut ports = own.allowed();
-        if self.request.dual {
-            let other = self.rules.scope(self.request.scope.other_family());
-            ports.subtract(&other.reserved);
-            ports.subtract(&other.blocked);
-        }
-        let mut outside = PortSet::from(PortRange::ALL);
-        outside.remove(self.request.limit);
-        ports.subtract(&outside);
-        ports.remove(PortRange::single(0));
-        ports
-    }
-
-    /// Those of them that the kernel cannot be steered to.
-    fn unsteerable(&self) -> PortSet {
-        let mut ports = self.allowed();
-        if let Some(range) = self.steerable {
-            ports.remove(range);
-        }
-        ports
-    }
-
-    fn knows_nothing(&self) -> bool {
-        matches!(self.belief, Belief::Off | Belief::None)
-    }
-
-    fn shares(&self) -> bool {
-        self.request.call == Call::Connect
-            && self.request.scope.transport() == Transport::Tcp
-            && self.rules.sharing == Sharing::Tuple
-    }
-
-    fn kernel_chooses(&self) -> bool {
-        self.rules.order == Order::Native && self.rules.seed.is_none()
-    }
-}
-
-fn ranges() -> impl Strategy<Value = Vec<PortRange>> {
-    let first = prop_oneof![Just(0u16), 1u16..200, 1000u16..1400, 32700u16..32900, 65300u16..=65535];
-    let range = (first, 0u16..150).prop_map(|(first, len)| PortRange::new(first, first.saturating_add(len)).unwrap());
-    prop::collection::vec(range, 0..5)
-}
-
-fn scope_rules() -> impl Strategy<Value = ScopeRules> {
-    (ranges(), ranges(), ranges()).prop_map(|(dynamic, reserved, blocked)| ScopeRules {
-        dynamic: dynamic.into_iter().collect(),
-        reserved: reserved.into_iter().collect(),
-        blocked: blocked.into_iter().collect(),
-    })
-}
-
-fn effective() -> impl Strategy<Value = Rules> {
-    (
-        prop::sample::select(&Order::ALL[..]),
-        prop::sample::select(&Sharing::ALL[..]),
-        prop::option::of(any::<u64>()),
-        prop::array::uniform4(scope_rules()),
-    )
-        .prop_map(|(order, sharing, seed, scopes)| Rules {
-            matches: None,
-            order,
-            sharing,
-            seed,
-            privileged: PrivilegedRange::LIBC,
-            unprivileged_start: None,
-            scopes,
-        })
-}
-
-fn request() -> impl Strategy<Value = Request> {
-    let limit = prop_oneof![3 => Just(PortRange::ALL), 1 => (0u16..2000, 2000u16..).prop_map(|(a, b)| PortRange::new(a, b).unwrap())];
-    (
-        prop::sample::select(&CALLS[..]),
-        prop::sample::select(&Scope::ALL[..]),
-        any::<bool>(),
-        any::<bool>(),
-        limit,
-        any::<u64>(),
-    )
-        .prop_map(|(call, scope, dual, reuse, limit, peer)| Request { call, scope, dual, reuse, limit, peer })
-}
-
-fn case() -> impl Strategy<Value = Case> {
-    let steerable = prop_oneof![
-        Just(None),
-        Just(Some(PortRange::ALL)),
-        Just(PortRange::new(32768, 60999).ok()),
-        (1u16..1500, 1u16..).prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).ok()),
-    ];
-    let belief =
-        prop_oneof![Just(Belief::Off), Just(Belief::None), Just(Belief::All), any::<u64>().prop_map(Belief::Random)];
-    (effective(), request(), steerable, belief).prop_map(|(rules, request, steerable, belief)| Case {
-        rules,
-        request,
-        steerable,
-        belief,
-    })
 }
 
 /// Every step of one request that never gets a port, up to the one that gives up. After `steered`
@@ -189,55 +50,6 @@ fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u6
         steps.push(plan.next(outcome, &mut entropy));
     }
     steps
-}
-
-/// One range of ports, of which nothing is kept back.
-fn solid() -> impl Strategy<Value = Case> {
-    (case(), 1u16..65000, 0u16..80, prop::sample::select(&[Order::Native, Order::Sequential, Order::RandomStart][..]))
-        .prop_map(|(mut case, first, more, order)| {
-            let dynamic: PortSet = [PortRange::new(first, first + more).unwrap()].into_iter().collect();
-            let scope = ScopeRules { dynamic, ..ScopeRules::default() };
-            case.rules = Rules { order, seed: None, scopes: std::array::from_fn(|_| scope.clone()), ..case.rules };
-            case.request.limit = PortRange::ALL;
-            case
-        })
-}
-
-/// Every step is in vain.
-struct Refusing {
-    steps: Vec<Step>,
-    unsteerable: bool,
-}
-
-impl Refusing {
-    fn outcome_of(&mut self, step: Step) -> Outcome {
-        self.steps.push(step);
-        if self.unsteerable && matches!(step, Step::Steer(_)) { Outcome::Unsteerable } else { Outcome::Taken }
-    }
-}
-
-impl Mechanism for Refusing {
-    type Answer = ();
-
-    fn steer(&mut self, run: PortRange) -> Try<()> {
-        Try::Again(self.outcome_of(Step::Steer(run)))
-    }
-
-    fn aim(&mut self, port: u16) -> Try<()> {
-        Try::Again(self.outcome_of(Step::Aim(port)))
-    }
-
-    fn pin(&mut self, port: u16) -> Try<()> {
-        Try::Again(self.outcome_of(Step::Pin(port)))
-    }
-
-    fn share(&mut self, port: u16) -> Try<()> {
-        Try::Again(self.outcome_of(Step::Share(port)))
-    }
-
-    fn reuse(&mut self, port: u16) -> Try<()> {
-        Try::Again(self.outcome_of(Step::Reuse(port)))
-    }
 }
 
 fn covered(steps: &[Step]) -> PortSet {
@@ -395,29 +207,6 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(&runs[0], &runs[1]);
-    }
-
-    /// Where the first step is plain to see, it is the plan's own, and the plan goes on from it.
-    #[test]
-    fn an_opening_is_the_first_step_of_the_plan(case in solid(), refused in any::<bool>()) {
-        let region = case.region();
-        let rules = region.rules_for(&[b"any"]).unwrap();
-        let (request, hint) = (&case.request, region.hint(case.request.scope));
-        let terms = Terms::of(rules, request.scope, request.dual, || case.steerable);
-        let given = Given { rules, ledger: &region.ledger, hint, towards: None, request, terms: &terms };
-        let mut entropy = rules.entropy(request.scope, SECRET);
-        let opening = given.opening(&mut entropy);
-        let mut refusing = Refusing { steps: Vec::new(), unsteerable: refused };
-        let tried = opening.step.map(|step| refusing.outcome_of(step));
-        prop_assert!(Plan::serve(&given, opening, tried, &mut refusing, entropy).is_err());
-        let whole = case.region();
-        let rules = whole.rules_for(&[b"any"]).unwrap();
-        let hint = whole.hint(request.scope);
-        let given = Given { rules, ledger: &whole.ledger, hint, towards: None, request, terms: &terms };
-        let mut expected = Refusing { steps: Vec::new(), unsteerable: refused };
-        let entropy = rules.entropy(request.scope, SECRET);
-        prop_assert!(Plan::serve(&given, Opening::default(), None, &mut expected, entropy).is_err());
-        prop_assert_eq!(refusing.steps, expected.steps);
     }
 
     #[test]

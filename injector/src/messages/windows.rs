@@ -1,9 +1,9 @@
 //! Words said on Windows alone, or otherwise than elsewhere.
 
-use super::reach::{hook_names, reach};
+use super::presence::{hook_names, presence};
 use super::{CANNOT_EXECUTE, Failure, message, plain};
 use portshim_policy::model::Rules;
-use portshim_policy::region::Reach;
+use portshim_policy::region::Presence;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -95,8 +95,8 @@ pub(crate) fn windows_keeps(specs: &[String]) -> String {
 }
 
 /// Tells of processes whose hooks do not all stand, each with its name.
-pub(crate) fn not_covered(processes: &[(String, Reach)]) -> String {
-    let line = |(name, how): &(String, Reach)| reach(*how).map(|how| format!("{name}: {how}"));
+pub(crate) fn not_covered(processes: &[(String, Presence)]) -> String {
+    let line = |(name, how): &(String, Presence)| presence(*how).map(|how| format!("{name}: {how}"));
     let lines: Vec<_> = processes.iter().filter_map(line).collect();
     message("warning", &format!("not all that the program started was covered\n{}", lines.join("\n")), "")
 }

@@ -29,7 +29,7 @@ pub struct Counts {
 
 /// Progress of the guest on its way into a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum Presence {
     /// It is there, without these hooks: a bit for each, by its place in its system's table.
     Here {
         /// The bits.
@@ -43,7 +43,7 @@ pub enum Reach {
     Unreached,
 }
 
-impl Reach {
+impl Presence {
     const HOOKS: u32 = (1 << 24) - 1;
     const AWAITED: u32 = 1 << 24;
     const OTHER_MACHINE: u32 = 2 << 24;
@@ -78,8 +78,8 @@ pub struct Process {
     name: [AtomicU64; NAME / 8],
     /// Number of the set of rules that it is under, counted from 0.
     pub rules: AtomicU32,
-    /// A [`Reach`].
-    reach: AtomicU32,
+    /// A [`Presence`].
+    presence: AtomicU32,
     counts: [Counts; 4],
     /// Counts of one process. They shall not lie in a cache line with what the next one does.
     _apart: [AtomicU64; 3],
@@ -111,13 +111,13 @@ impl Process {
 
     /// Progress of the guest on its way into it.
     #[must_use]
-    pub fn reach(&self) -> Reach {
-        Reach::of_word(self.reach.load(Relaxed))
+    pub fn presence(&self) -> Presence {
+        Presence::of_word(self.presence.load(Relaxed))
     }
 
     /// Says how far the guest has come into it.
-    pub fn set_reach(&self, reach: Reach) {
-        self.reach.store(reach.to_word(), Relaxed);
+    pub fn set_presence(&self, presence: Presence) {
+        self.presence.store(presence.to_word(), Relaxed);
     }
 
     /// Outcomes of its requests in one scope.
@@ -139,7 +139,7 @@ impl Process {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
         self.rules.store(rules, Relaxed);
-        self.reach.store(0, Relaxed);
+        self.presence.store(0, Relaxed);
         self.since.store(me.since, Release);
     }
 }
@@ -275,12 +275,16 @@ mod tests {
         assert_eq!(enter(9999, &|_| true), None);
         assert_eq!(enter(9999, &|owner| owner.process != 1), Some(first));
         let place = &region.processes.all()[0];
-        assert_eq!(place.reach(), Reach::Here { missing: 0 });
-        for reach in [Reach::Here { missing: 5 }, Reach::Awaited, Reach::OtherMachine, Reach::Unreached] {
-            place.set_reach(reach);
-            assert_eq!(place.reach(), reach);
+        assert_eq!(place.presence(), Presence::Here { missing: 0 });
+        for presence in [Presence::Here { missing: 5 }, Presence::Awaited, Presence::OtherMachine, Presence::Unreached]
+        {
+            place.set_presence(presence);
+            assert_eq!(place.presence(), presence);
         }
-        assert!(enter(9999, &|_| true).is_some() && place.reach() == Reach::Here { missing: 0 }, "it begins anew");
+        assert!(
+            enter(9999, &|_| true).is_some() && place.presence() == Presence::Here { missing: 0 },
+            "it begins anew"
+        );
         assert_eq!(
             (place.owner(), &place.name(), place.rules.load(Relaxed)),
             (Some(process(9999)), b"a-program-of-16b", 3)

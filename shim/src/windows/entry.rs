@@ -2,7 +2,7 @@
 
 use super::{hooks, inject, library, start};
 use core::ffi::c_void;
-use portshim_policy::region::Reach;
+use portshim_policy::region::Presence;
 use windows_sys::Win32::Foundation::{HMODULE, TRUE};
 use windows_sys::Win32::System::LibraryLoader::DisableThreadLibraryCalls;
 use windows_sys::Win32::System::SystemServices::DLL_PROCESS_ATTACH;
@@ -29,7 +29,7 @@ fn cover() {
         missing = hooks::install();
         // The table of processes is how others learn of this one.
         if let Some(place) = session.place() {
-            place.set_reach(Reach::Here { missing });
+            place.set_presence(Presence::Here { missing });
         }
     }
     inject::say(missing);

@@ -242,7 +242,7 @@ impl ShownUse {
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),
             uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
-            not_covered: place.and_then(|place| messages::reach(place.reach())),
+            not_covered: place.and_then(|place| messages::presence(place.presence())),
             process: process.into(),
         }
     }

@@ -10,7 +10,7 @@ use super::security::Security;
 use crate::messages::{self, plain};
 use portshim_policy::config::Resolved;
 use portshim_policy::ports::Scope;
-use portshim_policy::region::{Process, Reach, Region, SharedRules};
+use portshim_policy::region::{Presence, Process, Region, SharedRules};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -88,11 +88,12 @@ impl Session {
         // The first is the program itself, of which all was said when it began.
         let others = self.region.processes.all().iter().skip(1);
         // One that lives may still be loading what it is linked with.
-        let is_loading = |one: &Process| one.reach() == Reach::Awaited && one.owner().as_ref().is_some_and(is_alive);
-        for process in others.filter(|one| one.reach() != Reach::Here { missing: 0 } && !is_loading(one)) {
+        let is_loading =
+            |one: &Process| one.presence() == Presence::Awaited && one.owner().as_ref().is_some_and(is_alive);
+        for process in others.filter(|one| one.presence() != Presence::Here { missing: 0 } && !is_loading(one)) {
             let name = String::from_utf8_lossy(&process.name()).trim_end_matches('\0').to_owned();
-            if !parts.contains(&(name.clone(), process.reach())) {
-                parts.push((name, process.reach()));
+            if !parts.contains(&(name.clone(), process.presence())) {
+                parts.push((name, process.presence()));
             }
         }
         let mut remarks = Vec::new();

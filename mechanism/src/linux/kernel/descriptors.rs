@@ -114,15 +114,19 @@ pub fn current_folder(bytes: &mut [u8]) -> Result<usize> {
     unsafe { call!(getcwd, bytes.as_mut_ptr(), bytes.len()).map(|len| len - 1) }
 }
 
-/// Size and owner of an open file, by fstat(2).
-pub fn size_and_owner(fd: c_int) -> Result<(u64, u32)> {
+/// fstat(2).
+pub fn stat(fd: c_int) -> Result<libc::stat> {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the kernel writes one `struct stat`, which is all integers.
-    let stat = unsafe {
+    unsafe {
         call!(fstat, fd, stat.as_mut_ptr())?;
-        stat.assume_init()
-    };
-    Ok((stat.st_size as u64, stat.st_uid))
+        Ok(stat.assume_init())
+    }
+}
+
+/// Size and owner of an open file.
+pub fn size_and_owner(fd: c_int) -> Result<(u64, u32)> {
+    stat(fd).map(|stat| (stat.st_size as u64, stat.st_uid))
 }
 
 /// The inode of a file, by stat(2).

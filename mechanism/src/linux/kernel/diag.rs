@@ -330,12 +330,6 @@ mod tests {
     use super::super::constants::MPTCP;
     use super::*;
 
-    fn address(family: c_int, ip: &[u8], port: u16) -> Address {
-        let mut whole = [0; 16];
-        whole[..ip.len()].copy_from_slice(ip);
-        Address::any(family).with_ip(whole).with_port(port)
-    }
-
     /// A message of one socket, or of an error.
     fn message(kind: u16, body: &[u8]) -> Vec<u8> {
         let mut request = Request::<128>::new(kind, 0);
@@ -345,8 +339,8 @@ mod tests {
 
     #[test]
     fn a_request_names_both_ends_in_network_order() {
-        let local = address(libc::AF_INET, &[127, 0, 0, 1], 0x1234);
-        let peer = address(libc::AF_INET, &[10, 0, 0, 2], 443);
+        let local = Address::of_ip(libc::AF_INET, &[127, 0, 0, 1], 0x1234);
+        let peer = Address::of_ip(libc::AF_INET, &[10, 0, 0, 2], 443);
         let mut request = request(&local, &peer, 7);
         let message = request.bytes();
         assert_eq!(u32::from_ne_bytes(*message.first_chunk().unwrap()) as usize, message.len());
@@ -359,7 +353,7 @@ mod tests {
     #[test]
     fn a_mapped_peer_is_asked_about_as_ipv4() {
         let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2];
-        let mut request = request(&Address::any(libc::AF_INET6), &address(libc::AF_INET6, &mapped, 1), 0);
+        let mut request = request(&Address::any(libc::AF_INET6), &Address::of_ip(libc::AF_INET6, &mapped, 1), 0);
         let message = request.bytes();
         assert_eq!((message[16], &message[44..48]), (libc::AF_INET as u8, &[10, 0, 0, 2][..]));
     }

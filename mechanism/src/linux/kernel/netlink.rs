@@ -23,10 +23,10 @@ impl<const ROOM: usize> Request<ROOM> {
         request
     }
 
-    /// Appends a part of the body.
+    /// Appends a part of the body. What there is no room for is left out.
     pub fn put(&mut self, part: &[u8]) {
-        self.bytes[self.len..self.len + part.len()].copy_from_slice(part);
-        self.len += part.len();
+        let free = self.bytes.iter_mut().skip(self.len);
+        self.len += free.zip(part).map(|(to, from)| *to = *from).count();
     }
 
     /// Appends an attribute.
@@ -34,7 +34,7 @@ impl<const ROOM: usize> Request<ROOM> {
         self.put(&((ATTRIBUTE + value.len()) as u16).to_ne_bytes());
         self.put(&kind.to_ne_bytes());
         self.put(value);
-        self.len = self.len.next_multiple_of(4);
+        self.len = self.len.next_multiple_of(4).min(ROOM);
     }
 
     /// The request as the kernel reads it.

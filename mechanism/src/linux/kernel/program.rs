@@ -1,10 +1,9 @@
 //! Programs about to be executed: whether their loader loads what LD_PRELOAD names.
 
 use super::call::{Result, call};
-use super::descriptors::{close, open, read};
+use super::descriptors::{close, open, read, stat};
 use super::process::{effective_group, effective_user};
 use core::ffi::{CStr, c_int};
-use core::mem::MaybeUninit;
 
 /// How many interpreters of `#!` lines may stand one behind the other (`load_script` in Linux takes
 /// five).
@@ -132,16 +131,6 @@ fn is_glibcs_loader(path: &CStr) -> bool {
 /// The eight bytes at `at`, little end first.
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
-}
-
-/// fstat(2).
-fn stat(fd: c_int) -> Result<libc::stat> {
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: the kernel writes one `struct stat`, which is all integers.
-    unsafe {
-        call!(fstat, fd, stat.as_mut_ptr())?;
-        Ok(stat.assume_init())
-    }
 }
 
 /// pread(2).

@@ -109,13 +109,6 @@ mod tests {
     use super::*;
     use crate::linux::kernel::descriptors::close;
     use crate::linux::kernel::sockets::{recv, send, socket};
-    use core::ffi::c_int;
-
-    fn address(family: c_int, ip: &[u8], port: u16) -> Address {
-        let mut whole = [0; 16];
-        whole[..ip.len()].copy_from_slice(ip);
-        Address::any(family).with_ip(whole).with_port(port)
-    }
 
     fn asked(from: &Address, to: &Address) -> Vec<u8> {
         let question = Question { from, to, interface: 0, mark: 0, tos: 0 };
@@ -131,7 +124,7 @@ mod tests {
     #[test]
     fn a_question_has_the_attributes_that_it_needs() {
         let any = Address::any(libc::AF_INET);
-        let to = address(libc::AF_INET, &[10, 0, 0, 2], 443);
+        let to = Address::of_ip(libc::AF_INET, &[10, 0, 0, 2], 443);
         let mut bare = Question { from: &any, to: &to, interface: 0, mark: 0, tos: 16 }.request();
         let bytes = bare.bytes();
         let message = messages(bytes).next().unwrap().unwrap();
@@ -143,7 +136,7 @@ mod tests {
         for kind in [RTA_SRC, RTA_OIF, RTA_MARK] {
             assert_eq!(netlink::attribute(attributes, kind), None);
         }
-        let (from, to) = (address(libc::AF_INET6, &[1; 16], 0), address(libc::AF_INET6, &[2; 16], 9));
+        let (from, to) = (Address::of_ip(libc::AF_INET6, &[1; 16], 0), Address::of_ip(libc::AF_INET6, &[2; 16], 9));
         let mut whole = Question { from: &from, to: &to, interface: 3, mark: 5, tos: 0 }.request();
         assert_eq!(whole.bytes().len(), LONGEST);
         let message = messages(whole.bytes()).next().unwrap().unwrap();
@@ -156,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_kernel_answers_for_its_own_addresses() {
-        let loopback = address(libc::AF_INET, &[127, 0, 0, 1], 80);
+        let loopback = Address::of_ip(libc::AF_INET, &[127, 0, 0, 1], 80);
         let reply = asked(&Address::any(libc::AF_INET), &loopback);
         let source = Some(loopback.ip());
         assert_eq!(read(&reply), Some(Ok(Answer::Way { is_local: true, source })));
@@ -167,13 +160,13 @@ mod tests {
 
     #[test]
     fn errors_and_ways_to_many_are_told() {
-        let many = address(libc::AF_INET, &[224, 0, 0, 1], 80);
-        let from = address(libc::AF_INET, &[127, 0, 0, 1], 0);
+        let many = Address::of_ip(libc::AF_INET, &[224, 0, 0, 1], 80);
+        let from = Address::of_ip(libc::AF_INET, &[127, 0, 0, 1], 0);
         let told = read(&asked(&from, &many));
         assert!(matches!(told, Some(Ok(Answer::ToMany) | Err(libc::ENETUNREACH))), "{told:?}");
         // Nobody has this address.
-        let from = address(libc::AF_INET, &[203, 0, 113, 7], 0);
-        let told = read(&asked(&from, &address(libc::AF_INET, &[127, 0, 0, 1], 80)));
+        let from = Address::of_ip(libc::AF_INET, &[203, 0, 113, 7], 0);
+        let told = read(&asked(&from, &Address::of_ip(libc::AF_INET, &[127, 0, 0, 1], 80)));
         assert!(matches!(told, Some(Err(_))), "{told:?}");
     }
 }

@@ -80,10 +80,10 @@ fn at_once<O: Original>(
     reach: Reach,
 ) -> First {
     let InterceptedCall { session, socket, call, .. } = *intercepted;
-    let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
     if !socket.untouched || !intercepted.binds {
         return First::Open(Opening::default(), None);
     }
+    let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
     let request = Request { call, scope, dual, reuse: false, limit: PortRange::ALL, peer: 0 };
     let given = Given { rules, ledger, hint, towards: None, request: &request, terms };
     let opening = given.opening(&mut rules.entropy(scope, session.secret()));

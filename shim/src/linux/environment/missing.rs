@@ -7,6 +7,7 @@ use crate::linux::variables::{DISABLE, KEPT_POLICY, KEPT_SESSION, LIBRARY, POLIC
 use core::ffi::{CStr, c_char};
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::Ordering::Relaxed;
+use portshim_mechanism::session::Session;
 
 /// Variables that an environment lacks for the shim to be loaded.
 pub(super) struct MissingVars {
@@ -36,7 +37,7 @@ impl MissingVars {
     /// the shim off for the child, and where the environment cannot be read: then the kernel shall
     /// say so.
     pub(super) fn of(given: Strings) -> Option<Self> {
-        if start::session().is_none_or(|session| session.region.header.follow.load(Relaxed) == 0) {
+        if !start::session().is_some_and(Session::follows) {
             return None;
         }
         let library = LIBRARY.load(Relaxed);

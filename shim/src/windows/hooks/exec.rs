@@ -6,7 +6,7 @@ use crate::windows::library::file_name;
 use crate::windows::start::hand_down;
 use crate::windows::{errno, inject, liveness, original};
 use core::ffi::c_void;
-use portshim_policy::region::{NAME, Reach};
+use portshim_policy::region::{NAME, Presence};
 use windows_sys::Win32::Foundation::{ERROR_BAD_EXE_FORMAT, FALSE, HANDLE};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{
@@ -93,17 +93,17 @@ unsafe fn follow(session: Session, child: &PROCESS_INFORMATION, joins: bool) {
     }
     // SAFETY: as the caller promises.
     unsafe { hand_down(child.hProcess) };
-    let reach = match sent {
-        Ok(()) => Reach::Awaited,
-        Err(ERROR_BAD_EXE_FORMAT) => Reach::OtherMachine,
-        Err(_) => Reach::Unreached,
+    let presence = match sent {
+        Ok(()) => Presence::Awaited,
+        Err(ERROR_BAD_EXE_FORMAT) => Presence::OtherMachine,
+        Err(_) => Presence::Unreached,
     };
     let owner = liveness::owner_of(child.dwProcessId, child.hProcess);
     let rules = session.region.number_of(session.rules);
     // SAFETY: as the caller promises.
     let name = unsafe { name_of(child.hProcess) };
     if let Some(place) = session.region.processes.enter(&owner, &name, rules, liveness::is_alive) {
-        place.set_reach(reach);
+        place.set_presence(presence);
     }
 }
 

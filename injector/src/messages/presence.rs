@@ -1,7 +1,7 @@
 //! Messages about processes that the library is not wholly in.
 
 use portshim_policy::hooks::{LINUX_HOOKS, WINDOWS_HOOKS};
-use portshim_policy::region::Reach;
+use portshim_policy::region::Presence;
 
 /// The names of hooks: a bit for each, by its place in this system's table.
 pub(crate) fn hook_names(bits: u32) -> String {
@@ -11,12 +11,12 @@ pub(crate) fn hook_names(bits: u32) -> String {
 }
 
 /// Says how far the library is in a process; `None` where it is wholly in.
-pub(crate) fn reach(reach: Reach) -> Option<String> {
-    Some(match reach {
-        Reach::Here { missing: 0 } => return None,
-        Reach::Here { missing } => format!("not covered: what it does by {}", hook_names(missing)),
-        Reach::Awaited => "not covered: the library has not said that it is there".into(),
-        Reach::OtherMachine => "not covered: it is for another machine than the library".into(),
-        Reach::Unreached => "not covered: the library cannot be loaded into it".into(),
+pub(crate) fn presence(presence: Presence) -> Option<String> {
+    Some(match presence {
+        Presence::Here { missing: 0 } => return None,
+        Presence::Here { missing } => format!("not covered: what it does by {}", hook_names(missing)),
+        Presence::Awaited => "not covered: the library has not said that it is there".into(),
+        Presence::OtherMachine => "not covered: it is for another machine than the library".into(),
+        Presence::Unreached => "not covered: the library cannot be loaded into it".into(),
     })
 }
