@@ -197,7 +197,7 @@ proptest! {
             .map(|secret| {
                 let region = Region::boxed(std::slice::from_ref(&rules));
                 if secret == 1 {
-                    case.belief.lay(&region); // what has been learned must not show
+                    case.belief.lay(&region, case.request.scope); // what has been learned must not show
                 }
                 let steps = peers.iter().map(|peer| {
                     let request = Request { peer: *peer, ..case.request };

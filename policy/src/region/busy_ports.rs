@@ -5,8 +5,10 @@ use crate::ports::WORDS;
 #[cfg(feature = "alloc")]
 use crate::ports::{PortRange, PortSet};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// The ports of one scope that a session believes taken.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct BusyPorts {
     words: [AtomicU64; WORDS],
@@ -71,13 +73,6 @@ impl BusyPorts {
         self.count.store(0, Relaxed);
     }
 
-    /// Believes this of the ports from `index * 64` up.
-    pub(crate) fn believe(&self, index: usize, bits: u64) {
-        let before = self.words[index % WORDS].swap(bits, Relaxed);
-        let count = self.count.load(Relaxed).saturating_add(bits.count_ones().into());
-        self.count.store(count.saturating_sub(before.count_ones().into()), Relaxed);
-    }
-
     /// 64 ports, from `index * 64` up.
     pub(crate) fn word(&self, index: usize) -> u64 {
         self.words[index % WORDS].load(Relaxed)
@@ -87,8 +82,6 @@ impl BusyPorts {
         (&self.words[usize::from(port / 64)], 1 << (port % 64))
     }
 }
-
-const _: () = assert!(size_of::<BusyPorts>() == 8 * WORDS + 8);
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,13 @@
 
 use crate::entropy::mix;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of counters a scope keeps for connections to different peers (RFC 6056 §3.3.4).
 const PERTURBATIONS: usize = 256;
 
 /// Counters of one scope under one set of rules: what serving requests leaves behind.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct ScopeCounters {
     rover: AtomicU32,
@@ -63,5 +65,3 @@ impl ScopeCounters {
         self.table[(mix(hash) as usize) % PERTURBATIONS].fetch_add(step, Relaxed)
     }
 }
-
-const _: () = assert!(size_of::<ScopeCounters>() == 8 + 4 * PERTURBATIONS + 40);

@@ -5,6 +5,7 @@
 use crate::model::Call;
 use crate::ports::Scope;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of events the ring holds.
 pub const EVENTS: usize = 4096;
@@ -67,6 +68,7 @@ pub struct Event {
 pub const NAME: usize = 16;
 
 /// One place of the ring.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 struct Slot {
     /// The event's number plus one; 0 while it is being written.
@@ -78,6 +80,7 @@ struct Slot {
 }
 
 /// The ring itself, all zeroes when empty.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Ring {
     next: AtomicU64,

@@ -11,13 +11,13 @@ use crate::ports::{PortSet, Scope};
 use core::mem::{offset_of, size_of};
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
-use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
+use zerocopy::{FromZeros, IntoBytes};
 
 /// The smallest page of memory that any system has.
 const PAGE: usize = 4096;
 
 /// Functions that lay a region down, and read one from a file: the command does, and no guest.
-#[expect(unsafe_code, reason = "the only place where a region becomes bytes and back")]
 impl Region {
     /// A region with these rules, the last of which is for everything that none before it matched.
     /// Rules past [`MAX_RULES`](super::layout::MAX_RULES) are dropped. The model is the host's own.
@@ -32,16 +32,7 @@ impl Region {
     }
 
     fn zeroed() -> Box<Self> {
-        let layout = Layout::new::<Self>();
-        // SAFETY: a region is not of size zero.
-        let bytes = unsafe { alloc_zeroed(layout) };
-        if bytes.is_null() {
-            handle_alloc_error(layout);
-        }
-        // SAFETY: the global allocator gave out the bytes for this very layout, nobody else has
-        // them, and every field is an atomic integer or an array of them, for which zeroes are
-        // valid.
-        unsafe { Box::from_raw(bytes.cast::<Self>()) }
+        Self::new_box_zeroed().unwrap_or_else(|_| handle_alloc_error(Layout::new::<Self>()))
     }
 
     /// The bytes that a file of this session starts with; the rest, up to [`Region::SIZE`], is
@@ -49,13 +40,7 @@ impl Region {
     #[must_use]
     pub fn as_bytes(&mut self) -> &[u8] {
         let used = self.used();
-        &self.whole()[..used]
-    }
-
-    fn whole(&mut self) -> &[u8] {
-        // SAFETY: all `SIZE` bytes are borrowed by us alone, and the layout has no padding: every
-        // field is a multiple of its successor's alignment (asserted below).
-        unsafe { core::slice::from_raw_parts(core::ptr::from_mut(self).cast::<u8>(), Self::SIZE) }
+        &self.as_mut_bytes()[..used]
     }
 
     /// Pieces that a file of this session starts with, in whole pages, ascending, and where; all
@@ -83,7 +68,7 @@ impl Region {
                 _ => pages.push(page),
             }
         }
-        let own = self.whole();
+        let own = self.as_mut_bytes();
         pages.into_iter().map(|place| (place.start, &own[place])).collect()
     }
 
@@ -95,12 +80,9 @@ impl Region {
         if bytes.len() < size_of::<Header>() {
             return Err(RegionError::Size);
         }
-        let region = Self::zeroed();
-        // SAFETY: the box is ours alone and `SIZE` bytes long; no more than that is copied.
-        unsafe {
-            let to = core::ptr::from_ref(&*region).cast_mut().cast::<u8>();
-            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len().min(Self::SIZE));
-        }
+        let mut region = Self::zeroed();
+        let len = bytes.len().min(Self::SIZE);
+        region.as_mut_bytes()[..len].copy_from_slice(&bytes[..len]);
         region.verify()?;
         Ok(region)
     }
@@ -209,7 +191,7 @@ mod tests {
         ] {
             let mut whole = Region::boxed(&some);
             let mut copy = vec![0; Region::SIZE];
-            whole.believe(7, 77);
+            whole.hint(Scope::Udp6).unwrap().mark(7077);
             let pieces = whole.pieces(true);
             assert!(pieces.is_sorted_by_key(|(at, _)| *at));
             for (at, bytes) in pieces {
@@ -217,7 +199,7 @@ mod tests {
                 assert!(at.is_multiple_of(PAGE) && (end.is_multiple_of(PAGE) || end == Region::SIZE), "{at} to {end}");
                 copy[at..at + bytes.len()].copy_from_slice(bytes);
             }
-            assert!(copy == whole.whole());
+            assert!(copy == whole.as_mut_bytes());
         }
     }
 }

@@ -7,13 +7,14 @@
 use super::busy_ports::BusyPorts;
 use super::events::{NAME, Ring};
 use super::ledger::Ledger;
-use super::peers::{PeerHints, PeerTable, TABLE};
+use super::peers::{PeerHints, PeerTable};
 use super::processes::Processes;
 use super::rules::SharedRules;
 use crate::model::{Preset, RestrictionLimits};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of sets of rules a session holds: one for each `[[process]]` and one for all others.
 pub const MAX_RULES: usize = 16;
@@ -51,6 +52,7 @@ impl fmt::Display for RegionError {
 impl core::error::Error for RegionError {}
 
 /// The first bytes of a region.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Header {
     magic: AtomicU64,
@@ -112,8 +114,6 @@ impl Header {
         }
     }
 
-    /// The process that has bound a socket to `port` which a connection must not join, as far as is
-    /// remembered.
     /// Counts a program, called `name`, that is executed where no policy reaches.
     pub fn note_outside(&self, name: &[u8]) {
         let mut cut = [0; NAME];
@@ -149,6 +149,7 @@ impl Header {
 }
 
 /// The whole of a session's shared memory.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Region {
     /// Maker of it, and values that all processes share.
@@ -273,11 +274,3 @@ impl Region {
         Some(unsafe { &*region })
     }
 }
-
-const _: () = {
-    let kept = TABLE + size_of::<Ledger>() + size_of::<Processes>() + size_of::<Ring>();
-    let hints = 8 * size_of::<BusyPorts>() + size_of::<PeerHints>();
-    let shared = kept + hints;
-    assert!(size_of::<Region>() == size_of::<Header>() + shared + MAX_RULES * size_of::<SharedRules>());
-    assert!(size_of::<Header>() == 64 + 4 * CLAIMS + 8 * SINGLES + 8 + NAME);
-};

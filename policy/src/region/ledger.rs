@@ -7,6 +7,7 @@
 use crate::model::Restriction;
 use crate::ports::{PortRange, ScopeSet, WORDS, mask};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of entries a session holds.
 pub const ENTRIES: usize = 1024;
@@ -83,6 +84,7 @@ impl Ports {
 }
 
 /// One place for an entry.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(super) struct Slot {
     pub(super) ports: AtomicU64,
@@ -125,6 +127,7 @@ impl Slot {
 }
 
 /// The ledger itself, all zeroes when empty.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Ledger {
     /// Whose turn it is to write: thread and PID namespace, 0 for nobody's.
@@ -302,5 +305,3 @@ impl Words {
         Self { number, words }
     }
 }
-
-const _: () = assert!(size_of::<Ledger>() == 24 + ENTRIES * size_of::<Slot>());

@@ -73,13 +73,6 @@ impl Region {
     pub fn peers(&self) -> Option<Peers<'_>> {
         self.believes().then(|| Peers::new(&self.peer_table, &self.peer_hints))
     }
-
-    /// Believes this of the ports from `index * 64` up, in all scopes and towards all peers: a
-    /// wrong hint must do no harm.
-    pub fn believe(&self, index: usize, bits: u64) {
-        self.hints.iter().for_each(|hint| hint.believe(index, bits));
-        self.peer_hints.believe(index, bits);
-    }
 }
 
 const _: () = assert!(offset_of!(Region, hints) == offset_of!(Region, processes) + size_of::<Processes>());
@@ -89,13 +82,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beliefs_can_be_laid_down_and_switched_off() {
+    fn beliefs_can_be_switched_off() {
         let region = Region::boxed(&[]);
         region.hint(Scope::Udp4).unwrap().mark(64);
-        region.believe(1, u64::MAX);
-        assert_eq!(region.hint(Scope::Udp4).unwrap().count(), 64);
-        region.believe(1, 1);
-        assert_eq!(region.hint(Scope::Udp4).unwrap().count(), 1);
         region.add_ledger();
         region.switch_hints_off();
         assert!(region.hint(Scope::Udp4).is_none() && region.has_ledger());

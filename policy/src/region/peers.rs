@@ -4,11 +4,13 @@
 
 use super::busy_ports::BusyPorts;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Of how many peers something is believed at a time. More of them drive each other out.
 const PEERS: usize = 32;
 
 /// Peers of the table.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct PeerTable {
     /// A hash of the peer; 0 where there is none yet.
@@ -20,20 +22,11 @@ pub(crate) struct PeerTable {
     _reserved: AtomicU32,
 }
 
-pub(crate) const TABLE: usize = PEERS * 12 + 8;
-
 /// Beliefs about each.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct PeerHints {
     hints: [BusyPorts; PEERS],
-}
-
-impl PeerHints {
-    /// Believes this of the ports from `index * 64` up, towards whoever comes: a wrong hint must do
-    /// no harm.
-    pub(crate) fn believe(&self, index: usize, bits: u64) {
-        self.hints.iter().for_each(|hint| hint.believe(index, bits));
-    }
 }
 
 /// A slot of the table. Its peer may have been driven out meanwhile by another.
@@ -135,8 +128,6 @@ impl<'a> Peers<'a> {
         self.table.clock.load(Relaxed) == 0
     }
 }
-
-const _: () = assert!(size_of::<PeerTable>() == TABLE && size_of::<PeerHints>() == PEERS * size_of::<BusyPorts>());
 
 #[cfg(test)]
 mod tests {

@@ -6,12 +6,14 @@ use crate::ports::Scope;
 use core::sync::atomic::{
     AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of processes a session keeps apart. Where more are alive at once, the totals still count
 /// them all.
 pub const PROCESSES: usize = 256;
 
 /// One process's requests in one scope.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Counts {
     /// Requests that got a port.
@@ -69,6 +71,7 @@ impl Presence {
 }
 
 /// One process.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Process {
     /// Process and PID namespace; 0 where there is none.
@@ -151,6 +154,7 @@ fn owner((id, since): (u64, u64)) -> Owner {
 }
 
 /// The table of processes, all zeroes when empty.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct Processes {
     /// They lie in this many places from the first on, at most.

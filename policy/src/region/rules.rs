@@ -8,11 +8,13 @@ use crate::model::rresvport::{PrivilegedOrder, PrivilegedRange};
 use crate::model::{Order, Sharing};
 use crate::ports::{PortRange, Scope};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// The longest executable name that a `[[process]]` can match, in bytes.
 pub const MAX_GLOB: usize = 63;
 
 /// The rules for one program.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub struct SharedRules {
     glob: [AtomicU8; MAX_GLOB + 1],
@@ -189,8 +191,3 @@ impl SharedRules {
         self.compare_transports();
     }
 }
-
-const _: () = assert!(
-    size_of::<SharedRules>()
-        == MAX_GLOB + 1 + 40 + 4 * (size_of::<ScopeHot>() + size_of::<ScopeCounters>() + size_of::<ScopeCold>())
-);

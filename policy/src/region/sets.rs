@@ -2,8 +2,10 @@
 
 use crate::ports::{PortRange, WORDS, mask};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// A word for each 64 ports of a set.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct Words(pub(super) [AtomicU64; WORDS]);
 
@@ -79,6 +81,7 @@ fn as_range(summary: u64) -> Option<PortRange> {
 }
 
 /// The hot part of one scope's ports: every request looks at it.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct ScopeHot {
     dynamic: SetSummary,
@@ -90,6 +93,7 @@ pub(crate) struct ScopeHot {
 }
 
 /// The cold part: it is asked only where the ports are no plain range.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct ScopeCold {
     pub(super) dynamic: Words,
@@ -114,6 +118,7 @@ pub struct SharedScope<'a> {
 
 /// The runs of a set, from the lowest up: what spares a request for the port of some rank, or for
 /// the run around a port, a look at all the others.
+#[derive(FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct Runs {
     /// Number of ports | number of runs << 32; 0 where that is not known, or there are too many.

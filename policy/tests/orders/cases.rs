@@ -1,5 +1,6 @@
 //! Cases: rules, a request, what can be steered to, and what is believed.
 
+use portshim_policy::entropy::mix;
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing};
 use portshim_policy::plan::Request;
@@ -31,14 +32,21 @@ pub(crate) enum Belief {
 }
 
 impl Belief {
-    pub(crate) fn lay(self, region: &Region) {
-        for index in 0..1024 {
-            match self {
-                Self::Off => region.switch_hints_off(),
-                Self::None => {}
-                Self::All => region.believe(index, u64::MAX),
-                Self::Random(seed) => region.believe(index, portshim_policy::entropy::mix(seed ^ index as u64)),
-            }
+    /// Has `region` believe it of the ports of `scope`, and of those towards [`PEER`].
+    pub(crate) fn lay(self, region: &Region, scope: Scope) {
+        let taken = |port: &u16| match self {
+            Self::Off | Self::None => false,
+            Self::All => true,
+            Self::Random(seed) => mix(seed ^ u64::from(port / 64)) >> (port % 64) & 1 != 0,
+        };
+        let peers = region.peers().unwrap();
+        let peer = peers.hint(peers.take(PEER, |_| true).unwrap());
+        for port in (0..=u16::MAX).filter(taken) {
+            region.hint(scope).unwrap().mark(port);
+            peer.mark(port);
+        }
+        if matches!(self, Self::Off) {
+            region.switch_hints_off();
         }
     }
 }
@@ -46,7 +54,7 @@ impl Belief {
 impl Case {
     pub(crate) fn region(&self) -> Box<Region> {
         let region = Region::boxed(std::slice::from_ref(&self.rules));
-        self.belief.lay(&region);
+        self.belief.lay(&region, self.request.scope);
         region
     }
 
