@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Programs that were executed where no policy reaches.
 #[derive(Serialize)]
 pub(crate) struct Outside {
-    /// How many.
+    /// Number of them.
     programs: u64,
     /// The name of the last, cut to 16 bytes.
     last: String,

@@ -12,7 +12,7 @@ pub struct Opening {
     /// The step, where it is plain to see.
     pub step: Option<Step>,
     drawn: Option<u64>,
-    /// Where the rover stood, if it was moved for the step.
+    /// Place of the rover before, if it was moved for the step.
     rover: Option<u32>,
 }
 

@@ -50,7 +50,7 @@ impl ScopeCounters {
         self.rover.store(u32::from(port), Relaxed);
     }
 
-    /// Where the rover stands.
+    /// Place of the rover.
     pub(crate) fn rover(&self) -> u32 {
         self.rover.load(Relaxed)
     }

@@ -124,8 +124,8 @@ impl Header {
         self.outside.fetch_add(1, Relaxed);
     }
 
-    /// How many programs were executed where no policy reaches, and the name of the last, cut to
-    /// [`NAME`] bytes.
+    /// Number of programs that were executed where no policy reaches, and the name of the last, cut
+    /// to [`NAME`] bytes.
     #[must_use]
     pub fn outside(&self) -> (u64, [u8; NAME]) {
         let mut name = [0; NAME];

@@ -7,7 +7,7 @@ use portshim_mechanism::linux::kernel::program::loads_preload;
 
 /// The longest path that is looked at, with its NUL: a hook may run on a small stack.
 const LONGEST: usize = 512;
-/// Where execvp(3) looks if there is no PATH (confstr(3), _CS_PATH).
+/// Folders where execvp(3) looks if there is no PATH (confstr(3), _CS_PATH).
 const USUAL: &[u8] = b"/bin:/usr/bin";
 
 /// Looks at the program at `path`, which is about to be executed.

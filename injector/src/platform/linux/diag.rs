@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// The most that the kernel puts into one piece of its answer is 32 KiB.
 const PIECE: usize = 1 << 16;
 
-/// How often it is asked while sockets are moving.
+/// Number of times it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 /// Every socket of this thread's network that has a port.

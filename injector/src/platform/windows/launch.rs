@@ -41,8 +41,8 @@ impl Ended {
 /// Exit codes from here on are errors of the system's own: of its loader, say (NTSTATUS).
 const FAILED: u32 = 0xC000_0000;
 
-/// How long the program is left alone, in milliseconds: the ring of events holds some thousands,
-/// and should not fill up in between.
+/// Time for which the program is left alone, in milliseconds: the ring of events holds some
+/// thousands, and should not fill up in between.
 const INTERVAL: u32 = 20;
 
 /// Set if this process becomes the program: on Windows none can.

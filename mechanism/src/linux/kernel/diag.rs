@@ -32,9 +32,9 @@ const PORT: usize = 4;
 const SOURCE: usize = 8;
 const EXPIRES: usize = 52;
 const INODE: usize = 68;
-/// Whether a socket of IPv6 keeps to it: an attribute of one byte.
+/// Attribute of one byte: set if a socket of IPv6 keeps to IPv6.
 const SKV6ONLY: u16 = 11;
-/// Whether sock_diag was seen to know TCP. Where it does not, for want of a module, it says of
+/// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of
 /// every 4-tuple that there is none.
 static KNOWS_TCP: AtomicBool = AtomicBool::new(false);
 
@@ -70,7 +70,7 @@ impl Diag {
         socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG).map(|fd| Self { fd })
     }
 
-    /// What there is of the TCP connection from `local` to `peer`.
+    /// State of the TCP connection from `local` to `peer`.
     ///
     /// # Errors
     /// Any, where the kernel does not tell.
@@ -82,7 +82,7 @@ impl Diag {
     }
 }
 
-/// What a reply says of a connection.
+/// Answer about a connection.
 ///
 /// # Errors
 /// Any, where it says nothing.
@@ -103,7 +103,7 @@ fn state_of(reply: &[u8]) -> Result<State> {
     })
 }
 
-/// What the kernel tells of a socket.
+/// Facts of a socket, as the kernel tells them.
 #[derive(Clone, Copy)]
 pub struct Told<'a> {
     fixed: &'a [u8; TOLD],
@@ -210,7 +210,7 @@ fn untold(error: c_int) -> c_int {
     }
 }
 
-/// What a dump told of a range.
+/// Answer about a range.
 enum Dumped {
     /// This port of it is taken.
     Port(u16),
@@ -221,7 +221,7 @@ enum Dumped {
     None,
 }
 
-/// How often it is asked while sockets are moving.
+/// Number of times it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 impl Diag {

@@ -47,9 +47,9 @@ impl<const ROOM: usize> Request<ROOM> {
 /// A message of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// What it is.
+    /// Kind of it.
     pub kind: u16,
-    /// What it says.
+    /// Contents of it.
     pub body: &'a [u8],
 }
 

@@ -5,7 +5,7 @@ use super::descriptors::{close, open, read, stat};
 use super::process::{effective_group, effective_user};
 use core::ffi::{CStr, c_int};
 
-/// How many interpreters of `#!` lines may stand one behind the other (`load_script` in Linux takes
+/// Number of `#!` interpreters that may stand one behind the other (`load_script` in Linux takes
 /// five).
 const SCRIPTS: usize = 5;
 /// As much of a file as is read for its `#!` line.
@@ -38,7 +38,7 @@ pub fn loads_preload(path: &CStr) -> Option<bool> {
     }
 }
 
-/// What a file is executed by.
+/// Means by which a file is executed.
 enum Next {
     /// A loader, which loads what LD_PRELOAD names or does not.
     Known(bool),
@@ -72,7 +72,7 @@ fn read_by(fd: c_int, path: &CStr, line: &mut [u8; LINE]) -> Option<Next> {
     Some(Next::Known(!gains && header.is_loaded_by_glibc(fd, path)))
 }
 
-/// Where the path of a `#!` line begins and ends.
+/// Bounds of the path in a `#!` line.
 fn interpreter(line: &[u8]) -> Option<(usize, usize)> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let first = 2 + line[2..].iter().position(|byte| !is_blank(byte))?;
@@ -80,11 +80,11 @@ fn interpreter(line: &[u8]) -> Option<(usize, usize)> {
     (len > 0).then_some((first, first + len))
 }
 
-/// What the header of an ELF file says.
+/// Header of an ELF file.
 struct Header {
     machine: u16,
     kind: u16,
-    /// Where its segments are listed, how long an entry is, and how many there are.
+    /// Place of the list of its segments, the length of an entry, and their number.
     segments: (u64, u16, u16),
 }
 

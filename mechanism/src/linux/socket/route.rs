@@ -1,4 +1,4 @@
-//! Which addresses a connection to a peer would have, or why there would be none.
+//! Addresses that a connection to a peer would have, or the reason why there would be none.
 
 use super::address::Address;
 use super::facts::Socket;
@@ -15,17 +15,17 @@ pub struct Route {
     pub source: Address,
     /// The peer's: where the program says 0.0.0.0 or `::`, the kernel goes to the loopback address.
     pub peer: Address,
-    /// Whether the peer is this host.
+    /// Set if the peer is this host.
     pub is_local: bool,
 }
 
-/// What a socket says of the way that its packets take, besides their addresses. What is known of a
-/// new one leaves these options out.
+/// Facts of a socket that decide about the way of its packets, besides their addresses. What is
+/// known of a new one leaves these options out.
 struct Wishes {
     interface: c_int,
     mark: u32,
     tos: u8,
-    /// Which kinds of IPv6 addresses it likes best, if it has been told to say.
+    /// Kinds of IPv6 addresses it likes best, if it has been told to say.
     preferences: Option<c_int>,
 }
 
@@ -42,7 +42,7 @@ impl Wishes {
     }
 }
 
-/// Where the way leads, without a port being bound. `local` is the address that the program's
+/// Finds the way, without binding a port. `local` is the address that the program's
 /// socket is bound to, if any.
 ///
 /// # Errors
@@ -167,7 +167,8 @@ fn seen(fd: c_int, local: &Address, peer: &Address, wishes: &Wishes) -> Result<R
 /// An error of [`find`] where there was no way to ask.
 const UNTOLD: c_int = libc::EOPNOTSUPP;
 
-/// Whether an error of [`find`] says that there is no way to the peer, rather than no way to ask.
+/// Tells whether an error of [`find`] says that there is no way to the peer, rather than no way to
+/// ask.
 pub fn is_unreachable(error: c_int) -> bool {
     matches!(error, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::EAFNOSUPPORT)
 }
