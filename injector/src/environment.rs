@@ -1,14 +1,14 @@
 //! The variables that steer the command and its library: one list.
 
-use crate::messages;
+use crate::messages::{self, Failure};
 use portshim_policy::config::{Problem, keys, nearest};
 use std::borrow::Cow;
 use std::env;
 
 /// Names the policy file where `-c` does not.
 pub(crate) const POLICY_FILE: &str = "PORTSHIM_POLICY_FILE";
-/// Says whether a session goes by what it believes of ports.
-pub(crate) const HINT: &str = "PORTSHIM_HINT";
+/// Says whether a session goes by what it remembers of busy ports.
+const HINT: &str = "PORTSHIM_HINT";
 /// Names another library to load into programs.
 pub(crate) const LIBRARY: &str = "PORTSHIM_LIB";
 /// Tells the shim the policy.
@@ -101,6 +101,16 @@ pub(crate) fn variables() -> impl Iterator<Item = Variable> {
 /// Tells whether the user has switched the shim off.
 pub(crate) fn is_switched_off() -> bool {
     env::var_os(DISABLE).is_some_and(|value| value == "1")
+}
+
+/// Tells whether a session shall go by what it remembers of busy ports.
+pub(crate) fn hints() -> Result<bool, Failure> {
+    let value = env::var_os(HINT).unwrap_or_default();
+    match value.to_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("" | "on") => Ok(true),
+        Some("off") => Ok(false),
+        _ => Err(messages::not_a_hint(HINT, &value.to_string_lossy())),
+    }
 }
 
 /// The names of the variables that people set.

@@ -73,10 +73,7 @@ pub(crate) fn report_named_apart(file: &OsStr) -> Failure {
 }
 
 pub(crate) fn not_a_hint(variable: &str, value: &str) -> Failure {
-    Failure::new(
-        format!("{variable}={value}: there is no such hint"),
-        "write off, to have every port tried in turn; all or random are wrong on purpose, for tests",
-    )
+    Failure::new(format!("{variable}={value}: there is no such hint"), "write off, to have every port tried in turn")
 }
 
 pub(crate) fn switched_off() -> String {

@@ -4,13 +4,11 @@
 mod answers;
 mod child_environment;
 mod embedded;
-mod hint;
 mod library;
 mod random;
 
 pub(crate) use answers::{Find, Socket, Steering};
 pub(crate) use child_environment::Environment;
-pub(crate) use hint::Hint;
 pub(crate) use library::{lasting_library, library};
 
 #[cfg(target_os = "linux")]

@@ -21,5 +21,5 @@ pub use compare::compare;
 pub use directed::{Directed, directed, time_wait};
 pub use divergence::Divergence;
 pub use generate::sequence;
-pub use run::{Variant, bad_calls, play, play_with};
+pub use run::{Variant, bad_calls, believing, play, play_with};
 pub use shrink::shrink;

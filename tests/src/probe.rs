@@ -4,6 +4,7 @@
 mod address;
 mod arena;
 mod bad_calls;
+mod beliefs;
 mod calls;
 mod fixture;
 mod options;
@@ -12,7 +13,7 @@ mod sends;
 
 use std::process::ExitCode;
 
-/// Runs the probe: `arena`, `play` or `bad-calls`, with what follows on the command line.
+/// Runs the probe in one of its modes, with what follows on the command line.
 #[must_use]
 pub fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -20,7 +21,9 @@ pub fn run() -> ExitCode {
         Some((name, rest)) if name == "arena" => arena::enter(rest),
         Some((name, rest)) if name == "play" => fixture::Ports::parse(rest).and_then(play::scripts),
         Some((name, rest)) if name == "bad-calls" => bad_calls::run(rest),
-        _ => Err("usage: portshim-probe arena|play|bad-calls …".into()),
+        Some((name, _)) if name == "find-beliefs" => beliefs::find(),
+        Some((name, rest)) if name == "believe" => beliefs::lay(rest),
+        _ => Err("usage: portshim-probe arena|play|bad-calls|find-beliefs|believe …".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

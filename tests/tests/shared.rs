@@ -3,6 +3,7 @@
 //! already.
 #![cfg(target_os = "linux")]
 
+use portshim_tests::oracle::believing;
 use portshim_tests::programs::{must, private, scratch, source};
 use portshim_tests::{portshim, portshim_path, said};
 use std::process::{Command, Stdio};
@@ -18,14 +19,14 @@ const POLICIES: [&[&str]; 4] = [
 fn every_port_is_found_for_every_peer_whatever_is_believed() {
     private(|| {
         // What comes of every belief under every policy, the test of the hint tries.
-        let wrong = (POLICIES[0], "random");
-        for (policy, belief) in POLICIES.map(|policy| (policy, "on")).into_iter().chain([wrong]) {
+        let wrong = (POLICIES[0], believing("random"));
+        for (policy, belief) in POLICIES.map(|policy| (policy, Vec::new())).into_iter().chain([wrong]) {
             let mut run = portshim(["run"]);
-            run.args(policy).env("PORTSHIM_HINT", belief).args(["--", "sh", "-c"]);
+            run.args(policy).arg("--").args(&belief).args(["sh", "-c"]);
             // The second one finds what the first one left behind when it was killed.
             run.arg(r#"python3 "$0" fill 100; python3 "$0" fill 100; true"#).arg(source("shared/fill.py"));
             let once = "100 EADDRNOTAVAIL\n".repeat(3) + &"True EADDRNOTAVAIL\n".repeat(3);
-            assert_eq!(must(&mut run), once.repeat(2), "{policy:?} {belief}");
+            assert_eq!(must(&mut run), once.repeat(2), "{policy:?} {belief:?}");
         }
     });
 }

@@ -3,8 +3,7 @@
 use super::policy;
 use crate::args::{Format, Options};
 use crate::messages::{self, Failure};
-use crate::platform::Hint;
-use crate::{platform, present};
+use crate::{environment, platform, present};
 use portshim_policy::region::wire;
 use std::path::Path;
 
@@ -15,7 +14,7 @@ pub(super) fn env(args: &Options) -> Result<u32, Failure> {
     platform::can_preload()?;
     let resolved = policy::resolved(&args.policy)?;
     present::eprint_problems(&resolved.warnings);
-    let options = wire::Options { follow: !args.no_follow, hint: Hint::wished()?.is_on(), legal: resolved.legal };
+    let options = wire::Options { follow: !args.no_follow, hint: environment::hints()?, legal: resolved.legal };
     let text = wire::encode(&resolved.rules, options);
     if text.len() > platform::ROOM {
         return Err(messages::policy_too_long_to_print(text.len()));

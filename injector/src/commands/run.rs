@@ -7,10 +7,10 @@ use super::report;
 use super::sink::Sink;
 use crate::args::Options;
 use crate::coverage::{Obstacle, Program};
-use crate::environment::is_switched_off;
+use crate::environment::{self, is_switched_off};
 use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
-use crate::platform::{self, Environment, Hint, Session};
+use crate::platform::{self, Environment, Session};
 use crate::present::{self, Verbosity};
 use portshim_policy::region::wire;
 use std::ffi::{OsStr, OsString};
@@ -43,9 +43,9 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
 
     let library = platform::library()?;
     let follow = !args.no_follow;
-    let hint = Hint::wished()?;
+    let hint = environment::hints()?;
     let session = Session::create(&resolved, hint, follow, log.is_some());
-    let text = wire::encode(&resolved.rules, wire::Options { follow, hint: hint.is_on(), legal: resolved.legal });
+    let text = wire::encode(&resolved.rules, wire::Options { follow, hint, legal: resolved.legal });
     let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));

@@ -2,7 +2,6 @@
 
 use super::layout::{Header, Region, RegionError};
 use super::ledger::Ledger;
-use super::peers::PeerHints;
 use super::rules::SharedRules;
 use super::sets::{OWN_WORDS, Runs, ScopeCold, SharedScope, SharedSet, Words, summary_of_range};
 use crate::model::rresvport::PrivilegedRange;
@@ -45,19 +44,12 @@ impl Region {
 
     /// Pieces that a file of this session starts with, in whole pages, ascending, and where; all
     /// else is zero, and taken later or never touched. The first piece says that it is a region.
-    /// `beliefs` says whether there is anything in the hints.
     #[must_use]
-    pub fn pieces(&mut self, beliefs: bool) -> Vec<(usize, &[u8])> {
+    pub fn pieces(&mut self) -> Vec<(usize, &[u8])> {
         let mut places: Vec<_> = core::iter::once(0..offset_of!(Self, ledger) + offset_of!(Ledger, slots)).collect();
-        if beliefs {
-            places.push(offset_of!(Self, hints)..offset_of!(Self, hints) + size_of_val(&self.hints));
-        }
         for (number, rules) in self.all_rules().iter().enumerate() {
             let at = offset_of!(Self, rules) + number * size_of::<SharedRules>();
             places.extend(rules.pieces().map(|part| at + part.start..at + part.end));
-        }
-        if beliefs {
-            places.push(offset_of!(Self, peer_hints)..offset_of!(Self, peer_hints) + size_of::<PeerHints>());
         }
         // Of a page that is only begun, a disk may have no room for the rest later.
         let mut pages: Vec<Range<usize>> = Vec::new();
@@ -191,8 +183,7 @@ mod tests {
         ] {
             let mut whole = Region::boxed(&some);
             let mut copy = vec![0; Region::SIZE];
-            whole.hint(Scope::Udp6).unwrap().mark(7077);
-            let pieces = whole.pieces(true);
+            let pieces = whole.pieces();
             assert!(pieces.is_sorted_by_key(|(at, _)| *at));
             for (at, bytes) in pieces {
                 let end = at + bytes.len();

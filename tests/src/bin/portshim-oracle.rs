@@ -27,8 +27,8 @@ struct Arguments {
     /// Compares the kernel with itself, which shows whether a sequence leaves anything to chance.
     #[arg(long)]
     self_check: bool,
-    /// Lets the sessions believe this of all ports to begin with: off, all or random.
-    #[arg(long, value_parser = ["off", "all", "random"])]
+    /// Lets the sessions believe this of all ports to begin with: all or random.
+    #[arg(long, value_parser = ["all", "random"])]
     hint: Option<String>,
     /// Plays the scripts written by hand, or those whose title contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
@@ -90,7 +90,6 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             jobs: arguments.jobs,
             against: match (arguments.self_check, arguments.hint.as_deref()) {
                 (true, _) => Variant::Native,
-                (false, Some("off")) => Variant::Believing("off"),
                 (false, Some("all")) => Variant::Believing("all"),
                 (false, Some(_)) => Variant::Believing("random"),
                 (false, None) => Variant::Portshim,

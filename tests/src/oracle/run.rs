@@ -1,8 +1,10 @@
 //! Runs the probe on either variant of the comparison.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use super::Case;
 use crate::{portshim_path, said};
@@ -14,7 +16,7 @@ pub enum Variant {
     Native,
     /// Under portshim, with the kernel's settings at their defaults.
     Portshim,
-    /// The same, where the session believes this of all ports to begin with (`PORTSHIM_HINT`).
+    /// The same, where the session believes this of all ports to begin with: see [`believing`].
     Believing(&'static str),
     /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
     Unserved,
@@ -60,14 +62,14 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
             .args(options)
             .arg("--"),
     };
+    if let Variant::Believing(what) = variant {
+        command.args(believing(what));
+    }
     command.arg(&probe).arg(mode).args(&policy);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTSHIM_") {
             command.env_remove(name);
         }
-    }
-    if let Variant::Believing(what) = variant {
-        command.env("PORTSHIM_HINT", what);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", probe.display()))?;
@@ -88,6 +90,23 @@ fn policy(range: &str, reserved: &str, case: &Case) -> Vec<String> {
         words.extend([reserved.to_owned(), case.reserved.to_owned()]);
     }
     words
+}
+
+/// The words before a command line that have its session believe all ports taken (`all`), or every
+/// other by chance (`random`): wrong on purpose.
+///
+/// # Panics
+/// Where the probe does not find the place of the busy ports in a session's file.
+#[must_use]
+pub fn believing(what: &str) -> Vec<OsString> {
+    static PLACE: LazyLock<String> = LazyLock::new(|| {
+        let (probe, mut command) = (probe_path(), Command::new(probe_path()));
+        command.args(["arena", "--"]).arg(portshim_path()).args(["run", "--range", "20000-29999", "--"]);
+        let output = command.arg(probe).arg("find-beliefs").output().expect("the probe can be run");
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    });
+    vec![probe_path().into(), "believe".into(), PLACE.as_str().into(), what.into()]
 }
 
 /// The probe stands where portshim stands.

@@ -1,6 +1,5 @@
 //! A session's region: the file that every process of the session maps.
 
-use super::super::Hint;
 use super::super::random;
 use super::clock::ticks;
 use super::procfs::pid_namespace;
@@ -29,14 +28,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Lays down a region with this policy. Says why, where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
+    /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
+    /// where there is no place for it.
+    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, log: bool) -> Result<Self, String> {
         let random = random::words::<2>()?;
         outlast_own();
         // Not given back: this process is about to become another.
         let region = Box::leak(Region::boxed(&policy.rules));
         region.set_legal(policy.legal);
-        hint.lay(region);
+        if !hints {
+            region.switch_hints_off();
+        }
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
         region.header.creator.store(std::process::id(), Relaxed);
@@ -46,7 +48,7 @@ impl Session {
         if log {
             region.add_ledger();
         }
-        let pieces = region.pieces(hint != Hint::Learn);
+        let pieces = region.pieces();
         let mut reasons = Vec::new();
         for directory in directories::runtimes() {
             match directory.and_then(|directory| Self::lay(&directory, &name, &pieces, log)) {

@@ -1,8 +1,8 @@
 //! A session's region: memory under a name, which every process of the session opens, and a marker
 //! that tells of it.
 
+use super::super::random;
 use super::super::windows_formats::name::Name;
-use super::super::{Hint, random};
 use super::directories;
 use super::liveness::{is_alive, members, now};
 use super::native::{handle, wide};
@@ -43,12 +43,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Lays down a region with this policy. Says why, where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, hint: Hint, follow: bool, log: bool) -> Result<Self, String> {
+    /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
+    /// where there is no place for it.
+    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, log: bool) -> Result<Self, String> {
         let random = random::words::<2>()?;
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
-        hint.lay(&region);
+        if !hints {
+            region.switch_hints_off();
+        }
         let created = now();
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(u32::from(log), Relaxed);
