@@ -86,8 +86,8 @@ impl ReadCacheOps for Pages<'_> {
             self.first
         } else {
             if begin != self.begin {
-                self.page = page(self.file, begin).map_err(drop)?;
                 self.begin = begin;
+                fill(&mut self.page, self.file, begin).map_err(drop)?;
             }
             &self.page
         };
@@ -111,14 +111,17 @@ impl ReadCacheOps for Pages<'_> {
 
 /// The first page of a file: it tells the format.
 pub(super) fn first_page(file: &File) -> io::Result<Vec<u8>> {
-    page(file, 0)
+    let mut page = Vec::new();
+    fill(&mut page, file, 0)?;
+    Ok(page)
 }
 
-fn page(file: &File, begin: u64) -> io::Result<Vec<u8>> {
-    let mut page = vec![0; PAGE as usize];
-    let read = file.read_at(&mut page, begin)?;
-    page.truncate(read);
-    Ok(page)
+/// Reads the page at `begin` into `page`.
+fn fill(page: &mut Vec<u8>, file: &File, begin: u64) -> io::Result<()> {
+    page.resize(PAGE as usize, 0);
+    let read = file.read_at(page, begin);
+    page.truncate(*read.as_ref().unwrap_or(&0));
+    read.map(drop)
 }
 
 /// Reads an ELF file, whose first page is known; `None` where it is none, or too broken for the
@@ -140,12 +143,12 @@ pub(super) fn newest_version(file: &File, first: &[u8]) -> Option<Version> {
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, data).ok()?;
     let (mut definitions, names) = sections.gnu_verdef(endian, data).ok()??;
-    let names = sections.strings(endian, data, names).ok()?;
+    let names = Names { place: sections.section(names).ok()?.file_range(endian)?, data };
     let mut newest = None;
     while let Ok(Some((_, mut parts))) = definitions.next() {
         // The first names it, the others those that it follows.
-        if let Ok(Some(name)) = parts.next() {
-            newest = newest.max(name.name(endian, names).ok().and_then(Version::named));
+        if let Ok(Some(part)) = parts.next() {
+            newest = newest.max(names.get(part.vda_name.get(endian).into()).and_then(Version::named));
         }
     }
     newest
@@ -206,6 +209,22 @@ fn contains(bytes: &[u8], sought: &[u8]) -> bool {
     bytes.windows(sought.len()).any(|part| part == sought)
 }
 
+/// A table of names: where it lies in its file, and how long it is. It is read name by name, and by
+/// no library that asks first which processor this is: in a virtual machine that takes as long as
+/// all else.
+struct Names<R> {
+    place: (u64, u64),
+    data: R,
+}
+
+impl<'a, R: ReadRef<'a>> Names<R> {
+    fn get(&self, at: u64) -> Option<&'a [u8]> {
+        let (offset, size) = self.place;
+        let bytes = self.data.read_bytes_at(offset.checked_add(at)?, size.checked_sub(at)?.min(NAME_MAX)).ok()?;
+        bytes.iter().position(|byte| *byte == 0).map(|end| &bytes[..end])
+    }
+}
+
 /// The names in the dynamic section, which the loader reads.
 fn dynamic<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
     elf: &mut Elf,
@@ -225,11 +244,8 @@ fn dynamic<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
         let inside = address.checked_sub(from).filter(|inside| *inside < len)?;
         inside.checked_add(s.p_offset(endian).into())
     })?;
-    let name = |at: u64| {
-        let bytes = data.read_bytes_at(offset.checked_add(at)?, size.checked_sub(at)?.min(NAME_MAX)).ok()?;
-        let end = bytes.iter().position(|b| *b == 0)?;
-        Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
-    };
+    let names = Names { place: (offset, size), data };
+    let name = |at: u64| names.get(at).map(|name| String::from_utf8_lossy(name).into_owned());
     elf.needed = entries.iter().filter(|e| e.tag(endian) == DT_NEEDED).filter_map(|e| name(e.val(endian))).collect();
     elf.soname = value(DT_SONAME).and_then(name);
     Some(())
