@@ -23,6 +23,7 @@ mod sessions;
 mod show;
 mod sink;
 mod status;
+mod who;
 
 use crate::args::{Command, Options};
 use crate::messages::Failure;
@@ -45,6 +46,7 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Doctor => doctor::doctor(options),
         Command::Ps => ps::ps(options),
         Command::Status => status::status(options),
+        Command::Who => who::who(options),
         Command::Reserve => restrict::enter(Restriction::Reserve, options),
         Command::Unreserve => restrict::lift(Restriction::Reserve, options),
         Command::Block => restrict::enter(Restriction::Block, options),

@@ -7,7 +7,7 @@ mod embedded;
 mod library;
 mod random;
 
-pub(crate) use answers::{Find, Socket, Steering};
+pub(crate) use answers::{Find, Holders, Socket, State, Steering};
 pub(crate) use child_environment::Environment;
 pub(crate) use library::{lasting_library, library};
 

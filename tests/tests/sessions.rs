@@ -9,4 +9,5 @@ mod sessions {
     mod refused;
     mod server;
     mod used;
+    mod who;
 }

@@ -118,6 +118,15 @@ Examples:
   In a script, how many ports of TCP over IPv4 are left:
     portshim status --json | jq '.rules[-1].scopes[0].free'";
 
+pub(super) const WHO: &str = "\
+Examples:
+  Why can nobody bind port 8080?
+    portshim who 8080
+  Who has the ports of a range, for UDP?
+    portshim who 20000-20009/udp
+  In a script, the processes that listen on port 8080:
+    portshim who --json 8080/tcp | jq '.[] | select(.state == \"listen\") | .processes[].pid'";
+
 pub(super) const RESERVE: &str = "\
 Examples:
   Keep a port free for a service that is about to start:

@@ -111,14 +111,14 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Value("ID", |options, value| text(value).map(|id| options.session = Some(id))),
         help: "The session: the number of its first process, as `portshim ps` lists it, or of any other; \
                may be left out where only one session lives",
-        on: &[Status, Reserve, Unreserve, Block, Unblock, Netsh],
+        on: &[Status, Who, Reserve, Unreserve, Block, Unblock, Netsh],
         ..BLANK
     },
     Flag {
         long: "json",
         takes: Takes::Nothing(|options| &mut options.json),
         help: "For programs to read",
-        on: &[Show, Explain, Doctor, Ps, Status],
+        on: &[Show, Explain, Doctor, Ps, Status, Who],
         ..BLANK
     },
     Flag {
@@ -150,6 +150,14 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Nothing(|options| &mut options.verbose),
         help: "List every port, however many lines that takes",
         on: &[Status],
+        ..BLANK
+    },
+    Flag {
+        long: "verbose",
+        short: Some('v'),
+        takes: Takes::Nothing(|options| &mut options.verbose),
+        help: "List every socket, however many there are",
+        on: &[Who],
         ..BLANK
     },
     Flag {

@@ -18,6 +18,7 @@ pub(crate) enum Command {
     Doctor,
     Ps,
     Status,
+    Who,
     Reserve,
     Unreserve,
     Block,
@@ -263,6 +264,25 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
         name: "status",
         about: "Show how full a live session's ports are, who holds them, and what became of requests",
         examples: &[examples::STATUS],
+        ..ROW
+    },
+    CommandRow {
+        command: Command::Who,
+        name: "who",
+        about: "Tell who has a port: sockets, their state and peers, processes, users, sessions",
+        more: "\
+Every socket of this host's network, and of the networks that sessions are in, is looked at; with \
+--session, those of that session alone. The kernel tells whose socket it is, and not since when: of \
+that, the log of a session tells, if it has one. Which process has another user's socket, only that \
+user and root may see.\n\n\
+Exit status 0: some socket has the port; 1: none has.",
+        examples: &[examples::WHO],
+        operand: Some(Operand {
+            name: "PORT[/SCOPE]",
+            help: "The port, in all scopes or in one; or several, as a SPEC",
+            put: |options, value| text(value).map(|port| options.port = port),
+            ..OPERAND
+        }),
         ..ROW
     },
     CommandRow {

@@ -111,7 +111,7 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default() + "\n"
 }
 
-fn name_of(call: Call) -> &'static str {
+pub(super) fn name_of(call: Call) -> &'static str {
     match call {
         Call::Bind => "bind",
         Call::Connect => "connect",

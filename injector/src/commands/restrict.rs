@@ -4,7 +4,7 @@ use super::ports::allowed;
 use super::sessions::chosen;
 use crate::args::Options;
 use crate::messages::{self, Bound, Failure, Wanted};
-use crate::platform::{self, LiveSession, Socket};
+use crate::platform::{self, LiveSession, Process, Socket};
 use crate::present;
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::spec::{self, Spec};
@@ -143,8 +143,14 @@ pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -
     let here = session.processes.is_empty().then(std::process::id);
     let sockets = platform::sockets(processes.chain(here)).map_err(|_| Untold)?;
     let inside = |socket: &Socket| range.contains(socket.port) && socket.scopes.intersects(scopes);
-    let listed = sockets.into_iter().filter(inside).min_by_key(|socket| (socket.port, socket.waits));
+    let listed = sockets.into_iter().filter(inside).min_by_key(|socket| (socket.port, socket.waits()));
     Ok(listed.or_else(|| platform::unlisted(range, scopes)))
+}
+
+/// A process that has this socket, as far as this user may know.
+fn holder(socket: &Socket) -> Option<Process> {
+    let holders = platform::holders(&[socket.inode].into_iter().filter(|inode| *inode != 0).collect());
+    holders.of.values().flatten().next().map(|pid| Process::new(*pid))
 }
 
 /// Words in which the user is told of a refusal.
@@ -172,10 +178,8 @@ pub(super) fn explain(
         Refusal::InUse(port) => {
             let socket = bound(session, PortRange::single(port), wanted.scopes).ok().flatten();
             let by = match socket {
-                Some(socket) if socket.waits => Bound::Waiting,
-                Some(socket) => {
-                    platform::holder(socket.inode).map_or(Bound::Unknown, |(pid, name)| Bound::By(pid, name))
-                }
+                Some(socket) if socket.waits() => Bound::Waiting,
+                Some(socket) => holder(&socket).map_or(Bound::Unknown, |process| Bound::By(process.pid, process.name)),
                 None => Bound::Unknown,
             };
             messages::port_in_use(act, wanted, port, &by)

@@ -88,6 +88,30 @@ pub(crate) fn unseen_sockets(why: &str) -> Failure {
     Failure::new(format!("the kernel does not tell which ports are in use: {why}"), "")
 }
 
+/// Word of `who` where no socket has a port.
+pub(crate) fn nobody_has(port: &str) -> String {
+    format!("{port}: no socket has it")
+}
+
+pub(crate) fn more_sockets(count: usize) -> String {
+    format!("and {count} more; -v lists all")
+}
+
+/// Words for who has a socket that nobody has: a connection that is over, or ends by itself.
+pub(crate) fn no_holder() -> &'static str {
+    "no process has it any more"
+}
+
+/// Words for a holder who cannot be seen; `denied`, if there are processes that this user may not
+/// look into.
+pub(crate) fn hidden_holder(user: &str, denied: bool) -> String {
+    let of = if user.is_empty() { String::new() } else { format!(" of {user}") };
+    if denied {
+        return format!("a process{of}, which that user and root alone may look into");
+    }
+    format!("a process{of} that cannot be seen from here: of another container, or ended meanwhile")
+}
+
 pub(crate) fn session_ended(id: &str) -> Failure {
     Failure::new(format!("session {id} has ended meanwhile"), "`portshim ps` lists those that live")
 }

@@ -1,7 +1,10 @@
 //! Answers of the operating system that have one form on every system.
 
 use portshim_policy::ports::ScopeSet;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Reason why no file is executed.
 #[derive(Debug)]
@@ -29,9 +32,67 @@ pub(crate) struct Socket {
     /// The port spaces in which it has that port. On Linux a dual-stack socket has it in both
     /// families'; on Windows it stands in both families' tables.
     pub(crate) scopes: ScopeSet,
-    /// Set if it is only the memory of a connection, in TIME_WAIT.
-    pub(crate) waits: bool,
+    /// Its local address.
+    pub(crate) local: IpAddr,
+    /// Its peer, where it has one.
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) state: State,
+    /// Number of the user whose it is; `None` where the system does not tell.
+    pub(crate) user: Option<u32>,
     /// Number that tells whose it is, 0 where no process has it: on Linux the inode that
     /// descriptors name; on Windows the process, whose sockets are not told apart.
     pub(crate) inode: u64,
+}
+
+/// State of a socket: of TCP one of RFC 9293 §3.3.2, else one of the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It has a port, and nothing else.
+    Bound,
+    Established,
+    Listen,
+    SynSent,
+    SynReceived,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    /// It is only the memory of a connection: for how long yet, where the system tells.
+    TimeWait(Option<Duration>),
+}
+
+impl State {
+    /// The name of it, as programs read it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Established => "established",
+            Self::Listen => "listen",
+            Self::SynSent => "syn-sent",
+            Self::SynReceived => "syn-received",
+            Self::FinWait1 => "fin-wait-1",
+            Self::FinWait2 => "fin-wait-2",
+            Self::CloseWait => "close-wait",
+            Self::Closing => "closing",
+            Self::LastAck => "last-ack",
+            Self::TimeWait(_) => "time-wait",
+        }
+    }
+}
+
+impl Socket {
+    /// Tells whether it is only the memory of a connection, in TIME_WAIT.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.state, State::TimeWait(_))
+    }
+}
+
+/// The processes that have sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Holders {
+    /// By the number of the socket.
+    pub(crate) of: BTreeMap<u64, Vec<u32>>,
+    /// Set if there are processes that this user may not look into.
+    pub(crate) some_hidden: bool,
 }

@@ -33,7 +33,7 @@ pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
-pub(crate) use sockets::{held, holder, sockets};
+pub(crate) use sockets::{held, holders, sockets};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
 

@@ -34,7 +34,7 @@ pub(crate) use probe::unlisted;
 pub(crate) use process::{Process, is_us, owner, user};
 pub(crate) use session::{Session, sweep};
 pub(crate) use sessions::LiveSession;
-pub(crate) use sockets::{held, holder, sockets};
+pub(crate) use sockets::{held, holders, sockets};
 
 /// Tells whether opening this file takes somebody who opens its other end: a named pipe here has
 /// one, or cannot be opened.

@@ -9,6 +9,16 @@ pub(crate) fn moment(age: Option<Duration>) -> Option<String> {
     Some(format_rfc3339_seconds(then).to_string())
 }
 
+/// Time when something will be, as programs read it.
+pub(crate) fn moment_in(left: Duration) -> Option<String> {
+    Some(format_rfc3339_seconds(SystemTime::now().checked_add(left)?).to_string())
+}
+
+/// Length of a time that something takes yet, as people say it: in seconds, begun ones included.
+pub(crate) fn for_a_while(left: Duration) -> String {
+    format_duration(Duration::from_secs(left.as_millis().div_ceil(1000) as u64)).to_string()
+}
+
 /// Age of something, as people say it: the two largest units.
 pub(crate) fn ago(age: Option<Duration>) -> String {
     let Some(age) = age else { return "?".into() };

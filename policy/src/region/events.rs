@@ -31,6 +31,12 @@ pub enum Verdict {
 impl Verdict {
     const ALL: [Self; 6] = [Self::Steered, Self::Pinned, Self::Shared, Self::Exhausted, Self::Refused, Self::Uncovered];
 
+    /// Tells whether a port was handed out.
+    #[must_use]
+    pub const fn is_given(self) -> bool {
+        matches!(self, Self::Steered | Self::Pinned | Self::Shared)
+    }
+
     /// The word that a log uses.
     #[must_use]
     pub const fn name(self) -> &'static str {

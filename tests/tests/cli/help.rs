@@ -4,7 +4,7 @@ use super::sandbox::{Sandbox, succeeded};
 use portshim_tests::project;
 use std::collections::BTreeSet;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "run",
     "show",
     "check",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 15] = [
     "doctor",
     "ps",
     "status",
+    "who",
     "reserve",
     "unreserve",
     "block",

@@ -32,6 +32,8 @@ pub(super) struct Shown {
     /// The ports that the system keeps back, as far as its processes have met them.
     pub(super) kept_back: Vec<String>,
     pub(super) processes: Vec<ShownUse>,
+    /// Programs outside the session that hold ports of its ranges.
+    pub(super) others: Vec<ShownOther>,
     /// Programs that were executed where no policy reaches; `null` for none.
     pub(super) outside: Option<Outside>,
 }
@@ -104,8 +106,9 @@ pub(super) struct ShownUse {
     pub(super) process: ShownProcess,
     /// Number.
     pub(super) in_use: u32,
-    /// Ports, by scope.
+    /// Ports, by scope, as ranges and one by one.
     pub(super) ports: BTreeMap<&'static str, String>,
+    pub(super) numbers: BTreeMap<&'static str, Vec<u16>>,
     /// Requests of its own that got a port, in all scopes; and so on.
     pub(super) served: u64,
     pub(super) exhausted: u64,
@@ -113,6 +116,20 @@ pub(super) struct ShownUse {
     pub(super) uncovered: u64,
     /// Note where the library is not wholly in it; `null` where it is.
     pub(super) not_covered: Option<String>,
+}
+
+/// A program outside the session, and the ports of the session's ranges that it holds.
+#[derive(Serialize)]
+pub(super) struct ShownOther {
+    /// One of its processes; `null` where none can be seen: another user's, or ended meanwhile.
+    pub(super) pid: Option<u32>,
+    pub(super) name: Option<String>,
+    pub(super) command: Option<String>,
+    /// Whose it is; `null` where the system does not tell.
+    pub(super) user: Option<String>,
+    /// Ports, by scope, as ranges and one by one.
+    pub(super) ports: BTreeMap<&'static str, String>,
+    pub(super) numbers: BTreeMap<&'static str, Vec<u16>>,
 }
 
 impl Shown {
@@ -127,7 +144,44 @@ impl Shown {
             blocked: entries(session, region, Restriction::Block),
             kept_back: messages::kept_back(region),
             processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
+            others: usage.by_others(&ranges(region)).into_iter().map(ShownOther::new).collect(),
             outside: Outside::of(region),
+        }
+    }
+}
+
+/// The dynamic ports of all rules, by scope.
+fn ranges(region: &Region) -> [PortSet; 4] {
+    Scope::ALL.map(|scope| {
+        let mut all = PortSet::new();
+        region.all_rules().iter().for_each(|rules| all.union(&set(&rules.scope(scope).dynamic)));
+        all
+    })
+}
+
+/// The ports of each scope that has any, as ranges.
+fn ranges_of(ports: &[PortSet; 4]) -> BTreeMap<&'static str, String> {
+    let scopes = Scope::ALL.into_iter().zip(ports).filter(|(_, ports)| !ports.is_empty());
+    scopes.map(|(scope, ports)| (scope.name(), ports.to_string())).collect()
+}
+
+/// The ports of each scope that has any, one by one.
+fn numbers_of(ports: &[PortSet; 4]) -> BTreeMap<&'static str, Vec<u16>> {
+    let scopes = Scope::ALL.into_iter().zip(ports).filter(|(_, ports)| !ports.is_empty());
+    let all = |ports: &PortSet| ports.runs().flat_map(|run| run.first()..=run.last()).collect();
+    scopes.map(|(scope, ports)| (scope.name(), all(ports))).collect()
+}
+
+impl ShownOther {
+    fn new(other: usage::Other) -> Self {
+        let process = other.process;
+        Self {
+            pid: process.as_ref().map(|process| process.pid),
+            name: process.as_ref().map(|process| process.name.clone()),
+            command: process.map(|process| process.command),
+            user: other.user.map(platform::user),
+            ports: ranges_of(&other.ports),
+            numbers: numbers_of(&other.ports),
         }
     }
 }
@@ -224,8 +278,6 @@ impl Taken {
 impl ShownUse {
     fn new(process: &Process, region: &Region, usage: &Usage) -> Self {
         let held = usage.by_process(process.pid);
-        let scopes = Scope::ALL.into_iter().zip(held).filter(|(_, ports)| !ports.is_empty());
-        let ports: BTreeMap<_, _> = scopes.map(|(scope, ports)| (scope.name(), ports.to_string())).collect();
         let place = region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
         let counts = || place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
         let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
@@ -237,7 +289,8 @@ impl ShownUse {
         });
         Self {
             in_use: held.iter().map(PortSet::len).sum::<u32>().max(own),
-            ports,
+            ports: ranges_of(held),
+            numbers: numbers_of(held),
             served: sum(&|counts| &counts.served),
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),

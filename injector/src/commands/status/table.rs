@@ -1,6 +1,6 @@
 //! `portshim status`, for people to look at.
 
-use super::shown::{Owner, Shown, ShownRules, ShownScope, ShownUse, Taken};
+use super::shown::{Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
 use crate::present::{ago, cut, folded, one_line, uncovered, width};
 use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;
@@ -66,7 +66,23 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
         text += "\n";
         text += &outside.line();
     }
-    text + &uses(&shown.processes, look)
+    text + &uses(&shown.processes, look) + &others(&shown.others, look)
+}
+
+fn others(others: &[ShownOther], look: Look) -> String {
+    let mut text = String::new();
+    for other in others {
+        let user = other.user.as_deref().map_or_else(String::new, |user| format!(" of {user}"));
+        let who = match (other.pid, &other.name) {
+            (Some(pid), Some(name)) => format!("process {pid} {name}{user}"),
+            _ => format!("a process{user} that cannot be seen"),
+        };
+        let ports: Vec<_> = other.ports.iter().map(|(scope, ports)| format!("{scope} {ports}")).collect();
+        let who = one_line(&who, look.width / 2);
+        text += &look.ports(&format!("  {who}: "), &ports.join("  "));
+        text.push('\n');
+    }
+    if text.is_empty() { text } else { format!("\nheld by programs outside the session\n{text}") }
 }
 
 fn one(rules: &ShownRules, look: Look) -> String {

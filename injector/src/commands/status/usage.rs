@@ -1,8 +1,8 @@
 //! Holders of ports: the sockets that the kernel knows, and the processes that have them.
 
-use crate::platform::{self, LiveSession, Socket};
+use crate::platform::{self, LiveSession, Process, Socket};
 use portshim_policy::ports::{PortRange, PortSet, Scope};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Ports of each scope.
 type Ports = [PortSet; 4];
@@ -14,7 +14,17 @@ pub(super) struct Usage {
     open: Ports,
     session: Ports,
     processes: HashMap<u32, Ports>,
+    others: Vec<Socket>,
     none: Ports,
+}
+
+/// A program that is not of a session, and ports that it holds.
+pub(super) struct Other {
+    /// One of its processes, where any can be seen.
+    pub(super) process: Option<Process>,
+    /// Number of its user, as far as the system tells.
+    pub(super) user: Option<u32>,
+    pub(super) ports: Ports,
 }
 
 impl Usage {
@@ -32,6 +42,8 @@ impl Usage {
         for socket in &sockets {
             usage.count(socket, holders.get(&socket.inode).map_or(&[], Vec::as_slice));
         }
+        let is_others = |socket: &Socket| !socket.waits() && !holders.contains_key(&socket.inode);
+        usage.others = sockets.into_iter().filter(is_others).collect();
         Ok(usage)
     }
 
@@ -39,7 +51,7 @@ impl Usage {
         let port = PortRange::single(socket.port);
         for scope in socket.scopes.iter().map(Scope::index) {
             self.any[scope].insert(port);
-            if !socket.waits {
+            if !socket.waits() {
                 self.open[scope].insert(port);
             }
             if !holders.is_empty() {
@@ -64,6 +76,24 @@ impl Usage {
     /// Those of them that processes of the session hold.
     pub(super) fn by_session(&self, scope: Scope) -> &PortSet {
         &self.session[scope.index()]
+    }
+
+    /// Those of `ports` that programs hold which are not of the session.
+    pub(super) fn by_others(&self, ports: &Ports) -> Vec<Other> {
+        let within = |socket: &&Socket| socket.scopes.iter().any(|scope| ports[scope.index()].contains(socket.port));
+        let sockets: Vec<_> = self.others.iter().filter(within).collect();
+        let inodes = sockets.iter().map(|socket| socket.inode).filter(|inode| *inode != 0).collect();
+        let holders = platform::holders(&inodes);
+        let mut others = BTreeMap::<(Option<u32>, Option<u32>), Ports>::new();
+        for socket in sockets {
+            let pid = holders.of.get(&socket.inode).and_then(|pids| pids.first()).copied();
+            let user = socket.user.or_else(|| platform::owner(pid?));
+            let held = others.entry((pid, user)).or_default();
+            let scopes = socket.scopes.iter().filter(|scope| ports[scope.index()].contains(socket.port));
+            scopes.for_each(|scope| held[scope.index()].insert(PortRange::single(socket.port)));
+        }
+        let other = |((pid, user), ports): ((Option<u32>, _), _)| Other { process: pid.map(Process::new), user, ports };
+        others.into_iter().map(other).collect()
     }
 
     /// Those of them that one process holds.

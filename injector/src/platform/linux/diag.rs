@@ -1,15 +1,17 @@
 //! Asks the kernel for all sockets of this network, by sock_diag(7).
 
 use super::super::answers::Socket;
-use super::socket::address;
+use super::socket::{self, address};
 use libc::c_int;
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
-use portshim_mechanism::linux::kernel::constants::{MPTCP, NLMSG_DONE, NLMSG_ERROR, TCP_TIME_WAIT};
+use nix::sys::socket as calls;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send};
+use portshim_mechanism::linux::kernel::constants::{MPTCP, NLMSG_DONE, NLMSG_ERROR};
 use portshim_mechanism::linux::kernel::diag::{Told, dump};
 use portshim_mechanism::linux::kernel::netlink::{self, messages};
 use portshim_policy::ports::Transport;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 /// The most that the kernel puts into one piece of its answer is 32 KiB.
 const PIECE: usize = 1 << 16;
@@ -23,8 +25,12 @@ pub(super) fn sockets() -> Result<Vec<Socket>, String> {
 }
 
 fn sockets_or_errno() -> nix::Result<Vec<Socket>> {
-    let diag =
-        socket(AddressFamily::Netlink, SockType::Datagram, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
+    let diag = calls::socket(
+        AddressFamily::Netlink,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkSockDiag,
+    )?;
     let mut sockets = Vec::new();
     for (protocol, transport) in [
         (libc::IPPROTO_TCP, Transport::Tcp),
@@ -86,7 +92,16 @@ fn ask(diag: &OwnedFd, protocol: c_int, v6: bool, mut each: impl FnMut(&Told)) -
 /// Reads what is told of a socket; `None` where it has no port.
 fn read(told: &Told, transport: Transport) -> Option<Socket> {
     let (v6, port) = (told.family() == libc::AF_INET6, told.port());
-    let socket = Socket::new(transport, address(told.source(), v6), v6, port, !told.is_v6_only());
-    let waits = transport == Transport::Tcp && told.state() == TCP_TIME_WAIT;
-    (port != 0).then_some(Socket { waits, inode: told.inode().into(), ..socket })
+    let told = socket::Told {
+        transport,
+        v6,
+        local: (address(told.source(), v6), port),
+        peer: (address(told.destination(), v6), told.peer_port()),
+        both: !told.is_v6_only(),
+        state: told.state(),
+        left: Some(Duration::from_millis(told.expires().into())),
+        user: told.user(),
+        inode: told.inode().into(),
+    };
+    (port != 0).then(|| told.socket())
 }

@@ -202,7 +202,8 @@ impl LiveSession {
 }
 
 impl Process {
-    fn new(pid: u32) -> Self {
+    /// What there is to know of the process of this number.
+    pub(crate) fn new(pid: u32) -> Self {
         let folder = folder(pid);
         let comm = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
         let name = String::from_utf8_lossy(comm.trim_ascii_end()).into_owned();
@@ -212,6 +213,11 @@ impl Process {
         let command = words.join(" ").trim_end().to_owned();
         let command = if command.is_empty() { name.clone() } else { command };
         Self { pid, inner: inner(&folder), name, command }
+    }
+
+    /// Time since it started; `None` where it has ended.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        started(self.pid).and_then(age)
     }
 
     /// Tells whether this is whom a region means.

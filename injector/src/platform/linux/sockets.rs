@@ -1,16 +1,20 @@
 //! The sockets that the kernel knows: which ports are in use, and which process holds them.
 
-use super::super::answers::Socket;
+use super::super::answers::{Holders, Socket};
 use super::diag;
 use super::procfs::folder;
+use super::socket::{Told, address};
 use crate::messages::plain;
 use nix::sched::{CloneFlags, setns};
 use portshim_policy::ports::Transport;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io;
+use std::net::Ipv6Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 /// The sockets of every network that these processes are in, each socket once.
 pub(crate) fn sockets(processes: impl IntoIterator<Item = u32>) -> Result<Vec<Socket>, String> {
@@ -34,19 +38,52 @@ pub(crate) fn sockets(processes: impl IntoIterator<Item = u32>) -> Result<Vec<So
 
 /// The inodes of the sockets that a process has descriptors of.
 pub(crate) fn held(pid: u32) -> Vec<u64> {
-    let descriptors = fs::read_dir(folder_of(pid).join("fd")).into_iter().flatten().flatten();
-    let inode = |link: &str| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
-    descriptors.filter_map(|fd| inode(fs::read_link(fd.path()).ok()?.to_str()?)).collect()
+    seen(pid).0
 }
 
-/// A process that has a descriptor of this socket, and its name, as far as this user may know.
-pub(crate) fn holder(inode: u64) -> Option<(u32, String)> {
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    let pid = processes
-        .filter_map(|process| process.file_name().to_str()?.parse().ok())
-        .find(|pid| inode != 0 && held(*pid).contains(&inode))?;
-    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    Some((pid, String::from_utf8_lossy(name.trim_ascii_end()).into_owned()))
+/// The same, and whether there is something that this user may not see.
+fn seen(pid: u32) -> (Vec<u64>, bool) {
+    let (mut inodes, mut some_hidden) = (Vec::new(), false);
+    let mut hides = |e: io::Error| some_hidden |= e.kind() == io::ErrorKind::PermissionDenied;
+    match fs::read_dir(folder_of(pid).join("fd")) {
+        Err(e) => hides(e),
+        Ok(descriptors) => {
+            for descriptor in descriptors.flatten() {
+                match fs::read_link(descriptor.path()) {
+                    Err(e) => hides(e),
+                    Ok(link) => inodes.extend(socket(&link)),
+                }
+            }
+        }
+    }
+    (inodes, some_hidden)
+}
+
+/// The inode of the socket that a descriptor's link names.
+fn socket(link: &Path) -> Option<u64> {
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// The processes of this system that have descriptors of some of these sockets, as far as this user
+/// may know.
+pub(crate) fn holders(inodes: &BTreeSet<u64>) -> Holders {
+    let mut holders = Holders::default();
+    if inodes.is_empty() {
+        return holders;
+    }
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in processes.filter_map(|process| process.file_name().to_str()?.parse().ok()) {
+        let (held, some_hidden) = seen(pid);
+        holders.some_hidden |= some_hidden;
+        for inode in held.iter().filter(|inode| inodes.contains(inode)) {
+            let of = holders.of.entry(*inode).or_default();
+            if of.last() != Some(&pid) {
+                of.push(pid);
+            }
+        }
+    }
+    holders.of.values_mut().for_each(|of| of.sort_unstable());
+    holders
 }
 
 fn folder_of(pid: u32) -> PathBuf {
@@ -91,20 +128,69 @@ fn listed(folder: &Path) -> Result<Vec<Socket>, String> {
     Ok(sockets)
 }
 
-/// Reads a line of such a table, proc_net_tcp(5): address and port, state, and as the tenth field
-/// the inode.
+/// Reads a line of such a table, proc_net_tcp(5): both ends, the state, as the fifth field which
+/// timer runs and for how many hundredths of a second, then the user, and as the tenth field the
+/// inode.
 fn row(line: &str, transport: Transport, v6: bool) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace().skip(1);
-    let (ip, port) = fields.next()?.split_once(':')?;
-    let (state, inode) = (fields.nth(1)?, fields.nth(5)?);
-    // Addresses are written as words of the machine's own byte order.
+    let (local, peer, state) = (end(fields.next()?, v6)?, end(fields.next()?, v6)?, fields.next()?);
+    let (timer, user, inode) = (fields.nth(1)?, fields.nth(1)?, fields.nth(1)?);
+    let left = timer.split_once(':').and_then(|(_, left)| u64::from_str_radix(left, 16).ok());
+    let told = Told {
+        transport,
+        v6,
+        local,
+        peer,
+        // The tables do not say. It does, unless it was told not to.
+        both: true,
+        state: u8::from_str_radix(state, 16).ok()?,
+        left: left.map(|left| Duration::from_millis(left.saturating_mul(10))),
+        user: user.parse().ok()?,
+        inode: inode.parse().ok()?,
+    };
+    (local.1 != 0).then(|| told.socket())
+}
+
+/// An end of a connection. Addresses are written as words of the machine's own byte order.
+fn end(text: &str, v6: bool) -> Option<(Ipv6Addr, u16)> {
+    let (ip, port) = text.split_once(':')?;
     let mut bytes = [0; 16];
     let words = if v6 { 4 } else { 1 };
     for (n, to) in bytes.chunks_exact_mut(4).take(words).enumerate() {
         to.copy_from_slice(&u32::from_str_radix(ip.get(n * 8..n * 8 + 8)?, 16).ok()?.to_ne_bytes());
     }
-    let port = u16::from_str_radix(port, 16).ok().filter(|port| *port != 0)?;
-    // The tables do not say whether it takes IPv4's ports, too. It does, unless it was told not to.
-    let socket = Socket::new(transport, bytes.into(), v6, port, true);
-    Some(Socket { waits: transport == Transport::Tcp && state == "06", inode: inode.parse().ok()?, ..socket })
+    Some((address(bytes, v6), u16::from_str_radix(port, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::answers::State;
+    use super::*;
+
+    #[test]
+    fn lines_of_the_tables_are_read() {
+        for (line, local, peer, state, user, inode) in [
+            (
+                "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100",
+                "127.0.0.1",
+                None,
+                State::Listen,
+                Some(1000),
+                4711,
+            ),
+            (
+                "   2: 0100007F:1F90 0100007F:9C42 06 00000000:00000000 03:00001700 00000000     0        0 0 3 0",
+                "127.0.0.1",
+                Some("127.0.0.1:40002"),
+                State::TimeWait(Some(Duration::from_millis(58_880))),
+                None,
+                0,
+            ),
+        ] {
+            let socket = row(line, Transport::Tcp, false).unwrap();
+            assert_eq!((socket.port, socket.local.to_string().as_str()), (8080, local));
+            assert_eq!(socket.peer.map(|peer| peer.to_string()).as_deref(), peer);
+            assert_eq!((socket.state, socket.user, socket.inode), (state, user, inode));
+        }
+    }
 }

@@ -2,7 +2,9 @@
 //! their ports anew.
 
 use super::super::answers::Socket;
+use super::sockets::bound;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 use windows_sys::Win32::Networking::WinSock::{
     ADDRESS_FAMILY, AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_EXCLUSIVEADDRUSE,
@@ -19,7 +21,7 @@ pub(crate) fn unlisted(range: PortRange, scopes: ScopeSet) -> Option<Socket> {
     let probes: Vec<_> = probes.filter(|(scope, _)| is_ready() && scopes.contains(*scope)).collect();
     (range.first()..=range.last()).find_map(|port| {
         let (scope, _) = probes.iter().find(|(_, family)| is_bound(port, *family))?;
-        Some(Socket { port, scopes: (*scope).into(), waits: false, inode: 0 })
+        Some(bound(port, (*scope).into(), IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
     })
 }
 

@@ -5,10 +5,11 @@ use portshim_policy::region::Owner;
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
-use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, UNICODE_STRING};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, UNICODE_STRING};
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION, QueryFullProcessImageNameW,
+    GetProcessTimes, OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION, QueryFullProcessImageNameW,
 };
 
 /// A path of Windows has at most so many characters.
@@ -24,13 +25,29 @@ pub(crate) struct Process {
     pub(crate) command: String,
 }
 
+/// Hundreds of nanoseconds, in which Windows counts time, from 1601 to 1970.
+const TO_1970: u64 = 116_444_736_000_000_000;
+
 impl Process {
-    pub(super) fn new(pid: u32) -> Self {
+    /// What there is to know of the process of this number.
+    pub(crate) fn new(pid: u32) -> Self {
         let opened = open(pid).ok();
         let path = opened.as_ref().and_then(|process| path(process).ok()).unwrap_or_default();
         let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let command = opened.as_ref().and_then(command_line).filter(|line| !line.is_empty()).unwrap_or(path);
         Self { pid, name, command }
+    }
+
+    /// Time since it started; `None` where it has ended, or Windows does not tell.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let process = open(self.pid).ok()?;
+        let [mut begun, mut ended, mut kernel, mut user] = [FILETIME::default(); 4];
+        let handle = process.as_raw_handle();
+        // SAFETY: the handle is open, and the times outlive the call.
+        done(unsafe { GetProcessTimes(handle, &mut begun, &mut ended, &mut kernel, &mut user) }).ok()?;
+        let since = (u64::from(begun.dwHighDateTime) << 32 | u64::from(begun.dwLowDateTime)).checked_sub(TO_1970)?;
+        let since = UNIX_EPOCH + Duration::from_nanos(since.checked_mul(100)?);
+        SystemTime::now().duration_since(since).ok()
     }
 
     /// Tells whether this is whom a region means.
@@ -80,11 +97,6 @@ fn command_line(process: &OwnedHandle) -> Option<String> {
     // SAFETY: all of the answer is initialised, and any bits are characters.
     let all = unsafe { std::slice::from_raw_parts(answer.as_ptr().cast::<u16>(), size as usize / 2) };
     Some(String::from_utf16_lossy(all.get(begin..begin + units)?))
-}
-
-/// Name of a process, by its file, as far as this user may know.
-pub(super) fn name(pid: u32) -> String {
-    Process::new(pid).name
 }
 
 /// The users that matter here: whoever gives the command, and all others.

@@ -1,15 +1,17 @@
 //! The sockets that the system knows: which ports are in use, and which process holds them.
 
-use super::super::answers::Socket;
-use super::process;
+use super::super::answers::{Holders, Socket, State};
 use portshim_policy::ports::{Scope, ScopeSet};
+use std::collections::BTreeSet;
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ptr;
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, NO_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
-    GetExtendedTcpTable, GetExtendedUdpTable, MIB_TCP_STATE_TIME_WAIT, MIB_TCP6ROW_OWNER_PID, MIB_TCPROW_OWNER_PID,
-    MIB_UDP6ROW_OWNER_PID, MIB_UDPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL, UDP_TABLE_OWNER_PID,
+    GetExtendedTcpTable, GetExtendedUdpTable, MIB_TCP_STATE_CLOSE_WAIT, MIB_TCP_STATE_CLOSING, MIB_TCP_STATE_ESTAB,
+    MIB_TCP_STATE_FIN_WAIT1, MIB_TCP_STATE_FIN_WAIT2, MIB_TCP_STATE_LAST_ACK, MIB_TCP_STATE_LISTEN,
+    MIB_TCP_STATE_SYN_RCVD, MIB_TCP_STATE_SYN_SENT, MIB_TCP_STATE_TIME_WAIT, MIB_TCP6ROW_OWNER_PID,
+    MIB_TCPROW_OWNER_PID, MIB_UDP6ROW_OWNER_PID, MIB_UDPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL, UDP_TABLE_OWNER_PID,
 };
 use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
 
@@ -18,9 +20,54 @@ trait Row: Copy {
     fn socket(self) -> Socket;
 }
 
+/// What a row of TCP tells.
+struct Told {
+    scopes: ScopeSet,
+    local: (IpAddr, u32),
+    peer: (IpAddr, u32),
+    state: u32,
+    pid: u32,
+}
+
+impl Told {
+    fn socket(self) -> Socket {
+        let state = match self.state.cast_signed() {
+            MIB_TCP_STATE_LISTEN => State::Listen,
+            MIB_TCP_STATE_SYN_SENT => State::SynSent,
+            MIB_TCP_STATE_SYN_RCVD => State::SynReceived,
+            MIB_TCP_STATE_ESTAB => State::Established,
+            MIB_TCP_STATE_FIN_WAIT1 => State::FinWait1,
+            MIB_TCP_STATE_FIN_WAIT2 => State::FinWait2,
+            MIB_TCP_STATE_CLOSE_WAIT => State::CloseWait,
+            MIB_TCP_STATE_CLOSING => State::Closing,
+            MIB_TCP_STATE_LAST_ACK => State::LastAck,
+            MIB_TCP_STATE_TIME_WAIT => State::TimeWait(None),
+            _ => State::Bound,
+        };
+        // A listener's row has anything for a peer.
+        let peer = (!matches!(state, State::Listen | State::Bound)).then(|| (self.peer.0, port(self.peer.1)).into());
+        Socket { peer, state, ..bound(port(self.local.1), self.scopes, self.local.0, self.pid) }
+    }
+}
+
+/// A socket that has a port, and nothing else.
+pub(super) fn bound(port: u16, scopes: ScopeSet, local: IpAddr, pid: u32) -> Socket {
+    Socket { port, scopes, local, peer: None, state: State::Bound, user: None, inode: pid.into() }
+}
+
 /// Ports stand there as they are sent, in the lower half.
 fn port(field: u32) -> u16 {
     u16::from_be_bytes([field as u8, (field >> 8) as u8])
+}
+
+/// So do addresses of IPv4.
+fn four(field: u32) -> IpAddr {
+    IpAddr::from(field.to_ne_bytes())
+}
+
+fn six(bytes: [u8; 16]) -> IpAddr {
+    let ip = Ipv6Addr::from(bytes);
+    ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)
 }
 
 /// A socket of IPv6's tables, where IPv4's are told apart by their address.
@@ -28,36 +75,42 @@ fn scope(address: [u8; 16], four: Scope, six: Scope) -> ScopeSet {
     if Ipv6Addr::from(address).to_ipv4_mapped().is_some() { four.into() } else { six.into() }
 }
 
-fn waits(state: u32) -> bool {
-    state == MIB_TCP_STATE_TIME_WAIT.cast_unsigned()
-}
-
 impl Row for MIB_TCPROW_OWNER_PID {
     fn socket(self) -> Socket {
-        let (port, pid) = (port(self.dwLocalPort), self.dwOwningPid);
-        Socket { port, scopes: Scope::Tcp4.into(), waits: waits(self.dwState), inode: pid.into() }
+        let told = Told {
+            scopes: Scope::Tcp4.into(),
+            local: (four(self.dwLocalAddr), self.dwLocalPort),
+            peer: (four(self.dwRemoteAddr), self.dwRemotePort),
+            state: self.dwState,
+            pid: self.dwOwningPid,
+        };
+        told.socket()
     }
 }
 
 impl Row for MIB_TCP6ROW_OWNER_PID {
     fn socket(self) -> Socket {
-        let (port, pid) = (port(self.dwLocalPort), self.dwOwningPid);
-        let scopes = scope(self.ucLocalAddr, Scope::Tcp4, Scope::Tcp6);
-        Socket { port, scopes, waits: waits(self.dwState), inode: pid.into() }
+        let told = Told {
+            scopes: scope(self.ucLocalAddr, Scope::Tcp4, Scope::Tcp6),
+            local: (six(self.ucLocalAddr), self.dwLocalPort),
+            peer: (six(self.ucRemoteAddr), self.dwRemotePort),
+            state: self.dwState,
+            pid: self.dwOwningPid,
+        };
+        told.socket()
     }
 }
 
 impl Row for MIB_UDPROW_OWNER_PID {
     fn socket(self) -> Socket {
-        let (port, pid) = (port(self.dwLocalPort), self.dwOwningPid);
-        Socket { port, scopes: Scope::Udp4.into(), waits: false, inode: pid.into() }
+        bound(port(self.dwLocalPort), Scope::Udp4.into(), four(self.dwLocalAddr), self.dwOwningPid)
     }
 }
 
 impl Row for MIB_UDP6ROW_OWNER_PID {
     fn socket(self) -> Socket {
-        let (port, pid) = (port(self.dwLocalPort), self.dwOwningPid);
-        Socket { port, scopes: scope(self.ucLocalAddr, Scope::Udp4, Scope::Udp6), waits: false, inode: pid.into() }
+        let scopes = scope(self.ucLocalAddr, Scope::Udp4, Scope::Udp6);
+        bound(port(self.dwLocalPort), scopes, six(self.ucLocalAddr), self.dwOwningPid)
     }
 }
 
@@ -110,8 +163,9 @@ pub(crate) fn held(pid: u32) -> Vec<u64> {
     vec![pid.into()]
 }
 
-/// The process that has this socket, and its name, as far as this user may know.
-pub(crate) fn holder(inode: u64) -> Option<(u32, String)> {
-    let pid = u32::try_from(inode).ok().filter(|pid| *pid != 0)?;
-    Some((pid, process::name(pid)))
+/// The processes that have some of these sockets.
+pub(crate) fn holders(inodes: &BTreeSet<u64>) -> Holders {
+    let of =
+        inodes.iter().filter_map(|inode| Some((*inode, vec![u32::try_from(*inode).ok().filter(|pid| *pid != 0)?])));
+    Holders { of: of.collect(), some_hidden: false }
 }

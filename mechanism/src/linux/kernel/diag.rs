@@ -29,8 +29,11 @@ const S_LE: u8 = 3;
 const TOLD: usize = 72;
 const STATE: usize = 1;
 const PORT: usize = 4;
+const PEER_PORT: usize = 6;
 const SOURCE: usize = 8;
+const DESTINATION: usize = 24;
 const EXPIRES: usize = 52;
+const USER: usize = 64;
 const INODE: usize = 68;
 /// Attribute of one byte: set if a socket of IPv6 keeps to IPv6.
 const SKV6ONLY: u16 = 11;
@@ -134,13 +137,26 @@ impl<'a> Told<'a> {
 
     /// The socket's own address; 4 bytes of IPv4, and others behind them that mean nothing.
     pub fn source(&self) -> [u8; 16] {
-        let mut source = [0; 16];
-        source.copy_from_slice(&self.fixed[SOURCE..SOURCE + 16]);
-        source
+        self.address(SOURCE)
+    }
+
+    /// The port of its peer; 0 where it has none.
+    pub fn peer_port(&self) -> u16 {
+        u16::from_be_bytes([self.fixed[PEER_PORT], self.fixed[PEER_PORT + 1]])
+    }
+
+    /// The address of its peer, as its own.
+    pub fn destination(&self) -> [u8; 16] {
+        self.address(DESTINATION)
+    }
+
+    /// The user whose socket it is; 0 also where it is nobody's any more.
+    pub fn user(&self) -> u32 {
+        self.word(USER)
     }
 
     /// In how many milliseconds the socket's timer ends.
-    fn expires(&self) -> u32 {
+    pub fn expires(&self) -> u32 {
         self.word(EXPIRES)
     }
 
@@ -164,6 +180,12 @@ impl<'a> Told<'a> {
             return v4;
         }
         v6 || v4 && address == [0; 16] && !self.is_v6_only()
+    }
+
+    fn address(&self, at: usize) -> [u8; 16] {
+        let mut address = [0; 16];
+        address.copy_from_slice(&self.fixed[at..at + 16]);
+        address
     }
 
     fn word(&self, at: usize) -> u32 {
