@@ -23,6 +23,7 @@ mod sessions;
 mod show;
 mod sink;
 mod status;
+mod usage;
 mod who;
 
 use crate::args::{Command, Options};

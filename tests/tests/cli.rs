@@ -3,6 +3,7 @@
 mod cli {
     mod doctor;
     mod help;
+    mod page;
     mod places;
     mod policy;
     mod refused;

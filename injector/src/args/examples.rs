@@ -28,6 +28,8 @@ Examples:
     portshim run --range 20000-20099 --select random --seed 7 -- ./flaky-test
   What did the policy do?
     portshim run --range 20000-20009 --report -- curl http://127.0.0.1:8000/
+  The same as a page for a browser:
+    portshim run --range 20000-20009 --report=ports.html -- make test
   Who took which port?
     portshim run --range 20000-20009 --log ports.log -- make test
   A policy that is kept in a file (see `portshim check`):

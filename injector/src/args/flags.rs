@@ -43,7 +43,8 @@ const OTHERS: &[Flag] = &[
         long: "report",
         takes: Takes::Optional("FILE", "-", |options, value| path(value).map(|path| options.report = Some(path))),
         help: "Stay, and report when the program ends what the policy did until then: a table on standard \
-               error, or in FILE, as JSON where its name ends in .json",
+               error, or in FILE, as JSON where its name ends in .json, as a page for a browser where it \
+               ends in .html",
         choices: Choices::Path,
         on: &[Run],
         ..BLANK

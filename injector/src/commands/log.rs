@@ -2,10 +2,10 @@
 
 use super::sink::Sink;
 use crate::messages::{self, Failure};
-use crate::platform::{self, Session};
+use crate::platform;
 use humantime::format_rfc3339_micros;
 use portshim_policy::model::Call;
-use portshim_policy::region::{Event, Reader};
+use portshim_policy::region::{Event, Reader, Region};
 use serde::Serialize;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -60,9 +60,7 @@ impl Log {
     }
 
     /// Writes what has happened since the last time.
-    pub(super) fn write(&mut self, session: &Session) {
-        // A region that a process of the session has scribbled over has nothing to say.
-        let Ok(region) = session.snapshot() else { return };
+    pub(super) fn write(&mut self, region: &Region) {
         let (mut text, mut events) = (String::new(), 0);
         let mut reader = self.reader;
         let lost = region.events.read(&mut reader, |event| {

@@ -15,6 +15,15 @@ pub(super) fn allowed(region: &Region, rules: &SharedRules, scope: Scope) -> Por
     ports
 }
 
+/// The dynamic ports of all rules, by scope.
+pub(super) fn ranges(region: &Region) -> [PortSet; 4] {
+    Scope::ALL.map(|scope| {
+        let mut all = PortSet::new();
+        region.all_rules().iter().for_each(|rules| all.union(&set(&rules.scope(scope).dynamic)));
+        all
+    })
+}
+
 /// A set of a region.
 pub(super) fn set(shared: &SharedSet) -> PortSet {
     let mut ports = PortSet::new();

@@ -44,7 +44,8 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let library = platform::library()?;
     let follow = !args.no_follow;
     let hint = environment::hints()?;
-    let session = Session::create(&resolved, hint, follow, log.is_some());
+    let story = report.as_ref().and_then(|report| report.story(&resolved));
+    let session = Session::create(&resolved, hint, follow, log.is_some() || story.is_some());
     let text = wire::encode(&resolved.rules, wire::Options { follow, hint, legal: resolved.legal });
     let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
@@ -71,7 +72,8 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         return Err(failure);
     }
     let mut words = Vec::new();
-    let ended = watch(&program, arguments, &environment, &session, report, log, &mut words);
+    let watched_by = Watcher { session: &session, report, log, story };
+    let ended = watched_by.watch(&program, arguments, &environment, &mut words);
     if !verbosity.quiet {
         words.extend(session.remarks());
     }
@@ -101,31 +103,49 @@ fn report_named_apart(args: &Options) -> Option<&OsStr> {
     (is_file && args.report.as_deref() == Some(Path::new("-"))).then_some(first)
 }
 
-/// Stays with the program until it ends. `words` gets what is to be told then.
-fn watch(
-    program: &Program,
-    arguments: &[OsString],
-    environment: &Environment,
-    session: &Session,
+/// Whoever stays with a program.
+struct Watcher<'a> {
+    session: &'a Session,
     report: Option<report::Target>,
-    mut log: Option<Log>,
-    words: &mut Vec<String>,
-) -> Result<u32, Failure> {
-    let logs = log.is_some();
-    let mut write = || log.iter_mut().for_each(|log| log.write(session));
-    let meanwhile: Option<&mut dyn FnMut()> = if logs { Some(&mut write) } else { None };
-    let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
-    // An event that was not whole at the first of the last readings, and hid others, is passed over
-    // at the second.
-    write();
-    write();
-    // A full disk is no reason to end somebody's program, nor to hide how that ended; it is told of
-    // in the end.
-    let logged = log.map_or(Ok(()), Log::finish);
-    let reported = report.map_or(Ok(None), |target| target.write(program, ended, session.snapshot()));
-    words.extend(logged.err().map(|failure| failure.to_string()));
-    words.extend(reported.unwrap_or_else(|failure| Some(failure.to_string())));
-    Ok(ended.status())
+    log: Option<Log>,
+    story: Option<report::Story>,
+}
+
+impl Watcher<'_> {
+    /// Stays with the program until it ends. `words` gets what is to be told then.
+    fn watch(
+        mut self,
+        program: &Program,
+        arguments: &[OsString],
+        environment: &Environment,
+        words: &mut Vec<String>,
+    ) -> Result<u32, Failure> {
+        let looks = self.log.is_some() || self.story.is_some();
+        let mut look = || self.look();
+        let meanwhile: Option<&mut dyn FnMut()> = if looks { Some(&mut look) } else { None };
+        let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
+        // An event that was not whole at the first of the last readings, and hid others, is passed
+        // over at the second.
+        self.look();
+        self.look();
+        // A full disk is no reason to end somebody's program, nor to hide how that ended; it is
+        // told of in the end.
+        let logged = self.log.map_or(Ok(()), Log::finish);
+        let reported = self.report.map_or(Ok(None), |target| {
+            target.write(program, ended, arguments, self.session.snapshot(), self.story.as_ref())
+        });
+        words.extend(logged.err().map(|failure| failure.to_string()));
+        words.extend(reported.unwrap_or_else(|failure| Some(failure.to_string())));
+        Ok(ended.status())
+    }
+
+    /// Takes in what has happened since the last time.
+    fn look(&mut self) {
+        // A region that a process of the session has scribbled over has nothing to say.
+        let Ok(region) = self.session.snapshot() else { return };
+        self.log.iter_mut().for_each(|log| log.write(&region));
+        self.story.iter_mut().for_each(|story| story.go_on(self.session, &region));
+    }
 }
 
 fn describe(verbosity: Verbosity, program: &Program, library: &Path, session: &Result<Session, String>, fits: bool) {

@@ -3,14 +3,13 @@
 
 mod shown;
 mod table;
-mod usage;
 
 use super::sessions::chosen;
+use super::usage::Usage;
 use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::present;
 use shown::Shown;
-use usage::Usage;
 
 pub(super) fn status(args: &Options) -> Result<u32, Failure> {
     let session = chosen(args.session.as_deref())?;

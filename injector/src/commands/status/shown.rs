@@ -1,8 +1,8 @@
 //! A session, for programs to read.
 
-use super::usage::{self, Usage};
-use crate::commands::ports::{allowed, by_ports, set};
+use crate::commands::ports::{allowed, by_ports, ranges, set};
 use crate::commands::processes::ShownProcess;
+use crate::commands::usage::{self, Usage};
 use crate::messages;
 use crate::platform::{self, LiveSession, Process};
 use crate::present::{self, Outside};
@@ -148,15 +148,6 @@ impl Shown {
             outside: Outside::of(region),
         }
     }
-}
-
-/// The dynamic ports of all rules, by scope.
-fn ranges(region: &Region) -> [PortSet; 4] {
-    Scope::ALL.map(|scope| {
-        let mut all = PortSet::new();
-        region.all_rules().iter().for_each(|rules| all.union(&set(&rules.scope(scope).dynamic)));
-        all
-    })
 }
 
 /// The ports of each scope that has any, as ranges.
