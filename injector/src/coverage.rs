@@ -92,9 +92,9 @@ impl Obstacle {
     }
 
     /// Tells whether the program's loader, asked for the library, would end it instead of passing
-    /// that by.
+    /// that by, or may do so.
     pub(crate) fn is_fatal(&self) -> bool {
-        matches!(self, Self::OldLibrary { .. })
+        matches!(self, Self::OldLibrary { .. } | Self::Loader(_))
     }
 }
 

@@ -151,7 +151,7 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::SetId => "runs as another user or group, so the loader ignores a preloaded library".into(),
         Obstacle::Capabilities => "has file capabilities, so the loader ignores a preloaded library".into(),
         Obstacle::Loader(loader) => {
-            format!("is loaded by `{loader}`: it uses another C library than the one portshim's library is made for")
+            format!("is loaded by `{loader}`: its C library is neither glibc nor musl, which portshim's library is for")
         }
         Obstacle::IoUring => {
             "links liburing: what it asks of the kernel by io_uring goes past every preloaded library".into()
@@ -184,7 +184,7 @@ pub(crate) fn remedy(obstacle: &Obstacle, rules: Option<&Rules>, command: &[OsSt
             return "if it asks io_uring for files alone, all is well; else switch io_uring off in its settings".into();
         }
         Obstacle::Capabilities => return "run a copy of it, which has no capabilities, or run it as root".into(),
-        Obstacle::Loader(_) => "use the program's glibc build",
+        Obstacle::Loader(_) => "use the program's build for glibc or musl",
         Obstacle::OldLibrary { needed, .. } => &format!("run it on a system that has glibc {needed} or later"),
         Obstacle::Machine { .. } => OTHER_MACHINE,
     };

@@ -20,6 +20,7 @@ mod sockets;
 mod spare;
 mod start;
 mod variables;
+mod weak;
 
 pub(crate) use kernel::call::Result;
 pub(crate) use kernel::clock::{boot_ticks, sleep_1ms};

@@ -26,9 +26,13 @@ impl Built {
 
     /// Compiles a program.
     fn program(&self, name: &str, options: &[&str]) -> String {
+        self.program_by("cc", name, options)
+    }
+
+    fn program_by(&self, compiler: &str, name: &str, options: &[&str]) -> String {
         let path = self.path(name);
         must(
-            Command::new("cc")
+            Command::new(compiler)
                 .args(["-pthread", "-o", &path, text(&source(&format!("libraries/{name}.c")))])
                 .args(options),
         );
@@ -248,31 +252,33 @@ const FUNCTION: i32 = 12 << 10;
 fn hooks_take_no_more_stack_than_is_said() {
     private(|| {
         let built = Built::begin("painted");
-        let program = built.program("painted", &[]);
-        // The dynamic linker is not to look anything up on the painted stack.
-        let depths = |command: &mut Command| -> BTreeMap<String, i32> {
-            let said = must(command.env("LD_BIND_NOW", "1"));
-            let row = |line: &str| {
-                let (name, depth) = line.split_once(' ').expect("a name and a number");
-                (name.to_owned(), depth.parse().expect("a number"))
+        for compiler in ["cc", "musl-gcc"] {
+            let program = built.program_by(compiler, "painted", &[]);
+            // The dynamic linker is not to look anything up on the painted stack.
+            let depths = |command: &mut Command| -> BTreeMap<String, i32> {
+                let said = must(command.env("LD_BIND_NOW", "1"));
+                let row = |line: &str| {
+                    let (name, depth) = line.split_once(' ').expect("a name and a number");
+                    (name.to_owned(), depth.parse().expect("a number"))
+                };
+                said.lines().map(row).collect()
             };
-            said.lines().map(row).collect()
-        };
-        let bare = depths(&mut Command::new(&program));
-        for policy in [
-            &["--range", "20000-20003"][..],
-            &["--range", "20000-20999"],
-            &["--range", "20000-20003", "--sharing", "exclusive"],
-            &["--range", "41000-41003"],
-            &["--range", "41000-41999", "--sharing", "exclusive"],
-            &["--range", "20000-20003,41000-41003"],
-            &["--preset", "windows-2003", "--max-user-port", "5000"],
-        ] {
-            let mut command = portshim([&["run", "--log", "/dev/null"][..], policy, &["--", &program]].concat());
-            for (name, depth) in depths(&mut command) {
-                let more = depth - bare[&name];
-                let most = if ["reserve", "block"].contains(&name.as_str()) { FUNCTION } else { HOOK };
-                assert!(more <= most, "{name} under {policy:?} takes {more} bytes more than without portshim");
+            let bare = depths(&mut Command::new(&program));
+            for policy in [
+                &["--range", "20000-20003"][..],
+                &["--range", "20000-20999"],
+                &["--range", "20000-20003", "--sharing", "exclusive"],
+                &["--range", "41000-41003"],
+                &["--range", "41000-41999", "--sharing", "exclusive"],
+                &["--range", "20000-20003,41000-41003"],
+                &["--preset", "windows-2003", "--max-user-port", "5000"],
+            ] {
+                let mut command = portshim([&["run", "--log", "/dev/null"][..], policy, &["--", &program]].concat());
+                for (name, depth) in depths(&mut command) {
+                    let more = depth - bare[&name];
+                    let most = if ["reserve", "block"].contains(&name.as_str()) { FUNCTION } else { HOOK };
+                    assert!(more <= most, "{name} under {policy:?} takes {more} bytes more than without portshim");
+                }
             }
         }
     });

@@ -28,9 +28,6 @@ pub(super) fn env(args: &Options) -> Result<u32, Failure> {
     };
     platform::nameable(Path::new(there))
         .map_err(|why| messages::no_such_library("--library", Path::new(there), &why))?;
-    // Where the library stays where it is, programs of another C library can pass it by.
-    let listed = platform::as_listed(Path::new(there)).filter(|_| args.library.is_none() && there == own);
-    let there = listed.as_deref().and_then(Path::to_str).unwrap_or(there);
     present::print(&written(args.format, own, there, &text)).map(|()| 0)
 }
 

@@ -1,5 +1,6 @@
 //! Linux: programs are ELF files, and their loader is asked to preload the shim.
 
+mod c_library;
 mod change;
 mod clock;
 mod diag;
@@ -28,7 +29,7 @@ pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
 pub(crate) use launch::{BECOMES, become_program};
-pub(crate) use library::{for_glibc_alone as as_listed, nameable};
+pub(crate) use library::nameable;
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use session::Session;

@@ -27,7 +27,7 @@ pub(crate) use hooks::unplaceable;
 pub(crate) use host::{captured, host, host_for, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{BECOMES, Ended, become_program, watch_program};
-pub(crate) use library::{as_listed, can_preload, library_needs, nameable};
+pub(crate) use library::{can_preload, library_needs, nameable};
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use probe::unlisted;

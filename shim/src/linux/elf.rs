@@ -5,6 +5,7 @@
 //! here.
 
 use super::memory::is_readable;
+use super::weak::weak;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -33,7 +34,6 @@ struct Entry {
 }
 
 unsafe extern "C" {
-    static _r_debug: Debug;
     /// This library's own.
     static _DYNAMIC: Entry;
 }
@@ -64,7 +64,7 @@ pub(super) fn start() {
         if is_own(map) {
             OWN.store(map, Relaxed);
         }
-        if Object::of(map).is_some_and(|object| object.is_called(b"libc.so.6")) && LIBC.load(Relaxed).is_null() {
+        if LIBC.load(Relaxed).is_null() && Object::of(map).is_some_and(|object| object.is_libc()) {
             LIBC.store(map, Relaxed);
         }
     }
@@ -132,8 +132,21 @@ pub(super) fn is_in_interposer(address: usize, name: &[u8]) -> bool {
 }
 
 fn first() -> *mut Map {
-    // SAFETY: the dynamic linker fills it before it runs anyone's code.
-    unsafe { _r_debug.first }
+    // SAFETY: glibc's dynamic linker fills it before it runs anyone's code.
+    let of_glibc = unsafe { weak!("_r_debug": Debug).as_ref() };
+    of_glibc.or_else(of_musl).map_or(null_mut(), |debug| debug.first)
+}
+
+/// The same list as musl has it, which is dynamic linker and C library in one.
+fn of_musl() -> Option<&'static Debug> {
+    // SAFETY: a pointer that is set from the beginning.
+    unsafe { weak!("_dl_debug_addr": *const Debug).as_ref()?.as_ref() }
+}
+
+/// Tells whether the program's C library is musl.
+pub(super) fn is_musl() -> bool {
+    // SAFETY: only the address is asked for.
+    unsafe { weak!("_r_debug": Debug) }.is_null() && of_musl().is_some()
 }
 
 /// This library.
@@ -224,6 +237,14 @@ impl Object {
             entry = entry.wrapping_add(1);
         }
         (!object.strings.is_null() && !object.symbols.is_null()).then_some(object)
+    }
+
+    fn is_libc(&self) -> bool {
+        if is_musl() {
+            of_musl().is_some_and(|debug| self.contains(core::ptr::from_ref(debug) as usize))
+        } else {
+            self.is_called(b"libc.so.6")
+        }
     }
 
     fn is_called(&self, name: &[u8]) -> bool {

@@ -108,12 +108,13 @@ macro_rules! hooks {
 }
 
 /// Looks every function up in the libraries after ours, so that no hook has to. Gives those that
-/// none has.
+/// none has, but for those that the program's C library never had.
 pub(crate) fn resolve() -> impl Iterator<Item = &'static str> {
     const { assert!(LOOK_UPS.len() <= u64::BITS as usize) };
     let looked_up = LOOK_UPS.iter().zip(0..).filter(|((_, look_up), _)| look_up().is_null());
     let missing = looked_up.fold(0u64, |missing, (_, at)| missing | 1 << at);
-    LOOK_UPS.iter().zip(0..).filter(move |(_, at)| missing >> at & 1 == 1).map(|((name, _), _)| *name)
+    let missing = LOOK_UPS.iter().zip(0..).filter(move |(_, at)| missing >> at & 1 == 1).map(|((name, _), _)| *name);
+    missing.filter(|name| original::is_of_this_libc(name))
 }
 
 functions! {

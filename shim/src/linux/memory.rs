@@ -1,7 +1,9 @@
 //! The program's memory, read without faulting: what the kernel could not read, neither do we.
 
+use super::weak::weak;
 use core::ffi::c_void;
 use core::hint;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use libc::{sockaddr, sockaddr_storage, socklen_t};
 use portshim_mechanism::address::{LENGTH, V4};
 use portshim_mechanism::linux::kernel::memory as kernel;
@@ -12,17 +14,21 @@ const LONGEST: usize = size_of::<sockaddr_storage>();
 
 const PAGE: usize = 4096;
 
-unsafe extern "C" {
-    /// Words that the kernel left on the stack at exec: the number of arguments, their pointers, a
-    /// null pointer, and those of the environment.
-    static __libc_stack_end: *const c_void;
+/// Words that the kernel left on the stack at exec: the number of arguments, their pointers, a null
+/// pointer, and those of the environment. None where the C library does not tell.
+pub(crate) fn stack_words() -> Option<*const usize> {
+    // SAFETY: glibc's dynamic linker sets the pointer before it runs anyone's code.
+    unsafe { weak!("__libc_stack_end": *const usize).as_ref().copied() }
 }
 
-/// Place where the stack of the main thread began: the address of what the kernel left there.
-#[inline]
-pub(crate) fn stack_start() -> usize {
-    // SAFETY: the dynamic linker sets the pointer before it runs anyone's code.
-    unsafe { __libc_stack_end as usize }
+/// An address above all frames of the main thread, and in its stack; 0 until the start has looked.
+static STACK_START: AtomicUsize = AtomicUsize::new(0);
+
+/// Remembers where the main thread's stack begins.
+pub(super) fn start() {
+    // SAFETY: getauxval reads what the kernel left on the stack at exec, as are those random bytes.
+    let random = || unsafe { libc::getauxval(libc::AT_RANDOM) } as usize;
+    STACK_START.store(stack_words().map_or_else(random, |words| words as usize), Relaxed);
 }
 
 /// Reads the program's memory. Asks the kernel about each page once in a row.
@@ -105,8 +111,9 @@ fn is_in_frames(first: usize, last: usize) -> bool {
     const ALONE: usize = 64 << 20;
     let here = core::ptr::from_ref(hint::black_box(&first)) as usize;
     let bottom = here & !(PAGE - 1);
-    let end = match stack_start().checked_sub(here) {
-        Some(..=ALONE) => stack_start(),
+    let start = STACK_START.load(Relaxed);
+    let end = match start.checked_sub(here) {
+        Some(..=ALONE) => start,
         _ => bottom + PAGE,
     };
     bottom <= first && last < end

@@ -5,6 +5,7 @@ use super::elf;
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
+use portshim_mechanism::linux::kernel::errno;
 
 /// Hands the list of these functions to a macro, by the [kind](portshim_policy::hooks::HookKind) of
 /// their hooks, and what it is told besides.
@@ -95,11 +96,11 @@ macro_rules! originals {
             pub(crate) unsafe fn next($($arg: $type),*) -> $ret {
                 type Function = unsafe extern "C" fn($($type),*) -> $ret;
                 let next = match NEXT.load(Relaxed) {
-                    next if next.is_null() => resolve(),
+                    next if next.is_null() => or_nowhere(resolve()),
                     next => next,
                 };
                 // SAFETY: a function of this name has this type, and is called as the caller
-                // promises.
+                // promises. Where nobody has one, `nowhere` returns -1 in its place.
                 unsafe { core::mem::transmute::<*mut c_void, Function>(next)($($arg),*) }
             }
 
@@ -113,10 +114,28 @@ macro_rules! originals {
 
 functions! { originals {} }
 
-/// Functions that not every glibc has for others to call, and the name that each has them by:
-/// `fcntl64` came with 2.28, and the others went from AArch64's with 2.34.
+/// Functions that not every C library has for others to call, and the name that each has them by:
+/// `fcntl64` came with glibc 2.28, and the others went from AArch64's with 2.34. musl never had
+/// those, and no longer has `fcntl64`.
 const OTHER_NAMES: [(&str, &str); 4] =
     [("fcntl64", "fcntl"), ("__send", "send"), ("__connect", "connect"), ("__write", "write")];
+
+/// Functions that glibc alone has. A program of musl may ask for one by dlsym(3), and find ours.
+const OF_GLIBC: [&str; 3] = ["rresvport", "rresvport_af", "bindresvport"];
+
+/// Tells whether the program's C library has a function of this name, of those that are hooked.
+pub(super) fn is_of_this_libc(name: &str) -> bool {
+    !(elf::is_musl() && OF_GLIBC.contains(&name))
+}
+
+/// Function that answers where nobody has one of its name.
+extern "C" fn nowhere() -> isize {
+    errno::fail(libc::ENOSYS)
+}
+
+fn or_nowhere(found: *mut c_void) -> *mut c_void {
+    if found.is_null() { nowhere as *mut c_void } else { found }
+}
 
 /// Keeps in `next` the next library's function of this name.
 pub(super) fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {

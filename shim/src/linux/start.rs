@@ -1,6 +1,6 @@
 //! The start: finds the session that this process was started for, once.
 
-use super::{elf, variables};
+use super::{baseline, elf, memory, variables};
 use crate::session::{self, DECIDED, STATE, Session};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -53,6 +53,8 @@ pub(crate) fn start() {
 
 fn find() -> Option<Session> {
     elf::start();
+    baseline::start();
+    memory::start();
     // SAFETY: libc's own, or null.
     unsafe { clock::use_libcs(elf::of_libc(b"clock_gettime")) };
     let found = variables::read()?;

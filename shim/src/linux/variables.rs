@@ -1,10 +1,10 @@
 //! The variables that load the shim: read once at the start, and kept for the children.
 
 use super::elf;
-use super::memory::stack_start;
+use super::memory::stack_words;
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char};
-use core::ptr::{copy_nonoverlapping, null_mut};
+use core::ptr::{copy_nonoverlapping, null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use portshim_mechanism::linux::kernel::descriptors::current_folder;
 use portshim_mechanism::linux::kernel::memory::map_shared;
@@ -82,9 +82,8 @@ fn from_stack() -> Strings {
     // SAFETY: the dynamic linker sets the pointer before it runs anyone's code, and exec lays the
     // stack out in this way.
     unsafe {
-        let start = stack_start() as Strings;
-        let count = *start.cast::<usize>();
-        start.add(1 + count + 1)
+        let Some(words) = stack_words() else { return null() };
+        words.add(1 + *words + 1).cast()
     }
 }
 
@@ -149,21 +148,6 @@ fn keep(policy: Option<&CStr>, session: Option<&CStr>) {
     }
 }
 
-/// Path in LD_PRELOAD for a folder that the loader of glibc finds, and no other.
-const FOR_GLIBC: &[u8] = b"/$LIB/";
-
-/// The library as LD_PRELOAD names it, where it is named for glibc alone. A child with another C
-/// library shall not find it either.
-fn listed(name: &[u8]) -> Option<&'static [u8]> {
-    // SAFETY: as for `read`, which has just looked.
-    let list = unsafe { find(started_with(), PRELOAD) }?.to_bytes();
-    let file = |path: &'_ [u8]| path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
-    list.split(|b| *b == b':' || *b == b' ').find(|entry| {
-        let (folder, own) = entry.split_at(file(entry));
-        folder.ends_with(FOR_GLIBC) && own == &name[file(name)..]
-    })
-}
-
 /// A path that holds wherever the program goes. Null where it is too long.
 ///
 /// # Safety
@@ -171,12 +155,6 @@ fn listed(name: &[u8]) -> Option<&'static [u8]> {
 unsafe fn absolute(path: *const c_char) -> *mut c_char {
     // SAFETY: as the caller promises.
     let name = unsafe { CStr::from_ptr(path) }.to_bytes();
-    if let Some(listed) = listed(name).filter(|listed| listed.len() < ROOM) {
-        // SAFETY: nobody else has the store, and it ends in zeroes.
-        let store = unsafe { &mut *PATH.0.get() };
-        store[..listed.len()].copy_from_slice(listed);
-        return store.as_mut_ptr().cast::<c_char>();
-    }
     if name.starts_with(b"/") {
         return path.cast_mut();
     }

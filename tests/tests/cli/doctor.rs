@@ -28,7 +28,7 @@ coverage    full
 beyond it   system calls made past the C library, such as io_uring, and those of the resolver inside it;
             sockets of the kernel's own: further subflows of MPTCP, NFS
 library     [DIR]/cache/portshim/libportshim-[HASH].so
-  for       x86-64, glibc 2.17 or later
+  for       x86-64, glibc 2.17 or later, or musl
 kernel      Linux {release}: chooses inside any part of {range}, its own range
 ports       tcp4 tcp6
   steered   {within} (the kernel chooses)
@@ -72,7 +72,7 @@ help        link it dynamically, or give it a network of its own, with the kerne
             unshare -rn sh -c 'ip link set lo up && echo 1000 >/proc/sys/net/ipv4/ip_unprivileged_port_start && \
 echo 1000 1999 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./server --with arguments
 library     [DIR]/cache/portshim/libportshim-[HASH].so
-  for       x86-64, glibc 2.17 or later
+  for       x86-64, glibc 2.17 or later, or musl
 kernel      Linux {release}: chooses inside any part of {range}, its own range
 ports       tcp4 tcp6 udp4 udp6
   pinned    1000-1999 (bound by number)
@@ -111,7 +111,7 @@ fn for_programs_to_read() {
   \"help\": null,
   \"adjustments\": [],
   \"library\": \"[DIR]/cache/portshim/libportshim-[HASH].so\",
-  \"library_needs\": \"x86-64, glibc 2.17 or later\",
+  \"library_needs\": \"x86-64, glibc 2.17 or later, or musl\",
   \"unhooked\": null,
   \"kernel\": \"Linux {release}\",
   \"steerable\": true,

@@ -331,19 +331,23 @@ help:  run a copy of it, which has no capabilities, or run it as root
 #[test]
 fn a_program_for_another_c_library_or_machine() {
     let here = Sandbox::new();
-    here.cc("desk/musl", HELLO, &["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]);
+    here.cc("desk/other", HELLO, &["-Wl,--dynamic-linker=/lib/ld64-uClibc.so.1"]);
     here.says(
-        &["run", "--range", "20000-20009", "--", "./musl"],
+        &["run", "--range", "20000-20009", "--", "./other"],
         125,
         "",
         "\
-error: `./musl` is loaded by `/lib/ld-musl-x86_64.so.1`: it uses another C library than the one portshim's library is made for
-help:  use the program's glibc build, or give it a network of its own, with the kernel's own settings
+error: `./other` is loaded by `/lib/ld64-uClibc.so.1`: its C library is neither glibc nor musl, which portshim's library is for
+help:  use the program's build for glibc or musl, or give it a network of its own, with the kernel's own settings
        (nothing but loopback is reachable there):
-       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./musl
+       unshare -rn sh -c 'ip link set lo up && echo 20000 20009 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./other
        --allow-uncovered launches it all the same, outside the policy
 ",
     );
+    here.cc("desk/narrow", "void _start(void) { for (;;) { } }", &["-m32", "-nostdlib", "-static"]);
+    let output = here.portshim(&["run", "--range", "20000-20009", "--", "./narrow"]).output().expect("it runs");
+    let told = "error: `./narrow` is a 32-bit x86 program; portshim's library is 64-bit x86-64\n";
+    assert!(output.status.code() == Some(125) && String::from_utf8_lossy(&output.stderr).starts_with(told));
     // e_machine, at 18 in every ELF header: 183 is AArch64, 243 RISC-V.
     let mut foreign = std::fs::read(here.cc("hello", HELLO, &[])).expect("it was just made");
     foreign[18] = if cfg!(target_arch = "aarch64") { 243 } else { 183 };

@@ -145,11 +145,10 @@ impl Sandbox {
         masked + rest
     }
 
-    /// The libraries that were laid down, without the links that stand beside them for `$LIB`.
+    /// The libraries that were laid down.
     pub(super) fn libraries(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path("cache/portshim")).expect("it is there");
-        let paths = entries.map(|entry| entry.expect("it can be listed").path());
-        paths.filter(|path| !path.is_symlink()).collect()
+        entries.map(|entry| entry.expect("it can be listed").path()).collect()
     }
 
     /// The session files.

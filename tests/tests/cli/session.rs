@@ -31,7 +31,7 @@ fn the_environment_is_the_callers_and_three_variables() {
     let output = here.portshim(&["run", "--preset", "linux", "--", "sh", "-c", VARIABLES]).output().expect("it runs");
     let said = here.masked(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines[0], "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so");
+    assert_eq!(lines[0], "[DIR]/cache/portshim/libportshim-[HASH].so");
     assert_eq!(lines[1], "1:follow=1:model=linux:order=native:sharing=tuple:dynamic.all=32768-60999");
     assert!(lines[2].starts_with("[DIR]/run/portshim/session-"), "{said}");
 }
@@ -55,12 +55,7 @@ fn the_library_stands_before_what_is_preloaded_besides() {
     let here = Sandbox::new();
     let other = here.cc("other.so", "int other;", &["-shared", "-fPIC"]);
     let mut command = here.portshim(&["run", "--", "sh", "-c", "echo \"$LD_PRELOAD\""]);
-    here.expect(
-        command.env("LD_PRELOAD", other),
-        0,
-        "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so:[DIR]/other.so\n",
-        "",
-    );
+    here.expect(command.env("LD_PRELOAD", other), 0, "[DIR]/cache/portshim/libportshim-[HASH].so:[DIR]/other.so\n", "");
 }
 
 #[test]
@@ -73,7 +68,7 @@ fn a_nested_run_has_its_own_policy_and_one_library() {
     assert!(output.stderr.is_empty(), "{}", said(&output));
     let said = here.masked(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines[0], "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so");
+    assert_eq!(lines[0], "[DIR]/cache/portshim/libportshim-[HASH].so");
     assert_eq!(lines[1], "1:follow=1:model=linux:order=native:sharing=tuple:dynamic.all=30000-30009");
     assert_eq!(here.sessions().len(), 2);
 }
@@ -227,7 +222,7 @@ fn the_library_is_made_whole_again() {
     assert_eq!(fs::read(file()).expect("it can be read"), whole);
     // A directory that others may write to is not used at all.
     mode(&here.path("cache/portshim"), 0o777);
-    here.says(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"], 0, "[DIR]/run/portshim/$LIB/libportshim-[HASH].so\n", "");
+    here.says(&["run", "--", "sh", "-c", "echo $LD_PRELOAD"], 0, "[DIR]/run/portshim/libportshim-[HASH].so\n", "");
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn explain() {
 }
 
 /// What the library needs, on whatever system it was built.
-const NEEDS: &str = "# For programs of x86-64, glibc 2.17 or later.\n";
+const NEEDS: &str = "# For programs of x86-64, glibc 2.17 or later, or musl.\n";
 
 #[test]
 fn env_in_every_format() {
@@ -192,17 +192,16 @@ fn env_in_every_format() {
     let policy = "1:follow=0:model=linux:order=native:sharing=tuple:dynamic.all=20000-20009";
     let ask = |format| ["env", "--preset", "linux", "--range", "20000-20009", "--no-follow", "--format", format];
     let library = "[DIR]/cache/portshim/libportshim-[HASH].so";
-    let listed = "[DIR]/cache/portshim/$LIB/libportshim-[HASH].so";
     here.says(
         &ask("shell"),
         0,
-        &format!("unset PORTSHIM_SESSION\nexport LD_PRELOAD='{listed}'\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY='{policy}'\n"),
+        &format!("unset PORTSHIM_SESSION\nexport LD_PRELOAD='{library}'\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"\nexport PORTSHIM_POLICY='{policy}'\n"),
         "",
     );
     here.says(
         &ask("systemd"),
         0,
-        &format!("{NEEDS}[Service]\nEnvironment=\"LD_PRELOAD={listed}\" \"PORTSHIM_POLICY={policy}\"\n"),
+        &format!("{NEEDS}[Service]\nEnvironment=\"LD_PRELOAD={library}\" \"PORTSHIM_POLICY={policy}\"\n"),
         "",
     );
     let image = "/usr/lib/portshim/libportshim.so";

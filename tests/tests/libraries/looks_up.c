@@ -17,7 +17,9 @@ static void ask(Bind bind) {
 int main(void) {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY), *libm = dlopen("libm.so.6", RTLD_LAZY);
 	ask((Bind)dlsym(libc, "bind"));
+#ifdef __GLIBC__
 	ask((Bind)dlvsym(libc, "bind", "GLIBC_2.2.5"));
+#endif
 	ask((Bind)dlsym(libm, "bind")); /* libm's libraries are looked at, too */
 	ask((Bind)dlsym(RTLD_DEFAULT, "bind"));
 	ask((Bind)dlsym(RTLD_NEXT, "bind"));
@@ -27,8 +29,10 @@ int main(void) {
 	/* What is not there is not found, and said so. */
 	dlerror();
 	printf("%d", dlsym(libc, "no_such_function") == 0 && dlerror() != 0);
+#ifdef __GLIBC__
 	printf("%d", dlvsym(libc, "bind", "GLIBC_2.3") == 0 && dlerror() != 0);
 	printf("%d", dlvsym(RTLD_DEFAULT, "strlen", "GLIBC_2.2.5") != 0);
+#endif
 	printf("%d\n", dlsym(libm, "cos") == dlsym(RTLD_DEFAULT, "cos"));
 	return fflush(stdout);
 }

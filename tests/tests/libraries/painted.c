@@ -40,10 +40,12 @@ static void do_sendmmsg(int turn) { (void)turn, sendmmsg(fd, &message, 1, 0); }
 static void by_bind(int turn) { (void)turn, syscall(SYS_bind, fd, &any, sizeof any); }
 static void by_connect(int turn) { (void)turn, syscall(SYS_connect, fd, &servers[0], sizeof any); }
 static void by_sendmsg(int turn) { (void)turn, syscall(SYS_sendmsg, fd, &message.msg_hdr, 0); }
+#ifdef __GLIBC__
 int rresvport(int *), bindresvport(int, struct sockaddr_in *);
 static int from = 1023;
 static void do_rresvport(int turn) { (void)turn, kept[held++] = rresvport(&from); }
 static void do_bindresvport(int turn) { (void)turn, bindresvport(fd, 0); }
+#endif
 static char *program[] = {"/nowhere", 0};
 static void do_execve(int turn) { execve(program[0], program, environment[turn % 3]); }
 static void do_execvpe(int turn) { execvpe(program[0], program, environment[turn % 3]); }
@@ -69,7 +71,10 @@ static const struct { const char *name; void (*call)(int); int kind; } CALLS[] =
 	{"send", do_send, SOCK_DGRAM}, {"sendto", do_sendto, SOCK_DGRAM}, {"fastopen", do_fastopen, SOCK_STREAM},
 	{"write", do_write, SOCK_DGRAM}, {"writev", do_writev, SOCK_DGRAM}, {"sendmsg", do_sendmsg, SOCK_DGRAM},
 	{"sendmmsg", do_sendmmsg, SOCK_DGRAM}, {"syscall_bind", by_bind, SOCK_STREAM}, {"syscall_connect", by_connect, SOCK_STREAM},
-	{"syscall_sendmsg", by_sendmsg, SOCK_DGRAM}, {"rresvport", do_rresvport, 0}, {"bindresvport", do_bindresvport, SOCK_STREAM},
+	{"syscall_sendmsg", by_sendmsg, SOCK_DGRAM},
+#ifdef __GLIBC__
+	{"rresvport", do_rresvport, 0}, {"bindresvport", do_bindresvport, SOCK_STREAM},
+#endif
 	{"execve", do_execve, 0}, {"execvpe", do_execvpe, 0}, {"execl", do_execl, 0}, {"syscall_execveat", do_execveat, 0},
 	{"posix_spawn", do_spawn, 0}, {"system", do_system, 0}, {"popen", do_popen, 0}, {"close", do_close, SOCK_STREAM},
 	{"dup", do_dup, SOCK_STREAM}, {"syscall_close_range", do_close_range, SOCK_STREAM}, {"dlsym", do_dlsym, 0},

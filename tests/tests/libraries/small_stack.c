@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { LEAST = 16384 };
 static char **environment, *program[3];
 static int status = -1;
 static void *start(void *how) {
@@ -59,7 +60,8 @@ int main(int count, char **words) {
 	pthread_attr_t attributes;
 	pthread_t thread;
 	pthread_attr_init(&attributes);
-	if (pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN)) return 3;
+	/* musl's own spawn does not fit into the least that it allows. */
+	if (pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN < LEAST ? LEAST : PTHREAD_STACK_MIN)) return 3;
 	pthread_create(&thread, &attributes, is_command ? command : start, words[2]);
 	pthread_join(thread, 0);
 	return fflush(stdout) || status;

@@ -12,15 +12,24 @@ const PRELOAD: &str = "LD_PRELOAD";
 /// `libportshim-0123456789abcdef.so`.
 const OURS: &[u8] = b"libportshim";
 
+/// Folders that the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the
+/// folder for libraries, as their distribution calls it, and as Debian does, in two parts.
+const KINDS: [&str; 5] = ["lib", "lib64", "lib32", "libx32", MULTIARCH];
+const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64-linux-gnu"
+} else if cfg!(target_arch = "riscv64") {
+    "riscv64-linux-gnu"
+} else {
+    "x86_64-linux-gnu"
+};
+
 /// Amount of text that one variable may hold, well below the kernel's MAX_ARG_STRLEN of 131,072
 /// bytes.
 pub(crate) const ROOM: usize = 100_000;
 
 /// The variable that has this library loaded, and what it is to say.
 pub(crate) fn loading(library: &Path) -> Option<(&'static str, OsString)> {
-    let listed = library::for_glibc_alone(library);
-    let listed = listed.as_deref().unwrap_or(library);
-    Some((PRELOAD, preload(listed, env::var_os(PRELOAD).as_deref())))
+    Some((PRELOAD, preload(library, env::var_os(PRELOAD).as_deref())))
 }
 
 /// Value that tells the shim of a session: its region's file.
@@ -60,13 +69,13 @@ pub(crate) fn connectors() -> Vec<PathBuf> {
 /// its folders.
 fn found(entry: &[u8]) -> Option<PathBuf> {
     let text = String::from_utf8_lossy(entry);
-    let alternatives = library::KINDS.map(|kind| PathBuf::from(text.replace("${LIB}", kind).replace("$LIB", kind)));
+    let alternatives = KINDS.map(|kind| PathBuf::from(text.replace("${LIB}", kind).replace("$LIB", kind)));
     if entry.contains(&b'/') {
         return alternatives.into_iter().find(|path| path.is_file());
     }
     let named = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
     let usual = ["/lib", "/usr/lib", "/usr/local/lib"].into_iter();
-    let usual = usual.flat_map(|folder| library::KINDS.map(|kind| [folder.into(), Path::new(folder).join(kind)]));
+    let usual = usual.flat_map(|folder| KINDS.map(|kind| [folder.into(), Path::new(folder).join(kind)]));
     let usual = usual.flatten().chain(["/lib64", "/usr/lib64"].map(PathBuf::from));
     env::split_paths(&named)
         .chain(usual)

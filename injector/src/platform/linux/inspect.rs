@@ -2,6 +2,7 @@
 //! preloaded library reaches it.
 
 use super::super::answers::Find;
+use super::c_library::CLibrary;
 use super::elf::{self, Elf};
 use super::find::{executable, search};
 use super::glibc;
@@ -26,8 +27,6 @@ const HEAD: usize = 256;
 /// Shell that execvp(3) hands a file without a format to.
 pub(super) const SHELL: &str = "/bin/sh";
 
-/// The names of glibc's loader on all machines begin so.
-const GLIBC_LOADERS: [&str; 3] = ["ld-linux", "ld64.so", "ld.so"];
 /// Tools that only execute the program named in their arguments, in the same process.
 const ENV: &str = "env";
 
@@ -86,8 +85,10 @@ fn follow(program: &mut Program, path: &Path) -> Result<Option<PathBuf>, Find> {
     let Some(elf) = elf::read(&file, &first_page) else {
         return Err(Find::Denied(path.to_owned(), "it is a damaged ELF file".into()));
     };
-    step(format!("a {}-bit ELF program", elf.bits));
-    program.coverage = coverage(&elf, &file);
+    let library = elf.loader.as_deref().map_or_else(|| CLibrary::of_file(&elf, path), CLibrary::of_loader);
+    let of_musl = if library == Some(CLibrary::Musl) { " of musl" } else { "" };
+    step(format!("a {}-bit ELF program{of_musl}", elf.bits));
+    program.coverage = coverage(&elf, library, &file);
     if let Some(loader) = &elf.loader
         && program.coverage == Coverage::Full
         && executable(loader).is_err_and(|e| e.is_none())
@@ -138,7 +139,7 @@ fn run_by_env(argument: &[u8]) -> Option<OsString> {
 }
 
 /// Extent to which a preloaded library reaches this file.
-fn coverage(elf: &Elf, file: &File) -> Coverage {
+fn coverage(elf: &Elf, library: Option<CLibrary>, file: &File) -> Coverage {
     let (bits, machine) = (usize::BITS, own_machine());
     if (elf.bits, elf.machine) != (bits, machine) {
         let name = machine_name(elf.machine);
@@ -148,21 +149,21 @@ fn coverage(elf: &Elf, file: &File) -> Coverage {
     let Some(loader) = &elf.loader else {
         // This command passes everything on to the program that it becomes. The loader itself,
         // started by hand, names none either.
-        let is_loader = elf.soname.as_ref().is_some_and(|name| GLIBC_LOADERS.iter().any(|l| name.starts_with(l)));
-        return match (is_loader || elf.ours, elf.go) {
+        return match (library.is_some() || elf.ours, elf.go) {
             (true, _) => Coverage::Full,
             (false, true) => Coverage::None(Obstacle::Go),
             (false, false) => Coverage::None(Obstacle::Static),
         };
     };
-    let name = loader.file_name().unwrap_or_default().to_string_lossy();
-    if !GLIBC_LOADERS.iter().any(|l| name.starts_with(l)) {
+    let Some(library) = library else {
         return Coverage::None(Obstacle::Loader(loader.display().to_string()));
-    }
+    };
     if let Some(obstacle) = gains_privilege(file) {
         return Coverage::None(obstacle);
     }
-    if let Some((theirs, needed)) = glibc::lacks(loader) {
+    if library == CLibrary::Glibc
+        && let Some((theirs, needed)) = glibc::lacks(loader)
+    {
         return Coverage::None(Obstacle::OldLibrary { theirs: theirs.to_string(), needed: needed.to_string() });
     }
     if elf.go {
@@ -220,7 +221,7 @@ pub(super) const fn own_machine() -> u16 {
 pub(crate) fn library_needs() -> Option<String> {
     let machine = machine_name(own_machine());
     let glibc = glibc::NEEDED;
-    Some(if glibc.is_empty() { machine } else { format!("{machine}, glibc {glibc} or later") })
+    Some(if glibc.is_empty() { machine } else { format!("{machine}, glibc {glibc} or later, or musl") })
 }
 
 fn machine_name(machine: u16) -> String {

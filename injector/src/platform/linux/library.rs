@@ -12,36 +12,12 @@ use nix::unistd::{AccessFlags, eaccess, geteuid};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The mode of the library's file. Whom the directory lets in may read it, and a copy of it can be
 /// read by all.
 const MODE: u32 = 0o644;
-
-/// Folders that the loaders of glibc put in the place of `$LIB` in LD_PRELOAD (ld.so(8)): the
-/// folder for libraries, as their distribution calls it, and as Debian does, in two parts. Others
-/// know of no such thing, and find no file by that name.
-pub(super) const KINDS: [&str; 5] = ["lib", "lib64", "lib32", "libx32", MULTIARCH];
-const MULTIARCH: &str = if cfg!(target_arch = "aarch64") {
-    "aarch64-linux-gnu"
-} else if cfg!(target_arch = "riscv64") {
-    "riscv64-linux-gnu"
-} else {
-    "x86_64-linux-gnu"
-};
-
-/// The library's path as glibc alone can read it, where it lies in a folder that we furnished. A
-/// loader that cannot use it, musl's, passes by what it does not find, and ends the program where
-/// it finds it.
-pub(crate) fn for_glibc_alone(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent()?;
-    fs::read_link(folder.join(MULTIARCH)).ok().filter(|target| target == HERE)?;
-    Some(folder.join("$LIB").join(path.file_name()?))
-}
-
-/// Place where the links lead that stand for `$LIB`.
-const HERE: &str = ".";
 
 /// Place where the library can be laid down, the best place first.
 pub(in super::super) fn places() -> impl Iterator<Item = Result<PathBuf, String>> {
@@ -127,10 +103,6 @@ fn trusted(path: &Path) -> bool {
 /// Writes the library under a name of its own and gives it its own name at once, so that no other
 /// process ever loads half of it.
 fn write(directory: &Path, path: &Path) -> std::io::Result<()> {
-    for kind in KINDS {
-        // Where there can be no links, the path itself serves.
-        let _ = symlink(HERE, directory.join(kind));
-    }
     let [random] = random::words().map_err(std::io::Error::other)?;
     let temporary = directory.join(format!(".{NAME}.{random:016x}"));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {

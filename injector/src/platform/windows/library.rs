@@ -39,11 +39,6 @@ pub(crate) fn library_needs() -> Option<String> {
     None
 }
 
-/// No variable holds the library's path in another form.
-pub(crate) fn as_listed(_: &Path) -> Option<PathBuf> {
-    None
-}
-
 /// No variable holds the library's path, so any will do.
 pub(crate) fn nameable(_: &Path) -> Result<(), String> {
     Ok(())

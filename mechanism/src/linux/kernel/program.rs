@@ -17,11 +17,13 @@ const PT_INTERP: u32 = 3;
 const ET_DYN: u16 = 3;
 /// ELF64, little end first.
 const IDENTITY: &[u8] = b"\x7fELF\x02\x01";
+/// The loaders of glibc, and of musl, that load a library for this machine begin so.
+const LOADERS: [&[u8]; 3] = [b"ld-linux", b"ld-2.", b"ld-musl"];
 /// The machine that this library is for, as e_machine.
 const MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
 
 /// Tells whether the program at `path` loads a library that LD_PRELOAD names: it is dynamic,
-/// glibc's loader loads it, and it gains no privileges by being executed (ld.so(8),
+/// the loader of glibc or of musl loads it, and it gains no privileges by being executed (ld.so(8),
 /// secure-execution mode). `None` where there is no such program, or no telling.
 pub fn loads_preload(path: &CStr) -> Option<bool> {
     let mut line = [0; LINE];
@@ -69,7 +71,7 @@ fn read_by(fd: c_int, path: &CStr, line: &mut [u8; LINE]) -> Option<Next> {
     let gains = stat.st_mode & libc::S_ISUID != 0 && stat.st_uid != effective_user()
         || stat.st_mode & libc::S_ISGID != 0 && stat.st_gid != effective_group();
     let header = Header::of(line)?;
-    Some(Next::Known(!gains && header.is_loaded_by_glibc(fd, path)))
+    Some(Next::Known(!gains && header.is_loaded(fd, path)))
 }
 
 /// Bounds of the path in a `#!` line.
@@ -101,7 +103,7 @@ impl Header {
         Some(Self { machine: number(bytes, 18)? as u16, kind: number(bytes, 16)? as u16, segments })
     }
 
-    fn is_loaded_by_glibc(&self, fd: c_int, path: &CStr) -> bool {
+    fn is_loaded(&self, fd: c_int, path: &CStr) -> bool {
         if self.machine != MACHINE {
             return false;
         }
@@ -114,18 +116,18 @@ impl Header {
             if number(&segment, 0).unwrap_or(0) as u32 == PT_INTERP {
                 let mut loader = [0; LINE];
                 let _ = read_at(fd, &mut loader[..LINE - 1], number(&segment, 8).unwrap_or(0));
-                return CStr::from_bytes_until_nul(&loader).is_ok_and(is_glibcs_loader);
+                return CStr::from_bytes_until_nul(&loader).is_ok_and(is_loader);
             }
         }
         // The loader itself, told on its command line what to load.
-        self.kind == ET_DYN && is_glibcs_loader(path)
+        self.kind == ET_DYN && is_loader(path)
     }
 }
 
-fn is_glibcs_loader(path: &CStr) -> bool {
+fn is_loader(path: &CStr) -> bool {
     let path = path.to_bytes();
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-    name.starts_with(b"ld-linux") || name.starts_with(b"ld-2.")
+    LOADERS.iter().any(|loader| name.starts_with(loader))
 }
 
 /// The eight bytes at `at`, little end first.

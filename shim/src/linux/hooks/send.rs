@@ -6,7 +6,7 @@ use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, is_readable, read_address};
 use crate::linux::serve::{Exit, serve};
 use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, original, start};
+use crate::linux::{elf, fd_cache, original, start};
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::size_of;
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
@@ -82,7 +82,11 @@ pub(super) fn sendmsg_by(
     flags: c_int,
     original: impl Fn() -> isize,
 ) -> isize {
-    if is_settled(fd, flags) { original() } else { first(exit, fd, flags, Destination::in_message(message), &original) }
+    if is_settled(fd, flags) {
+        original()
+    } else {
+        first(exit, fd, flags, Destination::in_message(exit, message), &original)
+    }
 }
 
 /// # Safety
@@ -132,7 +136,7 @@ impl Destination {
     }
 
     /// The address in a message header, as `___sys_sendmsg` comes by it.
-    fn in_message(message: *const msghdr) -> Self {
+    fn in_message(exit: Exit, message: *const msghdr) -> Self {
         const MOST_VECTORS: usize = 1024; // UIO_MAXIOV
         if !is_readable(message.cast(), size_of::<msghdr>()) {
             let len = size_of::<msghdr>() as socklen_t;
@@ -140,7 +144,12 @@ impl Destination {
         }
         // SAFETY: the kernel has just been seen to read these bytes; no alignment is assumed.
         let header = unsafe { message.read_unaligned() };
-        if header.msg_iovlen > MOST_VECTORS || header.msg_namelen as c_int <= -1 {
+        let vectors = match exit {
+            // Half of it is padding there, which musl clears before it makes the system call.
+            Exit::Library if elf::is_musl() => header.msg_iovlen as u32 as usize,
+            Exit::Library | Exit::Kernel => header.msg_iovlen,
+        };
+        if vectors > MOST_VECTORS || header.msg_namelen as c_int <= -1 {
             return Self::Bad;
         }
         // The kernel cuts a long name to the longest address.
