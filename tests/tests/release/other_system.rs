@@ -1,4 +1,4 @@
-//! A Debian of 2021, in which what is published is tried.
+//! Other systems, in which what is published is tried.
 
 use portshim_tests::programs::{Scratch, must, text};
 use portshim_tests::{project, said};
@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The system that the packages are installed on.
-const ROOT: &str = "bullseye";
+/// A Debian of 2021.
+pub(crate) const DEBIAN: &str = "bullseye";
+/// A system of musl alone, which has nothing but busybox.
+pub(crate) const MUSL: &str = "musl";
 
 /// What is published, by the end of its name.
 pub(crate) fn published(end: &str) -> PathBuf {
@@ -19,9 +21,9 @@ pub(crate) fn published(end: &str) -> PathBuf {
     path.canonicalize().expect("it has just been listed")
 }
 
-/// Runs a script as root of the other system, whose files are as they were made.
-pub(crate) fn on_the_other_system(script: &str, things: &[&Path]) -> String {
-    let root = project().join("target/roots").join(ROOT);
+/// Runs a script as root of another system, whose files are as they were made.
+pub(crate) fn on(system: &str, script: &str, things: &[&Path]) -> String {
+    let root = project().join("target/roots").join(system);
     assert!(root.join("bin/sh").exists(), "{} is not there: `make setup` makes it", root.display());
     let folder = Scratch::new("root");
     must(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&folder));

@@ -2,7 +2,7 @@
 //! engines: what they run is run on a Debian of 2021, and those who know their forms find them
 //! right.
 
-use super::other_system::{on_the_other_system, published};
+use super::other_system::{DEBIAN, on, published};
 use portshim_tests::programs::{Scratch, must, private, text};
 use portshim_tests::{portshim, project};
 use std::fs;
@@ -42,7 +42,7 @@ fn integrates(recipe: &Path, commands: &str) {
     // The recipe names the file that is published now.
     assert!(fs::read_to_string(recipe).expect("it is there").contains(&format!("/{name}\n")), "{name}");
     let script = format!("mkdir /work; cd /work; {TESTS}export PORTSHIM=file:///mnt/{name}\n{commands}");
-    let said = on_the_other_system(&script, &[&package, &project().join("examples")]);
+    let said = on(DEBIAN, &script, &[&package, &project().join("examples")]);
     assert!(said.contains(TEN_PORTS), "{said}");
 }
 
@@ -82,7 +82,7 @@ fn an_image() {
         let started = [words("ENTRYPOINT"), words("CMD")].concat().join(" ");
         script += &format!("{started} >/tmp/said 2>&1 &\nuntil grep -q Serving /tmp/said; do sleep 0.1; done\n");
         script += "cat /tmp/said; kill $!";
-        let said = on_the_other_system(&script, &[&published("_amd64.deb")]);
+        let said = on(DEBIAN, &script, &[&published("_amd64.deb")]);
         assert!(said.contains("Serving HTTP on 0.0.0.0 port 200"), "{said}");
     });
 }
@@ -133,7 +133,7 @@ spec:
             "dpkg --install /mnt/*.deb; mkdir /portshim; {copy}; dpkg --purge portshim\n\
              env {given} python3 /mnt/examples/drain.py 3"
         );
-        let said = on_the_other_system(&script, &[&published("_amd64.deb"), &project().join("examples")]);
+        let said = on(DEBIAN, &script, &[&published("_amd64.deb"), &project().join("examples")]);
         let (_, ports) = said.split_once("3 ports: ").expect("it tells them");
         assert!(ports.split_whitespace().all(|port| port.starts_with("200")), "{said}");
     });
@@ -163,7 +163,7 @@ fn a_unit() {
             "dpkg --install /mnt/*.deb\nmkdir /var/log/hello\n{start} >/dev/null 2>&1 &\n\
              until grep -s ' bind ' /var/log/hello/ports.log; do sleep 0.1; done\nportshim ps; portshim status; kill $!"
         );
-        let said = on_the_other_system(&script, &[&published("_amd64.deb")]);
+        let said = on(DEBIAN, &script, &[&published("_amd64.deb")]);
         assert!(said.contains(" bind tcp4 200") && said.contains("20000-20099"), "{said}");
         assert!(said.contains("100 ports to hand out") && said.contains("python3"), "{said}");
     });
