@@ -36,7 +36,7 @@ fn main() {
         ports: every_call_under_windows_xp, every_call_under_windows_2003, every_call_under_windows_vista,
             without_portshim, servers_are_reached, dual_stack, handles_come_again, as_bare, bad_calls_as_bare,
             last_errors_as_bare;
-        exhausted: every_call, by_name, a_whole_preset, whatever_the_address, closed, held_through_time_wait,
+        exhausted: every_call, by_name, a_whole_preset, whatever_the_address, for_one_alone, closed, held_through_time_wait,
             shared_by_processes, raced_for, taken_by_another_session;
         rules: reserved, blocked, blocked_for_one_scope, taken, taken_for_one_family, kept_back, of_single_programs,
             in_order;

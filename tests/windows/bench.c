@@ -20,6 +20,14 @@ static int bind_any(SOCKET s)
     return bind(s, (struct sockaddr *)&here, sizeof here);
 }
 
+/* As servers of Java are bound. */
+static int bind_exclusively(SOCKET s)
+{
+    int on = 1;
+    setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (char *)&on, sizeof on);
+    return bind_any(s);
+}
+
 static int connect_tcp(SOCKET s)
 {
     return connect(s, (struct sockaddr *)&peer_tcp, sizeof peer_tcp);
@@ -57,7 +65,7 @@ static void measure(const char *name, int type, int (*call)(SOCKET))
                 printf("%s error %d\n", name, WSAGetLastError());
                 exit(1);
             }
-            if (type == SOCK_STREAM && call != bind_any)
+            if (type == SOCK_STREAM && call != bind_any && call != bind_exclusively)
                 setsockopt(s, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof linger);
             closesocket(s);
         }
@@ -101,6 +109,7 @@ int main(void)
     listen(listener, SOMAXCONN);
     CreateThread(NULL, 0, accepting, (void *)listener, 0, NULL);
     measure("tcp-bind", SOCK_STREAM, bind_any);
+    measure("tcp-bind-excl", SOCK_STREAM, bind_exclusively);
     measure("udp-bind", SOCK_DGRAM, bind_any);
     measure("tcp-connect", SOCK_STREAM, connect_tcp);
     measure("udp-connect", SOCK_DGRAM, connect_udp);

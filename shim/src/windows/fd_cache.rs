@@ -4,7 +4,7 @@
 use super::index_of;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use portshim_mechanism::windows::socket::address::{AF_INET, AF_INET6};
-use portshim_mechanism::windows::socket::facts::{Socket, transport};
+use portshim_mechanism::windows::socket::facts::{Sharing, Socket, transport};
 use portshim_policy::ports::Transport;
 use windows_sys::Win32::Networking::WinSock::{IPPROTO_TCP, IPPROTO_UDP, SOCK_STREAM, SOCKET};
 
@@ -54,8 +54,9 @@ static MADE: [AtomicU8; HANDLES] = [const { AtomicU8::new(0) }; HANDLES];
 const KNOWN: u8 = 1;
 const IPV6: u8 = 2;
 const UDP: u8 = 4;
-/// It has no port, and no option that says how it shares one.
+/// It has no port, and no option that says how it shares one but `EXCLUSIVE`.
 const NEW: u8 = 8;
+const EXCLUSIVE: u8 = 16;
 
 /// Remembers what a socket has just been made as: 0 stands for the protocol that there is of its
 /// kind.
@@ -81,16 +82,24 @@ pub(crate) fn served(handle: SOCKET) -> Option<Socket> {
     if known == 0 {
         return Socket::served(handle);
     }
-    let is_new = known & NEW != 0 && made.swap(known & !NEW, Relaxed) & NEW != 0;
+    let before = if known & NEW == 0 { known } else { made.swap(known & !(NEW | EXCLUSIVE), Relaxed) };
+    let sharing = if before & EXCLUSIVE == 0 { Sharing::Usual } else { Sharing::Exclusive };
+    let is_new = (before & NEW != 0).then_some(sharing);
     let transport = if known & UDP == 0 { Transport::Tcp } else { Transport::Udp };
     let family = if known & IPV6 == 0 { AF_INET } else { AF_INET6 };
     Some(Socket { handle, transport, family, is_new })
 }
 
-/// An option says how `handle` shares its port.
-pub(crate) fn is_set_up(handle: SOCKET) {
+/// An option is about to say how `handle` shares its port. Tells whether it was new until now.
+pub(crate) fn is_set_up(handle: SOCKET) -> bool {
+    let made = MADE.get(index_of(handle));
+    made.is_some_and(|made| made.fetch_and(!(NEW | EXCLUSIVE), Relaxed) & NEW != 0)
+}
+
+/// The option said that `handle`, which was new, does not share its port.
+pub(crate) fn is_exclusive(handle: SOCKET) {
     if let Some(made) = MADE.get(index_of(handle)) {
-        made.fetch_and(!NEW, Relaxed);
+        made.fetch_or(NEW | EXCLUSIVE, Relaxed);
     }
 }
 

@@ -55,10 +55,41 @@ pub(crate) fn whatever_the_address() {
         [("tcp4", "127.0.0.1", "0.0.0.0"), ("udp4", "127.0.0.1", "0.0.0.0"), ("tcp6", "::1", "::")]
     {
         let (specific, all) = (format!("bind={specific},0"), format!("bind={all},0"));
-        let said = probed(&options, &[transport, &specific, transport, &all, transport, &specific, transport, &all]);
-        assert_eq!(said.ports().into_iter().collect::<BTreeSet<_>>(), (range.0..=range.1).collect(), "{said:?}");
-        assert_eq!(said.errors(), [NO_PORTS; 2], "{transport}: {said:?}");
+        for verbs in [[&specific, &all, &specific, &all], [&all, &specific, &all, &specific]] {
+            let said = probed(&options, &verbs.map(|bind| [transport, bind]).concat());
+            assert_eq!(said.ports().into_iter().collect::<BTreeSet<_>>(), (range.0..=range.1).collect(), "{said:?}");
+            assert_eq!(said.errors(), [NO_PORTS; 2], "{transport}: {said:?}");
+        }
     }
+    // One for both families meets whoever has the port in either.
+    for (transport, family) in [("tcp4", "127.0.0.1"), ("udp4", "0.0.0.0"), ("tcp6", "::1"), ("udp6", "::")] {
+        let first = format!("bind={family},0");
+        let both = [&transport.replace('4', "6"), "option=v6only,0", "bind=::,0"];
+        let said = probed(&options, &[&[transport, &*first], &both[..], &both].concat());
+        assert_eq!((said.ports().len(), said.errors()), (2, vec![NO_PORTS]), "{transport}: {said:?}");
+        assert_ne!(said.ports()[0], said.ports()[1], "{transport}: {said:?}");
+    }
+}
+
+/// A port that a program has for itself alone is taken, and not kept back by the system, which has
+/// the same error for both.
+pub(crate) fn for_one_alone() {
+    let (range, port) = (range(2), range(1));
+    let options = ["--preset", "windows-2003-sp1", "--range", &spec(range)];
+    let bind = "bind=0.0.0.0,0";
+    let server = ["tcp4", "option=exclusive,1", bind, "listen"];
+    let said = probed(&options, &[&server[..], &server, &["tcp4", bind, "tcp4", "bind=127.0.0.1,0"]].concat());
+    assert_eq!((said.ports().len(), said.errors()), (4, vec![NO_PORTS; 2]), "{said:?}");
+    let own = ["udp4", "option=exclusive,1", bind];
+    let said = probed(&options, &[&own[..], &own, &["udp4", bind, "udp4", "bind=127.0.0.1,0"]].concat());
+    assert_eq!((said.ports().len(), said.errors()), (2, vec![NO_PORTS; 2]), "{said:?}");
+
+    // The system lists no socket that is only bound. That one seems to be kept back, until it is
+    // asked for anew.
+    let child = format!("spawn={} tcp4 bind=127.0.0.1,0", super::launched::probe_path());
+    let verbs = ["tcp4", "option=exclusive,1", bind, &child, "close", &child];
+    let said = probed(&["--range", &spec(port)], &verbs);
+    assert_eq!((said.ports(), said.errors().len()), (vec![port.0; 2], 1), "{said:?}");
 }
 
 /// Every port that a preset has.

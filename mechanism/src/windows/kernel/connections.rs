@@ -1,47 +1,57 @@
-//! The ports of TCP connections, those in TIME_WAIT included: a bind does not meet them, and a
-//! connect from such a port to the same peer fails when it is too late for another one.
+//! The ports that the system lists as somebody's. Those of TCP connections, be they in TIME_WAIT: a
+//! bind does not meet them, and a connect from such a port to the same peer fails when it is too
+//! late for another one. And those of listeners and of UDP.
 
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
 use core::mem::{offset_of, size_of, transmute};
 use core::ptr::null_mut;
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
 use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, FALSE};
-use windows_sys::Win32::NetworkManagement::IpHelper::{MIB_TCP6ROW, MIB_TCP6TABLE, MIB_TCPROW_LH, MIB_TCPTABLE};
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    MIB_TCP6ROW, MIB_TCP6TABLE, MIB_TCPROW_LH, MIB_TCPTABLE, MIB_UDP6ROW, MIB_UDP6TABLE, MIB_UDPROW, MIB_UDPTABLE,
+};
 use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW};
 use windows_sys::core::BOOL;
 use windows_sys::w;
 
-/// GetTcpTable and GetTcp6Table.
+/// GetTcpTable and its likes.
 type Ask = unsafe extern "system" fn(*mut c_void, *mut u32, BOOL) -> u32;
 
 /// A function whose type is not known yet.
 type Any = unsafe extern "system" fn() -> isize;
 
-/// Both, looked up when they are first needed: most programs never need them.
-static ASK: OnceLock<Option<[Ask; 2]>> = OnceLock::new();
+/// One for each scope, looked up when they are first needed: most programs never need them.
+static ASK: OnceLock<[Option<Ask>; 4]> = OnceLock::new();
 
-fn look_up() -> Option<[Ask; 2]> {
+fn look_up() -> [Option<Ask>; 4] {
     // SAFETY: the names end in a NUL, and the functions are those of iphlpapi.h, whose first
     // argument points to one table or the other.
     unsafe {
         let library = LoadLibraryExW(w!("iphlpapi.dll"), null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32);
-        let find = |name: &core::ffi::CStr| GetProcAddress(library, name.as_ptr().cast());
-        Some([transmute::<Any, Ask>(find(c"GetTcpTable")?), transmute::<Any, Ask>(find(c"GetTcp6Table")?)])
+        let find = |scope| GetProcAddress(library, name(scope).as_ptr().cast());
+        Scope::ALL.map(|scope| find(scope).map(|found| transmute::<Any, Ask>(found)))
     }
 }
 
-/// The ports that connections of any state have in `scopes`; empty where the system does not tell.
+fn name(scope: Scope) -> &'static CStr {
+    match scope {
+        Scope::Tcp4 => c"GetTcpTable",
+        Scope::Tcp6 => c"GetTcp6Table",
+        Scope::Udp4 => c"GetUdpTable",
+        Scope::Udp6 => c"GetUdp6Table",
+    }
+}
+
+/// The ports that sockets have in `scopes`, connections in any state; not those of TCP sockets that
+/// are bound and nothing else. Empty where the system does not tell.
 pub fn ports(scopes: ScopeSet) -> PortSet {
     let mut ports = PortSet::new();
-    let Some([v4, v6]) = ASK.get_or_init(look_up) else { return ports };
-    if scopes.contains(Scope::Tcp4) {
-        let (first, port) = (offset_of!(MIB_TCPTABLE, table), offset_of!(MIB_TCPROW_LH, dwLocalPort));
-        add(&mut ports, *v4, Shape { first, row: size_of::<MIB_TCPROW_LH>(), port });
-    }
-    if scopes.contains(Scope::Tcp6) {
-        let (first, port) = (offset_of!(MIB_TCP6TABLE, table), offset_of!(MIB_TCP6ROW, dwLocalPort));
-        add(&mut ports, *v6, Shape { first, row: size_of::<MIB_TCP6ROW>(), port });
+    let ask = ASK.get_or_init(look_up);
+    for scope in scopes.iter() {
+        if let Some(ask) = ask[scope.index()] {
+            add(&mut ports, ask, Shape::of(scope));
+        }
     }
     ports
 }
@@ -54,6 +64,22 @@ struct Shape {
     row: usize,
     /// The local port in it, in network order.
     port: usize,
+}
+
+impl Shape {
+    const fn of(scope: Scope) -> Self {
+        macro_rules! shape {
+            ($table:ty, $row:ty) => {
+                Self { first: offset_of!($table, table), row: size_of::<$row>(), port: offset_of!($row, dwLocalPort) }
+            };
+        }
+        match scope {
+            Scope::Tcp4 => shape!(MIB_TCPTABLE, MIB_TCPROW_LH),
+            Scope::Tcp6 => shape!(MIB_TCP6TABLE, MIB_TCP6ROW),
+            Scope::Udp4 => shape!(MIB_UDPTABLE, MIB_UDPROW),
+            Scope::Udp6 => shape!(MIB_UDP6TABLE, MIB_UDP6ROW),
+        }
+    }
 }
 
 fn add(ports: &mut PortSet, ask: Ask, shape: Shape) {

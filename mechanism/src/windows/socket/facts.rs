@@ -19,8 +19,17 @@ pub struct Socket {
     pub transport: Transport,
     /// AF_INET or AF_INET6.
     pub family: c_int,
-    /// Set if it is as it was made: without a port, and with no option that says how it shares one.
-    pub is_new: bool,
+    /// Set if it is known to have no port yet, and how it would share one.
+    pub is_new: Option<Sharing>,
+}
+
+/// How a socket shares the port that it will get.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// As sockets do on which no option says so.
+    Usual,
+    /// Not at all: the program has set SO_EXCLUSIVEADDRUSE.
+    Exclusive,
 }
 
 impl Socket {
@@ -29,7 +38,7 @@ impl Socket {
     pub fn served(handle: SOCKET) -> Option<Self> {
         let info: WSAPROTOCOL_INFOW = calls::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
         let transport = transport(info.iAddressFamily, info.iSocketType, info.iProtocol)?;
-        Some(Self { handle, transport, family: info.iAddressFamily, is_new: false })
+        Some(Self { handle, transport, family: info.iAddressFamily, is_new: None })
     }
 
     /// The scope of a port at `local`, and whether the socket takes it in the other family too.
@@ -39,7 +48,7 @@ impl Socket {
 
     /// Tells whether it has a port: without one, Winsock does not tell an address at all.
     pub fn has_port(&self) -> bool {
-        !self.is_new && self.has_got_port()
+        self.is_new.is_none() && self.has_got_port()
     }
 
     /// The same, of one that was new a moment ago.

@@ -14,6 +14,11 @@ use windows_sys::Win32::Networking::WinSock::{
     IPPROTO_TCP, IPPROTO_UDP, SO_EXCLUSIVEADDRUSE, SOCK_DGRAM, SOCK_STREAM, SOCKET, SOL_SOCKET,
 };
 
+/// The family whose ports `scope` has.
+pub fn family(scope: Scope) -> c_int {
+    if scope == Scope::Tcp4 || scope == Scope::Udp4 { AF_INET } else { AF_INET6 }
+}
+
 /// The asking socket. One that has got a port holds it until it is dropped.
 pub struct Probe {
     handle: SOCKET,
@@ -26,7 +31,7 @@ impl Probe {
     /// # Errors
     /// Winsock's own.
     pub fn of(scope: Scope) -> calls::Result<Self> {
-        let family = if scope == Scope::Tcp4 || scope == Scope::Udp4 { AF_INET } else { AF_INET6 };
+        let family = family(scope);
         let (kind, protocol) = match scope.transport() {
             Transport::Tcp => (SOCK_STREAM, IPPROTO_TCP),
             Transport::Udp => (SOCK_DGRAM, IPPROTO_UDP),

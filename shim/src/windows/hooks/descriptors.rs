@@ -2,11 +2,12 @@
 
 use crate::fd_ports;
 use crate::windows::{errno, fd_cache, original};
+use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Networking::WinSock::{
     INVALID_SOCKET, SO_EXCLUSIVEADDRUSE, SO_PORT_SCALABILITY, SO_RANDOMIZE_PORT, SO_REUSE_UNICASTPORT, SO_REUSEADDR,
     SOCKET, SOL_SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW,
 };
-use windows_sys::core::PCSTR;
+use windows_sys::core::{BOOL, PCSTR};
 
 /// # Safety
 /// As for socket.
@@ -64,11 +65,17 @@ pub(super) unsafe extern "system" fn setsockopt(
     value: PCSTR,
     len: i32,
 ) -> i32 {
-    if level == SOL_SOCKET && SHARING.contains(&option) {
-        fd_cache::is_set_up(handle);
-    }
+    let sharing = level == SOL_SOCKET && SHARING.contains(&option);
+    let was_new = sharing && fd_cache::is_set_up(handle);
     // SAFETY: the program's own call, as it came.
-    unsafe { original::setsockopt::next(handle, level, option, value, len) }
+    let answer = unsafe { original::setsockopt::next(handle, level, option, value, len) };
+    if was_new && answer == 0 && option == SO_EXCLUSIVEADDRUSE && len == size_of::<BOOL>() as i32 {
+        // SAFETY: the call has read this, and succeeded.
+        if unsafe { value.cast::<BOOL>().read_unaligned() } != FALSE {
+            fd_cache::is_exclusive(handle);
+        }
+    }
+    answer
 }
 
 /// The options that say how a socket shares its port, or how it comes by one.
