@@ -26,8 +26,8 @@ fn file(text: &str) -> Layer {
 
 fn host() -> HostSettings {
     HostSettings {
-        port_range: PortRange::new(40000, 40099).unwrap(),
-        reserved: PortSet::from(PortRange::single(40050)),
+        port_ranges: [PortRange::new(40000, 40099).unwrap(); 4],
+        reserved: [const { PortRange::single(40050) }; 4].map(PortSet::from),
         unprivileged_start: 1024,
         ..HostSettings::default()
     }
@@ -40,6 +40,20 @@ fn resolved(layers: &[Layer]) -> Resolved {
 /// Ports that a wildcard bind may get under the last rules.
 fn allowed(resolved: &Resolved, scope: Scope) -> String {
     resolved.rules.last().unwrap().scope(scope).allowed().to_string()
+}
+
+/// Windows has a dynamic range, and excluded ports, for each transport and family.
+#[test]
+fn settings_of_the_host_may_differ_by_scope() {
+    let range = |first| PortRange::new(first, first + 99).unwrap();
+    let mut host = HostSettings { port_ranges: [20000, 24000, 22000, 24000].map(range), ..HostSettings::default() };
+    host.reserved[Scope::Udp4.index()] = PortSet::from(range(22050));
+    let resolved = resolve(&[], &host).unwrap();
+    let expected = ["20000-20099", "24000-24099", "22000-22049", "24000-24099"];
+    assert_eq!(Scope::ALL.map(|scope| allowed(&resolved, scope)), expected);
+    let ranged = resolve(&[options(&[(&keys::DYNAMIC, "22000-22099/udp")])], &host).unwrap();
+    let expected = ["20000-20099", "24000-24099", "22000-22049", "22000-22099"];
+    assert_eq!(Scope::ALL.map(|scope| allowed(&ranged, scope)), expected);
 }
 
 const EXAMPLE: &str = r#"

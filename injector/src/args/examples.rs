@@ -18,7 +18,7 @@ An option beats its environment variable, that beats the policy file, and that t
 pub(super) const RUN: &str = "\
 Examples:
   Ten ports for everything the program does not choose itself; an eleventh socket is refused as the
-  kernel would refuse it:
+  system would refuse it:
     portshim run --range 20000-20009 -- python3 client.py
   TCP from one range, UDP from another:
     portshim run --range 20000-20999/tcp --range 30000-30999/udp -- ./server
@@ -95,7 +95,7 @@ pub(super) const DOCTOR: &str = "\
 Examples:
   Can this program be covered?
     portshim doctor ./server
-  And which of these ports are left to the kernel, which are bound by number?
+  And which of these ports are left to the system, which are bound by number?
     portshim doctor --range 20000-20999 ./server
   In a script:
     portshim doctor --json ./server | jq -r .coverage";

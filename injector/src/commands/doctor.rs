@@ -68,7 +68,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let [command, ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
     let program = find(command)?;
     let steering = platform::steering();
-    let host = platform::host().port_range;
+    let host = platform::host().port_range();
     let rules = rules_for(&resolved.rules, &program);
     let pinned_because = rules.and_then(chooses_itself);
     let steerable = (steering.possible && pinned_because.is_none()).then_some(host);

@@ -21,9 +21,10 @@ pub(super) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     let mut problems = Vec::new();
     let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
     let comes_to = |host: &HostSettings| resolve(&layers, host).map(|resolved| resolved.rules).ok();
-    match resolve(&layers, &platform::host_for(comes_to)) {
+    let (host, unknown) = platform::host_for(comes_to);
+    match resolve(&layers, &host) {
         Ok(mut resolved) if problems.is_empty() => {
-            resolved.warnings.splice(..0, misspelt());
+            resolved.warnings.splice(..0, misspelt().into_iter().chain(unknown));
             Ok(resolved)
         }
         Ok(_) => {

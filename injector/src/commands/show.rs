@@ -2,7 +2,7 @@
 
 use super::policy;
 use crate::args::Options;
-use crate::messages::Failure;
+use crate::messages::{self, Failure};
 use crate::present;
 use portshim_policy::config::{Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
 use portshim_policy::ports::{grouped, spec};
@@ -55,8 +55,10 @@ fn model(shown: &Shown) -> String {
     let setting = shown.max_user_port.map(|port| format!(", MaxUserPort {port}")).unwrap_or_default();
     let mut text = format!("classes of {name}{setting}\n");
     let ports = |class: &ShownClass| spec::written(&class.ports, &class.scope);
-    let width = shown.classes.iter().map(|class| ports(class).len()).filter(|len| *len <= WIDEST).max().unwrap_or(0);
-    for class in &shown.classes {
+    // Winsock has no function that hands privileged ports out.
+    let classes = || shown.classes.iter().filter(|class| !cfg!(windows) || !class.name.ends_with("resvport"));
+    let width = classes().map(|class| ports(class).len()).filter(|len| *len <= WIDEST).max().unwrap_or(0);
+    for class in classes() {
         let ShownClass { name, what, source, .. } = class;
         let ports = ports(class);
         // What does not fit its column has a line of its own.
@@ -84,7 +86,7 @@ fn errors(name: &str, errors: &ShownErrors) -> String {
         let number = number.map(|number| number.to_string()).unwrap_or_default();
         text += &format!("  {case:<23}  {number:<5}  {name}\n");
     }
-    text + "  programs on Linux are told in Linux's own words\n"
+    text + messages::TOLD_IN
 }
 
 /// Meaning of the words and numbers of the table of second binds.
@@ -121,7 +123,8 @@ fn second_binds(name: &str, binds: &ShownSecondBinds) -> String {
 fn one(rules: &ShownRules) -> String {
     let seed = rules.seed.value.map_or_else(|| "none".into(), |seed| seed.to_string());
     let mut text = line("", "select", rules.select.value, &rules.select.origin.to_string());
-    text.push_str(&line("", "sharing", rules.sharing.value, &rules.sharing.origin.to_string()));
+    let sharing = messages::sharing(rules.sharing.value, &rules.sharing.origin);
+    text.push_str(&line("", "sharing", rules.sharing.value, &sharing));
     text.push_str(&line("", "seed", &seed, &rules.seed.origin.to_string()));
     // Scopes that hold the same are told of together.
     for (together, _) in grouped(&rules.scopes, |scope| (&scope.dynamic, &scope.reserved, &scope.blocked)) {

@@ -1,6 +1,7 @@
 //! Words said on Linux alone, or otherwise than elsewhere.
 
 pub(super) use super::network::own_network;
+use portshim_policy::config::Origin;
 
 /// Way to let the library be laid down, and a session.
 pub(super) const LIBRARY_PLACE: &str = "XDG_CACHE_HOME to a private directory on a file system that allows execution";
@@ -20,6 +21,14 @@ pub(crate) const BEYOND: &str = "system calls made past the C library, such as i
      sockets of the kernel's own: further subflows of MPTCP, NFS";
 
 /// Reason why the kernel does not choose.
+/// Words beside a way of sharing: where it came from.
+pub(crate) fn sharing(_: &str, origin: &Origin) -> String {
+    origin.to_string()
+}
+
+/// Whose errors programs get under every preset, below a table of a preset's own.
+pub(crate) const TOLD_IN: &str = "  programs on Linux are told in Linux's own words\n";
+
 pub(crate) const UNSTEERABLE: &str = "before Linux 6.3 the choice cannot be narrowed";
 
 /// Words for a file that is cut short while it is mapped.

@@ -2,11 +2,13 @@
 
 use super::presence::{hook_names, presence};
 use super::{CANNOT_EXECUTE, Failure, message, plain};
-use portshim_policy::model::Rules;
+use portshim_policy::config::{Origin, Problem, Severity};
+use portshim_policy::model::{Rules, Sharing};
 use portshim_policy::region::Presence;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Way to let the library be laid down, and a session.
 pub(super) const LIBRARY_PLACE: &str = "LOCALAPPDATA to a folder that you may write to, and execute programs from";
@@ -31,6 +33,15 @@ pub(super) fn own_network(_: &Rules, _: &[OsString]) -> Option<String> {
 pub(crate) const BEYOND: &str =
     "requests made past Winsock (ws2_32.dll), and children that are not 64-bit x86-64 programs";
 
+/// Words beside a way of sharing: where it came from, and that it is one of other systems.
+pub(crate) fn sharing(how: &str, origin: &Origin) -> String {
+    let remark = if how == Sharing::Tuple.name() { "; on Windows each port is one socket's all the same" } else { "" };
+    format!("{origin}{remark}")
+}
+
+/// Whose errors programs get under every preset, below a table of a preset's own.
+pub(crate) const TOLD_IN: &str = "  programs here are told in the words of Windows since Vista\n";
+
 /// Reason why the kernel does not choose.
 pub(crate) const UNSTEERABLE: &str = "its choice cannot be narrowed for one program";
 
@@ -48,6 +59,25 @@ pub(crate) fn netsh_silent() -> Failure {
         "does `netsh interface ipv4 show dynamicport tcp` show them in a console? Windows has them since Vista; of an\n\
          older one, export the registry's key Services\\Tcpip\\Parameters, and give that to `portshim import`",
     )
+}
+
+/// Warning of port settings of this host that netsh was asked for in vain, until it had taken this
+/// long.
+pub(crate) fn netsh_unheard(question: &[String], limit: Option<Duration>) -> Problem {
+    let how = limit.map_or_else(String::new, |limit| format!(" within {} seconds", limit.as_secs()));
+    Problem {
+        severity: Severity::Warning,
+        origin: None,
+        message: format!(
+            "netsh does not tell this host's port settings{how}: Windows' defaults stand in for what is not told\n\
+             (49152-65535, and nothing excluded)"
+        ),
+        help: format!(
+            "see whether `netsh {}` answers in a console; or take a preset that does not ask for them,\n\
+             such as windows-vista",
+            question.join(" ")
+        ),
+    }
 }
 
 pub(crate) fn unloadable(library: &Path, e: &io::Error) -> Failure {

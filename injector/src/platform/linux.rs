@@ -25,6 +25,8 @@ mod sweep;
 mod version;
 mod watch;
 
+use portshim_policy::config::{HostSettings, Problem};
+
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
 pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
@@ -66,10 +68,14 @@ pub(crate) fn can_preload() -> Result<(), crate::messages::Failure> {
 }
 
 /// The settings that a policy depends on, whatever it comes to: to ask for all takes no time.
-pub(crate) fn host_for<T>(
-    _: impl Fn(&portshim_policy::config::HostSettings) -> T,
-) -> portshim_policy::config::HostSettings {
-    host()
+pub(crate) fn host_for<T>(_: impl Fn(&HostSettings) -> T) -> (HostSettings, Option<Problem>) {
+    (host(), None)
+}
+
+/// Tells whether this system does not have a function that is hooked: that is no concern of the
+/// loader's, which finds ours.
+pub(crate) fn is_absent(_: &portshim_policy::hooks::Hook) -> bool {
+    false
 }
 
 /// Names of hooks that cannot be placed in programs: none, for the loader finds ours before any

@@ -23,7 +23,7 @@ mod suspended;
 
 pub(crate) use directories::share;
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};
-pub(crate) use hooks::unplaceable;
+pub(crate) use hooks::{is_absent, unplaceable};
 pub(crate) use host::{captured, host, host_for, host_name, policy_files, steering};
 pub(crate) use inspect::find;
 pub(crate) use launch::{BECOMES, Ended, become_program, watch_program};

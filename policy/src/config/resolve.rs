@@ -11,7 +11,7 @@ use super::values::{Ports, Value};
 use super::{limits, messages};
 use crate::model::{Order, Preset, Rules, ScopeRules};
 use crate::ports::spec::Spec;
-use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
+use crate::ports::{PortRange, PortSet, Scope, ScopeSet, grouped};
 use crate::region::MAX_RULES;
 
 /// Result of `layers`, the one with the highest precedence first: options, environment, file.
@@ -70,23 +70,24 @@ impl Stack<'_> {
     fn base(&self) -> Trace {
         let preset = self.preset;
         let own = Origin::Preset { name: preset.name, source: preset.source };
-        let mut reserved = Vec::new();
-        let (range, origin) = match preset.range {
-            Some(range) => (range, own.clone()),
+        let HostSettings { port_ranges, range_name, reserved, reserved_name, .. } = self.host;
+        let (ranges, origin, reserved) = match preset.range {
+            Some(range) => (&[range; 4], own.clone(), Vec::new()),
             None => {
-                if !self.host.reserved.is_empty() {
-                    let ports = self.host.reserved.runs().collect();
-                    reserved.push(everywhere(ports, Origin::Host { setting: self.host.reserved_name }));
-                }
-                (self.host.port_range, Origin::Host { setting: self.host.range_name })
+                let reserved =
+                    by_scope(reserved, &Origin::Host { setting: *reserved_name }, |set| set.runs().collect());
+                (port_ranges, Origin::Host { setting: *range_name }, reserved)
             }
         };
+        let dynamic = by_scope(ranges, &origin, |range| vec![*range]);
+        let dynamic =
+            Scope::ALL.map(|scope| dynamic.iter().filter(|p| p.value.scopes.contains(scope)).cloned().collect());
         Trace {
             matches: None,
             order: self.native(),
             sharing: Sourced::new(preset.sharing, own),
             seed: Sourced::new(None, Origin::Default),
-            dynamic: core::array::from_fn(|_| vec![everywhere(vec![range], origin.clone())]),
+            dynamic,
             reserved,
             blocked: Vec::new(),
         }
@@ -173,6 +174,13 @@ impl Stack<'_> {
 
 fn everywhere(ports: Vec<PortRange>, origin: Origin) -> Ports {
     Sourced::new(Spec { ports, scopes: ScopeSet::ALL }, origin)
+}
+
+/// Ports that differ by scope, each with the scopes that have them; none where there are no ports.
+fn by_scope<T: PartialEq>(all: &[T; 4], origin: &Origin, ports: impl Fn(&T) -> Vec<PortRange>) -> Vec<Ports> {
+    let groups = grouped(Scope::ALL, |scope| &all[scope.index()]).into_iter();
+    let groups = groups.map(|(scopes, one)| Spec { ports: ports(one), scopes: scopes.into_iter().collect() });
+    groups.filter(|spec| !spec.ports.is_empty()).map(|spec| Sourced::new(spec, origin.clone())).collect()
 }
 
 fn effective(trace: &Trace, settings: &Settings) -> Rules {

@@ -27,7 +27,7 @@ pub(super) fn settings(
     of_other_models(layers, preset, problems);
     let mut model = Model {
         preset,
-        range: preset.range.unwrap_or(host.port_range),
+        range: preset.range.unwrap_or(host.port_range()),
         max_user_port: max_user_port(layers, preset, problems),
         unprivileged_start: host.unprivileged_start,
         portrange: preset.portrange,

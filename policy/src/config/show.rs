@@ -104,7 +104,11 @@ pub struct ShownFirstBind {
 }
 
 /// A shim can refuse what the kernel allows, not the other way round.
-const NOTE: &str = "programs on Linux share ports by Linux's own rule: see docs/fidelity.md";
+const NOTE: &str = if cfg!(windows) {
+    "programs share ports by the rule of the Windows that they run on"
+} else {
+    "programs on Linux share ports by Linux's own rule: see docs/fidelity.md"
+};
 
 impl ShownSecondBinds {
     fn of(binds: &SecondBinds) -> Self {

@@ -57,6 +57,7 @@ impl Order {
     #[must_use]
     pub const fn summary(self) -> &'static str {
         match self {
+            Self::Native if cfg!(windows) => "the preset's own order; Linux' is replayed",
             Self::Native => "the kernel's own order; with --seed, a replay of it",
             Self::Sequential => "one after the other, upwards, wrapping (4.4BSD)",
             Self::Descending => "one after the other, downwards, wrapping",

@@ -164,16 +164,81 @@ const LINUX: Preset = Preset {
     source: "kernel documentation, ip-sysctl: ip_local_port_range",
 };
 
+const WINDOWS_VISTA: Preset = Preset {
+    name: "windows-vista",
+    aliases: &[
+        "windows-7",
+        "windows-8",
+        "windows-8.1",
+        "windows-10",
+        "windows-11",
+        "windows-2008",
+        "windows-2008-r2",
+        "windows-2012",
+        "windows-2012-r2",
+        "windows-2016",
+        "windows-2019",
+        "windows-2022",
+        "windows-2025",
+        "windows-server-2008",
+        "windows-server-2008-r2",
+        "windows-server-2012",
+        "windows-server-2012-r2",
+        "windows-server-2016",
+        "windows-server-2019",
+        "windows-server-2022",
+        "windows-server-2025",
+    ],
+    range: ports(49152, 65535),
+    max_user_port: None,
+    dynamic: Some(DynamicLimits::SINCE_VISTA),
+    reserve: None,
+    block: None,
+    apart: Some("CreatePersistentTcpPortReservation"),
+    ignored: &[
+        ("max-user-port", "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)"),
+        ("reserved-ports", "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)"),
+    ],
+    sysctls: false,
+    portrange: None,
+    classes: classes::WINDOWS_VISTA,
+    privileged: LIBC,
+    second_binds: Some(&SecondBinds::SINCE_2003),
+    errors: &Errors::WINSOCK,
+    // A random choice is something a socket has to ask for: SO_RANDOMIZE_PORT.
+    native: Order::Sequential,
+    // A wildcard port is one socket's alone unless sockets ask to share
+    // (SO_PORT_SCALABILITY, SO_REUSE_UNICASTPORT).
+    sharing: Sharing::Exclusive,
+    summary: "Windows since Vista and Server 2008: 49152 to 65535, one socket per port",
+    source: "KB 929851",
+};
+
+/// The system that this is built for, with what an administrator has set there.
+const HOST: Preset = if cfg!(windows) {
+    Preset {
+        name: "host",
+        aliases: &[],
+        range: None,
+        dynamic: None,
+        summary: "this host's own dynamic ranges and excluded ports, one socket per port",
+        source: "netsh",
+        ..WINDOWS_VISTA
+    }
+} else {
+    Preset {
+        name: "host",
+        range: None,
+        summary: "this host's own range and reserved ports",
+        source: "the running kernel",
+        ..LINUX
+    }
+};
+
 impl Preset {
     /// The presets, the default one first, in the order in which help lists them.
     pub const ALL: &'static [Self] = &[
-        Self {
-            name: "host",
-            range: None,
-            summary: "this host's own range and reserved ports",
-            source: "the running kernel",
-            ..LINUX
-        },
+        HOST,
         LINUX,
         WINDOWS_XP,
         Self {
@@ -197,58 +262,7 @@ impl Preset {
             summary: "as windows-2003, but ports up to 65535 may be blocked",
             ..WINDOWS_XP
         },
-        Self {
-            name: "windows-vista",
-            aliases: &[
-                "windows-7",
-                "windows-8",
-                "windows-8.1",
-                "windows-10",
-                "windows-11",
-                "windows-2008",
-                "windows-2008-r2",
-                "windows-2012",
-                "windows-2012-r2",
-                "windows-2016",
-                "windows-2019",
-                "windows-2022",
-                "windows-2025",
-                "windows-server-2008",
-                "windows-server-2008-r2",
-                "windows-server-2012",
-                "windows-server-2012-r2",
-                "windows-server-2016",
-                "windows-server-2019",
-                "windows-server-2022",
-                "windows-server-2025",
-            ],
-            range: ports(49152, 65535),
-            max_user_port: None,
-            dynamic: Some(DynamicLimits::SINCE_VISTA),
-            reserve: None,
-            block: None,
-            apart: Some("CreatePersistentTcpPortReservation"),
-            ignored: &[
-                (
-                    "max-user-port",
-                    "since Windows Vista and Server 2008 a dynamic range is set in its place (KB 929851)",
-                ),
-                ("reserved-ports", "ReservedPorts is not implemented since Windows Vista and Server 2008 (KB 812873)"),
-            ],
-            sysctls: false,
-            portrange: None,
-            classes: classes::WINDOWS_VISTA,
-            privileged: LIBC,
-            second_binds: Some(&SecondBinds::SINCE_2003),
-            errors: &Errors::WINSOCK,
-            // A random choice is something a socket has to ask for: SO_RANDOMIZE_PORT.
-            native: Order::Sequential,
-            // A wildcard port is one socket's alone unless sockets ask to share
-            // (SO_PORT_SCALABILITY, SO_REUSE_UNICASTPORT).
-            sharing: Sharing::Exclusive,
-            summary: "Windows since Vista and Server 2008: 49152 to 65535, one socket per port",
-            source: "KB 929851",
-        },
+        WINDOWS_VISTA,
         Self {
             name: "bsd",
             aliases: &["4.4bsd"],

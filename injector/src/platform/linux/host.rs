@@ -4,6 +4,7 @@ use super::super::answers::Steering;
 use super::directories;
 use crate::messages::Failure;
 use portshim_policy::config::{self, HostSettings, local_port_range, reserved_ports};
+use portshim_policy::ports::PortSet;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -20,10 +21,11 @@ const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
 pub(crate) fn host() -> HostSettings {
     let mut settings = HostSettings::default();
     if let Some(range) = setting("ip_local_port_range").and_then(|text| local_port_range(text.trim()).ok()) {
-        settings.port_range = range;
+        settings.port_ranges = [range; 4];
     }
     if let Some(ports) = setting("ip_local_reserved_ports").and_then(|text| reserved_ports(text.trim()).ok()) {
-        settings.reserved = ports.into_iter().collect();
+        let ports: PortSet = ports.into_iter().collect();
+        settings.reserved = std::array::from_fn(|_| ports.clone());
     }
     if let Some(start) = setting("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok()) {
         settings.unprivileged_start = start;

@@ -1,9 +1,12 @@
 //! Hooks that could not be placed in a process.
 
 use super::inject::Shim;
+use super::native::wide;
 use crate::messages;
-use portshim_policy::hooks::{HookKind, WINDOWS_HOOKS, place_of};
+use portshim_policy::hooks::{Hook, HookKind, WINDOWS_HOOKS, place_of};
 use std::path::Path;
+use std::ptr;
+use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW};
 
 /// Those without which a program's ports are not the policy's: a bit for each, by its place in the
 /// table.
@@ -16,6 +19,17 @@ pub(super) const NEEDED: u32 = {
     }
     bits
 };
+
+/// Tells whether this system does not have a function that is hooked, so that no program calls it.
+pub(crate) fn is_absent(hook: &Hook) -> bool {
+    let (library, name) = (wide(hook.library), format!("{}\0", hook.name));
+    // SAFETY: both names end in NUL. The libraries are the system's own, and every program has
+    // them.
+    unsafe {
+        let library = LoadLibraryExW(library.as_ptr(), ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32);
+        GetProcAddress(library, name.as_ptr()).is_none()
+    }
+}
 
 /// The hooks that could not be placed in a program that has Winsock as this process has it; none
 /// where all could.

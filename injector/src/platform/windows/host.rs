@@ -5,8 +5,8 @@ use super::super::windows_formats::listing;
 use super::directories;
 use super::netsh::{self, Question, Shown};
 use crate::messages::{self, Failure};
-use portshim_policy::config::{HostSetting, HostSettings, Layer};
-use portshim_policy::ports::PortRange;
+use portshim_policy::config::{HostSetting, HostSettings, Layer, Problem};
+use portshim_policy::ports::{PortRange, PortSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
@@ -18,23 +18,29 @@ const DYNAMIC: (u16, u16) = (49152, 65535);
 /// The settings; where there is no telling, as they come.
 pub(crate) fn host() -> HostSettings {
     static HOST: OnceLock<HostSettings> = OnceLock::new();
-    HOST.get_or_init(|| asked(true, true)).clone()
+    HOST.get_or_init(|| asked(&Question::all().collect::<Vec<_>>()).0).clone()
 }
 
 /// The settings that a policy depends on, where `comes_to` tells what it comes to under given ones:
 /// what changes nothing is not asked for, for that takes longer than all else that a start does.
-pub(crate) fn host_for<T: PartialEq>(comes_to: impl Fn(&HostSettings) -> T) -> HostSettings {
+/// With it a warning, where there is no telling.
+pub(crate) fn host_for<T: PartialEq>(comes_to: impl Fn(&HostSettings) -> T) -> (HostSettings, Option<Problem>) {
     let plain = comes_to(&usual());
-    let matters = |other: HostSettings| comes_to(&other) != plain;
-    let range = matters(HostSettings { port_range: PortRange::single(DYNAMIC.0), ..usual() });
-    let reserved = matters(HostSettings { reserved: PortRange::ALL.into(), ..usual() });
-    if range || reserved { asked(range, reserved) } else { usual() }
+    let matters = |Question { shown, scope }: &Question| {
+        let mut other = usual();
+        match shown {
+            Shown::Dynamic => other.port_ranges[scope.index()] = PortRange::single(DYNAMIC.0),
+            Shown::Excluded => other.reserved[scope.index()] = PortRange::ALL.into(),
+        }
+        comes_to(&other) != plain
+    };
+    asked(&Question::all().filter(matters).collect::<Vec<_>>())
 }
 
 fn usual() -> HostSettings {
     let range = PortRange::new(DYNAMIC.0, DYNAMIC.1).unwrap_or(PortRange::ALL);
     HostSettings {
-        port_range: range,
+        port_ranges: [range; 4],
         range_name: HostSetting("dynamicport"),
         reserved_name: HostSetting("excludedportrange"),
         // Low ports are no privilege on Windows.
@@ -43,34 +49,50 @@ fn usual() -> HostSettings {
     }
 }
 
-/// Asks netsh for the dynamic range, of the excluded ranges, or of both. One dynamic range stands
-/// for all: TCP's for IPv4.
-fn asked(range: bool, reserved: bool) -> HostSettings {
+/// Asks netsh, and warns where it does not tell. Where it does not of IPv6, which a host may not
+/// have, what it tells of IPv4 holds.
+fn asked(questions: &[Question]) -> (HostSettings, Option<Problem>) {
     let mut settings = usual();
-    let mut questions = Vec::new();
-    if range {
-        questions.push(Question(Shown::Dynamic, "ipv4", "tcp"));
+    let mut warning = None;
+    if questions.is_empty() {
+        return (settings, warning);
     }
-    if reserved {
-        questions.extend(["tcp", "udp"].map(|transport| Question(Shown::Excluded, "ipv4", transport)));
-    }
-    for (question, answer) in netsh::answers(&questions) {
-        match question.0 {
-            Shown::Dynamic => {
-                let range = listing::dynamic(&answer).and_then(|(first, count)| {
-                    let last = first.checked_add(count)?.checked_sub(1)?;
-                    PortRange::new(first.try_into().ok()?, last.try_into().ok()?).ok()
-                });
-                settings.port_range = range.unwrap_or(settings.port_range);
+    let (answers, in_time) = netsh::answers(questions);
+    let mut told = Vec::new();
+    for (question, answer) in answers {
+        let Question { shown, scope } = question;
+        let asked_before = || told.contains(&(shown, scope.other_family()));
+        let (here, there) = (scope.index(), scope.other_family().index());
+        let heard = match shown {
+            Shown::Dynamic => range(&answer).map(|range| settings.port_ranges[here] = range).is_some(),
+            Shown::Excluded => excluded(&answer).map(|ports| settings.reserved[here] = ports).is_some(),
+        };
+        if heard {
+            told.push((shown, scope));
+        } else if in_time && asked_before() {
+            match shown {
+                Shown::Dynamic => settings.port_ranges[here] = settings.port_ranges[there],
+                Shown::Excluded => settings.reserved[here] = settings.reserved[there].clone(),
             }
-            Shown::Excluded => {
-                let ranges = listing::excluded(&answer).into_iter();
-                let ranges = ranges.filter_map(|(first, last)| PortRange::new(first, last).ok());
-                ranges.for_each(|range| settings.reserved.insert(range));
-            }
+        } else {
+            let limit = (!in_time).then_some(netsh::LIMIT);
+            warning.get_or_insert_with(|| messages::netsh_unheard(&question.words(), limit));
         }
     }
-    settings
+    (settings, warning)
+}
+
+fn range(answer: &str) -> Option<PortRange> {
+    let (first, count) = listing::dynamic(answer)?;
+    let last = first.checked_add(count)?.checked_sub(1)?;
+    PortRange::new(first.try_into().ok()?, last.try_into().ok()?).ok()
+}
+
+/// The excluded ports; `None` where there is no answer, for one without any port has a heading.
+fn excluded(answer: &str) -> Option<PortSet> {
+    let ranges = listing::excluded(answer).into_iter();
+    let ports = ranges.filter_map(|(first, last)| PortRange::new(first, last).ok()).collect();
+    (!answer.trim().is_empty()).then_some(ports)
 }
 
 /// The settings, as a policy file.

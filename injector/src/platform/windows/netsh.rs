@@ -2,6 +2,7 @@
 
 use super::super::windows_formats::listing::{dynamic, parts};
 use super::find::system_folder;
+use portshim_policy::ports::Scope;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -20,20 +21,30 @@ pub(super) enum Shown {
 
 /// A question, as netsh takes it: `interface ipv4 show dynamicport protocol=tcp`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Question(pub(super) Shown, pub(super) &'static str, pub(super) &'static str);
+pub(super) struct Question {
+    pub(super) shown: Shown,
+    pub(super) scope: Scope,
+}
 
 impl Question {
     /// All there is to be asked.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let of = |shown, family| ["tcp", "udp"].map(|transport| Self(shown, family, transport));
-        ["ipv4", "ipv6"].into_iter().flat_map(move |family| {
-            [Shown::Dynamic, Shown::Excluded].into_iter().flat_map(move |shown| of(shown, family))
+        [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]].into_iter().flat_map(|family| {
+            [Shown::Dynamic, Shown::Excluded]
+                .into_iter()
+                .flat_map(move |shown| family.map(|scope| Self { shown, scope }))
         })
     }
 
-    fn words(self) -> [String; 5] {
-        let Self(shown, family, transport) = self;
-        let shown = match shown {
+    /// What netsh is told, word by word.
+    pub(super) fn words(self) -> [String; 5] {
+        let (family, transport) = match self.scope {
+            Scope::Tcp4 => ("ipv4", "tcp"),
+            Scope::Tcp6 => ("ipv6", "tcp"),
+            Scope::Udp4 => ("ipv4", "udp"),
+            Scope::Udp6 => ("ipv6", "udp"),
+        };
+        let shown = match self.shown {
             Shown::Dynamic => "dynamicport",
             Shown::Excluded => "excludedportrange",
         };
@@ -41,16 +52,16 @@ impl Question {
     }
 
     fn is_dynamic(&self) -> bool {
-        self.0 == Shown::Dynamic
+        self.shown == Shown::Dynamic
     }
 }
 
 /// Time that netsh may take: as a rule it is some tenths of a second.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
-/// The answers, each behind its question; no text where netsh does not answer. All are asked for at
-/// once: to start takes netsh longer than to answer.
-pub(super) fn answers(questions: &[Question]) -> Vec<(Question, String)> {
+/// The answers, each behind its question, no text where netsh does not answer; and whether it took
+/// no longer than it may. All are asked for at once: to start takes netsh longer than to answer.
+pub(super) fn answers(questions: &[Question]) -> (Vec<(Question, String)>, bool) {
     let until = Instant::now() + LIMIT;
     let together = if questions.len() > 1 { from_script(questions, until) } else { None };
     let answers = together.unwrap_or_else(|| {
@@ -59,7 +70,8 @@ pub(super) fn answers(questions: &[Question]) -> Vec<(Question, String)> {
         let asked: Vec<_> = asked.map(|question| Asked::begin(&question.words())).collect();
         asked.into_iter().map(|asked| asked.and_then(|asked| asked.answer(until)).unwrap_or_default()).collect()
     });
-    questions.iter().copied().zip(answers).collect()
+    let answers = answers.into_iter().chain(std::iter::repeat_with(String::new));
+    (questions.iter().copied().zip(answers).collect(), Instant::now() < until)
 }
 
 /// All answers of one netsh, which reads the questions in a file.
@@ -113,8 +125,8 @@ impl Asked {
 /// Reads what netsh shows of everything, as if it were seen in a console; `None` where it shows
 /// nothing.
 pub(super) fn transcript() -> Option<String> {
-    let answers = answers(&Question::all().collect::<Vec<_>>());
-    let shows = answers.iter().any(|(question, answer)| question.0 == Shown::Dynamic && dynamic(answer).is_some());
+    let (answers, _) = answers(&Question::all().collect::<Vec<_>>());
+    let shows = answers.iter().any(|(question, answer)| question.is_dynamic() && dynamic(answer).is_some());
     let lines = |(question, answer): &(Question, String)| format!("netsh {}\n{answer}\n", question.words().join(" "));
     shows.then(|| answers.iter().map(lines).collect())
 }
