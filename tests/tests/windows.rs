@@ -45,11 +45,12 @@ fn main() {
             found_by_name, portshim_anywhere, batch_files, children, children_of_every_kind, ended_from_outside,
             one_inside_another, logged_and_reported, reported_to_nobody, switched_off, interrupted;
         loaded: on_the_first_thread, children, dotnet_framework, ended_before, hooks_missing, hooks_missing_are_shown,
-            not_in_a_child;
+            for_another_machine, not_in_a_child;
         refused: programs, libraries, another_library, files_of_windows, options, children;
         sessions: listed, outlives_its_maker, of_another_windows_session, changed_from_outside, changes_refused, obeyed_by_children, from_inside,
             from_inside_without_portshim, gone_with_its_owner;
-        commands: as_on_linux, as_windows_is, doctor, netsh, capture;
+        commands: as_on_linux, as_windows_is, doctor, netsh, netsh_unheard,
+            capture;
         steady: a_hundred_in_a_row, eight_at_a_time, first_runs_at_once;
     };
     let server = (!arguments.list).then(wine::Server::start);

@@ -101,6 +101,24 @@ pub(crate) fn hooks_missing_are_shown() {
     assert_eq!(running.end().0, Some(0));
 }
 
+/// A child for another machine runs as it would without portshim, and is told of. Wine here has
+/// none of the libraries that a 32-bit program needs, but does make a process of one.
+pub(crate) fn for_another_machine() {
+    let (child, ports) = (theirs(&program("thirty-two.exe")), range(1));
+    for verb in ["spawn", "spawn-suspended"] {
+        let spawn = format!("{verb}={child}");
+        let bare = output(windows(program("probe.exe")).arg(&spawn));
+        let ours = output(&mut probe(&["--range", &spec(ports)], &[&spawn, "udp4", "bind=127.0.0.1,0"]));
+        let (said_bare, said_ours) = (Said::from(&bare.stdout), Said::from(&ours.stdout));
+        assert!(bare.status.success() && said_bare.0.contains(&"spawn exit 0".to_owned()), "{}", said(&bare));
+        assert_eq!(said_ours.0[..said_bare.0.len()], said_bare.0, "{}", said(&ours));
+        assert_eq!(said_ours.ports(), [ports.0]);
+        let complaint = String::from_utf8_lossy(&ours.stderr);
+        let words = "thirty-two.exe: not covered: it is for another machine than the library";
+        assert!(ours.status.success() && complaint.contains(words), "{}", said(&ours));
+    }
+}
+
 /// A child that the library cannot come into runs, and is told of.
 pub(crate) fn not_in_a_child() {
     let folder = scratch("wine-gone");
