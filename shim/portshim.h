@@ -1,11 +1,14 @@
 /*
- * portshim.h: reserving and blocking ports from inside a program.
+ * portshim.h: reserving and blocking ports from inside a program, and running out of them in a test.
  *
  * A program that runs under portshim can ask it for two things, for itself and for every other program of
  * its session, from the very next bind on:
  *
  *   reserve   never hand these ports out; a bind to one of them by its number still succeeds
  *   block     let nobody else bind these ports at all; this process itself may bind inside its block
+ *
+ * A test can ask for more: to be out of ports, as on a host whose ports are all in use, until that is released
+ * (portshim_exhaust() and those below it).
  *
  * What a process entered goes when it lifts it, and when it ends, however it ends; in a session of `portshim run`
  * it stays when the process executes another program. A child that it forks owns nothing. Where PORTSHIM_POLICY
@@ -25,8 +28,10 @@
  *
  *   ENOSYS      the library is not loaded
  *   ENOTCONN    the library is loaded, but switched off (PORTSHIM_DISABLE) or without a policy
- *   EINVAL      a port is 0 or above 65535, the range is reversed, the scopes are none, or there is no such act
- *   ERANGE      the policy's port model does not allow this for these ports; portshim_rule() tells why
+ *   EINVAL      a port is 0 or above 65535, the range is reversed, the scopes are none, there is no such act, more
+ *               is to be left or named than can be, or nobody is meant
+ *   ERANGE      the policy's port model does not allow this for these ports; portshim_rule() tells why; or the
+ *               policy hands out none of the only ports
  *   EADDRINUSE  a socket of some process is bound inside (blocking, and reserving under windows-vista)
  *   EEXIST      the ports meet another entry, or what the policy itself keeps back, under a model that keeps
  *               them apart (windows-vista)
@@ -65,7 +70,7 @@ extern "C" {
 #endif
 
 /* The version of this header. A library answers to it if portshim_version() is not less. */
-#define PORTSHIM_VERSION 1
+#define PORTSHIM_VERSION 2
 
 /* Scopes: transport and address family. */
 #define PORTSHIM_TCP4 1u
@@ -76,9 +81,13 @@ extern "C" {
 #define PORTSHIM_UDP (PORTSHIM_UDP4 | PORTSHIM_UDP6)
 #define PORTSHIM_ALL (PORTSHIM_TCP | PORTSHIM_UDP)
 
-/* What portshim_rule() is asked about. */
+/* What portshim_rule() is asked about, and portshim_restrict() is for. */
 #define PORTSHIM_RESERVE 0
 #define PORTSHIM_BLOCK 1
+
+/* For whom a test is out of ports: every program of the session; or this process and those that descend from it. */
+#define PORTSHIM_SESSION 0
+#define PORTSHIM_PROCESS 1
 
 #ifdef _WIN32
 
@@ -135,7 +144,7 @@ static __inline int portshim_told(int result)
 
 #endif
 
-/* The version of the library: 1. */
+/* The version of the library: 2. */
 static __inline int portshim_version(void)
 {
     union { void *found; int (*call)(void); } library;
@@ -202,6 +211,51 @@ static __inline int portshim_rule(int act, char *buffer, size_t size)
     union { void *found; int (*call)(int, char *, size_t); } library;
     library.found = portshim_find("portshim_rule");
     return library.found ? portshim_told(library.call(act, buffer, size)) : -1;
+}
+
+/*
+ * Lets every wildcard bind in these scopes fail as on a host whose ports are all in use, but leaves so many ports
+ * of each scope: the lowest that nobody uses, 128 at most. Binds to a port by its number go on. `whom` is
+ * PORTSHIM_SESSION or PORTSHIM_PROCESS. Returns a handle, more than 0.
+ */
+static __inline int portshim_exhaust(unsigned scopes, unsigned leave, int whom)
+{
+    union { void *found; int (*call)(unsigned, unsigned, int); } library;
+    library.found = portshim_find("portshim_exhaust");
+    return library.found ? portshim_told(library.call(scopes, leave, whom)) : -1;
+}
+
+/*
+ * Leaves wildcard binds in these scopes no port but those of `count` ranges, 128 at most, as far as the policy
+ * hands them out: `ranges` holds the first and the last port of each. Returns a handle, more than 0.
+ */
+static __inline int portshim_only(const unsigned *ranges, size_t count, unsigned scopes, int whom)
+{
+    union { void *found; int (*call)(const unsigned *, size_t, unsigned, int); } library;
+    library.found = portshim_find("portshim_only");
+    return library.found ? portshim_told(library.call(ranges, count, scopes, whom)) : -1;
+}
+
+/*
+ * Reserves or blocks a range, as `act` says, until portshim_release(). For PORTSHIM_PROCESS a block keeps this
+ * process itself out as well. Returns a handle, more than 0.
+ */
+static __inline int portshim_restrict(int act, unsigned first, unsigned last, unsigned scopes, int whom)
+{
+    union { void *found; int (*call)(int, unsigned, unsigned, unsigned, int); } library;
+    library.found = portshim_find("portshim_restrict");
+    return library.found ? portshim_told(library.call(act, first, last, scopes, whom)) : -1;
+}
+
+/*
+ * Undoes what one of the three functions above did, by its handle; 0 stands for every portshim_exhaust() and
+ * portshim_only() of this process. Returns 0.
+ */
+static __inline int portshim_release(int handle)
+{
+    union { void *found; int (*call)(int); } library;
+    library.found = portshim_find("portshim_release");
+    return library.found ? portshim_told(library.call(handle)) : -1;
 }
 
 #ifdef __cplusplus

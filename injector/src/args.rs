@@ -1,7 +1,8 @@
-//! The command line. [`table`] has the commands and [`flags`] their flags; [`reader`] reads
+//! The command line. [`commands`] has the commands and [`flags`] their flags; [`reader`] reads
 //! arguments by them, and [`help`] makes of the same tables what help, man pages and completions
 //! are made from.
 
+mod commands;
 mod examples;
 mod flags;
 mod help;

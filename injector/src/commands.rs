@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod doctor;
 mod env;
+mod exhaust;
 mod explain;
 mod hooks;
 mod import;
@@ -23,6 +24,7 @@ mod sessions;
 mod show;
 mod sink;
 mod status;
+mod time;
 mod usage;
 mod who;
 
@@ -52,6 +54,9 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Unreserve => restrict::lift(Restriction::Reserve, options),
         Command::Block => restrict::enter(Restriction::Block, options),
         Command::Unblock => restrict::lift(Restriction::Block, options),
+        Command::Exhaust => exhaust::exhaust(options),
+        Command::Only => exhaust::only(options),
+        Command::Release => exhaust::release(options),
         Command::Netsh => netsh::netsh(options),
         Command::Completions => completions::completions(options),
         Command::Man => man::man(options),

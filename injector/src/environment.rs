@@ -33,7 +33,8 @@ pub(crate) struct Variable {
 /// The commands that work out a policy.
 const WITH_POLICY: &[&str] = &["run", "show", "explain", "env", "doctor"];
 /// Those that are about a live session.
-const WITH_SESSION: &[&str] = &["status", "reserve", "unreserve", "block", "unblock", "netsh"];
+const WITH_SESSION: &[&str] =
+    &["status", "reserve", "unreserve", "block", "unblock", "exhaust", "only", "release", "netsh"];
 
 const BLANK: Variable =
     Variable { name: "", meaning: Cow::Borrowed(""), read_by: WITH_POLICY, in_library: false, settable: true };

@@ -3,7 +3,7 @@
 use crate::session::Session;
 use portshim_policy::model::Fault;
 use portshim_policy::plan::{Given, Mechanism, Opening, Plan, Request, Terms, Try};
-use portshim_policy::region::Ledger;
+use portshim_policy::region::LedgerView;
 
 /// Carries a plan for `request` out, whose scope has these `terms`. One that found no port begins
 /// anew where the dynamic ports have been replaced meanwhile. The step of `opening` may have been
@@ -15,7 +15,7 @@ pub fn run_plan<M: Mechanism>(
     session: Session,
     mechanism: &mut M,
     request: &Request,
-    ledger: &Ledger,
+    ledger: LedgerView<'_>,
     terms: &Terms,
     opening: Opening,
     tried: Option<Try<M::Answer>>,

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::place;
-use crate::system::clock::now;
+use crate::system::clock::{boot_ticks, now};
 use crate::system::liveness;
 use crate::system::memory::can_write_at;
 use crate::system::process::{UNKNOWN, process};
@@ -11,7 +11,8 @@ use portshim_policy::model::Call;
 use portshim_policy::plan::peer_hash;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use portshim_policy::region::{
-    BusyPorts, Counts, Event, Ledger, Owner, Peers, Process, Region, ScopeCounters, SharedRules, Verdict,
+    BusyPorts, Counts, Event, Ledger, LedgerView, OwnTrees, Owner, Peers, Process, Region, ScopeCounters, SharedRules,
+    Verdict,
 };
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
@@ -112,27 +113,29 @@ impl Session {
         self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name() });
     }
 
-    /// Ledger, if it has anything to say to a request for a port of `range`, without the entries of
-    /// the dead.
+    /// Ledger, if it has anything to say to a request for a port of `range`, as this process sees
+    /// it, without the entries of the dead.
     #[inline]
-    pub fn ledger(self, range: PortRange, scopes: ScopeSet) -> &'static Ledger {
+    pub fn ledger(self, range: PortRange, scopes: ScopeSet) -> LedgerView<'static> {
         let ledger = &self.region.ledger;
         if !ledger.is_empty() {
-            expire(ledger, range, scopes);
+            read(ledger, range, scopes);
         }
-        ledger
+        ledger.seen_by(&OWN_TREES)
     }
 
     /// Tells whether a specific bind to `port` is refused.
     pub fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
         let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);
         let is_own = |owner: &Owner| owner.is(&liveness::me());
-        let ledger = &self.region.ledger;
         scopes.iter().any(by_policy)
-            || ledger.blocker(port, scopes, is_own).is_some()
+            || !self.region.ledger.is_empty()
                 && self.ledger(PortRange::single(port), scopes).blocker(port, scopes, is_own).is_some()
     }
 }
+
+/// Entries that hold for this process, of those that hold for some alone.
+static OWN_TREES: OwnTrees = OwnTrees::new();
 
 /// Counts a request that was given no port.
 #[cold]
@@ -160,8 +163,9 @@ fn add(all: &AtomicU64, own: Option<&AtomicU64>) {
 }
 
 #[cold]
-fn expire(ledger: &Ledger, range: PortRange, scopes: ScopeSet) {
-    ledger.expire(range, scopes, liveness::is_alive);
+fn read(ledger: &Ledger, range: PortRange, scopes: ScopeSet) {
+    ledger.expire(range, scopes, boot_ticks(), liveness::is_alive);
+    OWN_TREES.look(ledger, liveness::descends_from);
 }
 
 /// No system has smaller ones.

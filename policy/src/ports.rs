@@ -10,7 +10,7 @@ pub mod spec;
 mod words;
 
 pub(crate) use parity::Parity;
-pub use range::{PortRange, RangeError};
+pub use range::{PortRange, RangeError, gaps};
 #[cfg(feature = "text")]
 pub use scope::grouped;
 pub use scope::{Scope, ScopeSet, Transport, scopes_of};

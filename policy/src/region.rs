@@ -23,7 +23,7 @@ pub use counters::ScopeCounters;
 pub use events::{EVENTS, Event, NAME, Reader, Ring, Verdict};
 pub use glob::glob_matches;
 pub use layout::{Header, MAX_RULES, Region, RegionError};
-pub use ledger::{ENTRIES, Entry, Ledger, Owner};
+pub use ledger::{ENTRIES, Entry, Ledger, LedgerView, Maker, OwnTrees, Owner};
 pub(crate) use ledger::{WithheldCache, WithheldIndex};
 pub use peers::{PeerSlot, Peers};
 pub use processes::{Counts, PROCESSES, Presence, Process, Processes};

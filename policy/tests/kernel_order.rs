@@ -30,7 +30,7 @@ fn tries(ports: &str, seed: Option<u64>, request: Request) -> Vec<u16> {
     let rules = region.rules_for(&[b""]).unwrap();
     let (mut entropy, mut tried) = (rules.entropy(request.scope, 99), Vec::new());
     let terms = Terms::of(rules, request.scope, request.dual, || None);
-    let ledger = &region.ledger;
+    let ledger = region.ledger.at_large();
     let given = Given { rules, ledger, hint: None, towards: None, request: &request, terms: &terms };
     let mut plan = Plan::new(given);
     let mut outcome = Outcome::Start;
@@ -46,7 +46,7 @@ fn firsts(region: &Region, request: Request, count: usize) -> Vec<u16> {
     let rules = region.rules_for(&[b""]).unwrap();
     let mut entropy = rules.entropy(request.scope, 99);
     let terms = Terms::of(rules, request.scope, request.dual, || None);
-    let ledger = &region.ledger;
+    let ledger = region.ledger.at_large();
     let given = Given { rules, ledger, hint: None, towards: None, request: &request, terms: &terms };
     let mut first = || match Plan::new(given).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,

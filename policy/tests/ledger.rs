@@ -4,7 +4,9 @@ use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Preset, Restriction, RestrictionLimits, Rules, ScopeRules, Sharing};
 use portshim_policy::plan::{Candidates, Given, Outcome, Plan, Request, Step, Terms};
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
-use portshim_policy::region::{Change, ENTRIES, Entry, Lift, Owner, Refusal, Region, Untold, Whose};
+use portshim_policy::region::{
+    Change, ENTRIES, Entry, LedgerView, Lift, Maker, OwnTrees, Owner, Refusal, Region, Untold, Whose,
+};
 
 const A: Owner = Owner { process: 100, namespace: 1, since: 10 };
 const B: Owner = Owner { process: 200, namespace: 1, since: 20 };
@@ -38,7 +40,7 @@ fn scopes(name: &str) -> ScopeSet {
 }
 
 fn writer(region: &Region) -> Change<'_> {
-    Change::begin(region, Owner { process: 1, namespace: 1, since: 0 }, |_| true).expect("it is nobody's turn")
+    Change::begin(region, Owner { process: 1, namespace: 1, since: 0 }, 0, |_| true).expect("it is nobody's turn")
 }
 
 fn enter(region: &Region, act: Restriction, range: PortRange, owner: Owner) -> Result<Entry, Refusal> {
@@ -52,7 +54,7 @@ fn lift(region: &Region, act: Restriction, which: Lift, whose: Whose) -> Result<
 /// Ports that a wildcard bind in `scope` may get.
 fn handed_out(region: &Region, scope: Scope, dual: bool) -> PortSet {
     let rules = region.rules_for(&[b"any"]).unwrap();
-    let view = Candidates::new(rules, &region.ledger, scope, dual, PortRange::ALL);
+    let view = Candidates::new(rules, region.ledger.at_large(), scope, dual, PortRange::ALL);
     let set: PortSet = (1..=u16::MAX).filter(|port| view.contains(*port)).map(PortRange::single).collect();
     assert_eq!(set.len(), view.count());
     set
@@ -67,7 +69,7 @@ fn a_reservation_counts_from_the_next_request_on_and_so_does_its_end() {
     let mut entropy = || 0u64;
     let mut next = || {
         let terms = Terms::of(rules, request.scope, request.dual, || None);
-        let (ledger, request) = (&region.ledger, &request);
+        let (ledger, request) = (region.ledger.at_large(), &request);
         let given = Given { rules, ledger, hint: None, towards: None, request, terms: &terms };
         Plan::new(given).next(Outcome::Start, &mut entropy)
     };
@@ -103,9 +105,9 @@ fn several_owners_reserve_the_same_range() {
         enter(&region, Restriction::Reserve, range(4000, 4010), owner).unwrap();
     }
     lift(&region, Restriction::Reserve, Lift::Holding(range(4000, 4010)), Whose::Own(A)).unwrap();
-    assert!(region.ledger.withholds(4005, ScopeSet::ALL));
+    assert!(region.ledger.at_large().withholds(4005, ScopeSet::ALL));
     lift(&region, Restriction::Reserve, Lift::Holding(range(4000, 4010)), Whose::Own(B)).unwrap();
-    assert!(!region.ledger.withholds(4005, ScopeSet::ALL));
+    assert!(!region.ledger.at_large().withholds(4005, ScopeSet::ALL));
 }
 
 /// The Cable Guy, December 2005.
@@ -159,7 +161,8 @@ fn a_block_is_lifted_by_its_first_port() {
 fn a_block_keeps_all_but_its_owner_out() {
     let region = xp();
     enter(&region, Restriction::Block, range(6000, 6010), A).unwrap();
-    let keeps_out = |port, owner: Owner| region.ledger.blocker(port, scopes("tcp4"), |o| o.is(&owner)).is_some();
+    let keeps_out =
+        |port, owner: Owner| region.ledger.at_large().blocker(port, scopes("tcp4"), |o| o.is(&owner)).is_some();
     assert!(keeps_out(6000, B) && keeps_out(6010, B) && keeps_out(6005, Owner::SESSION));
     assert!(!keeps_out(6005, A) && !keeps_out(5999, B) && !keeps_out(6011, B));
     enter(&region, Restriction::Block, range(6005, 6005), B).unwrap();
@@ -171,11 +174,11 @@ fn a_block_keeps_all_but_its_owner_out() {
 fn a_block_is_refused_while_a_port_is_in_use() {
     let region = xp();
     let blocked = writer(&region).enter(Restriction::Block, range(6000, 6010), ScopeSet::ALL, A, |range, _| {
-        assert!(region.ledger.withholds(6005, ScopeSet::ALL), "it must count before the system is asked");
+        assert!(region.ledger.at_large().withholds(6005, ScopeSet::ALL), "it must count before the system is asked");
         Ok(Some(range.first() + 3))
     });
     assert!(matches!(blocked, Err(Refusal::InUse(6003))));
-    assert!(!region.ledger.withholds(6005, ScopeSet::ALL));
+    assert!(!region.ledger.at_large().withholds(6005, ScopeSet::ALL));
     let untold = writer(&region).enter(Restriction::Block, range(6000, 6010), ScopeSet::ALL, A, |_, _| Err(Untold));
     assert!(matches!(untold, Err(Refusal::Untold)) && region.ledger.is_empty());
     // A reservation does not ask.
@@ -238,11 +241,11 @@ fn a_full_ledger_says_so_and_the_dead_make_room() {
         enter(&region, Restriction::Reserve, range(n + 1, n + 1), if n == 7 { B } else { A }).unwrap();
     }
     assert!(matches!(enter(&region, Restriction::Reserve, range(9, 9), A), Err(Refusal::Full)));
-    let change = Change::begin(&region, A, |owner| owner.process != B.process).unwrap();
+    let change = Change::begin(&region, A, 0, |owner| owner.process != B.process).unwrap();
     change.enter(Restriction::Block, range(9, 9), ScopeSet::ALL, A, |_, _| Ok(None)).unwrap();
     drop(change);
     assert_eq!(region.ledger.entries().count(), ENTRIES);
-    assert!(region.ledger.entries().all(|entry| entry.owner != B));
+    assert!(region.ledger.entries().all(|entry| entry.maker.owner != B));
 }
 
 #[test]
@@ -251,8 +254,9 @@ fn the_entries_of_the_dead_go_where_they_are_in_the_way() {
     for (owner, first) in [(A, 4000), (B, 4000), (A, 4500), (Owner::SESSION, 4000)] {
         enter(&region, Restriction::Reserve, range(first, first + 9), owner).unwrap();
     }
-    region.ledger.expire(range(4000, 4001), scopes("udp6"), |owner| owner.process != A.process);
-    let mut left: Vec<_> = region.ledger.entries().map(|entry| (entry.owner.process, entry.range.first())).collect();
+    region.ledger.expire(range(4000, 4001), scopes("udp6"), 0, |owner| owner.process != A.process);
+    let mut left: Vec<_> =
+        region.ledger.entries().map(|entry| (entry.maker.owner.process, entry.range.first())).collect();
     left.sort_unstable();
     assert_eq!(left, [(0, 4000), (100, 4500), (200, 4000)]);
 }
@@ -261,12 +265,12 @@ fn the_entries_of_the_dead_go_where_they_are_in_the_way() {
 fn writers_take_turns_and_the_dead_lose_theirs() {
     let region = xp();
     let first = writer(&region);
-    assert!(Change::begin(&region, A, |_| true).is_none());
-    let second = Change::begin(&region, A, |owner| owner.process != 1).expect("the first is dead");
+    assert!(Change::begin(&region, A, 0, |_| true).is_none());
+    let second = Change::begin(&region, A, 0, |owner| owner.process != 1).expect("the first is dead");
     drop(first);
-    assert!(Change::begin(&region, B, |_| true).is_none(), "the first took the second's turn with it");
+    assert!(Change::begin(&region, B, 0, |_| true).is_none(), "the first took the second's turn with it");
     drop(second);
-    assert!(Change::begin(&region, B, |_| true).is_some());
+    assert!(Change::begin(&region, B, 0, |_| true).is_some());
 }
 
 #[test]
@@ -276,7 +280,7 @@ fn scribbles_stay_in_bounds() {
         enter(&region, Restriction::Reserve, range(4000, 4009), A).unwrap();
         // SAFETY: the region's fields are all atomic integers, and nobody else has this one.
         let words = unsafe {
-            core::slice::from_raw_parts_mut(core::ptr::from_ref(&region.ledger).cast_mut().cast::<u64>(), ENTRIES * 4)
+            core::slice::from_raw_parts_mut(core::ptr::from_ref(&region.ledger).cast_mut().cast::<u64>(), ENTRIES * 5)
         };
         let mut state = seed;
         for word in words {
@@ -284,10 +288,10 @@ fn scribbles_stay_in_bounds() {
             *word = state;
         }
         let rules = region.rules_for(&[b"any"]).unwrap();
-        let _ = Candidates::new(rules, &region.ledger, Scope::Tcp4, true, PortRange::ALL).count();
-        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, |owner| owner.process % 2 == 0);
-        let _ = region.ledger.blocker(6000, ScopeSet::ALL, |_| false);
-        if let Some(change) = Change::begin(&region, A, |_| false) {
+        let _ = Candidates::new(rules, region.ledger.at_large(), Scope::Tcp4, true, PortRange::ALL).count();
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, 0, |owner| owner.process % 2 == 0);
+        let _ = region.ledger.at_large().blocker(6000, ScopeSet::ALL, |_| false);
+        if let Some(change) = Change::begin(&region, A, 0, |_| false) {
             let _ = change.enter(Restriction::Block, range(6000, 6001), ScopeSet::ALL, A, |_, _| Ok(None));
             let _ = change.lift(Restriction::Block, Lift::From(6000), ScopeSet::ALL, Whose::Any);
         }
@@ -311,7 +315,7 @@ fn a_dynamic_range_is_replaced_for_those_who_share_it() {
     assert_eq!(writer(&region).set_dynamic(Scope::Tcp4, range(10000, 10999)), 1, "that of java");
     let count = |name: &str, scope| {
         let rules = region.rules_for(&[name.as_bytes()]).unwrap();
-        let view = Candidates::new(rules, &region.ledger, scope, false, PortRange::ALL);
+        let view = Candidates::new(rules, region.ledger.at_large(), scope, false, PortRange::ALL);
         (view.hull().unwrap(), view.count())
     };
     for (name, scope, expected) in [
@@ -324,4 +328,66 @@ fn a_dynamic_range_is_replaced_for_those_who_share_it() {
         assert_eq!(count(name, scope), expected, "{name} {scope}");
     }
     assert_ne!(region.all_rules()[2].revision(), revision);
+}
+
+/// Entries of one process and its descendants, beside those of the session.
+#[test]
+fn a_tree_is_out_of_ports_alone() {
+    let region = xp();
+    let alone = |owner| Maker { owner, tree: true, until: 0 };
+    let all = [(range(1, u16::MAX), scopes("tcp"))];
+    let number = writer(&region).exhaust(all.into_iter(), alone(A)).unwrap();
+    let rules = region.rules_for(&[b"any"]).unwrap();
+    let (inside, outside) = (OwnTrees::new(), OwnTrees::new());
+    inside.look(&region.ledger, |owner| *owner == A);
+    outside.look(&region.ledger, |_| false);
+    let left = |view: LedgerView<'_>, scope| Candidates::new(rules, view, scope, false, PortRange::ALL).count();
+    assert_eq!(left(region.ledger.seen_by(&inside), Scope::Tcp4), 0);
+    assert_eq!(left(region.ledger.seen_by(&inside), Scope::Udp4), 3976);
+    assert_eq!(left(region.ledger.seen_by(&outside), Scope::Tcp4), 3976);
+    assert_eq!(left(region.ledger.at_large(), Scope::Tcp4), 3976);
+    // Nobody is asked twice about one entry, and the next entry in its place is another.
+    inside.look(&region.ledger, |_| unreachable!("known already"));
+    assert_eq!(writer(&region).lift_all(|entry| entry.number == number), 1);
+    writer(&region).exhaust(all.into_iter(), alone(B)).unwrap();
+    inside.look(&region.ledger, |owner| *owner == A);
+    assert_eq!(left(region.ledger.seen_by(&inside), Scope::Tcp4), 3976);
+    // It is lifted by its number, never as a reservation of the same ports.
+    assert!(matches!(
+        lift(&region, Restriction::Reserve, Lift::Exactly(range(1, u16::MAX)), Whose::Any),
+        Err(Refusal::Missing)
+    ));
+}
+
+/// A block for one's own processes keeps its maker out, too.
+#[test]
+fn a_tree_may_not_bind_inside_its_own_block() {
+    let region = xp();
+    let maker = Maker { tree: true, ..A.into() };
+    writer(&region).enter(Restriction::Block, range(6000, 6000), ScopeSet::ALL, maker, |_, _| Ok(None)).unwrap();
+    let own = OwnTrees::new();
+    own.look(&region.ledger, |owner| *owner == A);
+    assert!(region.ledger.seen_by(&own).blocker(6000, ScopeSet::ALL, |owner| owner.is(&A)).is_some());
+    assert!(region.ledger.at_large().blocker(6000, ScopeSet::ALL, |_| false).is_none());
+}
+
+#[test]
+fn what_has_a_time_goes_when_that_is_over() {
+    let region = xp();
+    let maker = Maker { owner: Owner::SESSION, tree: false, until: 500 };
+    writer(&region).exhaust([(range(1, u16::MAX), ScopeSet::ALL)].into_iter(), maker).unwrap();
+    region.ledger.expire(PortRange::ALL, ScopeSet::ALL, 499, |_| true);
+    assert!(handed_out(&region, Scope::Udp6, false).is_empty());
+    region.ledger.expire(PortRange::ALL, ScopeSet::ALL, 500, |_| true);
+    assert_eq!(handed_out(&region, Scope::Udp6, false).len(), 3976);
+}
+
+#[test]
+fn what_does_not_fit_is_not_begun() {
+    let region = xp();
+    let ports = (1..=ENTRIES as u16 + 1).map(|port| (range(port, port), ScopeSet::ALL));
+    assert!(matches!(writer(&region).exhaust(ports.clone(), Owner::SESSION.into()), Err(Refusal::Full)));
+    assert_eq!(region.ledger.entries().count(), 0);
+    writer(&region).exhaust(ports.skip(1), Owner::SESSION.into()).unwrap();
+    assert_eq!(region.ledger.entries().count(), ENTRIES);
 }

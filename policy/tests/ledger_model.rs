@@ -131,6 +131,7 @@ impl Model {
         let legal = match act {
             Restriction::Reserve => self.rules.reservable.iter().any(|interval| within(*interval)),
             Restriction::Block => within(self.rules.blockable),
+            Restriction::Exhaust => unreachable!("no step enters one"),
         };
         if !legal {
             return Err("illegal".into());
@@ -249,7 +250,7 @@ proptest! {
                 Step::Enter { act, range, scopes, owner: index } => {
                     let owner = owner(index, &model);
                     let expected = model.enter(act, range, scopes, owner);
-                    let change = Change::begin(&region, writer, |owner| model.lives(owner)).expect("nobody else writes");
+                    let change = Change::begin(&region, writer, 0, |owner| model.lives(owner)).expect("nobody else writes");
                     let in_use = |range: PortRange, _| Ok(model.bound.iter().copied().find(|port| range.contains(*port)));
                     let entered = change.enter(act, range, scopes, owner, in_use);
                     prop_assert_eq!(entered.map(drop).map_err(|refusal| kind(&refusal)), expected);
@@ -257,16 +258,16 @@ proptest! {
                 Step::Lift { act, which, scopes, whose } => {
                     let whose = whose.map_or(Whose::Any, |index| Whose::Own(owner(index, &model)));
                     let expected = model.lift(act, which, scopes, whose);
-                    let change = Change::begin(&region, writer, |owner| model.lives(owner)).expect("nobody else writes");
+                    let change = Change::begin(&region, writer, 0, |owner| model.lives(owner)).expect("nobody else writes");
                     let lifted = change.lift(act, which, scopes, whose);
-                    let line = lifted.map(|e| Line { act: e.act, range: e.range, scopes: e.scopes, owner: e.owner });
+                    let line = lifted.map(|e| Line { act: e.act, range: e.range, scopes: e.scopes, owner: e.maker.owner });
                     prop_assert_eq!(line.map_err(|refusal| kind(&refusal)), expected);
                 }
                 Step::Bind(port) => drop(model.bound.insert(port)),
                 Step::Close(port) => drop(model.bound.remove(&port)),
                 Step::Die(index) => model.owners[index].since += 1,
                 Step::Expire(range, scopes) => {
-                    ledger.expire(range, scopes, |owner| model.lives(owner));
+                    ledger.expire(range, scopes, 0, |owner| model.lives(owner));
                     let lines = std::mem::take(&mut model.lines);
                     let stays = |line: &Line| {
                         model.lives(&line.owner)
@@ -279,16 +280,16 @@ proptest! {
             let mut entries: Vec<_> = ledger.entries().collect();
             entries.sort_by_key(|entry| entry.number);
             let lines: Vec<_> =
-                entries.iter().map(|e| Line { act: e.act, range: e.range, scopes: e.scopes, owner: e.owner }).collect();
+                entries.iter().map(|e| Line { act: e.act, range: e.range, scopes: e.scopes, owner: e.maker.owner }).collect();
             prop_assert_eq!(&lines, &model.lines);
             let rules = region.rules_for(&[b"any"]).expect("there are rules for all");
             for (scope, dual) in Scope::ALL.into_iter().flat_map(|scope| [(scope, false), (scope, true)]) {
                 let scopes = portshim_policy::ports::scopes_of(scope, dual);
-                let view = Candidates::new(rules, ledger, scope, dual, PortRange::ALL);
+                let view = Candidates::new(rules, ledger.at_large(), scope, dual, PortRange::ALL);
                 let (first, last) = model.rules.dynamic;
                 for port in PORTS {
                     let withheld = model.withholds(port, scopes);
-                    prop_assert_eq!(ledger.withholds(port, scopes), withheld, "{} {}", port, scope);
+                    prop_assert_eq!(ledger.at_large().withholds(port, scopes), withheld, "{} {}", port, scope);
                     let may_be_had = (first..=last).contains(&port) && !withheld;
                     prop_assert_eq!(view.contains(port), may_be_had, "{} {}", port, scope);
                     let me = model.owners[0];
@@ -298,7 +299,7 @@ proptest! {
                             && line.scopes.intersects(scopes)
                             && line.owner.process != me.process
                     };
-                    let blocker = ledger.blocker(port, scopes, |owner| owner.is(&me));
+                    let blocker = ledger.at_large().blocker(port, scopes, |owner| owner.is(&me));
                     prop_assert_eq!(blocker.is_some(), model.lines.iter().any(|line| blocks(&line)), "{}", port);
                 }
             }

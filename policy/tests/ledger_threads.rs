@@ -34,7 +34,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
     let write = |writer: u32| {
         let thread = Owner { process: writer << 24 | 0xff_ffff, namespace: 1, since: 0 };
         let turn = || loop {
-            if let Some(change) = Change::begin(&region, thread, is_alive) {
+            if let Some(change) = Change::begin(&region, thread, 0, is_alive) {
                 return change;
             }
             std::thread::yield_now();
@@ -51,7 +51,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
             let entered =
                 turn().enter(act, range, scopes, owner, |_, _| Ok((random >> 50).is_multiple_of(16).then_some(first)));
             match entered {
-                Ok(entry) => assert_eq!((entry.range, entry.owner), (range, owner)),
+                Ok(entry) => assert_eq!((entry.range, entry.maker.owner), (range, owner)),
                 Err(Refusal::InUse(port)) => {
                     assert!(port == first && act == Restriction::Block);
                     continue;
@@ -69,25 +69,25 @@ fn readers_see_what_was_entered_and_nothing_else() {
             } else {
                 let which = if act == Restriction::Reserve { Lift::Holding(range) } else { Lift::From(range.first()) };
                 let lifted = turn().lift(act, which, scopes, Whose::Own(owner)).expect("it is there");
-                assert_eq!((lifted.range, lifted.scopes, lifted.owner), (range, scopes, owner));
+                assert_eq!((lifted.range, lifted.scopes, lifted.maker.owner), (range, scopes, owner));
             }
         }
     };
     let read = || {
         while !over.load(SeqCst) {
             for entry in ledger.entries() {
-                let (writer, life) = (entry.owner.process >> 24, entry.owner.process & 0xff_ffff);
+                let (writer, life) = (entry.maker.owner.process >> 24, entry.maker.owner.process & 0xff_ffff);
                 let whole = owner(writer, life, entry.act, entry.range, entry.scopes);
-                assert_eq!(entry.owner, whole, "an entry of two halves: {entry:?}");
+                assert_eq!(entry.maker.owner, whole, "an entry of two halves: {entry:?}");
             }
             for promise in &promises {
                 let before = promise.0.load(SeqCst);
-                let withheld = ledger.withholds(before as u16, Scope::Udp4.into());
+                let withheld = ledger.at_large().withholds(before as u16, Scope::Udp4.into());
                 if before != 0 && promise.0.load(SeqCst) == before {
                     assert!(withheld, "{} was held all the time", before as u16);
                 }
             }
-            ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+            ledger.expire(PortRange::ALL, ScopeSet::ALL, 0, is_alive);
         }
     };
     std::thread::scope(|scope| {
@@ -99,7 +99,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
         over.store(true, SeqCst);
         ends.into_iter().for_each(|end| end.expect("a writer has come to its end"));
     });
-    ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+    ledger.expire(PortRange::ALL, ScopeSet::ALL, 0, is_alive);
     assert_eq!(ledger.entries().count(), 0);
 }
 

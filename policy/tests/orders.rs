@@ -32,7 +32,7 @@ fn exhaust_with(case: &Case, region: &Region, steered: Option<usize>, secret: u6
     let towards = region.peers().and_then(|peers| peers.take(PEER, |_| true).map(|place| peers.hint(place)));
     let request = &case.request;
     let terms = Terms::of(rules, request.scope, request.dual, || case.steerable);
-    let mut plan = Plan::new(Given { rules, ledger: &region.ledger, hint, towards, request, terms: &terms });
+    let mut plan = Plan::new(Given { rules, ledger: region.ledger.at_large(), hint, towards, request, terms: &terms });
     // Random draws double the tries, so does what is believed taken, two other passes look for
     // ports to share, and Unsteerable starts afresh.
     let most = 16 * case.allowed().len() as usize + 24;
@@ -241,7 +241,7 @@ fn bind(scope: Scope) -> Request {
 fn first_ports(rules: &SharedRules, request: Request, count: usize) -> Vec<u16> {
     let mut entropy = rules.entropy(request.scope, SECRET);
     let terms = Terms::of(rules, request.scope, request.dual, || None);
-    let ledger = nothing_live();
+    let ledger = nothing_live().at_large();
     let given = Given { rules, ledger, hint: None, towards: None, request: &request, terms: &terms };
     let mut first = || match Plan::new(given).next(Outcome::Start, &mut entropy) {
         Step::Pin(port) => port,

@@ -1,6 +1,8 @@
 //! Interface of the library itself: `portshim.h`. Unlike hooks, these calls may wait a little;
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
+mod exhaust;
+
 use crate::system::errno::{
     self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE,
 };
@@ -10,10 +12,10 @@ use core::ffi::{c_char, c_int, c_uint};
 use core::fmt::{self, Write};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortRange, ScopeSet};
-use portshim_policy::region::{Change, Lift, Refusal, Untold, Whose};
+use portshim_policy::region::{Change, Entry, Lift, Maker, Refusal, Untold, Whose};
 
 /// The version of `portshim.h` that this library answers to.
-const VERSION: c_int = 1;
+const VERSION: c_int = 2;
 /// Time for which the turn to write is waited for, in hundredths of a second: while the same thread
 /// has it, and at all.
 const PATIENCE: u64 = 100;
@@ -30,7 +32,11 @@ extern "C" fn portshim_version() -> c_int {
 /// `int portshim_reserve(unsigned first, unsigned last, unsigned scopes)`.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_reserve(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
-    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Restriction::Reserve, range, scopes)).map(|_| 0))
+    answer(
+        ports(first, last, scopes)
+            .and_then(|(range, scopes)| enter(Restriction::Reserve, range, scopes, liveness::me().into()))
+            .map(|_| 0),
+    )
 }
 
 /// `int portshim_unreserve(unsigned first, unsigned last, unsigned scopes)`.
@@ -45,7 +51,9 @@ extern "C" fn portshim_unreserve(first: c_uint, last: c_uint, scopes: c_uint) ->
 /// handle.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_block(first: c_uint, last: c_uint, scopes: c_uint) -> c_int {
-    answer(ports(first, last, scopes).and_then(|(range, scopes)| enter(Restriction::Block, range, scopes)))
+    let entered = ports(first, last, scopes)
+        .and_then(|(range, scopes)| enter(Restriction::Block, range, scopes, liveness::me().into()));
+    answer(entered.map(|entry| c_int::from(entry.range.last())))
 }
 
 /// `int portshim_unblock(unsigned first, unsigned scopes)`.
@@ -63,9 +71,7 @@ extern "C" fn portshim_unblock(first: c_uint, scopes: c_uint) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn portshim_rule(act: c_int, buffer: *mut c_char, size: usize) -> c_int {
     let Some(session) = session() else { return answer(Err(ENOTCONN)) };
-    let Some(act) = [Restriction::Reserve, Restriction::Block].into_iter().find(|known| *known as c_int == act) else {
-        return answer(Err(EINVAL));
-    };
+    let Some(act) = restriction(act) else { return answer(Err(EINVAL)) };
     let room: &mut [u8] = if size == 0 || buffer.is_null() {
         &mut []
     } else {
@@ -101,18 +107,23 @@ impl Write for Text<'_> {
 
 /// The ports and scopes that a program names.
 fn ports(first: c_uint, last: c_uint, scopes: c_uint) -> Result<(PortRange, ScopeSet)> {
-    let (Ok(first @ 1..), Ok(last), Ok(bits)) = (u16::try_from(first), u16::try_from(last), u8::try_from(scopes))
-    else {
-        return Err(EINVAL);
-    };
-    let scopes = ScopeSet::from_bits(bits);
-    if bits == 0 || scopes.bits() != bits {
-        return Err(EINVAL);
-    }
-    Ok((PortRange::new(first, last).map_err(|_| EINVAL)?, scopes))
+    let (Ok(first @ 1..), Ok(last)) = (u16::try_from(first), u16::try_from(last)) else { return Err(EINVAL) };
+    Ok((PortRange::new(first, last).map_err(|_| EINVAL)?, scope_set(scopes)?))
 }
 
-fn enter(act: Restriction, range: PortRange, scopes: ScopeSet) -> Result<c_int> {
+/// The scopes that a program names.
+fn scope_set(scopes: c_uint) -> Result<ScopeSet> {
+    let bits = u8::try_from(scopes).map_err(|_| EINVAL)?;
+    let scopes = ScopeSet::from_bits(bits);
+    if bits == 0 || scopes.bits() != bits { Err(EINVAL) } else { Ok(scopes) }
+}
+
+/// What `PORTSHIM_RESERVE` and `PORTSHIM_BLOCK` stand for.
+fn restriction(act: c_int) -> Option<Restriction> {
+    [Restriction::Reserve, Restriction::Block].into_iter().find(|known| *known as c_int == act)
+}
+
+fn enter(act: Restriction, range: PortRange, scopes: ScopeSet, maker: Maker) -> Result<Entry> {
     let untold = Cell::new(EOPNOTSUPP);
     let bound = |range, scopes| {
         in_use::bound_port(range, scopes).map_err(|error| {
@@ -120,8 +131,7 @@ fn enter(act: Restriction, range: PortRange, scopes: ScopeSet) -> Result<c_int> 
             Untold
         })
     };
-    in_turn(|change| change.enter(act, range, scopes, liveness::me(), bound))?
-        .map(|entry| c_int::from(entry.range.last()))
+    in_turn(|change| change.enter(act, range, scopes, maker, bound))?
         .map_err(|refusal| if matches!(refusal, Refusal::Untold) { untold.get() } else { number(refusal) })
 }
 
@@ -140,7 +150,9 @@ fn in_turn<T>(write: impl Fn(&Change<'static>) -> T) -> Result<T> {
     let begun = boot_ticks();
     let (mut holder, mut since) = (0, begun);
     loop {
-        let written = undisturbed(|| Change::begin(region, thread, liveness::is_alive).map(|change| write(&change)));
+        let written = undisturbed(|| {
+            Change::begin(region, thread, boot_ticks(), liveness::is_alive).map(|change| write(&change))
+        });
         if let Some(written) = written {
             if region.ledger.take_waiting() {
                 // Whoever writes time and again leaves others no moment to begin.

@@ -3,6 +3,7 @@
 mod api {
     mod errors;
     mod examples;
+    mod exhausted;
     mod in_use;
     mod owners;
     mod scopes;

@@ -4,6 +4,7 @@
 mod sessions {
     mod changed;
     mod disturbed;
+    mod exhausted;
     mod listed;
     mod netsh;
     mod refused;

@@ -157,6 +157,30 @@ Examples:
   Lift the block that begins with port 9000:
     portshim unblock 9000";
 
+pub(super) const EXHAUST: &str = "\
+Examples:
+  Let the only session that lives run out of ports, and end that:
+    portshim exhaust
+    portshim release
+  For half a minute, TCP alone, in one of several sessions:
+    portshim exhaust tcp --for 30s --session 4711
+  In a test, for the shell that runs it and its children, all ports but three:
+    portshim exhaust --leave 3 --process $$";
+
+pub(super) const ONLY: &str = "\
+Examples:
+  Let every client have one of four ports:
+    portshim only 20000-20003
+  For the processes of this shell alone, TCP alone:
+    portshim only 20000-20003/tcp --process $$";
+
+pub(super) const RELEASE: &str = "\
+Examples:
+  After `portshim exhaust`:
+    portshim release
+  After `portshim exhaust --process 4711`:
+    portshim release --process 4711";
+
 pub(super) const NETSH: &str = "\
 Examples:
   What a program that starts here would draw from:

@@ -112,7 +112,28 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Value("ID", |options, value| text(value).map(|id| options.session = Some(id))),
         help: "The session: the number of its first process, as `portshim ps` lists it, or of any other; \
                may be left out where only one session lives",
-        on: &[Status, Who, Reserve, Unreserve, Block, Unblock, Netsh],
+        on: &[Status, Who, Reserve, Unreserve, Block, Unblock, Exhaust, Only, Release, Netsh],
+        ..BLANK
+    },
+    Flag {
+        long: "process",
+        takes: Takes::Value("PID", |options, value| text(value).map(|pid| options.process = Some(pid))),
+        help: "For this process and those that descend from it alone",
+        on: &[Exhaust, Only, Release],
+        ..BLANK
+    },
+    Flag {
+        long: "leave",
+        takes: Takes::Value("N", |options, value| text(value).map(|count| options.leave = Some(count))),
+        help: "Leave so many ports of each scope: the lowest that nobody uses",
+        on: &[Exhaust],
+        ..BLANK
+    },
+    Flag {
+        long: "for",
+        takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
+        help: "Undo it after this time: 30s, 500ms, 5m",
+        on: &[Exhaust, Only],
         ..BLANK
     },
     Flag {

@@ -1,9 +1,10 @@
 //! The tables as a clap command, which help, man pages and completions are made from. Nothing of
 //! this is touched where a command is carried out.
 
+use super::commands::{self, COMMANDS};
 use super::examples;
 use super::flags;
-use super::table::{self, COMMANDS, Choices, Command, CommandRow, Flag, Number, Operand, Takes};
+use super::table::{Choices, Command, CommandRow, Flag, Number, Operand, Takes};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;
@@ -25,13 +26,13 @@ pub(super) fn text(command: Option<Command>, long: bool) -> String {
 
 /// The text of `--version`.
 pub(super) fn version() -> String {
-    format!("{} {}\n", table::PORTSHIM, env!("CARGO_PKG_VERSION"))
+    format!("{} {}\n", commands::PORTSHIM, env!("CARGO_PKG_VERSION"))
 }
 
 /// All commands and flags.
 pub(crate) fn clap_command() -> clap::Command {
-    let portshim = clap::Command::new(table::PORTSHIM).version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH);
-    described(portshim, table::ABOUT, table::MORE, &[examples::PORTSHIM, examples::ANY_PORT])
+    let portshim = clap::Command::new(commands::PORTSHIM).version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH);
+    described(portshim, commands::ABOUT, commands::MORE, &[examples::PORTSHIM, examples::ANY_PORT])
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommands(COMMANDS.iter().map(subcommand))
@@ -82,9 +83,10 @@ fn flag(flag: Flag) -> Arg {
 
 fn operand(operand: &Operand) -> Arg {
     let arg = Arg::new(operand.name).value_name(operand.name).help(operand.help);
-    let arg = choosing(arg, operand.choices).required(operand.number != Number::Optional);
+    let arg = choosing(arg, operand.choices).required(!operand.number.may_be_none());
     match operand.number {
         Number::Optional | Number::One => arg,
+        Number::Any => arg.num_args(0..),
         Number::Several => arg.num_args(1..),
         Number::Rest => arg.num_args(1..).trailing_var_arg(true),
     }

@@ -1,8 +1,9 @@
 //! Tables of what a manual page tells besides its command's flags.
 
+use super::commands::{COMMANDS, POLICY_PAGE, PORTSHIM};
 use super::flags;
 use super::system::{FILES, SEE_ALSO};
-use super::table::{COMMANDS, Command, CommandRow, POLICY_PAGE, PORTSHIM};
+use super::table::{Command, CommandRow};
 use crate::environment::variables;
 
 /// An exit status, what it means, and the commands that end with it; none are all others.

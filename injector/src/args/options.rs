@@ -1,4 +1,5 @@
-//! Options as they were read: one field for each flag and operand of [the tables](super::table).
+//! Options as they were read: one field for each flag and operand of [the](super::commands)
+//! [tables](super::flags).
 
 use portshim_policy::config::Key;
 use std::ffi::OsString;
@@ -33,6 +34,14 @@ pub(crate) struct Options {
     pub(crate) port: String,
     /// Ports to restrict or release, as SPECs.
     pub(crate) specs: Vec<String>,
+    /// Scopes to exhaust.
+    pub(crate) scopes: Vec<String>,
+    /// Number of ports to leave.
+    pub(crate) leave: Option<String>,
+    /// Time after which what was done is undone.
+    pub(crate) time: Option<String>,
+    /// Process that heads those that the command is about.
+    pub(crate) process: Option<String>,
     /// Command line of netsh.
     pub(crate) words: Vec<String>,
     /// Shell to complete in.

@@ -1,8 +1,9 @@
 //! Reader of the command line, by the tables.
 
+use super::commands::COMMANDS;
 use super::flags;
 use super::options::Options;
-use super::table::{COMMANDS, Choices, Command, CommandRow, Flag, Number, Put, Refused, Takes};
+use super::table::{Choices, Command, CommandRow, Flag, Number, Put, Refused, Takes};
 use super::usage_error::{self, Slip};
 use crate::messages::Failure;
 use lexopt::{Arg, Parser};
@@ -97,7 +98,7 @@ impl Reader {
             self.flag(flag.ok_or_else(|| Slip::no_flag(name, Some(command)))?)?;
         }
         match &self.row.operand {
-            Some(operand) if self.operands == 0 && operand.number != Number::Optional && !self.options.hooks => {
+            Some(operand) if self.operands == 0 && !operand.number.may_be_none() && !self.options.hooks => {
                 Err(Slip::Missing(operand.name))
             }
             _ => {

@@ -1,7 +1,8 @@
 //! Errors of a command line that cannot be understood.
 
+use super::commands::COMMANDS;
 use super::flags;
-use super::table::{COMMANDS, Command};
+use super::table::Command;
 use crate::messages::Failure;
 use std::ffi::OsString;
 

@@ -9,7 +9,7 @@ pub(super) fn allowed(region: &Region, rules: &SharedRules, scope: Scope) -> Por
     let mut ports = set(&shared.dynamic);
     ports.subtract(&set(&shared.reserved));
     ports.subtract(&set(&shared.blocked));
-    for entry in region.ledger.entries().filter(|entry| entry.scopes.contains(scope)) {
+    for entry in region.ledger.entries().filter(|entry| entry.scopes.contains(scope) && !entry.maker.tree) {
         ports.remove(entry.range);
     }
     ports

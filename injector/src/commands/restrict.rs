@@ -35,6 +35,7 @@ pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
         let which = match act {
             Restriction::Reserve => Lift::Holding(wanted.range),
             Restriction::Block => Lift::From(wanted.range.first()),
+            Restriction::Exhaust => Lift::Exactly(wanted.range),
         };
         // What the command line entered goes before what a program did, which is its user's to lift
         // as well.
@@ -72,7 +73,7 @@ fn all_or_nothing(
         // Whether all of it can be had is seen on a copy, while nobody else may write.
         let copy = session.snapshot().map_err(unreadable)?;
         let is_alive = |owner: &Owner| !is_writer(owner) && platform::is_alive(owner);
-        let rehearsal = Change::begin(&copy, platform::this_thread(), is_alive);
+        let rehearsal = Change::begin(&copy, platform::this_thread(), platform::boot_ticks(), is_alive);
         if let Some(refused) = rehearsal.and_then(|rehearsal| all(&rehearsal).1) {
             return Err(explained(refused));
         }
@@ -128,8 +129,9 @@ fn read(specs: &[String]) -> Result<Vec<Wanted>, Failure> {
 /// Waits for the turn to write.
 pub(super) fn begin(region: &Region) -> Option<Change<'_>> {
     for _ in 0..PATIENCE {
-        if let Some(change) = Change::begin(region, platform::this_thread(), platform::is_alive) {
-            return Some(change);
+        let change = Change::begin(region, platform::this_thread(), platform::boot_ticks(), platform::is_alive);
+        if change.is_some() {
+            return change;
         }
         thread::sleep(Duration::from_millis(1));
     }
@@ -167,6 +169,7 @@ pub(super) fn explain(
                 let kept = |shared: &portshim_policy::region::SharedScope, port| match act {
                     Restriction::Reserve => shared.reserved.contains(port),
                     Restriction::Block => shared.blocked.contains(port),
+                    Restriction::Exhaust => false,
                 };
                 let held =
                     |scope| (wanted.range.first()..=wanted.range.last()).all(|port| kept(&rules.scope(scope), port));

@@ -138,17 +138,11 @@ pub(crate) enum Bound {
     Unknown,
 }
 
-fn done(act: Restriction) -> &'static str {
-    match act {
-        Restriction::Reserve => "reserved",
-        Restriction::Block => "blocked",
-    }
-}
-
 fn verb(act: Restriction) -> &'static str {
     match act {
         Restriction::Reserve => "reserve",
         Restriction::Block => "block",
+        Restriction::Exhaust => "exhaust",
     }
 }
 
@@ -167,11 +161,11 @@ pub(crate) fn done_in_part(done: &[Entry]) -> String {
 pub(crate) fn nothing_left(act: Restriction, programs: &str, scopes: ScopeSet) -> String {
     let who = if programs.is_empty() { String::new() } else { format!(" to {}", programs.escape_debug()) };
     let problem = format!("no port is left to hand out{who} ({scopes}): whoever asks for any gets none");
-    message("warning", &problem, &format!("`portshim un{}` lifts what was {}", verb(act), done(act)))
+    message("warning", &problem, &format!("`portshim un{}` lifts what was {}", verb(act), act.done()))
 }
 
 fn cannot_be(act: Restriction, wanted: Wanted) -> String {
-    format!("{} cannot be {}", spec::written(&wanted.range, &wanted.scopes), done(act))
+    format!("{} cannot be {}", spec::written(&wanted.range, &wanted.scopes), act.done())
 }
 
 pub(crate) fn port_in_use(act: Restriction, wanted: Wanted, port: u16, by: &Bound) -> Failure {
@@ -197,9 +191,9 @@ pub(crate) fn illegal_change(act: Restriction, wanted: Wanted, rule: &Restrictio
 
 /// `source` is where it is written down that such entries keep apart.
 pub(crate) fn meets(act: Restriction, wanted: Wanted, other: &Entry, source: Option<&str>) -> Failure {
-    let (theirs, owner) = (spec::written(&other.range, &other.scopes), whose(&other.owner));
+    let (theirs, owner) = (spec::written(&other.range, &other.scopes), whose(&other.maker.owner));
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
-    let problem = format!("{}: {theirs} is {} already, by {owner}", cannot_be(act, wanted), done(other.act));
+    let problem = format!("{}: {theirs} is {} already, by {owner}", cannot_be(act, wanted), other.act.done());
     Failure::new(problem, format!("under this model entries keep apart{source}: name other ports, or lift that one"))
 }
 
@@ -224,7 +218,7 @@ pub(crate) fn ledger_full(act: Restriction, wanted: Wanted) -> Failure {
 /// lifted.
 pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, entries: &[Entry]) -> Failure {
     const MOST: usize = 8;
-    let (done, asked) = (done(act), spec::written(&wanted.range, &wanted.scopes));
+    let (done, asked) = (act.done(), spec::written(&wanted.range, &wanted.scopes));
     if policy {
         return Failure::new(
             format!("{asked} is {done} by the policy itself, which holds as long as the session"),
@@ -234,13 +228,14 @@ pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, en
     let problem = match act {
         Restriction::Reserve => format!("no reservation holds all of {asked}"),
         Restriction::Block => format!("no block begins with {}", spec::written(&wanted.range.first(), &wanted.scopes)),
+        Restriction::Exhaust => format!("{asked} is not exhausted"),
     };
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by_key(|entry| (entry.range, entry.number));
     let mut lines: Vec<_> = sorted
         .iter()
         .take(MOST)
-        .map(|entry| format!("{} by {}", spec::written(&entry.range, &entry.scopes), whose(&entry.owner)))
+        .map(|entry| format!("{} by {}", spec::written(&entry.range, &entry.scopes), whose(&entry.maker.owner)))
         .collect();
     if sorted.len() > MOST {
         lines.push(format!("and {} more, which `portshim status` shows", sorted.len() - MOST));
@@ -250,4 +245,46 @@ pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, en
         lines => format!("{done} are:\n{}", lines.join("\n")),
     };
     Failure::new(problem, help)
+}
+
+pub(crate) fn no_scope(name: &str) -> Failure {
+    let names = ScopeSet::NAMES.map(|(name, _)| name).join(", ");
+    Failure::new(format!("`{}` is no scope", name.escape_debug()), format!("the scopes are {names}"))
+}
+
+pub(crate) fn no_count(text: &str) -> Failure {
+    Failure::new(format!("`{}` is no number of ports", text.escape_debug()), "--leave takes 0 to 65535")
+}
+
+pub(crate) fn no_time(text: &str) -> Failure {
+    Failure::new(format!("`{}` is no time", text.escape_debug()), "--for takes times such as 30s, 500ms or 5m")
+}
+
+pub(crate) fn no_pid(text: &str) -> Failure {
+    Failure::new(
+        format!("`{}` is no process", text.escape_debug()),
+        "--process takes a process's number; `portshim ps --verbose` lists those of sessions",
+    )
+}
+
+pub(crate) fn no_process(pid: u32) -> Failure {
+    Failure::new(format!("no process {pid} runs"), "`portshim ps --verbose` lists those of sessions")
+}
+
+pub(crate) fn no_room() -> Failure {
+    Failure::new(
+        format!("the session holds {} entries, and there is no room for more", portshim_policy::region::ENTRIES),
+        "lift some with `portshim release`, `unreserve` and `unblock`, or leave ports that lie together",
+    )
+}
+
+/// `offered` are the ports that the policy hands out.
+pub(crate) fn only_none(ports: &str, scope: Scope, offered: &str) -> Failure {
+    let problem = format!("the session hands out none of {} for {scope}", ports.replace(',', ", "));
+    Failure::new(problem, format!("name some of {offered}, or start the program with another --range"))
+}
+
+/// Words said where fewer ports could be left than were asked for.
+pub(crate) fn fewer_left(asked: u16, left: u32) -> String {
+    message("warning", &format!("{asked} ports were to be left, and only {left} are free"), "")
 }

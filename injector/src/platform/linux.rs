@@ -25,6 +25,7 @@ mod sweep;
 mod version;
 mod watch;
 
+pub(crate) use clock::{boot_ticks, ticks};
 use portshim_policy::config::{HostSettings, Problem};
 
 pub(crate) use environment::{ROOM, connectors, loading, session_variable};

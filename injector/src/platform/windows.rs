@@ -29,7 +29,7 @@ pub(crate) use inspect::find;
 pub(crate) use launch::{BECOMES, Ended, become_program, watch_program};
 pub(crate) use library::{can_preload, library_needs, nameable};
 pub(super) use library::{installed, laid_down, named, places};
-pub(crate) use liveness::{is_alive, this_thread};
+pub(crate) use liveness::{boot_ticks, is_alive, now as ticks, this_thread};
 pub(crate) use probe::unlisted;
 pub(crate) use process::{Process, is_us, owner, user};
 pub(crate) use session::{Session, sweep};

@@ -21,6 +21,7 @@ impl RestrictionLimits {
         let (one, other) = match act {
             Restriction::Reserve => self.reservable(),
             Restriction::Block => (self.blockable(), None),
+            Restriction::Exhaust => (Some(PortRange::ALL), None),
         };
         one.into_iter().chain(other)
     }
@@ -83,7 +84,11 @@ impl fmt::Display for RestrictionRule {
                 write!(f, "with MaxUserPort {end}, {name} can block no port at all ({})", rule.source)
             }
             (act, ..) => {
-                let verb = if act == Restriction::Reserve { "reserves" } else { "blocks" };
+                let verb = match act {
+                    Restriction::Reserve => "reserves",
+                    Restriction::Block => "blocks",
+                    Restriction::Exhaust => "exhausts",
+                };
                 write!(f, "{name} {verb} any port")
             }
         }

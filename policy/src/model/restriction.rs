@@ -8,4 +8,18 @@ pub enum Restriction {
     Reserve = 0,
     /// Let nobody else bind these ports.
     Block = 1,
+    /// Hand none of these ports out, as if all were taken: a test's device, which no model limits.
+    Exhaust = 2,
+}
+
+impl Restriction {
+    /// The word for ports that it has been asked for.
+    #[must_use]
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserved",
+            Self::Block => "blocked",
+            Self::Exhaust => "exhausted",
+        }
+    }
 }

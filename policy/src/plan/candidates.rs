@@ -2,14 +2,14 @@
 
 use crate::entropy::Entropy;
 use crate::ports::{Parity, PortRange, Scope, mask, scopes_of};
-use crate::region::{BusyPorts, Ledger, Runs, SharedRules, WithheldCache, WithheldIndex};
+use crate::region::{BusyPorts, LedgerView, Runs, SharedRules, WithheldCache, WithheldIndex};
 
 /// The ports that one request may get. It reads the session's sets as they are now, so that a
 /// reservation made while a program runs counts from the next request on.
 #[derive(Clone, Copy)]
 pub struct Candidates<'a> {
     rules: &'a SharedRules,
-    ledger: &'a Ledger,
+    ledger: LedgerView<'a>,
     /// Ports that the ledger speaks of, where it speaks of any port here.
     touched: Option<WithheldIndex>,
     scope: Scope,
@@ -28,7 +28,7 @@ impl<'a> Candidates<'a> {
     /// what is reserved or blocked there is left out. `limit` is the range that the program set
     /// itself.
     #[must_use]
-    pub fn new(rules: &'a SharedRules, ledger: &'a Ledger, scope: Scope, dual: bool, limit: PortRange) -> Self {
+    pub fn new(rules: &'a SharedRules, ledger: LedgerView<'a>, scope: Scope, dual: bool, limit: PortRange) -> Self {
         let extent = rules.scope(scope).extent(dual);
         let solid = extent.is_some_and(|(_, solid)| solid);
         let (touched, without, skip_busy, parity) = (None, None, None, Parity::Any);
@@ -340,7 +340,7 @@ mod tests {
                 scopes,
             }]);
             let rules = region.rules_for(&[b""]).unwrap();
-            let mut view = Candidates::new(rules, &region.ledger, Scope::Tcp6, dual, limit);
+            let mut view = Candidates::new(rules, region.ledger.at_large(), Scope::Tcp6, dual, limit);
             if let Some(without) = without {
                 view = view.without(without);
             }

@@ -4,7 +4,7 @@ use super::candidates::Candidates;
 use super::request::Request;
 use super::terms::Terms;
 use crate::ports::PortRange;
-use crate::region::{BusyPorts, Ledger, SharedRules};
+use crate::region::{BusyPorts, LedgerView, SharedRules};
 
 /// Account of what a plan is made from.
 #[derive(Clone, Copy)]
@@ -12,7 +12,7 @@ pub struct Given<'a> {
     /// The rules for the program.
     pub rules: &'a SharedRules,
     /// Account of what reservations and blocks at run time add to them.
-    pub ledger: &'a Ledger,
+    pub ledger: LedgerView<'a>,
     /// The ports of the scope that are believed taken, where anything is: the plan goes by it, and
     /// learns.
     pub hint: Option<&'a BusyPorts>,

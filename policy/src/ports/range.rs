@@ -82,8 +82,46 @@ impl PortRange {
     }
 }
 
+/// The ports from 1 up that none of `kept` holds, as ranges, ascending.
+pub fn gaps(kept: &[PortRange]) -> impl Iterator<Item = PortRange> + Clone {
+    let mut from = 1u32;
+    core::iter::from_fn(move || {
+        // Past every range that the place lies in, and then up to the next.
+        while let Some(range) = kept.iter().find(|range| u16::try_from(from).is_ok_and(|port| range.contains(port))) {
+            from = u32::from(range.last()) + 1;
+        }
+        let first = u16::try_from(from).ok()?;
+        let next = kept.iter().map(|range| range.first()).filter(|begin| *begin > first).min();
+        let last = next.map_or(u16::MAX, |next| next - 1);
+        from = u32::from(last) + 1;
+        PortRange::new(first, last).ok()
+    })
+}
+
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_what_is_not_kept() {
+        for (kept, left) in [
+            (&[][..], "1-65535"),
+            (&[(0, 65535)], ""),
+            (&[(1, 65535)], ""),
+            (&[(20000, 20003)], "1-19999 20004-65535"),
+            (&[(30, 40), (10, 20), (15, 35)], "1-9 41-65535"),
+            (&[(1, 1), (65535, 65535)], "2-65534"),
+            (&[(5, 5), (6, 6), (8, 8)], "1-4 7 9-65535"),
+        ] {
+            let kept: Vec<_> = kept.iter().map(|(first, last)| PortRange::new(*first, *last).unwrap()).collect();
+            let found: Vec<_> = gaps(&kept).map(|range| range.to_string()).collect();
+            assert_eq!(found.join(" "), left);
+        }
     }
 }

@@ -139,7 +139,7 @@ impl ScopeSet {
     }
 
     /// The scopes in it, in the order of [`Scope::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Scope> {
+    pub fn iter(self) -> impl Iterator<Item = Scope> + Clone {
         Scope::ALL.into_iter().filter(move |s| self.contains(*s))
     }
 }

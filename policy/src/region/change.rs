@@ -1,7 +1,7 @@
 //! Changing the ledger: one writer at a time, by the rules of the session's model.
 
 use super::layout::Region;
-use super::ledger::{ENTRIES, Entry, Ledger, Owner, Slot};
+use super::ledger::{ENTRIES, Entry, Ledger, Maker, Owner, Slot};
 use super::sets::SharedScope;
 use crate::model::{Restriction, RestrictionRule};
 use crate::ports::{PortRange, Scope, ScopeSet};
@@ -65,8 +65,7 @@ impl fmt::Display for Refusal {
             Self::InUse(port) => write!(f, "port {port} is in use"),
             Self::Untold => f.write_str("the system does not tell which ports are in use"),
             Self::Meets(entry) => {
-                let word = if entry.act == Restriction::Reserve { "reserved" } else { "blocked" };
-                write!(f, "{} is {word} already", entry.range)
+                write!(f, "{} is {} already", entry.range, entry.act.done())
             }
             Self::Kept(port) => write!(f, "the policy itself reserves or blocks port {port}"),
             Self::Full => write!(f, "the ledger is full: it holds {ENTRIES} entries"),
@@ -77,8 +76,8 @@ impl fmt::Display for Refusal {
 
 impl<'a> Change<'a> {
     /// Takes the turn for `thread`, if nobody else has it who is alive. Entries of owners that are
-    /// gone go with it.
-    pub fn begin(region: &'a Region, thread: Owner, is_alive: impl Fn(&Owner) -> bool) -> Option<Self> {
+    /// gone go with it, and those whose time is over `now`.
+    pub fn begin(region: &'a Region, thread: Owner, now: u64, is_alive: impl Fn(&Owner) -> bool) -> Option<Self> {
         let turn = u64::from(thread.process) | u64::from(thread.namespace) << 32;
         let word = &region.ledger.turn;
         if let Err(other) = word.compare_exchange(0, turn, AcqRel, Acquire) {
@@ -90,7 +89,7 @@ impl<'a> Change<'a> {
             }
         }
         region.ledger.end.store(ENTRIES as u32, Release); // a scribble must not hide what is there
-        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, now, is_alive);
         Some(Self { region, turn })
     }
 
@@ -108,7 +107,7 @@ impl<'a> Change<'a> {
         act: Restriction,
         range: PortRange,
         scopes: ScopeSet,
-        owner: Owner,
+        maker: impl Into<Maker>,
         in_use: impl FnOnce(PortRange, ScopeSet) -> Result<Option<u16>, Untold>,
     ) -> Result<Entry, Refusal> {
         let legal = self.region.legal();
@@ -117,7 +116,11 @@ impl<'a> Change<'a> {
             return Err(Refusal::Illegal(legal.rule(act)));
         }
         let apart = legal.preset.apart.is_some();
-        let meets = |entry: &Entry| entry.range.intersect(range).is_some() && entry.scopes.intersects(scopes);
+        let meets = |entry: &Entry| {
+            entry.act != Restriction::Exhaust
+                && entry.range.intersect(range).is_some()
+                && entry.scopes.intersects(scopes)
+        };
         if apart && let Some(other) = self.ledger().entries().find(meets) {
             return Err(Refusal::Meets(other));
         }
@@ -127,7 +130,7 @@ impl<'a> Change<'a> {
         let slots = &self.ledger().slots;
         let free = slots.iter().find(|slot| slot.ports().range().is_none()).ok_or(Refusal::Full)?;
         let number = self.ledger().next.fetch_add(1, Relaxed);
-        let entry = Entry { act, range, scopes, owner, number };
+        let entry = Entry { act, range, scopes, maker: maker.into(), number };
         free.put(&entry);
         // Asked once the entry counts: whoever of the session begins to bind a port there from now
         // on is refused. A bind that is under way may still end inside (docs/fidelity.md).
@@ -142,6 +145,33 @@ impl<'a> Change<'a> {
             }
             None => Ok(entry),
         }
+    }
+
+    /// Keeps all of these ports from wildcard binds, as if they were taken, and gives the number of
+    /// the entries.
+    ///
+    /// # Errors
+    /// [`Refusal::Full`], and the ledger is as it was.
+    pub fn exhaust(
+        &self,
+        ports: impl Iterator<Item = (PortRange, ScopeSet)> + Clone,
+        maker: Maker,
+    ) -> Result<u64, Refusal> {
+        let mut free = self.ledger().slots.iter().filter(|slot| slot.ports().range().is_none());
+        if free.clone().count() < ports.clone().count() {
+            return Err(Refusal::Full);
+        }
+        let number = self.ledger().next.fetch_add(1, Relaxed);
+        for ((range, scopes), slot) in ports.zip(&mut free) {
+            slot.put(&Entry { act: Restriction::Exhaust, range, scopes, maker, number });
+        }
+        Ok(number)
+    }
+
+    /// Lifts every entry that `fits`, and says how many there were.
+    pub fn lift_all(&self, fits: impl Fn(&Entry) -> bool) -> usize {
+        let entries = self.ledger().used().iter().filter(|slot| slot.entry().as_ref().is_some_and(&fits));
+        entries.map(|slot| slot.ports.store(slot.ports().gone().0, Release)).count()
     }
 
     /// A port of the range that the policy itself reserves or blocks, for all programs or for some.
@@ -184,6 +214,7 @@ impl<'a> Change<'a> {
     pub fn lift(&self, act: Restriction, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Entry, Refusal> {
         let fits = |entry: &Entry| {
             entry.act == act
+                && !entry.maker.tree
                 && (scopes == ScopeSet::ALL || entry.scopes.contains_all(scopes))
                 && match which {
                     Lift::Holding(range) => entry.range.encloses(range),
@@ -191,7 +222,7 @@ impl<'a> Change<'a> {
                     Lift::Exactly(range) => entry.range == range,
                 }
                 && match whose {
-                    Whose::Own(owner) => entry.owner.is(&owner),
+                    Whose::Own(owner) => entry.maker.owner.is(&owner),
                     Whose::Any => true,
                 }
         };

@@ -26,7 +26,7 @@ const SINGLES: usize = 509;
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 10;
+const VERSION: u32 = 11;
 
 /// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,10 +45,28 @@ pub struct Entry {
     pub range: PortRange,
     /// The scopes that it is for.
     pub scopes: ScopeSet,
-    /// Maker of it.
-    pub owner: Owner,
-    /// Goes up from entry to entry: the first is the oldest.
+    /// Maker of it, and for whom.
+    pub maker: Maker,
+    /// Goes up from entry to entry: the first is the oldest. Entries that were made together have
+    /// one number.
     pub number: u64,
+}
+
+/// Maker of an entry, for whom it holds, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maker {
+    /// The maker. Where it is a process, the entry goes when that ends.
+    pub owner: Owner,
+    /// The entry holds for the owner and for the processes that descend from it alone.
+    pub tree: bool,
+    /// Time when the entry goes, in hundredths of a second since boot; 0 for never.
+    pub until: u64,
+}
+
+impl From<Owner> for Maker {
+    fn from(owner: Owner) -> Self {
+        Self { owner, tree: false, until: 0 }
+    }
 }
 
 /// The ports of an entry, in one word: first, last, scopes, act, whether there is an entry at all,
@@ -57,12 +75,22 @@ pub struct Entry {
 pub(super) struct Ports(pub(super) u64);
 
 impl Ports {
+    const BLOCK: u64 = 1 << 36;
     const LIVE: u64 = 1 << 37;
+    const EXHAUST: u64 = 1 << 38;
+    const TREE: u64 = 1 << 39;
     const COUNT: u32 = 40;
 
-    fn new(before: Self, act: Restriction, range: PortRange, scopes: ScopeSet) -> Self {
+    fn new(before: Self, entry: &Entry) -> Self {
+        let Entry { range, scopes, .. } = entry;
         let ports = u64::from(range.first()) | u64::from(range.last()) << 16 | u64::from(scopes.bits()) << 32;
-        Self(((before.0 >> Self::COUNT) + 1) << Self::COUNT | Self::LIVE | (act as u64) << 36 | ports)
+        let act = match entry.act {
+            Restriction::Reserve => 0,
+            Restriction::Block => Self::BLOCK,
+            Restriction::Exhaust => Self::EXHAUST,
+        };
+        let tree = if entry.maker.tree { Self::TREE } else { 0 };
+        Self(((before.0 >> Self::COUNT) + 1) << Self::COUNT | Self::LIVE | act | tree | ports)
     }
 
     pub(super) fn gone(self) -> Self {
@@ -70,7 +98,16 @@ impl Ports {
     }
 
     fn act(self) -> Restriction {
-        if self.0 >> 36 & 1 == 0 { Restriction::Reserve } else { Restriction::Block }
+        match (self.0 & Self::EXHAUST != 0, self.0 & Self::BLOCK != 0) {
+            (true, _) => Restriction::Exhaust,
+            (false, true) => Restriction::Block,
+            (false, false) => Restriction::Reserve,
+        }
+    }
+
+    /// Tells whether the entry holds for some processes alone.
+    fn is_for_tree(self) -> bool {
+        self.0 & Self::TREE != 0
     }
 
     fn scopes(self) -> ScopeSet {
@@ -92,6 +129,7 @@ pub(super) struct Slot {
     owner: AtomicU64,
     since: AtomicU64,
     number: AtomicU64,
+    until: AtomicU64,
 }
 
 impl Slot {
@@ -106,22 +144,25 @@ impl Slot {
             let range = ports.range()?;
             let owner = self.owner.load(Relaxed);
             let (since, number) = (self.since.load(Relaxed), self.number.load(Relaxed));
+            let until = self.until.load(Relaxed);
             fence(Acquire);
             if Ports(self.ports.load(Relaxed)) == ports {
                 let owner = Owner { process: owner as u32, namespace: (owner >> 32) as u32, since };
-                return Some(Entry { act: ports.act(), range, scopes: ports.scopes(), owner, number });
+                let maker = Maker { owner, tree: ports.is_for_tree(), until };
+                return Some(Entry { act: ports.act(), range, scopes: ports.scopes(), maker, number });
             }
         }
         None
     }
 
     pub(super) fn put(&self, entry: &Entry) {
-        let ports = Ports::new(self.ports(), entry.act, entry.range, entry.scopes);
+        let (ports, owner) = (Ports::new(self.ports(), entry), &entry.maker.owner);
         // Whoever reads what follows learns from the ports that the entry before is gone.
         fence(Release);
-        self.owner.store(u64::from(entry.owner.process) | u64::from(entry.owner.namespace) << 32, Relaxed);
-        self.since.store(entry.owner.since, Relaxed);
+        self.owner.store(u64::from(owner.process) | u64::from(owner.namespace) << 32, Relaxed);
+        self.since.store(owner.since, Relaxed);
         self.number.store(entry.number, Relaxed);
+        self.until.store(entry.maker.until, Relaxed);
         self.ports.store(ports.0, Release);
     }
 }
@@ -174,44 +215,127 @@ impl Ledger {
         self.used().iter().filter_map(Slot::entry)
     }
 
-    /// Removes the entries that speak of a port of `range` in `scopes` and whose owner is gone.
-    pub fn expire(&self, range: PortRange, scopes: ScopeSet, is_alive: impl Fn(&Owner) -> bool) {
+    /// Removes the entries that speak of a port of `range` in `scopes` and whose owner is gone, or
+    /// whose time is over `now`.
+    pub fn expire(&self, range: PortRange, scopes: ScopeSet, now: u64, is_alive: impl Fn(&Owner) -> bool) {
         let mut memo = LivenessMemo::default();
         for slot in self.used() {
             let ports = slot.ports();
             let speaks =
                 ports.range().is_some_and(|r| r.intersect(range).is_some()) && ports.scopes().intersects(scopes);
-            let Some(entry) = slot.entry().filter(|entry| speaks && !entry.owner.is(&Owner::SESSION)) else { continue };
-            if !memo.is_alive(&entry.owner, &is_alive) {
+            let Some(Entry { maker, .. }) = slot.entry().filter(|_| speaks) else { continue };
+            let stays = maker.owner.is(&Owner::SESSION) || memo.is_alive(&maker.owner, &is_alive);
+            if !stays || maker.until != 0 && maker.until <= now {
                 // Where another entry has taken its place since, that one stays.
                 let _ = slot.ports.compare_exchange(ports.0, ports.gone().0, Release, Relaxed);
             }
         }
     }
 
-    /// The block, made by none of those that `is_own` knows, that keeps `port` from being bound in
-    /// `scopes`.
+    /// The ledger as the session at large sees it: without what holds for some processes alone.
     #[must_use]
-    pub fn blocker(&self, port: u16, scopes: ScopeSet, is_own: impl Fn(&Owner) -> bool) -> Option<Entry> {
-        let blocks = |slot: &&Slot| {
-            let ports = slot.ports();
+    pub fn at_large(&self) -> LedgerView<'_> {
+        LedgerView { ledger: self, own: None }
+    }
+
+    /// The ledger as a process sees it that `own` knows the entries of.
+    #[must_use]
+    pub fn seen_by<'a>(&'a self, own: &'a OwnTrees) -> LedgerView<'a> {
+        LedgerView { ledger: self, own: Some(own) }
+    }
+}
+
+/// Memory of one process of which entries, of those that hold for some processes alone, hold for
+/// it. All zeroes when nothing is known.
+pub struct OwnTrees {
+    /// The number of the entry that was looked at, and 1 more.
+    known: [AtomicU64; ENTRIES],
+    own: [AtomicU64; ENTRIES / 64],
+}
+
+impl Default for OwnTrees {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OwnTrees {
+    /// A memory of nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { known: [const { AtomicU64::new(0) }; ENTRIES], own: [const { AtomicU64::new(0) }; ENTRIES / 64] }
+    }
+
+    /// Asks `descends`, for each entry that has not been asked about, whether the process is its
+    /// owner or descends from it. That never changes.
+    pub fn look(&self, ledger: &Ledger, descends: impl Fn(&Owner) -> bool) {
+        for (index, slot) in ledger.used().iter().enumerate().filter(|(_, slot)| slot.ports().is_for_tree()) {
+            let Some(entry) = slot.entry() else { continue };
+            if self.known[index].load(Acquire) == entry.number.wrapping_add(1) {
+                continue;
+            }
+            let (word, bit) = (&self.own[index / 64], 1 << (index % 64));
+            if descends(&entry.maker.owner) {
+                word.fetch_or(bit, Relaxed);
+            } else {
+                word.fetch_and(!bit, Relaxed);
+            }
+            self.known[index].store(entry.number.wrapping_add(1), Release);
+        }
+    }
+
+    fn contains(&self, index: usize) -> bool {
+        self.own[index / 64].load(Relaxed) >> (index % 64) & 1 == 1
+    }
+}
+
+/// A ledger as one process sees it, or the session at large.
+#[derive(Clone, Copy)]
+pub struct LedgerView<'a> {
+    ledger: &'a Ledger,
+    own: Option<&'a OwnTrees>,
+}
+
+impl<'a> LedgerView<'a> {
+    /// As [`Ledger::is_empty`].
+    #[must_use]
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.ledger.is_empty()
+    }
+
+    /// The places whose entries hold for the viewer, and what they say.
+    fn used(self) -> impl Iterator<Item = (&'a Slot, Ports)> {
+        let holds = move |index, ports: Ports| !ports.is_for_tree() || self.own.is_some_and(|own| own.contains(index));
+        let slots = self.ledger.used().iter().enumerate();
+        slots
+            .map(|(index, slot)| (index, slot, slot.ports()))
+            .filter_map(move |(index, slot, ports)| holds(index, ports).then_some((slot, ports)))
+    }
+
+    /// The block that keeps `port` from being bound in `scopes`. Those that `is_own` knows the
+    /// makers of keep out others alone, unless they are for their makers' own processes.
+    #[must_use]
+    pub fn blocker(self, port: u16, scopes: ScopeSet, is_own: impl Fn(&Owner) -> bool) -> Option<Entry> {
+        let blocks = |ports: &Ports| {
             ports.act() == Restriction::Block
                 && ports.scopes().intersects(scopes)
                 && ports.range().is_some_and(|range| range.contains(port))
         };
-        self.used().iter().filter(blocks).filter_map(Slot::entry).find(|entry| !is_own(&entry.owner))
+        let entries = self.used().filter(|(_, ports)| blocks(ports)).filter_map(|(slot, _)| slot.entry());
+        let mut entries = entries.filter(|Entry { maker, .. }| maker.tree || !is_own(&maker.owner));
+        entries.next()
     }
 
     /// Tells whether `port` is spoken of in `scopes`, so that no wildcard bind gets it.
     #[must_use]
-    pub fn withholds(&self, port: u16, scopes: ScopeSet) -> bool {
+    pub fn withholds(self, port: u16, scopes: ScopeSet) -> bool {
         self.withheld(scopes).any(|range| range.contains(port))
     }
 
     /// The ranges that no wildcard bind draws from in `scopes`.
-    pub(crate) fn withheld(&self, scopes: ScopeSet) -> impl Iterator<Item = PortRange> {
-        let ports = self.used().iter().map(Slot::ports);
-        ports.filter(move |ports| ports.scopes().intersects(scopes)).filter_map(Ports::range)
+    pub(crate) fn withheld(self, scopes: ScopeSet) -> impl Iterator<Item = PortRange> {
+        self.used().filter(move |(_, ports)| ports.scopes().intersects(scopes)).filter_map(|(_, ports)| ports.range())
     }
 }
 
@@ -244,7 +368,7 @@ const WORDS_A_BIT: usize = WORDS / 64;
 
 impl WithheldIndex {
     /// `None` where it speaks of no port of `limit`.
-    pub(crate) fn by(ledger: &Ledger, scopes: ScopeSet, limit: PortRange) -> Option<Self> {
+    pub(crate) fn by(ledger: LedgerView<'_>, scopes: ScopeSet, limit: PortRange) -> Option<Self> {
         if ledger.is_empty() {
             return None;
         }
@@ -278,7 +402,7 @@ struct Words {
 
 impl WithheldCache {
     /// Of 64 ports, from `index * 64` up, those that no wildcard bind gets in `scopes`.
-    pub(crate) fn word(&mut self, ledger: &Ledger, index: usize, scopes: ScopeSet) -> u64 {
+    pub(crate) fn word(&mut self, ledger: LedgerView<'_>, index: usize, scopes: ScopeSet) -> u64 {
         let number = index / BLOCK;
         match &self.0 {
             Some(known) if known.number == number => known.words[index % BLOCK],
@@ -288,7 +412,7 @@ impl WithheldCache {
 }
 
 impl Words {
-    fn look_up(ledger: &Ledger, number: usize, scopes: ScopeSet) -> Self {
+    fn look_up(ledger: LedgerView<'_>, number: usize, scopes: ScopeSet) -> Self {
         let mut words = [0; BLOCK];
         let begin = number * BLOCK;
         if let Ok(all) = PortRange::new((begin * 64) as u16, (begin * 64 + BLOCK * 64 - 1) as u16) {

@@ -45,7 +45,10 @@ fn reads(region: &Region, pick: usize) {
     assert!(events <= 2 * portshim_policy::region::EVENTS);
     for scope in Scope::ALL {
         let port = (pick % 65536) as u16;
-        let _ = (region.ledger.withholds(port, scope.into()), region.ledger.blocker(port, ScopeSet::ALL, |_| false));
+        let _ = (
+            region.ledger.at_large().withholds(port, scope.into()),
+            region.ledger.at_large().blocker(port, ScopeSet::ALL, |_| false),
+        );
         if let Some(own) = region.processes.all().get(pick % 3) {
             let (moment, exists) = (pick as u32, |owner: &Owner| owner.process != 1);
             let _ = region.processes.held(own, scope, 100, || moment, exists, |owner| owner.process != 2);
@@ -75,7 +78,7 @@ fn serves(rules: &SharedRules, region: &Region, pick: usize) {
         place.map(|place| peers.hint(place))
     });
     let terms = Terms::of(rules, scope, request.dual, || steerable);
-    let (ledger, hint) = (&region.ledger, region.hint(scope));
+    let (ledger, hint) = (region.ledger.at_large(), region.hint(scope));
     let mut plan = Plan::new(Given { rules, ledger, hint, towards, request: &request, terms: &terms });
     let mut count = pick as u64;
     let mut entropy = || {
@@ -104,7 +107,7 @@ fn serves(rules: &SharedRules, region: &Region, pick: usize) {
 /// Reserves and blocks, whatever the ledger holds.
 fn changes(region: &Region, pick: usize) {
     let me = Owner { process: 4711, namespace: 1, since: 5 };
-    let Some(change) = Change::begin(region, me, |owner| owner.process % 2 == 1) else { return };
+    let Some(change) = Change::begin(region, me, 0, |owner| owner.process % 2 == 1) else { return };
     let first = (pick % 65000) as u16;
     let range = PortRange::new(first, first + 99).expect("it is no smaller");
     let act = if pick & 1 == 0 { Restriction::Reserve } else { Restriction::Block };

@@ -63,7 +63,7 @@ proptest! {
         let rules = region.rules_for(&[b"any"]).unwrap();
         let (request, hint) = (&case.request, region.hint(case.request.scope));
         let terms = Terms::of(rules, request.scope, request.dual, || case.steerable);
-        let given = Given { rules, ledger: &region.ledger, hint, towards: None, request, terms: &terms };
+        let given = Given { rules, ledger: region.ledger.at_large(), hint, towards: None, request, terms: &terms };
         let mut entropy = rules.entropy(request.scope, SECRET);
         let opening = given.opening(&mut entropy);
         let mut refusing = Refusing { steps: Vec::new(), unsteerable: refused };
@@ -72,7 +72,7 @@ proptest! {
         let whole = case.region();
         let rules = whole.rules_for(&[b"any"]).unwrap();
         let hint = whole.hint(request.scope);
-        let given = Given { rules, ledger: &whole.ledger, hint, towards: None, request, terms: &terms };
+        let given = Given { rules, ledger: whole.ledger.at_large(), hint, towards: None, request, terms: &terms };
         let mut expected = Refusing { steps: Vec::new(), unsteerable: refused };
         let entropy = rules.entropy(request.scope, SECRET);
         prop_assert!(Plan::serve(&given, Opening::default(), None, &mut expected, entropy).is_err());

@@ -132,6 +132,15 @@ static void obey(char *line)
         answer(portshim_block(first, last, scopes(c)));
     else if (!strcmp(verb, "unblock"))
         answer(portshim_unblock(first, scopes(b)));
+    else if (!strcmp(verb, "exhaust"))
+        answer(portshim_exhaust(scopes(a), last, atoi(c)));
+    else if (!strcmp(verb, "only")) {
+        unsigned ranges[] = { first, last };
+        answer(portshim_only(ranges, 1, scopes(c), atoi(d)));
+    } else if (!strcmp(verb, "restrict")) /* for this process and its children */
+        answer(portshim_restrict((int)first, last, (unsigned)atoi(c), scopes(d), PORTSHIM_PROCESS));
+    else if (!strcmp(verb, "release"))
+        answer(portshim_release((int)first));
     else if (!strcmp(verb, "version"))
         answer(portshim_version());
     else if (!strcmp(verb, "rule")) {

@@ -104,7 +104,9 @@ fn ports_that_are_reserved_meanwhile_are_in_use_as_before() {
         assert_eq!(counts(2), "[2, 2, 0, 0]");
         let text = told(&["status"]);
         assert!(
-            text.contains("\nudp4 udp6: nothing left to hand out: all of 20000-20001 is reserved or blocked\n"),
+            text.contains(
+                "\nudp4 udp6: nothing left to hand out: all of 20000-20001 is reserved, blocked or exhausted\n"
+            ),
             "{text}"
         );
         assert!(text.contains("  udp4 ████████████████████        2     2          0      0 "), "{text}");

@@ -8,6 +8,7 @@ use portshim_policy::config::{Origin, Resolved, ShownPorts};
 use portshim_policy::model::Restriction;
 use portshim_policy::netsh;
 use portshim_policy::ports::{PortRange, PortSet, Scope, spec};
+use portshim_policy::region::Entry;
 
 /// Answer of netsh where it refuses, and what there is to add to it.
 pub(super) type Refused = (&'static str, Failure);
@@ -33,7 +34,9 @@ impl Seen {
             session.snapshot().map_err(|why| messages::unreadable_session(&session.id, &session.path, &why))?;
         let none = || messages::unreadable_session(&session.id, &session.path, "it holds no rules");
         let shared = region.all_rules().last().ok_or_else(none)?.scope(scope);
-        let live = region.ledger.entries().filter(|entry| entry.scopes.contains(scope));
+        let counts =
+            |entry: &Entry| entry.scopes.contains(scope) && !entry.maker.tree && entry.act != Restriction::Exhaust;
+        let live = region.ledger.entries().filter(counts);
         let mut excluded: Vec<_> = live.map(|entry| (entry.range, entry.act == Restriction::Reserve)).collect();
         excluded.extend(set(&shared.reserved).runs().map(|range| (range, true)));
         excluded.extend(set(&shared.blocked).runs().map(|range| (range, false)));

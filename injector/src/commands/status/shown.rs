@@ -8,7 +8,7 @@ use crate::platform::{self, LiveSession, Process};
 use crate::present::{self, Outside};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
-use portshim_policy::region::{Counts, Process as Place, Region, SharedRules};
+use portshim_policy::region::{Counts, Entry, Process as Place, Region, SharedRules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -29,6 +29,9 @@ pub(super) struct Shown {
     /// Ports reserved and blocked since it began, for all programs.
     pub(super) reserved: Vec<Taken>,
     pub(super) blocked: Vec<Taken>,
+    /// Ports that wildcard binds do not get for as long as a test wants.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) exhausted: Vec<Taken>,
     /// The ports that the system keeps back, as far as its processes have met them.
     pub(super) kept_back: Vec<String>,
     pub(super) processes: Vec<ShownUse>,
@@ -85,6 +88,13 @@ pub(super) struct Taken {
     pub(super) ports: String,
     pub(super) scope: String,
     pub(super) owner: Owner,
+    /// Set if that holds for the owner and the processes that descend from it alone.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) alone: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Owner of ports that are kept back.
@@ -142,6 +152,7 @@ impl Shown {
             rules: region.all_rules().iter().map(|rules| ShownRules::new(region, rules, usage)).collect(),
             reserved: entries(session, region, Restriction::Reserve),
             blocked: entries(session, region, Restriction::Block),
+            exhausted: entries(session, region, Restriction::Exhaust),
             kept_back: messages::kept_back(region),
             processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
             others: usage.by_others(&ranges(region)).into_iter().map(ShownOther::new).collect(),
@@ -181,7 +192,11 @@ impl ShownOther {
 fn entries(session: &LiveSession, region: &Region, act: Restriction) -> Vec<Taken> {
     let mut entries: Vec<_> = region.ledger.entries().filter(|entry| entry.act == act).collect();
     entries.sort_by_key(|entry| entry.number);
-    entries.iter().map(|entry| Taken::new(&entry.range, entry.scopes, Owner::of(session, &entry.owner))).collect()
+    let taken = |entry: &Entry| Taken {
+        alone: entry.maker.tree,
+        ..Taken::new(&entry.range, entry.scopes, Owner::of(session, &entry.maker.owner))
+    };
+    entries.iter().map(taken).collect()
 }
 
 impl Owner {
@@ -262,7 +277,7 @@ fn unlisted(region: &Region, count: impl Fn(&Place) -> u32) -> u32 {
 
 impl Taken {
     fn new(ports: &impl Display, scopes: ScopeSet, owner: Owner) -> Self {
-        Self { ports: ports.to_string(), scope: scopes.to_string(), owner }
+        Self { ports: ports.to_string(), scope: scopes.to_string(), owner, alone: false }
     }
 }
 

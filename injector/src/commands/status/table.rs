@@ -48,13 +48,15 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
         }
         text += &one(rules, look);
         if shown.rules.len() > 1 {
-            text += &kept_back(look, &[&rules.reserved], &[&rules.blocked]);
+            text += &kept_back(look, &[&rules.reserved], &[&rules.blocked], &[]);
         }
     }
     // Where there are no programs apart, all that is kept back stands together.
     text += &match shown.rules.as_slice() {
-        [all] => kept_back(look, &[&all.reserved, &shown.reserved], &[&all.blocked, &shown.blocked]),
-        _ => match kept_back(look, &[&shown.reserved], &[&shown.blocked]) {
+        [all] => {
+            kept_back(look, &[&all.reserved, &shown.reserved], &[&all.blocked, &shown.blocked], &[&shown.exhausted])
+        }
+        _ => match kept_back(look, &[&shown.reserved], &[&shown.blocked], &[&shown.exhausted]) {
             nothing if nothing.is_empty() => nothing,
             live => format!("\nfor all programs, since the session began\n{live}"),
         },
@@ -96,7 +98,7 @@ fn one(rules: &ShownRules, look: Look) -> String {
         text += &match first.allowed {
             0 => look.ports(
                 &format!("{names}: nothing left to hand out: "),
-                &format!("all of {} is reserved or blocked", first.dynamic),
+                &format!("all of {} is reserved, blocked or exhausted", first.dynamic),
             ),
             1 => look.ports(&format!("{names}: 1 port to hand out: "), &first.ports),
             ports => look.ports(&format!("{names}: {ports} ports to hand out: "), &first.ports),
@@ -135,9 +137,9 @@ fn lines(scopes: &[&ShownScope], look: Look) -> String {
     above + &format!("  {:<gap$}{requests}\n", "") + &rows.collect::<String>()
 }
 
-fn kept_back(look: Look, reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>]) -> String {
+fn kept_back(look: Look, reserved: &[&Vec<Taken>], blocked: &[&Vec<Taken>], exhausted: &[&Vec<Taken>]) -> String {
     let mut text = String::new();
-    for (word, parts) in [("reserved", reserved), ("blocked", blocked)] {
+    for (word, parts) in [("reserved", reserved), ("blocked", blocked), ("exhausted", exhausted)] {
         for (n, taken) in parts.iter().copied().flatten().enumerate() {
             let gap = if text.is_empty() { "\n" } else { "" };
             text += &format!("{gap}{:<9} {}\n", if n == 0 { word } else { "" }, describe(taken, look));
@@ -169,6 +171,7 @@ fn describe(taken: &Taken, look: Look) -> String {
         Owner::CommandLine => "the command line".into(),
         Owner::Process { pid, name } => format!("process {pid} {}", name.as_deref().unwrap_or_default()),
     };
+    let owner = if taken.alone { format!("for {}", owner.trim_end()) } else { owner };
     // The word before takes ten characters, the gap one.
     let owners = look.width / 3;
     let ports = if look.whole { ports } else { cut(&ports, look.width - owners - 11) };

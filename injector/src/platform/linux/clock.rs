@@ -5,8 +5,14 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
 use std::time::Duration;
 
+/// Hundredths of a second since boot.
+pub(crate) fn boot_ticks() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
+    (Duration::from(now).as_millis() / 10) as u64
+}
+
 /// Now, as proc(5) counts the time at which a process started.
-pub(super) fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     // rustix would look for the vDSO first, in a file, and finds none under valgrind.
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
     (Duration::from(now).as_micros() * u128::from(ticks_a_second()) / 1_000_000) as u64

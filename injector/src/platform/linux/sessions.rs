@@ -1,7 +1,7 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their
 //! regions.
 
-use super::clock::age;
+use super::clock::{age, boot_ticks};
 use super::directories;
 use super::liveness::is_alive;
 use super::procfs::{folder, pid_namespace, started};
@@ -174,7 +174,7 @@ impl LiveSession {
         let file = self.open(false)?;
         file.take(Region::SIZE as u64).read_to_end(&mut bytes).map_err(|e| plain(&e))?;
         let region = Region::from_bytes(&bytes).map_err(|e| e.to_string())?;
-        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, boot_ticks(), is_alive);
         Ok(region)
     }
 
@@ -218,6 +218,17 @@ impl Process {
     /// Time since it started; `None` where it has ended.
     pub(crate) fn age(&self) -> Option<Duration> {
         started(self.pid).and_then(age)
+    }
+
+    /// The process of this number, where one runs.
+    pub(crate) fn running(pid: u32) -> Option<Self> {
+        started(pid).map(|_| Self::new(pid))
+    }
+
+    /// This process as the owner of an entry that is made `now`.
+    pub(crate) fn owner(&self, now: u64) -> Owner {
+        let (process, namespace) = self.inner;
+        Owner { process, namespace: namespace as u32, since: now }
     }
 
     /// Tells whether this is whom a region means.

@@ -4,7 +4,7 @@ use super::native::handle;
 use portshim_policy::region::{Owner, Process, Region};
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, GetLastError, HANDLE, WAIT_TIMEOUT};
-use windows_sys::Win32::System::SystemInformation::GetSystemTimeAsFileTime;
+use windows_sys::Win32::System::SystemInformation::{GetSystemTimeAsFileTime, GetTickCount64};
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcessId, GetProcessTimes, GetThreadTimes, OpenProcess, OpenThread, PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SYNCHRONIZE, THREAD_QUERY_LIMITED_INFORMATION, THREAD_SYNCHRONIZE, WaitForSingleObject,
@@ -68,8 +68,14 @@ fn units(time: FILETIME) -> u64 {
     u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime)
 }
 
+/// Hundredths of a second since boot.
+pub(crate) fn boot_ticks() -> u64 {
+    // SAFETY: the call has no conditions.
+    unsafe { GetTickCount64() / 10 }
+}
+
 /// Now, as processes' beginnings are told.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let mut time = FILETIME::default();
     // SAFETY: the time outlives the call.
     unsafe { GetSystemTimeAsFileTime(&mut time) };

@@ -1,5 +1,6 @@
 //! Other processes: what they are called, and whose they are.
 
+use super::liveness::started;
 use super::native::{done, handle};
 use portshim_policy::region::Owner;
 use std::io;
@@ -48,6 +49,16 @@ impl Process {
         let since = (u64::from(begun.dwHighDateTime) << 32 | u64::from(begun.dwLowDateTime)).checked_sub(TO_1970)?;
         let since = UNIX_EPOCH + Duration::from_nanos(since.checked_mul(100)?);
         SystemTime::now().duration_since(since).ok()
+    }
+
+    /// The process of this number, where one runs.
+    pub(crate) fn running(pid: u32) -> Option<Self> {
+        started(pid).map(|_| Self::new(pid))
+    }
+
+    /// This process as the owner of an entry that is made `now`.
+    pub(crate) fn owner(&self, now: u64) -> Owner {
+        Owner { process: self.pid, namespace: 0, since: now }
     }
 
     /// Tells whether this is whom a region means.

@@ -88,7 +88,7 @@ impl LiveSession {
     /// The region as it is now, without the entries of owners that are gone.
     pub(crate) fn snapshot(&self) -> Result<Box<Region>, String> {
         let region = self.region().and_then(snapshot)?;
-        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, is_alive);
+        region.ledger.expire(PortRange::ALL, ScopeSet::ALL, boot_ticks(), is_alive);
         Ok(region)
     }
 

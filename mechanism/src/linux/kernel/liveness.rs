@@ -29,6 +29,30 @@ pub fn me() -> Owner {
     Owner { process, namespace: namespace(process), since: boot_ticks() }
 }
 
+/// Tells whether this process is `owner`, or descends from it: through parents that live.
+pub fn descends_from(owner: &Owner) -> bool {
+    let me = process();
+    if owner.namespace != namespace(me) {
+        return false;
+    }
+    let (mut at, mut parent) = (me, process::parent());
+    for _ in 0..MOST_PARENTS {
+        if at == owner.process {
+            return true;
+        }
+        at = parent;
+        if at <= 1 {
+            break;
+        }
+        parent = parent_of(at, me).unwrap_or(0);
+    }
+    at == owner.process
+}
+
+/// Number of parents that are looked through, at most: numbers of processes are used again, so that
+/// what is read in turn might form a circle.
+const MOST_PARENTS: usize = 1000;
+
 /// This thread, now.
 pub fn this_thread() -> Owner {
     Owner { process: thread(), ..me() }
@@ -73,8 +97,22 @@ pub fn may_be_alive(owner: &Owner) -> bool {
 /// nobody has asked how, `None` where /proc does not say, or is that of another PID namespace than
 /// `me` has its number in.
 fn runs(process: u32, me: u32) -> Option<Option<u64>> {
-    let mut text = [0; 1024];
-    let read = readlink(c"/proc/self", &mut text).ok()?;
+    let mut text = [0; STAT];
+    since(stat(process, me, &mut text)?)
+}
+
+/// Parent of another process; `None` as in [`runs`].
+fn parent_of(process: u32, me: u32) -> Option<u32> {
+    let mut text = [0; STAT];
+    parent(stat(process, me, &mut text)?)
+}
+
+/// Number of bytes of a line of proc(5)'s stat that are read.
+const STAT: usize = 1024;
+
+/// The line that proc(5)'s stat has of a process.
+fn stat(process: u32, me: u32, text: &mut [u8; STAT]) -> Option<&[u8]> {
+    let read = readlink(c"/proc/self", text).ok()?;
     if text[..read] != *Decimal::of(me).digits() {
         return None;
     }
@@ -85,26 +123,38 @@ fn runs(process: u32, me: u32) -> Option<Option<u64>> {
         *place = *byte;
     }
     let fd = open(CStr::from_bytes_until_nul(&path).ok()?, libc::O_RDONLY).ok()?;
-    let read = descriptors::read(fd, &mut text);
+    let read = descriptors::read(fd, text);
     close(fd);
-    since(&text[..read.ok()?])
+    text.get(..read.ok()?)
+}
+
+/// Fields of a line of proc(5)'s stat, from the state on, which proc(5) counts as the third. The
+/// name before it, in parentheses, may hold anything.
+fn fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let end = stat.iter().rposition(|b| *b == b')')?;
+    Some(stat[end + 1..].split(|b| *b == b' ').filter(|field| !field.is_empty()))
 }
 
 /// Reads from a line of proc(5)'s stat when the process started: `Some(None)` where it has ended,
 /// `None` where it is no such line.
 fn since(stat: &[u8]) -> Option<Option<u64>> {
-    // The name, in parentheses, may hold anything; the state is the first field after it, and
-    // proc(5) counts that as the third.
-    let end = stat.iter().rposition(|b| *b == b')')?;
-    let mut fields = stat[end + 1..].split(|b| *b == b' ').filter(|field| !field.is_empty());
+    let mut fields = fields(stat)?;
     let ended = matches!(fields.next()?, b"Z" | b"X");
     // A process whose first thread has ended before the others is a zombie here, too.
     let threads = fields.nth(20 - 4)?;
     if ended && matches!(threads, b"0" | b"1") {
         return Some(None);
     }
-    let digits = fields.nth(22 - 21)?;
-    Some(Some(digits.iter().fold(0u64, |n, d| n.wrapping_mul(10).wrapping_add(u64::from(d.wrapping_sub(b'0'))))))
+    fields.nth(22 - 21).map(|digits| Some(number(digits)))
+}
+
+/// Reads from such a line which process is the parent.
+fn parent(stat: &[u8]) -> Option<u32> {
+    fields(stat)?.nth(4 - 3).map(|digits| number(digits) as u32)
+}
+
+fn number(digits: &[u8]) -> u64 {
+    digits.iter().fold(0u64, |n, d| n.wrapping_mul(10).wrapping_add(u64::from(d.wrapping_sub(b'0'))))
 }
 
 /// A number without leading zeroes: /proc knows no others.
@@ -133,7 +183,8 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, since};
+    use super::{Decimal, descends_from, me, parent, process, since};
+    use portshim_policy::region::Owner;
 
     fn stat(name: &str, state: char, threads: u32) -> String {
         // Fields 3 to 22 of proc(5).
@@ -145,6 +196,25 @@ mod tests {
         for name in ["cat", "a b", ") Z 1 (", "((", ""] {
             assert_eq!(since(stat(name, 'S', 1).as_bytes()), Some(Some(98765)), "{name}");
         }
+    }
+
+    #[test]
+    fn the_parent_is_read_whatever_the_name() {
+        for name in ["cat", ") Z 7 (", ""] {
+            assert_eq!(parent(stat(name, 'S', 1).as_bytes()), Some(1), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_process_descends_from_itself_and_from_its_parents() {
+        let me = me();
+        let above = Owner { process: process::parent(), ..me };
+        assert!(descends_from(&me) && descends_from(&above));
+        assert!(!descends_from(&Owner { namespace: me.namespace.wrapping_add(1), ..me }));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(!descends_from(&Owner { process: child.id(), ..me }));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

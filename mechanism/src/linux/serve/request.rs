@@ -16,7 +16,7 @@ use core::ffi::c_int;
 use portshim_policy::model::{Call, Fault, Sharing};
 use portshim_policy::plan::{Given, Mechanism, Opening, Request, Step, Terms, is_dense};
 use portshim_policy::ports::{PortRange, Scope, scopes_of};
-use portshim_policy::region::{Ledger, Verdict};
+use portshim_policy::region::{LedgerView, Verdict};
 
 /// Outcome of a request.
 pub struct Served {
@@ -83,7 +83,7 @@ fn at_once<O: Original>(
     if !socket.untouched || !intercepted.binds {
         return First::Open(Opening::default(), None);
     }
-    let (rules, ledger, hint) = (session.rules, &session.region.ledger, session.hint(scope));
+    let (rules, ledger, hint) = (session.rules, session.region.ledger.at_large(), session.hint(scope));
     let request = Request { call, scope, dual, reuse: false, limit: PortRange::ALL, peer: 0 };
     let given = Given { rules, ledger, hint, towards: None, request: &request, terms };
     let opening = given.opening(&mut rules.entropy(scope, session.secret()));
@@ -183,7 +183,11 @@ fn at_length(
 
 /// Carries a plan out once more: where the kernel chooses has changed.
 #[cold]
-fn run_anew(mechanism: &mut LinuxMechanism<'_>, request: &Request, ledger: &Ledger) -> Result<Option<isize>, Fault> {
+fn run_anew(
+    mechanism: &mut LinuxMechanism<'_>,
+    request: &Request,
+    ledger: LedgerView<'_>,
+) -> Result<Option<isize>, Fault> {
     let InterceptedCall { session, socket, .. } = *mechanism.intercepted;
     let steerable = || steering::reach(socket, request.scope, session.rules).steerable;
     let terms = Terms::of(session.rules, request.scope, request.dual, steerable);

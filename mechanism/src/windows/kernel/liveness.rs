@@ -5,10 +5,11 @@ use super::errno;
 use super::process;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_policy::region::Owner;
+use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessBasicInformation};
 use windows_sys::Win32::Foundation::{CloseHandle, ERROR_INVALID_PARAMETER, FALSE, FILETIME, HANDLE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, GetProcessTimes, OpenProcess, OpenThread, PROCESS_QUERY_LIMITED_INFORMATION,
-    PROCESS_SYNCHRONIZE, THREAD_SYNCHRONIZE, WaitForSingleObject,
+    GetCurrentProcess, GetProcessTimes, OpenProcess, OpenThread, PROCESS_BASIC_INFORMATION,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, THREAD_SYNCHRONIZE, WaitForSingleObject,
 };
 
 /// Time when this process was created; 0 where it has not been asked.
@@ -43,6 +44,47 @@ pub fn is_alive(owner: &Owner) -> bool {
         // Whose turn it is, is a thread, and no time is known of it.
         None => owner.since == u64::MAX && thread_lives(owner.process),
     }
+}
+
+/// Tells whether this process is `owner`, or descends from it: through parents that live.
+pub fn descends_from(owner: &Owner) -> bool {
+    let mut at = me();
+    for _ in 0..MOST_PARENTS {
+        if at.process == owner.process {
+            return true;
+        }
+        // Where a parent has ended, another process may have its number: one that began later.
+        match parent(at.process) {
+            Some(parent) if parent.since <= at.since => at = parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Number of parents that are looked through, at most.
+const MOST_PARENTS: usize = 1000;
+
+/// The parent of a process, where it lives and that is told.
+fn parent(process: u32) -> Option<Owner> {
+    let open = |process| {
+        // SAFETY: no conditions; the handle is closed with `Handle`.
+        let handle = Handle(unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, process) });
+        (!handle.0.is_null()).then_some(handle)
+    };
+    let before = errno::get();
+    let mut told = PROCESS_BASIC_INFORMATION::default();
+    let parent = open(process).and_then(|handle| {
+        let size = size_of::<PROCESS_BASIC_INFORMATION>() as u32;
+        let into = (&raw mut told).cast();
+        // SAFETY: the handle is open, and the structure is as long as is said.
+        let status =
+            unsafe { NtQueryInformationProcess(handle.0, ProcessBasicInformation, into, size, core::ptr::null_mut()) };
+        (status >= 0).then_some(told.InheritedFromUniqueProcessId as u32)
+    });
+    let owner = parent.and_then(|parent| Some(owner_of(parent, open(parent)?.0)));
+    errno::set(before);
+    owner
 }
 
 /// As [`is_alive`]: here, to ask less is not cheaper.
