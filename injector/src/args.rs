@@ -17,6 +17,8 @@ mod usage_error;
 
 pub(crate) use help::clap_command;
 pub(crate) use manual::Manual;
+#[cfg(target_os = "linux")]
+pub(crate) use options::State;
 pub(crate) use options::{Format, Options, PolicyOptions};
 pub(crate) use table::Command;
 

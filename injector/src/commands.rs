@@ -2,6 +2,8 @@
 
 mod capture;
 mod check;
+#[cfg(target_os = "linux")]
+mod collide;
 mod completions;
 mod doctor;
 mod env;
@@ -57,6 +59,8 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Exhaust => exhaust::exhaust(options),
         Command::Only => exhaust::only(options),
         Command::Release => exhaust::release(options),
+        #[cfg(target_os = "linux")]
+        Command::Collide => collide::collide(options),
         Command::Netsh => netsh::netsh(options),
         Command::Completions => completions::completions(options),
         Command::Man => man::man(options),

@@ -1,5 +1,7 @@
 //! The messages of every error and warning that is not about the text of a policy.
 
+#[cfg(target_os = "linux")]
+mod collide;
 mod failure;
 mod netsh;
 #[cfg(target_os = "linux")]
@@ -11,6 +13,8 @@ mod sessions;
 #[cfg_attr(windows, path = "messages/windows.rs")]
 mod system;
 
+#[cfg(target_os = "linux")]
+pub(crate) use collide::*;
 #[cfg(target_os = "linux")]
 pub(crate) use failure::FAILED;
 pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message, plain, render};

@@ -1,6 +1,7 @@
 //! The command line, to the letter: exit status, standard output, standard error.
 
 mod cli {
+    mod collide;
     mod doctor;
     mod help;
     mod page;

@@ -256,6 +256,31 @@ itself. That there is nothing to undo is no error.",
         examples: &[examples::RELEASE],
         ..ROW
     },
+    #[cfg(target_os = "linux")]
+    CommandRow {
+        command: Command::Collide,
+        name: "collide",
+        about: "Hold a port as a stranger would, for a test",
+        more: "\
+The port is held outside every session: at all addresses, in all scopes that are named, until Ctrl-C or \
+SIGTERM, until the time of --for is over, or for as long as CMD runs, whose exit status it then has. \
+Without CMD a line on standard output says that it is held.",
+        examples: &[examples::COLLIDE],
+        usage: Some("portshim collide [OPTIONS] PORT[/SCOPE] [-- CMD [ARG]...]"),
+        operand: Some(Operand {
+            name: "PORT[/SCOPE]",
+            help: "The port, in all scopes or in some: 8080, 8080/tcp; and CMD, the program to run meanwhile",
+            number: Number::OneAndRest,
+            put: |options, value| {
+                if options.port.is_empty() {
+                    return text(value).map(|port| options.port = port);
+                }
+                options.command.push(value);
+                Ok(())
+            },
+            ..OPERAND
+        }),
+    },
     CommandRow {
         command: Command::Netsh,
         name: "netsh",

@@ -3,6 +3,8 @@
 //! policy come from the policy's own table, [`keys`].
 
 use super::options::Format;
+#[cfg(target_os = "linux")]
+use super::options::State;
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -134,6 +136,27 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
         help: "Undo it after this time: 30s, 500ms, 5m",
         on: &[Exhaust, Only],
+        ..BLANK
+    },
+    #[cfg(target_os = "linux")]
+    Flag {
+        long: "for",
+        takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
+        help: "Let the port go after this time: 30s, 500ms, 5m",
+        on: &[Collide],
+        ..BLANK
+    },
+    #[cfg(target_os = "linux")]
+    Flag {
+        long: "state",
+        takes: Takes::Value("STATE", |options, value| {
+            let chosen = State::ALL.into_iter().find(|(_, name, _)| value == **name);
+            options.state = chosen.map_or_else(State::default, |(state, ..)| state);
+            Ok(())
+        }),
+        help: "How the port is held; bound unless given",
+        choices: Choices::OneOf(|| State::ALL.map(|(_, name, help)| (name, help)).into()),
+        on: &[Collide],
         ..BLANK
     },
     Flag {

@@ -88,6 +88,7 @@ fn operand(operand: &Operand) -> Arg {
         Number::Optional | Number::One => arg,
         Number::Any => arg.num_args(0..),
         Number::Several => arg.num_args(1..),
+        Number::OneAndRest => arg.num_args(1..),
         Number::Rest => arg.num_args(1..).trailing_var_arg(true),
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     pub(crate) command: Vec<OsString>,
     /// File to check or import.
     pub(crate) file: PathBuf,
-    /// Port to explain, as a SPEC.
+    /// Port to explain or hold, as a SPEC.
     pub(crate) port: String,
     /// Ports to restrict or release, as SPECs.
     pub(crate) specs: Vec<String>,
@@ -40,6 +40,9 @@ pub(crate) struct Options {
     pub(crate) leave: Option<String>,
     /// Time after which what was done is undone.
     pub(crate) time: Option<String>,
+    /// State in which a port is held.
+    #[cfg(target_os = "linux")]
+    pub(crate) state: State,
     /// Process that heads those that the command is about.
     pub(crate) process: Option<String>,
     /// Command line of netsh.
@@ -59,6 +62,26 @@ pub(crate) struct PolicyOptions {
     pub(crate) file: Option<PathBuf>,
     /// The keys that options set, in the order of their table, with their values.
     pub(crate) keys: Vec<(&'static Key, OsString)>,
+}
+
+/// State in which `portshim collide` holds a port.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    #[default]
+    Bound,
+    Listening,
+    TimeWait,
+}
+
+#[cfg(target_os = "linux")]
+impl State {
+    /// The states, the words that name them, and their help.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Bound, "bound", "A socket is bound to it, and nothing else"),
+        (Self::Listening, "listening", "A server listens there, and accepts nobody; with UDP as bound"),
+        (Self::TimeWait, "time-wait", "A connection of TCP rests there in TIME_WAIT"),
+    ];
 }
 
 /// Format in which `portshim env` writes variables.

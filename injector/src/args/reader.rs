@@ -118,7 +118,7 @@ impl Reader {
         }
         self.operands += 1;
         put(operand.name, operand.name, operand.choices, operand.put, &mut self.options, value)?;
-        if operand.number == Number::Rest {
+        if operand.number == Number::Rest || operand.number == Number::OneAndRest && self.operands > 1 {
             for value in self.parser.raw_args().map_err(Slip::from)? {
                 put(operand.name, operand.name, operand.choices, operand.put, &mut self.options, value)?;
             }

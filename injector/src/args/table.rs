@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Exhaust,
     Only,
     Release,
+    #[cfg(target_os = "linux")]
+    Collide,
     Netsh,
     Completions,
     Man,
@@ -67,6 +69,8 @@ pub(super) enum Number {
     Several,
     /// Once or more: whatever follows the first, flags too, belongs to it.
     Rest,
+    /// Once, with flags behind it; whatever follows the second belongs to that.
+    OneAndRest,
 }
 
 impl Number {

@@ -150,9 +150,18 @@ pub(super) fn bound(session: &LiveSession, range: PortRange, scopes: ScopeSet) -
 }
 
 /// A process that has this socket, as far as this user may know.
-fn holder(socket: &Socket) -> Option<Process> {
+fn owner(socket: &Socket) -> Option<Process> {
     let holders = platform::holders(&[socket.inode].into_iter().filter(|inode| *inode != 0).collect());
     holders.of.values().flatten().next().map(|pid| Process::new(*pid))
+}
+
+/// Holder of a port, by one of the sockets that have it.
+pub(super) fn holder(socket: Option<Socket>) -> Bound {
+    match socket {
+        Some(socket) if socket.waits() => Bound::Waiting,
+        Some(socket) => owner(&socket).map_or(Bound::Unknown, |process| Bound::By(process.pid, process.name)),
+        None => Bound::Unknown,
+    }
 }
 
 /// Words in which the user is told of a refusal.
@@ -180,12 +189,7 @@ pub(super) fn explain(
         }
         Refusal::InUse(port) => {
             let socket = bound(session, PortRange::single(port), wanted.scopes).ok().flatten();
-            let by = match socket {
-                Some(socket) if socket.waits() => Bound::Waiting,
-                Some(socket) => holder(&socket).map_or(Bound::Unknown, |process| Bound::By(process.pid, process.name)),
-                None => Bound::Unknown,
-            };
-            messages::port_in_use(act, wanted, port, &by)
+            messages::port_in_use(act, wanted, port, &holder(socket))
         }
         Refusal::Illegal(rule) => {
             let legal: Vec<_> = region.legal().intervals(act).map(|range| range.to_string()).collect();

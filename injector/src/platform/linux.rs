@@ -21,6 +21,7 @@ mod session;
 mod sessions;
 mod socket;
 mod sockets;
+mod stranger;
 mod sweep;
 mod version;
 mod watch;
@@ -38,6 +39,7 @@ pub(crate) use liveness::{is_alive, this_thread};
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
 pub(crate) use sockets::{held, holders, sockets};
+pub(crate) use stranger::{Stranger, wait_for_end};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
 

@@ -34,7 +34,7 @@ fn switched_off_or_without_a_policy_nobody_is_there_to_ask() {
             for call in CALLS {
                 scripted.must(&[(call, "ENOTCONN")]);
             }
-            scripted.must(&[("version", "1")]);
+            scripted.must(&[("version", "2")]);
         }
     });
 }

@@ -94,7 +94,7 @@ fn an_owner_that_executes_another_program_keeps_them() {
         let session = fixture.session(&RANGE);
         let (mut server, mut owner) = (server(&session), session.scripted());
         owner.must(&[("reserve 20000 20001 udp", "0"), ("block 20002 20002 udp", "20002"), ("execute", "0")]);
-        owner.must(&[("version", "1")]);
+        owner.must(&[("version", "2")]);
         assert_eq!(server.drain(), [20003]);
         let fd = owner.number("bind udp 127.0.0.1 20002");
         owner.must(&[(&format!("close {fd}"), "0"), ("unreserve 20000 20000 udp", "0"), ("unblock 20002 udp", "0")]);
