@@ -33,3 +33,6 @@ for verb in ("", "exhaust", "release"):
     if verb:
         subprocess.run([sys.argv[1], verb], check=True)
     print(", ".join(map(told, CALLS)), flush=True)
+# The command itself is no program that the policy should have reached.
+status = subprocess.run([sys.argv[1], "status"], check=True, capture_output=True, text=True).stdout
+print("outside" if "not covered" in status else "covered")

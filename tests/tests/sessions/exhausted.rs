@@ -11,11 +11,12 @@ const RANGE: [&str; 4] = ["--range", "20000-20003", "--select", "sequential"];
 fn each_call_fails_as_on_a_full_host() {
     private(|| {
         let mut command = portshim(["run", "--quiet", "python3"]);
-        let said = must(command.arg(source("sessions/exhausted.py")).arg(portshim_tests::portshim_path()));
+        command.arg(source("sessions/exhausted.py")).arg(portshim_tests::portshim_path());
+        let said = must(&mut command);
         let full = "bind EADDRINUSE, listen EADDRINUSE, connect EADDRNOTAVAIL, udp bind EADDRINUSE, \
                     udp connect EAGAIN, sendto EAGAIN, by number 0";
         let free = "bind 0, listen 0, connect 0, udp bind 0, udp connect 0, sendto 0, by number 0";
-        assert_eq!(said, format!("{free}\n{full}\n{free}\n"));
+        assert_eq!(said, format!("{free}\n{full}\n{free}\ncovered\n"));
     });
 }
 
