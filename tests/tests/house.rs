@@ -21,6 +21,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mechanism", &["policy"]),
     ("shim", &["mechanism", "policy"]),
     ("injector", &["mechanism", "policy"]),
+    ("bindings/rust", &[]),
     ("tests", &[]),
 ];
 
