@@ -53,7 +53,7 @@ pub(super) fn only(args: &Options) -> Result<u32, Failure> {
     let maker_for = maker_for(args)?;
     let target = Target::of(args)?;
     for (scope, ports) in &kept {
-        let has = |rules: &SharedRules| allowed(target.region, rules, *scope);
+        let has = |rules: &SharedRules| target.allowed(rules, *scope);
         let meet = |ours: PortSet| ours.words().iter().zip(ports.words()).any(|(ours, theirs)| ours & theirs != 0);
         if !target.rules().any(|rules| meet(has(rules))) {
             let offered = target.rules().last().map(has).unwrap_or_default();
@@ -119,6 +119,16 @@ impl Target {
         all.filter(move |(index, _)| number.is_none_or(|number| number == *index)).map(|(_, rules)| rules)
     }
 
+    /// The ports that wildcard binds of `scope` may get, as far as that is known of the processes in
+    /// question.
+    fn allowed(&self, rules: &SharedRules, scope: Scope) -> PortSet {
+        let mut ports = allowed(self.region, rules, scope);
+        let is_own = |owner: &Owner| self.process.as_ref().is_some_and(|process| process.is(owner));
+        let own = |entry: &Entry| entry.maker.tree && entry.scopes.contains(scope) && is_own(&entry.maker.owner);
+        self.region.ledger.entries().filter(own).for_each(|entry| ports.remove(entry.range));
+        ports
+    }
+
     /// Of each scope the lowest ports that wildcard binds may get and nobody uses, `count` at most.
     fn free(&self, scopes: ScopeSet, count: u16) -> Result<BTreeMap<Scope, PortSet>, Failure> {
         let processes = self.session.processes.iter().map(|process| process.pid);
@@ -126,7 +136,7 @@ impl Target {
         let sockets = sockets.map_err(|why| messages::unseen_sockets(&why))?;
         let of = |scope: Scope| {
             let Some(rules) = self.rules().last() else { return PortSet::new() };
-            let mut ports = allowed(self.region, rules, scope);
+            let mut ports = self.allowed(rules, scope);
             ports.subtract(&self.region.kept_back(scope).ports());
             let here = sockets.iter().filter(|socket| socket.scopes.contains(scope));
             here.for_each(|socket| ports.remove(PortRange::single(socket.port)));

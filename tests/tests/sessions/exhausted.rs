@@ -86,6 +86,10 @@ fn one_process_is_meant() {
         assert_eq!(server.told("udp 0"), "EADDRINUSE", "that is the session's own");
         told(&["release", "--process", &pid]);
         assert_eq!(server.told("udp 0"), "20000");
+        // What was done to it before counts when it is to be left something.
+        told(&["only", "20002-20003", "--process", &pid]);
+        told(&["exhaust", "--leave", "1", "--process", &pid]);
+        assert_eq!(server.all_told(&["udp 0", "udp 0"]), ["20002", "EADDRINUSE"]);
         refused(
             &["exhaust", "--process", "4194305"],
             "no process 4194305 runs",
