@@ -47,7 +47,7 @@ fn main() {
         loaded: on_the_first_thread, children, dotnet_framework, ended_before, hooks_missing, hooks_missing_are_shown,
             for_another_machine, not_in_a_child;
         refused: programs, libraries, another_library, files_of_windows, options, children;
-        sessions: listed, outlives_its_maker, of_another_windows_session, changed_from_outside, changes_refused, obeyed_by_children, from_inside,
+        sessions: listed, outlives_its_maker, of_another_windows_session, changed_from_outside, exhausted_from_outside, changes_refused, obeyed_by_children, from_inside,
             from_inside_without_portshim, gone_with_its_owner;
         commands: as_on_linux, as_windows_is, doctor, netsh, netsh_unheard,
             capture;

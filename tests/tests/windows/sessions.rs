@@ -144,6 +144,35 @@ pub(crate) fn changed_from_outside() {
     assert_eq!(running.program.end().0, Some(0));
 }
 
+/// Out of ports, all of the session or one process with its children, until that is released.
+pub(crate) fn exhausted_from_outside() {
+    let range = range(3);
+    let fill = "fill=1,udp4,bind,127.0.0.1,0";
+    let child = format!("spawn={} {fill}", super::launched::probe_path());
+    let verbs = ["wait", fill, "wait", fill, "wait", fill, &child, "wait", fill];
+    let mut running = Running::start(&["--range", &spec(range), "--select", "sequential"], &verbs);
+    let next = |running: &mut Running| {
+        running.program.say("");
+        running.program.line();
+        running.program.line()
+    };
+    running.told(&["exhaust", "udp"]);
+    assert_eq!(next(&mut running), "bind error 10055");
+    running.told(&["release"]);
+    running.told(&["only", &format!("{}", range.1)]);
+    assert!(next(&mut running).ends_with(&format!("port {}", range.1)));
+    running.told(&["release"]);
+    let shown: serde_json::Value = serde_json::from_str(&running.told(&["status", "--json"])).expect("it is JSON");
+    let pid = shown["processes"][0]["pid"].as_u64().expect("it has a number").to_string();
+    running.told(&["exhaust", "--process", &pid]);
+    assert_eq!(next(&mut running), "bind error 10055");
+    assert_eq!(running.program.line(), "bind error 10055", "its child has none either");
+    running.program.line();
+    running.told(&["release", "--process", &pid]);
+    assert!(next(&mut running).contains(" port "), "it has a port again");
+    assert_eq!(running.program.end().0, Some(0));
+}
+
 /// What a model does not allow is refused, for whoever asks.
 pub(crate) fn changes_refused() {
     let mut running = Running::start(&["--preset", "windows-2003"], &["wait"]);
@@ -191,7 +220,7 @@ pub(crate) fn from_inside() {
     ];
     let said = probed(&["--range", &spec(range)], &verbs);
     let expected = [
-        "api version 1",
+        "api version 2",
         "api reserve 0",
         "bind port",
         "bind port",

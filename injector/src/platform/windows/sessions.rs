@@ -2,7 +2,7 @@
 
 use super::super::windows_formats::name::Name;
 use super::directories;
-use super::liveness::{is_alive, members, now, started};
+use super::liveness::{boot_ticks, is_alive, members, now, started};
 use super::process::Process;
 use super::session::{FOLDER, OpenError, markers, open, snapshot};
 use crate::messages::plain;
