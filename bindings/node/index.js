@@ -1,0 +1,101 @@
+"use strict";
+
+// Runs out of ports, by the command `portshim`: for this process and those that descend from it, until that is
+// released. The command is a program of its own, so that each step takes some milliseconds, in which this process
+// waits.
+
+const { execFileSync } = require("node:child_process");
+
+const NOT_LOADED = "this program does not run under portshim; start it by `portshim run -- node --test`";
+
+/** What holds, the oldest first: the arguments of the commands that made it so. */
+const held = [];
+
+class PortshimError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = "PortshimError";
+  }
+}
+
+/** Tells whether this program runs under portshim. */
+function loaded() {
+  return Boolean(process.env.PORTSHIM_SESSION && (process.env.LD_PRELOAD || "").includes("portshim"));
+}
+
+function call(args) {
+  if (!loaded()) throw new PortshimError(NOT_LOADED);
+  const command = process.env.PORTSHIM_COMMAND || "portshim";
+  try {
+    execFileSync(command, [...args, "--process", String(process.pid)], { stdio: ["ignore", "ignore", "pipe"] });
+  } catch (error) {
+    if (error.code === "ENOENT") throw new PortshimError(`there is no command \`${command}\` in PATH`);
+    throw new PortshimError(String(error.stderr || error.message).trim());
+  }
+}
+
+/** Something that holds until it is released. */
+class Held {
+  #args;
+
+  constructor(args) {
+    this.#args = args;
+    call(args);
+    held.push(args);
+  }
+
+  /** Releases it; a second time does nothing. */
+  release() {
+    const at = held.lastIndexOf(this.#args);
+    if (at < 0) return;
+    held.splice(at, 1);
+    // The command releases whatever holds for a process: what lies around this goes on. Meanwhile this process waits.
+    call(["release"]);
+    held.forEach(call);
+  }
+}
+
+if (Symbol.dispose) {
+  Object.defineProperty(Held.prototype, Symbol.dispose, { value: Held.prototype.release });
+}
+
+/** Calls `body`, if there is one, while it holds, and gives its result; else gives what is to be released. */
+function holding(args, body) {
+  const one = new Held(args);
+  if (body === undefined) return one;
+  let result;
+  try {
+    result = body();
+  } catch (error) {
+    one.release();
+    throw error;
+  }
+  if (result && typeof result.then === "function") {
+    return Promise.resolve(result).finally(() => one.release());
+  }
+  one.release();
+  return result;
+}
+
+function isOptions(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/**
+ * exhausted([scopes], [{ leave }], [body]): no port is left to whoever asks for any.
+ */
+function exhausted(...args) {
+  const body = typeof args.at(-1) === "function" ? args.pop() : undefined;
+  const { leave = 0 } = isOptions(args.at(-1)) ? args.pop() : {};
+  return holding(["exhaust", ...args.flat(), "--leave", String(leave)], body);
+}
+
+/**
+ * only(ports, [body]): no port is left but these, such as "20000-20003/tcp".
+ */
+function only(...args) {
+  const body = typeof args.at(-1) === "function" ? args.pop() : undefined;
+  return holding(["only", ...args.flat().map(String)], body);
+}
+
+module.exports = { exhausted, only, loaded, PortshimError };
