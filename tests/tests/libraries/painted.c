@@ -22,6 +22,7 @@ static struct sockaddr_in servers[2], any = {.sin_family = AF_INET};
 static int kept[512], held, fd;
 static void *libc;
 static int (*reserve)(int, int, int), (*unreserve)(int, int, int), (*block)(int, int, int), (*unblock)(int, int);
+static int (*exhaust)(int, int, int), (*only)(unsigned *, size_t, int, int), (*give_back)(int);
 
 static void nothing(int turn) { (void)turn; }
 static void do_socket(int turn) { (void)turn, kept[held++] = socket(AF_INET, SOCK_DGRAM, 0); }
@@ -65,6 +66,9 @@ static void do_dlsym(int turn) { (void)turn, dlsym(libc, "bind"); }
 static void do_reserve(int turn) { if (reserve) reserve(20000 + turn, 20000 + turn, 15), unreserve(20000 + turn, 20000 + turn, 15); }
 static void do_block(int turn) { if (block) block(20000 + turn, 20000 + turn, 15), unblock(20000 + turn, 15); }
 
+static void do_exhaust(int turn) { if (exhaust) give_back(exhaust(15, turn, turn % 2)); }
+static void do_only(int turn) { if (only) give_back(only((unsigned[]){20000, 20001 + turn}, 1, 15, turn % 2)); }
+
 static const struct { const char *name; void (*call)(int); int kind; } CALLS[] = {
 	{"nothing", nothing, 0}, {"socket", do_socket, 0}, {"bind", do_bind, SOCK_STREAM}, {"bind_udp", do_bind, SOCK_DGRAM},
 	{"listen", do_listen, SOCK_STREAM}, {"connect", do_connect, SOCK_STREAM}, {"connect_udp", do_connect, SOCK_DGRAM},
@@ -78,7 +82,7 @@ static const struct { const char *name; void (*call)(int); int kind; } CALLS[] =
 	{"execve", do_execve, 0}, {"execvpe", do_execvpe, 0}, {"execl", do_execl, 0}, {"syscall_execveat", do_execveat, 0},
 	{"posix_spawn", do_spawn, 0}, {"system", do_system, 0}, {"popen", do_popen, 0}, {"close", do_close, SOCK_STREAM},
 	{"dup", do_dup, SOCK_STREAM}, {"syscall_close_range", do_close_range, SOCK_STREAM}, {"dlsym", do_dlsym, 0},
-	{"reserve", do_reserve, 0}, {"block", do_block, 0},
+	{"reserve", do_reserve, 0}, {"block", do_block, 0}, {"exhaust", do_exhaust, 0}, {"only", do_only, 0},
 };
 
 struct turn { void (*call)(int); int number; };
@@ -110,6 +114,8 @@ int main(void) {
 	libc = dlopen("libc.so.6", RTLD_LAZY);
 	*(void **)&reserve = dlsym(RTLD_DEFAULT, "portshim_reserve"), *(void **)&unreserve = dlsym(RTLD_DEFAULT, "portshim_unreserve");
 	*(void **)&block = dlsym(RTLD_DEFAULT, "portshim_block"), *(void **)&unblock = dlsym(RTLD_DEFAULT, "portshim_unblock");
+	*(void **)&exhaust = dlsym(RTLD_DEFAULT, "portshim_exhaust"), *(void **)&only = dlsym(RTLD_DEFAULT, "portshim_only");
+	*(void **)&give_back = dlsym(RTLD_DEFAULT, "portshim_release");
 	for (int n = 0; n < 2; n++) {
 		int server = socket(AF_INET, SOCK_STREAM, 0);
 		servers[n] = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(700 + n), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
