@@ -119,8 +119,7 @@ impl Target {
         all.filter(move |(index, _)| number.is_none_or(|number| number == *index)).map(|(_, rules)| rules)
     }
 
-    /// The ports that wildcard binds of `scope` may get, as far as that is known of the processes in
-    /// question.
+    /// The ports that wildcard binds of `scope` may get, as far as that is known of the target.
     fn allowed(&self, rules: &SharedRules, scope: Scope) -> PortSet {
         let mut ports = allowed(self.region, rules, scope);
         let is_own = |owner: &Owner| self.process.as_ref().is_some_and(|process| process.is(owner));

@@ -102,9 +102,10 @@ pub(super) fn kept(region: &Region, scope: Scope) -> (PortSet, PortSet) {
         reserved.union(&set(&rules.scope(scope).reserved));
         blocked.union(&set(&rules.scope(scope).blocked));
     }
-    for entry in region.ledger.entries().filter(|entry| entry.scopes.contains(scope)) {
+    for entry in region.ledger.entries().filter(|entry| entry.scopes.contains(scope) && !entry.maker.tree) {
         match entry.act {
-            Restriction::Reserve => reserved.insert(entry.range),
+            // For the reader of the report, who asks why there was no port, that is the same.
+            Restriction::Reserve | Restriction::Exhaust => reserved.insert(entry.range),
             Restriction::Block => blocked.insert(entry.range),
         }
     }
