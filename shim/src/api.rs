@@ -2,6 +2,8 @@
 //! like them, they neither allocate nor lock. On failure they return -1 and set `errno`.
 
 mod exhaust;
+#[cfg(target_os = "linux")]
+mod java;
 
 use crate::system::errno::{
     self, EADDRINUSE, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTCONN, EOPNOTSUPP, ERANGE,

@@ -13,7 +13,7 @@ use portshim_policy::region::{Entry, Maker};
 
 /// Number of ports that can be left at most, and of ranges that can be named.
 const MOST_LEFT: usize = 128;
-const MOST_RANGES: usize = 128;
+pub(super) const MOST_RANGES: usize = 128;
 
 /// `int portshim_exhaust(unsigned scopes, unsigned leave, int whom)`: a handle.
 #[unsafe(no_mangle)]
@@ -21,7 +21,7 @@ extern "C" fn portshim_exhaust(scopes: c_uint, leave: c_uint, whom: c_int) -> c_
     answer(exhaust(scopes, leave, whom))
 }
 
-fn exhaust(scopes: c_uint, leave: c_uint, whom: c_int) -> Result<c_int> {
+pub(super) fn exhaust(scopes: c_uint, leave: c_uint, whom: c_int) -> Result<c_int> {
     let (scopes, maker) = (scope_set(scopes)?, maker(whom)?);
     let session = session().ok_or(ENOTCONN)?;
     if leave as usize > MOST_LEFT {
@@ -50,7 +50,7 @@ unsafe extern "C" fn portshim_only(ranges: *const c_uint, count: usize, scopes: 
     answer(only(pairs, scopes, whom))
 }
 
-fn only(pairs: &[[c_uint; 2]], scopes: c_uint, whom: c_int) -> Result<c_int> {
+pub(super) fn only(pairs: &[[c_uint; 2]], scopes: c_uint, whom: c_int) -> Result<c_int> {
     let maker = maker(whom)?;
     let session = session().ok_or(ENOTCONN)?;
     let mut kept = [PortRange::ALL; MOST_RANGES];
@@ -72,23 +72,28 @@ fn only(pairs: &[[c_uint; 2]], scopes: c_uint, whom: c_int) -> Result<c_int> {
 /// handle.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_restrict(act: c_int, first: c_uint, last: c_uint, scopes: c_uint, whom: c_int) -> c_int {
-    let entered = restriction(act).ok_or(EINVAL).and_then(|act| {
-        let (range, scopes) = ports(first, last, scopes)?;
-        enter(act, range, scopes, maker(whom)?)
-    });
-    answer(entered.map(|entry| handle(entry.number)))
+    answer(restriction(act).ok_or(EINVAL).and_then(|act| restrict(act, first, last, scopes, whom)))
+}
+
+pub(super) fn restrict(act: Restriction, first: c_uint, last: c_uint, scopes: c_uint, whom: c_int) -> Result<c_int> {
+    let (range, scopes) = ports(first, last, scopes)?;
+    enter(act, range, scopes, maker(whom)?).map(|entry| handle(entry.number))
 }
 
 /// `int portshim_release(int handle)`.
 #[unsafe(no_mangle)]
 extern "C" fn portshim_release(released: c_int) -> c_int {
+    answer(release(released))
+}
+
+pub(super) fn release(released: c_int) -> Result<c_int> {
     let me = liveness::me();
     let fits = |entry: &Entry| {
         entry.maker.owner.is(&me)
             && if released == 0 { entry.act == Restriction::Exhaust } else { handle(entry.number) == released }
     };
-    let lifted = in_turn(|change| change.lift_all(fits));
-    answer(lifted.and_then(|lifted| if lifted == 0 && released != 0 { Err(ENOENT) } else { Ok(0) }))
+    let lifted = in_turn(|change| change.lift_all(fits))?;
+    if lifted == 0 && released != 0 { Err(ENOENT) } else { Ok(0) }
 }
 
 /// For whom an entry of this process holds.
