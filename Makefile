@@ -29,6 +29,7 @@ aarch64: ## target/aarch64/portshim, for Linux on AArch64, from here
 
 test-aarch64: aarch64 ## its main job and promises, under an emulator; no part of `make check`
 	@tools/make-root bullseye arm64
+	@tools/make-musl arm64
 	@tools/test-aarch64
 
 dist: windows ## what is published, in target/dist: tar.gz, Debian package and wheel for Linux, ZIP for Windows
