@@ -14,8 +14,17 @@ from ._session import status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: What is said of the session where what was held ends by an exception; a test's report takes it.
+#: What was said of the session where what was held ended by an exception, while a test is watched.
 last_status: List[str] = []
+
+
+class Watch:
+    """Says how often the session is looked at for the report of the test that runs.
+
+    Most exceptions that end a block are what the test expects, and each look takes a process.
+    """
+
+    left = 0
 
 
 class Held:
@@ -36,7 +45,8 @@ class Held:
         value: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        if kind is not None and issubclass(kind, Exception):
+        if Watch.left > 0 and kind is not None and issubclass(kind, Exception):
+            Watch.left -= 1
             last_status[:] = [status()]
         pid, library, handles = self._held.pop()
         # A child that was forked meanwhile owns nothing of it.

@@ -22,6 +22,9 @@ from portshim import _held
 #: Says with which options pytest was started anew.
 STARTED = "PYTEST_PORTSHIM_OPTIONS"
 
+#: How often a test may be left by an exception from a block before its report goes without.
+LOOKS = 8
+
 NOT_LOADED = "portshim is not loaded: run pytest with --portshim="
 
 
@@ -138,7 +141,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     with contextlib.ExitStack() as stack:
         for held in wanted.held:
             stack.enter_context(held)
+        _held.Watch.left = LOOKS
         outcome = yield
+        _held.Watch.left = 0
         if outcome.excinfo is None:
             return
         if issubclass(outcome.excinfo[0], portshim.NotLoaded) and not item.config.getoption("--portshim-required"):
