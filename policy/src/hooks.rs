@@ -63,7 +63,7 @@ table! {
     WINDOWS_HOOKS:
         "ws2_32.dll" Serve bind connect WSAConnect WSAConnectByNameW WSAConnectByNameA WSAConnectByList WSAJoinLeaf
             sendto WSASendTo WSASendMsg;
-        "ws2_32.dll" Observe WSAIoctl setsockopt socket WSASocketW WSASocketA closesocket;
+        "ws2_32.dll" Observe WSAIoctl getsockopt setsockopt socket WSASocketW WSASocketA closesocket;
         "kernelbase.dll" Follow CreateProcessInternalW;
 }
 

@@ -57,6 +57,9 @@ const UDP: u8 = 4;
 /// It has no port, and no option that says how it shares one but `EXCLUSIVE`.
 const NEW: u8 = 8;
 const EXCLUSIVE: u8 = 16;
+/// We have made it exclusive. What the program itself asked for since is in the other bits.
+const HIDDEN: u8 = 32;
+const REUSE: u8 = 64;
 
 /// Remembers what a socket has just been made as: 0 stands for the protocol that there is of its
 /// kind.
@@ -101,6 +104,59 @@ pub(crate) fn is_exclusive(handle: SOCKET) {
     if let Some(made) = MADE.get(index_of(handle)) {
         made.fetch_or(NEW | EXCLUSIVE, Relaxed);
     }
+}
+
+/// An option for sharing a port, as a program sets it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SharingOption {
+    /// SO_REUSEADDR.
+    Reuse,
+    /// SO_EXCLUSIVEADDRUSE.
+    Exclusive,
+}
+
+impl SharingOption {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Reuse => REUSE,
+            Self::Exclusive => EXCLUSIVE,
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Reuse => Self::Exclusive,
+            Self::Exclusive => Self::Reuse,
+        }
+    }
+}
+
+/// Has the program not see that `handle` is exclusive.
+pub(crate) fn hide_exclusive(handle: SOCKET) {
+    if let Some(made) = MADE.get(index_of(handle)) {
+        made.fetch_or(HIDDEN, Relaxed);
+    }
+}
+
+/// State of an option as the program set it, of a socket on which it does not see the system's own.
+pub(crate) fn seen(handle: SOCKET, option: SharingOption) -> Option<bool> {
+    let made = MADE.get(index_of(handle))?.load(Relaxed);
+    (made & HIDDEN != 0).then_some(made & option.bit() != 0)
+}
+
+/// Sets an option as the program sees it, of such a socket. False where the other one is set, with
+/// which the system has none.
+pub(crate) fn set_seen(handle: SOCKET, option: SharingOption, on: bool) -> bool {
+    let Some(made) = MADE.get(index_of(handle)) else { return false };
+    if on && seen(handle, option.other()) == Some(true) {
+        return false;
+    }
+    if on {
+        made.fetch_or(option.bit(), Relaxed)
+    } else {
+        made.fetch_and(!option.bit(), Relaxed)
+    };
+    true
 }
 
 /// Tells whether a send on `handle` is known to bind nothing.

@@ -96,6 +96,7 @@ hooks! {
     }
     Observe {
         WSAIoctl => send::wsa_ioctl;
+        getsockopt => descriptors::getsockopt;
         setsockopt => descriptors::setsockopt;
         socket => descriptors::socket;
         WSASocketW => descriptors::wsa_socket_wide;

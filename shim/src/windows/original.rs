@@ -15,7 +15,7 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::IO::OVERLAPPED;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Threading::{PROCESS_INFORMATION, STARTUPINFOW};
-use windows_sys::core::{BOOL, PCSTR, PCWSTR, PWSTR};
+use windows_sys::core::{BOOL, PCSTR, PCWSTR, PSTR, PWSTR};
 use windows_sys::w;
 
 /// Finds each function in its library. `NAME::next` calls it, whether it is detoured or not.
@@ -120,6 +120,7 @@ originals! {
             socket: SOCKET, code: u32, input: *const c_void, input_len: u32, output: *mut c_void, output_len: u32,
             returned: *mut u32, overlapped: *mut OVERLAPPED, completion: LPWSAOVERLAPPED_COMPLETION_ROUTINE
         ) -> i32;
+        fn getsockopt(socket: SOCKET, level: i32, option: i32, value: PSTR, len: *mut i32) -> i32;
         fn setsockopt(socket: SOCKET, level: i32, option: i32, value: PCSTR, len: i32) -> i32;
         fn socket(family: i32, kind: i32, protocol: i32) -> SOCKET;
         fn WSASocketW(

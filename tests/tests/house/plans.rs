@@ -74,7 +74,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("windows/environment", &["session", "windows/memory"]),
             ("windows/start", &["session", "windows/environment", "windows/library"]),
             ("windows/fd_cache", &[""]),
-            ("windows/serve", &["", "fd_ports"]),
+            ("windows/serve", &["", "fd_ports", "windows/fd_cache"]),
             ("windows/original", &[]),
             (
                 "windows/hooks",

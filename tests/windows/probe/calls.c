@@ -130,18 +130,33 @@ static int do_echo(struct ask *a)
     return got < 0 || send(client, text, got, 0) != got ? -1 : closesocket(client);
 }
 
+static const struct { const char *name; int level, option; } options[] = {
+    {"v6only", IPPROTO_IPV6, IPV6_V6ONLY},
+    {"reuse", SOL_SOCKET, SO_REUSEADDR},
+    {"exclusive", SOL_SOCKET, SO_EXCLUSIVEADDRUSE},
+};
+
+/* Tells the value of the option that is word 0. */
+static int do_value(struct ask *a)
+{
+    int value = 0, length = sizeof value;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (!strcmp(options[i].name, a->words[0])) {
+            int failed = getsockopt(a->s, options[i].level, options[i].option, (char *)&value, &length);
+            printf("%s %d in %d\n", a->words[0], value, length);
+            return failed;
+        }
+    }
+    return -1;
+}
+
 /* Without an option that a program did not set itself: word 0 is the option, word 1 its value. */
 static int do_option(struct ask *a)
 {
-    static const struct { const char *name; int level, option; } known[] = {
-        {"v6only", IPPROTO_IPV6, IPV6_V6ONLY},
-        {"reuse", SOL_SOCKET, SO_REUSEADDR},
-        {"exclusive", SOL_SOCKET, SO_EXCLUSIVEADDRUSE},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         int value = number(a, 1);
-        if (!strcmp(known[i].name, a->words[0]))
-            return setsockopt(a->s, known[i].level, known[i].option, (char *)&value, sizeof value);
+        if (!strcmp(options[i].name, a->words[0]))
+            return setsockopt(a->s, options[i].level, options[i].option, (char *)&value, sizeof value);
     }
     return -1;
 }
@@ -197,6 +212,7 @@ static const struct call calls[] = {
     {"listen", do_listen, FALSE},
     {"echo", do_echo, FALSE},
     {"option", do_option, FALSE},
+    {"value", do_value, FALSE},
     {"nonblocking", do_nonblocking, FALSE},
     {"close", do_close, FALSE},
     {"name", do_name, FALSE},

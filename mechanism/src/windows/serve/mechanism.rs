@@ -85,6 +85,12 @@ impl<'a> WindowsMechanism<'a> {
         self.port
     }
 
+    /// Tells whether the socket has got its port as an exclusive one, although the program did not
+    /// make it so.
+    pub(super) fn has_made_exclusive(&self) -> bool {
+        self.asks_itself == Some(AsksItself::MadeExclusive) && self.port.is_some()
+    }
+
     /// Tells whether all ports that were asked for are kept back by the system, and there was one.
     pub(super) fn met_none_but_kept_back(&self) -> bool {
         self.refused.kept_back && !self.refused.taken

@@ -16,6 +16,8 @@ pub struct Served {
     pub answer: i32,
     /// The port that it got, if it is to be counted.
     pub grant: Option<Grant>,
+    /// Set if its socket has been made exclusive, and stays so.
+    pub made_exclusive: bool,
 }
 
 /// Serves a call: what the program's call returns. The last error is as that call would leave it.
@@ -50,8 +52,9 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
     };
     let left = errno::get();
     let (call, how, single, towards) = (intercepted.call, Verdict::Pinned, false, None);
+    let made_exclusive = attempt.has_made_exclusive();
     let grant = attempt.port().map(|port| Grant { call, how, scope, scopes, port, single, towards });
     drop(attempt);
     errno::set(left);
-    Served { answer, grant }
+    Served { answer, grant, made_exclusive }
 }

@@ -1,13 +1,15 @@
 //! Hooks of the functions that make and close handles.
 
 use crate::fd_ports;
+use crate::windows::fd_cache::SharingOption;
+use crate::windows::memory::is_readable;
 use crate::windows::{errno, fd_cache, original};
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Networking::WinSock::{
     INVALID_SOCKET, SO_EXCLUSIVEADDRUSE, SO_PORT_SCALABILITY, SO_RANDOMIZE_PORT, SO_REUSE_UNICASTPORT, SO_REUSEADDR,
-    SOCKET, SOL_SOCKET, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW,
+    SOCKET, SOL_SOCKET, WSAEINVAL, WSAPROTOCOL_INFOA, WSAPROTOCOL_INFOW,
 };
-use windows_sys::core::{BOOL, PCSTR};
+use windows_sys::core::{BOOL, PCSTR, PSTR};
 
 /// # Safety
 /// As for socket.
@@ -65,6 +67,14 @@ pub(super) unsafe extern "system" fn setsockopt(
     value: PCSTR,
     len: i32,
 ) -> i32 {
+    if let Some(seen) = sharing_option(level, option).filter(|option| fd_cache::seen(handle, *option).is_some())
+        && len == size_of::<BOOL>() as i32
+        && is_readable(value.cast(), size_of::<BOOL>())
+    {
+        // SAFETY: it has just been seen to be readable.
+        let on = unsafe { value.cast::<BOOL>().read_unaligned() } != FALSE;
+        return if fd_cache::set_seen(handle, seen, on) { 0 } else { errno::fail(WSAEINVAL) };
+    }
     let sharing = level == SOL_SOCKET && SHARING.contains(&option);
     let was_new = sharing && fd_cache::is_set_up(handle);
     // SAFETY: the program's own call, as it came.
@@ -76,6 +86,34 @@ pub(super) unsafe extern "system" fn setsockopt(
         }
     }
     answer
+}
+
+/// # Safety
+/// As for getsockopt.
+pub(super) unsafe extern "system" fn getsockopt(
+    handle: SOCKET,
+    level: i32,
+    option: i32,
+    value: PSTR,
+    len: *mut i32,
+) -> i32 {
+    // SAFETY: the program's own call, as it came.
+    let answer = unsafe { original::getsockopt::next(handle, level, option, value, len) };
+    let seen = sharing_option(level, option).and_then(|option| fd_cache::seen(handle, option));
+    if let (0, Some(seen)) = (answer, seen) {
+        // SAFETY: the call has written an answer, so there is room for one byte at least; the
+        // others of a switch are zeroes.
+        unsafe { value.write(seen.into()) };
+    }
+    answer
+}
+
+fn sharing_option(level: i32, option: i32) -> Option<SharingOption> {
+    match (level, option) {
+        (SOL_SOCKET, SO_REUSEADDR) => Some(SharingOption::Reuse),
+        (SOL_SOCKET, SO_EXCLUSIVEADDRUSE) => Some(SharingOption::Exclusive),
+        _ => None,
+    }
 }
 
 /// The options that say how a socket shares its port, or how it comes by one.
