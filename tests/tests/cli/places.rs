@@ -20,7 +20,10 @@ fn after(here: &Sandbox, script: &str, args: &[&str]) -> Command {
 /// The same where the last of all places are empty, whatever they hold on this machine, and
 /// /dev/shm as containers have it.
 fn afresh(here: &Sandbox, script: &str, args: &[&str]) -> Command {
-    let portshim = portshim_path();
+    afresh_by(&portshim_path(), here, script, args)
+}
+
+fn afresh_by(portshim: &Path, here: &Sandbox, script: &str, args: &[&str]) -> Command {
     let script = format!(
         "mkdir -p -m 700 {LAST} && mount -t tmpfs -o mode=700 none {LAST} && mount -t tmpfs -o noexec none /dev/shm || exit\n{script}\nexec \"$@\""
     );
@@ -53,6 +56,33 @@ fn a_small_limit_on_files_is_for_the_program() {
         "{said}"
     );
     assert_eq!(output.status.code(), Some(125));
+}
+
+/// Where nothing may be written, as where a container's root is for reading only.
+#[test]
+fn where_there_is_no_place_the_library_of_the_installation_serves() {
+    let here = Sandbox::new();
+    here.says(&["run", "--", "true"], 0, "", "");
+    let laid_down = fs::read(&here.libraries()[0]).expect("it may be read");
+    fs::remove_dir_all(here.path("cache/portshim")).expect("it is ours");
+    let command = here.program("usr/bin/portshim", fs::read(portshim_path()).expect("it may be read"));
+    let script = "echo \"$LD_PRELOAD\"; exec perl -e \"$0\"";
+    let args = ["--range=21972/udp", "--", "sh", "-c", script, BIND];
+    let run = || afresh_by(&command, &here, "ulimit -f 0", &args);
+    let library = here.file("usr/lib/portshim/libportshim.so", &laid_down);
+    mode(&library, 0o644);
+    here.expect(&mut run(), 0, "[DIR]/usr/lib/portshim/libportshim.so\n21972", "");
+    // Not where it is another version's, and not where others may write to it.
+    let refused = || {
+        let output = run().output().expect("it runs");
+        let said = here.masked(&output.stderr);
+        assert!(said.starts_with("error: there is no place to lay down the library\n"), "{said}");
+    };
+    mode(&library, 0o666);
+    refused();
+    here.file("usr/lib/portshim/libportshim.so", [&laid_down[..], b"\n"].concat());
+    mode(&library, 0o644);
+    refused();
 }
 
 /// Prints the port that it was given.
