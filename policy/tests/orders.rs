@@ -9,7 +9,7 @@ use orders::cases::{Belief, CALLS, Case, PEER, SECRET, case};
 use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Rules, ScopeRules, Sharing, exhausted};
 use portshim_policy::plan::{Given, Outcome, Plan, Request, Step, Terms};
-use portshim_policy::ports::{PortRange, PortSet, Scope};
+use portshim_policy::ports::{PortRange, PortSet, Scope, Transport};
 use portshim_policy::region::{Ledger, Region, SharedRules};
 use proptest::prelude::*;
 
@@ -140,6 +140,19 @@ proptest! {
             };
             prop_assert!((range.first()..=range.last()).all(|p| !set.contains(p)), "{range} comes twice");
             set.insert(range);
+        }
+    }
+
+    /// Linux may leave either end of an odd number of ports out of its choice.
+    #[test]
+    fn the_ends_of_an_odd_run_are_tried_by_themselves(case in case()) {
+        prop_assume!(case.request.scope.transport() == Transport::Tcp);
+        let region = case.region();
+        let steps = exhaust(&case, &region, None);
+        for step in &steps {
+            let Step::Steer(run) = step else { continue };
+            let ends = [run.first(), run.last()].map(|end| Step::Steer(PortRange::single(end)));
+            prop_assert!(run.len() % 2 == 0 || ends.iter().all(|end| steps.contains(end)), "{run}: {steps:?}");
         }
     }
 

@@ -292,15 +292,13 @@ impl<'a> Plan<'a> {
         if run.len().is_multiple_of(2) || run.len() == 1 || self.given.request.scope.transport() != Transport::Tcp {
             return [None; 3];
         }
-        // A connection that shall have its port alone is bound first.
-        if self.given.request.is_connection() && self.given.rules.sharing() != Sharing::Exclusive {
-            return [None; 3];
-        }
         // Linux looks at an even number of ports (`remaining &= ~1` in inet_csk_find_open_port): of
         // an odd run it leaves out the first or the last, of its upper half with SO_REUSEADDR the
-        // same.
+        // same. For a connection, whose run has no halves, it did so before 6.8
+        // (__inet_hash_connect).
         let half = run.first() + ((run.len() >> 2) << 1) as u16;
-        [run.last(), run.first(), half].map(|port| Some(PortRange::single(port)))
+        let has_halves = !self.given.request.is_connection() || self.given.rules.sharing() == Sharing::Exclusive;
+        [Some(run.last()), Some(run.first()), has_halves.then_some(half)].map(|port| port.map(PortRange::single))
     }
 
     fn next_whole_run(&mut self, entropy: &mut impl Entropy) -> Option<PortRange> {
