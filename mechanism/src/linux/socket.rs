@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod facts;
+pub mod fast_open;
 pub mod options;
 pub mod probe;
 pub mod route;

@@ -71,6 +71,13 @@ pub fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
     unsafe { call!(sendto, fd, bytes.as_ptr(), bytes.len(), 0, 0, 0) }
 }
 
+/// sendto(2) with MSG_FASTOPEN, to an address that is too short to be one: it can only fail.
+pub fn send_fast_nowhere(fd: c_int) -> Result<usize> {
+    let nowhere = 0u8;
+    // SAFETY: the kernel reads no data, and the one byte of the address.
+    unsafe { call!(sendto, fd, 0, 0, libc::MSG_FASTOPEN | libc::MSG_NOSIGNAL, &raw const nowhere, 1) }
+}
+
 /// recvfrom(2) without an address, of what is there already.
 pub fn recv(fd: c_int, bytes: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `bytes.len()` bytes.

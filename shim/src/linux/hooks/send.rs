@@ -13,6 +13,7 @@ use libc::{MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, socklen_t};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Kind;
+use portshim_mechanism::linux::socket::fast_open;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 
@@ -173,6 +174,9 @@ pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, origin
     };
     let served = match (socket.transport, &to) {
         (Transport::Tcp, Destination::Peer(peer)) if flags & MSG_FASTOPEN != 0 => {
+            if !fast_open::connects(&socket) {
+                return original();
+            }
             connect::tcp(session, &socket, Some(peer), Waits::Once, exit, original)
         }
         // Nobody sends on a new TCP socket: it may be another by now.
