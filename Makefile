@@ -7,7 +7,7 @@ TOOLS = target/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build windows aarch64 test-aarch64 dist run test test-windows stress stress-windows fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
+.PHONY: help setup build windows aarch64 test-aarch64 test-musl dist run test test-windows stress stress-windows fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
 	deny doc install uninstall
 
 help: ## this list
@@ -31,6 +31,10 @@ test-aarch64: aarch64 ## its main job and promises, under an emulator; no part o
 	@tools/make-root bullseye arm64
 	@tools/make-musl arm64
 	@tools/test-aarch64
+
+test-musl: build ## the comparison with the kernel, by a probe of musl; no part of `make check`
+	@tools/setup musl
+	@PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tools/test-musl
 
 dist: windows ## what is published, in target/dist: tar.gz, Debian package and wheel for Linux, ZIP for Windows
 	@tools/dist

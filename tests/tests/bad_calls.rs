@@ -6,7 +6,7 @@ fn assert_same(name: &str) {
     let case = case(name).expect("a case of that name");
     let native = bad_calls(case, Variant::Native).expect("the probe can be run");
     let portshim = bad_calls(case, Variant::Portshim).expect("the probe can be run");
-    assert!(native.lines().count() > 20_000, "the probe made too few calls:\n{native}");
+    assert!(native.lines().count() > 19_000, "the probe made too few calls:\n{native}");
     assert_eq!(native.lines().count(), portshim.lines().count(), "one variant ended early");
     let mut apart = Vec::new();
     for (native, portshim) in native.lines().zip(portshim.lines()) {

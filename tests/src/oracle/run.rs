@@ -109,7 +109,10 @@ pub fn believing(what: &str) -> Vec<OsString> {
     vec![probe_path().into(), "believe".into(), PLACE.as_str().into(), what.into()]
 }
 
-/// The probe stands where portshim stands.
+/// The probe that `PROBE` names, or that stands where portshim stands.
 fn probe_path() -> PathBuf {
+    if let Some(path) = std::env::var_os("PROBE") {
+        return path.into();
+    }
     crate::beside(&std::env::current_exe().expect("a program knows its own path"), "portshim-probe")
 }

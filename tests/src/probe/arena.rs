@@ -62,7 +62,7 @@ fn loopback_up() -> Result<(), String> {
         request.ifr_name[0] = b'l' as libc::c_char;
         request.ifr_name[1] = b'o' as libc::c_char;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-        let answer = libc::ioctl(fd, libc::SIOCSIFFLAGS, &raw const request);
+        let answer = libc::ioctl(fd, libc::SIOCSIFFLAGS as _, &raw const request);
         libc::close(fd);
         answer
     };

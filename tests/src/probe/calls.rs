@@ -1,6 +1,6 @@
 //! The calls as a C program makes them: by name, by their second name, or through `syscall`.
 
-use std::ffi::CStr;
+use nix::errno::Errno;
 
 /// What a call came to: what it returned, or the errno.
 pub(super) type Answer = Result<i64, i32>;
@@ -22,17 +22,14 @@ unsafe extern "C" {
     fn rresvport(port: *mut i32) -> i32;
     fn rresvport_af(port: *mut i32, family: libc::sa_family_t) -> i32;
     fn bindresvport(fd: i32, address: *mut libc::sockaddr_in) -> i32;
-    fn strerrorname_np(number: i32) -> *const libc::c_char;
 }
 
 /// The name of an errno.
 pub(super) fn errno_name(number: i32) -> String {
-    // SAFETY: strerrorname_np(3) returns null or a static string.
-    let name = unsafe {
-        let name = strerrorname_np(number);
-        if name.is_null() { None } else { Some(CStr::from_ptr(name)) }
-    };
-    name.map_or_else(|| format!("errno{number}"), |n| n.to_string_lossy().into_owned())
+    match Errno::from_raw(number) {
+        Errno::UnknownErrno => format!("errno{number}"),
+        known => format!("{known:?}"),
+    }
 }
 
 /// What a call came to, from what it returned.
@@ -154,7 +151,7 @@ pub(super) fn sendmsg(fd: i32, data: &[u8], flags: i32, address: &[u8], count: O
                 let at = messages.as_mut_ptr();
                 match via {
                     Via::Syscall => libc::syscall(libc::SYS_sendmmsg, fd, at, count, flags),
-                    _ => i64::from(libc::sendmmsg(fd, at, count, flags)),
+                    _ => i64::from(libc::sendmmsg(fd, at, count, flags as _)),
                 }
             }
         }

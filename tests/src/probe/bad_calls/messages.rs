@@ -55,13 +55,17 @@ const MESSAGES: [(&str, SendMessage); 2] = [
 const VECTORS: [(&str, SendMessages); 2] = [
     ("sendmmsg", |fd, at, count, flags| {
         // SAFETY: as for send.
-        calls::answer(i64::from(unsafe { libc::sendmmsg(fd, at.cast(), count, flags) }))
+        calls::answer(i64::from(unsafe { libc::sendmmsg(fd, at.cast(), count, flags as _) }))
     }),
     ("sendmmsg/sys", |fd, at, count, flags| {
         // SAFETY: as for send.
         calls::answer(unsafe { libc::syscall(libc::SYS_sendmmsg, fd, at, count, flags) })
     }),
 ];
+
+/// Where in both tables those begin that a header reaches as it is: musl reads it before the kernel
+/// does, and a bad pointer ends the program there.
+const UNREAD: usize = if cfg!(target_env = "musl") { 1 } else { 0 };
 
 pub(super) fn run(scene: &Scene) -> Result<(), String> {
     for on in SERVED.into_iter().chain(UNSERVED) {
@@ -72,13 +76,13 @@ pub(super) fn run(scene: &Scene) -> Result<(), String> {
         for (call, make) in SENDS {
             buffers(scene, call, make, on)?;
         }
-        for (call, make) in MESSAGES {
+        for (call, make) in &MESSAGES[UNREAD..] {
             headers(scene, on, call, &|fd, at| make(fd, at, QUIET))?;
             headers(scene, on, &format!("{call} fast"), &|fd, at| make(fd, at, QUIET | libc::MSG_FASTOPEN))?;
         }
-        for (call, make) in VECTORS {
+        for (call, make) in &VECTORS[UNREAD..] {
             headers(scene, on, call, &|fd, at| make(fd, at.cast_mut(), 1, QUIET))?;
-            vectors(scene, call, make, on)?;
+            vectors(scene, call, *make, on)?;
         }
     }
     Ok(())
@@ -153,7 +157,7 @@ fn headers(scene: &Scene, on: On, call: &str, make: &dyn Fn(i32, *const c_void) 
         changed(&format!("parts {name}, none"), &|h| (h.msg_iov, h.msg_iovlen) = (pointer.cast(), 0))?;
         changed(&format!("control {name}"), &|h| (h.msg_control, h.msg_controllen) = (pointer, 16))?;
         changed(&format!("control {name} without end"), &|h| {
-            (h.msg_control, h.msg_controllen) = (pointer, usize::MAX);
+            (h.msg_control, h.msg_controllen) = (pointer, usize::MAX as _);
         })?;
     }
     for family in [0, 1, 99, 0xffff] {
@@ -163,7 +167,7 @@ fn headers(scene: &Scene, on: On, call: &str, make: &dyn Fn(i32, *const c_void) 
         changed(&format!("family {family}"), &|h| h.msg_name = at.cast())?;
     }
     for count in [1024, 1025, usize::MAX] {
-        changed(&format!("{count} parts"), &|h| h.msg_iovlen = count)?;
+        changed(&format!("{count} parts"), &|h| h.msg_iovlen = count as _)?;
     }
     Ok(())
 }
