@@ -163,6 +163,19 @@ fn the_wheel_works_on_debian_11() {
     });
 }
 
+/// pip takes it there: by its name, for it does not look inside.
+#[test]
+fn the_wheel_is_for_musl_too() {
+    let (folder, wheel) = (Scratch::new("wheel"), published("x86_64.whl"));
+    for platform in ["musllinux_1_2_x86_64", "manylinux2014_x86_64"] {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]);
+        pip.args(["--only-binary=:all:", "--platform", platform, "portshim"]).arg("--dest").arg(&folder);
+        must(pip.arg("--find-links").arg(wheel.parent().expect("it is in a folder")));
+        fs::remove_file(folder.join(wheel.file_name().expect("it has a name"))).expect("pip has laid it there");
+    }
+}
+
 /// `cargo install` gives the command its own name, and all that it needs.
 #[test]
 fn cargo_installs_it() {
