@@ -137,6 +137,20 @@ fn functions_that_musl_has_not_do_no_harm() {
     });
 }
 
+/// A thread that is cancelled, and a handler that jumps, in the midst of a call.
+#[test]
+fn a_call_that_does_not_come_back_leaves_nothing_behind() {
+    private(|| {
+        let built = Built::begin("musl-leaves");
+        let (waits, jumps) = (built.of_musl("sharing/fast_open"), built.of_musl("sharing/jump"));
+        let well = "No error information";
+        let said = must(&mut portshim(["run", "--range", "20000-20000", "--", &waits]));
+        assert_eq!(said, format!("0 while it waits: {well}, after it was cancelled: {well}\n"));
+        let said = must(&mut portshim(["run", "--range", "20000-20009", "--", &jumps]));
+        assert_eq!(said, "jumped, 0 non-blocking, 0 with signals kept, 0 descriptors, 20 of 20 connections\n");
+    });
+}
+
 /// Ways to start a program.
 const WAYS: [&str; 13] = [
     "posix_spawn",

@@ -30,9 +30,17 @@ const ACROSS: Policy = Policy { range: (60200, 61999), hole: (60900, 61099), mor
 const WINDOWS_XP: Policy =
     Policy { range: (1025, 5000), hole: (1025, 3400), more: &["--preset", "windows-xp", "--select", "random"] };
 
-fn compile(folder: &Path) -> PathBuf {
+/// A C compiler, and its options besides.
+type Compiler = &'static [&'static str];
+const GLIBC: Compiler = &["gcc"];
+/// musl comes without the kernel's headers.
+const MUSL: Compiler = &["musl-gcc", "-idirafter/usr/include", "-idirafter/usr/include/x86_64-linux-gnu"];
+
+fn compile(folder: &Path, compiler: Compiler) -> PathBuf {
     let built = folder.join("stress");
-    let mut compiler = Command::new("gcc");
+    let (name, options) = compiler.split_first().expect("a compiler has a name");
+    let mut compiler = Command::new(name);
+    compiler.args(options);
     compiler.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
     let parts = ["calls", "jumps", "main", "odd", "processes", "servers", "sockets", "worker"];
     must(compiler.args(parts.map(|part| source(&format!("stress/{part}.c")))));
@@ -45,9 +53,9 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs the stress under a policy, which portshim keeps or the kernel itself.
-fn stress(policy: &Policy, by_portshim: bool) {
+fn stress(policy: &Policy, by_portshim: bool, compiler: Compiler) {
     let folder = scratch("stress");
-    let built = compile(&folder);
+    let built = compile(&folder, compiler);
     let seconds = number("STRESS_SECONDS").unwrap_or(4).to_string();
     let seed = number("STRESS_SEED").unwrap_or_else(|| fastrand::u64(..)).to_string();
     // The ports of what has come to an end are soon to be had again, or the policy's would not do.
@@ -81,25 +89,30 @@ fn stress(policy: &Policy, by_portshim: bool) {
 
 #[test]
 fn under_the_kernels_own_settings() {
-    private(|| stress(&INSIDE, false));
+    private(|| stress(&INSIDE, false, GLIBC));
 }
 
 #[test]
 fn inside_the_hosts_range() {
-    private(|| stress(&INSIDE, true));
+    private(|| stress(&INSIDE, true, GLIBC));
 }
 
 #[test]
 fn outside_of_it() {
-    private(|| stress(&OUTSIDE, true));
+    private(|| stress(&OUTSIDE, true, GLIBC));
 }
 
 #[test]
 fn across_its_end() {
-    private(|| stress(&ACROSS, true));
+    private(|| stress(&ACROSS, true, GLIBC));
 }
 
 #[test]
 fn with_the_model_of_windows_xp() {
-    private(|| stress(&WINDOWS_XP, true));
+    private(|| stress(&WINDOWS_XP, true, GLIBC));
+}
+
+#[test]
+fn in_a_program_of_musl() {
+    private(|| stress(&OUTSIDE, true, MUSL));
 }

@@ -21,6 +21,11 @@ enum { STRICT = 7001, STRICTS = 4, FREE = 7011, NOBODY = 7012, NAMED = 7100, BLO
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2
+/* musl has it by number alone. */
+static inline int close_range(unsigned first, unsigned last, int flags) { return syscall(SYS_close_range, first, last, flags); }
+#endif
 
 /* How the program is held to its ports. */
 enum keeper { KERNEL, PORTSHIM };
