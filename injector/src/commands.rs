@@ -24,9 +24,11 @@ mod restrict;
 mod run;
 mod sessions;
 mod show;
+mod shown;
 mod sink;
 mod status;
 mod time;
+mod top;
 mod usage;
 mod who;
 
@@ -51,6 +53,7 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Doctor => doctor::doctor(options),
         Command::Ps => ps::ps(options),
         Command::Status => status::status(options),
+        Command::Top => top::top(options),
         Command::Who => who::who(options),
         Command::Reserve => restrict::enter(Restriction::Reserve, options),
         Command::Unreserve => restrict::lift(Restriction::Reserve, options),

@@ -12,6 +12,7 @@ mod sessions;
 #[cfg_attr(target_os = "linux", path = "messages/linux.rs")]
 #[cfg_attr(windows, path = "messages/windows.rs")]
 mod system;
+mod top;
 
 #[cfg(target_os = "linux")]
 pub(crate) use collide::*;
@@ -22,6 +23,7 @@ pub(crate) use netsh::*;
 pub(crate) use presence::*;
 pub(crate) use sessions::*;
 pub(crate) use system::*;
+pub(crate) use top::*;
 
 use crate::coverage::{Coverage, Obstacle, Program};
 use portshim_policy::config::{Problem, Severity};

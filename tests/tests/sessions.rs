@@ -9,6 +9,7 @@ mod sessions {
     mod netsh;
     mod refused;
     mod server;
+    mod top;
     mod used;
     mod who;
 }

@@ -151,6 +151,17 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
         ..ROW
     },
     CommandRow {
+        command: Command::Top,
+        name: "top",
+        about: "Watch the sessions: ports in use, requests, processes, a map of the ports",
+        more: "\
+Keys: up and down choose a session, left and right the scope of the map; r reserves ports in that \
+session, b blocks them, u and n lift that again; p pauses, q quits. What is drawn is looked at once a \
+second, or less often where that takes long.",
+        examples: &[examples::TOP],
+        ..ROW
+    },
+    CommandRow {
         command: Command::Who,
         name: "who",
         about: "Tell who has a port: sockets, their state and peers, processes, users, sessions",

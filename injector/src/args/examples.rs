@@ -120,6 +120,15 @@ Examples:
   In a script, how many ports of TCP over IPv4 are left:
     portshim status --json | jq '.rules[-1].scopes[0].free'";
 
+pub(super) const TOP: &str = "\
+Examples:
+  Watch all that runs under a policy:
+    portshim top
+  Begin with the session that began with process 4711:
+    portshim top --session 4711
+  One picture of it, for a file or another program:
+    portshim top --once";
+
 pub(super) const WHO: &str = "\
 Examples:
   Why can nobody bind port 8080?

@@ -114,7 +114,7 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Value("ID", |options, value| text(value).map(|id| options.session = Some(id))),
         help: "The session: the number of its first process, as `portshim ps` lists it, or of any other; \
                may be left out where only one session lives",
-        on: &[Status, Who, Reserve, Unreserve, Block, Unblock, Exhaust, Only, Release, Netsh],
+        on: &[Status, Top, Who, Reserve, Unreserve, Block, Unblock, Exhaust, Only, Release, Netsh],
         ..BLANK
     },
     Flag {
@@ -164,6 +164,13 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Nothing(|options| &mut options.json),
         help: "For programs to read",
         on: &[Show, Explain, Doctor, Ps, Status, Who],
+        ..BLANK
+    },
+    Flag {
+        long: "once",
+        takes: Takes::Nothing(|options| &mut options.once),
+        help: "Print one picture, after a second, and end",
+        on: &[Top],
         ..BLANK
     },
     Flag {

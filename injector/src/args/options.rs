@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) quiet: bool,
     pub(crate) json: bool,
     pub(crate) hooks: bool,
+    pub(crate) once: bool,
     pub(crate) format: Format,
     /// Place of the library where the program runs.
     pub(crate) library: Option<String>,

@@ -17,6 +17,7 @@ pub(crate) enum Command {
     Doctor,
     Ps,
     Status,
+    Top,
     Who,
     Reserve,
     Unreserve,

@@ -19,10 +19,7 @@ const PATIENCE: usize = 2000;
 
 /// Reserves or blocks.
 pub(super) fn enter(act: Restriction, args: &Options) -> Result<u32, Failure> {
-    let entered = all_or_nothing(args, act, |change, session, wanted| {
-        let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
-        change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
-    })?;
+    let entered = entered(act, &Asked::by(args), &mut present::eprint)?;
     // The handle of a block is its last port.
     let handles =
         entered.iter().filter(|entry| entry.act == Restriction::Block).map(|entry| format!("{}\n", entry.range.last()));
@@ -31,7 +28,38 @@ pub(super) fn enter(act: Restriction, args: &Options) -> Result<u32, Failure> {
 
 /// Unreserves or unblocks.
 pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
-    let lifted = all_or_nothing(args, act, |change, _, wanted| {
+    let lifted = lifted(act, &Asked::by(args), &mut present::eprint)?;
+    let specs = lifted.iter().map(|entry| spec::written(&entry.range, &entry.scopes) + "\n");
+    present::print(&specs.collect::<String>()).map(|()| 0)
+}
+
+/// Ports, as SPECs, and the session that they are asked of.
+pub(super) struct Asked<'a> {
+    pub(super) specs: &'a [String],
+    pub(super) session: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn by(args: &'a Options) -> Self {
+        Self { specs: &args.specs, session: args.session.as_deref() }
+    }
+}
+
+/// Reserves or blocks; what is to be remarked besides goes to `remark`.
+pub(super) fn entered(
+    act: Restriction,
+    asked: &Asked<'_>,
+    remark: &mut dyn FnMut(&str),
+) -> Result<Vec<Entry>, Failure> {
+    all_or_nothing(asked, act, remark, |change, session, wanted| {
+        let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
+        change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
+    })
+}
+
+/// Unreserves or unblocks.
+pub(super) fn lifted(act: Restriction, asked: &Asked<'_>, remark: &mut dyn FnMut(&str)) -> Result<Vec<Entry>, Failure> {
+    all_or_nothing(asked, act, remark, |change, _, wanted| {
         let which = match act {
             Restriction::Reserve => Lift::Holding(wanted.range),
             Restriction::Block => Lift::From(wanted.range.first()),
@@ -41,19 +69,18 @@ pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
         // as well.
         let own = change.lift(act, which, wanted.scopes, Whose::Own(Owner::SESSION));
         own.or_else(|_| change.lift(act, which, wanted.scopes, Whose::Any))
-    })?;
-    let specs = lifted.iter().map(|entry| spec::written(&entry.range, &entry.scopes) + "\n");
-    present::print(&specs.collect::<String>()).map(|()| 0)
+    })
 }
 
 /// Changes the ledger for every port that was named, or, where one of them is refused, not at all.
 fn all_or_nothing(
-    args: &Options,
+    asked: &Asked<'_>,
     act: Restriction,
+    remark: &mut dyn FnMut(&str),
     one: impl Fn(&Change<'_>, &LiveSession, Wanted) -> Result<Entry, Refusal>,
 ) -> Result<Vec<Entry>, Failure> {
-    let wanted = read(&args.specs)?;
-    let session = chosen(args.session.as_deref())?;
+    let wanted = read(asked.specs)?;
+    let session = chosen(asked.session)?;
     let unreadable = |why: String| messages::unreadable_session(&session.id, &session.path, &why);
     let region = session.region().map_err(unreadable)?;
     let all = |change: &Change<'_>| {
@@ -83,7 +110,7 @@ fn all_or_nothing(
     if let Some(refused) = refused {
         // A program was quicker to bind one of the ports than we, after the rehearsal.
         if !done.is_empty() {
-            present::eprint(&messages::done_in_part(&done));
+            remark(&messages::done_in_part(&done));
         }
         return Err(explained(refused));
     }
@@ -93,7 +120,7 @@ fn all_or_nothing(
     for ((programs, scopes), (_, had)) in bare(region).iter().zip(before) {
         let taken: Vec<_> = scopes.iter().filter(|scope| !had.contains(*scope)).collect();
         if !taken.is_empty() {
-            present::eprint(&messages::nothing_left(act, programs, taken.into_iter().collect()));
+            remark(&messages::nothing_left(act, programs, taken.into_iter().collect()));
         }
     }
     Ok(done)

@@ -1,15 +1,14 @@
 //! `portshim status`: what a live session has, what is in use of it, and what became of the
 //! requests.
 
-mod shown;
 mod table;
 
 use super::sessions::chosen;
+use super::shown::Shown;
 use super::usage::Usage;
 use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::present;
-use shown::Shown;
 
 pub(super) fn status(args: &Options) -> Result<u32, Failure> {
     let session = chosen(args.session.as_deref())?;

@@ -2,7 +2,7 @@
 
 use crate::platform::{self, LiveSession, Process, Socket};
 use portshim_policy::ports::{PortRange, PortSet, Scope};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Ports of each scope.
 type Ports = [PortSet; 4];
@@ -15,6 +15,7 @@ pub(super) struct Usage {
     session: Ports,
     processes: HashMap<u32, Ports>,
     others: Vec<Socket>,
+    members: HashSet<u32>,
     none: Ports,
 }
 
@@ -38,11 +39,13 @@ impl Usage {
             }
         }
         let sockets = platform::sockets(session.processes.iter().map(|process| process.pid))?;
-        let mut usage = Self::default();
+        let members = session.processes.iter().map(|process| process.pid).collect();
+        let mut usage = Self { members, ..Self::default() };
         for socket in &sockets {
             usage.count(socket, holders.get(&socket.inode).map_or(&[], Vec::as_slice));
         }
-        let is_others = |socket: &Socket| !socket.waits() && !holders.contains_key(&socket.inode);
+        // What no process has any more, a connection that ends by itself, is nobody's.
+        let is_others = |socket: &Socket| socket.inode != 0 && !holders.contains_key(&socket.inode);
         usage.others = sockets.into_iter().filter(is_others).collect();
         Ok(usage)
     }
@@ -86,7 +89,12 @@ impl Usage {
         let holders = platform::holders(&inodes);
         let mut others = BTreeMap::<(Option<u32>, Option<u32>), Ports>::new();
         for socket in sockets {
-            let pid = holders.of.get(&socket.inode).and_then(|pids| pids.first()).copied();
+            let pids = holders.of.get(&socket.inode).map_or(&[][..], Vec::as_slice);
+            // One that was opened in the midst of the look is the session's all the same.
+            if pids.iter().any(|pid| self.members.contains(pid)) {
+                continue;
+            }
+            let pid = pids.first().copied();
             let user = socket.user.or_else(|| platform::owner(pid?));
             let held = others.entry((pid, user)).or_default();
             let scopes = socket.scopes.iter().filter(|scope| ports[scope.index()].contains(socket.port));

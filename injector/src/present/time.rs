@@ -19,6 +19,12 @@ pub(crate) fn for_a_while(left: Duration) -> String {
     format_duration(Duration::from_secs(left.as_millis().div_ceil(1000) as u64)).to_string()
 }
 
+/// Time of day, in UTC as all times here.
+pub(crate) fn clock() -> String {
+    let now = format_rfc3339_seconds(SystemTime::now()).to_string();
+    now.split('T').nth(1).unwrap_or_default().to_owned()
+}
+
 /// Age of something, as people say it: the two largest units.
 pub(crate) fn ago(age: Option<Duration>) -> String {
     let Some(age) = age else { return "?".into() };

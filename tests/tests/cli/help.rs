@@ -4,7 +4,7 @@ use super::sandbox::{Sandbox, succeeded};
 use portshim_tests::project;
 use std::collections::BTreeSet;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "run",
     "show",
     "check",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 16] = [
     "ps",
     "status",
     "who",
+    "top",
     "reserve",
     "unreserve",
     "block",

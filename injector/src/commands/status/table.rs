@@ -1,6 +1,6 @@
 //! `portshim status`, for people to look at.
 
-use super::shown::{Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
+use crate::commands::shown::{Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
 use crate::present::{ago, cut, folded, one_line, uncovered, width};
 use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;

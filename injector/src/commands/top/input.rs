@@ -1,0 +1,91 @@
+//! Keys, and the changes that they ask for.
+
+use super::state::{State, Typing};
+use crate::commands::restrict::{self, Asked};
+use crate::messages;
+use portshim_policy::model::Restriction;
+use portshim_policy::ports::Scope;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+/// Outcome of a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Stay,
+    Quit,
+}
+
+/// Longest text that is typed.
+const LONGEST: usize = 200;
+
+/// Does what a key asks for.
+pub(super) fn press(state: &mut State, key: KeyEvent) -> Outcome {
+    if key.kind == KeyEventKind::Release {
+        return Outcome::Stay;
+    }
+    if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+        return Outcome::Quit;
+    }
+    if state.typing.is_some() {
+        type_on(state, key.code);
+        return Outcome::Stay;
+    }
+    state.remark = None;
+    let (sessions, scopes) = (state.looks.len(), Scope::ALL.len());
+    match key.code {
+        KeyCode::Char('q') | KeyCode::Esc => return Outcome::Quit,
+        KeyCode::Up | KeyCode::Char('k') => state.chosen = state.chosen.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j') => state.chosen = (state.chosen + 1).min(sessions.saturating_sub(1)),
+        KeyCode::Left | KeyCode::BackTab => state.scope = (state.scope + scopes - 1) % scopes,
+        KeyCode::Right | KeyCode::Tab => state.scope = (state.scope + 1) % scopes,
+        KeyCode::Char('p' | ' ') => state.paused = !state.paused,
+        KeyCode::Char('r') => begin(state, Restriction::Reserve, false),
+        KeyCode::Char('u') => begin(state, Restriction::Reserve, true),
+        KeyCode::Char('b') => begin(state, Restriction::Block, false),
+        KeyCode::Char('n') => begin(state, Restriction::Block, true),
+        _ => {}
+    }
+    Outcome::Stay
+}
+
+fn begin(state: &mut State, act: Restriction, lift: bool) {
+    if state.session().is_some() {
+        state.typing = Some(Typing { act, lift, text: String::new() });
+    }
+}
+
+fn type_on(state: &mut State, key: KeyCode) {
+    let Some(typing) = &mut state.typing else { return };
+    match key {
+        KeyCode::Char(letter) if typing.text.len() < LONGEST => typing.text.push(letter),
+        KeyCode::Backspace => drop(typing.text.pop()),
+        KeyCode::Esc => state.typing = None,
+        KeyCode::Enter => {
+            state.remark = change(state);
+            state.typing = None;
+            // What is drawn shows it at once, unless the session is gone by now.
+            let _ = state.look();
+        }
+        _ => {}
+    }
+}
+
+/// Makes the change, and tells what came of it.
+fn change(state: &State) -> Option<String> {
+    let typing = state.typing.as_ref()?;
+    let specs: Vec<_> = typing.text.split_whitespace().map(str::to_owned).collect();
+    if specs.is_empty() {
+        return None;
+    }
+    let asked = Asked { specs: &specs, session: state.session().map(|look| look.id.as_str()) };
+    let mut remarks = Vec::new();
+    let mut remark = |text: &str| remarks.push(text.lines().next().unwrap_or_default().to_owned());
+    let done = match typing.lift {
+        false => restrict::entered(typing.act, &asked, &mut remark),
+        true => restrict::lifted(typing.act, &asked, &mut remark),
+    };
+    let told = match done {
+        Ok(_) => messages::changed(typing.act, typing.lift, &typing.text),
+        Err(failure) => failure.to_string().lines().collect::<Vec<_>>().join("  "),
+    };
+    Some([&[told][..], &remarks].concat().join("; "))
+}

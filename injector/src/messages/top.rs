@@ -1,0 +1,52 @@
+//! Words of `portshim top`.
+
+use super::{Failure, plain};
+use portshim_policy::model::Restriction;
+
+pub(crate) const KEYS: &str = "↑↓ session  ←→ scope  r,u (un)reserve  b,n (un)block  p pause  q quit";
+pub(crate) const FOUND_NO_PORT: &str = "found no port";
+pub(crate) const NAMED_A_BLOCKED_PORT: &str = "named a blocked port";
+
+pub(crate) fn no_terminal() -> Failure {
+    Failure::new("there is no terminal to draw in", "`portshim top --once` prints one picture")
+}
+
+pub(crate) fn terminal_failed(e: &std::io::Error) -> Failure {
+    Failure::new(format!("the terminal cannot be drawn in: {}", plain(e)), "`portshim top --once` prints one picture")
+}
+
+/// A line that tells of requests without a port; of which session, if there are several.
+pub(crate) fn happened(
+    time: &str,
+    session: Option<&str>,
+    process: u32,
+    name: &str,
+    scope: &str,
+    what: &str,
+    times: u64,
+) -> String {
+    let session = session.map_or_else(String::new, |id| format!(" (session {id})"));
+    let times = if times == 1 { String::new() } else { format!(" {times} times") };
+    format!("{time} {scope}: {name} {process} {what}{times}{session}")
+}
+
+fn verb(act: Restriction, lift: bool) -> &'static str {
+    match (act, lift) {
+        (Restriction::Reserve, false) => "reserve",
+        (Restriction::Reserve, true) => "unreserve",
+        (Restriction::Block, false) => "block",
+        (Restriction::Block, true) => "unblock",
+        (Restriction::Exhaust, false) => "exhaust",
+        (Restriction::Exhaust, true) => "release",
+    }
+}
+
+/// What is asked for while a change is typed.
+pub(crate) fn asked_for(act: Restriction, lift: bool, session: &str, typed: &str) -> String {
+    format!("{} in session {session} (such as 8080/tcp; Esc: not): {typed}_", verb(act, lift))
+}
+
+/// Word that a change has been made.
+pub(crate) fn changed(act: Restriction, lift: bool, specs: &str) -> String {
+    format!("{}ed {specs}", verb(act, lift).trim_end_matches('e'))
+}
