@@ -164,6 +164,14 @@ impl Address {
         self.family() == AF_INET6 && self.ip()[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
     }
 
+    /// The address in IPv6's form; one of IPv4 is mapped.
+    pub fn mapped(&self) -> core::net::Ipv6Addr {
+        match self.family() {
+            AF_INET6 => self.storage.v6.into(),
+            _ => core::net::Ipv4Addr::from(self.storage.v4).to_ipv6_mapped(),
+        }
+    }
+
     /// Tells whether it is 0.0.0.0 or `::`.
     pub fn is_wildcard(&self) -> bool {
         self.ip() == [0; 16]

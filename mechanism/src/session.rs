@@ -11,8 +11,8 @@ use portshim_policy::model::Call;
 use portshim_policy::plan::peer_hash;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use portshim_policy::region::{
-    BusyPorts, Counts, Event, Ledger, LedgerView, OwnTrees, Owner, Peers, Process, Region, ScopeCounters, SharedRules,
-    Verdict,
+    BusyPorts, Counts, Event, Ledger, LedgerView, OwnTrees, Owner, Peers, Process, Recorded, Region, ScopeCounters,
+    SharedRules, Verdict,
 };
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
@@ -22,6 +22,15 @@ pub struct Session {
     pub region: &'static Region,
     /// The rules for this program.
     pub rules: &'static SharedRules,
+}
+
+/// What an event tells of a request besides.
+#[derive(Clone, Copy, Default)]
+pub struct About<'a> {
+    /// Peer that it is for.
+    pub peer: Option<&'a Address>,
+    /// What [`Session::begin`] said.
+    pub begun: u64,
 }
 
 impl Session {
@@ -50,8 +59,20 @@ impl Session {
     }
 
     /// Tells whether events are recorded.
+    #[inline]
     pub fn logs(self) -> bool {
         self.region.header.log.load(Relaxed) != 0
+    }
+
+    /// Tells whether such events are recorded.
+    pub fn records(self, such: Recorded) -> bool {
+        Recorded::of_bits(self.region.header.log.load(Relaxed)).has(such)
+    }
+
+    /// Begin of a request: the time, if that is recorded, else 0.
+    #[inline]
+    pub fn begin(self) -> u64 {
+        if self.logs() { begun() } else { 0 }
     }
 
     /// Beliefs about one scope's ports; `None` where nothing shall be.
@@ -86,13 +107,21 @@ impl Session {
     }
 
     /// Counts what became of a request, and records it where that is asked for.
-    pub fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
-        self.note_at(self.place(), call, scope, verdict, port);
+    pub fn note(self, call: Call, scope: Scope, verdict: Verdict, port: u16, about: About<'_>) {
+        self.note_at(self.place(), call, scope, verdict, port, about);
     }
 
     /// The same, of the process that has this place in the session's table.
     #[inline]
-    pub fn note_at(self, place: Option<&Process>, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+    pub fn note_at(
+        self,
+        place: Option<&Process>,
+        call: Call,
+        scope: Scope,
+        verdict: Verdict,
+        port: u16,
+        about: About<'_>,
+    ) {
         let live = self.rules.live(scope);
         let own = place.map(|place| place.counts(scope));
         if matches!(verdict, Verdict::Steered | Verdict::Pinned | Verdict::Shared) {
@@ -101,16 +130,30 @@ impl Session {
             count_failed(live, own, verdict);
         }
         if self.logs() {
-            self.log(call, scope, verdict, port);
+            self.log(call, scope, verdict, port, about);
         }
     }
 
+    /// Records that a port was given back.
     #[cold]
-    fn log(self, call: Call, scope: Scope, verdict: Verdict, port: u16) {
+    pub fn log_release(self, scope: Scope, port: u16) {
+        self.log(Call::Bind, scope, Verdict::Released, port, About::default());
+    }
+
+    /// Records a specific bind that succeeded.
+    #[cold]
+    pub fn log_specific(self, scope: Scope, port: u16) {
+        self.log(Call::Bind, scope, Verdict::Specific, port, About::default());
+    }
+
+    #[cold]
+    fn log(self, call: Call, scope: Scope, verdict: Verdict, port: u16, about: About<'_>) {
         let (time, process) = (now(), process());
         // One that is forbidden to ask for its number has none here.
         let process = if process == UNKNOWN { 0 } else { process };
-        self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name() });
+        let took = if about.begun == 0 { 0 } else { time.saturating_sub(about.begun) };
+        let peer = about.peer.map(|peer| (peer.mapped(), peer.port())).filter(|(_, port)| *port != 0);
+        self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name(), peer, took });
     }
 
     /// Ledger, if it has anything to say to a request for a port of `range`, as this process sees
@@ -137,6 +180,11 @@ impl Session {
 /// Entries that hold for this process, of those that hold for some alone.
 static OWN_TREES: OwnTrees = OwnTrees::new();
 
+#[cold]
+fn begun() -> u64 {
+    now()
+}
+
 /// Counts a request that was given no port.
 #[cold]
 fn count_failed(live: &ScopeCounters, own: Option<&Counts>, verdict: Verdict) {
@@ -149,7 +197,7 @@ fn count_failed(live: &ScopeCounters, own: Option<&Counts>, verdict: Verdict) {
                 own.uncovered.fetch_add(1, Relaxed);
             }
         }
-        Verdict::Steered | Verdict::Pinned | Verdict::Shared => {}
+        Verdict::Steered | Verdict::Pinned | Verdict::Shared | Verdict::Released | Verdict::Specific => {}
     }
 }
 

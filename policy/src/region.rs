@@ -20,7 +20,7 @@ pub mod wire;
 pub use busy_ports::BusyPorts;
 pub use change::{Change, Lift, Refusal, Untold, Whose};
 pub use counters::ScopeCounters;
-pub use events::{EVENTS, Event, NAME, Reader, Ring, Verdict};
+pub use events::{EVENTS, Event, LONGEST, NAME, Reader, Recorded, Ring, Verdict};
 pub use glob::glob_matches;
 pub use layout::{Header, MAX_RULES, Region, RegionError};
 pub use ledger::{ENTRIES, Entry, Ledger, LedgerView, Maker, OwnTrees, Owner};

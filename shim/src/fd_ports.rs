@@ -6,8 +6,9 @@ use crate::system::{Descriptor, boot_ticks, index_of, lingers, liveness, this_pr
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_mechanism::grant::Grant;
 use portshim_mechanism::place;
+use portshim_mechanism::session::About;
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
-use portshim_policy::region::{BusyPorts, PeerSlot, Process};
+use portshim_policy::region::{BusyPorts, PeerSlot, Process, Recorded};
 
 const DESCRIPTORS: usize = 65536;
 
@@ -69,10 +70,10 @@ impl Hold {
 
 /// `fd` holds what was handed out from now on.
 #[inline(always)]
-pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant) {
+pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant, about: About<'_>) {
     let Grant { call, how, scope, scopes, port, single, .. } = *grant;
     let place = session.place();
-    session.note_at(place, call, scope, how, port);
+    session.note_at(place, call, scope, how, port, about);
     let hold = Hold { process: liveness::this_process(), port, scopes, scope, towards: None };
     if port != 0 {
         hold.hints(session).for_each(|hint| hint.mark(port));
@@ -140,6 +141,9 @@ pub(crate) fn give_back(cell: &AtomicU64) {
     }
     if hold.port != 0 && !lingers(hold.scope) {
         hold.unmark(session);
+    }
+    if session.records(Recorded::RELEASES) {
+        session.log_release(hold.scope, hold.port);
     }
     if let Some(place) = place::taken_by(hold.process) {
         drop_from(place, hold.scope);

@@ -4,6 +4,7 @@ mod cli {
     mod collide;
     mod doctor;
     mod help;
+    mod log;
     mod page;
     mod places;
     mod policy;

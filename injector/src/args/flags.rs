@@ -2,9 +2,9 @@
 //! [`Options`](super::Options), and what the command does with it. The flags that set a key of the
 //! policy come from the policy's own table, [`keys`].
 
-use super::options::Format;
 #[cfg(target_os = "linux")]
 use super::options::State;
+use super::options::{Format, LogForm};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -57,6 +57,25 @@ const OTHERS: &[Flag] = &[
         help: "Stay, and until the program ends write a line for every port of its session handed out or \
                refused, in FILE: JSON where its name ends in .json or .jsonl; - means standard error",
         choices: Choices::Path,
+        on: &[Run],
+        ..BLANK
+    },
+    Flag {
+        long: "log-format",
+        takes: Takes::Value("FORMAT", |options, value| {
+            let chosen = LogForm::ALL.into_iter().find(|(_, name, _)| value == **name);
+            options.log_form = chosen.map(|(form, ..)| form);
+            Ok(())
+        }),
+        help: "How to write the log's lines; as its name says unless given",
+        choices: Choices::OneOf(|| LogForm::ALL.map(|(_, name, help)| (name, help)).into()),
+        on: &[Run],
+        ..BLANK
+    },
+    Flag {
+        long: "log-specific",
+        takes: Takes::Nothing(|options| &mut options.log_specific),
+        help: "Log binds to ports that the program names itself, too, where they succeed",
         on: &[Run],
         ..BLANK
     },

@@ -15,6 +15,9 @@ pub(crate) struct Options {
     pub(crate) report: Option<PathBuf>,
     /// File of the log; `-` is standard error.
     pub(crate) log: Option<PathBuf>,
+    pub(crate) log_form: Option<LogForm>,
+    /// Set if specific binds that succeed are logged, too.
+    pub(crate) log_specific: bool,
     pub(crate) no_follow: bool,
     pub(crate) allow_uncovered: bool,
     pub(crate) verbose: bool,
@@ -82,6 +85,21 @@ impl State {
         (Self::Bound, "bound", "A socket is bound to it, and nothing else"),
         (Self::Listening, "listening", "A server listens there, and accepts nobody; with UDP as bound"),
         (Self::TimeWait, "time-wait", "A connection of TCP rests there in TIME_WAIT"),
+    ];
+}
+
+/// Form of a log's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogForm {
+    Text,
+    Json,
+}
+
+impl LogForm {
+    /// The forms, the words that name them, and their help.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Text, "text", "Words with spaces between them"),
+        (Self::Json, "json", "An object a line, which tells more: peers, durations, ports that are given back"),
     ];
 }
 

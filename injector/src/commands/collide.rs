@@ -42,6 +42,7 @@ pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
             let mut meanwhile = || {
                 held.take_if(|_| time.is_some_and(|time| begun.elapsed() >= time));
                 held.iter_mut().for_each(Stranger::go_on);
+                false
             };
             let environment = Environment::inherited();
             let ended = platform::watch_program(&program, &args.command[1..], &environment, Some(&mut meanwhile))?;

@@ -1,13 +1,16 @@
 //! `portshim run --log`: a line for every port handed out or refused, while the program runs.
 
 use super::sink::Sink;
+use crate::args::LogForm;
 use crate::messages::{self, Failure};
 use crate::platform;
 use humantime::format_rfc3339_micros;
 use portshim_policy::model::Call;
-use portshim_policy::region::{Event, Reader, Region};
+use portshim_policy::region::{Event, Reader, Recorded, Region, Verdict};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::fs::OpenOptions;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,7 +23,12 @@ pub(super) struct Log {
     reader: Reader,
     /// Number of events that are lost, and not told of yet.
     lost: u64,
+    /// Since when processes hold ports, by scope and port.
+    since: HashMap<(u32, usize, u16), u64>,
 }
+
+/// Number of ports whose beginning is remembered.
+const REMEMBERED: usize = 1 << 18;
 
 /// One line, as JSON.
 #[derive(Serialize)]
@@ -34,6 +42,12 @@ struct Line<'a> {
     /// The port; `null` where there was none left.
     port: Option<u16>,
     verdict: &'static str,
+    /// Whom it was for, as far as that is known.
+    peer: Option<String>,
+    /// Time that the call took, in seconds.
+    duration: Option<f64>,
+    /// Time for which the port was held that is given back, in seconds.
+    held: Option<f64>,
 }
 
 /// The line, as JSON, that says how many events came faster than they could be written.
@@ -43,8 +57,9 @@ struct Lost {
 }
 
 impl Log {
-    /// Opens the file, to write at its end. `-` is standard error.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    /// Opens the file, to write at its end. `-` is standard error. Its name says what it is to
+    /// hold, unless `form` does.
+    pub(super) fn open(path: &Path, form: Option<LogForm>) -> Result<Self, Failure> {
         let unwritable = |e| messages::log_unwritable(path, &e);
         let target = path.to_owned();
         let open = move || OpenOptions::new().append(true).create(true).open(target);
@@ -53,14 +68,22 @@ impl Log {
         } else if platform::opens_late(path).map_err(unwritable)? {
             Sink::new(open)
         } else {
-            Sink::file(open().map_err(unwritable)?)
+            Sink::log(open().map_err(unwritable)?, path.to_owned())
         };
-        let json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json") || e.eq_ignore_ascii_case("jsonl"));
-        Ok(Self { path: path.to_owned(), sink, json, reader: Reader::default(), lost: 0 })
+        let named = |ends: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ends));
+        let json = form.map_or_else(|| named("json") || named("jsonl"), |form| form == LogForm::Json);
+        Ok(Self { path: path.to_owned(), sink, json, reader: Reader::default(), lost: 0, since: HashMap::new() })
     }
 
-    /// Writes what has happened since the last time.
-    pub(super) fn write(&mut self, region: &Region) {
+    /// Events that it tells of.
+    pub(super) fn tells_of(&self, specific: bool) -> Recorded {
+        let releases = if self.json { Recorded::RELEASES } else { Recorded::NOTHING };
+        let specific = if specific { Recorded::SPECIFIC } else { Recorded::NOTHING };
+        Recorded::REQUESTS.and(releases).and(specific)
+    }
+
+    /// Writes what has happened since the last time. Tells how much that was.
+    pub(super) fn write(&mut self, region: &Region) -> u64 {
         let (mut text, mut events) = (String::new(), 0);
         let mut reader = self.reader;
         let lost = region.events.read(&mut reader, |event| {
@@ -70,7 +93,7 @@ impl Log {
         self.reader = reader;
         self.lost += lost;
         if text.is_empty() && lost == 0 {
-            return;
+            return events;
         }
         if self.lost > 0 {
             let lost = self.lost;
@@ -79,6 +102,7 @@ impl Log {
             text.insert_str(0, &line);
         }
         self.lost = if self.sink.take(text, events) { 0 } else { self.lost + events };
+        events + lost
     }
 
     /// Waits until all is written, unless nobody reads it.
@@ -90,18 +114,35 @@ impl Log {
         }
     }
 
-    fn line(&self, event: &Event) -> String {
+    fn line(&mut self, event: &Event) -> String {
         let time = UNIX_EPOCH + Duration::from_nanos(event.time);
         let time = format_rfc3339_micros(time).to_string();
         let name = String::from_utf8_lossy(event.name.split(|byte| *byte == 0).next().unwrap_or_default());
-        let (call, scope, verdict) = (name_of(event.call), event.scope.name(), event.verdict.name());
+        let call = if event.verdict == Verdict::Released { "close" } else { name_of(event.call) };
+        let (scope, verdict) = (event.scope.name(), event.verdict.name());
         let (process, port) = (event.process, (event.port != 0).then_some(event.port));
         if self.json {
-            return json(&Line { time, process, name: &name, call, scope, port, verdict });
+            let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
+            let held = self.held(event).map(seconds);
+            let duration = (event.took != 0).then(|| seconds(event.took));
+            let peer = event.peer.map(|(ip, port)| SocketAddr::new(ip.to_canonical(), port).to_string());
+            return json(&Line { time, process, name: &name, call, scope, port, verdict, peer, duration, held });
         }
         let port = port.map_or_else(|| "-".into(), |port| port.to_string());
         // Whatever a program is called, it stays one line, and leaves the terminal alone.
         format!("{time} {process} {call} {scope} {port} {verdict} {}\n", name.escape_debug())
+    }
+
+    /// For how long a port was held that is given back, in nanoseconds, as far as that is known.
+    fn held(&mut self, event: &Event) -> Option<u64> {
+        let whose = (event.process, event.scope.index(), event.port);
+        if event.verdict == Verdict::Released {
+            return self.since.remove(&whose).and_then(|since| event.time.checked_sub(since));
+        }
+        if event.verdict.is_given() && self.since.len() < REMEMBERED {
+            self.since.insert(whose, event.time);
+        }
+        None
     }
 }
 

@@ -12,7 +12,7 @@ use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
 use crate::platform::{self, Environment, Session};
 use crate::present::{self, Verbosity};
-use portshim_policy::region::wire;
+use portshim_policy::region::{EVENTS, Recorded, wire};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -39,13 +39,15 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         verbosity.warn(|| messages::render(&resolved.warnings));
     }
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
-    let log = args.log.as_deref().map(Log::open).transpose()?;
+    let log = args.log.as_deref().map(|path| Log::open(path, args.log_form)).transpose()?;
 
     let library = platform::library()?;
     let follow = !args.no_follow;
     let hint = environment::hints()?;
     let story = report.as_ref().and_then(|report| report.story(&resolved));
-    let session = Session::create(&resolved, hint, follow, log.is_some() || story.is_some());
+    let logged = log.as_ref().map_or(Recorded::NOTHING, |log| log.tells_of(args.log_specific));
+    let recorded = if story.is_some() { logged.and(Recorded::REQUESTS) } else { logged };
+    let session = Session::create(&resolved, hint, follow, recorded);
     let text = wire::encode(&resolved.rules, wire::Options { follow, hint, legal: resolved.legal });
     let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
@@ -122,7 +124,7 @@ impl Watcher<'_> {
     ) -> Result<u32, Failure> {
         let looks = self.log.is_some() || self.story.is_some();
         let mut look = || self.look();
-        let meanwhile: Option<&mut dyn FnMut()> = if looks { Some(&mut look) } else { None };
+        let meanwhile: Option<&mut dyn FnMut() -> bool> = if looks { Some(&mut look) } else { None };
         let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
         // An event that was not whole at the first of the last readings, and hid others, is passed
         // over at the second.
@@ -139,12 +141,14 @@ impl Watcher<'_> {
         Ok(ended.status())
     }
 
-    /// Takes in what has happened since the last time.
-    fn look(&mut self) {
+    /// Takes in what has happened since the last time. Tells whether that was so much that the next
+    /// time has to be soon.
+    fn look(&mut self) -> bool {
         // A region that a process of the session has scribbled over has nothing to say.
-        let Ok(region) = self.session.snapshot() else { return };
-        self.log.iter_mut().for_each(|log| log.write(&region));
-        self.story.iter_mut().for_each(|story| story.go_on(self.session, &region));
+        let Ok(region) = self.session.snapshot() else { return false };
+        let logged = self.log.as_mut().map_or(0, |log| log.write(&region));
+        let told = self.story.as_mut().map_or(0, |story| story.go_on(self.session, &region));
+        logged.max(told) > EVENTS as u64 / 8
     }
 }
 

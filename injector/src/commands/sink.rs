@@ -1,9 +1,11 @@
 //! Writing that delays nobody: where a pipe is full and nobody empties it, a thread waits, and the
 //! program goes on.
 
+use crate::platform;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -62,6 +64,14 @@ impl Sink {
         Self { has_reader, ..Self::new(|| Ok(file)) }
     }
 
+    /// A file that is open, to write at its end. Where it has been renamed meanwhile, or removed,
+    /// as logs are, writing goes on in a new one of its name.
+    pub(super) fn log(file: File, path: PathBuf) -> Self {
+        let has_reader = !file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let rotated = Rotated { file, path };
+        if has_reader { Self::file(rotated.file) } else { Self { has_reader, ..Self::new(|| Ok(rotated)) } }
+    }
+
     /// Opens it as soon as there is something to write, in the thread that writes.
     pub(super) fn new<W: Write + Send + 'static>(open: impl FnOnce() -> io::Result<W> + Send + 'static) -> Self {
         let open = Box::new(|| open().map(|file| Box::new(file) as Box<dyn Write + Send>));
@@ -107,6 +117,27 @@ impl Sink {
             }
         }
         state.failed.take().map_or(Ok(state.events), Err)
+    }
+}
+
+/// A log of that name.
+struct Rotated {
+    file: File,
+    path: PathBuf,
+}
+
+impl Write for Rotated {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !platform::is_still_at(&self.file, &self.path)
+            && let Ok(file) = File::options().append(true).create(true).open(&self.path)
+        {
+            self.file = file;
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

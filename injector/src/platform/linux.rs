@@ -43,6 +43,13 @@ pub(crate) use stranger::{Stranger, wait_for_end};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
 
+/// Tells whether this is the file of that path still.
+pub(crate) fn is_still_at(file: &std::fs::File, path: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let same = |one: std::fs::Metadata, other: std::fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+    file.metadata().is_ok_and(|ours| path.metadata().is_ok_and(|there| same(ours, there)))
+}
+
 /// Gives a new file the permissions that are usual for one that is no secret.
 pub(crate) fn share(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(directories::usual_permissions())

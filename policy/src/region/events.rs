@@ -4,6 +4,7 @@
 
 use crate::model::Call;
 use crate::ports::Scope;
+use core::net::Ipv6Addr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -26,10 +27,62 @@ pub enum Verdict {
     Refused = 4,
     /// The system chose as it likes: what the program has forbidden itself left no way to serve it.
     Uncovered = 5,
+    /// The descriptor that held the port was closed.
+    Released = 6,
+    /// A specific bind succeeded.
+    Specific = 7,
+}
+
+/// Events that a session records, besides requests: a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded(u32);
+
+impl Recorded {
+    /// Nothing at all, not even requests.
+    pub const NOTHING: Self = Self(0);
+    /// What becomes of requests.
+    pub const REQUESTS: Self = Self(1);
+    /// Ports that are given back, too.
+    pub const RELEASES: Self = Self(2);
+    /// Specific binds that succeed, too.
+    pub const SPECIFIC: Self = Self(4);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Tells whether one of them is recorded.
+    #[must_use]
+    pub const fn has(self, any: Self) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    /// As the header has it.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// As it stands in a header.
+    #[must_use]
+    pub const fn of_bits(bits: u32) -> Self {
+        Self(bits)
+    }
 }
 
 impl Verdict {
-    const ALL: [Self; 6] = [Self::Steered, Self::Pinned, Self::Shared, Self::Exhausted, Self::Refused, Self::Uncovered];
+    const ALL: [Self; 8] = [
+        Self::Steered,
+        Self::Pinned,
+        Self::Shared,
+        Self::Exhausted,
+        Self::Refused,
+        Self::Uncovered,
+        Self::Released,
+        Self::Specific,
+    ];
 
     /// Tells whether a port was handed out.
     #[must_use]
@@ -47,6 +100,8 @@ impl Verdict {
             Self::Exhausted => "exhausted",
             Self::Refused => "refused",
             Self::Uncovered => "uncovered",
+            Self::Released => "released",
+            Self::Specific => "specific",
         }
     }
 }
@@ -68,7 +123,15 @@ pub struct Event {
     pub port: u16,
     /// The program's name, cut to [`NAME`] bytes; shorter ones end in zeroes.
     pub name: [u8; NAME],
+    /// The peer that it was for, where it was for one; one of IPv4 is mapped.
+    pub peer: Option<(Ipv6Addr, u16)>,
+    /// Time that the request took, in nanoseconds, as far as [`LONGEST`] goes; 0 where nobody
+    /// measured it.
+    pub took: u64,
 }
+
+/// The longest time that an event carries, in nanoseconds: three days.
+pub const LONGEST: u64 = (1 << 48) - 1;
 
 /// The longest name that an event carries, in bytes.
 pub const NAME: usize = 16;
@@ -83,6 +146,9 @@ struct Slot {
     process: AtomicU32,
     what: AtomicU32,
     name: [AtomicU64; NAME / 8],
+    peer: [AtomicU64; 2],
+    /// The peer's port, 0 where there is no peer, and above it how long the request took.
+    rest: AtomicU64,
 }
 
 /// The ring itself, all zeroes when empty.
@@ -107,6 +173,11 @@ impl Ring {
         for (word, bytes) in slot.name.iter().zip(event.name.as_chunks::<8>().0) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
+        let (ip, port) = event.peer.unwrap_or((Ipv6Addr::UNSPECIFIED, 0));
+        for (word, bytes) in slot.peer.iter().zip(ip.octets().as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        slot.rest.store(u64::from(port) | event.took.min(LONGEST) << 16, Relaxed);
         slot.ticket.store(ticket.wrapping_add(1), Release);
     }
 
@@ -136,13 +207,19 @@ impl Ring {
             for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&slot.name) {
                 *bytes = word.load(Relaxed).to_ne_bytes();
             }
+            let mut peer = [0; 16];
+            for (bytes, word) in peer.as_chunks_mut::<8>().0.iter_mut().zip(&slot.peer) {
+                *bytes = word.load(Relaxed).to_ne_bytes();
+            }
+            let rest = slot.rest.load(Relaxed);
             fence(Acquire);
             if !is_whole() {
                 lost += 1;
                 continue;
             }
-            if let Some(event) = decode(time, process, what, name) {
-                each(event);
+            if let Some(event) = decode(what) {
+                let peer = (rest as u16 != 0).then(|| (peer.into(), rest as u16));
+                each(Event { time, process, name, peer, took: rest >> 16, ..event });
             }
         }
         lost
@@ -159,11 +236,13 @@ pub struct Reader {
     met: u64,
 }
 
-fn decode(time: u64, process: u32, what: u32, name: [u8; NAME]) -> Option<Event> {
+/// What an event says in few bits; nothing of it where they are no event's.
+fn decode(what: u32) -> Option<Event> {
     let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send].into_iter().find(|c| *c as u32 == what & 0xf)?;
     let scope = Scope::ALL.into_iter().find(|s| *s as u32 == what >> 4 & 0xf)?;
     let verdict = Verdict::ALL.into_iter().find(|v| *v as u32 == what >> 8 & 0xff)?;
-    Some(Event { time, process, call, scope, verdict, port: (what >> 16) as u16, name })
+    let port = (what >> 16) as u16;
+    Some(Event { time: 0, process: 0, call, scope, verdict, port, name: [0; NAME], peer: None, took: 0 })
 }
 
 #[cfg(test)]
@@ -180,6 +259,8 @@ mod tests {
             verdict: Verdict::Refused,
             port,
             name: *b"a-program-of-16b",
+            peer: port.is_multiple_of(2).then(|| (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, port), port)),
+            took: u64::from(port) * 1_000_000,
         }
     }
 

@@ -10,6 +10,7 @@ use portshim_mechanism::grant::Grant;
 use portshim_mechanism::linux::kernel::liveness::this_process;
 use portshim_mechanism::linux::kernel::process::process_even_in_vfork;
 use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::session::About;
 use portshim_policy::ports::Scope;
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
@@ -42,12 +43,12 @@ pub(crate) fn learn_unseen(session: Session, scope: Scope) {
 
 /// `fd` holds what was handed out from now on.
 #[inline(always)]
-pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant) {
+pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant, about: About<'_>) {
     let end = &UNSEEN[grant.scope.index()];
     if grant.port == 0 && end.load(Relaxed) <= fd as u32 {
         end.fetch_max(fd as u32 + 1, Relaxed);
     }
-    fd_ports::hold(session, fd, grant);
+    fd_ports::hold(session, fd, grant, about);
     if let Some(peer) = grant.towards {
         share(fd, peer, grant.port);
     }

@@ -8,6 +8,7 @@ use portshim_mechanism::linux::kernel::sandbox;
 use portshim_mechanism::linux::serve::{self, InterceptedCall, Original, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::session::About;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 
@@ -34,7 +35,7 @@ pub(crate) fn serve<O: Original>(call: &InterceptedCall<'_, O>, exit: Exit) -> O
         return None;
     };
     if let Some(grant) = &served.grant {
-        count(call.session, fd, exit, grant);
+        count(call.session, fd, exit, grant, call.about());
     }
     let answer = served.answer;
     if sandbox::is_on() && answer >= 0 && call.socket.transport == Transport::Udp && Address::local(fd).is_err() {
@@ -47,14 +48,14 @@ pub(crate) fn serve<O: Original>(call: &InterceptedCall<'_, O>, exit: Exit) -> O
 /// Counts the port that was got. A library behind us may have made the call by its number: then it
 /// has been served, and counted, inside.
 #[inline(always)]
-fn count(session: Session, fd: core::ffi::c_int, exit: Exit, grant: &Grant) {
+fn count(session: Session, fd: core::ffi::c_int, exit: Exit, grant: &Grant, about: About<'_>) {
     let by_number = BY_NUMBER.load(Relaxed);
     match exit {
         Exit::Kernel if !by_number => BY_NUMBER.store(true, Relaxed),
         Exit::Library if by_number && fd_ports::is_counted(fd, grant) => return,
         Exit::Kernel | Exit::Library => {}
     }
-    fd_ports::hold(session, fd, grant);
+    fd_ports::hold(session, fd, grant, about);
 }
 
 /// Makes the program's own call on a socket that is served, where its sandbox leaves no way to know

@@ -12,7 +12,7 @@ pub(crate) fn serve(call: &InterceptedCall<'_>) -> i32 {
     }
     if let Some(grant) = &served.grant {
         let left = errno::get();
-        fd_ports::hold(call.session, call.socket.handle, grant);
+        fd_ports::hold(call.session, call.socket.handle, grant, call.about());
         errno::set(left);
     }
     served.answer

@@ -120,11 +120,12 @@ impl Story {
         }
     }
 
-    /// Takes in what has happened since the last time.
-    pub(in crate::commands) fn go_on(&mut self, session: &Session, region: &Region) {
-        let mut reader = self.reader;
-        self.lost += region.events.read(&mut reader, |event| self.note(event));
+    /// Takes in what has happened since the last time. Tells how much that was.
+    pub(in crate::commands) fn go_on(&mut self, session: &Session, region: &Region) -> u64 {
+        let (mut reader, before) = (self.reader, self.read);
+        let lost = region.events.read(&mut reader, |event| self.note(event));
         self.reader = reader;
+        self.lost += lost;
         let now = self.clock.elapsed();
         let unexplained = self.moments.last_mut().filter(|moment| moment.why.is_none() && now >= self.next_why);
         if let Some(moment) = unexplained {
@@ -137,6 +138,7 @@ impl Story {
             self.sample(region, now);
             self.next = now + self.interval.max((self.clock.elapsed() - now) * SHARE);
         }
+        self.read - before + lost
     }
 
     /// Time since the beginning, in milliseconds.
@@ -151,7 +153,6 @@ impl Story {
     }
 
     fn note(&mut self, event: Event) {
-        self.read += 1;
         let name = name(&event);
         let requests = self.processes.entry((event.process, name.clone())).or_default();
         match event.verdict {
@@ -165,7 +166,9 @@ impl Story {
             }
             Verdict::Refused => requests.refused += 1,
             Verdict::Uncovered => requests.uncovered += 1,
+            Verdict::Released | Verdict::Specific => return,
         }
+        self.read += 1;
         if self.events.len() == EVENTS {
             self.events.pop_front();
         }

@@ -9,7 +9,7 @@ use crate::environment::SESSION;
 use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
 use portshim_policy::config::Resolved;
-use portshim_policy::region::Region;
+use portshim_policy::region::{Recorded, Region};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
     /// where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, log: bool) -> Result<Self, String> {
+    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, recorded: Recorded) -> Result<Self, String> {
         let random = random::words::<2>()?;
         outlast_own();
         // Not given back: this process is about to become another.
@@ -40,11 +40,12 @@ impl Session {
             region.switch_hints_off();
         }
         region.header.follow.store(u32::from(follow), Relaxed);
-        region.header.log.store(u32::from(log), Relaxed);
+        region.header.log.store(recorded.bits(), Relaxed);
         region.header.creator.store(std::process::id(), Relaxed);
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);
         let name = format!("{PREFIX}{}-{}-{:016x}", std::process::id(), pid_namespace().unwrap_or(0), random[1]);
+        let log = recorded != Recorded::NOTHING;
         if log {
             region.add_ledger();
         }

@@ -46,6 +46,8 @@ impl Ended {
 /// Time for which the program is left alone, in milliseconds: the ring of events holds some
 /// thousands, and should not fill up in between.
 const INTERVAL: u8 = 20;
+/// The same where very much happens.
+const SOON: u8 = 1;
 
 /// The signals that are not meant for the program: what this process is told of its own. What a
 /// fault of its own brings upon it ends it although it waits for that signal.
@@ -58,12 +60,12 @@ const OF_A_TERMINAL: [libc::c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGT
 const OF_A_HANGUP: [libc::c_int; 2] = [libc::SIGHUP, libc::SIGCONT];
 
 /// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
-/// then.
+/// then, and soon again where that says so.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: &Environment,
-    meanwhile: Option<&mut dyn FnMut()>,
+    meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     environment.assume();
     let mut waited = SigSet::all();
@@ -140,14 +142,14 @@ fn errno(e: std::io::Error) -> Errno {
     Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
 }
 
-fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut()>) -> nix::Result<Ended> {
-    let pause = if meanwhile.is_some() { PollTimeout::from(INTERVAL) } else { PollTimeout::NONE };
+fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut() -> bool>) -> nix::Result<Ended> {
+    let mut pause = PollTimeout::NONE;
     loop {
         let info = match signals.read_signal() {
             Ok(Some(info)) => info,
             Ok(None) => {
                 if let Some(meanwhile) = &mut meanwhile {
-                    meanwhile();
+                    pause = PollTimeout::from(if meanwhile() { SOON } else { INTERVAL });
                 }
                 match poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], pause) {
                     Ok(_) | Err(Errno::EINTR) => continue,

@@ -44,6 +44,8 @@ const FAILED: u32 = 0xC000_0000;
 /// Time for which the program is left alone, in milliseconds: the ring of events holds some
 /// thousands, and should not fill up in between.
 const INTERVAL: u32 = 20;
+/// The same where very much happens.
+const SOON: u32 = 1;
 
 /// Set if this process becomes the program: on Windows none can.
 pub(crate) const BECOMES: bool = false;
@@ -57,12 +59,12 @@ pub(crate) fn become_program(program: &Program, arguments: &[OsString], environm
 }
 
 /// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
-/// then.
+/// then, and soon again where that says so.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: &Environment,
-    mut meanwhile: Option<&mut dyn FnMut()>,
+    mut meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     let reached = !matches!(program.coverage, Coverage::None(_));
     // Before the variables that switch it on are there: in this process it has nothing to do.
@@ -89,12 +91,15 @@ pub(crate) fn watch_program(
         }
     }
     let running = suspended.resume().map_err(|e| failure(program, &e))?;
-    let pause = if meanwhile.is_some() { INTERVAL } else { INFINITE };
+    let mut pause = if meanwhile.is_some() { INTERVAL } else { INFINITE };
     loop {
         // SAFETY: the handle is open.
         match unsafe { WaitForSingleObject(running.process.as_raw_handle(), pause) } {
             WAIT_OBJECT_0 => break,
-            WAIT_TIMEOUT => meanwhile.iter_mut().for_each(|meanwhile| meanwhile()),
+            WAIT_TIMEOUT => {
+                let soon = meanwhile.as_mut().is_some_and(|meanwhile| meanwhile());
+                pause = if soon { SOON } else { INTERVAL };
+            }
             _ => return Err(failure(program, &io::Error::last_os_error())),
         }
     }

@@ -45,7 +45,7 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
     /// where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, log: bool) -> Result<Self, String> {
+    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, recorded: Recorded) -> Result<Self, String> {
         let random = random::words::<2>()?;
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
@@ -54,7 +54,7 @@ impl Session {
         }
         let created = now();
         region.header.follow.store(u32::from(follow), Relaxed);
-        region.header.log.store(u32::from(log), Relaxed);
+        region.header.log.store(recorded.bits(), Relaxed);
         region.header.creator.store(process::id(), Relaxed);
         region.header.created.store(created, Relaxed);
         region.header.secret.store(random[0], Relaxed);

@@ -6,7 +6,7 @@ use crate::linux::socket::address::Address;
 use crate::linux::socket::facts::Socket;
 use crate::linux::socket::options::refuses_address;
 use crate::linux::socket::{route, steering};
-use crate::session::Session;
+use crate::session::{About, Session};
 use core::cell::Cell;
 use core::ffi::c_int;
 use portshim_policy::model::{Call, Fault};
@@ -34,6 +34,8 @@ pub struct InterceptedCall<'a, O: Original + ?Sized = dyn Original + 'a> {
     pub original: &'a O,
     /// Whoever intercepted it.
     pub interceptor: &'static Interceptor,
+    /// Begin of it, as [`Session::begin`] says.
+    pub begun: u64,
     /// Set if the kernel has confirmed what the socket is, once it has been asked.
     pub confirmed: Cell<Option<bool>>,
 }
@@ -94,19 +96,26 @@ impl<'a, O: Original> InterceptedCall<'a, O> {
         original: &'a O,
         interceptor: &'static Interceptor,
     ) -> Self {
-        let (waits, confirmed) = (Waits::Once, Cell::new(None));
-        Self { session, socket, call, local, peer: None, binds: true, waits, original, interceptor, confirmed }
+        let (waits, confirmed, begun) = (Waits::Once, Cell::new(None), session.begin());
+        Self { session, socket, call, local, peer: None, binds: true, waits, original, interceptor, begun, confirmed }
     }
 
     /// The same call, whatever type its original is of.
     pub(super) fn erased(&self) -> InterceptedCall<'a> {
-        let &Self { session, socket, call, local, peer, binds, waits, original, interceptor, ref confirmed } = self;
+        let &Self { session, socket, call, local, peer, binds, waits, original, interceptor, begun, ref confirmed } =
+            self;
         let confirmed = confirmed.clone();
-        InterceptedCall { session, socket, call, local, peer, binds, waits, original, interceptor, confirmed }
+        InterceptedCall { session, socket, call, local, peer, binds, waits, original, interceptor, begun, confirmed }
     }
 }
 
 impl<O: Original + ?Sized> InterceptedCall<'_, O> {
+    /// What an event tells of it besides.
+    #[inline(always)]
+    pub fn about(&self) -> About<'_> {
+        About { peer: self.peer, begun: self.begun }
+    }
+
     /// Tells whether the program's call may be changed: the descriptor is the socket that it is
     /// taken for. A `bind` names its family, which the kernel compares itself; where TCP and UDP
     /// have the same ports as well, it is never wrong.

@@ -11,7 +11,7 @@ use crate::linux::socket::options::{LocalPortRange, refuses_address};
 use crate::linux::socket::steering::{self, Reach};
 use crate::port_lock::{PATIENCE, PortLock};
 use crate::run_plan::run_plan;
-use crate::session::Session;
+use crate::session::{About, Session};
 use core::ffi::c_int;
 use portshim_policy::model::{Call, Fault, Sharing};
 use portshim_policy::plan::{Given, Mechanism, Opening, Request, Step, Terms, is_dense};
@@ -240,7 +240,7 @@ fn refused(
         tell_uncovered_of(intercepted.session, intercepted.call, intercepted.socket, scope, answer);
         return answer;
     }
-    intercepted.session.note(intercepted.call, scope, Verdict::Exhausted, 0);
+    intercepted.session.note(intercepted.call, scope, Verdict::Exhausted, 0, intercepted.about());
     if intercepted.call != Call::Bind {
         mechanism.record_address_again();
     }
@@ -272,6 +272,6 @@ pub fn tell_uncovered(session: Session, call: Call, socket: &Socket, answer: isi
 fn tell_uncovered_of(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
     let port = Address::local(socket.fd).map_or(0, |local| local.port());
     if answer >= 0 || errno::get() == libc::EINPROGRESS || port != 0 {
-        session.note(call, scope, Verdict::Uncovered, port);
+        session.note(call, scope, Verdict::Uncovered, port, About::default());
     }
 }

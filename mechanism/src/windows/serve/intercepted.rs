@@ -1,6 +1,6 @@
 //! An intercepted call: what a program asked for.
 
-use crate::session::Session;
+use crate::session::{About, Session};
 use crate::windows::socket::address::Address;
 use crate::windows::socket::facts::Socket;
 use portshim_policy::model::Call;
@@ -21,4 +21,11 @@ pub struct InterceptedCall<'a> {
     pub before: i32,
     /// The program's own call, past the hook; it sets the last error.
     pub original: &'a dyn Fn() -> i32,
+}
+
+impl InterceptedCall<'_> {
+    /// What an event tells of it besides. How long it took, nobody measures.
+    pub fn about(&self) -> About<'_> {
+        About { peer: self.peer.as_ref(), begun: 0 }
+    }
 }

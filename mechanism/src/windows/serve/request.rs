@@ -42,11 +42,11 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
         Ok(answer) => answer,
         // What Windows itself keeps back is not used up.
         Err(_) if attempt.met_none_but_kept_back() => {
-            session.note(intercepted.call, scope, Verdict::Refused, 0);
+            session.note(intercepted.call, scope, Verdict::Refused, 0, intercepted.about());
             errno::fail(WSAEACCES)
         }
         Err(fault) => {
-            session.note(intercepted.call, scope, Verdict::Exhausted, 0);
+            session.note(intercepted.call, scope, Verdict::Exhausted, 0, intercepted.about());
             errno::fail(errno::of(fault))
         }
     };

@@ -13,9 +13,10 @@ use portshim_mechanism::linux::kernel::{errno, process};
 use portshim_mechanism::linux::serve::{InterceptedCall, Interceptor, Original, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::session::About;
 use portshim_policy::model::{Call, Fault};
 use portshim_policy::ports::{Transport, scopes_of};
-use portshim_policy::region::Verdict;
+use portshim_policy::region::{Recorded, Verdict};
 
 /// # Safety
 /// As for bind(2).
@@ -76,7 +77,7 @@ fn bind_as<O: Original>(exit: Exit, fd: c_int, address: *const sockaddr, len: so
     let seen = fd_cache::get(fd);
     let answer = if local.port() != 0 {
         match refused(session, &socket, &local) {
-            None => original.call(),
+            None => named(session, &socket, &local, original),
             Some(None) => return bind_by(exit, fd, address, len, original),
             Some(Some(answer)) => answer,
         }
@@ -115,6 +116,16 @@ fn bind_unread(
     answer
 }
 
+/// Makes a specific bind that is not refused.
+#[inline(always)]
+fn named<O: Original>(session: Session, socket: &Socket, local: &Address, original: &O) -> isize {
+    let answer = original.call();
+    if answer == 0 && session.records(Recorded::SPECIFIC) {
+        session.log_specific(socket.scope(local, None).0, local.port());
+    }
+    answer
+}
+
 /// Yields what a specific bind returns that is refused; `Some(None)` where the descriptor is not
 /// what was remembered of it: that has been forgotten.
 #[inline(never)]
@@ -142,7 +153,7 @@ fn is_privileged(session: Session, port: u16) -> bool {
 }
 
 fn refuse(session: Session, socket: &Socket, local: &Address) -> isize {
-    session.note(Call::Bind, socket.scope(local, None).0, Verdict::Refused, local.port());
+    session.note(Call::Bind, socket.scope(local, None).0, Verdict::Refused, local.port(), About::default());
     errno::set(errno::of(Fault::Blocked));
     -1
 }

@@ -15,6 +15,7 @@ use portshim_mechanism::linux::kernel::descriptors::close;
 use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::kernel::process::process;
 use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::session::About;
 use portshim_policy::model::Call;
 use portshim_policy::ports::{PortRange, scopes_of};
 use portshim_policy::region::Verdict;
@@ -123,12 +124,13 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
         };
         scopes.iter().any(by_policy) || ledger.withholds(port, scopes)
     };
-    let before = errno::get();
+    let (before, begun) = (errno::get(), session.begin());
     for port in ports.filter(|port| !denied(*port)) {
         match next_bind(fd, &local.with_port(port)) {
             Ok(()) => {
                 let (call, how, single, towards) = (Call::Bind, Verdict::Pinned, false, None);
-                fd_ports::hold(session, fd, &Grant { call, how, scope, scopes, port, single, towards });
+                let grant = Grant { call, how, scope, scopes, port, single, towards };
+                fd_ports::hold(session, fd, &grant, About { peer: None, begun });
                 errno::set(before);
                 return Ok(port);
             }
@@ -136,7 +138,7 @@ fn first_free(session: Session, fd: c_int, local: &Address, ports: impl Iterator
             Err(error) => return Err(error),
         }
     }
-    session.note(Call::Bind, scope, Verdict::Exhausted, 0);
+    session.note(Call::Bind, scope, Verdict::Exhausted, 0, About { peer: None, begun });
     Err(libc::EADDRINUSE)
 }
 
