@@ -13,6 +13,7 @@ mod hooks;
 mod import;
 mod log;
 mod man;
+mod metrics;
 mod netsh;
 mod policy;
 mod ports;
@@ -54,6 +55,7 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Ps => ps::ps(options),
         Command::Status => status::status(options),
         Command::Top => top::top(options),
+        Command::Metrics => metrics::metrics(options),
         Command::Who => who::who(options),
         Command::Reserve => restrict::enter(Restriction::Reserve, options),
         Command::Unreserve => restrict::lift(Restriction::Reserve, options),

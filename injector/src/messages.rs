@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod collide;
 mod failure;
+mod metrics;
 mod netsh;
 #[cfg(target_os = "linux")]
 mod network;
@@ -19,6 +20,7 @@ pub(crate) use collide::*;
 #[cfg(target_os = "linux")]
 pub(crate) use failure::FAILED;
 pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message, plain, render};
+pub(crate) use metrics::*;
 pub(crate) use netsh::*;
 pub(crate) use presence::*;
 pub(crate) use sessions::*;

@@ -6,6 +6,7 @@ mod sessions {
     mod disturbed;
     mod exhausted;
     mod listed;
+    mod metrics;
     mod netsh;
     mod refused;
     mod server;

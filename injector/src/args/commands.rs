@@ -162,6 +162,16 @@ second, or less often where that takes long.",
         ..ROW
     },
     CommandRow {
+        command: Command::Metrics,
+        name: "metrics",
+        about: "Print the live sessions as metrics for Prometheus, or answer whoever asks for them",
+        more: "\
+Sessions of this user are told of: ports allowed, free and in use, requests by what became of them, \
+processes. A counter begins anew with each session, which its label `session` tells apart.",
+        examples: &[examples::METRICS],
+        ..ROW
+    },
+    CommandRow {
         command: Command::Who,
         name: "who",
         about: "Tell who has a port: sockets, their state and peers, processes, users, sessions",

@@ -129,6 +129,17 @@ Examples:
   One picture of it, for a file or another program:
     portshim top --once";
 
+pub(super) const METRICS: &str = "\
+Examples:
+  What is there to watch?
+    portshim metrics
+  For the textfile collector of node_exporter, from cron:
+    portshim metrics --format prometheus > portshim.prom.new && mv portshim.prom.new portshim.prom
+  For Prometheus on this machine to ask:
+    portshim metrics --listen 127.0.0.1:9105
+  The same at a socket that other users cannot reach:
+    portshim metrics --listen ./portshim.sock";
+
 pub(super) const WHO: &str = "\
 Examples:
   Why can nobody bind port 8080?

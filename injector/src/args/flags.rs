@@ -4,7 +4,7 @@
 
 #[cfg(target_os = "linux")]
 use super::options::State;
-use super::options::{Format, LogForm};
+use super::options::{Format, LogForm, MetricsForm};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -89,6 +89,26 @@ const OTHERS: &[Flag] = &[
         help: "How to write the variables; shell unless given",
         choices: Choices::OneOf(|| Format::ALL.map(|(_, name, help)| (name, help)).into()),
         on: &[Env],
+        ..BLANK
+    },
+    Flag {
+        long: "format",
+        takes: Takes::Value("FORMAT", |options, value| {
+            let chosen = MetricsForm::ALL.into_iter().find(|(_, name, _)| value == **name);
+            options.metrics_form = chosen.map_or_else(MetricsForm::default, |(form, ..)| form);
+            Ok(())
+        }),
+        help: "How to print them; openmetrics unless given",
+        choices: Choices::OneOf(|| MetricsForm::ALL.map(|(_, name, help)| (name, help)).into()),
+        on: &[Metrics],
+        ..BLANK
+    },
+    Flag {
+        long: "listen",
+        takes: Takes::Value("PLACE", |options, value| text(value).map(|place| options.listen = Some(place))),
+        help: "Stay, and answer over HTTP at /metrics: at a loopback address with its port, such as \
+               127.0.0.1:9105, or at a Unix socket, a path with a `/` in it",
+        on: &[Metrics],
         ..BLANK
     },
     Flag {

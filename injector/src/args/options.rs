@@ -26,6 +26,9 @@ pub(crate) struct Options {
     pub(crate) hooks: bool,
     pub(crate) once: bool,
     pub(crate) format: Format,
+    pub(crate) metrics_form: MetricsForm,
+    /// Place to answer at.
+    pub(crate) listen: Option<String>,
     /// Place of the library where the program runs.
     pub(crate) library: Option<String>,
     /// System whose settings are imported.
@@ -100,6 +103,22 @@ impl LogForm {
     pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
         (Self::Text, "text", "Words with spaces between them"),
         (Self::Json, "json", "An object a line, which tells more: peers, durations, ports that are given back"),
+    ];
+}
+
+/// Format in which metrics are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum MetricsForm {
+    #[default]
+    OpenMetrics,
+    Prometheus,
+}
+
+impl MetricsForm {
+    /// The formats, the words that name them, and their help.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::OpenMetrics, "openmetrics", "OpenMetrics 1.0"),
+        (Self::Prometheus, "prometheus", "Prometheus' own, which the textfile collector reads"),
     ];
 }
 

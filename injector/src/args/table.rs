@@ -18,6 +18,7 @@ pub(crate) enum Command {
     Ps,
     Status,
     Top,
+    Metrics,
     Who,
     Reserve,
     Unreserve,

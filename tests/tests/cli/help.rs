@@ -4,7 +4,7 @@ use super::sandbox::{Sandbox, succeeded};
 use portshim_tests::project;
 use std::collections::BTreeSet;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "show",
     "check",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 17] = [
     "status",
     "who",
     "top",
+    "metrics",
     "reserve",
     "unreserve",
     "block",
