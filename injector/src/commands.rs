@@ -14,9 +14,11 @@ mod import;
 mod log;
 mod man;
 mod metrics;
+mod names;
 mod netsh;
 mod policy;
 mod ports;
+mod presets;
 mod processes;
 mod program;
 mod ps;
@@ -56,6 +58,7 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Status => status::status(options),
         Command::Top => top::top(options),
         Command::Metrics => metrics::metrics(options),
+        Command::Presets => presets::presets(options),
         Command::Who => who::who(options),
         Command::Reserve => restrict::enter(Restriction::Reserve, options),
         Command::Unreserve => restrict::lift(Restriction::Reserve, options),

@@ -17,7 +17,6 @@ mod top;
 
 #[cfg(target_os = "linux")]
 pub(crate) use collide::*;
-#[cfg(target_os = "linux")]
 pub(crate) use failure::FAILED;
 pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message, plain, render};
 pub(crate) use metrics::*;

@@ -22,7 +22,7 @@ pub use change::{Change, Lift, Refusal, Untold, Whose};
 pub use counters::ScopeCounters;
 pub use events::{EVENTS, Event, LONGEST, NAME, Reader, Recorded, Ring, Verdict};
 pub use glob::glob_matches;
-pub use layout::{Header, MAX_RULES, Region, RegionError};
+pub use layout::{CALLED, Header, MAX_RULES, Region, RegionError};
 pub use ledger::{ENTRIES, Entry, Ledger, LedgerView, Maker, OwnTrees, Owner};
 pub(crate) use ledger::{WithheldCache, WithheldIndex};
 pub use peers::{PeerSlot, Peers};

@@ -8,6 +8,7 @@ mod cli {
     mod page;
     mod places;
     mod policy;
+    mod presets;
     mod refused;
     mod sandbox;
     mod session;

@@ -7,6 +7,7 @@ mod sessions {
     mod exhausted;
     mod listed;
     mod metrics;
+    mod named;
     mod netsh;
     mod refused;
     mod server;

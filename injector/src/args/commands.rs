@@ -59,6 +59,13 @@ pub(super) const COMMANDS: &[CommandRow] = &[
         ..ROW
     },
     CommandRow {
+        command: Command::Presets,
+        name: "presets",
+        about: "List the presets: range, order of choice, way of sharing",
+        examples: &[examples::PRESETS],
+        ..ROW
+    },
+    CommandRow {
         command: Command::Check,
         name: "check",
         about: "Check a policy file: every error with its place and a remedy",

@@ -46,6 +46,15 @@ Examples:
   How many ports TCP over IPv4 may use:
     portshim show --json | jq '.rules[-1].scopes[0].allowed'";
 
+pub(super) const PRESETS: &str = "\
+Examples:
+  Which systems' ports can be had here?
+    portshim presets
+  Where is that written down? All about one of them:
+    portshim show --preset windows-vista
+  In a script, the names:
+    portshim presets --json | jq -r '.[].name'";
+
 pub(super) const CHECK: &str = "\
 Examples:
   Check a file before it is used:

@@ -42,6 +42,13 @@ const FILE: Flag = Flag {
 const OTHERS: &[Flag] = &[
     Flag { help: "The policy file that keeps what is persistent", variable: None, heading: None, on: &[Netsh], ..FILE },
     Flag {
+        long: "name",
+        takes: Takes::Value("NAME", |options, value| text(value).map(|name| options.name = Some(name))),
+        help: "Name the session, for `portshim ps` to show and --session to take",
+        on: &[Run],
+        ..BLANK
+    },
+    Flag {
         long: "report",
         takes: Takes::Optional("FILE", "-", |options, value| path(value).map(|path| options.report = Some(path))),
         help: "Stay, and report when the program ends what the policy did until then: a table on standard \
@@ -202,7 +209,7 @@ const OTHERS: &[Flag] = &[
         long: "json",
         takes: Takes::Nothing(|options| &mut options.json),
         help: "For programs to read",
-        on: &[Show, Explain, Doctor, Ps, Status, Who],
+        on: &[Show, Presets, Check, Explain, Doctor, Ps, Status, Who],
         ..BLANK
     },
     Flag {

@@ -11,6 +11,8 @@ pub(crate) struct Options {
     pub(crate) policy: PolicyOptions,
     /// The session that the command is about.
     pub(crate) session: Option<String>,
+    /// Name that the session is given.
+    pub(crate) name: Option<String>,
     /// File of the report; `-` is standard error.
     pub(crate) report: Option<PathBuf>,
     /// File of the log; `-` is standard error.

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 pub(crate) enum Command {
     Run,
     Show,
+    Presets,
     Check,
     Explain,
     Env,

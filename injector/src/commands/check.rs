@@ -2,14 +2,39 @@
 
 use super::policy;
 use crate::args::Options;
-use crate::messages::Failure;
+use crate::messages::{FAILED, Failure};
 use crate::{platform, present};
-use portshim_policy::config::resolve;
+use portshim_policy::config::{Problem, Resolved, resolve};
+use serde::Serialize;
+
+/// What a file is, for programs to read.
+#[derive(Serialize)]
+struct Shown {
+    file: String,
+    /// Whether it is a policy.
+    valid: bool,
+    /// What is wrong with it, or worth knowing, in the order of the file.
+    problems: Vec<Problem>,
+}
 
 pub(super) fn check(args: &Options) -> Result<u32, Failure> {
-    let layer = policy::read(&args.file)??;
-    let resolved = resolve(&[layer], &platform::host())?;
-    present::eprint_problems(resolved.notes.iter().chain(&resolved.warnings));
-    present::print(&format!("{}: a policy\n", args.file.display()))?;
+    let checked = match policy::read(&args.file)? {
+        Ok(layer) => resolve(&[layer], &platform::host()),
+        Err(problems) => Err(problems),
+    };
+    let file = args.file.display().to_string();
+    if args.json {
+        let valid = checked.is_ok();
+        let problems = checked.map_or_else(|problems| problems, remarks);
+        present::print(&present::json(&Shown { file, valid, problems }))?;
+        return Ok(if valid { 0 } else { FAILED });
+    }
+    present::eprint_problems(&remarks(checked?));
+    present::print(&format!("{file}: a policy\n"))?;
     Ok(0)
+}
+
+/// What is worth knowing about a policy that can be run.
+fn remarks(resolved: Resolved) -> Vec<Problem> {
+    [resolved.notes, resolved.warnings].concat()
 }

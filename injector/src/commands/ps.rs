@@ -1,5 +1,6 @@
 //! `portshim ps`: the live sessions.
 
+use super::names::name_in;
 use super::ports::{allowed, by_ports};
 use super::processes::ShownProcess;
 use crate::args::Options;
@@ -17,6 +18,8 @@ const PORTS: usize = 32;
 #[derive(Serialize)]
 struct Shown {
     id: String,
+    /// Name that it was given; `null` for none.
+    name: Option<String>,
     /// Time when it was made; `null` where its file does not say.
     started: Option<String>,
     /// The command line of its program.
@@ -54,12 +57,13 @@ pub(super) fn listed(sessions: &[LiveSession], width: usize) -> String {
 
 impl Shown {
     fn new(session: &LiveSession) -> Self {
-        let (ports, process_rules, error) = match session.snapshot() {
-            Ok(region) => (Some(ports(&region)), region.all_rules().len().saturating_sub(1), None),
-            Err(why) => (None, 0, Some(why)),
+        let (name, ports, process_rules, error) = match session.snapshot() {
+            Ok(region) => (name_in(&region), Some(ports(&region)), region.all_rules().len().saturating_sub(1), None),
+            Err(why) => (None, None, 0, Some(why)),
         };
         Self {
             id: session.id.clone(),
+            name,
             started: moment(session.age),
             command: session.command.clone(),
             ports,
@@ -69,6 +73,11 @@ impl Shown {
             processes: session.processes.iter().map(ShownProcess::from).collect(),
             age: ago(session.age),
         }
+    }
+
+    /// Its ID, and its name if it has one.
+    fn label(&self) -> String {
+        self.name.as_ref().map_or_else(|| self.id.clone(), |name| format!("{} {name}", self.id))
     }
 
     /// In at most so many characters.
@@ -110,7 +119,7 @@ fn ports(region: &Region) -> Vec<String> {
 
 fn table(sessions: &[Shown], verbose: bool, width: usize) -> String {
     let widest = |of: &dyn Fn(&Shown) -> usize| sessions.iter().map(of).max().unwrap_or(0);
-    let (id, age) = (widest(&|s| s.id.len()).max(2), widest(&|s| s.age.len()).max(7));
+    let (id, age) = (widest(&|s| s.label().len()).max(2), widest(&|s| s.age.len()).max(7));
     let left = width.saturating_sub(id + age + 17);
     // In a narrow terminal the program has as much as the ports.
     let room = PORTS.min(left / 2).max("cannot be read".len());
@@ -121,7 +130,7 @@ fn table(sessions: &[Shown], verbose: bool, width: usize) -> String {
         let width = if verbose { usize::MAX } else { left };
         let (policy, program) = (shown.policy(room), one_line(&shown.command, width));
         let count = shown.processes.len();
-        text += &format!("{:<id$}  {:<age$}  {count:>9}  {policy:<ports$}  {program}\n", shown.id, shown.age);
+        text += &format!("{:<id$}  {:<age$}  {count:>9}  {policy:<ports$}  {program}\n", shown.label(), shown.age);
         if verbose {
             text += &format!("    {}\n", shown.file);
             if let Some(why) = &shown.error {

@@ -1,6 +1,7 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
 use super::log::Log;
+use super::names;
 use super::policy;
 use super::program::{find, rules_for, warn_of_connectors};
 use super::report;
@@ -19,6 +20,7 @@ use std::path::Path;
 pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let verbosity = Verbosity { verbose: args.verbose, quiet: args.quiet };
     let resolved = policy::resolved(&args.policy)?;
+    args.name.as_deref().map_or(Ok(()), names::nameable)?;
     let [command, arguments @ ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
     let program = find(command).map_err(|failure| match report_named_apart(args) {
         Some(file) if failure.status == NOT_FOUND => messages::report_named_apart(file),
@@ -47,7 +49,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let story = report.as_ref().and_then(|report| report.story(&resolved));
     let logged = log.as_ref().map_or(Recorded::NOTHING, |log| log.tells_of(args.log_specific));
     let recorded = if story.is_some() { logged.and(Recorded::REQUESTS) } else { logged };
-    let session = Session::create(&resolved, hint, follow, recorded);
+    let session = Session::create(&resolved, hint, follow, recorded, args.name.as_deref());
     let text = wire::encode(&resolved.rules, wire::Options { follow, hint, legal: resolved.legal });
     let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {

@@ -1,5 +1,6 @@
 //! Choice of the live session that a command is about.
 
+use super::names::named;
 use super::ps::listed;
 use crate::environment::SESSION;
 use crate::messages;
@@ -29,8 +30,18 @@ pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
             }
         };
     };
+    let called: Vec<_> = sessions.iter().filter(|session| named(session).as_deref() == Some(name)).collect();
+    if called.len() > 1 {
+        let such = called.first().map(|session| session.id.clone());
+        let count = called.len();
+        sessions.retain(|session| named(session).as_deref() == Some(name));
+        let list = listed(&sessions, width() - messages::INDENT);
+        return Err(messages::several_sessions(count, &list, such.as_deref()));
+    }
     let has = |session: &LiveSession| session.processes.iter().any(|process| process.pid.to_string() == name);
-    let found = sessions.iter().position(|session| session.id == name || session.name() == name);
+    let is_it = |session: &LiveSession| session.id == name || session.name() == name;
+    let found = sessions.iter().position(is_it);
+    let found = found.or_else(|| sessions.iter().position(|session| named(session).as_deref() == Some(name)));
     match found.or_else(|| sessions.iter().position(has)) {
         Some(at) => Ok(sessions.remove(at)),
         None => Err(messages::no_such_session(name, name.parse().ok().and_then(owner))),

@@ -1,5 +1,6 @@
 //! A session, for programs to read.
 
+use crate::commands::names::name_in;
 use crate::commands::ports::{allowed, by_ports, ranges, set};
 use crate::commands::processes::ShownProcess;
 use crate::commands::usage::{self, Usage};
@@ -18,6 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Serialize)]
 pub(super) struct Shown {
     pub(super) id: String,
+    /// Name that it was given; `null` for none.
+    pub(super) name: Option<String>,
     /// Time when it was made; `null` where its file does not say.
     pub(super) started: Option<String>,
     /// The command line of its program.
@@ -146,6 +149,7 @@ impl Shown {
     pub(super) fn new(session: &LiveSession, region: &Region, usage: &Usage) -> Self {
         Self {
             id: session.id.clone(),
+            name: name_in(region),
             started: present::moment(session.age),
             command: session.command.clone(),
             file: session.path.display().to_string(),

@@ -52,6 +52,13 @@ pub(crate) fn several_sessions(count: usize, list: &str, such: Option<&str>) -> 
     Failure::new(format!("{count} sessions are live, {joined} {problem}\n{}", list.trim_end()), help)
 }
 
+pub(crate) fn no_name(name: &str, most: usize) -> Failure {
+    Failure::new(
+        format!("a session cannot be called `{}`", name.escape_debug()),
+        format!("use up to {most} letters, digits, `-`, `_` and `.`, not digits alone"),
+    )
+}
+
 /// Whose the process of a number is.
 pub(crate) enum ProcessOwner {
     Us,

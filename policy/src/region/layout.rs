@@ -89,7 +89,12 @@ pub struct Header {
     /// Programs that were executed where no policy reaches, and the name of the last.
     outside: AtomicU64,
     outside_name: [AtomicU64; NAME / 8],
+    /// The name that the user gave the session; zeroes behind it.
+    called: [AtomicU64; CALLED / 8],
 }
+
+/// The longest name that a session is given, in bytes.
+pub const CALLED: usize = 32;
 
 impl Header {
     /// Lets one thread at a time, session-wide, gamble on `port`. The slot holds when that was
@@ -122,6 +127,25 @@ impl Header {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
         self.outside.fetch_add(1, Relaxed);
+    }
+
+    /// Names the session; at most [`CALLED`] bytes of it.
+    pub fn call(&self, name: &str) {
+        let mut cut = [0; CALLED];
+        cut.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
+        for (word, bytes) in self.called.iter().zip(cut.as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+    }
+
+    /// The session's name, with zeroes behind it: all are where it has none.
+    #[must_use]
+    pub fn called(&self) -> [u8; CALLED] {
+        let mut name = [0; CALLED];
+        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&self.called) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        name
     }
 
     /// Number of programs that were executed where no policy reaches, and the name of the last, cut

@@ -4,7 +4,7 @@ use super::sandbox::{Sandbox, succeeded};
 use portshim_tests::project;
 use std::collections::BTreeSet;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "run",
     "show",
     "check",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 18] = [
     "who",
     "top",
     "metrics",
+    "presets",
     "reserve",
     "unreserve",
     "block",

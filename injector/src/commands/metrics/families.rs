@@ -42,16 +42,20 @@ fn one(labels: Labels, value: f64) -> Sample {
     Sample { labels, value }
 }
 
-/// Labels of a session: its ID, and its program without path and arguments.
-fn of_session(session: &LiveSession) -> Labels {
+/// Labels of a session: its ID, its program without path and arguments, and its name if it has one.
+fn of_session(session: &LiveSession, shown: Option<&Shown>) -> Labels {
     let first = session.command.split_whitespace().next().unwrap_or_default();
     let program = Path::new(first).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    vec![("session", session.id.clone()), ("program", program)]
+    let name = shown.and_then(|shown| shown.name.clone()).map(|name| ("name", name));
+    [("session", session.id.clone()), ("program", program)].into_iter().chain(name).collect()
 }
 
 fn of_sessions(seen: &[Seen]) -> Vec<Family> {
     let each = |value: &dyn Fn(&Seen) -> Option<f64>| {
-        let sample = |seen: &Seen| Some(one(of_session(&seen.session), value(seen)?));
+        let sample = |seen: &Seen| {
+            let shown = seen.inside.as_ref().map(|(_, shown)| shown);
+            Some(one(of_session(&seen.session, shown), value(seen)?))
+        };
         seen.iter().filter_map(sample).collect()
     };
     let begun = |seen: &Seen| {
@@ -82,9 +86,9 @@ fn of_sessions(seen: &[Seen]) -> Vec<Family> {
 }
 
 /// Labels of a scope of some rules of a session; `rules` is the glob over the programs.
-fn of_scope(session: &LiveSession, rules: &ShownRules, scope: &ShownScope) -> Labels {
+fn of_scope(session: &LiveSession, shown: &Shown, rules: &ShownRules, scope: &ShownScope) -> Labels {
     let rules = rules.matches.clone().unwrap_or_else(|| "*".into());
-    [of_session(session), vec![("rules", rules), ("scope", scope.scope.into())]].concat()
+    [of_session(session, Some(shown)), vec![("rules", rules), ("scope", scope.scope.into())]].concat()
 }
 
 /// Every scope of every session.
@@ -92,7 +96,9 @@ fn scopes(seen: &[Seen]) -> impl Iterator<Item = (Labels, &ShownScope)> {
     let inside = seen.iter().filter_map(|seen| Some((&seen.session, &seen.inside.as_ref()?.1)));
     inside.flat_map(|(session, shown)| {
         let rules = shown.rules.iter();
-        rules.flat_map(move |rules| rules.scopes.iter().map(move |scope| (of_scope(session, rules, scope), scope)))
+        rules.flat_map(move |rules| {
+            rules.scopes.iter().map(move |scope| (of_scope(session, shown, rules, scope), scope))
+        })
     })
 }
 

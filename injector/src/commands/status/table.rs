@@ -36,7 +36,8 @@ pub(super) fn of(shown: &Shown, age: Option<Duration>, whole: bool) -> String {
     let look = Look { width: width(), whole };
     let count = shown.processes.len();
     let processes = if count == 1 { "1 process".into() } else { format!("{count} processes") };
-    let title = format!("session {}: ", shown.id);
+    let name = shown.name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+    let title = format!("session {}{name}: ", shown.id);
     let mut text = format!("{title}{}\n", one_line(&shown.command, look.width.saturating_sub(title.len())));
     text += &format!("started {}, {processes}\n", ago(age));
     for rules in &shown.rules {

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// What was seen of a session.
 pub(super) struct Look {
     pub(super) id: String,
+    /// Its name, if it has one, and its command line.
     pub(super) command: String,
     /// `Err` says why it cannot be read.
     pub(super) inside: Result<Inside, String>,
@@ -95,7 +96,9 @@ impl Look {
             };
             Ok(Inside { scopes: Scope::ALL.map(sum), shown, usage, region })
         });
-        Self { id: session.id.clone(), command: session.command.clone(), inside }
+        let name = inside.as_ref().ok().and_then(|inside| inside.shown.name.as_ref());
+        let command = name.map_or_else(|| session.command.clone(), |name| format!("{name}: {}", session.command));
+        Self { id: session.id.clone(), command, inside }
     }
 }
 

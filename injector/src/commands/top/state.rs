@@ -63,7 +63,8 @@ impl State {
         self.looks = Look::all();
         let has = |look: &Look, name: &str| {
             let shows = |inside: &Inside| inside.shown.processes.iter().any(|it| it.process.pid.to_string() == name);
-            look.id == name || look.inside.as_ref().is_ok_and(shows)
+            let is_called = |inside: &Inside| inside.shown.name.as_deref() == Some(name);
+            look.id == name || look.inside.as_ref().is_ok_and(is_called) || look.inside.as_ref().is_ok_and(shows)
         };
         let at = chosen.as_deref().and_then(|name| self.looks.iter().position(|look| has(look, name)));
         if let (None, Some(name)) = (at, asked) {

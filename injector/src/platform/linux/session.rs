@@ -30,7 +30,13 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
     /// where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, recorded: Recorded) -> Result<Self, String> {
+    pub(crate) fn create(
+        policy: &Resolved,
+        hints: bool,
+        follow: bool,
+        recorded: Recorded,
+        name: Option<&str>,
+    ) -> Result<Self, String> {
         let random = random::words::<2>()?;
         outlast_own();
         // Not given back: this process is about to become another.
@@ -41,6 +47,7 @@ impl Session {
         }
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(recorded.bits(), Relaxed);
+        name.iter().for_each(|name| region.header.call(name));
         region.header.creator.store(std::process::id(), Relaxed);
         region.header.created.store(ticks(), Relaxed);
         region.header.secret.store(random[0], Relaxed);

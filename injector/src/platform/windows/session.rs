@@ -10,7 +10,7 @@ use super::security::Security;
 use crate::messages::{self, plain};
 use portshim_policy::config::Resolved;
 use portshim_policy::ports::Scope;
-use portshim_policy::region::{Presence, Process, Region, SharedRules};
+use portshim_policy::region::{Presence, Process, Recorded, Region, SharedRules};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -45,7 +45,13 @@ pub(crate) struct Session {
 impl Session {
     /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
     /// where there is no place for it.
-    pub(crate) fn create(policy: &Resolved, hints: bool, follow: bool, recorded: Recorded) -> Result<Self, String> {
+    pub(crate) fn create(
+        policy: &Resolved,
+        hints: bool,
+        follow: bool,
+        recorded: Recorded,
+        name: Option<&str>,
+    ) -> Result<Self, String> {
         let random = random::words::<2>()?;
         let mut region = Region::boxed(&policy.rules);
         region.set_legal(policy.legal);
@@ -55,6 +61,7 @@ impl Session {
         let created = now();
         region.header.follow.store(u32::from(follow), Relaxed);
         region.header.log.store(recorded.bits(), Relaxed);
+        name.iter().for_each(|name| region.header.call(name));
         region.header.creator.store(process::id(), Relaxed);
         region.header.created.store(created, Relaxed);
         region.header.secret.store(random[0], Relaxed);
