@@ -25,6 +25,7 @@ mod ps;
 mod report;
 mod restrict;
 mod run;
+mod schema;
 mod sessions;
 mod show;
 mod shown;
@@ -49,6 +50,7 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Run => run::run(options),
         Command::Show => show::show(options),
         Command::Check => check::check(options),
+        Command::Schema => schema::schema(),
         Command::Explain => explain::explain(options),
         Command::Env => env::env(options),
         Command::Capture => capture::capture(),

@@ -11,6 +11,7 @@ mod cli {
     mod presets;
     mod refused;
     mod sandbox;
+    mod schema;
     mod session;
     mod show;
     mod slips;

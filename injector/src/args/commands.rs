@@ -80,6 +80,13 @@ pub(super) const COMMANDS: &[CommandRow] = &[
         ..ROW
     },
     CommandRow {
+        command: Command::Schema,
+        name: "schema",
+        about: "Print what a policy file may hold as a JSON schema, for editors",
+        examples: &[examples::SCHEMA],
+        ..ROW
+    },
+    CommandRow {
         command: Command::Explain,
         name: "explain",
         about: "Tell what would happen to one port, and which rule says so",

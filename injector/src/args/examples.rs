@@ -65,6 +65,12 @@ Examples:
 
 Exit status 0: the file is a policy; 125: it is not, and every error has been named.";
 
+pub(super) const SCHEMA: &str = "\
+Examples:
+  Let an editor complete and check policies (Taplo, Even Better TOML): the schema beside the policy,
+  and `#:schema ./portshim.schema.json` as the policy's first line
+    portshim schema > portshim.schema.json";
+
 pub(super) const EXPLAIN: &str = "\
 Examples:
   May a program be handed port 40000 here?

@@ -262,6 +262,14 @@ const OTHERS: &[Flag] = &[
         long: "quiet",
         short: Some('q'),
         takes: Takes::Nothing(|options| &mut options.quiet),
+        help: "Print what --session takes, and nothing else: IDs and names, one a line",
+        on: &[Ps],
+        ..BLANK
+    },
+    Flag {
+        long: "quiet",
+        short: Some('q'),
+        takes: Takes::Nothing(|options| &mut options.quiet),
         help: "Keep warnings back",
         on: &[Run],
         ..BLANK

@@ -11,6 +11,7 @@ pub(crate) enum Command {
     Show,
     Presets,
     Check,
+    Schema,
     Explain,
     Env,
     Capture,

@@ -43,6 +43,10 @@ pub(super) fn ps(args: &Options) -> Result<u32, Failure> {
     if args.json {
         return present::print(&present::json(&shown)).map(|()| 0);
     }
+    if args.quiet {
+        let names = shown.iter().flat_map(|shown| [Some(&shown.id), shown.name.as_ref()]).flatten();
+        return present::print(&names.map(|name| format!("{name}\n")).collect::<String>()).map(|()| 0);
+    }
     if shown.is_empty() {
         present::eprint(&messages::nothing_lives());
         return Ok(0);

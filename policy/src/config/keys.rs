@@ -75,6 +75,42 @@ impl Key {
     }
 }
 
+/// What the value of a key looks like in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A string: one of these, or any if there are none.
+    Word(Vec<&'static str>),
+    /// A number that is not negative.
+    Number,
+    /// `true`, `false`, 1 or 0.
+    Switch,
+    /// An array of strings.
+    Lines,
+    /// SPECs.
+    Specs,
+    /// SPECs by scope.
+    Scopes,
+    /// A section of its own.
+    Table,
+}
+
+impl Key {
+    /// What its value looks like.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self.kind {
+            Kind::Preset | Kind::Word { .. } => Form::Word(self.names()),
+            Kind::Ports(_) => Form::Word(Vec::new()),
+            Kind::Number { .. } => Form::Number,
+            Kind::Switch => Form::Switch,
+            Kind::Lines(_) => Form::Lines,
+            Kind::Specs => Form::Specs,
+            Kind::Scopes => Form::Scopes,
+            Kind::Table => Form::Table,
+        }
+    }
+}
+
 impl Section {
     /// The key of that name.
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
@@ -87,7 +123,8 @@ impl Section {
     }
 
     /// Its name, which is its key at the top of the file.
-    pub(super) fn name(&self) -> &'static str {
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         self.heading.trim_matches(['[', ']'])
     }
 }

@@ -4,7 +4,7 @@ use super::sandbox::{Sandbox, succeeded};
 use portshim_tests::project;
 use std::collections::BTreeSet;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "run",
     "show",
     "check",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 19] = [
     "top",
     "metrics",
     "presets",
+    "schema",
     "reserve",
     "unreserve",
     "block",
@@ -147,10 +148,23 @@ fn completions_are_scripts_of_their_shell() {
         (&["env", "--format", "d"], "docker"),
         (&["run", "--range", ""], ""),
         (&["run", "--log", "comp"], "completions"),
+        (&["run", "--range", "80-90", "--", "setpri"], "setpriv"),
+        (&["doctor", "--", "cat", "comp"], "completions"),
     ] {
         let mut command = here.command("bash", &["-c", ask, "-", script.to_str().expect("text")]);
-        here.expect(command.args(typed), 0, &format!("{offered}\n"), "");
+        here.expect(command.args(typed).env("PATH", "/usr/bin"), 0, &format!("{offered}\n"), "");
     }
+    // Live sessions: what `portshim ps -q` prints. The command stands in PATH as portshim.
+    let here_too = here.program("bin/portshim", "#!/bin/sh\n[ \"$*\" = 'ps -q' ] && printf '4711\\n4712\\nweb\\n'\n");
+    let path = format!("{}:/usr/bin:/bin", here_too.parent().expect("a folder").display());
+    for (typed, offered) in [("47", "4711 4712"), ("w", "web")] {
+        let mut command = here.command("bash", &["-c", ask, "-", script.to_str().expect("text")]);
+        command.args(["status", "--session", typed]).env("PATH", &path);
+        here.expect(&mut command, 0, &format!("{offered}\n"), "");
+    }
+    assert!(here.told(&["completions", "zsh"]).contains(":ID:{compadd -- $(portshim ps -q 2>/dev/null)}'"));
+    assert!(here.told(&["completions", "zsh"]).contains("'*::CMD -- The program and its arguments:_normal'"));
+    assert!(here.told(&["completions", "fish"]).contains(" -f -a \"(portshim ps -q 2>/dev/null)\"\n"));
     // The other shells' own words for a choice.
     assert!(here.told(&["completions", "zsh"]).contains(":HOW:(exclusive tuple)"));
     assert!(here.told(&["completions", "fish"]).contains(" -r -f -a \"exclusive\\t''\ntuple\\t''\""));

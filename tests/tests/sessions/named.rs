@@ -8,11 +8,12 @@ use portshim_tests::{portshim, said};
 fn a_name_is_shown_and_taken() {
     private(|| {
         let mut web = Server::run(&["--range", "20000-20009", "--name", "web", "--select", "sequential"]);
-        let _other = Server::run(&["--range", "30000-30009"]);
+        let other = Server::run(&["--range", "30000-30009"]);
         assert_eq!(web.told("udp 0"), "20000");
         let id = web.id();
         assert_eq!(json(&["ps", "--json"], "[one['name'] for one in it]"), "['web', None]");
         assert!(told(&["ps"]).contains(&format!("\n{id} web")), "{}", told(&["ps"]));
+        assert_eq!(told(&["ps", "-q"]), format!("{id}\nweb\n{}\n", other.id()));
         told(&["reserve", "--session", "web", "20001"]);
         let status = told(&["status", "--session", "web"]);
         assert!(status.starts_with(&format!("session {id} web: ")) && status.contains("20001 "), "{status}");
