@@ -19,7 +19,7 @@ pub(crate) use help::clap_command;
 pub(crate) use manual::Manual;
 #[cfg(target_os = "linux")]
 pub(crate) use options::State;
-pub(crate) use options::{Format, LogForm, MetricsForm, Options, PolicyOptions};
+pub(crate) use options::{Cover, Engine, Format, LogForm, MetricsForm, Options, PolicyOptions};
 pub(crate) use table::Command;
 
 use crate::messages::Failure;

@@ -6,6 +6,7 @@ mod check;
 mod collide;
 mod completions;
 mod doctor;
+mod engine;
 mod env;
 mod exhaust;
 mod explain;

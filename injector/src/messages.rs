@@ -9,6 +9,8 @@ mod netsh;
 mod network;
 mod presence;
 mod sessions;
+#[cfg(target_os = "linux")]
+mod supervisor;
 /// Words said on this system alone, or otherwise than on others.
 #[cfg_attr(target_os = "linux", path = "messages/linux.rs")]
 #[cfg_attr(windows, path = "messages/windows.rs")]
@@ -23,6 +25,8 @@ pub(crate) use metrics::*;
 pub(crate) use netsh::*;
 pub(crate) use presence::*;
 pub(crate) use sessions::*;
+#[cfg(target_os = "linux")]
+pub(crate) use supervisor::*;
 pub(crate) use system::*;
 pub(crate) use top::*;
 
@@ -211,13 +215,14 @@ pub(crate) fn culprit(program: &Program) -> String {
     }
 }
 
-/// `remedy` is what to do about it.
-pub(crate) fn uncovered(program: &Program, what: &Obstacle, remedy: &str) -> Failure {
+/// `remedy` is what to do about it, and `hindrance` why no supervisor serves it either.
+pub(crate) fn uncovered(program: &Program, what: &Obstacle, remedy: &str, hindrance: Option<&str>) -> Failure {
     let reach = match program.coverage {
         Coverage::Partial(_) => "--allow-uncovered launches it all the same, partly outside the policy",
         _ => "--allow-uncovered launches it all the same, outside the policy",
     };
-    Failure::new(format!("{} {}", culprit(program), obstacle(what)), format!("{remedy}\n{reach}"))
+    let besides = hindrance.map(|why| format!("\nno supervisor can serve it, either: {why}")).unwrap_or_default();
+    Failure::new(format!("{} {}{besides}", culprit(program), obstacle(what)), format!("{remedy}\n{reach}"))
 }
 
 pub(crate) fn launched_uncovered(program: &Program, what: &Obstacle) -> String {
@@ -249,6 +254,22 @@ pub(crate) fn no_session_to_watch(why: &str) -> Failure {
     Failure::new(
         format!("there is no place for a session, so nothing can be logged or reported: {why}"),
         format!("set {SESSION_PLACE}, or leave --log and --report out"),
+    )
+}
+
+/// Way to do without a supervisor.
+const WITHOUT_SUPERVISOR: &str =
+    "--engine preload does without a supervisor, for programs that a library can be loaded into";
+
+/// No supervisor can be had, where one was asked for.
+pub(crate) fn no_supervisor(why: &str) -> Failure {
+    Failure::new(format!("no supervisor can serve the program: {why}"), WITHOUT_SUPERVISOR)
+}
+
+pub(crate) fn no_session_to_serve(why: &str) -> Failure {
+    Failure::new(
+        format!("there is no place for a session, so no supervisor can serve the program: {why}"),
+        format!("set {SESSION_PLACE}"),
     )
 }
 

@@ -2,6 +2,7 @@
 
 mod colour;
 mod outside;
+mod peak;
 mod print;
 mod scopes;
 mod text;
@@ -9,6 +10,7 @@ mod time;
 
 pub(crate) use colour::has_colour;
 pub(crate) use outside::Outside;
+pub(crate) use peak::{or_dash, peak};
 pub(crate) use print::{Verbosity, eprint, eprint_problems, error_line, json, print};
 pub(crate) use scopes::uncovered;
 pub(crate) use text::{cut, folded, one_line, width};

@@ -75,6 +75,15 @@ impl Address {
         Self { storage, len: V4 }
     }
 
+    /// The address that begins with these bytes, and is `len` bytes long.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8; LENGTH], len: usize) -> Self {
+        let [f0, f1, p0, p1, a, b, c, d, v6 @ .., i0, i1, i2, i3] = *bytes;
+        let (family, interface) = (u16::from_ne_bytes([f0, f1]), u32::from_ne_bytes([i0, i1, i2, i3]));
+        Self { storage: Storage { family, port: [p0, p1], v4: [a, b, c, d], v6, interface }, len }
+    }
+
     /// The address that `fill` writes, which says how long it is.
     ///
     /// # Errors

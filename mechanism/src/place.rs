@@ -68,6 +68,22 @@ fn has_entered(region: &'static Region, rules: &SharedRules, process: u32) -> bo
     true
 }
 
+/// The process in whose stead this one acts; 0 where it acts for itself.
+static CLIENT: AtomicU32 = AtomicU32::new(0);
+
+/// Acts from now on in the stead of another process, which is called so and has this place.
+pub fn act_for(process: u32, name: &[u8; NAME], place: Option<&'static Process>) {
+    set_name(name);
+    PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
+    PLACE_OF.store(liveness::this_process(), Release);
+    CLIENT.store(process, Relaxed);
+}
+
+/// The process in whose stead this one acts, if it is another.
+pub(crate) fn client() -> Option<u32> {
+    Some(CLIENT.load(Relaxed)).filter(|process| *process != 0)
+}
+
 /// This process's place, if it has been taken.
 #[must_use]
 pub fn taken_by(process: u32) -> Option<&'static Process> {

@@ -148,7 +148,7 @@ impl Session {
 
     #[cold]
     fn log(self, call: Call, scope: Scope, verdict: Verdict, port: u16, about: About<'_>) {
-        let (time, process) = (now(), process());
+        let (time, process) = (now(), place::client().unwrap_or_else(process));
         // One that is forbidden to ask for its number has none here.
         let process = if process == UNKNOWN { 0 } else { process };
         let took = if about.begun == 0 { 0 } else { time.saturating_sub(about.begun) };

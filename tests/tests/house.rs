@@ -20,7 +20,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("mechanism", &["policy"]),
     ("shim", &["mechanism", "policy"]),
-    ("injector", &["mechanism", "policy"]),
+    ("supervisor", &["mechanism", "policy"]),
+    ("injector", &["mechanism", "policy", "supervisor"]),
     ("bindings/rust", &[]),
     ("tests", &[]),
 ];

@@ -372,12 +372,13 @@ fn a_program_with_an_old_glibc_is_refused() {
     let loader = format!("-Wl,--dynamic-linker={}", paths[0]);
     let folder = format!("-Wl,-rpath,{}", here.0.display());
     must(Command::new("cc").args(["-nostartfiles", "-o", &old, &code, &loader, &folder]));
-    let output = says(here.run(&[]).arg(&old), 125);
+    says(here.run(&[]).arg(&old), 6);
+    let output = says(here.run(&["--engine=preload"]).arg(&old), 125);
     let told = text(&output.stderr);
     assert!(told.contains("for its C library, and portshim's library needs 2."), "{told}");
-    let output = says(here.run(&["--allow-uncovered"]).arg(&old), 6);
+    let output = says(here.run(&["--engine=preload", "--allow-uncovered"]).arg(&old), 6);
     assert!(text(&output.stderr).starts_with("warning: "), "{}", said(&output));
-    let doctor = says(portshim(["doctor", "--json", &old]).env("XDG_RUNTIME_DIR", &here.0), 1);
+    let doctor = says(portshim(["doctor", "--engine=preload", "--json", &old]).env("XDG_RUNTIME_DIR", &here.0), 1);
     assert!(text(&doctor.stdout).contains("\"obstacle\": \"old-libc\""), "{}", said(&doctor));
 }
 

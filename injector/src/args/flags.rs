@@ -3,7 +3,7 @@
 //! policy come from the policy's own table, [`keys`].
 
 #[cfg(target_os = "linux")]
-use super::options::State;
+use super::options::{Cover, Engine, State};
 use super::options::{Format, LogForm, MetricsForm};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
@@ -137,6 +137,40 @@ const OTHERS: &[Flag] = &[
         takes: Takes::Nothing(|options| &mut options.allow_uncovered),
         help: "Launch a program even if the policy does not reach all of it",
         on: &[Run],
+        ..BLANK
+    },
+    #[cfg(target_os = "linux")]
+    Flag {
+        long: "engine",
+        takes: Takes::Value("ENGINE", |options, value| {
+            let chosen = Engine::ALL.into_iter().find(|(_, name, _)| value == **name);
+            options.engine = chosen.map_or_else(Engine::default, |(engine, ..)| engine);
+            Ok(())
+        }),
+        help: "By what to serve the program; auto unless given",
+        choices: Choices::OneOf(|| Engine::ALL.map(|(_, name, help)| (name, help)).into()),
+        on: &[Run, Doctor],
+        ..BLANK
+    },
+    #[cfg(target_os = "linux")]
+    Flag {
+        long: "cover",
+        takes: Takes::Value("WHAT", |options, value| {
+            let chosen = Cover::ALL.into_iter().find(|(_, name, _)| value == **name);
+            options.cover = chosen.map_or_else(Cover::default, |(cover, ..)| cover);
+            Ok(())
+        }),
+        help: "What to cover; program unless given",
+        choices: Choices::OneOf(|| Cover::ALL.map(|(_, name, help)| (name, help)).into()),
+        on: &[Run, Doctor],
+        ..BLANK
+    },
+    #[cfg(target_os = "linux")]
+    Flag {
+        long: "strict",
+        takes: Takes::Nothing(|options| &mut options.strict),
+        help: "The same as --cover tree",
+        on: &[Run, Doctor],
         ..BLANK
     },
     Flag {

@@ -3,13 +3,14 @@
 /// Help of `portshim run`.
 pub(super) const RUN: &str = "\
 portshim becomes the program: same process, same signals, same terminal, same exit status, and \
-not a word on standard output or, but for warnings (-q keeps them back), on standard error. Exit \
-status 125: portshim itself failed and nothing was launched; 126: the program cannot be executed; \
+not a word on standard output or, but for warnings (-q keeps them back), on standard error. A \
+program that no library can be loaded into (statically linked, Go) is served from outside, by a \
+supervisor; then portshim stays until it ends. Exit status 125: portshim itself failed and nothing was launched; 126: the program cannot be executed; \
 127: it was not found.";
 
 /// Help on what it does not reach.
 pub(super) const REACH: &str = "\
-A program that a preloaded library cannot reach (statically linked, set-user-ID, Go) is refused;
+A program that neither a library nor a supervisor reaches (set-user-ID) is refused;
 --allow-uncovered launches it all the same. A policy is no security boundary.";
 
 /// Help on the use of `portshim env`.

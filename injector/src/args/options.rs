@@ -22,6 +22,12 @@ pub(crate) struct Options {
     pub(crate) log_specific: bool,
     pub(crate) no_follow: bool,
     pub(crate) allow_uncovered: bool,
+    /// Means by which the program is to be served.
+    pub(crate) engine: Engine,
+    /// What of it is to be covered.
+    pub(crate) cover: Cover,
+    /// Another word for [`Cover::Tree`].
+    pub(crate) strict: bool,
     pub(crate) verbose: bool,
     pub(crate) quiet: bool,
     pub(crate) json: bool,
@@ -121,6 +127,45 @@ impl MetricsForm {
     pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
         (Self::OpenMetrics, "openmetrics", "OpenMetrics 1.0"),
         (Self::Prometheus, "prometheus", "Prometheus' own, which the textfile collector reads"),
+    ];
+}
+
+/// Means by which programs are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// By a library where one reaches the program, else by a supervisor.
+    #[default]
+    Auto,
+    Preload,
+    Supervise,
+}
+
+impl Engine {
+    /// The engines, the words that name them, and their help.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is one engine"))]
+    pub(super) const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Auto, "auto", "The library where it reaches the program whole, else the supervisor"),
+        (Self::Preload, "preload", "A library in the program; what it does not reach is refused"),
+        (Self::Supervise, "supervise", "A supervisor outside of it, which the kernel tells of its calls"),
+    ];
+}
+
+/// What is to be covered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cover {
+    /// The program, and what of its children the engine reaches.
+    #[default]
+    Program,
+    /// Every call of every process below it.
+    Tree,
+}
+
+impl Cover {
+    /// What there is, the words that name it, and its help.
+    #[cfg_attr(windows, expect(dead_code, reason = "nothing covers a tree there"))]
+    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Program, "program", "The program, and its children as far as the engine reaches them"),
+        (Self::Tree, "tree", "Every call of every process below it, the resolver's as well"),
     ];
 }
 

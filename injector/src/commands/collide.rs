@@ -45,7 +45,8 @@ pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
                 false
             };
             let environment = Environment::inherited();
-            let ended = platform::watch_program(&program, &args.command[1..], &environment, Some(&mut meanwhile))?;
+            let ended =
+                platform::watch_program(&program, &args.command[1..], &environment, None, Some(&mut meanwhile))?;
             Ok(ended.status())
         }
     }

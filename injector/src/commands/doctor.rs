@@ -1,10 +1,11 @@
 //! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
 
+use super::engine::engine;
 use super::hooks::hooks;
 use super::policy;
 use super::program::{find, rules_for, warn_of_connectors};
 use crate::args::Options;
-use crate::coverage::{Adjustment, Obstacle, Step};
+use crate::coverage::{Adjustment, Coverage, Obstacle, Step};
 use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
@@ -26,7 +27,9 @@ struct Finding<'a> {
     steps: &'a [Step],
     /// `full`, `partial` or `none`.
     coverage: &'static str,
-    /// Obstacle, in one word; `null` where nothing is.
+    /// `library`, or `supervisor` where that serves it from outside.
+    engine: &'static str,
+    /// What keeps a library out, in one word; `null` where nothing does.
     obstacle: Option<&'static str>,
     /// The same in a sentence.
     why: Option<String>,
@@ -74,13 +77,16 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let steerable = (steering.possible && pinned_because.is_none()).then_some(host);
     let obstacle = program.coverage.obstacle();
     let library = platform::library()?;
+    let served = engine(args, &program)?;
+    let outside = served.is_outside();
     let finding = Finding {
         program: program.path.display().to_string(),
         steps: &program.steps,
-        coverage: program.coverage.word(),
+        coverage: if outside { Coverage::Full.word() } else { program.coverage.word() },
+        engine: if outside { "supervisor" } else { "library" },
         obstacle: obstacle.map(Obstacle::name),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
-        help: obstacle.map(|o| messages::remedy(o, rules, &args.command)),
+        help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
         adjustments: &program.adjustments,
         unhooked: platform::unplaceable(&library),
         library: library.display().to_string(),
@@ -94,7 +100,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     warn_of_connectors(Verbosity { verbose: false, quiet: false });
     present::eprint_problems(&misspelt());
     present::print(&if args.json { present::json(&finding) } else { finding.text(&steering) })?;
-    Ok(if obstacle.is_none() { 0 } else { NOT_COVERED })
+    Ok(if outside || obstacle.is_none() { 0 } else { NOT_COVERED })
 }
 
 /// Reason why the choice is not left to the kernel.
@@ -124,22 +130,31 @@ impl Finding<'_> {
         for (n, step) in self.steps.iter().enumerate() {
             say(if n == 0 { "program" } else { "run by" }, &format!("{}: {}", step.path.display(), step.kind));
         }
+        let outside = self.engine == "supervisor";
         match &self.why {
-            Some(why) => say("coverage", &format!("{}: {why}", self.coverage)),
-            None => say("coverage", self.coverage),
+            Some(why) if !outside => say("coverage", &format!("{}: {why}", self.coverage)),
+            _ => say("coverage", self.coverage),
+        }
+        match &self.why {
+            Some(why) if outside => say("engine", &format!("{}: {why}", self.engine)),
+            _ => say("engine", self.engine),
         }
         if let Some(help) = &self.help {
             say("help", help);
         }
-        if self.obstacle.is_none() {
+        if outside {
+            say("beyond it", messages::BEYOND_SUPERVISOR);
+        } else if self.obstacle.is_none() {
             say("beyond it", messages::BEYOND);
         }
         for Adjustment { variable, value, reason, .. } in self.adjustments {
             say("addition", &format!("{variable} gets {value}: {reason}"));
         }
-        say("library", &self.library);
-        if let Some(needs) = &self.library_needs {
-            say("  for", needs);
+        if !outside {
+            say("library", &self.library);
+            if let Some(needs) = &self.library_needs {
+                say("  for", needs);
+            }
         }
         if let Some(hooks) = &self.unhooked {
             say("unhooked", &format!("{hooks}: something changes them in every program here"));

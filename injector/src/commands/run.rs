@@ -1,5 +1,6 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
+use super::engine::{Served, engine};
 use super::log::Log;
 use super::names;
 use super::policy;
@@ -26,10 +27,12 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         Some(file) if failure.status == NOT_FOUND => messages::report_named_apart(file),
         _ => failure,
     })?;
-    if let Some(obstacle) = program.coverage.obstacle() {
+    let served = engine(args, &program)?;
+    let supervised = served.is_outside();
+    if let Some(obstacle) = program.coverage.obstacle().filter(|_| !supervised) {
         if !args.allow_uncovered && !obstacle.is_doubtful() {
             let remedy = messages::remedy(obstacle, rules_for(&resolved.rules, &program), &args.command);
-            return Err(messages::uncovered(&program, obstacle, &remedy));
+            return Err(messages::uncovered(&program, obstacle, &remedy, served.hindrance()));
         }
         verbosity.warn(|| messages::launched_uncovered(&program, obstacle));
     }
@@ -43,7 +46,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
     let log = args.log.as_deref().map(|path| Log::open(path, args.log_form)).transpose()?;
 
-    let library = platform::library()?;
+    let library = if supervised { None } else { Some(platform::library()?) };
     let follow = !args.no_follow;
     let hint = environment::hints()?;
     let story = report.as_ref().and_then(|report| report.story(&resolved));
@@ -55,28 +58,34 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));
     }
-    describe(verbosity, &program, &library, &session, fits);
+    describe(verbosity, &program, library.as_deref(), &session, fits);
     let environment = Environment {
-        library: Some(library).filter(|_| !program.coverage.obstacle().is_some_and(Obstacle::is_fatal)),
-        policy: fits.then_some(text),
+        library: library.filter(|_| !program.coverage.obstacle().is_some_and(Obstacle::is_fatal)),
+        unloads: supervised,
+        policy: (fits && !supervised).then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),
         warn: if verbosity.quiet { |_| () } else { present::eprint },
     };
     let session = match session {
+        Err(why) if supervised => return Err(messages::no_session_to_serve(&why)),
         Err(why) if report.is_some() || log.is_some() => return Err(messages::no_session_to_watch(&why)),
         Err(why) if !fits => return Err(messages::policy_too_long(&why)),
         Err(_) => return Err(platform::become_program(&program, arguments, &environment)),
         Ok(session) => session,
     };
     let watched = report.is_some() || log.is_some();
-    if platform::BECOMES && !watched {
+    if let Served::Below(supervisor) = served {
+        session.serve_by(supervisor);
+    }
+    if platform::BECOMES && !watched && served != Served::Outside {
         let failure = platform::become_program(&program, arguments, &environment);
         session.end();
         return Err(failure);
     }
     let mut words = Vec::new();
-    let watched_by = Watcher { session: &session, report, log, story };
+    let begins_supervisor = served == Served::Outside;
+    let watched_by = Watcher { session: &session, begins_supervisor, report, log, story };
     let ended = watched_by.watch(&program, arguments, &environment, &mut words);
     if !verbosity.quiet {
         words.extend(session.remarks());
@@ -110,6 +119,8 @@ fn report_named_apart(args: &Options) -> Option<&OsStr> {
 /// Whoever stays with a program.
 struct Watcher<'a> {
     session: &'a Session,
+    /// The session takes a supervisor of its own.
+    begins_supervisor: bool,
     report: Option<report::Target>,
     log: Option<Log>,
     story: Option<report::Story>,
@@ -124,10 +135,11 @@ impl Watcher<'_> {
         environment: &Environment,
         words: &mut Vec<String>,
     ) -> Result<u32, Failure> {
+        let supervised = self.begins_supervisor.then_some(self.session);
         let looks = self.log.is_some() || self.story.is_some();
         let mut look = || self.look();
         let meanwhile: Option<&mut dyn FnMut() -> bool> = if looks { Some(&mut look) } else { None };
-        let ended = platform::watch_program(program, arguments, environment, meanwhile)?;
+        let ended = platform::watch_program(program, arguments, environment, supervised, meanwhile)?;
         // An event that was not whole at the first of the last readings, and hid others, is passed
         // over at the second.
         self.look();
@@ -154,9 +166,19 @@ impl Watcher<'_> {
     }
 }
 
-fn describe(verbosity: Verbosity, program: &Program, library: &Path, session: &Result<Session, String>, fits: bool) {
-    verbosity.note(|| format!("the program is {}, covered: {}", program.path.display(), program.coverage.word()));
-    verbosity.note(|| format!("the library is {}", library.display()));
+fn describe(
+    verbosity: Verbosity,
+    program: &Program,
+    library: Option<&Path>,
+    session: &Result<Session, String>,
+    fits: bool,
+) {
+    let covered = if library.is_some() { program.coverage.word() } else { "full" };
+    verbosity.note(|| format!("the program is {}, covered: {covered}", program.path.display()));
+    verbosity.note(|| match library {
+        Some(library) => format!("the library is {}", library.display()),
+        None => "a supervisor serves it, and all of its children".into(),
+    });
     match session {
         Ok(session) => verbosity.note(|| format!("the session is {}", session.path.display())),
         Err(why) => {

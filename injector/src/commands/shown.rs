@@ -9,7 +9,7 @@ use crate::platform::{self, LiveSession, Process};
 use crate::present::{self, Outside};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
-use portshim_policy::region::{Counts, Entry, Process as Place, Region, SharedRules};
+use portshim_policy::region::{Counts, Entry, Presence, Process as Place, Region, SharedRules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -73,8 +73,8 @@ pub(super) struct ShownScope {
     pub(super) time_wait: u32,
     /// Number of those that may be handed out, no socket holds and the system does not keep back.
     pub(super) free: u32,
-    /// The most sockets that have held a port handed out here at once.
-    pub(super) peak: u32,
+    /// The most sockets that have held a port handed out here at once; `null` under a supervisor.
+    pub(super) peak: Option<u32>,
     /// Requests that got a port.
     pub(super) served: u64,
     /// Requests that got none.
@@ -127,6 +127,10 @@ pub(super) struct ShownUse {
     pub(super) exhausted: u64,
     pub(super) refused: u64,
     pub(super) uncovered: u64,
+    /// `library`, or `supervisor` where that serves it from outside.
+    pub(super) engine: &'static str,
+    /// `full`, `partial` or `none`.
+    pub(super) coverage: &'static str,
     /// Note where the library is not wholly in it; `null` where it is.
     pub(super) not_covered: Option<String>,
 }
@@ -258,7 +262,7 @@ impl ShownScope {
             by_session,
             time_wait: any - open,
             free: (ports.len() - usage::common(&ports, &gone)).saturating_sub(in_use - any),
-            peak: live.high.load(Relaxed),
+            peak: present::peak(region, live.high.load(Relaxed)),
             served: live.served.load(Relaxed),
             exhausted: live.exhausted.load(Relaxed),
             refused: live.refused.load(Relaxed),
@@ -297,14 +301,22 @@ impl ShownUse {
             let is_it = one.owner().is_some_and(|owner| process.is(&owner));
             if is_it { Scope::ALL.iter().map(|scope| one.counts(*scope).held.load(Relaxed)).sum() } else { 0 }
         });
+        let presence = place.map_or(Presence::Here { missing: 0 }, Place::presence);
+        let uncovered = counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum();
         Self {
+            engine: if presence == Presence::Supervised { "supervisor" } else { "library" },
+            coverage: match presence {
+                Presence::Here { missing: 0 } | Presence::Supervised if uncovered == 0 => "full",
+                Presence::Here { .. } | Presence::Supervised => "partial",
+                Presence::Awaited | Presence::OtherMachine | Presence::Unreached => "none",
+            },
             in_use: held.iter().map(PortSet::len).sum::<u32>().max(own),
             ports: ranges_of(held),
             numbers: numbers_of(held),
             served: sum(&|counts| &counts.served),
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),
-            uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
+            uncovered,
             not_covered: place.and_then(|place| messages::presence(place.presence())),
             process: process.into(),
         }

@@ -20,6 +20,10 @@ pub(super) const OTHER_MACHINE: &str = "use the program's build for this machine
 pub(crate) const BEYOND: &str = "system calls made past the C library, such as io_uring, and those of the resolver inside it;\n\
      sockets of the kernel's own: further subflows of MPTCP, NFS";
 
+/// Calls that the supervisor is not told of, or refuses.
+pub(crate) const BEYOND_SUPERVISOR: &str = "sends that name no address, by a datagram socket without a port; io_uring, which is refused;\n\
+     sockets of the kernel's own: further subflows of MPTCP, NFS";
+
 /// Reason why the kernel does not choose.
 /// Words beside a way of sharing: where it came from.
 pub(crate) fn sharing(_: &str, origin: &Origin) -> String {

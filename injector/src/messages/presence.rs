@@ -13,7 +13,7 @@ pub(crate) fn hook_names(bits: u32) -> String {
 /// Says how far the library is in a process; `None` where it is wholly in.
 pub(crate) fn presence(presence: Presence) -> Option<String> {
     Some(match presence {
-        Presence::Here { missing: 0 } => return None,
+        Presence::Here { missing: 0 } | Presence::Supervised => return None,
         Presence::Here { missing } => format!("not covered: what it does by {}", hook_names(missing)),
         Presence::Awaited => "not covered: the library has not said that it is there".into(),
         Presence::OtherMachine => "not covered: it is for another machine than the library".into(),

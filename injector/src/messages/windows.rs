@@ -29,6 +29,9 @@ pub(super) fn own_network(_: &Rules, _: &[OsString]) -> Option<String> {
     None
 }
 
+/// What a supervisor would not reach: there is none.
+pub(crate) const BEYOND_SUPERVISOR: &str = "";
+
 /// Calls that the library never reaches.
 pub(crate) const BEYOND: &str =
     "requests made past Winsock (ws2_32.dll), and children that are not 64-bit x86-64 programs";

@@ -1,6 +1,6 @@
 //! Variables that a program is started with.
 
-use super::system::{loading, session_variable};
+use super::system::{loading, not_loading, session_variable};
 use crate::coverage::Adjustment;
 use crate::environment::{POLICY, SESSION};
 use std::env;
@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub(crate) struct Environment {
     /// The library; none where the program would not even begin with it.
     pub(crate) library: Option<PathBuf>,
+    /// Set if no library of ours is to be loaded, an outer session's neither.
+    pub(crate) unloads: bool,
     /// The policy in its wire form, where it fits.
     pub(crate) policy: Option<String>,
     /// The file that stands for the session, where there is one.
@@ -27,7 +29,14 @@ impl Environment {
     #[cfg(target_os = "linux")]
     pub(crate) fn inherited() -> Self {
         let session = env::var_os(SESSION).map(PathBuf::from);
-        Self { library: None, policy: env::var(POLICY).ok(), session, adjustments: Vec::new(), warn: |_| () }
+        Self {
+            library: None,
+            unloads: false,
+            policy: env::var(POLICY).ok(),
+            session,
+            adjustments: Vec::new(),
+            warn: |_| (),
+        }
     }
 
     /// Puts it into this process's own environment, which the program will inherit.
@@ -36,6 +45,7 @@ impl Environment {
         let mut changes = vec![(POLICY, self.policy.as_ref().map(OsString::from)), (SESSION, session)];
         let loading = self.library.as_deref().and_then(loading);
         changes.extend(loading.map(|(name, value)| (name, Some(value))));
+        changes.extend(not_loading().filter(|_| self.unloads));
         for addition in &self.adjustments {
             changes.push((addition.variable, Some(appended(addition, env::var_os(addition.variable)))));
         }

@@ -22,7 +22,7 @@ mod sockets;
 mod suspended;
 
 pub(crate) use directories::share;
-pub(crate) use environment::{ROOM, connectors, loading, session_variable};
+pub(crate) use environment::{ROOM, connectors, loading, not_loading, session_variable};
 pub(crate) use hooks::{is_absent, unplaceable};
 pub(crate) use host::{captured, host, host_for, host_name, policy_files, steering};
 pub(crate) use inspect::find;
@@ -47,6 +47,16 @@ pub(crate) fn callers_at(
 /// Tells whether this is the file of that path still. An open file cannot be renamed here.
 pub(crate) fn is_still_at(_: &std::fs::File, _: &std::path::Path) -> bool {
     true
+}
+
+/// The supervisor that serves this process: there is none.
+pub(crate) fn outer_supervisor() -> Option<u32> {
+    None
+}
+
+/// Reason why no supervisor can serve a program: there is none.
+pub(crate) fn hindrance(_: Option<&crate::coverage::Obstacle>) -> Option<String> {
+    Some("on Windows there is none".into())
 }
 
 /// Tells whether opening this file takes somebody who opens its other end: a named pipe here has

@@ -21,12 +21,12 @@ pub const MAX_RULES: usize = 16;
 /// Number of connects that may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
 /// Number of ports that connections must not join, and that are remembered at once.
-const SINGLES: usize = 509;
+const SINGLES: usize = 508;
 
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 11;
+const VERSION: u32 = 12;
 
 /// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,9 @@ pub struct Header {
     /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE).
     /// Until then, such a range is one that portshim set, and that a jump out of a call has left.
     pub ranges: AtomicU32,
+    /// The process that serves programs from outside, by the number that it has for the creator; 0
+    /// where there is none.
+    pub supervisor: AtomicU64,
     claims: [AtomicU32; CLAIMS],
     /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process
     /// << 32.
@@ -117,6 +120,12 @@ impl Header {
         if single.load(Relaxed) == kept {
             let _ = single.compare_exchange(kept, 0, Relaxed, Relaxed);
         }
+    }
+
+    /// Tells whether programs are served from outside: nobody is told when they close a socket.
+    #[must_use]
+    pub fn is_supervised(&self) -> bool {
+        self.supervisor.load(Relaxed) != 0
     }
 
     /// Counts a program, called `name`, that is executed where no policy reaches.

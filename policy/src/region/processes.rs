@@ -43,6 +43,8 @@ pub enum Presence {
     OtherMachine,
     /// It cannot come in.
     Unreached,
+    /// It is not there: a supervisor serves the process from outside.
+    Supervised,
 }
 
 impl Presence {
@@ -50,6 +52,7 @@ impl Presence {
     const AWAITED: u32 = 1 << 24;
     const OTHER_MACHINE: u32 = 2 << 24;
     const UNREACHED: u32 = 3 << 24;
+    const SUPERVISED: u32 = 4 << 24;
 
     const fn to_word(self) -> u32 {
         match self {
@@ -57,6 +60,7 @@ impl Presence {
             Self::Awaited => Self::AWAITED,
             Self::OtherMachine => Self::OTHER_MACHINE,
             Self::Unreached => Self::UNREACHED,
+            Self::Supervised => Self::SUPERVISED,
         }
     }
 
@@ -65,6 +69,7 @@ impl Presence {
             0 => Self::Here { missing: word },
             Self::AWAITED => Self::Awaited,
             Self::OTHER_MACHINE => Self::OtherMachine,
+            Self::SUPERVISED => Self::Supervised,
             _ => Self::Unreached,
         }
     }
@@ -280,8 +285,8 @@ mod tests {
         assert_eq!(enter(9999, &|owner| owner.process != 1), Some(first));
         let place = &region.processes.all()[0];
         assert_eq!(place.presence(), Presence::Here { missing: 0 });
-        for presence in [Presence::Here { missing: 5 }, Presence::Awaited, Presence::OtherMachine, Presence::Unreached]
-        {
+        let absent = [Presence::Awaited, Presence::OtherMachine, Presence::Unreached, Presence::Supervised];
+        for presence in absent.into_iter().chain([Presence::Here { missing: 5 }]) {
             place.set_presence(presence);
             assert_eq!(place.presence(), presence);
         }

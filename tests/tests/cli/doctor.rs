@@ -25,6 +25,7 @@ program     ./script: a script
 run by      /usr/bin/env: env, which executes what it is given
 run by      /usr/bin/perl: a 64-bit ELF program
 coverage    full
+engine      library
 beyond it   system calls made past the C library, such as io_uring, and those of the resolver inside it;
             sockets of the kernel's own: further subflows of MPTCP, NFS
 library     [DIR]/cache/portshim/libportshim-[HASH].so
@@ -61,18 +62,36 @@ fn a_program_out_of_reach() {
     here.cc("desk/server", "int main(void) { return 0; }", &["-static"]);
     let (release, range) = kernel();
     here.says(
-        &["doctor", "--range", "1000-1999", "./server", "--with", "arguments"],
+        &["doctor", "--engine", "preload", "--range", "1000-1999", "./server", "--with", "arguments"],
         1,
         &format!(
             "\
 program     ./server: a 64-bit ELF program
 coverage    none: `./server` is statically linked, so a preloaded library cannot reach it
+engine      library
 help        link it dynamically, or give it a network of its own, with the kernel's own settings
             (nothing but loopback is reachable there):
             unshare -rn sh -c 'ip link set lo up && echo 1000 >/proc/sys/net/ipv4/ip_unprivileged_port_start && \
 echo 1000 1999 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"' ./server --with arguments
 library     [DIR]/cache/portshim/libportshim-[HASH].so
   for       x86-64, glibc 2.17 or later, or musl
+kernel      Linux {release}: chooses inside any part of {range}, its own range
+ports       tcp4 tcp6 udp4 udp6
+  pinned    1000-1999 (bound by number)
+"
+        ),
+        "",
+    );
+    here.says(
+        &["doctor", "--range", "1000-1999", "./server"],
+        0,
+        &format!(
+            "\
+program     ./server: a 64-bit ELF program
+coverage    full
+engine      supervisor: `./server` is statically linked, so a preloaded library cannot reach it
+beyond it   sends that name no address, by a datagram socket without a port; io_uring, which is refused;
+            sockets of the kernel's own: further subflows of MPTCP, NFS
 kernel      Linux {release}: chooses inside any part of {range}, its own range
 ports       tcp4 tcp6 udp4 udp6
   pinned    1000-1999 (bound by number)
@@ -106,6 +125,7 @@ fn for_programs_to_read() {
     }}
   ],
   \"coverage\": \"full\",
+  \"engine\": \"library\",
   \"obstacle\": null,
   \"why\": null,
   \"help\": null,

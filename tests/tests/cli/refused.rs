@@ -119,7 +119,7 @@ fn a_static_program() {
     let here = Sandbox::new();
     here.cc("desk/server", HELLO, &["-static"]);
     here.says(
-        &["run", "--range", "20000-20009", "--", "./server"],
+        &["run", "--engine", "preload", "--range", "20000-20009", "--", "./server"],
         125,
         "",
         "\
@@ -131,14 +131,15 @@ help:  link it dynamically, or give it a network of its own, with the kernel's o
 ",
     );
     here.says(
-        &["run", "--allow-uncovered", "--", "./server"],
+        &["run", "--engine=preload", "--allow-uncovered", "--", "./server"],
         0,
         "hello\n",
         "warning: `./server` is statically linked, so a preloaded library cannot reach it\n",
     );
-    here.says(&["run", "--allow-uncovered", "-q", "--", "./server"], 0, "hello\n", "");
+    here.says(&["run", "--engine=preload", "--allow-uncovered", "-q", "--", "./server"], 0, "hello\n", "");
+    here.says(&["run", "--range", "20000-20009", "--", "./server"], 0, "hello\n", "");
     here.cc("desk/pie", HELLO, &["-static-pie"]);
-    let output = here.portshim(&["run", "--", "./pie"]).output().expect("it runs");
+    let output = here.portshim(&["run", "--engine", "preload", "--", "./pie"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(125));
 }
 
@@ -169,8 +170,11 @@ fn the_remedy_is_the_users_own_command_under_the_users_own_ports() {
         (&["--preset", "windows-xp"], "\n1025\t5000\n"),
         (&["--range", "900-1999/tcp", "--range", "7000-7009/udp"], "\n900\t1999\n"),
     ] {
-        for command in [&["run"][..], &["doctor"]] {
-            let output = here.portshim(&[command, policy, &["--"], &words].concat()).output().expect("it runs");
+        for command in ["run", "doctor"] {
+            let output = here
+                .portshim(&[&[command, "--engine", "preload"], policy, &["--"], &words].concat())
+                .output()
+                .expect("it runs");
             let text = [output.stdout, output.stderr].concat();
             let text = String::from_utf8_lossy(&text);
             let line = text.lines().find(|line| line.trim().starts_with("unshare ")).expect("a remedy");
@@ -187,7 +191,7 @@ fn a_script_is_as_its_interpreter() {
     here.program("desk/outer", format!("#!{}\n", here.path("desk/inner").display()));
     here.program("desk/inner", format!("#! {} -x\n", interpreter.display()));
     here.says(
-        &["run", "--range", "20000-20009", "--", "./outer"],
+        &["run", "--engine", "preload", "--range", "20000-20009", "--", "./outer"],
         125,
         "",
         "\
@@ -201,7 +205,7 @@ help:  link it dynamically, or give it a network of its own, with the kernel's o
     // Through env, which looks in PATH.
     for line in ["#!/usr/bin/env interpreter", "#!/usr/bin/env -S A=1 interpreter -x"] {
         here.program("desk/by-env", format!("{line}\n"));
-        let mut command = here.portshim(&["run", "--", "./by-env"]);
+        let mut command = here.portshim(&["run", "--engine", "preload", "--", "./by-env"]);
         let output = command.env("PATH", here.path("desk")).output().expect("it runs");
         assert_eq!(output.status.code(), Some(125), "{line}");
     }
@@ -219,7 +223,7 @@ fn a_go_program() {
     here.cc("desk/cgo", &source(".go.buildinfo"), &[]);
     for (name, coverage, reach) in [("fixed", "none", "outside"), ("cgo", "partial", "partly outside")] {
         here.says(
-            &["run", "--range", "20000-20009", "--", &format!("./{name}")],
+            &["run", "--engine", "preload", "--range", "20000-20009", "--", &format!("./{name}")],
             125,
             "",
             &format!(
@@ -232,7 +236,10 @@ help:  give it a network of its own, with the kernel's own settings
 "
             ),
         );
-        let output = here.portshim(&["doctor", "--json", &format!("./{name}")]).output().expect("it runs");
+        let output = here
+            .portshim(&["doctor", "--engine", "preload", "--json", &format!("./{name}")])
+            .output()
+            .expect("it runs");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(said.contains(&format!("\"coverage\": \"{coverage}\"")), "{said}");
     }
@@ -259,7 +266,8 @@ help:  run a copy without the set-user-ID and set-group-ID bits, as the user it 
             std::fs::copy(&source, &path).expect("a copy");
             chown(&path, owner.0, owner.1).expect("root may");
             mode(&path, bits);
-            here.says(&["run", "--", &format!("./{name}")], 125, "", &refused(name));
+            here.says(&["run", "--engine", "preload", "--", &format!("./{name}")], 125, "", &refused(name));
+            here.says(&["run", "--", &format!("./{name}")], 0, "hello\n", "");
         }
         // Nothing is gained by who is that user already: the loader does not mind.
         let own = here.path("desk/own");
@@ -318,6 +326,7 @@ fn a_program_with_capabilities() {
             format!(
                 "\
 error: `{name}` has file capabilities, so the loader ignores a preloaded library
+       no supervisor can serve it, either: under a supervisor that has no CAP_SYS_ADMIN it would not get its privileges
 help:  run a copy of it, which has no capabilities, or run it as root
        --allow-uncovered launches it all the same, outside the policy
 "
@@ -333,7 +342,7 @@ fn a_program_for_another_c_library_or_machine() {
     let here = Sandbox::new();
     here.cc("desk/other", HELLO, &["-Wl,--dynamic-linker=/lib/ld64-uClibc.so.1"]);
     here.says(
-        &["run", "--range", "20000-20009", "--", "./other"],
+        &["run", "--engine", "preload", "--range", "20000-20009", "--", "./other"],
         125,
         "",
         "\
@@ -345,7 +354,10 @@ help:  use the program's build for glibc or musl, or give it a network of its ow
 ",
     );
     here.cc("desk/narrow", "void _start(void) { for (;;) { } }", &["-m32", "-nostdlib", "-static"]);
-    let output = here.portshim(&["run", "--range", "20000-20009", "--", "./narrow"]).output().expect("it runs");
+    let output = here
+        .portshim(&["run", "--engine", "preload", "--range", "20000-20009", "--", "./narrow"])
+        .output()
+        .expect("it runs");
     let told = "error: `./narrow` is a 32-bit x86 program; portshim's library is 64-bit x86-64\n";
     assert!(output.status.code() == Some(125) && String::from_utf8_lossy(&output.stderr).starts_with(told));
     // e_machine, at 18 in every ELF header: 183 is AArch64, 243 RISC-V.
@@ -354,7 +366,7 @@ help:  use the program's build for glibc or musl, or give it a network of its ow
     here.program("desk/foreign", foreign);
     let name = if cfg!(target_arch = "aarch64") { "RISC-V" } else { "AArch64" };
     here.says(
-        &["run", "--range", "20000-20009", "--", "./foreign"],
+        &["run", "--engine", "preload", "--range", "20000-20009", "--", "./foreign"],
         125,
         "",
         &format!(

@@ -174,7 +174,7 @@ fn who_becomes_another_user_starts_portshim() {
                  help:  let it start portshim: {line}\n       \
                  --allow-uncovered launches it all the same, outside the policy\n"
             );
-            here.says(&["run", "--", &format!("./{name}"), "x"], 125, "", &said);
+            here.says(&["run", "--engine=preload", "--", &format!("./{name}"), "x"], 125, "", &said);
         }
     });
 }

@@ -97,6 +97,20 @@ pub(crate) const PLANS: &[Plan] = &[
         ],
     },
     Plan {
+        root: "supervisor/src/lib.rs",
+        wings: &[
+            ("calls", &[]),
+            ("filter", &["calls"]),
+            ("thread", &[]),
+            ("listener", &["filter", "thread"]),
+            ("sessions", &[]),
+            ("client", &["sessions", "thread"]),
+            ("clients", &["client", "sessions", "thread"]),
+            ("serve", &["calls", "client", "listener", "thread"]),
+            ("server", &["calls", "clients", "listener", "serve", "sessions"]),
+        ],
+    },
+    Plan {
         root: "injector/src/main.rs",
         wings: &[
             ("coverage", &[]),

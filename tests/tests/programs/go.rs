@@ -1,6 +1,6 @@
 //! A real Go program, which makes its system calls itself, as its makers publish it (without cgo)
-//! and as Debian builds it (with cgo): refused, and at work as ever below a program that is
-//! covered.
+//! and as Debian builds it (with cgo): served from outside, refused where that is not wanted, and
+//! at work as ever below a program that is covered.
 
 use super::super::path;
 use portshim_tests::programs::{Ports, Service, fetched, must, private, scratch, source};
@@ -15,7 +15,9 @@ fn esbuilds() -> [(PathBuf, &'static str); 2] {
 
 /// What doctor says to do about it: a command line.
 fn remedy(program: &str, argument: &str) -> String {
-    let output = portshim(["doctor", "--range", "20000-20009", program, argument]).output().expect("it runs");
+    let output = portshim(["doctor", "--engine=preload", "--range", "20000-20009", program, argument])
+        .output()
+        .expect("it runs");
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.trim().strip_prefix("unshare "));
@@ -27,7 +29,8 @@ fn it_is_refused_for_what_it_is() {
     for (program, coverage) in esbuilds() {
         let (program, remedy) = (path(&program), remedy(path(&program), "--version"));
         let reach = if coverage == "none" { "outside" } else { "partly outside" };
-        let refused = portshim(["run", "--range", "20000-20009", "--", program, "--version"]).output();
+        let refused =
+            portshim(["run", "--engine=preload", "--range", "20000-20009", "--", program, "--version"]).output();
         let refused = refused.expect("it runs");
         assert_eq!(refused.status.code(), Some(125), "{}", said(&refused));
         assert_eq!(
@@ -42,11 +45,14 @@ help:  give it a network of its own, with the kernel's own settings
 "
             )
         );
-        let doctor = portshim(["doctor", program]).output().expect("it runs");
+        let doctor = portshim(["doctor", "--engine=preload", program]).output().expect("it runs");
         let coverage = format!("\ncoverage    {coverage}: `{program}` is a Go program");
         assert!(String::from_utf8_lossy(&doctor.stdout).contains(&coverage), "{}", said(&doctor));
         let bare = must(Command::new(program).arg("--version"));
-        assert_eq!(must(&mut portshim(["run", "-q", "--allow-uncovered", "--", program, "--version"])), bare);
+        assert_eq!(
+            must(&mut portshim(["run", "-q", "--engine=preload", "--allow-uncovered", "--", program, "--version"])),
+            bare
+        );
     }
 }
 
@@ -58,6 +64,20 @@ fn serves(mut command: Command) -> u16 {
         command
     });
     server.line(|line| line.split_once("http://127.0.0.1:")?.1.trim_end().trim_end_matches('/').parse().ok())
+}
+
+#[test]
+fn it_is_served_from_outside() {
+    private(|| {
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            let served = ports.command(fetched("esbuild"));
+            let mut command = Command::new("sh");
+            command.args(["-c", r#"exec "$@" --serve=127.0.0.1:0 2>&1"#, "sh"]);
+            command.arg(served.get_program()).args(served.get_args());
+            let port = serves(command);
+            assert!(ports.allow(port), "{port}");
+        }
+    });
 }
 
 #[test]

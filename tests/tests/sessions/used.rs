@@ -252,7 +252,7 @@ fn a_session_without_its_processes_yet() {
         let source = server.with_extension("c");
         std::fs::write(&source, "#include <unistd.h>\nint main(void) { pause(); }\n").expect("it is ours");
         portshim_tests::programs::must(Command::new("cc").arg("-static").arg("-o").arg(&server).arg(&source));
-        let mut command = portshim(["run", "-q", "--allow-uncovered", "--"]);
+        let mut command = portshim(["run", "-q", "--engine=preload", "--allow-uncovered", "--"]);
         let mut child = command.arg(&server).spawn().expect("it runs");
         until("it is there", || json(&["ps", "--json"], "[one['command'][-6:] for one in it]") == "['server']");
         let text = told(&["status"]);

@@ -118,7 +118,7 @@ fn of_ports(seen: &[Seen]) -> Vec<Family> {
         gauge(
             "portshim_sockets_peak",
             "The most sockets that had a port from portshim at the same time.",
-            each(&|scope| scope.peak),
+            scopes(seen).filter_map(|(labels, scope)| Some(one(labels, scope.peak?.into()))).collect(),
         ),
     ]
 }

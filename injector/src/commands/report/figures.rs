@@ -3,7 +3,7 @@
 use crate::coverage::Program;
 use crate::messages;
 use crate::platform::Ended;
-use crate::present::{Outside, one_line, uncovered};
+use crate::present::{self, Outside, one_line, uncovered};
 use portshim_policy::ports::Scope;
 use portshim_policy::region::{MAX_GLOB, Region};
 use serde::Serialize;
@@ -43,8 +43,9 @@ pub(super) struct Counts {
     pub(super) refused: u64,
     /// Requests left to the system, because the program's sandbox left no way to serve them.
     pub(super) uncovered: u32,
-    /// The most sockets that held a port handed out here at once.
-    pub(super) peak: u32,
+    /// The most sockets that held a port handed out here at once; `null` under a supervisor, which
+    /// is not told when one is closed.
+    pub(super) peak: Option<u32>,
 }
 
 impl Report {
@@ -65,7 +66,7 @@ impl Report {
                         exhausted: live.exhausted.load(Relaxed),
                         refused: live.refused.load(Relaxed),
                         uncovered: live.uncovered.load(Relaxed),
-                        peak: live.high.load(Relaxed),
+                        peak: present::peak(region, live.high.load(Relaxed)),
                     }
                 })
                 .collect(),
@@ -94,6 +95,7 @@ impl Report {
             ));
             for counts in &rules.scopes {
                 let Counts { scope, served, exhausted, refused, peak, .. } = counts;
+                let peak = present::or_dash(*peak);
                 text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10} {peak:>10}\n"));
             }
             text.push_str(&uncovered("  ", rules.scopes.iter().map(|counts| (counts.scope, counts.uncovered))));

@@ -6,6 +6,7 @@ use super::story::{Met, Moment, Requests, Story};
 use super::why::{Why, kept};
 use crate::commands::log::name_of;
 use crate::commands::ports::ranges;
+use crate::present;
 use humantime::format_rfc3339_seconds;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use portshim_policy::config::{Shown, ShownPorts};
@@ -154,9 +155,10 @@ fn requests(report: &Report) -> Markup {
                 @for counts in scopes {
                     tr {
                         th scope="row" { (counts.scope) }
-                        @for (name, value) in [("served", counts.served), ("exhausted", counts.exhausted), ("refused", counts.refused), ("peak", counts.peak.into())] {
-                            td.none[name != "served" && name != "peak" && value > 0] data-scope=(counts.scope) data-figure=(name) { (value) }
+                        @for (name, value) in [("served", counts.served), ("exhausted", counts.exhausted), ("refused", counts.refused)] {
+                            td.none[name != "served" && value > 0] data-scope=(counts.scope) data-figure=(name) { (value) }
                         }
+                        td data-scope=(counts.scope) data-figure="peak" { (present::or_dash(counts.peak)) }
                     }
                 }
             }))

@@ -1,7 +1,7 @@
 //! `portshim status`, for people to look at.
 
 use crate::commands::shown::{Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
-use crate::present::{ago, cut, folded, one_line, uncovered, width};
+use crate::present::{self, ago, cut, folded, one_line, uncovered, width};
 use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;
 
@@ -120,6 +120,7 @@ fn lines(scopes: &[&ShownScope], look: Look) -> String {
     let requests = format!("{:>9}{:>11}{:>9}", "served", "exhausted", "refused");
     let ports_of = |scope: &ShownScope| {
         let ShownScope { in_use, by_session, time_wait, free, peak, .. } = scope;
+        let peak = present::or_dash(*peak);
         let bar = bar(in_use - time_wait, *time_wait, *free, bar_width);
         format!("  {:<5}{bar} {in_use:>8}{by_session:>6}{time_wait:>11}{free:>7}{peak:>7}", scope.scope)
     };

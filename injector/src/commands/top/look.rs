@@ -34,7 +34,7 @@ pub(super) struct Sum {
     pub(super) own: u32,
     pub(super) waiting: u32,
     pub(super) free: u32,
-    pub(super) peak: u32,
+    pub(super) peak: Option<u32>,
     pub(super) served: u64,
     pub(super) exhausted: u64,
     pub(super) refused: u64,
@@ -48,7 +48,7 @@ impl Sum {
             own: self.own + other.own,
             waiting: self.waiting + other.waiting,
             free: self.free + other.free,
-            peak: self.peak + other.peak,
+            peak: self.peak.zip(other.peak).map(|(one, other)| one + other),
             served: self.served + other.served,
             exhausted: self.exhausted + other.exhausted,
             refused: self.refused + other.refused,
@@ -92,7 +92,7 @@ impl Look {
             let shown = Shown::new(session, &region, &usage);
             let sum = |scope: Scope| {
                 let of = shown.rules.iter().flat_map(|rules| &rules.scopes).filter(|one| one.scope == scope.name());
-                of.map(Sum::of).fold(Sum::default(), Sum::and)
+                of.map(Sum::of).reduce(Sum::and).unwrap_or_default()
             };
             Ok(Inside { scopes: Scope::ALL.map(sum), shown, usage, region })
         });
@@ -105,7 +105,7 @@ impl Look {
 impl Inside {
     /// All scopes together.
     pub(super) fn total(&self) -> Sum {
-        self.scopes.iter().copied().fold(Sum::default(), Sum::and)
+        self.scopes.iter().copied().reduce(Sum::and).unwrap_or_default()
     }
 
     /// The ports of a scope's range, as text.

@@ -4,7 +4,7 @@ use super::look::Look;
 use super::map::{self, Kind};
 use super::state::State;
 use crate::messages;
-use crate::present::{clock, cut, has_colour, one_line};
+use crate::present::{clock, cut, has_colour, one_line, or_dash};
 use portshim_policy::ports::Scope;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -169,7 +169,7 @@ fn scopes_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
             frame.render_widget(bars, line);
         }
         let numbers = vec![
-            Span::raw(format!("{:>6}{:>6}{:>7}{:>6}", sum.own, sum.waiting, sum.free, sum.peak)),
+            Span::raw(format!("{:>6}{:>6}{:>7}{:>6}", sum.own, sum.waiting, sum.free, or_dash(sum.peak))),
             should_be_none(format!("{:>8}", sum.exhausted), sum.exhausted),
             should_be_none(format!("{:>8}", sum.refused), sum.refused),
         ];

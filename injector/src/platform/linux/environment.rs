@@ -32,6 +32,14 @@ pub(crate) fn loading(library: &Path) -> Option<(&'static str, OsString)> {
     Some((PRELOAD, preload(library, env::var_os(PRELOAD).as_deref())))
 }
 
+/// The variable that has our library loaded where an outer session set it, without that.
+pub(crate) fn not_loading() -> Option<(&'static str, Option<OsString>)> {
+    let before = env::var_os(PRELOAD)?;
+    let others: Vec<_> = entries(&before).filter(|entry| !is_named_as_ours(entry)).collect();
+    let all = entries(&before).count();
+    (others.len() < all).then(|| (PRELOAD, (!others.is_empty()).then(|| OsString::from_vec(others.join(&b':')))))
+}
+
 /// Value that tells the shim of a session: its region's file.
 pub(crate) fn session_variable(file: &Path) -> OsString {
     file.into()

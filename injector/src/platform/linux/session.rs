@@ -24,7 +24,7 @@ type Piece<'a> = (usize, &'a [u8]);
 pub(crate) struct Session {
     /// The region's file.
     pub(crate) path: PathBuf,
-    file: File,
+    pub(super) file: File,
 }
 
 impl Session {
@@ -90,6 +90,13 @@ impl Session {
     /// Remarks to make once the program has ended: what a preload reaches shows before it begins.
     pub(crate) fn remarks(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Notes who serves it from outside.
+    pub(crate) fn serve_by(&self, supervisor: u32) {
+        let at = std::mem::offset_of!(Region, header.supervisor) as u64;
+        // Who is not known serves it all the same.
+        let _ = self.file.write_all_at(&u64::from(supervisor).to_ne_bytes(), at);
     }
 
     /// Takes the file away, unless processes that the program left behind still use it. Says how

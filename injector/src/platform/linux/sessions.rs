@@ -5,7 +5,7 @@ use super::clock::{age, boot_ticks};
 use super::directories;
 use super::liveness::is_alive;
 use super::procfs::{folder, pid_namespace, started};
-use super::sweep::{created, dated, is_orphan, maker, mapped, sessions};
+use super::sweep::{created, dated, is_orphan, maker, mapped, named, sessions, supervisor};
 use crate::messages::plain;
 use nix::unistd::geteuid;
 use portshim_policy::ports::{PortRange, ScopeSet};
@@ -101,8 +101,17 @@ impl LiveSession {
         let mut mapped = mapped(&directories, 0);
         // To look at a session, or to change it, is not to belong to it.
         mapped.retain(|(pid, _)| *pid != std::process::id());
-        let mapped = Mapped(mapped);
         let mut all: Vec<_> = paths.into_iter().map(Candidate::new).collect();
+        // Those that are served from outside map nothing. Their supervisor does, and is none of
+        // them.
+        for (path, supervisor) in all.iter().filter_map(|one| Some((&one.path, supervisor(&one.path)?))) {
+            mapped.retain(|(pid, file)| file != path || *pid != supervisor);
+            let served = named(path, created(path).unwrap_or(0));
+            mapped.extend(served.into_iter().filter(|pid| *pid != supervisor).map(|pid| (pid, path.clone())));
+        }
+        mapped.sort_unstable();
+        mapped.dedup();
+        let mapped = Mapped(mapped);
         // Of two that are of the same age, the one with the lower number.
         all.sort_by(|one, other| {
             let key = |it: &Candidate| (it.created.unwrap_or(u64::MAX), it.maker.map(|(maker, _)| maker));

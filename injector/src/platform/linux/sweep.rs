@@ -4,7 +4,7 @@ use super::clock::ticks_ago;
 use super::directories;
 use super::procfs::{environment_size, folder, pid_namespace, started};
 use crate::environment::SESSION;
-use portshim_policy::region::Region;
+use portshim_policy::region::{Header, Region};
 use std::cell::LazyCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata, OpenOptions};
@@ -27,7 +27,7 @@ const ENTRY: u64 = 20;
 /// The PID namespace that the kernel begins with (`PROC_PID_INIT_INO`).
 const FIRST: u64 = 0xeffffffc;
 /// The start of a region in which its creator is named.
-const HEADER: u64 = size_of::<portshim_policy::region::Header>() as u64;
+const HEADER: u64 = size_of::<Header>() as u64;
 
 /// Removes the sessions that are over.
 pub(crate) fn sweep() {
@@ -54,10 +54,13 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
     }
 }
 
-/// Number of processes that have this file mapped, or are to map it, as far as this user may know.
+/// Number of processes that have this file mapped, or are to map it, as far as this user may know,
+/// without the one that serves others from outside.
 pub(super) fn users(path: &Path) -> usize {
+    let besides = supervisor(path);
     let Some(directory) = path.parent() else { return 0 };
-    members(directory, created(path).unwrap_or(0)).iter().filter(|(_, file)| file == path).count()
+    let members = members(directory, created(path).unwrap_or(0));
+    members.iter().filter(|(pid, file)| file == path && Some(*pid) != besides).count()
 }
 
 /// The names of the session files in a directory.
@@ -104,11 +107,21 @@ pub(super) fn created(path: &Path) -> Option<u64> {
 
 /// The same, where its file says so itself.
 pub(super) fn dated(path: &Path) -> Option<u64> {
+    header(path, |header| header.created.load(Relaxed))
+}
+
+/// The process that serves a session from outside, if there is one.
+pub(super) fn supervisor(path: &Path) -> Option<u32> {
+    header(path, |header| header.supervisor.load(Relaxed) as u32).filter(|process| *process != 0)
+}
+
+/// What a session's file says at its beginning.
+fn header<T>(path: &Path, read: impl Fn(&Header) -> T) -> Option<T> {
     let mut header = Vec::new();
     // Whatever lies there under that name, it must not keep us waiting.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).ok()?;
     file.take(HEADER).read_to_end(&mut header).ok()?;
-    Region::from_bytes(&header).ok().map(|region| region.header.created.load(Relaxed))
+    Region::from_bytes(&header).ok().map(|region| read(&region.header))
 }
 
 fn born(path: &Path) -> Option<u64> {
@@ -173,6 +186,11 @@ fn members(directory: &Path, since: u64) -> Vec<(u32, PathBuf)> {
         found.extend(files.into_iter().map(|path| (pid, path)));
     }
     found
+}
+
+/// The processes that started at this time or later, and whose environment names this file.
+pub(super) fn named(file: &Path, since: u64) -> Vec<u32> {
+    processes(since).filter(|pid| named_by(*pid).is_some_and(|named| named == file)).collect()
 }
 
 /// The processes that started at this time or later.

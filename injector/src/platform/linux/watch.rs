@@ -3,8 +3,10 @@
 use super::super::Environment;
 use super::handover::Strings;
 use super::launch::{call, failure};
+use super::session::Session;
+use super::supervise::{News, Stage, Supervised};
 use crate::coverage::Program;
-use crate::messages::Failure;
+use crate::messages::{self, Failure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
@@ -26,6 +28,15 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// What a status of waitpid(2) says.
+    fn of(status: libc::c_int) -> Self {
+        if libc::WIFSIGNALED(status) {
+            let signal = libc::WTERMSIG(status);
+            return Self::Killed(signal as u8, name(signal));
+        }
+        Self::Exited(libc::WEXITSTATUS(status) as u8)
+    }
+
     /// The status to exit with: a shell's convention is 128 and the signal's number.
     pub(crate) fn status(self) -> u32 {
         match self {
@@ -60,11 +71,13 @@ const OF_A_TERMINAL: [libc::c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGT
 const OF_A_HANGUP: [libc::c_int; 2] = [libc::SIGHUP, libc::SIGCONT];
 
 /// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
-/// then, and soon again where that says so.
+/// then, and soon again where that says so. It is served from outside where a session is given to
+/// serve it by.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: &Environment,
+    supervised: Option<&Session>,
     meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     environment.assume();
@@ -77,11 +90,23 @@ pub(crate) fn watch_program(
             // Where SIGCHLD is ignored, no exit status can be had.
             let of_children =
                 handled(Signal::SIGCHLD, &SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty()))?;
-            let child = spawn(program, arguments, &before, &of_children)?;
-            outlive_writing()?;
-            wait(child, &signals, meanwhile)
+            Ok((signals, of_children))
         })
         .map_err(|errno| failure(program, errno))
+        .and_then(|(signals, of_children)| {
+            let begun = match supervised {
+                None => spawn(program, arguments, &before, &of_children)
+                    .map(Begun::Child)
+                    .map_err(|errno| failure(program, errno))?,
+                Some(session) => Supervised::begin(program, arguments, session, &before, &of_children)
+                    .map(Begun::Supervised)
+                    .map_err(|(stage, errno)| not_begun(program, stage, errno))?,
+            };
+            outlive_writing()
+                .and_then(|()| wait(begun, &signals, meanwhile))
+                .map_err(|errno| failure(program, errno))?
+                .ok_or_else(messages::supervisor_ended)
+        })
 }
 
 /// Has a signal handled in another way, and gives the way before.
@@ -142,7 +167,94 @@ fn errno(e: std::io::Error) -> Errno {
     Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
 }
 
-fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut() -> bool>) -> nix::Result<Ended> {
+/// A program that has begun.
+enum Begun {
+    /// As a child of this process.
+    Child(Pid),
+    /// As a child of its supervisor.
+    Supervised(Supervised),
+}
+
+/// What has become of a program.
+enum Fate {
+    /// It goes on.
+    Runs,
+    Ended(Ended),
+    /// Its supervisor has been ended, and so has it.
+    Lost,
+}
+
+impl Begun {
+    fn signal(&self, signal: libc::c_int) {
+        match self {
+            // Of real-time signals there are more than have names. The program may be gone already;
+            // its end is what comes next then. SAFETY: kill(2) has no conditions, and until it is
+            // waited for, the number is the program's.
+            Self::Child(child) => drop(unsafe { libc::kill(child.as_raw(), signal) }),
+            Self::Supervised(supervised) => supervised.signal(signal),
+        }
+    }
+
+    /// Takes notice of whatever became of the program.
+    fn fate(&mut self) -> nix::Result<Fate> {
+        match self {
+            Self::Child(child) => Ok(reap(*child)?.map_or(Fate::Runs, Fate::Ended)),
+            Self::Supervised(supervised) => {
+                let fate = told(supervised);
+                reap(supervised.supervisor)?;
+                Ok(fate)
+            }
+        }
+    }
+}
+
+/// What the supervisor tells of the program.
+fn told(supervised: &mut Supervised) -> Fate {
+    loop {
+        match supervised.news() {
+            Ok(Some(News::Began(_))) => {}
+            Ok(None) => return Fate::Runs,
+            Ok(Some(News::Stopped)) => {
+                stop_as_well(|| supervised.signal(libc::SIGCONT));
+            }
+            Ok(Some(News::Left(status))) => return Fate::Ended(Ended::of(status)),
+            Ok(Some(News::Ended(status))) => {
+                // With it, nobody is left in the session.
+                let _ = waitpid(supervised.supervisor, None);
+                return Fate::Ended(Ended::of(status));
+            }
+            Err(_) => {
+                supervised.signal(libc::SIGKILL);
+                return Fate::Lost;
+            }
+        }
+    }
+}
+
+/// Stops this process: the shell is told, as it would be of the program itself; and whoever wakes
+/// us wakes the program. An init cannot be stopped: whoever stopped the program wakes it.
+fn stop_as_well(wake: impl FnOnce()) {
+    if Pid::this() != INIT && kill(Pid::this(), Signal::SIGSTOP).is_ok() {
+        wake();
+    }
+}
+
+/// Says why a program under a supervisor has not begun.
+fn not_begun(program: &Program, stage: Stage, errno: Errno) -> Failure {
+    match stage {
+        Stage::Execute => failure(program, errno),
+        Stage::Confine => messages::not_confined(program, errno == Errno::EBUSY, &errno.into()),
+        Stage::Rights => messages::no_rights(program, &errno.into()),
+        Stage::Prepare => messages::not_supervised(program, &errno.into()),
+    }
+}
+
+/// Waits for the end of the program. `None` where its supervisor has been ended.
+fn wait(
+    mut program: Begun,
+    signals: &SignalFd,
+    mut meanwhile: Option<&mut dyn FnMut() -> bool>,
+) -> nix::Result<Option<Ended>> {
     let mut pause = PollTimeout::NONE;
     loop {
         let info = match signals.read_signal() {
@@ -151,24 +263,39 @@ fn wait(child: Pid, signals: &SignalFd, mut meanwhile: Option<&mut dyn FnMut() -
                 if let Some(meanwhile) = &mut meanwhile {
                     pause = PollTimeout::from(if meanwhile() { SOON } else { INTERVAL });
                 }
-                match poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], pause) {
-                    Ok(_) | Err(Errno::EINTR) => continue,
+                let of_signals = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
+                let polled = match &program {
+                    Begun::Child(_) => poll(&mut [of_signals], pause),
+                    Begun::Supervised(supervised) => {
+                        poll(&mut [of_signals, PollFd::new(supervised.as_fd(), PollFlags::POLLIN)], pause)
+                    }
+                };
+                match polled {
+                    Ok(0) | Err(Errno::EINTR) => continue,
+                    Ok(_) => {}
                     Err(errno) => return Err(errno),
                 }
+                if let Begun::Supervised(_) = program {
+                    match program.fate()? {
+                        Fate::Runs => {}
+                        Fate::Ended(ended) => return Ok(Some(ended)),
+                        Fate::Lost => return Ok(None),
+                    }
+                }
+                continue;
             }
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno),
         };
         let signal = info.ssi_signo.cast_signed();
         if signal == libc::SIGCHLD {
-            if let Some(ended) = reap(child)? {
-                return Ok(ended);
+            match program.fate()? {
+                Fate::Runs => {}
+                Fate::Ended(ended) => return Ok(Some(ended)),
+                Fate::Lost => return Ok(None),
             }
         } else if !has_it_already(signal, info.ssi_code) {
-            // Of real-time signals there are more than have names. The program may be gone already;
-            // its end is what comes next then. SAFETY: kill(2) has no conditions, and until it is
-            // waited for, the number is the program's.
-            let _ = unsafe { libc::kill(child.as_raw(), signal) };
+            program.signal(signal);
         }
     }
 }
@@ -190,18 +317,11 @@ fn reap(child: Pid) -> nix::Result<Option<Ended>> {
         match Errno::result(pid) {
             Ok(0) => return Ok(None),
             Ok(pid) if pid != child.as_raw() => {}
-            Ok(_) if libc::WIFEXITED(status) => return Ok(Some(Ended::Exited(libc::WEXITSTATUS(status) as u8))),
-            Ok(_) if libc::WIFSIGNALED(status) => {
-                let signal = libc::WTERMSIG(status);
-                return Ok(Some(Ended::Killed(signal as u8, name(signal))));
-            }
-            // The shell is told, as it would be of the program itself; and whoever wakes us wakes
-            // the program. An init cannot be stopped: whoever stopped the program wakes it.
-            Ok(_) if libc::WIFSTOPPED(status) && Pid::this() != INIT => {
-                kill(Pid::this(), Signal::SIGSTOP)?;
-                kill(child, Signal::SIGCONT)?;
-            }
+            Ok(_) if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) => return Ok(Some(Ended::of(status))),
+            Ok(_) if libc::WIFSTOPPED(status) => stop_as_well(|| _ = kill(child, Signal::SIGCONT)),
             Ok(_) | Err(Errno::EINTR) => {}
+            // The supervisor may have been waited for.
+            Err(Errno::ECHILD) => return Ok(None),
             Err(errno) => return Err(errno),
         }
     }

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 /// the NUL.
 pub(crate) const ROOM: usize = 32_000;
 
+/// As none has, none has to be changed for that not to be.
+pub(crate) fn not_loading() -> Option<(&'static str, Option<OsString>)> {
+    None
+}
+
 /// No variable has a library loaded.
 pub(crate) fn loading(_: &Path) -> Option<(&'static str, OsString)> {
     None

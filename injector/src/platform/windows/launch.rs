@@ -52,7 +52,7 @@ pub(crate) const BECOMES: bool = false;
 
 /// Waits for the program's end, and ends with its exit code. Returns only if that fails.
 pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
-    match watch_program(program, arguments, environment, None) {
+    match watch_program(program, arguments, environment, None, None) {
         Ok(ended) => process::exit(ended.status().cast_signed()),
         Err(failure) => failure,
     }
@@ -64,6 +64,7 @@ pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: &Environment,
+    _: Option<&session::Session>,
     mut meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     let reached = !matches!(program.coverage, Coverage::None(_));

@@ -1,0 +1,57 @@
+//! The engine that serves a program: a library in it, or a supervisor outside of it.
+
+use crate::args::{Cover, Engine, Options};
+use crate::coverage::Program;
+use crate::environment::is_switched_off;
+use crate::messages::{self, Failure};
+use crate::platform;
+
+/// Means by which a program is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Served {
+    /// By a library in it.
+    Inside,
+    /// By a supervisor.
+    Outside,
+    /// By the supervisor that serves this process already: the process of that number.
+    Below(u32),
+    /// By a library, although a supervisor would reach more: why there is none.
+    Hindered(String),
+}
+
+impl Served {
+    /// Reason why no supervisor serves it, although one would reach more.
+    pub(super) fn hindrance(&self) -> Option<&str> {
+        match self {
+            Self::Hindered(why) => Some(why),
+            Self::Inside | Self::Outside | Self::Below(_) => None,
+        }
+    }
+
+    /// Tells whether a supervisor serves it.
+    pub(super) fn is_outside(&self) -> bool {
+        matches!(self, Self::Outside | Self::Below(_))
+    }
+}
+
+/// The means by which a program is to be served. An error where a supervisor was asked for, and
+/// cannot be had.
+pub(super) fn engine(args: &Options, program: &Program) -> Result<Served, Failure> {
+    let obstacle = program.coverage.obstacle();
+    let asked = args.engine == Engine::Supervise || args.cover == Cover::Tree || args.strict;
+    let useful = args.engine == Engine::Auto && obstacle.is_some_and(|obstacle| !obstacle.is_doubtful());
+    if is_switched_off() || args.engine == Engine::Preload && !asked {
+        return Ok(Served::Inside);
+    }
+    if let Some(supervisor) = platform::outer_supervisor() {
+        return Ok(Served::Below(supervisor));
+    }
+    if !asked && !useful {
+        return Ok(Served::Inside);
+    }
+    match platform::hindrance(obstacle) {
+        None => Ok(Served::Outside),
+        Some(why) if asked => Err(messages::no_supervisor(&why)),
+        Some(why) => Ok(Served::Hindered(why)),
+    }
+}

@@ -1,0 +1,374 @@
+//! A program under a supervisor: three processes.
+//!
+//! This one waits, as under `--report`, and passes signals on. A child of it is the supervisor, and
+//! the supervisor's child becomes the program: to look into a program is for its ancestors alone on
+//! many systems (Yama). The supervisor stays until no process is left that it has to serve, be the
+//! program long over. Should this process be killed, the supervisor kills the program; should the
+//! supervisor be, this process does.
+
+use super::handover::Strings;
+use super::launch::call;
+use super::session::Session;
+use crate::coverage::{Obstacle, Program};
+use crate::messages;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::get_no_new_privs;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+use portshim_supervisor::{Listener, Server, can_listen, confine};
+use std::ffi::{OsString, c_char};
+use std::fs::{self, File};
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+use std::{io, ptr, thread};
+
+/// Reason why no supervisor can serve this program; `None` where one can, as far as is known before
+/// it is tried.
+pub(crate) fn hindrance(obstacle: Option<&Obstacle>) -> Option<String> {
+    if let Err(error) = can_listen() {
+        return Some(messages::no_listener(&error));
+    }
+    let gains = matches!(obstacle, Some(Obstacle::SetId | Obstacle::Capabilities));
+    (gains && !keeps_privileges()).then(messages::cannot_gain)
+}
+
+/// Tells whether programs may go on to gain privileges by being executed: that takes CAP_SYS_ADMIN
+/// (seccomp(2)), or what is lost already cannot be lost.
+fn keeps_privileges() -> bool {
+    const CAP_SYS_ADMIN: u32 = 21;
+    has_capability(CAP_SYS_ADMIN) && !get_no_new_privs().unwrap_or(true)
+}
+
+fn has_capability(number: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    effective.is_some_and(|effective| effective >> number & 1 == 1)
+}
+
+/// Stage at which a program has not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// The program could not be executed.
+    Execute,
+    /// It could not be put under the filter.
+    Confine,
+    /// The supervisor may not look into it.
+    Rights,
+    /// The session could not be mapped, or a process not be begun.
+    Prepare,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::Execute, Self::Confine, Self::Rights, Self::Prepare];
+}
+
+/// News of the program, from its supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It is this process.
+    Began(i32),
+    Stopped,
+    /// It has ended with this status of waitpid(2), and nobody is left to be served.
+    Ended(i32),
+    /// It has ended, and others go on.
+    Left(i32),
+}
+
+impl News {
+    const LEN: usize = 5;
+
+    fn bytes(self) -> [u8; Self::LEN] {
+        let (kind, value) = match self {
+            Self::Began(process) => (0, process),
+            Self::Stopped => (1, 0),
+            Self::Ended(status) => (2, status),
+            Self::Left(status) => (3, status),
+        };
+        let [a, b, c, d] = value.to_ne_bytes();
+        [kind, a, b, c, d]
+    }
+
+    fn of([kind, a, b, c, d]: [u8; Self::LEN]) -> Self {
+        let value = i32::from_ne_bytes([a, b, c, d]);
+        match kind {
+            0 => Self::Began(value),
+            1 => Self::Stopped,
+            2 => Self::Ended(value),
+            _ => Self::Left(value),
+        }
+    }
+
+    fn tell(self, mut to: &PipeWriter) {
+        // Who is to be told may be gone.
+        let _ = to.write_all(&self.bytes());
+    }
+}
+
+/// A program and its supervisor, as this process knows them.
+pub(super) struct Supervised {
+    /// The supervisor, a child of this process.
+    pub(super) supervisor: Pid,
+    /// The program: none where it has ended by now.
+    program: Option<OwnedFd>,
+    news: PipeReader,
+}
+
+impl Supervised {
+    /// Begins the program under a supervisor.
+    ///
+    /// # Errors
+    /// The stage that failed, and how.
+    pub(super) fn begin(
+        program: &Program,
+        arguments: &[OsString],
+        session: &Session,
+        mask: &SigSet,
+        of_children: &SigAction,
+    ) -> Result<Self, (Stage, Errno)> {
+        let prepare = |error: io::Error| (Stage::Prepare, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)));
+        let (mut told, telling) = pipe().map_err(prepare)?;
+        let (mut news, tells_news) = pipe().map_err(prepare)?;
+        let start = Start { program, arguments, session, mask, of_children, strings: Strings::prepared() };
+        // SAFETY: this process has one thread, so its copy may do whatever it could.
+        match unsafe { fork() }.map_err(|errno| (Stage::Prepare, errno))? {
+            ForkResult::Child => start.supervise(&telling, tells_news),
+            ForkResult::Parent { child: supervisor } => {
+                drop((telling, tells_news));
+                let mut first = [0; News::LEN];
+                let process = news.read_exact(&mut first).ok().and_then(|()| match News::of(first) {
+                    News::Began(process) => open(process),
+                    _ => None,
+                });
+                let mut error = [0; 5];
+                // The pipe is closed by exec.
+                if told.read_exact(&mut error).is_ok() {
+                    let _ = nix::sys::wait::waitpid(supervisor, None);
+                    let [stage, number @ ..] = error;
+                    let stage = Stage::ALL.get(usize::from(stage)).copied().unwrap_or(Stage::Prepare);
+                    return Err((stage, Errno::from_raw(i32::from_ne_bytes(number))));
+                }
+                let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
+                fcntl(&news, flags).map_err(|errno| (Stage::Prepare, errno))?;
+                Ok(Self { supervisor, program: process, news })
+            }
+        }
+    }
+
+    /// Sends the program a signal, if it has not ended.
+    pub(super) fn signal(&self, signal: libc::c_int) {
+        if let Some(program) = &self.program {
+            // SAFETY: no memory is passed: the kernel makes up what it tells of the sender.
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, program.as_raw_fd(), signal, ptr::null::<u8>(), 0) };
+        }
+    }
+
+    /// News, if there is any. `Err` where the supervisor is gone.
+    pub(super) fn news(&mut self) -> Result<Option<News>, Errno> {
+        let mut bytes = [0; News::LEN];
+        // The supervisor writes each at once, which a pipe keeps whole.
+        match self.news.read(&mut bytes) {
+            Ok(News::LEN) => Ok(Some(News::of(bytes))),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            _ => Err(Errno::ESRCH),
+        }
+    }
+}
+
+impl AsFd for Supervised {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.news.as_fd()
+    }
+}
+
+/// A descriptor for a process (pidfd_open(2)).
+fn open(process: i32) -> Option<OwnedFd> {
+    // SAFETY: pidfd_open(2) takes two numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: it was opened here, and nobody else knows of it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Everything that it takes to begin the program.
+struct Start<'a> {
+    program: &'a Program,
+    arguments: &'a [OsString],
+    session: &'a Session,
+    mask: &'a SigSet,
+    of_children: &'a SigAction,
+    strings: Strings,
+}
+
+/// Tells of a failure, and ends this process.
+fn fail(stage: Stage, errno: Errno, mut telling: &PipeWriter) -> ! {
+    let [a, b, c, d] = (errno as i32).to_ne_bytes();
+    let _ = telling.write_all(&[stage as u8, a, b, c, d]);
+    end()
+}
+
+/// Ends this process, which is a copy of another: nothing of what that would do at its end is done.
+fn end() -> ! {
+    // SAFETY: the call has no conditions, and runs nothing that is another process's to run.
+    unsafe { libc::_exit(127) }
+}
+
+fn last(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+impl Start<'_> {
+    /// Becomes the supervisor.
+    fn supervise(self, telling: &PipeWriter, news: PipeWriter) -> ! {
+        let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
+        let ((mut offered, offers), (may_go, go)) = pipes().unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
+        // SAFETY: this process has one thread, so its copy may do whatever it could.
+        let child = match unsafe { fork() } {
+            Ok(ForkResult::Child) => {
+                drop((offered, go, news));
+                self.begin(telling, offers, may_go)
+            }
+            Ok(ForkResult::Parent { child }) => child,
+            Err(errno) => fail(Stage::Prepare, errno, telling),
+        };
+        drop((offers, may_go));
+        News::Began(child.as_raw()).tell(&news);
+        let mut number = [0; 4];
+        if offered.read_exact(&mut number).is_err() {
+            end(); // the child has said why
+        }
+        let listener = open(child.as_raw())
+            .ok_or_else(io::Error::last_os_error)
+            .and_then(|process| Listener::of(process.as_fd(), i32::from_ne_bytes(number)));
+        let listener = listener.unwrap_or_else(|e| fail(Stage::Rights, last(&e), telling));
+        let server = Server::of(&self.session.path, &self.session.file);
+        let mut server = server.unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
+        server.region().header.supervisor.store(std::process::id().into(), Relaxed);
+        detach(&[listener.as_fd(), news.as_fd(), telling.as_fd(), go.as_fd()]);
+        let watched = listener.as_fd().try_clone_to_owned();
+        let watched = watched.unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
+        let begun = thread::Builder::new().spawn(move || accompany(child, &watched, &news));
+        if let Err(e) = begun {
+            fail(Stage::Prepare, last(&e), telling);
+        }
+        let _ = (&go).write_all(&[1]);
+        // SAFETY: both were made here; nothing uses them any more.
+        unsafe {
+            libc::close(telling.as_raw_fd());
+            libc::close(go.as_raw_fd());
+        }
+        std::mem::forget(go);
+        loop {
+            server.serve_one(&listener);
+        }
+    }
+
+    /// Becomes the program.
+    fn begin(mut self, telling: &PipeWriter, offers: PipeWriter, mut may_go: PipeReader) -> ! {
+        let (path, argv) = call(self.program, self.arguments);
+        let mut argv: Vec<*const c_char> = argv.iter().map(|argument| argument.as_ptr()).collect();
+        argv.push(ptr::null());
+        let envp = self.strings.name_this_process();
+        let listener = confine(keeps_privileges()).unwrap_or_else(|e| fail(Stage::Confine, last(&e), telling));
+        let _ = (&offers).write_all(&listener.to_ne_bytes());
+        if may_go.read_exact(&mut [0]).is_err() {
+            end(); // the supervisor has said why
+        }
+        // SAFETY: no handler is installed, so nothing runs that could disturb anything.
+        let ready = unsafe { sigaction(Signal::SIGCHLD, self.of_children) }
+            .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(self.mask), None));
+        if ready.is_ok() {
+            // SAFETY: path and argv end in NUL and NULL, as the environment does, and all of them
+            // are still there. The listener is closed on exec.
+            unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp) };
+        }
+        fail(Stage::Execute, Errno::last(), telling)
+    }
+}
+
+/// Leaves what this process has in common with the program: its terminal, and every descriptor but
+/// these. It takes as many as it may for itself.
+fn detach(keep: &[BorrowedFd<'_>]) {
+    let _ = setsid();
+    remain_ancestor();
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
+    }
+    let _ = std::env::set_current_dir("/");
+    let mut keep: Vec<u32> = keep.iter().map(|fd| fd.as_raw_fd().cast_unsigned()).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep.into_iter().chain([u32::MAX]) {
+        if fd > first {
+            // SAFETY: what is closed is used by nothing in this process from here on.
+            unsafe { libc::syscall(libc::SYS_close_range, first, fd - 1, 0) };
+        }
+        first = fd.saturating_add(1);
+    }
+    let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed, so nothing runs that could disturb anything.
+    let _ = unsafe { sigaction(Signal::SIGPIPE, &ignored) };
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Has orphans of the program become this process's children, where only its descendants may be
+/// looked into (Yama's ptrace_scope), and it has no privilege that lifts that.
+fn remain_ancestor() {
+    const CAP_SYS_PTRACE: u32 = 19;
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    if !matches!(scope.trim(), "" | "0") && !has_capability(CAP_SYS_PTRACE) {
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+    }
+}
+
+/// Stays with the program, and with all that come of it, until nobody is left to be served.
+fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
+    let mut of_children = SigSet::empty();
+    of_children.add(Signal::SIGCHLD);
+    let Ok(signals) = SignalFd::with_flags(&of_children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK) else { end() };
+    let mut runs = true;
+    loop {
+        let mut status = 0;
+        // SAFETY: waitpid(2) fills the status, and reads nothing.
+        let changed = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+        if changed == program.as_raw() {
+            if libc::WIFSTOPPED(status) {
+                News::Stopped.tell(news);
+            } else {
+                runs = false;
+                let is_last = has_hung_up(listener.as_fd());
+                if is_last { News::Ended(status) } else { News::Left(status) }.tell(news);
+            }
+        }
+        if changed > 0 {
+            continue;
+        }
+        if !runs && has_hung_up(listener.as_fd()) {
+            end();
+        }
+        while let Ok(Some(_)) = signals.read_signal() {}
+        // While the program runs, there is news to be told; then, others may be left.
+        let other = if runs { news.as_fd() } else { listener.as_fd() };
+        let mut events = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(other, PollFlags::empty())];
+        let _ = poll(&mut events, PollTimeout::NONE);
+        if runs && events[1].revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
+            runs = false;
+            let _ = nix::sys::signal::kill(program, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Tells whether no process is left that the listener would be told of.
+fn has_hung_up(listener: BorrowedFd<'_>) -> bool {
+    let mut events = [PollFd::new(listener, PollFlags::empty())];
+    let _ = poll(&mut events, PollTimeout::ZERO);
+    events[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
+}

@@ -1,0 +1,143 @@
+//! The system calls that are told of, by the numbers that each kind of program has for them.
+
+use std::ffi::c_int;
+
+/// Kind of a call that is told of, or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bind,
+    Connect,
+    Listen,
+    SendTo,
+    SendMsg,
+    SendMmsg,
+    /// Told of where it limits a socket to a range of ports.
+    SetSockOpt,
+    /// execve(2) or execveat(2): the process becomes another program.
+    Execute,
+    /// `landlock_restrict_self`: what the process may do from then on is not known here.
+    Confine,
+    /// Always refused: what is asked of a ring, no filter sees.
+    IoUring,
+    /// All calls on sockets of a 32-bit x86 program of old, with their arguments in memory.
+    SocketCall,
+}
+
+impl Kind {
+    /// The flags of a send, which are one of its arguments.
+    pub(crate) fn send_flags(self, arguments: &[u64; 6]) -> Option<c_int> {
+        match self {
+            Self::SendTo | Self::SendMmsg => Some(arguments[3] as c_int),
+            Self::SendMsg => Some(arguments[2] as c_int),
+            _ => None,
+        }
+    }
+}
+
+/// A way to call the kernel.
+pub(crate) struct Abi {
+    /// AUDIT_ARCH_…, linux/audit.h.
+    pub(crate) arch: u32,
+    /// Pointers have 64 bits.
+    pub(crate) wide: bool,
+    /// From this number on they are those of another one, which is not served.
+    pub(crate) end: Option<u32>,
+    pub(crate) calls: &'static [(u32, Kind)],
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) const ABIS: &[Abi] = &[
+    Abi {
+        arch: 0xC000_003E,
+        wide: true,
+        end: Some(0x4000_0000), // __X32_SYSCALL_BIT
+        calls: &[
+            (46, Kind::SendMsg),
+            (44, Kind::SendTo),
+            (42, Kind::Connect),
+            (49, Kind::Bind),
+            (50, Kind::Listen),
+            (307, Kind::SendMmsg),
+            (54, Kind::SetSockOpt),
+            (59, Kind::Execute),
+            (322, Kind::Execute),
+            (425, Kind::IoUring),
+            (446, Kind::Confine),
+        ],
+    },
+    Abi {
+        arch: 0x4000_0003, // i386
+        wide: false,
+        end: None,
+        calls: &[
+            (370, Kind::SendMsg),
+            (369, Kind::SendTo),
+            (362, Kind::Connect),
+            (361, Kind::Bind),
+            (363, Kind::Listen),
+            (345, Kind::SendMmsg),
+            (366, Kind::SetSockOpt),
+            (102, Kind::SocketCall),
+            (11, Kind::Execute),
+            (358, Kind::Execute),
+            (425, Kind::IoUring),
+            (446, Kind::Confine),
+        ],
+    },
+];
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) const ABIS: &[Abi] = &[
+    Abi {
+        arch: 0xC000_00B7,
+        wide: true,
+        end: None,
+        calls: &[
+            (211, Kind::SendMsg),
+            (206, Kind::SendTo),
+            (203, Kind::Connect),
+            (200, Kind::Bind),
+            (201, Kind::Listen),
+            (269, Kind::SendMmsg),
+            (208, Kind::SetSockOpt),
+            (221, Kind::Execute),
+            (281, Kind::Execute),
+            (425, Kind::IoUring),
+            (446, Kind::Confine),
+        ],
+    },
+    Abi {
+        arch: 0x4000_0028, // ARM
+        wide: false,
+        end: None,
+        calls: &[
+            (296, Kind::SendMsg),
+            (290, Kind::SendTo),
+            (283, Kind::Connect),
+            (282, Kind::Bind),
+            (284, Kind::Listen),
+            (374, Kind::SendMmsg),
+            (294, Kind::SetSockOpt),
+            (11, Kind::Execute),
+            (387, Kind::Execute),
+            (425, Kind::IoUring),
+            (446, Kind::Confine),
+        ],
+    },
+];
+
+/// The calls behind socketcall(2), by their numbers there (linux/net.h).
+pub(crate) const BEHIND_SOCKETCALL: &[(u32, Kind)] = &[
+    (2, Kind::Bind),
+    (3, Kind::Connect),
+    (4, Kind::Listen),
+    (11, Kind::SendTo),
+    (14, Kind::SetSockOpt),
+    (16, Kind::SendMsg),
+    (20, Kind::SendMmsg),
+];
+
+/// The kind of a number.
+pub(crate) fn kind_of(number: u32, calls: &[(u32, Kind)]) -> Option<Kind> {
+    calls.iter().find(|(known, _)| *known == number).map(|(_, kind)| *kind)
+}

@@ -1,0 +1,95 @@
+//! The filter that tells of calls: a classic BPF program over `struct seccomp_data` (seccomp(2)).
+//!
+//! It looks at the number first. What is none of ours is allowed on that alone, so that the kernel
+//! works it out once and no longer runs the filter for it (`seccomp_cache_prepare_bitmap`).
+
+use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind};
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_policy::filter::Instruction;
+
+const LOAD: u16 = 0x20;
+const IF_EQUAL: u16 = 0x15;
+const IF_AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+
+/// Places in `struct seccomp_data`.
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+/// The lower half of an argument, on machines with the little end first; the upper half follows.
+const fn argument(at: u32) -> u32 {
+    16 + 8 * at
+}
+
+const ALLOW: Instruction = ret(libc::SECCOMP_RET_ALLOW);
+const TELL: Instruction = ret(libc::SECCOMP_RET_USER_NOTIF);
+/// As a kernel that has no such call.
+const UNKNOWN: Instruction = ret(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
+
+const fn ret(operand: u32) -> Instruction {
+    Instruction { code: RETURN, jump_true: 0, jump_false: 0, operand }
+}
+
+const fn load(operand: u32) -> Instruction {
+    Instruction { code: LOAD, jump_true: 0, jump_false: 0, operand }
+}
+
+const fn unless(code: u16, operand: u32, skip: u8) -> Instruction {
+    Instruction { code, jump_true: 0, jump_false: skip, operand }
+}
+
+/// The filter, for all kinds of programs that the machine runs.
+pub(crate) fn filter() -> Vec<Instruction> {
+    let mut filter = vec![load(ARCH)];
+    for abi in ABIS {
+        let block = block(abi);
+        let skip = u8::try_from(block.len()).unwrap_or(u8::MAX);
+        filter.push(unless(IF_EQUAL, abi.arch, skip));
+        filter.extend(block);
+    }
+    filter.push(UNKNOWN);
+    filter
+}
+
+/// What is said of the calls of one kind of programs.
+fn block(abi: &Abi) -> Vec<Instruction> {
+    let mut block = vec![load(NUMBER)];
+    if let Some(end) = abi.end {
+        block.extend([unless(IF_AT_LEAST, end, 1), UNKNOWN]);
+    }
+    for (number, kind) in abi.calls {
+        let saying = saying(*kind);
+        block.push(unless(IF_EQUAL, *number, saying.len() as u8));
+        block.extend(saying);
+    }
+    block.push(ALLOW);
+    block
+}
+
+/// What is said of one call; it ends in a word.
+fn saying(kind: Kind) -> Vec<Instruction> {
+    match kind {
+        Kind::IoUring => vec![UNKNOWN],
+        // Without an address, it sends to where the socket is connected to.
+        Kind::SendTo => {
+            vec![load(argument(4)), unless(IF_EQUAL, 0, 3), load(argument(4) + 4), unless(IF_EQUAL, 0, 1), ALLOW, TELL]
+        }
+        Kind::SetSockOpt => vec![
+            load(argument(1)),
+            unless(IF_EQUAL, libc::SOL_IP as u32, 3),
+            load(argument(2)),
+            unless(IF_EQUAL, IP_LOCAL_PORT_RANGE as u32, 1),
+            TELL,
+            ALLOW,
+        ],
+        Kind::SocketCall => {
+            let mut saying = vec![load(argument(0))];
+            for (number, _) in BEHIND_SOCKETCALL {
+                saying.extend([unless(IF_EQUAL, *number, 1), TELL]);
+            }
+            saying.push(ALLOW);
+            saying
+        }
+        Kind::Bind | Kind::Connect | Kind::Listen | Kind::SendMsg | Kind::SendMmsg => vec![TELL],
+        Kind::Execute | Kind::Confine => vec![TELL],
+    }
+}

@@ -1,0 +1,24 @@
+//! Serves programs from outside: those that no library can be loaded into.
+//!
+//! The kernel stops a program in the calls that may bind a socket, and tells this supervisor of
+//! them (seccomp_unotify(2)). It takes a duplicate of the socket (pidfd_getfd(2)), has the
+//! mechanism get a port on that, and lets the call go on, or answers it.
+//!
+//! From the ground up: `calls` knows the numbers, `filter` and `listener` are the kernel's side,
+//! `client` is the process that is served, `serve` decides what a call needs, `server` goes
+//! through the calls one after the other.
+
+#![cfg(target_os = "linux")]
+
+mod calls;
+mod client;
+mod clients;
+mod filter;
+mod listener;
+mod serve;
+mod server;
+mod sessions;
+mod thread;
+
+pub use listener::{Listener, can_listen, confine};
+pub use server::{Server, outer};

@@ -1,0 +1,64 @@
+//! `connect`. A connection is begun here without waiting for it; where the program waits, its own
+//! call does.
+
+use super::got::{INTERCEPTOR, On, Outcome, got, local, returned};
+use crate::listener::Reply;
+use portshim_mechanism::linux::kernel::sockets;
+use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::linux::socket::options::NonBlocking;
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
+use std::cell::Cell;
+
+/// Connects a socket to `peer`.
+pub(super) fn connect(on: On<'_>, socket: &Socket, peer: &Address) -> Reply {
+    if peer.family() == libc::AF_UNSPEC {
+        return Reply::Continue;
+    }
+    let Some((local, false)) = local(socket) else { return Reply::Continue };
+    match socket.transport {
+        Transport::Udp => {
+            let original = || returned(sockets::connect(socket.fd, peer.storage(), peer.len()));
+            // The kernel binds a datagram socket before it looks at the peer's address at all.
+            let call = InterceptedCall::of(on.session, socket, Call::Connect, &local, &original, &INTERCEPTOR);
+            got(on, &InterceptedCall { peer: Some(peer), ..call }).into()
+        }
+        Transport::Tcp => {
+            // The program is to wait for a connection that is under way.
+            let waits = Cell::new(false);
+            let original = || begun(socket, peer, &waits);
+            let outcome = tcp(on, socket, &local, peer, Waits::Repeated, &original);
+            match outcome {
+                Outcome::Answered(answer, libc::EINPROGRESS | libc::EALREADY) if answer < 0 && waits.get() => {
+                    Reply::Continue
+                }
+                outcome => outcome.into(),
+            }
+        }
+    }
+}
+
+/// Begins a connection. `waits` is set where the program's own call is to wait for its end.
+fn begun(socket: &Socket, peer: &Address, waits: &Cell<bool>) -> isize {
+    let quick = NonBlocking::on(socket.fd);
+    let begun = sockets::connect(socket.fd, peer.storage(), peer.len());
+    waits.set(quick.was_blocking());
+    drop(quick);
+    returned(begun)
+}
+
+/// Connects a TCP socket to `peer`, by `original`.
+pub(super) fn tcp(
+    on: On<'_>,
+    socket: &Socket,
+    local: &Address,
+    peer: &Address,
+    waits: Waits,
+    original: &impl Fn() -> isize,
+) -> Outcome {
+    let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
+    let call = InterceptedCall::of(on.session, socket, Call::Connect, local, original, &INTERCEPTOR);
+    got(on, &InterceptedCall { peer: Some(peer), binds, waits, ..call })
+}

@@ -1,0 +1,76 @@
+//! The send family. The port is got here, and the program's own call sends.
+
+use super::connect;
+use super::got::{INTERCEPTOR, On, Outcome, got, local};
+use crate::listener::Reply;
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::sockets::{getsockopt, setsockopt};
+use portshim_mechanism::linux::kernel::{errno, sockets};
+use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::linux::socket::options::BindAddressNoPort;
+use portshim_policy::model::Call;
+use portshim_policy::ports::Transport;
+use std::cell::Cell;
+use std::ffi::c_int;
+
+/// Tells whether a send needs no further look: its socket is none of ours, or has its port.
+pub(crate) fn is_settled(fd: c_int, flags: c_int) -> bool {
+    let Ok(local) = Address::local(fd) else { return true };
+    let is_ours = matches!(local.family(), libc::AF_INET | libc::AF_INET6);
+    !is_ours || local.port() != 0 && flags & libc::MSG_FASTOPEN == 0
+}
+
+/// Gets a port for a send to `peer`, or to where the socket is connected to.
+pub(super) fn send(on: On<'_>, socket: &Socket, flags: c_int, peer: Option<&Address>) -> Reply {
+    let Some((local, false)) = local(socket) else { return Reply::Continue };
+    let outcome = match (socket.transport, peer) {
+        (Transport::Tcp, Some(peer)) if flags & libc::MSG_FASTOPEN != 0 => {
+            let range = Cell::new(0);
+            let outcome = connect::tcp(on, socket, &local, peer, Waits::Once, &|| prepared(socket, &range));
+            leave_range(socket, range.get());
+            outcome
+        }
+        (Transport::Tcp, _) => return Reply::Continue,
+        (Transport::Udp, peer) => {
+            let original = || bound(socket, &local);
+            let call = InterceptedCall::of(on.session, socket, Call::Send, &local, &original, &INTERCEPTOR);
+            got(on, &InterceptedCall { peer, ..call })
+        }
+    };
+    match outcome {
+        Outcome::Answered(answer, error) if answer < 0 => Reply::Error(error),
+        // It is still to be sent.
+        Outcome::Answered(..) | Outcome::Left => Reply::Continue,
+    }
+}
+
+/// Binds a datagram socket as the send would by itself (`inet_autobind`): to any port, which a
+/// later connect(2) to nowhere releases. Where that cannot be done, the send has the kernel's word
+/// for why.
+fn bound(socket: &Socket, local: &Address) -> isize {
+    if Address::local(socket.fd).is_ok_and(|local| local.port() != 0) {
+        return 0;
+    }
+    let any = local.with_port(0);
+    let _whole = BindAddressNoPort::set(socket.fd, false);
+    match sockets::bind(socket.fd, any.storage(), any.len()) {
+        Err(libc::EADDRINUSE) => errno::fail(libc::EAGAIN),
+        Ok(()) | Err(_) => 0,
+    }
+}
+
+/// Lets a send connect by itself (TCP Fast Open): nobody but the program can, for its data goes
+/// along. Notes the range that it is to be steered to.
+fn prepared(socket: &Socket, range: &Cell<u32>) -> isize {
+    range.set(getsockopt(socket.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE).unwrap_or(0));
+    0
+}
+
+/// Leaves the range on the socket, for the program's own call.
+fn leave_range(socket: &Socket, range: u32) {
+    if range != 0 {
+        let _ = setsockopt(socket.fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE, range);
+    }
+}

@@ -1,0 +1,87 @@
+//! What a call asks for, read from its arguments and from the program's memory.
+
+use crate::calls::Kind;
+use crate::thread::Thread;
+use portshim_mechanism::linux::socket::address::Address;
+use std::ffi::c_int;
+
+/// What a call asks for. An address is a copy: what the program writes over its own meanwhile, the
+/// kernel sees where it carries the call out itself.
+pub(crate) enum What {
+    Bind(Address),
+    Listen(c_int),
+    Connect(Address),
+    Send {
+        flags: c_int,
+        /// Where it sends to, unless that is where the socket is connected to.
+        peer: Option<Address>,
+    },
+    /// A program limits a socket to a range of its own, or asks for us.
+    LimitsItself {
+        question: bool,
+    },
+}
+
+impl What {
+    /// `None` where the kernel would refuse to read it, or it needs no port.
+    pub(crate) fn of(
+        kind: Kind,
+        arguments: &[u64; 6],
+        thread: &Thread,
+        wide: bool,
+        is_question: fn(u64) -> bool,
+    ) -> Option<Self> {
+        let [_, second, third, fourth, fifth, sixth] = *arguments;
+        let header = |flags: u64| {
+            let peer = in_message(thread, second, wide)?;
+            Some(Self::Send { flags: flags as c_int, peer })
+        };
+        match kind {
+            Kind::Bind => thread.address(second, third).map(Self::Bind),
+            Kind::Connect => thread.address(second, third).map(Self::Connect),
+            Kind::Listen => Some(Self::Listen(second as c_int)),
+            Kind::SendTo => {
+                let peer = destination(thread, fifth, sixth)?;
+                Some(Self::Send { flags: fourth as c_int, peer })
+            }
+            Kind::SendMsg => header(third),
+            // The header of the first message is the first field of it.
+            Kind::SendMmsg => header(fourth).filter(|_| third as u32 != 0),
+            Kind::SetSockOpt => Some(Self::LimitsItself { question: is_question(fourth) }),
+            Kind::Execute | Kind::Confine | Kind::IoUring | Kind::SocketCall => None,
+        }
+    }
+}
+
+/// Where a send goes; `None` where the kernel fails before it needs a port.
+fn destination(thread: &Thread, at: u64, len: u64) -> Option<Option<Address>> {
+    match len as u32 {
+        _ if at == 0 => Some(None),
+        0 => Some(None),
+        // Too short to read a family from, long enough for the kernel to bind.
+        1 => thread.reads(at, &mut [0]).then_some(None),
+        _ => thread.address(at, len).map(Some),
+    }
+}
+
+/// The same for a message's header, as `___sys_sendmsg` comes by it.
+fn in_message(thread: &Thread, at: u64, wide: bool) -> Option<Option<Address>> {
+    const MOST_VECTORS: u64 = 1024; // UIO_MAXIOV
+    // `struct msghdr`: the name's place and length, the vectors' place and number, and so on.
+    let word = if wide { 8 } else { 4 };
+    let mut header = [0u8; 56];
+    if !thread.reads(at, &mut header[..7 * word]) {
+        return None;
+    }
+    let field = |at: usize, len: usize| {
+        let mut bytes = [0; 8];
+        bytes[..len].copy_from_slice(&header[at..at + len]);
+        u64::from_le_bytes(bytes)
+    };
+    let (name, len, vectors) = (field(0, word), field(word, 4), field(3 * word, word));
+    if vectors > MOST_VECTORS || (len as u32).cast_signed() < 0 {
+        return None;
+    }
+    // The kernel cuts a long name to the longest address.
+    destination(thread, name, len.min(size_of::<libc::sockaddr_storage>() as u64))
+}

@@ -1,0 +1,154 @@
+//! The server: goes through the calls one after the other.
+
+use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind, kind_of};
+use crate::clients::{Clients, Member};
+use crate::listener::{Call, Listener, Reply};
+use crate::serve::{self, Asked, On, What};
+use crate::sessions::Sessions;
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::liveness;
+use portshim_mechanism::linux::socket::options::forget_range;
+use portshim_mechanism::linux::socket::steering;
+use portshim_policy::region::Region;
+use std::ffi::{c_int, c_void};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+/// Argument of a call that asks whether a supervisor of ours is told of it, in the place of an
+/// option's value.
+const QUESTION: usize = 0x706f_7274;
+/// Its answer to that, and in the lower bits its number, of which there are at most 22
+/// (PID_MAX_LIMIT).
+const ANSWER: u32 = 0x4000_0000;
+
+/// The supervisor that this process's calls are told to, if it is one of ours.
+#[must_use]
+pub fn outer() -> Option<u32> {
+    // SAFETY: the kernel finds no descriptor of this number before it looks at the value.
+    let answer = unsafe { libc::setsockopt(-1, libc::SOL_IP, IP_LOCAL_PORT_RANGE, QUESTION as *const c_void, 0) };
+    u32::try_from(answer).ok().filter(|answer| answer & ANSWER != 0).map(|answer| answer & !ANSWER)
+}
+
+/// Tells whether the value of an option asks for us.
+fn is_question(value: u64) -> bool {
+    value == QUESTION as u64
+}
+
+/// A supervisor's work.
+pub struct Server {
+    clients: Clients,
+}
+
+impl Server {
+    /// Serves by the rules in the session's file, which is mapped for good.
+    ///
+    /// # Errors
+    /// The kernel's, and where it is no region of this version.
+    pub fn of(path: &Path, session: &File) -> io::Result<Self> {
+        let sessions = Sessions::of(path, session)?;
+        steering::reload();
+        liveness::look();
+        Ok(Self { clients: Clients::of(sessions) })
+    }
+
+    /// The session's region.
+    #[must_use]
+    pub fn region(&self) -> &'static Region {
+        self.clients.sessions.home
+    }
+
+    /// Waits for a call, and serves it.
+    pub fn serve_one(&mut self, listener: &Listener) {
+        if let Some(call) = listener.receive() {
+            let reply = self.reply(listener, &call);
+            listener.answer(&call, reply);
+        }
+    }
+
+    fn reply(&mut self, listener: &Listener, call: &Call) -> Reply {
+        let Some(abi) = ABIS.iter().find(|abi| abi.arch == call.arch) else { return Reply::Continue };
+        let Some(kind) = kind_of(call.number, abi.calls) else { return Reply::Continue };
+        match kind {
+            Kind::Execute => {
+                self.clients.executes(call.thread);
+                return Reply::Continue;
+            }
+            Kind::Confine => {
+                self.clients.confines(call.thread);
+                return Reply::Continue;
+            }
+            _ => {}
+        }
+        for _ in 0..2 {
+            let Some(member) = self.clients.member(call.thread) else { return Reply::Continue };
+            match served(listener, call, abi, kind, &member) {
+                Ok(reply) => return reply,
+                // The number was another thread's.
+                Err(libc::ESRCH) => self.clients.forget(call.thread),
+                Err(_) => return Reply::Continue,
+            }
+        }
+        Reply::Continue
+    }
+}
+
+/// Serves a call of this thread.
+///
+/// # Errors
+/// The kernel's where the thread's descriptor cannot be had: ESRCH where it is gone.
+fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Member) -> Result<Reply, c_int> {
+    let Member { thread, client } = member;
+    let (kind, arguments) = match kind {
+        Kind::SocketCall => {
+            let number = call.arguments[0] as u32;
+            let Some(kind) = kind_of(number, BEHIND_SOCKETCALL) else { return Ok(Reply::Continue) };
+            let mut arguments = [0; 6];
+            let count = if matches!(kind, Kind::SendTo) { 6 } else { 5 };
+            for (at, argument) in arguments.iter_mut().enumerate().take(count) {
+                // Where they end, the memory may, too.
+                *argument = thread.word(call.arguments[1] + 4 * at as u64, abi.wide).unwrap_or(0);
+            }
+            (kind, arguments)
+        }
+        kind => (kind, call.arguments),
+    };
+    let descriptor = || {
+        let duplicate = thread.duplicate(arguments[0] as c_int);
+        duplicate.map_err(|error| error.raw_os_error().unwrap_or(libc::EBADF))
+    };
+    // Most sends need no port any more: of these, nothing else is asked.
+    let sender = match kind.send_flags(&arguments) {
+        Some(flags) => {
+            let sender = descriptor()?;
+            if serve::is_settled(sender.as_raw_fd(), flags) {
+                return Ok(Reply::Continue);
+            }
+            Some(sender)
+        }
+        None => None,
+    };
+    let Some(what) = What::of(kind, &arguments, thread, abi.wide, is_question) else { return Ok(Reply::Continue) };
+    if let What::LimitsItself { question: true } = what {
+        return Ok(Reply::Value(i64::from(ANSWER | std::process::id())));
+    }
+    let Some(session) = client.session else { return Ok(Reply::Continue) };
+    if let What::LimitsItself { .. } = what {
+        session.region.header.ranges.store(1, std::sync::atomic::Ordering::Relaxed);
+        return Ok(Reply::Continue);
+    }
+    let duplicate = sender.map_or_else(descriptor, Ok)?;
+    // What was read may be another thread's, which has the number now.
+    if !listener.still_waits(call) {
+        return Ok(Reply::Continue);
+    }
+    let fd = duplicate.as_raw_fd();
+    client.represent();
+    let reply = serve::serve(&Asked { on: On { client, session }, fd, what });
+    forget_range(fd);
+    // It is closed before the call is answered: the program's own descriptors alone keep its
+    // socket.
+    drop(duplicate);
+    Ok(reply)
+}

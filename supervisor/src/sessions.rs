@@ -1,0 +1,100 @@
+//! The sessions that are served: the one that the supervisor was begun for, and those of a
+//! `portshim run` below it, whose policies replace the outer one.
+
+use portshim_mechanism::linux::kernel::memory::map_shared;
+use portshim_policy::region::Region;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The variable that names a process's session.
+const SESSION: &[u8] = b"PORTSHIM_SESSION=";
+/// What switches everything off.
+const DISABLED: &[u8] = b"PORTSHIM_DISABLE=1";
+/// The variable that has a library loaded, and what the names of ours begin with.
+const PRELOAD: &[u8] = b"LD_PRELOAD=";
+const LIBRARY: &[u8] = b"libportshim";
+
+/// Whose word holds for a process.
+#[derive(Clone, Copy)]
+pub(crate) enum Governed {
+    /// This session's.
+    By(&'static Region),
+    /// Its own: it serves itself by a library, or nobody does.
+    ByItself,
+}
+
+/// The sessions that have been met.
+pub(crate) struct Sessions {
+    pub(crate) home: &'static Region,
+    known: HashMap<PathBuf, Option<&'static Region>>,
+}
+
+impl Sessions {
+    /// The session of this file, first of all.
+    pub(crate) fn of(path: &Path, file: &File) -> io::Result<Self> {
+        let home = map(file)?;
+        Ok(Self { home, known: HashMap::from([(path.to_owned(), Some(home))]) })
+    }
+
+    /// Whose word holds for a process whose parent is under that of `inherited`: its environment
+    /// tells, as it was when its program began.
+    pub(crate) fn govern(&mut self, process: u32, inherited: Option<Governed>) -> Governed {
+        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        let mut entries = environment.split(|byte| *byte == 0);
+        let value = |name: &[u8]| entries.clone().find_map(|entry| entry.strip_prefix(name));
+        let preloads = value(PRELOAD).is_some_and(|list| contains(list, LIBRARY));
+        let session = value(SESSION).map(|path| Path::new(OsStr::from_bytes(path)));
+        if entries.any(|entry| entry == DISABLED) || preloads && has_library(process) {
+            return Governed::ByItself;
+        }
+        let named = session.and_then(|path| self.named(path)).map(Governed::By);
+        named.or(inherited).unwrap_or(Governed::By(self.home))
+    }
+
+    /// The session of this file, if it is one of ours.
+    fn named(&mut self, path: &Path) -> Option<&'static Region> {
+        if let Some(known) = self.known.get(path) {
+            return *known;
+        }
+        let region = open(path).and_then(|file| map(&file)).ok();
+        self.known.insert(path.to_owned(), region);
+        region
+    }
+}
+
+/// Opens a session's file, which must be this user's own.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = File::options().read(true).write(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    // SAFETY: no memory is passed.
+    let ours = metadata.uid() == unsafe { libc::geteuid() };
+    if ours && metadata.is_file() && metadata.len() == Region::SIZE as u64 {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// Maps a session's file for good.
+fn map(file: &File) -> io::Result<&'static Region> {
+    let at = map_shared(Some(file.as_raw_fd()), Region::SIZE).map_err(io::Error::from_raw_os_error)?;
+    // SAFETY: `SIZE` bytes were just mapped for reading and writing, and stay so.
+    unsafe { Region::at(at) }.map_err(io::Error::other)
+}
+
+/// Tells whether a process has our library in it, as its environment says.
+fn has_library(process: u32) -> bool {
+    let maps = fs::read(format!("/proc/{process}/maps")).unwrap_or_default();
+    contains(&maps, LIBRARY)
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
+}

@@ -1,0 +1,87 @@
+//! A thread that is served: its descriptors and its memory.
+
+use portshim_mechanism::linux::socket::address::Address;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// PIDFD_THREAD, linux/pidfd.h, since Linux 6.9.
+const PIDFD_THREAD: c_int = libc::O_EXCL;
+
+/// The longest address of any kind that the kernel copies.
+const LONGEST: usize = size_of::<libc::sockaddr_storage>();
+
+/// A thread, or where the kernel cannot tell threads apart, its process.
+pub(crate) struct Thread {
+    number: u32,
+    fd: OwnedFd,
+}
+
+impl Thread {
+    /// The thread of this number, which belongs to `process`.
+    pub(crate) fn open(number: u32, process: u32) -> io::Result<Self> {
+        let fd = match open(number, PIDFD_THREAD) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(process, 0),
+            opened => opened,
+        }?;
+        Ok(Self { number, fd })
+    }
+
+    /// A descriptor of ours for what the thread has as `fd`.
+    pub(crate) fn duplicate(&self, fd: c_int) -> io::Result<OwnedFd> {
+        duplicate(self.fd.as_fd(), fd)
+    }
+
+    /// Fills `bytes` with what the thread has in memory at `at`; whether all of it can be read.
+    pub(crate) fn reads(&self, at: u64, bytes: &mut [u8]) -> bool {
+        self.read(at, bytes) == Ok(bytes.len())
+    }
+
+    /// Reads at most so many bytes of the thread's memory.
+    ///
+    /// # Errors
+    /// The kernel's number: EPERM without the right to trace it.
+    pub(crate) fn read(&self, at: u64, bytes: &mut [u8]) -> Result<usize, c_int> {
+        let here = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+        let there = libc::iovec { iov_base: at as *mut c_void, iov_len: bytes.len() };
+        // SAFETY: the kernel writes at most `bytes.len()` bytes there; `there` is the other's.
+        let read =
+            unsafe { libc::process_vm_readv(self.number.cast_signed(), &raw const here, 1, &raw const there, 1, 0) };
+        usize::try_from(read).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(libc::EFAULT))
+    }
+
+    /// A copy of an address, or `None` where the kernel would refuse to copy it.
+    pub(crate) fn address(&self, at: u64, len: u64) -> Option<Address> {
+        let len = usize::try_from(len as u32).ok().filter(|len| (2..=LONGEST).contains(len))?;
+        let mut bytes = [0; LONGEST];
+        if !self.reads(at, &mut bytes[..len]) {
+            return None;
+        }
+        bytes.first_chunk().map(|bytes| Address::of_bytes(bytes, len))
+    }
+
+    /// A word of the thread's memory.
+    pub(crate) fn word(&self, at: u64, wide: bool) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.reads(at, if wide { &mut bytes } else { &mut bytes[..4] }).then(|| u64::from_le_bytes(bytes))
+    }
+}
+
+fn open(process: u32, flags: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, flags) };
+    if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(owned(fd as c_int)) }
+}
+
+/// A descriptor of ours for what a process has as `fd`; it is closed on exec.
+pub(crate) fn duplicate(process: BorrowedFd<'_>, fd: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) };
+    if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(owned(fd as c_int)) }
+}
+
+/// A descriptor that the kernel has just given.
+fn owned(fd: c_int) -> OwnedFd {
+    // SAFETY: the kernel has just made it, and nobody else knows of it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}

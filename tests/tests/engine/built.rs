@@ -1,0 +1,55 @@
+//! Programs that the tests build: each is out of a library's reach in a way of its own.
+
+use portshim_tests::programs::{must, source, text};
+use portshim_tests::project;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Way in which a program goes past every library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Linked statically, with glibc.
+    Glibc,
+    /// Linked statically, with musl.
+    Musl,
+    /// Linked with musl's own shared library.
+    SharedMusl,
+    /// Linked with glibc's, and with system calls of its own.
+    Raw,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 4] = [Self::Glibc, Self::Musl, Self::SharedMusl, Self::Raw];
+
+    /// Options of `portshim run` with which such a program is served from outside.
+    pub(super) fn options(self) -> &'static [&'static str] {
+        // Of the last, nothing shows how it makes its calls.
+        if self == Self::Raw { &["--cover", "tree"] } else { &[] }
+    }
+}
+
+/// Builds `ports.c` into a folder.
+pub(super) fn ports(way: Way, folder: &Path) -> PathBuf {
+    let built = folder.join(format!("{way:?}"));
+    let (compiler, options) = match way {
+        Way::Glibc => ("gcc", &["-static"][..]),
+        Way::Musl => ("musl-gcc", &["-static"][..]),
+        Way::SharedMusl => ("musl-gcc", &[][..]),
+        Way::Raw => ("gcc", &["-DRAW"][..]),
+    };
+    let mut command = Command::new(compiler);
+    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&built).arg(source("engine/ports.c"));
+    must(command.args(options));
+    built
+}
+
+/// Builds `ports.go`, without cgo. What Go has compiled for it is kept for the next time.
+pub(super) fn go_ports() -> PathBuf {
+    let folder = project().join("target/go");
+    let built = folder.join("ports");
+    let mut command = Command::new("go");
+    command.args(["build", "-o", text(&built), text(&source("engine/ports.go"))]);
+    command.env("CGO_ENABLED", "0").env("GOCACHE", folder.join("cache")).env("GOFLAGS", "-mod=mod");
+    must(command.env("GO111MODULE", "off"));
+    built
+}

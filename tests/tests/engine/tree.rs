@@ -1,0 +1,88 @@
+//! `--cover tree`: what a library does not see of the programs that it reaches.
+
+use portshim_tests::programs::{Peer, Ports, Scratch, compile, must, private, source, text, told};
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::thread;
+
+/// Answers queries of libc's resolver, and remembers whence they came.
+fn name_server() -> thread::JoinHandle<BTreeSet<u16>> {
+    let socket = UdpSocket::bind("127.0.0.1:53").expect("a private network has all ports free");
+    thread::spawn(move || {
+        let (mut ports, mut query) = (BTreeSet::new(), [0; 512]);
+        while let Ok((len, from)) = socket.recv_from(&mut query) {
+            ports.insert(from.port());
+            if len == 1 {
+                ports.remove(&from.port());
+                break;
+            }
+            // There is no such name (RFC 1035, 4.1.1): a response, with the code 3.
+            let mut answer = query[..len].to_vec();
+            answer[2..4].copy_from_slice(&[0x81, 0x83]);
+            socket.send_to(&answer, from).expect("it waits");
+        }
+        ports
+    })
+}
+
+#[test]
+fn the_resolver_inside_libc() {
+    private(|| {
+        let folder = Scratch::new("engine");
+        let (settings, switch) = (folder.join("resolv.conf"), folder.join("nsswitch.conf"));
+        std::fs::write(&settings, "nameserver 127.0.0.1\n").expect("the folder is ours");
+        std::fs::write(&switch, "hosts: dns\n").expect("the folder is ours");
+        must(Command::new("mount").args(["--bind", text(&settings), "/etc/resolv.conf"]));
+        must(Command::new("mount").args(["--bind", text(&switch), "/etc/nsswitch.conf"]));
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            let server = name_server();
+            let output = ports.command_with(&["--cover", "tree"], "getent").args(["hosts", "no.example"]).output();
+            assert_eq!(output.expect("it runs").status.code(), Some(2));
+            let end = UdpSocket::bind("127.0.0.1:0").expect("there are ports");
+            end.send_to(b"!", "127.0.0.1:53").expect("it listens");
+            ports.judge("what the name server saw", &server.join().expect("it has come to an end"));
+        }
+        must(Command::new("umount").args(["/etc/resolv.conf", "/etc/nsswitch.conf"]));
+    });
+}
+
+/// A library that finds libc's functions before everybody else's.
+#[test]
+fn a_library_that_binds_deeply() {
+    private(|| {
+        let folder = Scratch::new("engine");
+        let library = folder.join("deep.so");
+        must(Command::new("gcc").args(["-shared", "-fPIC", "-o", text(&library), text(&source("engine/deep.c"))]));
+        let program = compile("engine/deeply.c", &folder, &["-ldl"]);
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            let said = must(ports.command_with(&["--strict"], &program).arg(&library));
+            ports.judge("what it sees itself", &told(&said).into_iter().collect());
+        }
+    });
+}
+
+/// What is asked of a ring of io_uring, nobody would see: there is none.
+#[test]
+fn there_is_no_io_uring() {
+    let asks = "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); \
+                print(libc.syscall(425, 1, ctypes.create_string_buffer(120)), os.strerror(ctypes.get_errno()))";
+    let said = must(portshim_tests::portshim(["run", "--cover", "tree", "--", "python3", "-c"]).arg(asks));
+    assert_eq!(said, "-1 Function not implemented\n");
+}
+
+/// A peer is visited from the policy's ports by a program that is covered as well.
+#[test]
+fn a_dynamic_program_with_all_its_calls() {
+    private(|| {
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            let (http, udp) = (Peer::http(0), Peer::echo(0));
+            let mut command = ports.command_with(&["--cover", "tree"], "python3");
+            command.arg(source("programs/python.py")).args([http.port.to_string(), udp.port.to_string()]);
+            let said = must(&mut command);
+            ports.judge("what it sees itself", &told(&said).into_iter().collect());
+            ports.judge("what the HTTP peer saw", &http.visitors());
+            ports.judge("what the UDP peer saw", &udp.awaited(1));
+        }
+    });
+}
