@@ -10,6 +10,7 @@ mod engine {
     mod live;
     mod manners;
     mod nested;
+    mod oracle;
     mod programs;
     mod tree;
 }

@@ -42,7 +42,7 @@ fn a_kernel_without_the_policy_is_told_apart() {
 #[test]
 fn the_tables_of_the_kernels_behaviour_hold_and_need_every_allowance() {
     let scripts = directed();
-    let verdict = compare_directed(&scripts, false).expect("the probe can be run");
+    let verdict = compare_directed(&scripts, false, Variant::Portshim).expect("the probe can be run");
     assert_agrees(&verdict, scripts.len());
     let used: BTreeSet<&str> = verdict.allowed.into_keys().collect();
     // Bad data is a matter of the bad calls.
@@ -54,7 +54,7 @@ fn the_tables_of_the_kernels_behaviour_hold_and_need_every_allowance() {
 #[test]
 fn a_port_in_time_wait_is_as_free_as_it_would_be() {
     let scripts = time_wait();
-    assert_agrees(&compare_directed(&scripts, true).expect("the probe can be run"), scripts.len());
+    assert_agrees(&compare_directed(&scripts, true, Variant::Portshim).expect("the probe can be run"), scripts.len());
 }
 
 #[test]

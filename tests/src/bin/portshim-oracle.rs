@@ -30,6 +30,9 @@ struct Arguments {
     /// Lets the sessions believe this of all ports to begin with: all or random.
     #[arg(long, value_parser = ["all", "random"])]
     hint: Option<String>,
+    /// Has the probe served from outside, by portshim's supervisor.
+    #[arg(long)]
+    supervised: bool,
     /// Plays the scripts written by hand, or those whose title contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     directed: Option<String>,
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool, String> {
+    let served = if arguments.supervised { Variant::Supervised } else { Variant::Portshim };
     if let (Some(case), true) = (arguments.case, arguments.print) {
         println!("{}", sequence(case, arguments.seed).join("\n"));
         return Ok(true);
@@ -65,7 +69,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     if let (Some(case), Some(path)) = (arguments.case, &arguments.script) {
         let lines = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
         let text = format!("== {}\n{lines}\n", path.display());
-        let (native, portshim) = (play(case, Variant::Native, &text)?, play(case, Variant::Portshim, &text)?);
+        let (native, portshim) = (play(case, Variant::Native, &text)?, play(case, served, &text)?);
         for (left, right) in native.lines().zip(portshim.lines()) {
             if left == right { println!("  {left}") } else { println!("- {left}\n+ {right}") }
         }
@@ -76,8 +80,8 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             d.name.contains(title.as_str()) && arguments.case.is_none_or(|case| case.name == d.case.name)
         };
         let chosen = |all: Vec<Directed>| -> Vec<Directed> { all.into_iter().filter(wanted).collect() };
-        let mut verdict = compare_directed(&chosen(directed()), false)?;
-        verdict.add(compare_directed(&chosen(time_wait()), true)?);
+        let mut verdict = compare_directed(&chosen(directed()), false, served)?;
+        verdict.add(compare_directed(&chosen(time_wait()), true, served)?);
         return Ok(tell(&verdict));
     }
     let live = std::io::stderr().is_terminal();
@@ -92,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
                 (true, _) => Variant::Native,
                 (false, Some("all")) => Variant::Believing("all"),
                 (false, Some(_)) => Variant::Believing("random"),
-                (false, None) => Variant::Portshim,
+                (false, None) => served,
             },
         },
         &|so_far| {

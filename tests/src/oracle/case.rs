@@ -83,6 +83,12 @@ impl Case {
         usize::from(self.range.1 - self.range.0) + 1 - reserved
     }
 
+    /// Tells whether its ports follow each other, and are all served in one way.
+    #[must_use]
+    pub fn is_one_run(&self) -> bool {
+        (self.reserved.is_empty() || self.count() == 1) && self.reach != Reach::Both
+    }
+
     /// Tells whether some of its ports are bound by number.
     #[must_use]
     pub fn pins(&self) -> bool {

@@ -18,6 +18,8 @@ pub enum Variant {
     Portshim,
     /// The same, where the session believes this of all ports to begin with: see [`believing`].
     Believing(&'static str),
+    /// Under portshim's supervisor, which serves the probe from outside.
+    Supervised,
     /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
     Unserved,
 }
@@ -51,15 +53,17 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     let mut command = Command::new(&probe);
     command.arg("arena");
     let policy = policy("--range", "--reserved", case);
+    let engine: &[&str] = if variant == Variant::Supervised { &["--engine", "supervise"] } else { &[] };
     match variant {
         Variant::Native => command.args(&policy).arg("--"),
         Variant::Unserved => command.arg("--"),
-        Variant::Portshim | Variant::Believing(_) => command
+        Variant::Portshim | Variant::Supervised | Variant::Believing(_) => command
             .arg("--")
             .arg(portshim_path())
             .arg("run")
             .args(self::policy("--range", "--reserve", case))
             .args(options)
+            .args(engine)
             .arg("--"),
     };
     if let Variant::Believing(what) = variant {
