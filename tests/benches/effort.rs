@@ -30,6 +30,8 @@ pub(crate) enum Group {
     Fill,
     /// Starting a program.
     Start,
+    /// Programs that are served from outside.
+    Engine,
     /// What other tools cost for each call.
     Peers,
     /// Private memory.

@@ -1,6 +1,7 @@
 //! The groups of rows, one after the other.
 
 mod empty;
+mod engine;
 mod fill;
 mod held;
 mod scale;
@@ -57,6 +58,7 @@ fn measure(bench: &Bench, group: Group) -> Result<Found, String> {
         Group::Held => held::measure(bench),
         Group::Fill => fill::measure(bench),
         Group::Start => start::measure(bench),
+        Group::Engine => engine::measure(bench),
         Group::Peers => peers::measure(bench),
         Group::Memory => scale::memory(bench),
         Group::Scale => scale::measure(bench),

@@ -129,7 +129,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Found, String> {
     Ok(found)
 }
 
-fn side_by_side(bench: &Bench, tool: &Peer, task: &Task) -> Result<Vec<Pair>, String> {
+/// The same task alone and under a tool, in turns.
+pub(crate) fn side_by_side(bench: &Bench, tool: &Peer, task: &Task) -> Result<Vec<Pair>, String> {
     let case = bench.steered();
     let mut pairs = Vec::new();
     for _ in 0..bench.effort.launches.min(2) {
