@@ -7,7 +7,7 @@ TOOLS = target/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build windows aarch64 test-aarch64 test-musl dist run test test-windows stress stress-windows fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
+.PHONY: help setup build windows aarch64 test-aarch64 test-musl test-kernels dist dist-here run test test-windows stress stress-windows fuzz fuzz-guided bench bench-quick bench-windows check fmt clippy clippy-windows \
 	deny doc install uninstall
 
 help: ## this list
@@ -27,22 +27,30 @@ aarch64: ## target/aarch64/portshim, for Linux on AArch64, from here
 	@tools/setup aarch64
 	@tools/build-aarch64
 
-test-aarch64: aarch64 ## its main job and promises, under an emulator; no part of `make check`
+test-aarch64: dist ## that, and the packages of it, under an emulator; no part of `make check`
 	@tools/make-root bullseye arm64
 	@tools/make-musl arm64
+	@tools/make-root trixie arm64
 	@tools/test-aarch64
 
 test-musl: build ## the comparison with the kernel, by a probe of musl; no part of `make check`
 	@tools/setup musl
 	@PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tools/test-musl
 
-dist: windows ## what is published, in target/dist: tar.gz, Debian package and wheel for Linux, ZIP for Windows
+test-kernels: ## promises, bad calls and the oracle on KERNELS="bullseye-amd64 …", booted in an emulator; no part of `make check`
+	@tools/setup kernels
+	@tools/test-kernels $(KERNELS)
+
+dist: windows aarch64 ## what is published, in target/dist: tar.gz, Debian package and wheel for Linux, ZIP for Windows
 	@tools/dist
+
+dist-here: windows ## the same without what is for Linux on other machines
+	@ARCHITECTURES=$$(uname -m) tools/dist
 
 run: build ## watch a real server and its clients take their ports from a policy
 	@PORTSHIM=$(PORTSHIM) examples/demo
 
-test: setup build windows dist ## every test, after `make setup`
+test: setup build windows dist-here ## every test, after `make setup`
 	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) tools/run-tests
 
 test-windows: build windows ## only what runs Windows programs, under Wine

@@ -10,6 +10,7 @@ mod compare;
 mod directed;
 mod divergence;
 mod generate;
+mod kernel;
 mod run;
 mod shrink;
 

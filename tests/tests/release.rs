@@ -36,7 +36,8 @@ fn version(symbol: &str) -> Option<(u32, u32)> {
 #[test]
 fn the_library_needs_an_old_glibc_and_the_command_none() {
     let folder = Scratch::new("needs");
-    must(Command::new("tar").arg("-xzf").arg(published(".tar.gz")).arg("-C").arg(&folder).arg("--strip-components=1"));
+    let tarball = published("x86_64.tar.gz");
+    must(Command::new("tar").arg("-xzf").arg(tarball).arg("-C").arg(&folder).arg("--strip-components=1"));
     let library = needs(&folder.join("lib/portshim/libportshim.so"));
     for need in &library {
         // By this name musl's loader finds itself; it would not find glibc's.
@@ -62,6 +63,7 @@ fn the_same_input_gives_the_same_bytes() {
         let script = format!("{settings}; exec tools/dist");
         let mut command = Command::new("bash");
         command.args(["-c", &script]).current_dir(project()).env("OUT", &out).env("SOURCE_DATE_EPOCH", "1700000000");
+        command.env("ARCHITECTURES", "x86_64");
         must(command.env("PORTSHIM", project().join("target/dist/build/release/portshim")));
         fs::read_to_string(out.join("SHA256SUMS")).expect("it is made")
     };
@@ -116,7 +118,7 @@ fn does_the_main_job(prefix: &str, archive: &Path, install: &str, uninstall: &st
 fn the_tarball_works_on_debian_11() {
     private(|| {
         let uninstall = "portshim-*-linux-x86_64/install uninstall; hash -r";
-        does_the_main_job("/usr/local", &published(".tar.gz"), &line_of_the_readme(".tar.gz"), uninstall);
+        does_the_main_job("/usr/local", &published("x86_64.tar.gz"), &line_of_the_readme(".tar.gz"), uninstall);
     });
 }
 
@@ -185,6 +187,37 @@ fn cargo_installs_it() {
     must(cargo.current_dir(project()));
     let said = must(Command::new(folder.join("bin/portshim")).args(["run", "--range", "21000-21009", "echo", "done"]));
     assert_eq!(said, "done\n");
+}
+
+/// So does an installation from a repository, which has no more than what is committed.
+#[test]
+fn cargo_installs_it_from_a_repository() {
+    let folder = Scratch::new("cargo-install-git");
+    // What is fetched for it is not to stay with the user's own.
+    let script = r#"
+        mkdir repository home
+        tar -C "$1" --exclude=./target --exclude=./.git -cf - . | tar -C repository -xf -
+        git -C repository init --quiet
+        git -C repository add .
+        git -C repository -c user.name=a -c user.email=a@b -c commit.gpgsign=false commit --quiet --message all
+        ln -s "$CARGO_HOME"/* home
+        export CARGO_HOME=$PWD/home
+        rm -f home/git home/bin
+        "$1/tools/cargo" install --locked --quiet --debug --git "file://$PWD/repository" --root . portshim
+        rm -rf home repository
+        exec bin/portshim run --range 21000-21009 echo done"#;
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", script, "-"]).arg(project().canonicalize().expect("it is there")).current_dir(&folder);
+    if std::env::var_os("CARGO_HOME").is_none() {
+        shell.env("CARGO_HOME", Path::new(&std::env::var_os("HOME").expect("a user has one")).join(".cargo"));
+    }
+    // Not for its speed is it built: nothing is optimized, nor built again that the tests have.
+    for setting in ["CARGO_PROFILE_RELEASE_OPT_LEVEL=0", "CARGO_PROFILE_RELEASE_LTO=off"] {
+        let (name, value) = setting.split_once('=').expect("a setting");
+        shell.env(name, value);
+    }
+    shell.env("CARGO_TARGET_DIR", project().canonicalize().expect("it is there").join("target"));
+    assert_eq!(must(&mut shell), "done\n");
 }
 
 /// Where libdl is a library of its own, it may come with what is loaded after the start, and its

@@ -16,7 +16,7 @@ pub const ALLOWANCES: [Allowance; 8] = [
     Allowance {
         name: "pinned-keeps-port",
         covers: |case, d| {
-            case.pins()
+            pins(case, d)
                 && match d.op() {
                     "unspec" => d.same_answer() && d.kept_port(),
                     "connect" => d.call.contains(" family 0 ") && d.answers("0", "0") && d.kept_port(),
@@ -29,7 +29,7 @@ pub const ALLOWANCES: [Allowance; 8] = [
     Allowance {
         name: "pinned-takes-port-without-route",
         covers: |case, d| {
-            case.pins()
+            pins(case, d)
                 && match d.op() {
                     "connect" | "sendto-fast" | "sendmsg-fast" | "sendmmsg-fast" => {
                         d.answers("ENETUNREACH", "ENETUNREACH") && d.kept_port()
@@ -42,12 +42,12 @@ pub const ALLOWANCES: [Allowance; 8] = [
     },
     Allowance {
         name: "pinned-shows-reuseaddr",
-        covers: |case, d| case.pins() && d.op() == "get" && d.call.ends_with(" reuseaddr") && d.answers("=0", "=1"),
+        covers: |case, d| pins(case, d) && d.op() == "get" && d.call.ends_with(" reuseaddr") && d.answers("=0", "=1"),
     },
     Allowance {
         name: "pinned-admits-reuseaddr",
         covers: |case, d| {
-            case.pins()
+            pins(case, d)
                 && d.op() == "bind"
                 && d.answers("EADDRINUSE", "ok")
                 && d.has_set(d.slot(), "reuseaddr")
@@ -57,7 +57,7 @@ pub const ALLOWANCES: [Allowance; 8] = [
     Allowance {
         name: "pinned-connects-beside-owner",
         covers: |case, d| {
-            case.pins()
+            pins(case, d)
                 && d.op() == "connect"
                 && d.answers("EADDRNOTAVAIL", "ok")
                 && d.past().any(|(call, answer)| call.starts_with("bind") && answer.starts_with("ok"))
@@ -66,7 +66,7 @@ pub const ALLOWANCES: [Allowance; 8] = [
     Allowance {
         name: "pinned-never-shares-by-chance",
         covers: |case, d| {
-            case.pins()
+            pins(case, d)
                 && (d.has_set(d.slot(), "reuseaddr") || d.has_set(d.slot(), "reuseport"))
                 && match d.op() {
                     "bind" => d.answers("ok", "EADDRINUSE"),
@@ -78,7 +78,7 @@ pub const ALLOWANCES: [Allowance; 8] = [
     Allowance {
         name: "pinned-takes-port-for-bad-data",
         covers: |case, d| {
-            case.pins()
+            pins(case, d)
                 && d.op().starts_with("send")
                 && ["EFAULT", "EINVAL", "ENOBUFS"].iter().any(|errno| d.answers(errno, errno))
                 && d.kept_port()
@@ -94,6 +94,11 @@ pub const ALLOWANCES: [Allowance; 8] = [
         },
     },
 ];
+
+/// Tells whether the port that differs may have been bound by number.
+fn pins(case: &Case, d: &Divergence) -> bool {
+    case.pins() || case.pins_mptcp_alone() && d.call.contains("mptcp")
+}
 
 impl Divergence {
     /// The name of the call, whichever way it was made.

@@ -60,6 +60,13 @@ impl Script {
         let lines = self.lines.iter().filter(|line| variant != Variant::Supervised || !is_left_out(line));
         Self { title: self.title.clone(), lines: lines.cloned().collect(), again: self.again.clone() }
     }
+
+    pub(super) fn new<'l>(case: &Case, title: String, lines: impl Iterator<Item = &'l str>, again: String) -> Self {
+        // Ports that the kernel has chosen are not shared with those that were bound by number: no
+        // mixture could be compared.
+        let played = |line: &str| if case.pins_mptcp_alone() { line.replace("mptcp", "tcp") } else { line.to_owned() };
+        Self { title, lines: lines.map(played).collect(), again }
+    }
 }
 
 /// Compares scripts written by hand. Those of one policy follow each other in one process, unless
@@ -73,10 +80,9 @@ pub fn compare_directed(directed: &[Directed], alone: bool, variant: Variant) ->
         let again = |title: &str| format!("--case {} --directed '{title}'", group[0].case.name);
         let scripts: Vec<Script> = group
             .iter()
-            .map(|d| Script {
-                title: d.name.clone(),
-                lines: d.script.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect(),
-                again: again(&d.name),
+            .map(|d| {
+                let lines = d.script.lines().filter(|line| !line.is_empty());
+                Script::new(d.case, d.name.clone(), lines, again(&d.name))
             })
             .collect();
         verdict.add(compare_all(group[0].case, &scripts, &again(""), variant)?);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::batch::{Script, Verdict, compare_all};
 use super::{CASES, Case, Variant, sequence};
 
-/// Number of sequences share one process on either side.
+/// Number of sequences that share one process on either side, at most.
 const BATCH: usize = 50;
 
 /// What is to be compared.
@@ -25,11 +25,17 @@ pub struct Campaign {
     pub against: Variant,
 }
 
+/// The size of a batch: few sequences, too, are of every policy.
+fn batch_size(campaign: &Campaign) -> usize {
+    if campaign.case.is_some() { BATCH } else { campaign.sequences.div_ceil(CASES.len()).clamp(1, BATCH) }
+}
+
 /// The policy of a batch and the numbers of its sequences.
 fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Range<u64>) {
     let case = campaign.case.unwrap_or(&CASES[batch % CASES.len()]);
-    let first = campaign.seed + (batch * BATCH) as u64;
-    (case, first..(first + BATCH as u64).min(campaign.seed + campaign.sequences as u64))
+    let size = batch_size(campaign);
+    let first = campaign.seed + (batch * size) as u64;
+    (case, first..(first + size as u64).min(campaign.seed + campaign.sequences as u64))
 }
 
 /// Runs a campaign; `progress` is told now and then how far it has come. Stops early after ten
@@ -38,7 +44,7 @@ fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Rang
 /// # Errors
 /// Where the probe or portshim could not be run.
 pub fn campaign(campaign: &Campaign, progress: &(dyn Fn(&Verdict) + Sync)) -> Result<Verdict, String> {
-    let batches = campaign.sequences.div_ceil(BATCH);
+    let batches = campaign.sequences.div_ceil(batch_size(campaign));
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let verdict = Mutex::new(Verdict::default());
@@ -56,10 +62,9 @@ pub fn campaign(campaign: &Campaign, progress: &(dyn Fn(&Verdict) + Sync)) -> Re
                         |seed: u64, count: u64| format!("--case {} --seed {seed} --sequences {count}", case.name);
                     let whole = again(seeds.start, seeds.end - seeds.start);
                     let scripts: Vec<Script> = seeds
-                        .map(|seed| Script {
-                            title: format!("{} {seed}", case.name),
-                            lines: sequence(case, seed),
-                            again: again(seed, 1),
+                        .map(|seed| {
+                            let (title, lines) = (format!("{} {seed}", case.name), sequence(case, seed));
+                            Script::new(case, title, lines.iter().map(String::as_str), again(seed, 1))
                         })
                         .collect();
                     match compare_all(case, &scripts, &whole, campaign.against) {

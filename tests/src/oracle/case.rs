@@ -1,9 +1,11 @@
 //! The policies under which sequences are compared.
 
+use super::kernel;
+
 /// Way in which portshim can serve a policy on a host with the default range, 32768-60999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Inside the host's range: the kernel is made to choose.
+    /// Inside the host's range: the kernel is made to choose, if it can be.
     Steer,
     /// Outside of it: the port is bound by number.
     Pin,
@@ -92,7 +94,12 @@ impl Case {
     /// Tells whether some of its ports are bound by number.
     #[must_use]
     pub fn pins(&self) -> bool {
-        self.reach != Reach::Steer
+        self.reach != Reach::Steer || !*kernel::CHOOSES
+    }
+
+    /// Tells whether MPTCP sockets are bound by number where the kernel chooses for others.
+    pub(super) fn pins_mptcp_alone(&self) -> bool {
+        self.reach != Reach::Pin && *kernel::CHOOSES && !*kernel::CHOOSES_FOR_MPTCP
     }
 }
 

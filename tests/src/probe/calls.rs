@@ -18,6 +18,8 @@ pub(super) enum Via {
 
 unsafe extern "C" {
     fn __connect(fd: i32, address: *const libc::sockaddr, length: libc::socklen_t) -> i32;
+    // glibc on AArch64 has it for programs that were linked long ago, and lets no new one have it.
+    #[cfg_attr(target_arch = "aarch64", link_name = "send")]
     fn __send(fd: i32, data: *const libc::c_void, length: usize, flags: i32) -> isize;
     fn rresvport(port: *mut i32) -> i32;
     fn rresvport_af(port: *mut i32, family: libc::sa_family_t) -> i32;

@@ -284,7 +284,10 @@ impl Player {
         let (mut names, mut last) = (Vec::new(), "room".to_owned());
         for _ in 0..count {
             let (answer, space) = fixture::socket(kind, false, Via::Name)?;
-            let fd = answer.map_err(|n| format!("cannot make a socket: {}", calls::errno_name(n)))? as i32;
+            let Ok(fd) = answer.map(|fd| fd as i32) else {
+                last = show(answer);
+                break;
+            };
             self.slots.insert("fill".into(), Slot { fd, space });
             let answer = self.take_port(fd, how)?;
             self.slots.remove("fill");

@@ -11,6 +11,8 @@ use super::super::fixture::SERVERS;
 use super::scene::{On, SERVED, Scene, UNSERVED};
 
 unsafe extern "C" {
+    // glibc on AArch64 has it for programs that were linked long ago, and lets no new one have it.
+    #[cfg_attr(target_arch = "aarch64", link_name = "send")]
     fn __send(fd: i32, data: *const c_void, length: usize, flags: i32) -> isize;
 }
 

@@ -55,15 +55,21 @@ pub(super) const SERVED: [On; 8] = [
 impl Scene {
     /// Makes a call on a fresh descriptor and says what came of it.
     pub(super) fn say(&self, on: On, what: &str, call: impl FnOnce(i32) -> Answer) -> Result<(), String> {
-        let failed = |n: i32| format!("the probe cannot open what it calls `{what}` on: {}", calls::errno_name(n));
-        let (name, fd) = match on {
-            On::Served(kind) => (kind.to_owned(), fixture::socket(kind, false, Via::Name)?.0.map_err(failed)? as i32),
+        let (name, opened) = match on {
+            On::Served(kind) => (kind.to_owned(), fixture::socket(kind, false, Via::Name)?.0),
             On::Foreign(name, family, kind, protocol) => {
-                let fd = calls::socket(family, kind | libc::SOCK_CLOEXEC, protocol, Via::Name).map_err(failed)?;
-                (name.to_owned(), fd as i32)
+                (name.to_owned(), calls::socket(family, kind | libc::SOCK_CLOEXEC, protocol, Via::Name))
             }
-            On::File => ("file".to_owned(), memory::file()?),
-            On::Number(number) => (number.to_string(), number),
+            On::File => ("file".to_owned(), Ok(memory::file()?.into())),
+            On::Number(number) => (number.to_string(), Ok(number.into())),
+        };
+        let fd = match opened {
+            Ok(fd) => fd as i32,
+            // An older kernel has no MPTCP.
+            Err(number) => {
+                println!("{what} on {name} => cannot be opened: {}", calls::errno_name(number));
+                return Ok(());
+            }
         };
         // Nothing here shall wait for anything.
         if !matches!(on, On::Number(_)) {
