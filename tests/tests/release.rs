@@ -139,7 +139,7 @@ fn the_tarball_works_without_glibc() {
         );
         let node = project().join("target/musl-programs/node");
         assert!(node.exists(), "{} is not there: `make setup` fetches it", node.display());
-        let said = on(MUSL, &script, &[&published(".tar.gz"), &source("release/drain.js"), &node]);
+        let said = on(MUSL, &script, &[&published("x86_64.tar.gz"), &source("release/drain.js"), &node]);
         let drained = "21000 21001 21002, then EADDRINUSE\n";
         let (_, ran) = said.split_once("# it runs\n").expect("it is installed");
         assert!(ran.contains("a 64-bit ELF program of musl\ncoverage    full\n"), "{said}");
