@@ -204,6 +204,17 @@ proptest! {
     }
 
     #[test]
+    fn a_kernel_that_cannot_be_steered_leaves_the_order_as_it_is(case in case()) {
+        prop_assume!(!case.kernel_chooses());
+        let region = case.region();
+        let steps = exhaust(&case, &region, Some(1));
+        let steered = steps.iter().position(|step| matches!(step, Step::Steer(_)));
+        if let Some((Step::Steer(run), next)) = steered.map(|at| (steps[at], steps[at + 1])) {
+            prop_assert_eq!(next, Step::Pin(run.first()));
+        }
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_ports(case in case(), seed in any::<u64>(), peers in prop::collection::vec(any::<u64>(), 1..5)) {
         let rules = Rules { seed: Some(seed), ..case.rules.clone() };
         let runs: Vec<Vec<_>> = (0..2u64)

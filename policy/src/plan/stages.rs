@@ -90,6 +90,8 @@ pub struct Plan<'a> {
     aims: u8,
     /// The port that was proposed last, where it is taken for everybody if it is for this request.
     proposed: Option<u16>,
+    /// The port that the policy's order has come to, where the system was to choose it.
+    sought: Option<u16>,
     walk: Option<Walk>,
     runs: Option<Runs>,
     /// Ports that the kernel may have left out of the last run, and that are still to be tried.
@@ -124,6 +126,7 @@ impl<'a> Plan<'a> {
             skips_busy: false,
             aims: if tcp { AIMS } else { DATAGRAM_AIMS },
             proposed: None,
+            sought: None,
             walk: None,
             runs: None,
             parts: [None; 3],
@@ -138,6 +141,7 @@ impl<'a> Plan<'a> {
 
     /// The next thing to try, after `outcome`.
     pub fn next(&mut self, outcome: Outcome, entropy: &mut impl Entropy) -> Step {
+        let sought = self.sought.take();
         match outcome {
             Outcome::Start => self.begin(entropy),
             Outcome::Taken => {
@@ -150,6 +154,11 @@ impl<'a> Plan<'a> {
                 self.steerable = None;
                 (self.stage, self.walk, self.runs, self.parts) = (0, None, None, [None; 3]);
                 self.begin(entropy);
+                // The order has moved on: it does not come to this port again before all others.
+                if let Some(step) = sought.map(Step::Pin) {
+                    self.propose(step);
+                    return step;
+                }
             }
         }
         while let Some(stage) = self.stages.get(self.stage) {
@@ -256,7 +265,10 @@ impl<'a> Plan<'a> {
         let view = if self.given.terms.native { self.outside() } else { self.view() };
         let port = self.next_walked(view, if skips_busy { self.given.hint } else { None }, entropy)?;
         Some(match self.steerable {
-            Some(range) if range.contains(port) => Step::Steer(PortRange::single(port)),
+            Some(range) if range.contains(port) => {
+                self.sought = Some(port);
+                Step::Steer(PortRange::single(port))
+            }
             _ => Step::Pin(port),
         })
     }
