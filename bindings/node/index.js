@@ -48,9 +48,9 @@ class Held {
   release() {
     const at = held.lastIndexOf(this.#args);
     if (at < 0) return;
-    held.splice(at, 1);
     // The command releases whatever holds for a process: what lies around this goes on. Meanwhile this process waits.
     call(["release"]);
+    held.splice(at, 1);
     held.forEach(call);
   }
 }

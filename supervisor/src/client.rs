@@ -53,7 +53,7 @@ impl Client {
         let same = |before: &&Self| before.since == since && before.program == program && before.name == name;
         let place = match (before.filter(same), session) {
             (Some(before), _) => before.place,
-            (None, Some(session)) => enter(session, process, &name),
+            (None, Some(session)) => enter(session, process, since, &name),
             (None, None) => None,
         };
         Some(Self { process, since, program, name, governed, session, place, confined })
@@ -74,8 +74,16 @@ impl Client {
 }
 
 /// Takes a place for a process in the session's table.
-fn enter(session: Session, process: u32, name: &[u8; NAME]) -> Option<&'static Process> {
+fn enter(session: Session, process: u32, since: u64, name: &[u8; NAME]) -> Option<&'static Process> {
     let region = session.region;
+    // It may have been forgotten meanwhile: what was counted of it stays.
+    let is_own = |place: &&Process| {
+        let owner = place.owner().filter(|owner| owner.process == process && owner.since >= since);
+        owner.is_some_and(|owner| owner.namespace == liveness::me().namespace) && place.name() == *name
+    };
+    if let Some(place) = region.processes.all().iter().find(is_own) {
+        return Some(place);
+    }
     let owner = Owner { process, since: clock::boot_ticks(), ..liveness::me() };
     let place = region.processes.enter(&owner, name, region.number_of(session.rules), liveness::is_alive)?;
     place.set_presence(Presence::Supervised);

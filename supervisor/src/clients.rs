@@ -10,6 +10,9 @@ use std::rc::Rc;
 
 /// Number of threads that are remembered at once. Each takes a descriptor.
 const MOST: usize = 512;
+/// Number of parents that are looked through, at most: numbers are used again, so that what is read
+/// in turn might form a circle.
+const MOST_PARENTS: usize = 1000;
 
 /// A thread, and whose it is.
 pub(crate) struct Member {
@@ -75,18 +78,32 @@ impl Clients {
         Some(member)
     }
 
-    /// Tells whether a process is confined: by itself, or by its parent. An orphan may be.
+    /// Tells whether a process is confined: by itself, or by one that it descends from. Where the
+    /// chain of parents ends before one that is known, because one has ended, it may be.
     fn inherits(&mut self, process: u32, status: &str) -> bool {
         if self.confined.is_empty() {
             return false;
         }
-        let parent = parent(status).unwrap_or(0);
-        let is_orphan = parent <= 1 || parent == std::process::id();
-        let confined = self.confined.contains(&process) || self.confined.contains(&parent) || is_orphan;
+        let confined = self.confined.contains(&process) || self.descends_from_confined(status);
         if confined {
             self.confined.insert(process);
         }
         confined
+    }
+
+    fn descends_from_confined(&self, status: &str) -> bool {
+        let mut at = parent(status).unwrap_or(0);
+        for _ in 0..MOST_PARENTS {
+            if at <= 1 || at == std::process::id() || self.confined.contains(&at) {
+                return true;
+            }
+            if let Some(client) = self.processes.get(&at).filter(|client| started(at) == Some(client.since)) {
+                return client.confined;
+            }
+            let status = fs::read_to_string(format!("/proc/{at}/status")).unwrap_or_default();
+            at = parent(&status).unwrap_or(0);
+        }
+        true
     }
 
     /// The number means another thread by now.

@@ -24,7 +24,7 @@ fn junit_runs_out_of_ports() {
         std::fs::write(folder.join("settings.xml"), REPOSITORY).expect("the folder is ours");
         let under = portshim(["run", "--quiet", "--range", "20000-20009", "--", "mvn"]);
         let output = maven(under, &folder, &["package"]);
-        let all = "Tests run: 6, Failures: 0, Errors: 0, Skipped: 0";
+        let all = "Tests run: 8, Failures: 0, Errors: 0, Skipped: 0";
         assert!(output.status.success() && said(&output).contains(all), "{}", said(&output));
         assert!(folder.join("target/portshim-junit-0.1.0.jar").is_file(), "{}", said(&output));
         // Without portshim, what is already compiled is skipped, or fails.

@@ -85,7 +85,8 @@ class Wanted:
 
     def __init__(self, markers: Iterable[pytest.Mark]) -> None:
         self.held: List[_held.Held] = []
-        for marker in markers:
+        # The closest comes first, and is held last: `only` must not find what lies around it exhausted.
+        for marker in reversed(list(markers)):
             unknown = sorted(set(marker.kwargs) - set(self.NAMES))
             if marker.args or unknown:
                 what = f"{unknown[0]!r}" if unknown else "arguments without names"
@@ -101,15 +102,15 @@ class Wanted:
         blocked: Any = None,
         session: bool = False,
     ) -> None:
-        if exhausted is not None and exhausted is not False:
-            scopes = () if exhausted is True else _several(exhausted)
-            self.held.append(portshim.exhausted(*scopes, leave=leave, session=session))
         if only is not None:
             self.held.append(portshim.only(*_several(only), session=session))
         if reserved is not None:
             self.held.append(portshim.reserved(*_several(reserved), session=session))
         if blocked is not None:
             self.held.append(portshim.blocked(*_several(blocked), session=session))
+        if exhausted is not None and exhausted is not False:
+            scopes = () if exhausted is True else _several(exhausted)
+            self.held.append(portshim.exhausted(*scopes, leave=leave, session=session))
 
 
 def _several(value: Union[str, int, Iterable[Any]]) -> Tuple[Any, ...]:

@@ -128,9 +128,7 @@ struct Rotated {
 
 impl Write for Rotated {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !platform::is_still_at(&self.file, &self.path)
-            && let Ok(file) = File::options().append(true).create(true).open(&self.path)
-        {
+        if let Some(file) = platform::successor(&self.file, &self.path) {
             self.file = file;
         }
         self.file.write(bytes)

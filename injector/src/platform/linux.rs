@@ -48,11 +48,19 @@ pub(crate) use supervise::hindrance;
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
 
-/// Tells whether this is the file of that path still.
-pub(crate) fn is_still_at(file: &std::fs::File, path: &std::path::Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let same = |one: std::fs::Metadata, other: std::fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
-    file.metadata().is_ok_and(|ours| path.metadata().is_ok_and(|there| same(ours, there)))
+/// The file that is to be written at the end of instead of this one, which was opened under that
+/// path: one of the same permissions, if it is there no longer, as logs are renamed. Whoever can
+/// write to its folder must not turn us to a file elsewhere, nor keep us waiting.
+pub(crate) fn successor(file: &std::fs::File, path: &std::path::Path) -> Option<std::fs::File> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let ours = file.metadata().ok()?;
+    let is_it = |there: std::fs::Metadata| (there.dev(), there.ino()) == (ours.dev(), ours.ino());
+    if path.metadata().is_ok_and(is_it) {
+        return None;
+    }
+    let mut new = std::fs::File::options();
+    new.append(true).create(true).mode(ours.mode() & 0o777).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    new.open(path).ok().filter(|new| new.metadata().is_ok_and(|metadata| metadata.is_file()))
 }
 
 /// Gives a new file the permissions that are usual for one that is no secret.

@@ -44,9 +44,9 @@ pub(crate) fn callers_at(
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// Tells whether this is the file of that path still. An open file cannot be renamed here.
-pub(crate) fn is_still_at(_: &std::fs::File, _: &std::path::Path) -> bool {
-    true
+/// The file that is to be written instead of this one: an open file cannot be renamed here.
+pub(crate) fn successor(_: &std::fs::File, _: &std::path::Path) -> Option<std::fs::File> {
+    None
 }
 
 /// The supervisor that serves this process: there is none.

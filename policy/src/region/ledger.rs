@@ -269,13 +269,19 @@ impl OwnTrees {
     /// Asks `descends`, for each entry that has not been asked about, whether the process is its
     /// owner or descends from it. That never changes.
     pub fn look(&self, ledger: &Ledger, descends: impl Fn(&Owner) -> bool) {
+        // One owner may have hundreds of entries, made one after the other.
+        let mut last: Option<(Owner, bool)> = None;
         for (index, slot) in ledger.used().iter().enumerate().filter(|(_, slot)| slot.ports().is_for_tree()) {
             let Some(entry) = slot.entry() else { continue };
             if self.known[index].load(Acquire) == entry.number.wrapping_add(1) {
                 continue;
             }
             let (word, bit) = (&self.own[index / 64], 1 << (index % 64));
-            if descends(&entry.maker.owner) {
+            let owner = entry.maker.owner;
+            let is_own =
+                last.filter(|(other, _)| other.is(&owner)).map_or_else(|| descends(&owner), |(_, is_own)| is_own);
+            last = Some((owner, is_own));
+            if is_own {
                 word.fetch_or(bit, Relaxed);
             } else {
                 word.fetch_and(!bit, Relaxed);
@@ -284,8 +290,10 @@ impl OwnTrees {
         }
     }
 
-    fn contains(&self, index: usize) -> bool {
-        self.own[index / 64].load(Relaxed) >> (index % 64) & 1 == 1
+    /// Tells whether the entry of this number, in this place, is known to hold for the process.
+    fn contains(&self, index: usize, number: u64) -> bool {
+        self.known[index].load(Acquire) == number.wrapping_add(1)
+            && self.own[index / 64].load(Relaxed) >> (index % 64) & 1 == 1
     }
 }
 
@@ -306,11 +314,15 @@ impl<'a> LedgerView<'a> {
 
     /// The places whose entries hold for the viewer, and what they say.
     fn used(self) -> impl Iterator<Item = (&'a Slot, Ports)> {
-        let holds = move |index, ports: Ports| !ports.is_for_tree() || self.own.is_some_and(|own| own.contains(index));
+        let is_own = move |index, slot: &Slot| {
+            let number = slot.number.load(Relaxed);
+            self.own.is_some_and(|own| own.contains(index, number))
+        };
+        let holds = move |index, slot, ports: Ports| !ports.is_for_tree() || is_own(index, slot);
         let slots = self.ledger.used().iter().enumerate();
         slots
             .map(|(index, slot)| (index, slot, slot.ports()))
-            .filter_map(move |(index, slot, ports)| holds(index, ports).then_some((slot, ports)))
+            .filter_map(move |(index, slot, ports)| holds(index, slot, ports).then_some((slot, ports)))
     }
 
     /// The block that keeps `port` from being bound in `scopes`. Those that `is_own` knows the

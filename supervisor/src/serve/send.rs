@@ -9,6 +9,7 @@ use portshim_mechanism::linux::kernel::{errno, sockets};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::linux::socket::fast_open;
 use portshim_mechanism::linux::socket::options::BindAddressNoPort;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
@@ -26,7 +27,7 @@ pub(crate) fn is_settled(fd: c_int, flags: c_int) -> bool {
 pub(super) fn send(on: On<'_>, socket: &Socket, flags: c_int, peer: Option<&Address>) -> Reply {
     let Some((local, false)) = local(socket) else { return Reply::Continue };
     let outcome = match (socket.transport, peer) {
-        (Transport::Tcp, Some(peer)) if flags & libc::MSG_FASTOPEN != 0 => {
+        (Transport::Tcp, Some(peer)) if flags & libc::MSG_FASTOPEN != 0 && fast_open::connects(socket) => {
             let range = Cell::new(0);
             let outcome = connect::tcp(on, socket, &local, peer, Waits::Once, &|| prepared(socket, &range));
             leave_range(socket, range.get());

@@ -2,6 +2,7 @@
 
 use crate::calls::Kind;
 use crate::thread::Thread;
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::socket::address::Address;
 use std::ffi::c_int;
 
@@ -47,7 +48,11 @@ impl What {
             Kind::SendMsg => header(third),
             // The header of the first message is the first field of it.
             Kind::SendMmsg => header(fourth).filter(|_| third as u32 != 0),
-            Kind::SetSockOpt => Some(Self::LimitsItself { question: is_question(fourth) }),
+            // Behind socketcall(2), no filter has looked at which option it is.
+            Kind::SetSockOpt => {
+                let is_range = second as c_int == libc::SOL_IP && third as c_int == IP_LOCAL_PORT_RANGE;
+                is_range.then(|| Self::LimitsItself { question: is_question(fourth) })
+            }
             Kind::Execute | Kind::Confine | Kind::IoUring | Kind::SocketCall => None,
         }
     }

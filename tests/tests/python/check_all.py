@@ -46,6 +46,15 @@ def test_marked_twice():
     assert refused(named, 8123) == "EACCES"
 
 
+@pytest.mark.portshim(only="20005-20009")
+class TestInside:
+    @pytest.mark.portshim(exhausted="tcp", leave=1)
+    def test_one_of_those_is_left(self):
+        with socket.create_server((LOCAL, 0)) as one:
+            assert one.getsockname()[1] == 20005
+            assert refused(any_port) == "EADDRINUSE"
+
+
 @pytest.mark.portshim(exhausted=True, leave=2)
 def test_some_are_left():
     held = [socket.create_server((LOCAL, 0)) for _ in range(2)]

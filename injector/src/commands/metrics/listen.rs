@@ -6,9 +6,9 @@ use crate::platform;
 use crate::present;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Time that a caller has for each step.
+/// Time that a caller has for its request, and for each part of the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest request that is read.
 const LONGEST: u64 = 16 << 10;
@@ -32,7 +32,12 @@ pub(super) fn listen(place: &str, text: Text<'_>) -> Result<u32, Failure> {
     }
     let listener = TcpListener::bind(address).map_err(failed)?;
     present::eprint(&messages::listening(&listener.local_addr().map_err(failed)?.to_string()));
-    for caller in listener.incoming().flatten() {
+    for caller in listener.incoming() {
+        let Ok(caller) = caller else {
+            // There may be no descriptor left, for now.
+            std::thread::sleep(PATIENCE);
+            continue;
+        };
         let limited = caller.set_read_timeout(Some(PATIENCE)).and_then(|()| caller.set_write_timeout(Some(PATIENCE)));
         if limited.is_ok() {
             drop(answer(caller, text));
@@ -44,7 +49,7 @@ pub(super) fn listen(place: &str, text: Text<'_>) -> Result<u32, Failure> {
 /// Reads one request, and answers it.
 fn answer(caller: impl Read + Write, text: Text<'_>) -> io::Result<()> {
     let (mut request, mut openmetrics) = (String::new(), false);
-    let mut lines = BufReader::new(caller.take(LONGEST));
+    let mut lines = BufReader::new(Hasty { caller, until: Instant::now() + PATIENCE }.take(LONGEST));
     lines.read_line(&mut request)?;
     loop {
         let mut line = String::new();
@@ -70,10 +75,25 @@ fn answer(caller: impl Read + Write, text: Text<'_>) -> io::Result<()> {
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    let mut caller = lines.into_inner().into_inner();
+    let mut caller = lines.into_inner().into_inner().caller;
     caller.write_all(head.as_bytes())?;
     if method != "HEAD" {
         caller.write_all(body.as_bytes())?;
     }
     caller.flush()
+}
+
+/// A caller whose request must be there by then: the others wait for it.
+struct Hasty<C> {
+    caller: C,
+    until: Instant,
+}
+
+impl<C: Read> Read for Hasty<C> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() > self.until {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.caller.read(bytes)
+    }
 }

@@ -10,7 +10,7 @@ const UNKNOWN: u8 = 0;
 const HAS_IT: u8 = 1;
 const LACKS_IT: u8 = 2;
 
-/// Whether MPTCP has it, which is so since Linux 6.2.
+/// Set once it is known if MPTCP has it, which is so since Linux 6.2.
 static OF_MPTCP: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// Tells whether such a send makes a connection on this socket. Where it does not, it fails and

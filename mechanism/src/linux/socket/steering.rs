@@ -53,7 +53,8 @@ pub static MOVED: AtomicBool = AtomicBool::new(false);
 static UNSTEERABLE: AtomicU8 = AtomicU8::new(0);
 
 /// For each scope, [`Reach::steerable`], where the network keeps ports from its own choice:
-/// first | last << 16 | the rules' revision and one << 32; 0 where it has to be worked out.
+/// first | last << 16 | a hash of which rules, and of their revision << 32; 0 where it has to be
+/// worked out.
 static STEERABLE: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 /// Inside which ports the kernel can be made to choose for a socket.
@@ -90,13 +91,14 @@ impl Network {
     /// network keeps from the kernel's choice. Ports outside of it are bound by number.
     #[cold]
     fn steerable(&self, range: PortRange, scope: Scope, rules: &SharedRules) -> Option<PortRange> {
-        let (cache, revision) = (&STEERABLE[scope.index()], rules.revision().wrapping_add(1));
+        let cache = &STEERABLE[scope.index()];
+        let which = mix(core::ptr::from_ref(rules) as u64 ^ u64::from(rules.revision()) << 48) as u32 | 1;
         let cached = cache.load(Relaxed);
-        if cached != 0 && (cached >> 32) as u32 == revision {
+        if (cached >> 32) as u32 == which {
             return unpack(cached as u32);
         }
         let steerable = rules.scope(scope).longest_without(range, |index| self.kept[index % WORDS].load(Relaxed));
-        cache.store(u64::from(steerable.map_or(0, pack)) | u64::from(revision) << 32, Relaxed);
+        cache.store(u64::from(steerable.map_or(0, pack)) | u64::from(which) << 32, Relaxed);
         steerable
     }
 

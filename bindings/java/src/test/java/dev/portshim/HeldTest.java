@@ -10,10 +10,14 @@ import java.net.BindException;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 
 /** Under the range 20000-20009. */
 class HeldTest {
@@ -58,6 +62,24 @@ class HeldTest {
         try (ServerSocket socket = new ServerSocket(0)) {
             assertEquals(20000, socket.getLocalPort());
             assertThrows(BindException.class, HeldTest::anyPort);
+        }
+    }
+
+    @TestFactory
+    @Exhausted
+    Stream<DynamicTest> noPortIsLeftInWhatAFactoryMakes() {
+        return Stream.of(DynamicTest.dynamicTest("bind", () -> assertThrows(BindException.class, HeldTest::anyPort)));
+    }
+
+    @Nested
+    @OnlyPorts("20008")
+    class Inside {
+        @Nested
+        class Deeper {
+            @Test
+            void onePortIsLeft() throws IOException {
+                assertEquals(20008, anyPort());
+            }
         }
     }
 
