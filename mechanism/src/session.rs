@@ -24,12 +24,12 @@ pub struct Session {
     pub rules: &'static SharedRules,
 }
 
-/// What an event tells of a request besides.
+/// Facts of a request that an event tells besides.
 #[derive(Clone, Copy, Default)]
 pub struct About<'a> {
     /// Peer that it is for.
     pub peer: Option<&'a Address>,
-    /// What [`Session::begin`] said.
+    /// The answer of [`Session::begin`].
     pub begun: u64,
 }
 

@@ -120,7 +120,7 @@ fn scope_set(scopes: c_uint) -> Result<ScopeSet> {
     if bits == 0 || scopes.bits() != bits { Err(EINVAL) } else { Ok(scopes) }
 }
 
-/// What `PORTSHIM_RESERVE` and `PORTSHIM_BLOCK` stand for.
+/// Restriction that `PORTSHIM_RESERVE` and `PORTSHIM_BLOCK` stand for.
 fn restriction(act: c_int) -> Option<Restriction> {
     [Restriction::Reserve, Restriction::Block].into_iter().find(|known| *known as c_int == act)
 }

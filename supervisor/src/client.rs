@@ -97,7 +97,7 @@ pub(crate) fn started(process: u32) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
 }
 
-/// What a process says of itself in proc(5)'s `status`.
+/// Field of a process's `status`, proc(5).
 pub(crate) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }

@@ -50,7 +50,7 @@ pub(crate) fn filter() -> Vec<Instruction> {
     filter
 }
 
-/// What is said of the calls of one kind of programs.
+/// Verdicts on the calls of one kind of programs.
 fn block(abi: &Abi) -> Vec<Instruction> {
     let mut block = vec![load(NUMBER)];
     if let Some(end) = abi.end {
@@ -65,7 +65,7 @@ fn block(abi: &Abi) -> Vec<Instruction> {
     block
 }
 
-/// What is said of one call; it ends in a word.
+/// Verdict on one call; it ends in a word.
 fn saying(kind: Kind) -> Vec<Instruction> {
     match kind {
         Kind::IoUring => vec![UNKNOWN],

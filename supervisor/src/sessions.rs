@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// The variable that names a process's session.
 const SESSION: &[u8] = b"PORTSHIM_SESSION=";
-/// What switches everything off.
+/// Variable that switches everything off.
 const DISABLED: &[u8] = b"PORTSHIM_DISABLE=1";
 /// The variable that has a library loaded, and what the names of ours begin with.
 const PRELOAD: &[u8] = b"LD_PRELOAD=";

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     pub(crate) allow_uncovered: bool,
     /// Means by which the program is to be served.
     pub(crate) engine: Engine,
-    /// What of it is to be covered.
+    /// Extent of what is to be covered.
     pub(crate) cover: Cover,
     /// Another word for [`Cover::Tree`].
     pub(crate) strict: bool,
@@ -150,7 +150,7 @@ impl Engine {
     ];
 }
 
-/// What is to be covered.
+/// Extent of what is to be covered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Cover {
     /// The program, and what of its children the engine reaches.
@@ -161,7 +161,7 @@ pub(crate) enum Cover {
 }
 
 impl Cover {
-    /// What there is, the words that name it, and its help.
+    /// Extents, the words that name them, and their help.
     #[cfg_attr(windows, expect(dead_code, reason = "nothing covers a tree there"))]
     pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
         (Self::Program, "program", "The program, and its children as far as the engine reaches them"),

@@ -7,13 +7,13 @@ use crate::{platform, present};
 use portshim_policy::config::{Problem, Resolved, resolve};
 use serde::Serialize;
 
-/// What a file is, for programs to read.
+/// Verdict on a file, for programs to read.
 #[derive(Serialize)]
 struct Shown {
     file: String,
-    /// Whether it is a policy.
+    /// Set if it is a policy.
     valid: bool,
-    /// What is wrong with it, or worth knowing, in the order of the file.
+    /// Problems with it, and what is worth knowing, in the order of the file.
     problems: Vec<Problem>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn check(args: &Options) -> Result<u32, Failure> {
     Ok(0)
 }
 
-/// What is worth knowing about a policy that can be run.
+/// Warnings about a policy that can be run.
 fn remarks(resolved: Resolved) -> Vec<Problem> {
     [resolved.notes, resolved.warnings].concat()
 }

@@ -10,7 +10,7 @@ use clap_complete::Shell;
 /// Command that prints what `--session` takes.
 const SESSIONS: &str = "portshim ps -q 2>/dev/null";
 
-/// What bash does with a word behind `--`: as the command there would have it completed, where
+/// Function of bash for a word behind `--`: as the command there would have it completed, where
 /// bash-completion is there to know.
 const BASH_COMMANDS: &str = r#"    for ((i = 1; i < COMP_CWORD; i++)); do
         [[ ${COMP_WORDS[i]} == -- ]] || continue

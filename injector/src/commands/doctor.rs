@@ -29,7 +29,7 @@ struct Finding<'a> {
     coverage: &'static str,
     /// `library`, or `supervisor` where that serves it from outside.
     engine: &'static str,
-    /// What keeps a library out, in one word; `null` where nothing does.
+    /// Obstacle to a library, in one word; `null` where nothing does.
     obstacle: Option<&'static str>,
     /// The same in a sentence.
     why: Option<String>,

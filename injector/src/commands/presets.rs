@@ -16,7 +16,7 @@ struct Shown {
     range: Option<String>,
     /// The order in which a wildcard bind tries ports.
     select: &'static str,
-    /// Whether connections to different peers share a port.
+    /// Set if connections to different peers share a port.
     sharing: &'static str,
     summary: &'static str,
     source: &'static str,

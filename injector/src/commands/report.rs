@@ -38,7 +38,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// What the file's name asks for.
+    /// Form that the file's name asks for.
     fn of(path: &Path) -> Self {
         let ends = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
         match () {
@@ -74,7 +74,7 @@ impl Target {
         Ok(Self::File { path: path.to_owned(), sink, form: Form::of(path) })
     }
 
-    /// What a page has to gather while the program runs; `None` where it is not to be a page.
+    /// Story that a page has to gather while the program runs; `None` where it is not to be a page.
     pub(super) fn story(&self, policy: &Resolved) -> Option<Story> {
         matches!(self, Self::File { form: Form::Page, .. }).then(|| Story::begin(policy.show()))
     }

@@ -64,7 +64,7 @@ fn watch(terminal: &mut ratatui::DefaultTerminal, state: &mut State) -> Result<(
     }
 }
 
-/// What would be seen, as text, as wide as the terminal and as high as LINES says.
+/// The screen as text, as wide as the terminal and as high as LINES says.
 fn picture(state: &mut State) -> String {
     let lines = std::env::var("LINES").ok().and_then(|lines| lines.parse().ok());
     let lines = lines.filter(|lines| (1..=500).contains(lines)).unwrap_or(LINES);

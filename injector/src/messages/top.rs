@@ -41,7 +41,7 @@ fn verb(act: Restriction, lift: bool) -> &'static str {
     }
 }
 
-/// What is asked for while a change is typed.
+/// Question that is shown while a change is typed.
 pub(crate) fn asked_for(act: Restriction, lift: bool, session: &str, typed: &str) -> String {
     format!("{} in session {session} (such as 8080/tcp; Esc: not): {typed}_", verb(act, lift))
 }

@@ -29,7 +29,7 @@ pub(super) fn own_network(_: &Rules, _: &[OsString]) -> Option<String> {
     None
 }
 
-/// What a supervisor would not reach: there is none.
+/// Calls that a supervisor would not reach: there is none.
 pub(crate) const BEYOND_SUPERVISOR: &str = "";
 
 /// Calls that the library never reaches.

@@ -25,7 +25,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// What this process has itself.
+    /// The environment of this process itself.
     #[cfg(target_os = "linux")]
     pub(crate) fn inherited() -> Self {
         let session = env::var_os(SESSION).map(PathBuf::from);

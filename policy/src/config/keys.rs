@@ -75,7 +75,7 @@ impl Key {
     }
 }
 
-/// What the value of a key looks like in a file.
+/// Form of a key's value in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A string: one of these, or any if there are none.
@@ -95,7 +95,7 @@ pub enum Form {
 }
 
 impl Key {
-    /// What its value looks like.
+    /// Form of its value.
     #[must_use]
     pub fn form(&self) -> Form {
         match self.kind {

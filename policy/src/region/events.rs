@@ -40,7 +40,7 @@ pub struct Recorded(u32);
 impl Recorded {
     /// Nothing at all, not even requests.
     pub const NOTHING: Self = Self(0);
-    /// What becomes of requests.
+    /// Outcomes of requests.
     pub const REQUESTS: Self = Self(1);
     /// Ports that are given back, too.
     pub const RELEASES: Self = Self(2);
@@ -236,7 +236,7 @@ pub struct Reader {
     met: u64,
 }
 
-/// What an event says in few bits; nothing of it where they are no event's.
+/// Facts of an event that take few bits; none where they are no event's.
 fn decode(what: u32) -> Option<Event> {
     let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send].into_iter().find(|c| *c as u32 == what & 0xf)?;
     let scope = Scope::ALL.into_iter().find(|s| *s as u32 == what >> 4 & 0xf)?;

@@ -70,7 +70,7 @@ pub struct Header {
     /// Goes up whenever a socket of the session loses its port while open, so that no process keeps
     /// taking it for settled.
     pub epoch: AtomicU32,
-    /// Which events shall be recorded: the bits of [`Recorded`](super::Recorded).
+    /// Events that shall be recorded: the bits of [`Recorded`](super::Recorded).
     pub log: AtomicU32,
     /// The model, by its place in [`Preset::ALL`].
     preset: AtomicU32,

@@ -1,4 +1,4 @@
-//! What every kind of call takes: on whose behalf it is served, and what becomes of it.
+//! Parts that every kind of call takes: on whose behalf it is served, and what becomes of it.
 
 use crate::client::Client;
 use crate::listener::Reply;
@@ -24,9 +24,9 @@ pub(super) static INTERCEPTOR: Interceptor = Interceptor {
     learn_unseen: |_, _| (),
 };
 
-/// What has become of a call that was served.
+/// Outcome of a call that was served.
 pub(super) enum Outcome {
-    /// What it has returned: a value, or an error.
+    /// The value that it has returned, or the error.
     Answered(isize, c_int),
     /// It was not made in the program's stead.
     Left,
@@ -46,7 +46,7 @@ pub(super) fn got<O: Original>(on: On<'_>, call: &InterceptedCall<'_, O>) -> Out
     Outcome::Answered(served.answer, error)
 }
 
-/// What a call returns that was made here.
+/// The value that a call returns that was made here.
 pub(super) fn returned(result: Result<()>) -> isize {
     result.map_or_else(errno::fail, |()| 0)
 }

@@ -1,4 +1,4 @@
-//! What a call asks for, read from its arguments and from the program's memory.
+//! Request of a call, read from its arguments and from the program's memory.
 
 use crate::calls::Kind;
 use crate::thread::Thread;
@@ -6,7 +6,7 @@ use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::socket::address::Address;
 use std::ffi::c_int;
 
-/// What a call asks for. An address is a copy: what the program writes over its own meanwhile, the
+/// Request of a call. An address is a copy: what the program writes over its own meanwhile, the
 /// kernel sees where it carries the call out itself.
 pub(crate) enum What {
     Bind(Address),
@@ -14,7 +14,7 @@ pub(crate) enum What {
     Connect(Address),
     Send {
         flags: c_int,
-        /// Where it sends to, unless that is where the socket is connected to.
+        /// Destination, unless that is where the socket is connected to.
         peer: Option<Address>,
     },
     /// A program limits a socket to a range of its own, or asks for us.
@@ -58,7 +58,7 @@ impl What {
     }
 }
 
-/// Where a send goes; `None` where the kernel fails before it needs a port.
+/// Destination of a send; `None` where the kernel fails before it needs a port.
 fn destination(thread: &Thread, at: u64, len: u64) -> Option<Option<Address>> {
     match len as u32 {
         _ if at == 0 => Some(None),

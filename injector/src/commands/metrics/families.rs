@@ -8,7 +8,7 @@ use portshim_policy::region::Region;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What was seen of a session.
+/// View of a session.
 struct Seen {
     session: LiveSession,
     /// `None` where it cannot be read.

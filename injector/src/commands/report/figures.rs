@@ -76,7 +76,7 @@ impl Report {
         Self { program, status, signal, rules: rules.collect(), kept_back, outside }
     }
 
-    /// How the program ended.
+    /// End of the program.
     pub(super) fn end(&self) -> String {
         match (self.status, self.signal) {
             (_, Some(signal)) => format!("ended by {signal}"),

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// What the page may load: what is in it.
+/// Sources that the page may load from: itself alone.
 const NOTHING_ELSE: &str =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'";
 /// Number of processes that are listed, of rows of a table over time, and of holders of a moment.
@@ -24,7 +24,7 @@ const PROCESSES: usize = 200;
 const ROWS: usize = 20;
 const MET: usize = 8;
 
-/// What a page shows, for programs to read: it is inside the page.
+/// Figures of a page, for programs to read: it is inside the page.
 #[derive(Serialize)]
 struct Data<'a> {
     #[serde(flatten)]

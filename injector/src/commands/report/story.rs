@@ -1,4 +1,4 @@
-//! What happens while a program runs: its events, the ports in use from moment to moment, and the
+//! Story of a program's run: its events, the ports in use from moment to moment, and the
 //! moments in which no port was left.
 
 use super::why::Why;
@@ -34,13 +34,13 @@ pub(in crate::commands) struct Story {
     pub(super) moments: Vec<Moment>,
     /// Number of moments that are not told of.
     pub(super) further: u64,
-    /// What became of the requests of each process, by its number and name.
+    /// Outcomes of the requests of each process, by its number and name.
     pub(super) processes: BTreeMap<(u32, String), Requests>,
-    /// How often each port was handed out, by scope.
+    /// Number of times that each port was handed out, by scope.
     pub(super) handed_out: [Vec<u32>; 4],
     reader: Reader,
     clock: Instant,
-    /// When to look again: at how many ports are in use, and at who has them.
+    /// Time to look again: at how many ports are in use, and at who has them.
     next: Duration,
     next_why: Duration,
     /// Least time between two samples.
@@ -76,9 +76,9 @@ pub(super) struct Moment {
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) requests: u64,
-    /// Who met it: process, name, call, and how often.
+    /// Callers that met it: process, name, call, and how often.
     pub(super) met: Vec<Met>,
-    /// Where the ports were; `null` where the program had ended before anybody could look.
+    /// Holders of the ports; `null` where the program had ended before anybody could look.
     pub(super) why: Option<Why>,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Met {
     pub(super) requests: u64,
 }
 
-/// What became of a process's requests.
+/// Outcomes of a process's requests.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Requests {
     pub(super) served: u64,

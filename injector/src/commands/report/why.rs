@@ -11,7 +11,7 @@ use serde::Serialize;
 /// Number of holders that are named.
 const NAMED: usize = 5;
 
-/// Where the ports of a scope were, each counted once: at the first of these that has it.
+/// Holders of the ports of a scope, each counted once: at the first of these that has it.
 #[derive(Serialize)]
 pub(super) struct Why {
     /// Time between the last request and the look, in milliseconds.
@@ -27,7 +27,7 @@ pub(super) struct Why {
     /// Kept back by the system.
     pub(super) kept_back: u32,
     pub(super) free: u32,
-    /// Who has the most of them.
+    /// Holder of the most of them.
     pub(super) holders: Vec<Holder>,
 }
 
@@ -95,7 +95,7 @@ impl Why {
     }
 }
 
-/// What is reserved and blocked, by the policy and since.
+/// Ports that are reserved and blocked, by the policy and since.
 pub(super) fn kept(region: &Region, scope: Scope) -> (PortSet, PortSet) {
     let (mut reserved, mut blocked) = (PortSet::new(), PortSet::new());
     for rules in region.all_rules() {

@@ -8,7 +8,7 @@ use portshim_policy::ports::Scope;
 use portshim_policy::region::Region;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What was seen of a session.
+/// View of a session.
 pub(super) struct Look {
     pub(super) id: String,
     /// Its name, if it has one, and its command line.
@@ -17,7 +17,7 @@ pub(super) struct Look {
     pub(super) inside: Result<Inside, String>,
 }
 
-/// What was seen inside it.
+/// View inside it.
 pub(super) struct Inside {
     pub(super) shown: Shown,
     pub(super) usage: Usage,

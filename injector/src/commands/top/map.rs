@@ -6,7 +6,7 @@ use crate::commands::usage::common;
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortRange, PortSet, Scope};
 
-/// What most of a cell's ports are, as far as they are not free.
+/// State of most of a cell's ports, as far as they are not free.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Free,
@@ -65,7 +65,7 @@ fn cell(ports: &[u16], sets: &[(Kind, PortSet); 5]) -> Cell {
     (sign, most.1)
 }
 
-/// What is reserved or blocked, by the policy and since.
+/// Ports that are reserved or blocked, by the policy and since.
 fn kept(inside: &Inside, scope: Scope, act: Restriction) -> PortSet {
     let mut ports = PortSet::new();
     for rules in inside.region.all_rules() {

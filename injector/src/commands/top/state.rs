@@ -1,4 +1,4 @@
-//! What is looked at, and what was seen before.
+//! State of the screen: what is looked at, and what was seen before.
 
 use super::happenings::Happenings;
 use super::look::{Inside, Look};
@@ -127,7 +127,7 @@ impl State {
         self.session().map(|look| look.id.as_str())
     }
 
-    /// What was seen inside it.
+    /// The view inside it.
     pub(super) fn inside(&self) -> Option<&Inside> {
         self.session()?.inside.as_ref().ok()
     }

@@ -23,7 +23,7 @@ pub(super) struct Shown {
     pub(super) state: &'static str,
     /// Address and port of whom it is connected to; `null` where it is not.
     pub(super) peer: Option<String>,
-    /// When the memory of a connection in TIME_WAIT ends; `null` in other states.
+    /// Time when the memory of a connection in TIME_WAIT ends; `null` in other states.
     pub(super) until: Option<String>,
     /// Whose it is; `null` where nobody has it any more, or the system does not tell.
     pub(super) user: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Shown {
     pub(super) processes: Vec<Holder>,
     /// Set if a process has it that cannot be seen from here.
     pub(super) hidden: bool,
-    /// When and how a session handed the port out, as far as its log goes back.
+    /// Time and way in which a session handed the port out, as far as its log goes back.
     pub(super) handed_out: Option<HandedOut>,
     /// Set if it is hidden because this user may not look into some processes.
     #[serde(skip)]
@@ -45,7 +45,7 @@ pub(super) struct Shown {
 pub(super) struct Holder {
     #[serde(flatten)]
     pub(super) process: ShownProcess,
-    /// When the process started.
+    /// Time when the process started.
     pub(super) started: Option<String>,
     /// The session that it belongs to.
     pub(super) session: Option<String>,

@@ -211,7 +211,7 @@ impl LiveSession {
 }
 
 impl Process {
-    /// What there is to know of the process of this number.
+    /// Facts of the process of this number.
     pub(crate) fn new(pid: u32) -> Self {
         let folder = folder(pid);
         let comm = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -10,13 +10,13 @@ use std::time::Duration;
 const CLOSE: u8 = 7;
 const NEW_SYN_RECEIVED: u8 = 12;
 
-/// What the kernel tells of a socket, as it stands there.
+/// Facts of a socket, as the kernel writes them.
 pub(super) struct Told {
     pub(super) transport: Transport,
     pub(super) v6: bool,
     pub(super) local: (Ipv6Addr, u16),
     pub(super) peer: (Ipv6Addr, u16),
-    /// Whether at `::` it takes IPv4's ports, too.
+    /// Set if at `::` it takes IPv4's ports, too.
     pub(super) both: bool,
     pub(super) state: u8,
     /// Time until its timer ends.

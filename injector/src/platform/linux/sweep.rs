@@ -115,7 +115,7 @@ pub(super) fn supervisor(path: &Path) -> Option<u32> {
     header(path, |header| header.supervisor.load(Relaxed) as u32).filter(|process| *process != 0)
 }
 
-/// What a session's file says at its beginning.
+/// Beginning of a session's file.
 fn header<T>(path: &Path, read: impl Fn(&Header) -> T) -> Option<T> {
     let mut header = Vec::new();
     // Whatever lies there under that name, it must not keep us waiting.

@@ -28,7 +28,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// What a status of waitpid(2) says.
+    /// The end that a status of waitpid(2) tells of.
     fn of(status: libc::c_int) -> Self {
         if libc::WIFSIGNALED(status) {
             let signal = libc::WTERMSIG(status);
@@ -175,7 +175,7 @@ enum Begun {
     Supervised(Supervised),
 }
 
-/// What has become of a program.
+/// State of a program.
 enum Fate {
     /// It goes on.
     Runs,
@@ -208,7 +208,7 @@ impl Begun {
     }
 }
 
-/// What the supervisor tells of the program.
+/// State of the program, as the supervisor tells it.
 fn told(supervised: &mut Supervised) -> Fate {
     loop {
         match supervised.news() {

@@ -36,7 +36,7 @@ impl Question {
         })
     }
 
-    /// What netsh is told, word by word.
+    /// Command line of netsh, word by word.
     pub(super) fn words(self) -> [String; 5] {
         let (family, transport) = match self.scope {
             Scope::Tcp4 => ("ipv4", "tcp"),

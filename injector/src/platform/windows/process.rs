@@ -30,7 +30,7 @@ pub(crate) struct Process {
 const TO_1970: u64 = 116_444_736_000_000_000;
 
 impl Process {
-    /// What there is to know of the process of this number.
+    /// Facts of the process of this number.
     pub(crate) fn new(pid: u32) -> Self {
         let opened = open(pid).ok();
         let path = opened.as_ref().and_then(|process| path(process).ok()).unwrap_or_default();

@@ -20,7 +20,7 @@ trait Row: Copy {
     fn socket(self) -> Socket;
 }
 
-/// What a row of TCP tells.
+/// Facts that a row of TCP tells.
 struct Told {
     scopes: ScopeSet,
     local: (IpAddr, u32),

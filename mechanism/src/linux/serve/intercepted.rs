@@ -110,7 +110,7 @@ impl<'a, O: Original> InterceptedCall<'a, O> {
 }
 
 impl<O: Original + ?Sized> InterceptedCall<'_, O> {
-    /// What an event tells of it besides.
+    /// Facts of it that an event tells besides.
     #[inline(always)]
     pub fn about(&self) -> About<'_> {
         About { peer: self.peer, begun: self.begun }

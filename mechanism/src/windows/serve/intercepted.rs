@@ -24,7 +24,7 @@ pub struct InterceptedCall<'a> {
 }
 
 impl InterceptedCall<'_> {
-    /// What an event tells of it besides. How long it took, nobody measures.
+    /// Facts of it that an event tells besides. How long it took, nobody measures.
     pub fn about(&self) -> About<'_> {
         About { peer: self.peer.as_ref(), begun: 0 }
     }

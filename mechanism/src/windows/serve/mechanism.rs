@@ -21,7 +21,7 @@ pub(super) struct WindowsMechanism<'a> {
     scopes: ScopeSet,
     /// The sockets that ask for free ports, one for each family, while they have found none.
     probes: [Option<Probe>; 2],
-    /// Whether the program's socket asks itself; `None` where that has not been looked at.
+    /// Set if the program's socket asks itself; `None` where that has not been looked at.
     asks_itself: Option<AsksItself>,
     /// The ports that the system lists as somebody's, looked up for the first one that may be.
     listed: Option<PortSet>,
@@ -37,7 +37,7 @@ pub(super) struct WindowsMechanism<'a> {
     refused: Refused,
 }
 
-/// Whether the program's own socket asks for its port.
+/// Tells whether the program's own socket asks for its port.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AsksItself {
     No,
@@ -255,8 +255,8 @@ impl Mechanism for WindowsMechanism<'_> {
         }
     }
 
-    /// What is kept back may be given back, and what seemed to be so, have been another socket's:
-    /// before a request fails, it asks anew. Not each time, for they may be thousands.
+    /// Lets a request that fails ask anew: ports that are kept back may be given back, and those
+    /// that seemed so may have been another socket's. Not each time, for they may be thousands.
     fn begins_to_wait(&mut self) -> bool {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let (last, now) = (LAST.load(Relaxed), milliseconds());

@@ -23,7 +23,7 @@ pub struct Socket {
     pub is_new: Option<Sharing>,
 }
 
-/// How a socket shares the port that it will get.
+/// Way in which a socket shares the port that it will get.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
     /// As sockets do on which no option says so.
