@@ -86,3 +86,20 @@ fn a_dynamic_program_with_all_its_calls() {
         }
     });
 }
+
+/// A program that has confined itself by Landlock, whose grandchild binds: no call is made in its
+/// stead, by whatever rights the supervisor has, or the sandbox would be weakened.
+#[test]
+fn a_grandchild_of_a_confined_program_stays_confined() {
+    private(|| {
+        let binds = "import errno, socket\ntry:\n    socket.create_server(('127.0.0.1', 0))\n    print('bound')\n\
+                     except OSError as e:\n    print(errno.errorcode[e.errno])";
+        // Neither shell asks for a port.
+        let shells = ["sh", "-c", "sh -c 'python3 -c \"$0\"; true' \"$0\"; true", binds];
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            let mut command = ports.command_with(&["--engine", "supervise"], "python3");
+            command.arg(source("real/landlock.py")).args(["net", "9"]).args(shells);
+            assert_eq!(must(&mut command), "EACCES\n");
+        }
+    });
+}
