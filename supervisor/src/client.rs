@@ -76,15 +76,16 @@ impl Client {
 /// Takes a place for a process in the session's table.
 fn enter(session: Session, process: u32, since: u64, name: &[u8; NAME]) -> Option<&'static Process> {
     let region = session.region;
+    let me = liveness::me();
     // It may have been forgotten meanwhile: what was counted of it stays.
     let is_own = |place: &&Process| {
-        let owner = place.owner().filter(|owner| owner.process == process && owner.since >= since);
-        owner.is_some_and(|owner| owner.namespace == liveness::me().namespace) && place.name() == *name
+        let is_its = |owner: Owner| (owner.process, owner.namespace) == (process, me.namespace) && owner.since >= since;
+        place.owner().is_some_and(is_its) && place.name() == *name
     };
     if let Some(place) = region.processes.all().iter().find(is_own) {
         return Some(place);
     }
-    let owner = Owner { process, since: clock::boot_ticks(), ..liveness::me() };
+    let owner = Owner { process, since: clock::boot_ticks(), ..me };
     let place = region.processes.enter(&owner, name, region.number_of(session.rules), liveness::is_alive)?;
     place.set_presence(Presence::Supervised);
     Some(place)

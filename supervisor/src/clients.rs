@@ -4,15 +4,13 @@
 use crate::client::{Client, field, started};
 use crate::sessions::Sessions;
 use crate::thread::Thread;
+use portshim_mechanism::linux::kernel::liveness::MOST_PARENTS;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::rc::Rc;
 
 /// Number of threads that are remembered at once. Each takes a descriptor.
 const MOST: usize = 512;
-/// Number of parents that are looked through, at most: numbers are used again, so that what is read
-/// in turn might form a circle.
-const MOST_PARENTS: usize = 1000;
 
 /// A thread, and whose it is.
 pub(crate) struct Member {

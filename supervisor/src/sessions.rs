@@ -89,7 +89,7 @@ fn map(file: &File) -> io::Result<&'static Region> {
     unsafe { Region::at(at) }.map_err(io::Error::other)
 }
 
-/// Tells whether a process has our library in it, as its environment says.
+/// Tells whether a process has our library mapped.
 fn has_library(process: u32) -> bool {
     let maps = fs::read(format!("/proc/{process}/maps")).unwrap_or_default();
     contains(&maps, LIBRARY)

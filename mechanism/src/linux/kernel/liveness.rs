@@ -51,7 +51,7 @@ pub fn descends_from(owner: &Owner) -> bool {
 
 /// Number of parents that are looked through, at most: numbers of processes are used again, so that
 /// what is read in turn might form a circle.
-const MOST_PARENTS: usize = 1000;
+pub const MOST_PARENTS: usize = 1000;
 
 /// This thread, now.
 pub fn this_thread() -> Owner {
