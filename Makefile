@@ -57,7 +57,7 @@ test-windows: build windows ## only what runs Windows programs, under Wine
 	@tools/setup wine
 	PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) $(CARGO) test --locked --package portshim-tests --test windows
 
-stress-windows: build windows ## many programs under Wine: 300 in a row, and 16 at once 12 times over, beside as many without a policy
+stress-windows: build windows ## many programs under Wine: 300 in a row, and 16 at once 12 times over
 	@tools/setup wine
 	STRESS_WINDOWS=1 PORTSHIM_BIN=$(CURDIR)/$(PORTSHIM) \
 		$(CARGO) test --locked --package portshim-tests --test windows -- --test-threads=1 steady

@@ -1,88 +1,45 @@
 //! Many programs, one after the other and at once: each is hooked, none fails, none stays.
-//!
-//! `make stress-windows` has three times as many of them. Under that load Wine itself fails to
-//! start a program now and then, so that each has the bare program beside it: no more may fail.
+//! `make stress-windows` has three times as many of them.
 
 use super::launched::probe_path;
 use portshim_tests::programs::scratch;
-use portshim_tests::said;
-use portshim_tests::wine::{Said, all_gone, built, output, probe, program, range, spec, theirs, windows};
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use portshim_tests::wine::{Said, all_gone, built, probed, program, range, spec, theirs, windows};
 
-/// Set for the greater load.
-const STRESS: &str = "STRESS_WINDOWS";
-
-/// Runs, and how many of them failed under portshim and without.
-struct Runs {
-    stress: bool,
-    mark: &'static str,
-    all: AtomicUsize,
-    failed: AtomicUsize,
-    bare_failed: AtomicUsize,
+/// Picks the greater load where it is set.
+fn stress() -> bool {
+    std::env::var_os("STRESS_WINDOWS").is_some()
 }
 
-impl Runs {
-    fn new(mark: &'static str) -> Self {
-        let [all, failed, bare_failed] = [const { AtomicUsize::new(0) }; 3];
-        Self { stress: std::env::var_os(STRESS).is_some(), mark, all, failed, bare_failed }
-    }
-
-    /// Runs a program once, under a policy of one port that is its own, with a mark in its command
-    /// line.
-    fn once(&self, port: (u16, u16)) {
-        self.all.fetch_add(1, Relaxed);
-        let verbs = ["udp4", "bind=127.0.0.1,0", self.mark];
-        if self.stress && fault(windows(program("probe.exe")).args(verbs), "").is_some() {
-            self.bare_failed.fetch_add(1, Relaxed);
-        }
-        let Some(fault) = fault(&mut probe(&["--range", &spec(port)], &verbs), &port.0.to_string()) else { return };
-        assert!(self.stress, "{fault}");
-        eprintln!("{fault}");
-        self.failed.fetch_add(1, Relaxed);
-    }
-
-    fn end(self) {
-        all_gone(self.mark);
-        let (all, failed, bare) = (self.all.into_inner(), self.failed.into_inner(), self.bare_failed.into_inner());
-        if self.stress {
-            eprintln!("{}: of {all} runs {failed} failed under portshim, {bare} bare", self.mark);
-        }
-        assert!(failed <= bare, "{failed} of {all} runs failed, and without portshim {bare}");
-    }
-}
-
-/// What is wrong about a run that should say a port that begins so, and its mark.
-fn fault(command: &mut Command, port: &str) -> Option<String> {
-    let output = output(command);
-    let ended = String::from_utf8_lossy(&output.stdout);
-    let is_well = output.status.success() && output.stderr.is_empty();
-    let says = ended.starts_with(&format!("bind port {port}")) && ended.contains("\nsay ");
-    (!is_well || !says).then(|| said(&output))
+/// Runs a program once, under a policy of one port that is its own, with a mark in its command
+/// line.
+fn once(port: (u16, u16), mark: &str) {
+    let said = probed(&["--range", &spec(port)], &["udp4", "bind=127.0.0.1,0", mark]);
+    assert_eq!(said.0[0], format!("bind port {}", port.0), "{said:?}");
+    assert!(said.0[1].starts_with("say "), "{said:?}");
 }
 
 pub(crate) fn a_hundred_in_a_row() {
-    let (port, runs) = (range(1), Runs::new("say=one of a hundred"));
-    for _ in 0..if runs.stress { 300 } else { 100 } {
-        runs.once(port);
+    let (port, mark) = (range(1), "say=one of a hundred");
+    for _ in 0..if stress() { 300 } else { 100 } {
+        once(port, mark);
     }
-    runs.end();
+    all_gone(mark);
 }
 
 pub(crate) fn eight_at_a_time() {
-    let runs = Runs::new("say=one of eight");
-    let (threads, each) = if runs.stress { (16, 12) } else { (8, 13) };
+    let mark = "say=one of eight";
+    let (threads, each) = if stress() { (16, 12) } else { (8, 13) };
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let port = range(1);
                 for _ in 0..each {
-                    runs.once(port);
+                    once(port, mark);
                 }
             });
         }
     });
-    runs.end();
+    all_gone(mark);
 }
 
 /// The first runs of all, which lay the library down, may come at once.
@@ -99,14 +56,7 @@ pub(crate) fn first_runs_at_once() {
                 let mut command = windows(program("probe.exe"));
                 command.args([&place, &run]);
                 scope.spawn(move || {
-                    let mut said = Said::of(&mut command);
-                    // Wine under load: the bare probe's own CreateProcess fails now and then,
-                    // before anything of ours runs.
-                    for _ in 0..2 {
-                        if said.0 == ["spawn error 1359"] {
-                            said = Said::of(&mut command);
-                        }
-                    }
+                    let said = Said::of(&mut command);
                     assert_eq!(said.0, [format!("bind port {}", port.0), "spawn exit 0".into()]);
                 });
             }
