@@ -7,7 +7,7 @@ use portshim_tests::{project, said};
 use std::collections::BTreeSet;
 use std::process::Command;
 
-portshim_tests::each_keeper!(node);
+portshim_tests::each_keeper!(netcat, node);
 
 /// A real program, as its makers publish it for Alpine, with the musl that it is made for in the
 /// place of this system's. It is started by a shell of glibc.
@@ -23,6 +23,28 @@ fn node(ports: &Ports) {
     command.args(["--mount", "sh", "-euc", SCRIPT]).args([&musl, &node, &source("programs/node.js")]);
     let said = must(command.args([HTTP.to_string(), UDP.to_string()]));
     ports.judge("what it sees itself", &told(&said).into_iter().collect());
+    ports.judge("what the HTTP peer saw", &http.visitors());
+    ports.judge("what the UDP peer saw", &udp.visitors());
+    ports.judge("what the kernel lists", &watch.end());
+}
+
+/// A real program, built here from its source: a server, and clients of TCP and UDP.
+fn netcat(ports: &Ports) {
+    const HTTP: u16 = 7001;
+    const UDP: u16 = 7002;
+    let built = Scratch::new("musl-netcat");
+    let path = built.join("nc");
+    let source = project().join("target/musl-programs/netcat/netcat.c");
+    must(Command::new("musl-gcc").args(["-O1", "-w", "-DLINUX", "-o"]).arg(&path).arg(source).arg("-lresolv"));
+    let says = |line: &str| must(ports.command("sh").args(["-c", line]).arg(&path));
+    let (http, udp) = (Peer::http(HTTP), Peer::echo(UDP));
+    let watch = Watch::begin(&[HTTP, UDP]);
+    let said = says(&format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | $0 -n -w 5 127.0.0.1 {HTTP}"));
+    assert!(said.ends_with("\r\n\r\nok\n"), "{said}");
+    assert_eq!(says(&format!("echo hello | $0 -n -u -w 1 127.0.0.1 {UDP}")), "hello\n");
+    let said = says("$0 -n -v -w 1 -l 2>&1 || true");
+    let listened = said.strip_prefix("listening on [any] ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    ports.judge("where it listens", &listened.into_iter().collect());
     ports.judge("what the HTTP peer saw", &http.visitors());
     ports.judge("what the UDP peer saw", &udp.visitors());
     ports.judge("what the kernel lists", &watch.end());
