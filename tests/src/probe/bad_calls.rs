@@ -21,7 +21,7 @@ use scene::Scene;
 /// Where the probe cannot set the scene.
 pub(super) fn run(words: &[String]) -> Result<(), String> {
     let ports = Ports::parse(words)?;
-    play::give_up_after(240);
+    play::give_up_after(1800);
     let servers = fixture::servers()?;
     let scene = Scene { ports, memory: Memory::map()? };
     addresses::run(&scene)?;
