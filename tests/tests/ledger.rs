@@ -95,7 +95,7 @@ fn look_on(seed: &str) -> bool {
 
 #[test]
 fn the_ledger_holds_while_processes_come_and_go() {
-    private(|| stress("host", 60, &[]));
+    private(|| stress("host", 30, &[]));
 }
 
 /// Where reservations are kept apart, no two that were granted ever meet.
