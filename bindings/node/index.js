@@ -20,7 +20,9 @@ class PortshimError extends Error {
 
 /** Tells whether this program runs under portshim. */
 function loaded() {
-  return Boolean(process.env.PORTSHIM_SESSION && (process.env.LD_PRELOAD || "").includes("portshim"));
+  // On Windows no variable has the library loaded.
+  const comesIn = process.platform === "win32" || (process.env.LD_PRELOAD || "").includes("portshim");
+  return Boolean(process.env.PORTSHIM_SESSION && comesIn);
 }
 
 function call(args) {

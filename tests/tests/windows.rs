@@ -40,7 +40,7 @@ fn main() {
             shared_by_processes, raced_for, taken_by_another_session;
         rules: reserved, blocked, blocked_for_one_scope, taken, taken_for_one_family, kept_back, of_single_programs,
             in_order;
-        programs: esbuild, node, uv, java, dotnet_core, bun, postgres;
+        programs: esbuild, node, node_package, uv, java, dotnet_core, bun, postgres;
         launched: arguments, exit_codes, crashes, standard_handles, folder_and_environment, unusual_paths,
             found_by_name, portshim_anywhere, batch_files, children, children_of_every_kind, ended_from_outside,
             one_inside_another, logged_and_reported, reported_to_nobody, switched_off, interrupted;

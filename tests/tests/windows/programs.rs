@@ -4,7 +4,7 @@
 use super::ports::tcp_answer;
 use portshim_tests::programs::{Peer, must, scratch, source};
 use portshim_tests::said;
-use portshim_tests::wine::{Said, Talk, output, portshim, program, range, spec, theirs};
+use portshim_tests::wine::{Said, Talk, built, output, portshim, program, range, spec, theirs, windows};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -54,6 +54,30 @@ pub(crate) fn esbuild() {
     let page = page(port, "/page.html");
     assert!(page.ends_with("the page"), "{page}");
     assert_eq!(server.end().0, Some(0), "it ends with its input");
+    std::fs::remove_dir_all(folder).expect("the folder is ours");
+}
+
+/// The package for tests in Node, which calls the command.
+pub(crate) fn node_package() {
+    let folder = scratch("wine-node-package");
+    let file = folder.join("ports");
+    let package = portshim_tests::project().join("bindings/node");
+    let range @ (first, last) = range(10);
+    let mut node =
+        [program("node.exe"), source("windows/exhausted.js"), file.clone(), package].map(|p| theirs(&p)).to_vec();
+    node.push(last.to_string());
+    let mut covered = portshim(["run", "--range", &spec(range), "--select", "sequential", "--"]);
+    let mut bare = windows(&node[0]);
+    let expected = format!("true\nENOBUFS\n{first}\nENOBUFS\n{last}\n{first}\n{}\n", first + 1);
+    for (command, expected) in [(covered.args(&node), &expected[..]), (bare.args(&node[1..]), "false\n")] {
+        let log = std::fs::File::create(folder.join("log")).expect("a file can be made");
+        command.env("PORTSHIM_COMMAND", theirs(&built("portshim.exe"))).stdout(Stdio::null()).stderr(log);
+        let status = command.status().expect("it starts");
+        let text = std::fs::read_to_string(&file).expect("it is there");
+        let log = std::fs::read_to_string(folder.join("log")).expect("it is there");
+        assert!(status.success() && text == expected, "{status}: {text}{log}");
+        std::fs::remove_file(&file).expect("the file is ours");
+    }
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
 
@@ -175,7 +199,7 @@ pub(crate) fn postgres() {
         ours.and_then(|session| session["processes"].as_array()).map_or(0, Vec::len)
     };
     portshim_tests::programs::until("the server's processes are listed", || processes() >= 5);
-    let mut stop = portshim_tests::wine::windows(program("postgres/bin/pg_ctl.exe"));
+    let mut stop = windows(program("postgres/bin/pg_ctl.exe"));
     stop.args(["-D", &data, "-w", "-m", "immediate", "stop"]).stdout(file("out")).stderr(file("err"));
     assert!(stop.status().expect("it runs").success(), "{:?}", said());
     portshim_tests::wine::all_gone("postgres.exe");
