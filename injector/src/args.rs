@@ -17,9 +17,7 @@ mod usage_error;
 
 pub(crate) use help::clap_command;
 pub(crate) use manual::Manual;
-#[cfg(target_os = "linux")]
-pub(crate) use options::State;
-pub(crate) use options::{Cover, Engine, Format, LogForm, MetricsForm, Options, PolicyOptions};
+pub(crate) use options::{Cover, Engine, Format, LogForm, MetricsForm, Options, PolicyOptions, State};
 pub(crate) use table::Command;
 
 use crate::messages::Failure;

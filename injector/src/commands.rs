@@ -2,7 +2,6 @@
 
 mod capture;
 mod check;
-#[cfg(target_os = "linux")]
 mod collide;
 mod completions;
 mod doctor;
@@ -70,7 +69,6 @@ pub(crate) fn carry_out(command: Command, options: &Options) -> Result<u32, Fail
         Command::Exhaust => exhaust::exhaust(options),
         Command::Only => exhaust::only(options),
         Command::Release => exhaust::release(options),
-        #[cfg(target_os = "linux")]
         Command::Collide => collide::collide(options),
         Command::Netsh => netsh::netsh(options),
         Command::Completions => completions::completions(options),

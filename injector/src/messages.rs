@@ -1,6 +1,5 @@
 //! The messages of every error and warning that is not about the text of a policy.
 
-#[cfg(target_os = "linux")]
 mod collide;
 mod failure;
 mod metrics;
@@ -17,7 +16,6 @@ mod supervisor;
 mod system;
 mod top;
 
-#[cfg(target_os = "linux")]
 pub(crate) use collide::*;
 pub(crate) use failure::FAILED;
 pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message, plain, render};

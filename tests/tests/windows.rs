@@ -7,6 +7,7 @@ use libtest_mimic::{Arguments, Trial, run};
 use portshim_tests::wine;
 
 mod windows {
+    pub(crate) mod collide;
     pub(crate) mod commands;
     pub(crate) mod exhausted;
     pub(crate) mod launched;
@@ -49,6 +50,7 @@ fn main() {
         refused: programs, libraries, another_library, files_of_windows, options, children;
         sessions: listed, outlives_its_maker, of_another_windows_session, changed_from_outside, exhausted_from_outside, changes_refused, obeyed_by_children, from_inside,
             from_inside_without_portshim, gone_with_its_owner;
+        collide: a_program_finds_its_port_taken, until_the_time_is_over, until_interrupted, inside_a_session, refused;
         commands: as_on_linux, as_windows_is, doctor, netsh, netsh_unheard,
             capture;
         steady: a_hundred_in_a_row, eight_at_a_time, first_runs_at_once;

@@ -291,16 +291,16 @@ itself. That there is nothing to undo is no error.",
         examples: &[examples::RELEASE],
         ..ROW
     },
-    #[cfg(target_os = "linux")]
     CommandRow {
         command: Command::Collide,
         name: "collide",
         about: "Hold a port as a stranger would, for a test",
         more: "\
-The port is held outside every session: at all addresses, in all scopes that are named, until Ctrl-C or \
-SIGTERM, until the time of --for is over, or for as long as CMD runs, whose exit status it then has. \
+The port is held outside every session: at all addresses, in all scopes that are named, until Ctrl-C \
+(or another end of it), until the time of --for is over, or for as long as CMD runs, whose exit status it \
+then has. \
 Without CMD a line on standard output says that it is held.",
-        examples: &[examples::COLLIDE],
+        examples: &[system::COLLIDE],
         usage: Some("portshim collide [OPTIONS] PORT[/SCOPE] [-- CMD [ARG]...]"),
         operand: Some(Operand {
             name: "PORT[/SCOPE]",

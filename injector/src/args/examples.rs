@@ -216,16 +216,6 @@ Examples:
   After `portshim exhaust --process 4711`:
     portshim release --process 4711";
 
-#[cfg(target_os = "linux")]
-pub(super) const COLLIDE: &str = "\
-Examples:
-  What does the server do if somebody else has its port?
-    portshim collide 8080/tcp -- ./server --listen 8080
-  Somebody else listens there for half a minute:
-    portshim collide 8080/tcp --state listening --for 30s
-  A connection rests there from the run before:
-    portshim collide 8080/tcp --state time-wait -- ./server --listen 8080";
-
 pub(super) const NETSH: &str = "\
 Examples:
   What a program that starts here would draw from:

@@ -3,8 +3,8 @@
 //! policy come from the policy's own table, [`keys`].
 
 #[cfg(target_os = "linux")]
-use super::options::{Cover, Engine, State};
-use super::options::{Format, LogForm, MetricsForm};
+use super::options::{Cover, Engine};
+use super::options::{Format, LogForm, MetricsForm, State};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -218,7 +218,6 @@ const OTHERS: &[Flag] = &[
         on: &[Exhaust, Only],
         ..BLANK
     },
-    #[cfg(target_os = "linux")]
     Flag {
         long: "for",
         takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
@@ -226,16 +225,15 @@ const OTHERS: &[Flag] = &[
         on: &[Collide],
         ..BLANK
     },
-    #[cfg(target_os = "linux")]
     Flag {
         long: "state",
         takes: Takes::Value("STATE", |options, value| {
-            let chosen = State::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.state = chosen.map_or_else(State::default, |(state, ..)| state);
+            let chosen = State::ALL.iter().find(|(_, name, _)| value == **name);
+            options.state = chosen.map_or_else(State::default, |(state, ..)| *state);
             Ok(())
         }),
         help: "How the port is held; bound unless given",
-        choices: Choices::OneOf(|| State::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(|| State::ALL.iter().map(|(_, name, help)| (*name, *help)).collect()),
         on: &[Collide],
         ..BLANK
     },

@@ -18,6 +18,16 @@ pub(super) const ENV: &str = "\
 For a unit file, a Dockerfile, a pod's description or a shell: with these two variables set, a \
 program is under the policy although nobody calls portshim.";
 
+/// Examples of `portshim collide`.
+pub(super) const COLLIDE: &str = "\
+Examples:
+  What does the server do if somebody else has its port?
+    portshim collide 8080/tcp -- ./server --listen 8080
+  Somebody else listens there for half a minute:
+    portshim collide 8080/tcp --state listening --for 30s
+  A connection rests there from the run before:
+    portshim collide 8080/tcp --state time-wait -- ./server --listen 8080";
+
 /// Files: where the command finds and leaves files.
 pub(super) const FILES: &[(&str, &str)] = &[
     ("./portshim.toml", "Policy file of a project: holds for what is started in its folder."),

@@ -56,7 +56,6 @@ pub(crate) struct Options {
     /// Time after which what was done is undone.
     pub(crate) time: Option<String>,
     /// State in which a port is held.
-    #[cfg(target_os = "linux")]
     pub(crate) state: State,
     /// Process that heads those that the command is about.
     pub(crate) process: Option<String>,
@@ -80,23 +79,32 @@ pub(crate) struct PolicyOptions {
 }
 
 /// State in which `portshim collide` holds a port.
-#[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
     #[default]
     Bound,
     Listening,
+    #[cfg(target_os = "linux")]
     TimeWait,
 }
 
-#[cfg(target_os = "linux")]
 impl State {
     /// The states, the words that name them, and their help.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 3] = [
+    pub(super) const ALL: &[(Self, &'static str, &'static str)] = &[
         (Self::Bound, "bound", "A socket is bound to it, and nothing else"),
         (Self::Listening, "listening", "A server listens there, and accepts nobody; with UDP as bound"),
+        #[cfg(target_os = "linux")]
         (Self::TimeWait, "time-wait", "A connection of TCP rests there in TIME_WAIT"),
     ];
+
+    /// Tells whether a port is held so by what a connection leaves behind, which only TCP has.
+    pub(crate) fn rests(self) -> bool {
+        match self {
+            Self::Bound | Self::Listening => false,
+            #[cfg(target_os = "linux")]
+            Self::TimeWait => true,
+        }
+    }
 }
 
 /// Form of a log's lines.

@@ -29,7 +29,6 @@ pub(crate) enum Command {
     Exhaust,
     Only,
     Release,
-    #[cfg(target_os = "linux")]
     Collide,
     Netsh,
     Completions,

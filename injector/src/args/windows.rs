@@ -17,6 +17,14 @@ pub(super) const ENV: &str = "\
 There are none on Windows: give the command that starts the program to `portshim run -- CMD`, in the \
 command line of a service, of a task or of a container, too.";
 
+/// Examples of `portshim collide`.
+pub(super) const COLLIDE: &str = "\
+Examples:
+  What does the server do if somebody else has its port?
+    portshim collide 8080/tcp -- server.exe --listen 8080
+  Somebody else listens there for half a minute:
+    portshim collide 8080/tcp --state listening --for 30s";
+
 /// Files: where the command finds and leaves files.
 pub(super) const FILES: &[(&str, &str)] = &[
     (r".\portshim.toml", "Policy file of a project: holds for what is started in its folder."),

@@ -5,7 +5,7 @@ use super::restrict::holder;
 use super::time::duration;
 use crate::args::{Options, State};
 use crate::messages::{self, Failure};
-use crate::platform::{self, Environment, Socket, Stranger};
+use crate::platform::{self, Socket, Stranger};
 use crate::present;
 use portshim_policy::ports::spec::Spec;
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
@@ -20,17 +20,17 @@ pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
     let time = args.time.as_deref().map(duration).transpose()?;
     let state = args.state;
     let of_tcp = |scopes: ScopeSet| scopes.iter().filter(|scope| scope.transport() == Transport::Tcp).collect();
-    let scopes: ScopeSet = if state == State::TimeWait { of_tcp(spec.scopes) } else { spec.scopes };
+    let scopes: ScopeSet = if state.rests() { of_tcp(spec.scopes) } else { spec.scopes };
     if scopes.bits() == 0 {
         return Err(messages::nothing_rests(&args.port));
     }
     let program = args.command.first().map(|command| find(command)).transpose()?;
     let held = match state {
+        #[cfg(target_os = "linux")]
         State::TimeWait => Stranger::resting(port, scopes),
         State::Bound | State::Listening => Stranger::bound(port, scopes, state == State::Listening),
     };
-    let held = held
-        .map_err(|(scope, errno)| messages::cannot_collide(port, scope, errno.into(), &holder(taken(port, scope))))?;
+    let held = held.map_err(|(scope, why)| messages::cannot_collide(port, scope, why, &holder(taken(port, scope))))?;
     match program {
         None => {
             present::print(&messages::collides(port, held.scopes()))?;
@@ -44,9 +44,7 @@ pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
                 held.iter_mut().for_each(Stranger::go_on);
                 false
             };
-            let environment = Environment::inherited();
-            let ended =
-                platform::watch_program(&program, &args.command[1..], &environment, None, Some(&mut meanwhile))?;
+            let ended = platform::watch_program(&program, &args.command[1..], None, None, Some(&mut meanwhile))?;
             Ok(ended.status())
         }
     }
@@ -60,6 +58,6 @@ fn taken(port: u16, scope: Scope) -> Option<Socket> {
 }
 
 fn wait(mut held: Stranger, time: Option<Duration>) -> Result<u32, Failure> {
-    platform::wait_for_end(time, || held.go_on()).map_err(|errno| messages::cannot_wait(errno.into()))?;
+    platform::wait_for_end(time, || held.go_on()).map_err(messages::cannot_wait)?;
     Ok(0)
 }

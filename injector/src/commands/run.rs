@@ -139,7 +139,7 @@ impl Watcher<'_> {
         let looks = self.log.is_some() || self.story.is_some();
         let mut look = || self.look();
         let meanwhile: Option<&mut dyn FnMut() -> bool> = if looks { Some(&mut look) } else { None };
-        let ended = platform::watch_program(program, arguments, environment, supervised, meanwhile)?;
+        let ended = platform::watch_program(program, arguments, Some(environment), supervised, meanwhile)?;
         // An event that was not whole at the first of the last readings, and hid others, is passed
         // over at the second.
         self.look();

@@ -25,20 +25,6 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process itself.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn inherited() -> Self {
-        let session = env::var_os(SESSION).map(PathBuf::from);
-        Self {
-            library: None,
-            unloads: false,
-            policy: env::var(POLICY).ok(),
-            session,
-            adjustments: Vec::new(),
-            warn: |_| (),
-        }
-    }
-
     /// Puts it into this process's own environment, which the program will inherit.
     pub(crate) fn assume(&self) {
         let session = self.session.as_deref().map(session_variable);

@@ -3,6 +3,7 @@
 
 mod directories;
 mod environment;
+mod exclusive;
 mod find;
 mod hooks;
 mod host;
@@ -19,6 +20,7 @@ mod security;
 mod session;
 mod sessions;
 mod sockets;
+mod stranger;
 mod suspended;
 
 pub(crate) use directories::share;
@@ -35,6 +37,7 @@ pub(crate) use process::{Process, is_us, owner, user};
 pub(crate) use session::{Session, sweep};
 pub(crate) use sessions::LiveSession;
 pub(crate) use sockets::{held, holders, sockets};
+pub(crate) use stranger::{Stranger, wait_for_end};
 
 /// Whoever connects to this path: Rust's own library has no such sockets here.
 pub(crate) fn callers_at(

@@ -248,15 +248,7 @@ pub(crate) fn switched_off() {
 /// Ctrl-C reaches the program, whose answer is the last word.
 pub(crate) fn interrupted() {
     let range = spec(range(1));
-    let run = format!(
-        "exec {} {} run --range {range} -- '{}' control say=after exit=42",
-        portshim_tests::project().join("tools/wine").display(),
-        built("portshim.exe").display(),
-        probe_path()
-    );
-    let mut command = Command::new("timeout");
-    command.args(["--kill-after=1", "120", "script", "-qec", &run, "/dev/null"]);
-    let mut terminal = Talk::with(command);
+    let mut terminal = terminal(&format!("run --range {range} -- '{}' control say=after exit=42", probe_path()));
     while !without_escapes(&terminal.line()).contains("controlawaited") {}
     terminal.send("\x03");
     let (status, said) = terminal.end();
@@ -265,9 +257,18 @@ pub(crate) fn interrupted() {
     assert_eq!(status, Some(42), "{said}");
 }
 
+/// `portshim.exe` with these arguments in a terminal.
+pub(super) fn terminal(arguments: &str) -> Talk {
+    let (wine, portshim) = (portshim_tests::project().join("tools/wine"), built("portshim.exe"));
+    let run = format!("exec {} {} {arguments}", wine.display(), portshim.display());
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=1", "120", "script", "-qec", &run, "/dev/null"]);
+    Talk::with(command)
+}
+
 /// What a terminal shows of this: its text without the sequences that move about, one of which
 /// stands for each blank.
-fn without_escapes(line: &str) -> String {
+pub(super) fn without_escapes(line: &str) -> String {
     let mut pieces = line.split("\x1b[");
     let first = pieces.next().unwrap_or_default().to_owned();
     let shown =

@@ -9,6 +9,7 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ impl Stranger {
     ///
     /// # Errors
     /// The scope in which that cannot be, and why.
-    pub(crate) fn bound(port: u16, scopes: ScopeSet, listens: bool) -> Result<Self, (Scope, Errno)> {
+    pub(crate) fn bound(port: u16, scopes: ScopeSet, listens: bool) -> Result<Self, (Scope, io::Error)> {
         Self::hold(port, scopes, |held, scope| held.open(scope, listens))
     }
 
@@ -43,7 +44,7 @@ impl Stranger {
     ///
     /// # Errors
     /// As above.
-    pub(crate) fn resting(port: u16, scopes: ScopeSet) -> Result<Self, (Scope, Errno)> {
+    pub(crate) fn resting(port: u16, scopes: ScopeSet) -> Result<Self, (Scope, io::Error)> {
         Self::hold(port, scopes, Self::rest)
     }
 
@@ -51,7 +52,7 @@ impl Stranger {
         port: u16,
         scopes: ScopeSet,
         one: impl Fn(&mut Self, Scope) -> nix::Result<()>,
-    ) -> Result<Self, (Scope, Errno)> {
+    ) -> Result<Self, (Scope, io::Error)> {
         let (sockets, resting) = (Vec::new(), Vec::new());
         let mut held = Self { port, scopes: ScopeSet::from_bits(0), sockets, resting, since: Instant::now() };
         for scope in scopes.iter() {
@@ -59,7 +60,7 @@ impl Stranger {
                 Ok(()) => held.scopes = held.scopes.iter().chain([scope]).collect(),
                 // A host without IPv6 has none of its ports.
                 Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) if scopes.contains(scope.other_family()) => {}
-                Err(errno) => return Err((scope, errno)),
+                Err(errno) => return Err((scope, errno.into())),
             }
         }
         Ok(held)
@@ -179,7 +180,7 @@ fn is_v6(scope: Scope) -> bool {
 const ENDS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// Waits until a signal ends that, or the time is over; calls `meanwhile` every now and then.
-pub(crate) fn wait_for_end(time: Option<Duration>, mut meanwhile: impl FnMut()) -> nix::Result<()> {
+pub(crate) fn wait_for_end(time: Option<Duration>, mut meanwhile: impl FnMut()) -> io::Result<()> {
     let ends: SigSet = ENDS.into_iter().collect();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ends), None)?;
     let signals = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC)?;
@@ -193,7 +194,7 @@ pub(crate) fn wait_for_end(time: Option<Duration>, mut meanwhile: impl FnMut()) 
         match poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], PollTimeout::from(pause)) {
             Ok(0) | Err(Errno::EINTR) => meanwhile(),
             Ok(_) => return Ok(()),
-            Err(errno) => return Err(errno),
+            Err(errno) => return Err(errno.into()),
         }
     }
 }

@@ -70,17 +70,17 @@ const OF_A_TERMINAL: [libc::c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGT
 /// tty_io.c).
 const OF_A_HANGUP: [libc::c_int; 2] = [libc::SIGHUP, libc::SIGCONT];
 
-/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
-/// then, and soon again where that says so. It is served from outside where a session is given to
-/// serve it by.
+/// Starts the program in this environment, or in that of this process; waits for its end, and calls
+/// `meanwhile`, if there is one, every now and then, and soon again where that says so. It is
+/// served from outside where a session is given to serve it by.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
-    environment: &Environment,
+    environment: Option<&Environment>,
     supervised: Option<&Session>,
     meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
-    environment.assume();
+    environment.inspect(|environment| environment.assume());
     let mut waited = SigSet::all();
     OWN.into_iter().for_each(|signal| waited.remove(signal));
     let mut before = SigSet::empty();

@@ -52,27 +52,28 @@ pub(crate) const BECOMES: bool = false;
 
 /// Waits for the program's end, and ends with its exit code. Returns only if that fails.
 pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
-    match watch_program(program, arguments, environment, None, None) {
+    match watch_program(program, arguments, Some(environment), None, None) {
         Ok(ended) => process::exit(ended.status().cast_signed()),
         Err(failure) => failure,
     }
 }
 
-/// Starts the program, waits for its end, and calls `meanwhile`, if there is one, every now and
-/// then, and soon again where that says so.
+/// Starts the program in this environment, or in that of this process; waits for its end, and calls
+/// `meanwhile`, if there is one, every now and then, and soon again where that says so.
 pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
-    environment: &Environment,
+    environment: Option<&Environment>,
     _: Option<&session::Session>,
     mut meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     let reached = !matches!(program.coverage, Coverage::None(_));
     // Before the variables that switch it on are there: in this process it has nothing to do.
     let load = |path| Shim::load(path).map_err(|e| messages::unloadable(path, &e));
-    let shim = environment.library.as_deref().filter(|_| reached).map(load).transpose()?;
-    environment.assume();
-    if let Some(marker) = &environment.session {
+    let library = environment.and_then(|environment| environment.library.as_deref());
+    let shim = library.filter(|_| reached).map(load).transpose()?;
+    environment.inspect(|environment| environment.assume());
+    if let Some(marker) = environment.and_then(|environment| environment.session.as_deref()) {
         session::tell(marker, &program.typed, arguments);
     }
     leave_interrupts();
@@ -82,7 +83,9 @@ pub(crate) fn watch_program(
         Some(Ok(missing)) if missing & NEEDED != 0 => {
             return Err(messages::hooks_refused(&program.path, missing & NEEDED));
         }
-        Some(Ok(missing)) => (environment.warn)(&messages::hooks_missing(&program.path, missing)),
+        Some(Ok(missing)) => {
+            environment.inspect(|environment| (environment.warn)(&messages::hooks_missing(&program.path, missing)));
+        }
         Some(Err(NotEntered::Refused(e))) => return Err(messages::not_entered(&program.path, &e)),
         Some(Err(NotEntered::Ended)) => {
             let code = exit_code(suspended.process()).map_err(|e| failure(program, &e))?;
