@@ -2,12 +2,14 @@
 //! here knows which system it is on.
 
 mod answers;
+mod beginning;
 mod child_environment;
 mod embedded;
 mod library;
 mod random;
 
 pub(crate) use answers::{Find, Holders, Socket, State, Steering};
+pub(crate) use beginning::Beginning;
 pub(crate) use child_environment::Environment;
 pub(crate) use library::{lasting_library, library};
 

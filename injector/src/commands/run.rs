@@ -12,7 +12,7 @@ use crate::coverage::{Obstacle, Program};
 use crate::environment::{self, is_switched_off};
 use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
-use crate::platform::{self, Environment, Session};
+use crate::platform::{self, Beginning, Environment, Session};
 use crate::present::{self, Verbosity};
 use portshim_policy::region::{EVENTS, Recorded, wire};
 use std::ffi::{OsStr, OsString};
@@ -48,12 +48,13 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
 
     let library = if supervised { None } else { Some(platform::library()?) };
     let follow = !args.no_follow;
-    let hint = environment::hints()?;
+    let hints = environment::hints()?;
     let story = report.as_ref().and_then(|report| report.story(&resolved));
     let logged = log.as_ref().map_or(Recorded::NOTHING, |log| log.tells_of(args.log_specific));
     let recorded = if story.is_some() { logged.and(Recorded::REQUESTS) } else { logged };
-    let session = Session::create(&resolved, hint, follow, recorded, args.name.as_deref());
-    let text = wire::encode(&resolved.rules, wire::Options { follow, hint, legal: resolved.legal });
+    let name = args.name.as_deref();
+    let session = Session::create(&Beginning { policy: &resolved, hints, follow, recorded, name });
+    let text = wire::encode(&resolved.rules, wire::Options { follow, hint: hints, legal: resolved.legal });
     let fits = text.len() <= platform::ROOM;
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));

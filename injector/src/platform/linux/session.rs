@@ -1,6 +1,6 @@
 //! A session's region: the file that every process of the session maps.
 
-use super::super::random;
+use super::super::{Beginning, random};
 use super::clock::ticks;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
@@ -8,12 +8,10 @@ use super::{directories, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
-use portshim_policy::config::Resolved;
 use portshim_policy::region::{Recorded, Region};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -28,31 +26,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
-    /// where there is no place for it.
-    pub(crate) fn create(
-        policy: &Resolved,
-        hints: bool,
-        follow: bool,
-        recorded: Recorded,
-        name: Option<&str>,
-    ) -> Result<Self, String> {
+    /// Lays its region down. Says why, where there is no place for it.
+    pub(crate) fn create(beginning: &Beginning<'_>) -> Result<Self, String> {
         let random = random::words::<2>()?;
         outlast_own();
         // Not given back: this process is about to become another.
-        let region = Box::leak(Region::boxed(&policy.rules));
-        region.set_legal(policy.legal);
-        if !hints {
-            region.switch_hints_off();
-        }
-        region.header.follow.store(u32::from(follow), Relaxed);
-        region.header.log.store(recorded.bits(), Relaxed);
-        name.iter().for_each(|name| region.header.call(name));
-        region.header.creator.store(std::process::id(), Relaxed);
-        region.header.created.store(ticks(), Relaxed);
-        region.header.secret.store(random[0], Relaxed);
+        let region = Box::leak(beginning.region(ticks(), random[0]));
         let name = format!("{PREFIX}{}-{}-{:016x}", std::process::id(), pid_namespace().unwrap_or(0), random[1]);
-        let log = recorded != Recorded::NOTHING;
+        let log = beginning.recorded != Recorded::NOTHING;
         if log {
             region.add_ledger();
         }

@@ -1,16 +1,15 @@
 //! A session's region: memory under a name, which every process of the session opens, and a marker
 //! that tells of it.
 
-use super::super::random;
 use super::super::windows_formats::name::Name;
+use super::super::{Beginning, random};
 use super::directories;
 use super::liveness::{is_alive, members, now};
 use super::native::{handle, wide};
 use super::security::Security;
 use crate::messages::{self, plain};
-use portshim_policy::config::Resolved;
 use portshim_policy::ports::Scope;
-use portshim_policy::region::{Presence, Process, Recorded, Region, SharedRules};
+use portshim_policy::region::{Presence, Process, Region, SharedRules};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -43,28 +42,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Lays down a region with this policy. `hints` says whether it remembers busy ports. Says why,
-    /// where there is no place for it.
-    pub(crate) fn create(
-        policy: &Resolved,
-        hints: bool,
-        follow: bool,
-        recorded: Recorded,
-        name: Option<&str>,
-    ) -> Result<Self, String> {
+    /// Lays its region down. Says why, where there is no place for it.
+    pub(crate) fn create(beginning: &Beginning<'_>) -> Result<Self, String> {
         let random = random::words::<2>()?;
-        let mut region = Region::boxed(&policy.rules);
-        region.set_legal(policy.legal);
-        if !hints {
-            region.switch_hints_off();
-        }
         let created = now();
-        region.header.follow.store(u32::from(follow), Relaxed);
-        region.header.log.store(recorded.bits(), Relaxed);
-        name.iter().for_each(|name| region.header.call(name));
-        region.header.creator.store(process::id(), Relaxed);
-        region.header.created.store(created, Relaxed);
-        region.header.secret.store(random[0], Relaxed);
+        let mut region = beginning.region(created, random[0]);
         let name = Name { maker: process::id(), created, random: random[1], station: station() }.to_string();
         let mapping = mapping(&name, region.as_bytes()).map_err(|e| format!("{name}: {}", plain(&e)))?;
         let mut reasons = Vec::new();
