@@ -30,7 +30,6 @@ aarch64: ## target/aarch64/portshim, for Linux on AArch64, from here
 test-aarch64: dist ## that, and the packages of it, under an emulator; no part of `make check`
 	@tools/make-root bullseye arm64
 	@tools/make-musl arm64
-	@tools/make-root trixie arm64
 	@tools/test-aarch64
 
 test-musl: build ## the comparison with the kernel, by a probe of musl; no part of `make check`
