@@ -17,26 +17,35 @@ mod usage_error;
 
 pub(crate) use help::clap_command;
 pub(crate) use manual::Manual;
-pub(crate) use options::{Cover, Engine, Format, LogForm, MetricsForm, Options, PolicyOptions, State};
+pub(crate) use options::{Colour, Cover, Engine, Format, LogForm, MetricsForm, Options, PolicyOptions, State};
 pub(crate) use table::Command;
 
 use crate::messages::Failure;
-use reader::Asked;
 use std::ffi::OsString;
 
 /// Result of reading the arguments.
-pub(crate) enum Parsed {
-    /// A command to carry out.
+pub(crate) struct Parsed {
+    pub(crate) colour: Colour,
+    pub(crate) asked: Result<Asked, Failure>,
+}
+
+/// Request that they make.
+pub(crate) enum Asked {
+    /// To carry out a command.
     Command(Command, Box<Options>),
-    /// A text to print: help or the version.
-    Text(String),
+    /// To print a text, help or the version, with colours or without.
+    Text(Box<dyn FnOnce(bool) -> String>),
 }
 
 /// Reads the arguments, the first of which is the command's own name.
-pub(crate) fn parse(args: &[OsString]) -> Result<Parsed, Failure> {
-    match reader::read(args)? {
-        Asked::Command(command, options) => Ok(Parsed::Command(command, options)),
-        Asked::Help { command, long } => Ok(Parsed::Text(help::text(command, long))),
-        Asked::Version => Ok(Parsed::Text(help::version())),
-    }
+pub(crate) fn parse(args: &[OsString]) -> Parsed {
+    let read = reader::read(args);
+    let asked = read.asked.map(|asked| match asked {
+        reader::Asked::Command(command, options) => Asked::Command(command, options),
+        reader::Asked::Help { command, long } => {
+            Asked::Text(Box::new(move |coloured| help::text(command, long, coloured)))
+        }
+        reader::Asked::Version => Asked::Text(Box::new(|_| help::version())),
+    });
+    Parsed { colour: read.colour, asked }
 }

@@ -14,17 +14,19 @@ mod messages;
 mod platform;
 mod present;
 
+use args::Asked;
 use messages::Failure;
 use std::ffi::OsString;
 
 /// Runs the command with these arguments, the first of which is its own name, and gives its exit
 /// status.
 fn portshim(args: &[OsString]) -> u32 {
-    let done = match args::parse(args) {
-        Ok(args::Parsed::Command(command, options)) => commands::carry_out(command, &options),
-        Ok(args::Parsed::Text(text)) => present::print(&text).map(|()| 0),
-        Err(failure) => Err(failure),
-    };
+    let parsed = args::parse(args);
+    present::set_colour(parsed.colour.wish());
+    let done = parsed.asked.and_then(|asked| match asked {
+        Asked::Command(command, options) => commands::carry_out(command, &options),
+        Asked::Text(text) => present::print(&text(present::has_colour(&std::io::stdout()))).map(|()| 0),
+    });
     done.unwrap_or_else(|failure: Failure| {
         present::eprint(&failure.to_string());
         failure.status

@@ -8,7 +8,7 @@ mod scopes;
 mod text;
 mod time;
 
-pub(crate) use colour::has_colour;
+pub(crate) use colour::{has_colour, set_colour};
 pub(crate) use outside::Outside;
 pub(crate) use peak::{or_dash, peak};
 pub(crate) use print::{Verbosity, eprint, eprint_problems, error_line, json, print};

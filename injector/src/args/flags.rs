@@ -2,9 +2,10 @@
 //! [`Options`](super::Options), and what the command does with it. The flags that set a key of the
 //! policy come from the policy's own table, [`keys`].
 
+use super::commands::COMMANDS;
 #[cfg(target_os = "linux")]
 use super::options::{Cover, Engine};
-use super::options::{Format, LogForm, MetricsForm, State};
+use super::options::{Colour, Format, LogForm, MetricsForm, State};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -14,6 +15,17 @@ use portshim_policy::config::{Key, KeyOption, keys};
 const POLICY: &str = "Policy";
 /// The commands that work out a policy.
 const WITH_POLICY: &[Command] = &[Run, Show, Explain, Env, Doctor];
+
+/// All of them.
+const EVERY: [Command; COMMANDS.len()] = {
+    let mut all = [Run; COMMANDS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = COMMANDS[at].command;
+        at += 1;
+    }
+    all
+};
 
 const BLANK: Flag = Flag {
     long: "",
@@ -306,7 +318,22 @@ const OTHERS: &[Flag] = &[
         on: &[Run],
         ..BLANK
     },
+    COLOUR,
 ];
+
+/// The flag that every command has, and that may stand before the command as well.
+const COLOUR: Flag = Flag {
+    long: "color",
+    takes: Takes::Value("CHOICE", |options, value| {
+        let chosen = Colour::ALL.into_iter().find(|(_, name, _)| value == **name);
+        options.colour = chosen.map_or_else(Colour::default, |(colour, ..)| colour);
+        Ok(())
+    }),
+    help: "When to use colours; auto unless given",
+    choices: Choices::OneOf(|| Colour::ALL.map(|(_, name, help)| (name, help)).into()),
+    on: &EVERY,
+    ..BLANK
+};
 
 /// The flag that sets a key.
 fn of_key((key, option): (&'static Key, KeyOption)) -> Flag {
@@ -327,7 +354,10 @@ pub(super) fn all() -> impl Iterator<Item = Flag> {
     [FILE].into_iter().chain(keys::options().map(of_key)).chain(OTHERS.iter().copied())
 }
 
-/// The flags of a command.
-pub(super) fn of(command: Command) -> impl Iterator<Item = Flag> {
-    all().filter(move |flag| flag.on.contains(&command))
+/// The flags of a command; without one, those that may stand before it.
+pub(super) fn of(command: Option<Command>) -> impl Iterator<Item = Flag> {
+    all().filter(move |flag| match command {
+        Some(command) => flag.on.contains(&command),
+        None => flag.on.len() == EVERY.len(),
+    })
 }

@@ -5,7 +5,7 @@ use super::commands::{self, COMMANDS};
 use super::examples;
 use super::flags;
 use super::table::{Choices, Command, CommandRow, Flag, Number, Operand, Takes};
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, Styles};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;
 
@@ -13,15 +13,15 @@ use std::ffi::OsString;
 const WIDTH: usize = 100;
 
 /// The text of `--help`, or of `-h`, which is the shorter one.
-pub(super) fn text(command: Option<Command>, long: bool) -> String {
-    let mut portshim = clap_command();
+pub(super) fn text(command: Option<Command>, long: bool, coloured: bool) -> String {
+    let mut portshim = clap_command().styles(if coloured { Styles::styled() } else { Styles::plain() });
     portshim.build();
     let shown = match command.map(|command| command.row().name) {
         Some(name) => portshim.find_subcommand_mut(name).unwrap_or_else(|| unreachable!("it was made from the table")),
         None => &mut portshim,
     };
     let text = if long { shown.render_long_help() } else { shown.render_help() };
-    text.to_string()
+    text.ansi().to_string()
 }
 
 /// The text of `--version`.
@@ -35,12 +35,13 @@ pub(crate) fn clap_command() -> clap::Command {
     described(portshim, commands::ABOUT, commands::MORE, &[examples::PORTSHIM, examples::ANY_PORT])
         .subcommand_required(true)
         .disable_help_subcommand(true)
+        .args(flags::of(None).map(flag))
         .subcommands(COMMANDS.iter().map(subcommand))
 }
 
 fn subcommand(row: &CommandRow) -> clap::Command {
     let command = described(clap::Command::new(row.name), row.about, row.more, row.examples);
-    let command = command.args(flags::of(row.command).map(flag)).args(row.operand.as_ref().map(operand));
+    let command = command.args(flags::of(Some(row.command)).map(flag)).args(row.operand.as_ref().map(operand));
     match row.usage {
         Some(usage) => command.override_usage(usage),
         None => command,

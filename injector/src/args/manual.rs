@@ -99,7 +99,7 @@ impl Manual {
 
     /// The files that are read and written, and what they are.
     pub(crate) fn files(self) -> &'static [(&'static str, &'static str)] {
-        let has_policy = self.row().is_none_or(|row| flags::of(row.command).any(|flag| flag.long == "policy"));
+        let has_policy = self.row().is_none_or(|row| flags::of(Some(row.command)).any(|flag| flag.long == "policy"));
         if has_policy { FILES } else { &[] }
     }
 

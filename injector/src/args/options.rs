@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) hooks: bool,
     pub(crate) once: bool,
+    /// Use of colours.
+    pub(crate) colour: Colour,
     pub(crate) format: Format,
     pub(crate) metrics_form: MetricsForm,
     /// Place to answer at.
@@ -103,6 +105,33 @@ impl State {
             Self::Bound | Self::Listening => false,
             #[cfg(target_os = "linux")]
             Self::TimeWait => true,
+        }
+    }
+}
+
+/// Use of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colour {
+    /// The uses, the words that name them, and their help.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Auto, "auto", "In a terminal, unless NO_COLOR is set; CLICOLOR_FORCE stands for always"),
+        (Self::Always, "always", "Everywhere"),
+        (Self::Never, "never", "Nowhere"),
+    ];
+
+    /// The user's wish; `None` for none.
+    pub(crate) fn wish(self) -> Option<bool> {
+        match self {
+            Self::Auto => None,
+            Self::Always => Some(true),
+            Self::Never => Some(false),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::commands::COMMANDS;
 use super::flags;
-use super::options::Options;
+use super::options::{Colour, Options};
 use super::table::{Choices, Command, CommandRow, Flag, Number, Put, Refused, Takes};
 use super::usage_error::{self, Slip};
 use crate::messages::Failure;
@@ -25,44 +25,25 @@ pub(super) enum Asked {
     Version,
 }
 
+/// Result of reading a command line: what is done with colours holds of its errors, too.
+pub(super) struct Read {
+    pub(super) colour: Colour,
+    pub(super) asked: Result<Asked, Failure>,
+}
+
 /// Reads the arguments, the first of which is the command's own name.
-pub(super) fn read(args: &[OsString]) -> Result<Asked, Failure> {
-    if args.get(1).is_some_and(|name| name == HELP) {
-        return read(&asking_for_help(args));
-    }
-    first(args).map_err(|slip| usage_error::failure(&slip, args))
+pub(super) fn read(args: &[OsString]) -> Read {
+    let mut reader = Reader::new(args.get(1..).unwrap_or_default());
+    let asked = reader.read().map_err(|slip| usage_error::failure(&slip, args));
+    Read { colour: reader.options.colour, asked }
 }
 
-/// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not
-/// carried out.
-fn asking_for_help(args: &[OsString]) -> Vec<OsString> {
-    let command = args.get(2).filter(|word| !word.as_encoded_bytes().starts_with(b"-") && *word != HELP);
-    args.first().into_iter().chain(command).cloned().chain([OsString::from("--help")]).collect()
-}
-
-/// Reads the command's name, or what stands in its place.
-fn first(args: &[OsString]) -> Result<Asked, Slip> {
-    let Some(word) = args.get(1) else { return Err(Slip::NoCommandGiven) };
-    if let Some(row) = COMMANDS.iter().find(|row| word == row.name) {
-        return Reader::new(row, &args[2..]).read();
-    }
-    let mut parser = Parser::from_args(&args[1..]);
-    match parser.next() {
-        Ok(Some(Arg::Long("help"))) => Ok(Asked::Help { command: None, long: true }),
-        Ok(Some(Arg::Short('h'))) => Ok(Asked::Help { command: None, long: false }),
-        Ok(Some(Arg::Long("version") | Arg::Short('V'))) => Ok(Asked::Version),
-        Ok(Some(Arg::Long(name))) => Err(Slip::no_flag(format!("--{name}"), None)),
-        Ok(Some(Arg::Short(letter))) => Err(Slip::no_flag(format!("-{letter}"), None)),
-        Ok(Some(Arg::Value(value))) => Err(Slip::NoCommand(value.to_string_lossy().into())),
-        Ok(None) | Err(_) => Err(Slip::NoCommandGiven),
-    }
-}
-
-/// The arguments of one command.
+/// The arguments.
 struct Reader {
-    row: &'static CommandRow,
+    /// The command, once it was read.
+    row: Option<&'static CommandRow>,
     parser: Parser,
-    options: Options,
+    options: Box<Options>,
     /// The flags that were given.
     given: Vec<&'static str>,
     /// Number of operands that were.
@@ -70,34 +51,45 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(row: &'static CommandRow, args: &[OsString]) -> Self {
-        let (parser, options) = (Parser::from_args(args), Options::default());
-        Self { row, parser, options, given: Vec::new(), operands: 0 }
+    fn new(args: &[OsString]) -> Self {
+        Self { row: None, parser: Parser::from_args(args), options: Box::default(), given: Vec::new(), operands: 0 }
     }
 
-    fn read(mut self) -> Result<Asked, Slip> {
-        let command = self.row.command;
-        while let Some(arg) = self.parser.next().map_err(Slip::from)? {
+    fn read(&mut self) -> Result<Asked, Slip> {
+        loop {
+            // No command stands behind `--`.
+            let ends = self.row.is_none()
+                && self.parser.try_raw_args().is_some_and(|args| args.peek() == Some(OsStr::new("--")));
+            let Some(arg) = self.parser.next().map_err(Slip::from)? else { break };
+            let command = self.row.map(|row| row.command);
             let (flag, name) = match arg {
                 Arg::Long("help") => {
                     return match self.parser.optional_value() {
-                        None => Ok(Asked::Help { command: Some(command), long: true }),
+                        None => Ok(Asked::Help { command, long: true }),
                         Some(value) => {
                             Err(Slip::TakesNoValue { name: "--help".into(), value: value.to_string_lossy().into() })
                         }
                     };
                 }
-                Arg::Short('h') => return Ok(Asked::Help { command: Some(command), long: false }),
+                Arg::Short('h') => return Ok(Asked::Help { command, long: false }),
+                Arg::Long("version") | Arg::Short('V') if command.is_none() => return Ok(Asked::Version),
                 Arg::Long(name) => (flags::of(command).find(|flag| flag.long == name), format!("--{name}")),
                 Arg::Short(c) => (flags::of(command).find(|flag| flag.short == Some(c)), format!("-{c}")),
-                Arg::Value(value) => {
+                Arg::Value(value) if command.is_some() => {
                     self.operand(value)?;
                     continue;
                 }
+                Arg::Value(word) if word == HELP && !ends => return self.help(),
+                Arg::Value(word) if ends => return Err(Slip::NoCommand(word.to_string_lossy().into())),
+                Arg::Value(word) => {
+                    self.row = Some(row(&word)?);
+                    continue;
+                }
             };
-            self.flag(flag.ok_or_else(|| Slip::no_flag(name, Some(command)))?)?;
+            self.flag(flag.ok_or_else(|| Slip::no_flag(name, command))?)?;
         }
-        match &self.row.operand {
+        let Some(row) = self.row else { return Err(Slip::NoCommandGiven) };
+        match &row.operand {
             Some(operand) if self.operands == 0 && !operand.number.may_be_none() && !self.options.hooks => {
                 Err(Slip::Missing(operand.name))
             }
@@ -105,14 +97,26 @@ impl Reader {
                 // What is said of them goes by this order.
                 let place = |key: &Key| keys::options().position(|(each, _)| each == key);
                 self.options.policy.keys.sort_by_key(|(key, _)| place(key));
-                Ok(Asked::Command(command, Box::new(self.options)))
+                let colour = self.options.colour;
+                let options = std::mem::take(&mut self.options);
+                self.options.colour = colour;
+                Ok(Asked::Command(row.command, options))
             }
         }
     }
 
+    /// `portshim help run …` is `portshim run --help`: whatever stands behind the command is not
+    /// carried out.
+    fn help(&mut self) -> Result<Asked, Slip> {
+        let is_command = |word: &OsStr| !word.as_encoded_bytes().starts_with(b"-") && word != HELP;
+        let word = self.parser.try_raw_args().and_then(|mut args| args.next_if(is_command));
+        let command = word.map(|word| row(&word)).transpose()?.map(|row| row.command);
+        Ok(Asked::Help { command, long: true })
+    }
+
     fn operand(&mut self, value: OsString) -> Result<(), Slip> {
         let extra = || Slip::OneTooMany(value.to_string_lossy().into());
-        let Some(operand) = &self.row.operand else { return Err(extra()) };
+        let Some(operand) = self.row.and_then(|row| row.operand.as_ref()) else { return Err(extra()) };
         if self.operands > 0 && matches!(operand.number, Number::One | Number::Optional) {
             return Err(extra());
         }
@@ -161,6 +165,11 @@ impl Reader {
     }
 }
 
+/// The row of the command that is called so.
+fn row(name: &OsStr) -> Result<&'static CommandRow, Slip> {
+    COMMANDS.iter().find(|row| name == row.name).ok_or_else(|| Slip::NoCommand(name.to_string_lossy().into()))
+}
+
 /// Puts a value where it belongs, as the table writes it where it is one of a few words.
 fn put(
     name: &str,
@@ -201,7 +210,7 @@ mod tests {
     use super::*;
 
     fn asked(line: &str) -> Result<Asked, Slip> {
-        first(&["portshim"].into_iter().chain(line.split(' ')).map(OsString::from).collect::<Vec<_>>())
+        Reader::new(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).read()
     }
 
     fn options(line: &str) -> Options {
@@ -217,6 +226,8 @@ mod tests {
         assert_eq!(run.policy.file.as_deref(), Some("file".as_ref()));
         assert!(run.quiet && run.verbose && run.no_follow && run.allow_uncovered);
         assert_eq!((run.log.as_deref(), run.report.as_deref()), (Some("x".as_ref()), Some("-".as_ref())));
+        assert_eq!(options("--color NEVER run -- true").colour, Colour::Never);
+        assert_eq!(options("show --color=always").colour, Colour::Always);
         let env = options("env --format JSON --library /l --preset=linux");
         assert!(matches!(env.format, Format::Json));
         assert_eq!(env.library.as_deref(), Some("/l"));
@@ -262,6 +273,12 @@ mod tests {
             ("capture a", "OneTooMany"),
             ("completions csh", "NoChoice"),
             ("-- true", "NoCommand("),
+            ("-- run", "NoCommand("),
+            ("--color", "NeedsValue"),
+            ("--color red ps", "NoChoice"),
+            ("--color never", "NoCommandGiven"),
+            ("--color never ps --color never", "Repeated"),
+            ("--json ps", "NoFlag"),
         ] {
             let told = format!("{:?}", asked(line).expect_err(line));
             assert!(told.starts_with(slip), "{line}: {told}");
@@ -271,8 +288,8 @@ mod tests {
     #[test]
     fn no_command_has_two_flags_of_one_name() {
         for row in COMMANDS {
-            let mut names: Vec<_> = flags::of(row.command).map(|flag| flag.long.to_owned()).collect();
-            names.extend(flags::of(row.command).filter_map(|flag| flag.short).map(String::from));
+            let mut names: Vec<_> = flags::of(Some(row.command)).map(|flag| flag.long.to_owned()).collect();
+            names.extend(flags::of(Some(row.command)).filter_map(|flag| flag.short).map(String::from));
             let count = names.len();
             names.sort();
             names.dedup();

@@ -14,7 +14,7 @@ const ALIKE: f64 = 0.7;
 pub(super) enum Slip {
     NoCommandGiven,
     NoCommand(String),
-    NoFlag { name: String, meant: Option<&'static str> },
+    NoFlag { name: String, meant: Option<&'static str>, command: Option<Command> },
     OneTooMany(String),
     Missing(&'static str),
     Repeated(String),
@@ -28,9 +28,9 @@ impl Slip {
     /// A flag that the command does not have.
     pub(super) fn no_flag(name: String, command: Option<Command>) -> Self {
         let others = if command.is_some() { &["help"][..] } else { &["help", "version"] };
-        let flags = command.into_iter().flat_map(flags::of).map(|flag| flag.long);
+        let flags = flags::of(command).map(|flag| flag.long);
         let meant = name.strip_prefix("--").and_then(|name| nearest(name, flags.chain(others.iter().copied())));
-        Self::NoFlag { name, meant }
+        Self::NoFlag { name, meant, command }
     }
 
     /// A value that is none of the words that there are.
@@ -81,9 +81,7 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
     let help = match (meant, slip) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         // `portshim java …` and `portshim --range … -- CMD` leave out the command.
-        (None, _) if is_run_left_out(slip, args) => {
-            "to run a program, write `portshim run [POLICY] -- CMD [ARG…]`".into()
-        }
+        (None, _) if is_run_left_out(slip) => "to run a program, write `portshim run [POLICY] -- CMD [ARG…]`".into(),
         (None, Slip::NoChoice { choices, .. } | Slip::NeedsValue(_, choices)) if !choices.is_empty() => {
             format!("write one of {}", choices.join(", "))
         }
@@ -93,13 +91,8 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
 }
 
 /// Tells whether a program, or an option of `run`, stands where the command should.
-fn is_run_left_out(slip: &Slip, args: &[OsString]) -> bool {
-    let is_option = args.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
-    match slip {
-        Slip::NoCommand(_) => true,
-        Slip::NoFlag { .. } => is_option,
-        _ => false,
-    }
+fn is_run_left_out(slip: &Slip) -> bool {
+    matches!(slip, Slip::NoCommand(_) | Slip::NoFlag { command: None, .. })
 }
 
 /// Problem with an option that is none, where that is nothing that its letters tell.
@@ -107,7 +100,7 @@ fn slip_of_the_hand(args: &[OsString]) -> Option<Failure> {
     let words = || args.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
     let command = words().next()?;
     let command = COMMANDS.iter().find(|row| row.name == command)?.command;
-    let has = |name: &str| flags::of(command).any(|flag| flag.long == name);
+    let has = |name: &str| flags::of(Some(command)).any(|flag| flag.long == name);
     // `-range 80` is read as `-r`, and so on.
     let mut names = words().filter(|word| word.len() > 2).filter_map(|word| word.strip_prefix('-')?.split('=').next());
     if let Some(word) = names.find(|name| has(name)) {

@@ -12,8 +12,10 @@ use crate::messages::{self, Failure};
 use crate::present;
 use input::Outcome;
 use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::backend::{IntoCrossterm, TestBackend};
 use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::style::{Color, ContentStyle, force_color_output};
+use ratatui::style::Style;
 use state::State;
 use std::io::{IsTerminal, stdin, stdout};
 use std::thread;
@@ -26,6 +28,10 @@ const SHARE: u32 = 10;
 const LINES: u16 = 24;
 
 pub(super) fn top(args: &Options) -> Result<u32, Failure> {
+    // Asked once, not for each word.
+    let coloured = present::has_colour(&stdout());
+    present::set_colour(Some(coloured));
+    force_color_output(coloured);
     let mut state = State::new(args.session.clone());
     state.look()?;
     if args.once {
@@ -73,8 +79,28 @@ fn picture(state: &mut State) -> String {
     let Ok(_) = terminal.draw(|frame| view::draw(frame, state));
     let buffer = terminal.backend().buffer();
     let line = |y| {
-        let cells = (0..width).filter_map(|x| buffer.cell((x, y)));
-        cells.map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned() + "\n"
+        let cells: Vec<_> = (0..width).filter_map(|x| buffer.cell((x, y))).collect();
+        let alike = cells.chunk_by(|one, other| one.style() == other.style());
+        let parts =
+            alike.map(|cells| styled(cells[0].style(), &cells.iter().map(|cell| cell.symbol()).collect::<String>()));
+        parts.collect::<String>().trim_end().to_owned() + "\n"
     };
     (0..lines).map(line).collect()
+}
+
+/// Text in its style, where there are colours.
+fn styled(style: Style, text: &str) -> String {
+    if !present::has_colour(&stdout()) {
+        return text.to_owned();
+    }
+    let mut style: ContentStyle = style.into_crossterm();
+    // What a terminal has by itself needs no word.
+    let set = |colour: Option<Color>| colour.filter(|colour| *colour != Color::Reset);
+    style = ContentStyle {
+        foreground_color: set(style.foreground_color),
+        background_color: set(style.background_color),
+        underline_color: set(style.underline_color),
+        ..style
+    };
+    if style == ContentStyle::default() { text.to_owned() } else { style.apply(text).to_string() }
 }

@@ -1,5 +1,6 @@
 //! Writing to the user: to standard output what was asked for, to standard error everything else.
 
+use super::colour::{coloured, has_colour};
 use crate::messages::{self, Failure};
 use portshim_policy::config::Problem;
 use std::borrow::Cow;
@@ -22,7 +23,9 @@ pub(crate) fn eprint(line: &str) {
 
 /// A line as it is written to standard error.
 pub(crate) fn error_line(text: &str) -> String {
-    format!("{}\n", harmless(text))
+    let text = harmless(text);
+    let text = if has_colour(&std::io::stderr()) { coloured(&text) } else { text.into_owned() };
+    text + "\n"
 }
 
 /// The text without what a terminal would obey: it may quote a file or an argument.

@@ -100,6 +100,42 @@ fn help_teaches_by_example() {
     assert_eq!(here.told(&["--version"]), format!("portshim {}\n", env!("CARGO_PKG_VERSION")));
 }
 
+#[test]
+fn colours() {
+    let here = Sandbox::new();
+    let plain = "error: there is no command `shwo`\nhelp:  did you mean `show`?\n";
+    let coloured = "\x1b[1;31merror:\x1b[0m there is no command `shwo`\n\x1b[1;36mhelp:\x1b[0m  did you mean `show`?\n";
+    here.says(&["shwo"], 125, "", plain);
+    here.says(&["--color", "always", "shwo"], 125, "", coloured);
+    for (option, variables, expected) in [
+        ("--color=auto", &[("CLICOLOR_FORCE", "1")][..], coloured),
+        ("--color=auto", &[("CLICOLOR_FORCE", "0")], plain),
+        ("--color=auto", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], plain),
+        ("--color=NEVER", &[("CLICOLOR_FORCE", "1")], plain),
+        ("--color=always", &[("NO_COLOR", "1")], coloured),
+    ] {
+        let mut command = here.portshim(&[option, "shwo"]);
+        here.expect(command.envs(variables.iter().copied()), 125, "", expected);
+    }
+    // In a terminal: script(1) has one for whatever it runs.
+    let portshim = portshim_tests::portshim_path();
+    let run = format!("{} shwo", portshim.canonicalize().expect("it is built").display());
+    for (term, expected) in [("xterm", coloured), ("dumb", plain)] {
+        let mut command = here.command("script", &["-qec", &run, "/dev/null"]);
+        let output = command.env("TERM", term).stdin(std::process::Stdio::null()).output().expect("script runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).replace('\r', ""), expected, "{term}");
+    }
+    assert!(here.told(&["show", "--help", "--color=always"]).contains("Usage: portshim show"));
+    assert!(here.told(&["--color=always", "show", "--help"]).contains("\x1b["));
+    assert_eq!(here.told(&["--color", "never", "help", "show"]), here.told(&["show", "--help"]));
+    here.says(
+        &["--color", "red", "ps"],
+        125,
+        "",
+        "error: `red`: there is no such choice\nhelp:  write one of auto, always, never\n",
+    );
+}
+
 /// Every example that only needs portshim itself is one that works.
 #[test]
 fn examples_are_right() {

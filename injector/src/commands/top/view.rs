@@ -11,6 +11,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Borders, Paragraph, Sparkline};
+use std::io::stdout;
 
 /// The terminal from which on two columns stand beside each other all the way.
 const WIDE: (u16, u16) = (120, 28);
@@ -50,7 +51,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
 
 /// A look of text: colours where there are any, else what every terminal can.
 fn style(colour: Color, otherwise: Modifier) -> Style {
-    if has_colour() { Style::new().fg(colour) } else { Style::new().add_modifier(otherwise) }
+    if has_colour(&stdout()) { Style::new().fg(colour) } else { Style::new().add_modifier(otherwise) }
 }
 
 fn faint() -> Style {
