@@ -27,7 +27,20 @@ export function exhausted<T>(body: () => T): T;
 export function exhausted<T>(scopes: Scope | Scope[], body: () => T): T;
 export function exhausted<T>(scopes: Scope | Scope[], options: ExhaustOptions, body: () => T): T;
 
-/** Leaves these ports alone, such as "20000-20003/tcp", as far as the policy hands them out. */
-export function only(ports: string | number | (string | number)[]): Held;
+/** Ports, such as 8080, "20000-20003/tcp", or several of these. */
+export type Ports = string | number | (string | number)[];
+
+/** Leaves these ports alone, as far as the policy hands them out. */
+export function only(ports: Ports): Held;
 /** The same while `body` runs, and gives its result. */
-export function only<T>(ports: string | number | (string | number)[], body: () => T): T;
+export function only<T>(ports: Ports, body: () => T): T;
+
+/** Hands these ports out to nobody who asks for any; a bind to one by its number succeeds. */
+export function reserved(ports: Ports): Held;
+/** The same while `body` runs, and gives its result. */
+export function reserved<T>(ports: Ports, body: () => T): T;
+
+/** Lets nobody have these ports: a bind to one by its number fails with EACCES. */
+export function blocked(ports: Ports): Held;
+/** The same while `body` runs, and gives its result. */
+export function blocked<T>(ports: Ports, body: () => T): T;

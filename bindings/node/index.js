@@ -8,8 +8,10 @@ const { execFileSync } = require("node:child_process");
 
 const NOT_LOADED = "this program does not run under portshim; start it by `portshim run -- node --test`";
 
-/** What holds, the oldest first: the arguments of the commands that made it so. */
+/** What is withheld, the oldest first: the arguments of the commands that made it so. */
 const held = [];
+/** The commands that undo `reserve` and `block`, port by port. */
+const UNDOES = { reserve: "unreserve", block: "unblock" };
 
 class PortshimError extends Error {
   constructor(message) {
@@ -43,11 +45,17 @@ class Held {
   constructor(args) {
     this.#args = args;
     call(args);
-    held.push(args);
+    if (!(args[0] in UNDOES)) held.push(args);
   }
 
   /** Releases it; a second time does nothing. */
   release() {
+    const [verb, ...ports] = this.#args;
+    if (verb in UNDOES) {
+      this.#args = ["released"];
+      call([UNDOES[verb], ...ports]);
+      return;
+    }
     const at = held.lastIndexOf(this.#args);
     if (at < 0) return;
     // The command releases whatever holds for a process: what lies around this goes on. Meanwhile this process waits.
@@ -92,12 +100,30 @@ function exhausted(...args) {
   return holding(["exhaust", ...args.flat(), "--leave", String(leave)], body);
 }
 
+function withPorts(verb, args) {
+  const body = typeof args.at(-1) === "function" ? args.pop() : undefined;
+  return holding([verb, ...args.flat().map(String)], body);
+}
+
 /**
  * only(ports, [body]): no port is left but these, such as "20000-20003/tcp".
  */
 function only(...args) {
-  const body = typeof args.at(-1) === "function" ? args.pop() : undefined;
-  return holding(["only", ...args.flat().map(String)], body);
+  return withPorts("only", args);
 }
 
-module.exports = { exhausted, only, loaded, PortshimError };
+/**
+ * reserved(ports, [body]): these ports go to nobody who asks for any; a bind to one by its number succeeds.
+ */
+function reserved(...args) {
+  return withPorts("reserve", args);
+}
+
+/**
+ * blocked(ports, [body]): these ports go to nobody: a bind to one by its number fails with EACCES.
+ */
+function blocked(...args) {
+  return withPorts("block", args);
+}
+
+module.exports = { blocked, exhausted, only, reserved, loaded, PortshimError };

@@ -159,6 +159,8 @@ impl Model {
                 && match whose {
                     Whose::Own(owner) => line.owner.process == owner.process,
                     Whose::Any => true,
+                    // None of these lines is for a tree of processes.
+                    Whose::Tree(_) => false,
                 }
         };
         match self.lines.iter().position(fits) {

@@ -3,9 +3,9 @@
 //! policy come from the policy's own table, [`keys`].
 
 use super::commands::COMMANDS;
+use super::options::{Colour, Format, LogForm, MetricsForm, State};
 #[cfg(target_os = "linux")]
 use super::options::{Cover, Engine};
-use super::options::{Colour, Format, LogForm, MetricsForm, State};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -213,7 +213,7 @@ const OTHERS: &[Flag] = &[
         long: "process",
         takes: Takes::Value("PID", |options, value| text(value).map(|pid| options.process = Some(pid))),
         help: "For this process and those that descend from it alone",
-        on: &[Exhaust, Only, Release],
+        on: &[Reserve, Unreserve, Block, Unblock, Exhaust, Only, Release],
         ..BLANK
     },
     Flag {

@@ -1,8 +1,8 @@
 //! `portshim exhaust`, `only` and `release`: a live session, or one of its processes, out of ports.
 
 use super::ports::allowed;
-use super::restrict::begin;
-use super::sessions::chosen;
+use super::restrict::{begin, maker_of};
+use super::sessions::target;
 use super::time::duration;
 use crate::args::Options;
 use crate::messages::{self, Failure};
@@ -80,9 +80,8 @@ pub(super) fn release(args: &Options) -> Result<u32, Failure> {
 fn maker_for(args: &Options) -> Result<impl Fn(&Target) -> Maker, Failure> {
     let time = args.time.as_deref().map(duration).transpose()?;
     Ok(move |target: &Target| Maker {
-        owner: target.process.as_ref().map_or(Owner::SESSION, |process| process.owner(platform::ticks())),
-        tree: target.process.is_some(),
         until: time.map_or(0, |time| platform::boot_ticks().saturating_add((time.as_millis() / 10) as u64).max(1)),
+        ..maker_of(target.process.as_ref())
     })
 }
 
@@ -95,14 +94,7 @@ fn scopes(names: &[String]) -> Result<ScopeSet, Failure> {
 
 impl Target {
     fn of(args: &Options) -> Result<Self, Failure> {
-        let pid = args.process.as_ref();
-        let pid = pid.map(|text| text.parse::<u32>().map_err(|_| messages::no_pid(text))).transpose()?;
-        let process = pid.map(|pid| Process::running(pid).ok_or_else(|| messages::no_process(pid))).transpose()?;
-        // A process that no policy reaches may have children that one does.
-        let session = match (&args.session, pid) {
-            (None, Some(pid)) => chosen(Some(&pid.to_string())).or_else(|_| chosen(None)),
-            (named, _) => chosen(named.as_deref()),
-        }?;
+        let (session, process) = target(args.session.as_deref(), args.process.as_deref())?;
         let unreadable = |why: String| messages::unreadable_session(&session.id, &session.path, &why);
         let region = session.region().map_err(unreadable)?;
         Ok(Self { session, region, process })

@@ -1,7 +1,7 @@
 //! `portshim reserve`, `unreserve`, `block` and `unblock`: the ledger of a live session.
 
 use super::ports::allowed;
-use super::sessions::chosen;
+use super::sessions::target;
 use crate::args::Options;
 use crate::messages::{self, Bound, Failure, Wanted};
 use crate::platform::{self, LiveSession, Process, Socket};
@@ -9,7 +9,7 @@ use crate::present;
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::spec::{self, Spec};
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
-use portshim_policy::region::{Change, Entry, Lift, Owner, Refusal, Region, SharedRules, Untold, Whose};
+use portshim_policy::region::{Change, Entry, Lift, Maker, Owner, Refusal, Region, SharedRules, Untold, Whose};
 use std::thread;
 use std::time::Duration;
 
@@ -33,15 +33,17 @@ pub(super) fn lift(act: Restriction, args: &Options) -> Result<u32, Failure> {
     present::print(&specs.collect::<String>()).map(|()| 0)
 }
 
-/// Ports, as SPECs, and the session that they are asked of.
+/// Ports, as SPECs, and the session that they are asked of; or one of its processes, for itself and
+/// those that descend from it.
 pub(super) struct Asked<'a> {
     pub(super) specs: &'a [String],
     pub(super) session: Option<&'a str>,
+    pub(super) process: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
     fn by(args: &'a Options) -> Self {
-        Self { specs: &args.specs, session: args.session.as_deref() }
+        Self { specs: &args.specs, session: args.session.as_deref(), process: args.process.as_deref() }
     }
 }
 
@@ -51,15 +53,20 @@ pub(super) fn entered(
     asked: &Asked<'_>,
     remark: &mut dyn FnMut(&str),
 ) -> Result<Vec<Entry>, Failure> {
-    all_or_nothing(asked, act, remark, |change, session, wanted| {
+    all_or_nothing(asked, act, remark, |change, session, process, wanted| {
         let in_use = |range, scopes| bound(session, range, scopes).map(|socket| socket.map(|socket| socket.port));
-        change.enter(act, wanted.range, wanted.scopes, Owner::SESSION, in_use)
+        change.enter(act, wanted.range, wanted.scopes, maker_of(process), in_use)
     })
 }
 
 /// Unreserves or unblocks.
 pub(super) fn lifted(act: Restriction, asked: &Asked<'_>, remark: &mut dyn FnMut(&str)) -> Result<Vec<Entry>, Failure> {
-    all_or_nothing(asked, act, remark, |change, _, wanted| {
+    all_or_nothing(asked, act, remark, |change, _, process, wanted| {
+        if process.is_some() {
+            // Of those of one process, each ends as it began.
+            let whose = Whose::Tree(maker_of(process).owner);
+            return change.lift(act, Lift::Exactly(wanted.range), wanted.scopes, whose);
+        }
         let which = match act {
             Restriction::Reserve => Lift::Holding(wanted.range),
             Restriction::Block => Lift::From(wanted.range.first()),
@@ -72,21 +79,30 @@ pub(super) fn lifted(act: Restriction, asked: &Asked<'_>, remark: &mut dyn FnMut
     })
 }
 
+/// Maker of an entry for a process and those that descend from it; for the whole session, if there
+/// is none.
+pub(super) fn maker_of(process: Option<&Process>) -> Maker {
+    Maker {
+        tree: process.is_some(),
+        ..process.map_or(Owner::SESSION, |process| process.owner(platform::ticks())).into()
+    }
+}
+
 /// Changes the ledger for every port that was named, or, where one of them is refused, not at all.
 fn all_or_nothing(
     asked: &Asked<'_>,
     act: Restriction,
     remark: &mut dyn FnMut(&str),
-    one: impl Fn(&Change<'_>, &LiveSession, Wanted) -> Result<Entry, Refusal>,
+    one: impl Fn(&Change<'_>, &LiveSession, Option<&Process>, Wanted) -> Result<Entry, Refusal>,
 ) -> Result<Vec<Entry>, Failure> {
     let wanted = read(asked.specs)?;
-    let session = chosen(asked.session)?;
+    let (session, process) = target(asked.session, asked.process)?;
     let unreadable = |why: String| messages::unreadable_session(&session.id, &session.path, &why);
     let region = session.region().map_err(unreadable)?;
     let all = |change: &Change<'_>| {
         let mut done = Vec::new();
         for wanted in &wanted {
-            match one(change, &session, *wanted) {
+            match one(change, &session, process.as_ref(), *wanted) {
                 Ok(entry) => done.push(entry),
                 Err(refusal) => return (done, Some((*wanted, refusal))),
             }

@@ -5,7 +5,7 @@ use super::ps::listed;
 use crate::environment::SESSION;
 use crate::messages;
 use crate::messages::{Failure, ProcessOwner};
-use crate::platform::{self, LiveSession};
+use crate::platform::{self, LiveSession, Process};
 use crate::present::width;
 
 /// The session that is named by its ID, its file's name or one of its processes; without a name,
@@ -46,6 +46,18 @@ pub(super) fn chosen(name: Option<&str>) -> Result<LiveSession, Failure> {
         Some(at) => Ok(sessions.remove(at)),
         None => Err(messages::no_such_session(name, name.parse().ok().and_then(owner))),
     }
+}
+
+/// The session that a command is about, and the process of it that `pid` names, if any.
+pub(super) fn target(name: Option<&str>, pid: Option<&str>) -> Result<(LiveSession, Option<Process>), Failure> {
+    let pid = pid.map(|text| text.parse::<u32>().map_err(|_| messages::no_pid(text))).transpose()?;
+    let process = pid.map(|pid| Process::running(pid).ok_or_else(|| messages::no_process(pid))).transpose()?;
+    // A process that no policy reaches may have children that one does.
+    let session = match (name, pid) {
+        (None, Some(pid)) => chosen(Some(&pid.to_string())).or_else(|_| chosen(None)),
+        (name, _) => chosen(name),
+    }?;
+    Ok((session, process))
 }
 
 /// Whose a process is.

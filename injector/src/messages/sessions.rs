@@ -242,7 +242,11 @@ pub(crate) fn nothing_to_lift(act: Restriction, wanted: Wanted, policy: bool, en
     let mut lines: Vec<_> = sorted
         .iter()
         .take(MOST)
-        .map(|entry| format!("{} by {}", spec::written(&entry.range, &entry.scopes), whose(&entry.maker.owner)))
+        .map(|entry| {
+            let (ports, owner) = (spec::written(&entry.range, &entry.scopes), whose(&entry.maker.owner));
+            // Only the option --process lifts one of these.
+            if entry.maker.tree { format!("{ports} for {owner} alone") } else { format!("{ports} by {owner}") }
+        })
         .collect();
     if sorted.len() > MOST {
         lines.push(format!("and {} more, which `portshim status` shows", sorted.len() - MOST));

@@ -29,9 +29,11 @@ pub enum Lift {
 /// Whose entries may be lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// This owner's alone.
+    /// This owner's alone, for the whole session.
     Own(Owner),
-    /// Everybody's: the user's own word.
+    /// This owner's alone, for its own tree of processes.
+    Tree(Owner),
+    /// Everybody's for the whole session: the user's own word.
     Any,
 }
 
@@ -214,7 +216,6 @@ impl<'a> Change<'a> {
     pub fn lift(&self, act: Restriction, which: Lift, scopes: ScopeSet, whose: Whose) -> Result<Entry, Refusal> {
         let fits = |entry: &Entry| {
             entry.act == act
-                && !entry.maker.tree
                 && (scopes == ScopeSet::ALL || entry.scopes.contains_all(scopes))
                 && match which {
                     Lift::Holding(range) => entry.range.encloses(range),
@@ -222,8 +223,9 @@ impl<'a> Change<'a> {
                     Lift::Exactly(range) => entry.range == range,
                 }
                 && match whose {
-                    Whose::Own(owner) => entry.maker.owner.is(&owner),
-                    Whose::Any => true,
+                    Whose::Own(owner) => !entry.maker.tree && entry.maker.owner.is(&owner),
+                    Whose::Tree(owner) => entry.maker.tree && entry.maker.owner.is(&owner),
+                    Whose::Any => !entry.maker.tree,
                 }
         };
         let found = self.ledger().used().iter().filter_map(|slot| Some((slot, slot.entry().filter(fits)?)));

@@ -6,7 +6,7 @@ const { execFileSync } = require("node:child_process");
 const dgram = require("node:dgram");
 const net = require("node:net");
 const assert = require("node:assert");
-const { exhausted, loaded, only, PortshimError } = require("portshim");
+const { blocked, exhausted, loaded, only, reserved, PortshimError } = require("portshim");
 
 const test = globalThis.test || require("node:test").test;
 
@@ -67,8 +67,31 @@ if (process.env.UNDER_PORTSHIM) {
     execFileSync("python3", bind);
   });
 
+  test("ports are reserved and blocked", async () => {
+    const few = only("20000-20003");
+    const kept = reserved(["20000-20001", 20002]);
+    const again = reserved("20001");
+    assert.strictEqual(await anyPort(), 20003);
+    assert.strictEqual(await anyPort(20001), 20001);
+    few.release();
+    again.release();
+    again.release();
+    await only("20000-20003", async () => {
+      assert.strictEqual(await anyPort(), 20003);
+      kept.release();
+      await reserved("20001-20003", async () => assert.strictEqual(await anyPort(), 20000));
+    });
+    const own = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 8123))";
+    await blocked("8120-8123/tcp", async () => {
+      assert.strictEqual(await anyPort(8123), "EACCES");
+      assert.throws(() => execFileSync("python3", ["-c", own], { stdio: "ignore" }));
+    });
+    assert.strictEqual(await anyPort(8123), 8123);
+  });
+
   test("what cannot be is refused in the command's words", () => {
     assert.throws(() => exhausted("sctp"), /`sctp` is no scope/);
+    assert.throws(() => reserved("20001/sctp"), /`20001\/sctp`/);
     assert.throws(() => only(30000), /the session hands out none of 30000/);
   });
 } else {

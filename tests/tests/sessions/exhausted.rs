@@ -99,6 +99,31 @@ fn one_process_is_meant() {
 }
 
 #[test]
+fn ports_are_reserved_and_blocked_for_one_process() {
+    private(|| {
+        let mut server = Server::run(&RANGE);
+        let pid = server.id();
+        let told = |args: &[&str]| told(&[args, &["--process", &pid]].concat());
+        assert_eq!(told(&["block", "20000", "20001"]), "20000\n20001\n");
+        told(&["reserve", "20000-20002/udp"]);
+        told(&["reserve", "20002"]);
+        assert_eq!(server.all_told(&["udp 0", "tcp 0", "udp 20000"]), ["20003", "20003", "EACCES"]);
+        // What is for one process is nobody else's to lift.
+        let blocked =
+            format!("blocked are:\n       20000 for process {pid} alone\n       20001 for process {pid} alone");
+        refused(&["unblock", "20000"], "no block begins with 20000", &blocked);
+        // Each goes as it came: the ports of one lie in the other.
+        assert_eq!(told(&["unreserve", "20002"]), "20002\n");
+        assert_eq!(server.told("tcp 0"), "20002");
+        assert_eq!(told(&["unblock", "20000"]), "20000\n");
+        assert_eq!(server.all_told(&["udp 0", "tcp 0"]), ["EADDRINUSE", "20000"]);
+        told(&["unreserve", "20000-20002/udp"]);
+        assert_eq!(server.told("udp 0"), "20000");
+        assert_eq!(json(&["status", "--json"], "[e['ports'] for e in it['blocked']]"), "['20001']");
+    });
+}
+
+#[test]
 fn slips_are_told_of() {
     private(|| {
         let _server = Server::run(&RANGE);

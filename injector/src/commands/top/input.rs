@@ -76,7 +76,7 @@ fn change(state: &State) -> Option<String> {
     if specs.is_empty() {
         return None;
     }
-    let asked = Asked { specs: &specs, session: state.session().map(|look| look.id.as_str()) };
+    let asked = Asked { specs: &specs, session: state.session().map(|look| look.id.as_str()), process: None };
     let mut remarks = Vec::new();
     let mut remark = |text: &str| remarks.push(text.lines().next().unwrap_or_default().to_owned());
     let done = match typing.lift {
