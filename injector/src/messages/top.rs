@@ -3,7 +3,7 @@
 use super::{Failure, plain};
 use portshim_policy::model::Restriction;
 
-pub(crate) const KEYS: &str = "↑↓ session  ←→ scope  r,u (un)reserve  b,n (un)block  p pause  q quit";
+pub(crate) const KEYS: &str = "↑↓←→ move  r,u (un)reserve  b,n (un)block  x,l exhaust,release  p pause  q quit";
 pub(crate) const FOUND_NO_PORT: &str = "found no port";
 pub(crate) const NAMED_A_BLOCKED_PORT: &str = "named a blocked port";
 
@@ -43,10 +43,26 @@ fn verb(act: Restriction, lift: bool) -> &'static str {
 
 /// Question that is shown while a change is typed.
 pub(crate) fn asked_for(act: Restriction, lift: bool, session: &str, typed: &str) -> String {
-    format!("{} in session {session} (such as 8080/tcp; Esc: not): {typed}_", verb(act, lift))
+    let such = if act == Restriction::Exhaust { "scopes, or all if none" } else { "such as 8080/tcp" };
+    format!("{} in session {session} ({such}; Esc: not): {typed}_", verb(act, lift))
 }
 
 /// Word that a change has been made.
-pub(crate) fn changed(act: Restriction, lift: bool, specs: &str) -> String {
-    format!("{}ed {specs}", verb(act, lift).trim_end_matches('e'))
+pub(crate) fn changed(act: Restriction, lift: bool, what: &str) -> String {
+    let what = match (act, lift) {
+        (Restriction::Exhaust, true) => "what was exhausted in the session",
+        (Restriction::Exhaust, false) if what.trim().is_empty() => "all scopes",
+        _ => what.trim(),
+    };
+    format!("{}ed {what}", verb(act, lift).trim_end_matches('e'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_fit_the_narrowest_screen() {
+        assert!(KEYS.chars().count() <= 80, "{}", KEYS.chars().count());
+    }
 }

@@ -5,6 +5,14 @@ use portshim_tests::programs::{must, private, source};
 use portshim_tests::{portshim, portshim_path};
 use std::process::Command;
 
+/// Runs `top` in a terminal of that many columns and 24 lines, presses keys, and gives all that was
+/// drawn.
+fn pressed(columns: &str, keys: &[&str]) -> String {
+    let mut command = Command::new("python3");
+    command.arg(source("sessions/keys.py")).args([columns, "24"]).args(keys).arg("--").arg(portshim_path());
+    must(command.arg("top"))
+}
+
 /// One picture in a terminal of that size, under the title.
 fn picture(columns: &str, lines: &str) -> String {
     let text = must(portshim(["top", "--once"]).env("COLUMNS", columns).env("LINES", lines));
@@ -60,9 +68,7 @@ fn keys_reserve_block_and_quit() {
         let mut server = Server::run(&["--range", "20000-20009", "--select", "sequential"]);
         assert_eq!(server.told("udp 0"), "20000");
         let keys = ["r", "20001/udp 20002/udp\\r", "b", "9000-9001\\r", "b", "8\\x1b", "u", "1\\r", "p", "q"];
-        let mut command = Command::new("python3");
-        command.arg(source("sessions/keys.py")).args(["80", "24"]).args(keys).arg("--").arg(portshim_path());
-        let drawn = must(command.arg("top"));
+        let drawn = pressed("80", &keys);
         assert!(
             drawn.contains("reserved 20001/udp 20002/udp") && drawn.contains("no reservation holds all of"),
             "{drawn}"
@@ -73,5 +79,40 @@ fn keys_reserve_block_and_quit() {
         assert_eq!(json(&["status", "--json"], entries), "[['20001/udp', '20002/udp'], ['9000-9001/all']]");
         assert_eq!(server.told("udp 0"), "20003");
         assert!(told(&["status"]).contains("9000-9001"));
+    });
+}
+
+#[test]
+fn keys_exhaust_a_scope_or_all_and_release() {
+    private(|| {
+        let mut server = Server::run(&["--range", "20000-20009", "--select", "sequential"]);
+        assert_eq!(server.all_told(&["udp 0", "udp 0"]), ["20000", "20001"]);
+        // The scope that is looked at, the busiest at first, is what is typed already.
+        let drawn = pressed("80", &["x", "\\r", "q"]);
+        assert!(drawn.contains("q quit") && drawn.contains("exhausted udp4"), "{drawn}");
+        assert_eq!(server.all_told(&["udp 0", "tcp 0", "udp 20002"]), ["EADDRINUSE", "20000", "20002"]);
+        let drawn = pressed("80", &["x", "\x7f\x7f\x7f\x7fsctp\\r", "x", "\x7f\x7f\x7f\x7f\\r", "q"]);
+        assert!(drawn.contains("`sctp` is no scope") && drawn.contains("exhausted all scopes"), "{drawn}");
+        assert_eq!(server.all_told(&["udp 0", "tcp 0"]), ["EADDRINUSE", "EADDRINUSE"]);
+        let drawn = pressed("80", &["l", "q"]);
+        assert!(drawn.contains("released what was exhausted in the session"), "{drawn}");
+        assert_eq!(server.all_told(&["udp 0", "tcp 0"]), ["20003", "20001"]);
+    });
+}
+
+#[test]
+fn colours_are_as_the_user_says() {
+    private(|| {
+        let top = |option: &str, variable: &str| {
+            must(portshim(["top", "--once", option]).env_remove("NO_COLOR").env(variable, "1"))
+        };
+        for (option, variable, coloured) in [
+            ("--color=auto", "TERM", false),
+            ("--color=auto", "CLICOLOR_FORCE", true),
+            ("--color=always", "NO_COLOR", true),
+            ("--color=never", "CLICOLOR_FORCE", false),
+        ] {
+            assert_eq!(top(option, variable).contains("\x1b["), coloured, "{option} {variable}");
+        }
     });
 }

@@ -1,6 +1,8 @@
 //! Keys, and the changes that they ask for.
 
 use super::state::{State, Typing};
+use crate::args::Options;
+use crate::commands::exhaust;
 use crate::commands::restrict::{self, Asked};
 use crate::messages;
 use portshim_policy::model::Restriction;
@@ -42,6 +44,8 @@ pub(super) fn press(state: &mut State, key: KeyEvent) -> Outcome {
         KeyCode::Char('u') => begin(state, Restriction::Reserve, true),
         KeyCode::Char('b') => begin(state, Restriction::Block, false),
         KeyCode::Char('n') => begin(state, Restriction::Block, true),
+        KeyCode::Char('x') => begin(state, Restriction::Exhaust, false),
+        KeyCode::Char('l') => end(state, Restriction::Exhaust, true, ""),
         _ => {}
     }
     Outcome::Stay
@@ -49,7 +53,17 @@ pub(super) fn press(state: &mut State, key: KeyEvent) -> Outcome {
 
 fn begin(state: &mut State, act: Restriction, lift: bool) {
     if state.session().is_some() {
-        state.typing = Some(Typing { act, lift, text: String::new() });
+        // What is looked at is what is most likely meant.
+        let text = if act == Restriction::Exhaust { Scope::ALL[state.scope].name() } else { "" };
+        state.typing = Some(Typing { act, lift, text: text.to_owned() });
+    }
+}
+
+/// Makes a change at once.
+fn end(state: &mut State, act: Restriction, lift: bool, text: &str) {
+    if state.session().is_some() {
+        state.typing = Some(Typing { act, lift, text: text.to_owned() });
+        type_on(state, KeyCode::Enter);
     }
 }
 
@@ -72,19 +86,24 @@ fn type_on(state: &mut State, key: KeyCode) {
 /// Makes the change, and tells what came of it.
 fn change(state: &State) -> Option<String> {
     let typing = state.typing.as_ref()?;
-    let specs: Vec<_> = typing.text.split_whitespace().map(str::to_owned).collect();
-    if specs.is_empty() {
+    let words: Vec<_> = typing.text.split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() && typing.act != Restriction::Exhaust {
         return None;
     }
-    let asked = Asked { specs: &specs, session: state.session().map(|look| look.id.as_str()), process: None };
+    let id = state.session()?.id.as_str();
     let mut remarks = Vec::new();
     let mut remark = |text: &str| remarks.push(text.lines().next().unwrap_or_default().to_owned());
-    let done = match typing.lift {
-        false => restrict::entered(typing.act, &asked, &mut remark),
-        true => restrict::lifted(typing.act, &asked, &mut remark),
+    let asked = Asked { specs: &words, session: Some(id), process: None };
+    let done = match (typing.act, typing.lift) {
+        (Restriction::Exhaust, lift) => {
+            let options = Options { session: Some(id.to_owned()), scopes: words, ..Options::default() };
+            if lift { exhaust::release(&options) } else { exhaust::exhaust(&options) }.map(drop)
+        }
+        (act, false) => restrict::entered(act, &asked, &mut remark).map(drop),
+        (act, true) => restrict::lifted(act, &asked, &mut remark).map(drop),
     };
     let told = match done {
-        Ok(_) => messages::changed(typing.act, typing.lift, &typing.text),
+        Ok(()) => messages::changed(typing.act, typing.lift, &typing.text),
         Err(failure) => failure.to_string().lines().collect::<Vec<_>>().join("  "),
     };
     Some([&[told][..], &remarks].concat().join("; "))
