@@ -62,6 +62,7 @@ fn a_package_from_a_wheel_and_a_plugin_of_pytest() {
     private(|| {
         let python = Python::new();
         a_client_is_green_twice_and_red_where_it_does_not_survive(&python);
+        a_report_names_who_has_which_port(&python);
         everything_is_held_as_it_is_asked_for(&python);
         eight_workers_do_not_starve_each_other(&python);
         without_portshim_tests_are_skipped_with_the_reason_or_fail(&python);
@@ -89,6 +90,29 @@ fn a_client_is_green_twice_and_red_where_it_does_not_survive(python: &Python) {
     assert!(stdout.contains("- portshim: who has which port -"), "{}", said(&output));
     assert!(stdout.contains("\nexhausted 1-65535/tcp                   for process "), "{}", said(&output));
 }
+
+/// In the call, and before it: what a fixture was refused.
+fn a_report_names_who_has_which_port(python: &Python) {
+    let folder = Scratch::new("pytest-who");
+    fs::write(folder.join("test_who.py"), WHO).expect("the folder is ours");
+    let output = python.pytest(&folder, &["--portshim=--range 20000-20009", "--tb=line"]);
+    ends(&output, "1 failed, 1 error");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let told: Vec<_> = stdout.split("- portshim: who has which port -").skip(1).collect();
+    assert_eq!(told.len(), 2, "{}", said(&output));
+    for told in told {
+        let lines: Vec<_> = told.lines().collect();
+        let socket = lines.iter().position(|line| *line == "tcp4 127.0.0.1:20007 listening");
+        let holder = socket.and_then(|at| lines.get(at + 1)).unwrap_or(&"");
+        assert!(holder.starts_with("  process ") && holder.contains(", session "), "{}", said(&output));
+    }
+}
+
+const WHO: &str = "import pytest, socket\n\nAT = ('127.0.0.1', 20007)\n\n\
+                   @pytest.fixture\ndef server():\n    with socket.create_server(AT) as one:\n        yield one\n\n\
+                   @pytest.fixture\ndef again(server):\n    yield socket.create_server(AT)\n\n\
+                   @pytest.mark.portshim(exhausted='tcp')\ndef test_call(server):\n    socket.create_connection(AT)\n\n\
+                   def test_setup(again):\n    pass\n";
 
 fn everything_is_held_as_it_is_asked_for(python: &Python) {
     let folder = Scratch::new("pytest-all");

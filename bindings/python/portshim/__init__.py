@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from ._held import Held, blocked, exhausted, only, reserved
 from ._library import Error, NotLoaded
-from ._session import Port, command, loaded, ports, status
+from ._session import Port, command, loaded, ports, status, who
 
 __all__ = [
     "Error",
@@ -30,4 +30,5 @@ __all__ = [
     "ports",
     "reserved",
     "status",
+    "who",
 ]

@@ -10,12 +10,18 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVa
 
 from . import _library
 from ._library import BLOCK, RESERVE, Library, Ports
-from ._session import status
+from ._session import status, who
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: What was said of the session where what was held ended by an exception, while a test is watched.
-last_status: List[str] = []
+#: Who had which port where what was held ended by an exception, while a test is watched.
+last_seen: List[str] = []
+
+
+def seen() -> str:
+    """Who has which port, socket by socket, and what is left; empty without portshim."""
+    told = status()
+    return f"{who()}\n{told}" if told else ""
 
 
 class Watch:
@@ -47,7 +53,7 @@ class Held:
     ) -> None:
         if Watch.left > 0 and kind is not None and issubclass(kind, Exception):
             Watch.left -= 1
-            last_status[:] = [status()]
+            last_seen[:] = [seen()]
         pid, library, handles = self._held.pop()
         # A child that was forked meanwhile owns nothing of it.
         if pid == os.getpid():

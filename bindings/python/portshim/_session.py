@@ -9,7 +9,7 @@ import subprocess
 import sysconfig
 from typing import List, NamedTuple, Optional
 
-from ._library import Library
+from ._library import Library, Ports
 
 
 class Port(NamedTuple):
@@ -36,7 +36,7 @@ def command() -> Optional[str]:
 
 def ports() -> List[Port]:
     """The ports that the processes of this session have, in ascending order; none without portshim."""
-    said = _said("--json")
+    said = _said("status", "--json")
     if not said:
         return []
     found = []
@@ -51,15 +51,26 @@ def ports() -> List[Port]:
 
 def status() -> str:
     """What ``portshim status`` says of this session: who has which port; empty without portshim."""
-    return _said("--verbose")
+    return _said("status", "--verbose")
 
 
-def _said(option: str) -> str:
+def who(*ports: Ports) -> str:
+    """What ``portshim who`` says of these ports on the whole host: their sockets, and who has them.
+
+    Without ports, of all that the session has; empty without portshim.
+    """
+    if ports:
+        return "".join(_said("who", str(port)) for port in ports)
+    return _said("who", "1-65535", "--session", str(os.getpid()))
+
+
+def _said(*words: str) -> str:
     path = command()
     if path is None or not loaded():
         return ""
     try:
-        told = subprocess.run([path, "status", option], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10)
+        told = subprocess.run([path, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return told.stdout.decode(errors="replace") if told.returncode == 0 else ""
+    # 1 says that nobody has the port.
+    return told.stdout.decode(errors="replace") if told.returncode in (0, 1) else ""

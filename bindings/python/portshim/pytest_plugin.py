@@ -131,14 +131,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _demand(item.config)
 
 
-_status = pytest.StashKey[str]()
+_seen = pytest.StashKey[str]()
 
 
 # The last of all wrappers: what it holds is for the test alone, and not for other plugins.
 @pytest.hookimpl(hookwrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     wanted = Wanted(item.iter_markers("portshim"))
-    _held.last_status.clear()
+    _held.last_seen.clear()
     with contextlib.ExitStack() as stack:
         for held in wanted.held:
             stack.enter_context(held)
@@ -150,16 +150,23 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
         if issubclass(outcome.excinfo[0], portshim.NotLoaded) and not item.config.getoption("--portshim-required"):
             outcome.force_exception(pytest.skip.Exception(NOT_LOADED))
         elif issubclass(outcome.excinfo[0], Exception):
-            item.stash[_status] = _held.last_status[0] if _held.last_status else portshim.status()
+            # While what is held is held, and what failed is open.
+            item.stash[_seen] = _held.last_seen[0] if _held.last_seen else _held.seen()
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     outcome = yield
     report = outcome.get_result()
-    said = item.stash.get(_status, "")
-    if report.when == "call" and report.failed and said:
-        report.sections.append(("portshim: who has which port", said))
+    if not report.failed:
+        return
+    seen = item.stash.get(_seen, "")
+    if call.when != "call":
+        # Fixtures get ports as well, or do not.
+        by_ports = call.excinfo is not None and issubclass(call.excinfo.type, OSError)
+        seen = _held.seen() if by_ports else ""
+    if seen:
+        report.sections.append(("portshim: who has which port", seen))
 
 
 @pytest.fixture(name="portshim")

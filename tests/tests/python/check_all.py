@@ -60,6 +60,10 @@ def test_some_are_left():
     held = [socket.create_server((LOCAL, 0)) for _ in range(2)]
     assert refused(any_port) == "EADDRINUSE"
     ports = portshim.ports()
+    for told in (portshim.who(), portshim.who(20000, "20001/tcp")):
+        assert [line for line in told.splitlines() if line.startswith("tcp4")] == [
+            f"tcp4 {LOCAL}:{n} listening" for n in (20000, 20001)
+        ]
     assert {(port.port, port.scope, port.pid) for port in ports} == {(n, "tcp4", os.getpid()) for n in (20000, 20001)}
     for one in held:
         one.close()
@@ -109,6 +113,7 @@ def test_blocks_lie_in_each_other(portshim):
             assert refused(any_port) == "EADDRINUSE"
         assert any_port() == 20003
     assert portshim.loaded()
+    assert "20001" in portshim.who(20001) and "process" not in portshim.who(20001)
 
 
 def test_it_is_released_however_it_ends():
