@@ -90,6 +90,8 @@ fn keys_exhaust_a_scope_or_all_and_release() {
         // The scope that is looked at, the busiest at first, is what is typed already.
         let drawn = pressed("80", &["x", "\\r", "q"]);
         assert!(drawn.contains("q quit") && drawn.contains("exhausted udp4"), "{drawn}");
+        let text = picture("80", "24");
+        assert!(text.contains(" udp4 20000-20009 ") && text.contains("██xxxxxxxx"), "{text}");
         assert_eq!(server.all_told(&["udp 0", "tcp 0", "udp 20002"]), ["EADDRINUSE", "20000", "20002"]);
         let drawn = pressed("80", &["x", "\x7f\x7f\x7f\x7fsctp\\r", "x", "\x7f\x7f\x7f\x7f\\r", "q"]);
         assert!(drawn.contains("`sctp` is no scope") && drawn.contains("exhausted all scopes"), "{drawn}");

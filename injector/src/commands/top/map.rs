@@ -15,6 +15,7 @@ pub(super) enum Kind {
     Waiting,
     Reserved,
     Blocked,
+    Exhausted,
 }
 
 /// One cell: its sign, and the kind that gives it its colour.
@@ -35,11 +36,12 @@ pub(super) fn cells(inside: &Inside, scope: Scope, most: usize) -> (Vec<Cell>, u
         (Kind::Waiting, usage.any(scope).clone()),
         (Kind::Blocked, kept(inside, scope, Restriction::Block)),
         (Kind::Reserved, kept(inside, scope, Restriction::Reserve)),
+        (Kind::Exhausted, kept(inside, scope, Restriction::Exhaust)),
     ];
     (ports.chunks(share).map(|ports| cell(ports, &sets)).collect(), share)
 }
 
-fn cell(ports: &[u16], sets: &[(Kind, PortSet); 5]) -> Cell {
+fn cell(ports: &[u16], sets: &[(Kind, PortSet)]) -> Cell {
     let mut left: PortSet = ports.iter().map(|port| PortRange::single(*port)).collect();
     let mut most = (0, Kind::Free);
     let mut used = 0;
@@ -57,6 +59,7 @@ fn cell(ports: &[u16], sets: &[(Kind, PortSet); 5]) -> Cell {
         (Kind::Free, _) => '·',
         (Kind::Reserved, _) if used == 0 => 'r',
         (Kind::Blocked, _) if used == 0 => 'b',
+        (Kind::Exhausted, _) if used == 0 => 'x',
         (Kind::Own, 1) => '█',
         (Kind::Others, 1) => '▓',
         (Kind::Waiting, 1) => '▒',
@@ -65,20 +68,19 @@ fn cell(ports: &[u16], sets: &[(Kind, PortSet); 5]) -> Cell {
     (sign, most.1)
 }
 
-/// Ports that are reserved or blocked, by the policy and since.
+/// Ports that are reserved, blocked or exhausted, by the policy and since.
 fn kept(inside: &Inside, scope: Scope, act: Restriction) -> PortSet {
     let mut ports = PortSet::new();
     for rules in inside.region.all_rules() {
         let shared = rules.scope(scope);
-        ports.union(&match act {
-            Restriction::Reserve | Restriction::Exhaust => set(&shared.reserved),
-            Restriction::Block => set(&shared.blocked),
-        });
+        match act {
+            Restriction::Reserve => ports.union(&set(&shared.reserved)),
+            Restriction::Block => ports.union(&set(&shared.blocked)),
+            // A test's matter: no policy does that.
+            Restriction::Exhaust => {}
+        }
     }
-    let entries = inside.region.ledger.entries().filter(|entry| {
-        // What is exhausted for a test is kept back as what is reserved.
-        (entry.act == Restriction::Block) == (act == Restriction::Block) && entry.scopes.contains(scope)
-    });
+    let entries = inside.region.ledger.entries().filter(|entry| entry.act == act && entry.scopes.contains(scope));
     entries.for_each(|entry| ports.insert(entry.range));
     ports
 }

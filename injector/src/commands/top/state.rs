@@ -27,9 +27,18 @@ pub(super) struct State {
     /// Outcome of the last one.
     pub(super) remark: Option<String>,
     pub(super) happenings: Happenings,
-    history: HashMap<String, [VecDeque<u64>; 4]>,
+    history: HashMap<String, [Seen; 4]>,
     rates: HashMap<String, [f64; 3]>,
     before: Option<(Instant, HashMap<String, [u64; 3]>)>,
+}
+
+/// What was seen of a scope.
+#[derive(Default)]
+struct Seen {
+    /// Ports in use, the newest last.
+    in_use: VecDeque<u64>,
+    /// The most that there were to hand out, or in use: fewer may be by now.
+    most: u64,
 }
 
 /// A change of the ledger that is being typed.
@@ -89,9 +98,10 @@ impl State {
             let Ok(inside) = &look.inside else { continue };
             let history = self.history.entry(look.id.clone()).or_default();
             for (line, scope) in history.iter_mut().zip(&inside.scopes) {
-                line.push_back(scope.in_use.into());
-                while line.len() > HISTORY {
-                    line.pop_front();
+                line.most = line.most.max(scope.allowed.max(scope.in_use).into());
+                line.in_use.push_back(scope.in_use.into());
+                while line.in_use.len() > HISTORY {
+                    line.in_use.pop_front();
                 }
             }
             let total = inside.total();
@@ -134,7 +144,12 @@ impl State {
 
     /// Ports in use in a scope of it, the newest last.
     pub(super) fn history(&self, scope: usize) -> Option<&VecDeque<u64>> {
-        Some(&self.history.get(self.id()?)?[scope])
+        Some(&self.history.get(self.id()?)?[scope].in_use)
+    }
+
+    /// The most ports that this was of.
+    pub(super) fn most(&self, scope: usize) -> u64 {
+        self.id().and_then(|id| self.history.get(id)).map_or(0, |seen| seen[scope].most)
     }
 
     /// Requests a second of a session: served, exhausted, refused.

@@ -164,7 +164,7 @@ fn scopes_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
         frame.render_widget(Line::from(vec![Span::raw(name), use_of]), before);
         if let Some(history) = state.history(scope.index()) {
             let shown = history.iter().skip(history.len().saturating_sub(line.width.into())).copied();
-            let most = u64::from(sum.allowed.max(sum.in_use)).max(1);
+            let most = state.most(scope.index()).max(1);
             let bars: Vec<u64> = shown.collect();
             let bars = Sparkline::default().data(&bars).max(most).style(style(Color::Blue, Modifier::empty()));
             frame.render_widget(bars, line);
@@ -221,6 +221,7 @@ fn map_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
         Kind::Others => style(Color::Gray, Modifier::empty()),
         Kind::Waiting => style(Color::Yellow, Modifier::empty()),
         Kind::Reserved => style(Color::Magenta, Modifier::empty()),
+        Kind::Exhausted => style(Color::Red, Modifier::BOLD),
         Kind::Blocked => style(Color::Red, Modifier::empty()),
     };
     let line = |cells: &[map::Cell]| -> Line<'static> {
@@ -232,10 +233,13 @@ fn map_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
         ("▓", Kind::Others, "other "),
         ("▒", Kind::Waiting, "wait "),
         ("r", Kind::Reserved, "eserved "),
-        ("b", Kind::Blocked, "locked"),
+        ("b", Kind::Blocked, "locked "),
+        ("x", Kind::Exhausted, "exhausted"),
     ];
-    let legend = legend.iter().flat_map(|(sign, kind, word)| {
-        let gap = if word.starts_with(['e', 'l']) { "" } else { " " };
+    // What is not there needs no room.
+    let shown = legend.iter().filter(|(_, kind, _)| cells.iter().any(|(_, other)| other == kind));
+    let legend = shown.flat_map(|(sign, kind, word)| {
+        let gap = if matches!(kind, Kind::Reserved | Kind::Blocked) { "" } else { " " };
         [Span::styled(*sign, colour(*kind)), Span::styled(format!("{gap}{word}"), faint())]
     });
     lines.truncate(rows);
