@@ -115,20 +115,14 @@ fn free(session: Session, scope: Scope, left: &mut [PortRange]) -> Result<usize>
     let ledger = session.ledger(PortRange::ALL, scope.into());
     let view = Candidates::new(session.rules, ledger, scope, false, PortRange::ALL);
     let busy = |port| session.hint(scope).is_some_and(|hint| hint.contains(port));
-    let (mut count, mut from) = (0, 1u16);
-    while count < left.len() {
-        let Some(port) = view.at_or_above(from) else { break };
-        let single = PortRange::single(port);
-        if !busy(port) && in_use::bound_port(single, scope.into())?.is_none() {
-            left[count] = single;
-            count += 1;
+    let next = |from| {
+        let mut port = view.at_or_above(from);
+        while let Some(taken) = port.filter(|port| busy(*port)) {
+            port = taken.checked_add(1).and_then(|from| view.at_or_above(from));
         }
-        match port.checked_add(1) {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
-    Ok(count)
+        port
+    };
+    in_use::unused(scope, next, left)
 }
 
 /// Keeps all ports of `scopes` but those of `left` from wildcard binds. Scopes of which the same

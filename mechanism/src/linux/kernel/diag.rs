@@ -9,6 +9,7 @@ use super::sockets::{recv, send, socket};
 use super::tcp_table::{State, resting};
 use crate::address::Address;
 use core::ffi::c_int;
+use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 
@@ -198,6 +199,46 @@ impl<'a> Told<'a> {
 /// TIME_WAIT. The error is EMFILE, ENFILE or ENOMEM where asking takes more than there is, else
 /// EOPNOTSUPP: the kernel does not tell.
 pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
+    each_bound(range, scopes, &mut ControlFlow::Break).map(ControlFlow::break_value)
+}
+
+/// Number of ports that are asked about at once, as many as there is room for on a small stack.
+const WINDOW: u16 = 1 << 14;
+
+/// Fills `found` with ports of `scope` that no socket of any process is bound to, in ascending
+/// order, and says how many there are. `next` gives the lowest of those in question that is not
+/// below a port. Errors are those of [`bound_port`].
+pub fn unused(scope: Scope, next: impl Fn(u16) -> Option<u16>, found: &mut [PortRange]) -> Result<usize> {
+    let (mut count, mut from) = (0, Some(1));
+    while let Some(first) = from.filter(|_| count < found.len()).and_then(&next) {
+        let window = PortRange::new(first, first.saturating_add(WINDOW - 1)).map_err(|_| libc::EINVAL)?;
+        let mut taken = [0u64; WINDOW as usize / 64];
+        let place = |port: u16| (usize::from(port - first) / 64, 1 << ((port - first) % 64));
+        let _ = each_bound(window, scope.into(), &mut |port| {
+            let (word, bit) = place(port);
+            taken[word] |= bit;
+            ControlFlow::Continue(())
+        })?;
+        let mut port = Some(first);
+        while let Some(one) = port.filter(|one| window.contains(*one) && count < found.len()) {
+            let (word, bit) = place(one);
+            if taken[word] & bit == 0 {
+                found[count] = PortRange::single(one);
+                count += 1;
+            }
+            port = one.checked_add(1).and_then(&next);
+        }
+        from = window.last().checked_add(1);
+    }
+    Ok(count)
+}
+
+/// Who is told of a port, and says whether to go on.
+type Each<'a> = &'a mut dyn FnMut(u16) -> ControlFlow<u16>;
+
+/// Tells of the ports of `range` that sockets are bound to in any of `scopes`, of some perhaps more
+/// than once.
+fn each_bound(range: PortRange, scopes: ScopeSet, each: Each<'_>) -> Result<ControlFlow<u16>> {
     let [v4, v6] = [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]];
     for (n, protocols) in
         [&[libc::IPPROTO_TCP][..], &[libc::IPPROTO_UDP, libc::IPPROTO_UDPLITE]].into_iter().enumerate()
@@ -211,17 +252,17 @@ pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
                 if family == libc::AF_INET && !wants.0 {
                     continue;
                 }
-                let told = Diag::opened().and_then(|diag| diag.bound(family, *protocol, range, wants));
+                let told = Diag::opened().and_then(|diag| diag.bound(family, *protocol, range, wants, each));
                 match told.map_err(untold) {
                     // A kernel without UDP-Lite has none of its sockets.
                     Err(libc::EOPNOTSUPP) if *protocol == libc::IPPROTO_UDPLITE => {}
-                    Ok(None) => {}
+                    Ok(ControlFlow::Continue(())) => {}
                     told => return told,
                 }
             }
         }
     }
-    Ok(None)
+    Ok(ControlFlow::Continue(()))
 }
 
 fn untold(error: c_int) -> c_int {
@@ -232,40 +273,51 @@ fn untold(error: c_int) -> c_int {
     }
 }
 
-/// Answer about a range.
-enum Dumped {
-    /// This port of it is taken.
-    Port(u16),
-    /// A socket lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where it
-    /// has it still.
-    Moving,
-    /// None is taken.
-    None,
-}
-
 /// Number of times it is asked while sockets are moving.
 const DUMPS: u32 = 5;
 
 impl Diag {
-    /// A port of `range` that is taken by a socket of this family and protocol, for IPv4 or IPv6 as
-    /// `wants` says.
-    fn bound(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> Result<Option<u16>> {
+    /// Tells of the ports of `range` that are taken by sockets of this family and protocol, for IPv4
+    /// or IPv6 as `wants` says.
+    fn bound(
+        &self,
+        family: c_int,
+        protocol: c_int,
+        range: PortRange,
+        wants: (bool, bool),
+        each: Each<'_>,
+    ) -> Result<ControlFlow<u16>> {
         for _ in 0..DUMPS {
-            match self.dumped(family, protocol, range, wants)? {
-                Dumped::Moving => {}
-                Dumped::Port(port) => return Ok(Some(port)),
-                Dumped::None => return Ok(None),
+            let mut moving = false;
+            let told = self.dumped(family, protocol, range, wants, &mut |port| match port {
+                // It lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where
+                // it has it still.
+                0 => {
+                    moving = true;
+                    ControlFlow::Continue(())
+                }
+                port if range.contains(port) => each(port),
+                _ => ControlFlow::Continue(()),
+            })?;
+            if told.is_break() || !moving {
+                return Ok(told);
             }
         }
-        Ok(None)
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn dumped(&self, family: c_int, protocol: c_int, range: PortRange, wants: (bool, bool)) -> Result<Dumped> {
+    fn dumped(
+        &self,
+        family: c_int,
+        protocol: c_int,
+        range: PortRange,
+        wants: (bool, bool),
+        each: Each<'_>,
+    ) -> Result<ControlFlow<u16>> {
         let mut question = dump(family, protocol, u32::MAX);
         question.attribute(BYTECODE, &between(range));
         send(self.fd, question.bytes())?;
         let mut reply = [0u8; 8192];
-        let mut found = Dumped::None;
         loop {
             let len = recv(self.fd, &mut reply)?;
             for message in messages(&reply[..len]) {
@@ -273,16 +325,17 @@ impl Diag {
                 match message.kind {
                     // What became of the dump: ENOENT where the kernel, or a module that it lacks,
                     // knows no such sockets.
-                    NLMSG_DONE => return netlink::error(message.body).map_or(Ok(found), Err),
+                    NLMSG_DONE => {
+                        return netlink::error(message.body).map_or(Ok(ControlFlow::Continue(())), Err);
+                    }
                     NLMSG_ERROR => return Err(netlink::error(message.body).unwrap_or(libc::EOPNOTSUPP)),
                     _ => {}
                 }
                 let told = Told::of(message).ok_or(libc::EOPNOTSUPP)?;
-                match told.port() {
-                    _ if !told.takes(wants) => {}
-                    0 => found = Dumped::Moving,
-                    port if range.contains(port) => return Ok(Dumped::Port(port)),
-                    _ => {}
+                if told.takes(wants)
+                    && let stop @ ControlFlow::Break(_) = each(told.port())
+                {
+                    return Ok(stop);
                 }
             }
         }
@@ -439,5 +492,21 @@ mod tests {
         let range = PortRange::new(port, port).unwrap();
         assert_eq!(bound_port(range, Scope::Tcp4.into()), Ok(Some(port)));
         assert_eq!(bound_port(range, Scope::Tcp6.into()), Ok(None));
+    }
+
+    #[test]
+    fn ports_that_nobody_uses_are_found() {
+        let [one, other, gone] = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let mut three = [&one, &other, &gone].map(|bound| bound.local_addr().unwrap().port());
+        let free = three[2];
+        three.sort_unstable();
+        drop(gone);
+        let next = |from| three.into_iter().find(|port| *port >= from);
+        let mut found = [PortRange::ALL; 3];
+        assert_eq!(unused(Scope::Tcp6, next, &mut found), Ok(3));
+        assert_eq!(found, three.map(PortRange::single));
+        assert_eq!(unused(Scope::Tcp6, next, &mut found[..2]), Ok(2));
+        assert_eq!(unused(Scope::Tcp4, next, &mut found), Ok(1));
+        assert_eq!(found[0], PortRange::single(free));
     }
 }

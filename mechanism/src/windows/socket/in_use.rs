@@ -4,7 +4,7 @@
 use super::probe::Probe;
 use crate::windows::kernel::calls::Result;
 use crate::windows::kernel::errno;
-use portshim_policy::ports::{PortRange, ScopeSet};
+use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use windows_sys::Win32::Networking::WinSock::{
     WSACleanup, WSADATA, WSAEACCES, WSAEADDRINUSE, WSAEAFNOSUPPORT, WSAEMFILE, WSAENOBUFS, WSAStartup,
 };
@@ -39,6 +39,22 @@ pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
         }
     }
     Ok(None)
+}
+
+/// Fills `found` with ports of `scope` that no socket of any process is bound to, in ascending
+/// order, and says how many there are. `next` gives the lowest of those in question that is not
+/// below a port. Errors are those of [`bound_port`].
+pub fn unused(scope: Scope, next: impl Fn(u16) -> Option<u16>, found: &mut [PortRange]) -> Result<usize> {
+    let (mut count, mut from) = (0, Some(1));
+    while let Some(port) = from.filter(|_| count < found.len()).and_then(&next) {
+        let single = PortRange::single(port);
+        if bound_port(single, scope.into())?.is_none() {
+            found[count] = single;
+            count += 1;
+        }
+        from = port.checked_add(1);
+    }
+    Ok(count)
 }
 
 /// Winsock, started once more: a program may ask about ports before it has started it.
