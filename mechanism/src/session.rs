@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::place;
-use crate::system::clock::{boot_ticks, now};
+use crate::system::clock::{boot_ticks, monotonic, now};
 use crate::system::liveness;
 use crate::system::memory::can_write_at;
 use crate::system::process::{UNKNOWN, process};
@@ -69,7 +69,7 @@ impl Session {
         Recorded::of_bits(self.region.header.log.load(Relaxed)).has(such)
     }
 
-    /// Begin of a request: the time, if that is recorded, else 0.
+    /// Begin of a request: the moment, if that is recorded, else 0.
     #[inline]
     pub fn begin(self) -> u64 {
         if self.logs() { begun() } else { 0 }
@@ -151,7 +151,7 @@ impl Session {
         let (time, process) = (now(), place::client().unwrap_or_else(process));
         // One that is forbidden to ask for its number has none here.
         let process = if process == UNKNOWN { 0 } else { process };
-        let took = if about.begun == 0 { 0 } else { time.saturating_sub(about.begun) };
+        let took = if about.begun == 0 { 0 } else { monotonic().saturating_sub(about.begun) };
         let peer = about.peer.map(|peer| (peer.mapped(), peer.port())).filter(|(_, port)| *port != 0);
         self.region.events.push(Event { time, process, call, scope, verdict, port, name: place::name(), peer, took });
     }
@@ -182,7 +182,7 @@ static OWN_TREES: OwnTrees = OwnTrees::new();
 
 #[cold]
 fn begun() -> u64 {
-    now()
+    monotonic()
 }
 
 /// Counts a request that was given no port.

@@ -8,11 +8,11 @@ use humantime::format_rfc3339_micros;
 use portshim_policy::model::Call;
 use portshim_policy::region::{Event, Reader, Recorded, Region, Verdict};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A log being written.
 pub(super) struct Log {
@@ -23,12 +23,44 @@ pub(super) struct Log {
     reader: Reader,
     /// Number of events that are lost, and not told of yet.
     lost: u64,
-    /// Since when processes hold ports, by scope and port.
-    since: HashMap<(u32, usize, u16), u64>,
+    /// Since when processes hold ports.
+    since: Since,
+    /// Time of the beginning, by the clock that can be set and by one that cannot.
+    begun: (SystemTime, Instant),
+}
+
+/// A process, and a port that it holds, by scope.
+type Whose = (u32, usize, u16);
+
+/// Times since when ports are held. Of processes that end without a word some stay for ever, so
+/// that the oldest are forgotten where there are too many.
+#[derive(Default)]
+struct Since {
+    times: HashMap<Whose, i128>,
+    in_order: BTreeSet<(i128, Whose)>,
 }
 
 /// Number of ports whose beginning is remembered.
 const REMEMBERED: usize = 1 << 18;
+
+impl Since {
+    fn begin(&mut self, whose: Whose, time: i128, most: usize) {
+        self.end(&whose);
+        self.times.insert(whose, time);
+        self.in_order.insert((time, whose));
+        if self.times.len() > most
+            && let Some((_, oldest)) = self.in_order.pop_first()
+        {
+            self.times.remove(&oldest);
+        }
+    }
+
+    fn end(&mut self, whose: &Whose) -> Option<i128> {
+        let time = self.times.remove(whose)?;
+        self.in_order.remove(&(time, *whose));
+        Some(time)
+    }
+}
 
 /// One line, as JSON.
 #[derive(Serialize)]
@@ -72,7 +104,9 @@ impl Log {
         };
         let named = |ends: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ends));
         let json = form.map_or_else(|| named("json") || named("jsonl"), |form| form == LogForm::Json);
-        Ok(Self { path: path.to_owned(), sink, json, reader: Reader::default(), lost: 0, since: HashMap::new() })
+        let begun = (SystemTime::now(), Instant::now());
+        let (path, reader, since) = (path.to_owned(), Reader::default(), Since::default());
+        Ok(Self { path, sink, json, reader, lost: 0, since, begun })
     }
 
     /// Events that it tells of.
@@ -86,8 +120,9 @@ impl Log {
     pub(super) fn write(&mut self, region: &Region) -> u64 {
         let (mut text, mut events) = (String::new(), 0);
         let mut reader = self.reader;
+        let set = self.set();
         let lost = region.events.read(&mut reader, |event| {
-            text.push_str(&self.line(&event));
+            text.push_str(&self.line(&event, set));
             events += 1;
         });
         self.reader = reader;
@@ -114,7 +149,7 @@ impl Log {
         }
     }
 
-    fn line(&mut self, event: &Event) -> String {
+    fn line(&mut self, event: &Event, set: i128) -> String {
         let time = UNIX_EPOCH + Duration::from_nanos(event.time);
         let time = format_rfc3339_micros(time).to_string();
         let name = String::from_utf8_lossy(event.name.split(|byte| *byte == 0).next().unwrap_or_default());
@@ -123,7 +158,7 @@ impl Log {
         let (process, port) = (event.process, (event.port != 0).then_some(event.port));
         if self.json {
             let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
-            let held = self.held(event).map(seconds);
+            let held = self.held(event, set).map(seconds);
             let duration = (event.took != 0).then(|| seconds(event.took));
             let peer = event.peer.map(|(ip, port)| SocketAddr::new(ip.to_canonical(), port).to_string());
             return json(&Line { time, process, name: &name, call, scope, port, verdict, peer, duration, held });
@@ -133,14 +168,27 @@ impl Log {
         format!("{time} {process} {call} {scope} {port} {verdict} {}\n", name.escape_debug())
     }
 
-    /// For how long a port was held that is given back, in nanoseconds, as far as that is known.
-    fn held(&mut self, event: &Event) -> Option<u64> {
+    /// By how much the system's clock has been set since the beginning, in nanoseconds.
+    fn set(&self) -> i128 {
+        let (then, since) = self.begun;
+        let nanoseconds = |time: Duration| time.as_nanos() as i128;
+        let by_the_clock = match SystemTime::now().duration_since(then) {
+            Ok(time) => nanoseconds(time),
+            Err(e) => -nanoseconds(e.duration()),
+        };
+        by_the_clock - nanoseconds(since.elapsed())
+    }
+
+    /// For how long a port was held that is given back, in nanoseconds, as far as that is known. The
+    /// event's time is by a clock that was `set` meanwhile.
+    fn held(&mut self, event: &Event, set: i128) -> Option<u64> {
         let whose = (event.process, event.scope.index(), event.port);
+        let time = i128::from(event.time) - set;
         if event.verdict == Verdict::Released {
-            return self.since.remove(&whose).and_then(|since| event.time.checked_sub(since));
+            return self.since.end(&whose).and_then(|since| (time - since).try_into().ok());
         }
-        if event.verdict.is_given() && self.since.len() < REMEMBERED {
-            self.since.insert(whose, event.time);
+        if event.verdict.is_given() {
+            self.since.begin(whose, time, REMEMBERED);
         }
         None
     }
@@ -156,5 +204,25 @@ pub(super) fn name_of(call: Call) -> &'static str {
         Call::Connect => "connect",
         Call::Listen => "listen",
         Call::Send => "send",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Since;
+
+    #[test]
+    fn of_too_many_ports_the_oldest_are_forgotten() {
+        let mut since = Since::default();
+        let mut begin = |port, time| since.begin((1, 0, port), time, 3);
+        begin(1, 10);
+        begin(2, 20);
+        begin(3, 30);
+        // It is held anew, and no longer the oldest.
+        begin(1, 40);
+        begin(4, 50);
+        let ended = [1, 2, 3, 4, 1].map(|port| since.end(&(1, 0, port)));
+        assert_eq!(ended, [Some(40), None, Some(30), Some(50), None]);
+        assert!(since.in_order.is_empty());
     }
 }

@@ -44,6 +44,12 @@ pub fn now() -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
+/// Nanoseconds since some moment in the past, by a clock that nobody sets.
+pub fn monotonic() -> u64 {
+    let time = time(libc::CLOCK_MONOTONIC);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
 /// The moment, some four milliseconds long, by the clock that costs least.
 pub fn coarse_now() -> u32 {
     let time = time(libc::CLOCK_MONOTONIC_COARSE);
