@@ -37,6 +37,8 @@ struct Data<'a> {
     samples: &'a [super::story::Sample],
     moments: &'a [Moment],
     further_moments: u64,
+    /// Outcomes of the requests of processes that are not told apart.
+    further_processes: Requests,
     /// Number of events that were lost, and of those that were read.
     events_lost: u64,
     events_read: u64,
@@ -62,6 +64,7 @@ pub(super) fn of(report: &Report, command: &str, story: &Story, region: &Region)
         samples: &story.samples,
         moments: &story.moments,
         further_moments: story.further,
+        further_processes: story.further_processes,
         events_lost: story.lost,
         events_read: story.read,
         events: listed.collect(),
@@ -219,7 +222,9 @@ fn moments(story: &Story) -> Markup {
                         @for Met { process, name, call, requests } in moment.met.iter().take(MET) {
                             li { code { (call) } " of process " (process) " (" (name) ")" @if *requests > 1 { ", " (requests) " times" } }
                         }
-                        @if moment.met.len() > MET { li { "and " (moment.met.len() - MET) " more" } }
+                        @if moment.met.len() > MET {
+                            li { "and " (moment.met.len() - MET) " more" @if moment.further > 0 { ", and " (moment.further) " requests of others" } }
+                        }
                     }
                     @match &moment.why {
                         Some(why) => (reason(why)),
@@ -301,7 +306,7 @@ fn most(range: &PortSet, handed_out: &[u32]) -> Markup {
 
 fn processes(story: &Story) -> Markup {
     let mut all: Vec<_> = story.processes.iter().collect();
-    all.sort_by_key(|(_, requests)| std::cmp::Reverse(requests.served + requests.exhausted + requests.refused));
+    all.sort_by_key(|(_, requests)| std::cmp::Reverse(requests.all()));
     html! {
         (table("Requests by process", &["process", "name", "served", "exhausted", "refused"], html! {
             @for ((process, name), Requests { served, exhausted, refused, .. }) in all.iter().take(PROCESSES) {
@@ -309,6 +314,9 @@ fn processes(story: &Story) -> Markup {
             }
         }))
         @if all.len() > PROCESSES { p { "And " (all.len() - PROCESSES) " processes more." } }
+        @if story.further_processes.all() > 0 {
+            p { "Then " (story.further_processes.all()) " requests more, of processes that are not told apart." }
+        }
     }
 }
 

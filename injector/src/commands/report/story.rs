@@ -17,6 +17,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const EVENTS: usize = 10_000;
 const SAMPLES: usize = 400;
 const MOMENTS: usize = 100;
+/// Number of processes that are told apart, in all and in one moment.
+const PROCESSES: usize = 10_000;
+const CALLERS: usize = 20;
 /// Shares of the time that looking at the host's sockets may take: one in so many.
 const SHARE: u32 = 10;
 /// Time within which requests that find no port count as one moment.
@@ -36,6 +39,8 @@ pub(in crate::commands) struct Story {
     pub(super) further: u64,
     /// Outcomes of the requests of each process, by its number and name.
     pub(super) processes: BTreeMap<(u32, String), Requests>,
+    /// Outcomes of those of all further ones.
+    pub(super) further_processes: Requests,
     /// Number of times that each port was handed out, by scope.
     pub(super) handed_out: [Vec<u32>; 4],
     reader: Reader,
@@ -78,6 +83,8 @@ pub(super) struct Moment {
     pub(super) requests: u64,
     /// Callers that met it: process, name, call, and how often.
     pub(super) met: Vec<Met>,
+    /// Number of requests of further callers.
+    pub(super) further: u64,
     /// Holders of the ports; `null` where the program had ended before anybody could look.
     pub(super) why: Option<Why>,
 }
@@ -91,12 +98,18 @@ pub(super) struct Met {
 }
 
 /// Outcomes of a process's requests.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Requests {
     pub(super) served: u64,
     pub(super) exhausted: u64,
     pub(super) refused: u64,
     pub(super) uncovered: u64,
+}
+
+impl Requests {
+    pub(super) fn all(&self) -> u64 {
+        self.served + self.exhausted + self.refused + self.uncovered
+    }
 }
 
 impl Story {
@@ -111,6 +124,7 @@ impl Story {
             moments: Vec::new(),
             further: 0,
             processes: BTreeMap::new(),
+            further_processes: Requests::default(),
             handed_out: [(); 4].map(|()| vec![0; 1 << 16]),
             reader: Reader::default(),
             clock: Instant::now(),
@@ -154,7 +168,12 @@ impl Story {
 
     fn note(&mut self, event: Event) {
         let name = name(&event);
-        let requests = self.processes.entry((event.process, name.clone())).or_default();
+        let whose = (event.process, name.clone());
+        let is_told_apart = self.processes.len() < PROCESSES || self.processes.contains_key(&whose);
+        let requests = match is_told_apart {
+            true => self.processes.entry(whose).or_default(),
+            false => &mut self.further_processes,
+        };
         match event.verdict {
             Verdict::Steered | Verdict::Pinned | Verdict::Shared => {
                 requests.served += 1;
@@ -186,15 +205,18 @@ impl Story {
             moment.last = at;
             moment.requests += 1;
             let is_it = |other: &&mut Met| (other.process, other.call) == (met.process, met.call);
+            let is_full = moment.met.len() == CALLERS;
             match moment.met.iter_mut().find(is_it) {
                 Some(before) => before.requests += 1,
+                None if is_full => moment.further += 1,
                 None => moment.met.push(met),
             }
         } else if self.moments.len() == MOMENTS {
             self.further += 1;
         } else {
             let scope = event.scope.name();
-            self.moments.push(Moment { scope, first: at, last: at, requests: 1, met: vec![met], why: None });
+            let met = vec![met];
+            self.moments.push(Moment { scope, first: at, last: at, requests: 1, met, further: 0, why: None });
         }
     }
 
