@@ -20,15 +20,20 @@ pub(crate) struct Stranger {
     scopes: ScopeSet,
     /// The sockets, where they are open.
     sockets: Vec<OwnedFd>,
-    /// The connections that rest, by their other ends.
-    resting: Vec<(Scope, SockaddrStorage)>,
-    /// Time when these began to rest.
+    /// The connections that rest, the oldest first.
+    resting: Vec<Resting>,
+}
+
+/// A connection that rests: its other end, and since when.
+struct Resting {
+    scope: Scope,
+    peer: SockaddrStorage,
     since: Instant,
 }
 
-/// Time after which connections that rest are made anew: Linux lets them rest for 60 seconds
-/// (`TCP_TIMEWAIT_LEN`).
-const RESTS: Duration = Duration::from_secs(45);
+/// Time for which Linux lets connections rest (`TCP_TIMEWAIT_LEN`), and after which others are made.
+const RESTS: Duration = Duration::from_secs(60);
+const RENEWED: Duration = Duration::from_secs(45);
 
 impl Stranger {
     /// Holds `port` in all of `scopes` that this host has, by sockets that are bound to it. With
@@ -54,7 +59,7 @@ impl Stranger {
         one: impl Fn(&mut Self, Scope) -> nix::Result<()>,
     ) -> Result<Self, (Scope, io::Error)> {
         let (sockets, resting) = (Vec::new(), Vec::new());
-        let mut held = Self { port, scopes: ScopeSet::from_bits(0), sockets, resting, since: Instant::now() };
+        let mut held = Self { port, scopes: ScopeSet::from_bits(0), sockets, resting };
         for scope in scopes.iter() {
             match one(&mut held, scope) {
                 Ok(()) => held.scopes = held.scopes.iter().chain([scope]).collect(),
@@ -73,14 +78,12 @@ impl Stranger {
 
     /// Goes on holding it; to be called every now and then.
     pub(crate) fn go_on(&mut self) {
-        if !self.resting.is_empty() && self.since.elapsed() >= RESTS {
-            let before = std::mem::take(&mut self.resting);
-            self.since = Instant::now();
-            for (scope, peer) in before {
+        if self.resting.last().is_some_and(|last| last.since.elapsed() >= RENEWED) {
+            // Those before go on to rest for a while, and have to be woken in the end.
+            self.resting.retain(|one| one.since.elapsed() < RESTS);
+            for scope in self.scopes.iter() {
                 // Where another has the port by now, it is taken all the same.
-                if self.rest(scope).is_err() {
-                    self.resting.push((scope, peer));
-                }
+                let _ = self.rest(scope);
             }
         }
     }
@@ -104,7 +107,7 @@ impl Stranger {
         let peer = getsockname::<SockaddrStorage>(client.as_raw_fd())?;
         drop(server);
         drop(client);
-        self.resting.push((scope, peer));
+        self.resting.push(Resting { scope, peer, since: Instant::now() });
         Ok(())
     }
 
@@ -137,7 +140,7 @@ impl Stranger {
 /// Connections that rest would do so for up to a minute after this process.
 impl Drop for Stranger {
     fn drop(&mut self) {
-        for (scope, peer) in &self.resting {
+        for Resting { scope, peer, .. } in &self.resting {
             // What cannot be woken comes to its end by itself.
             let _ = self.wake(*scope, peer);
         }
@@ -196,5 +199,32 @@ pub(crate) fn wait_for_end(time: Option<Duration>, mut meanwhile: impl FnMut()) 
             Ok(_) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_rests_in_the_end_although_it_was_renewed() {
+        let port = {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            free.local_addr().unwrap().port()
+        };
+        let bound = || {
+            let one = new(Scope::Tcp4).unwrap();
+            bind(one.as_raw_fd(), &loopback(Scope::Tcp4, port))
+        };
+        let mut held = Stranger::resting(port, Scope::Tcp4.into()).unwrap();
+        held.go_on();
+        assert_eq!((held.resting.len(), bound()), (1, Err(Errno::EADDRINUSE)));
+        let long_ago = Instant::now().checked_sub(RENEWED).expect("the machine has run for a minute");
+        held.resting[0].since = long_ago;
+        held.go_on();
+        held.go_on();
+        assert_eq!((held.resting.len(), bound()), (2, Err(Errno::EADDRINUSE)));
+        drop(held);
+        assert_eq!(bound(), Ok(()));
     }
 }
