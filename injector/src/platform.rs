@@ -3,6 +3,7 @@
 
 mod answers;
 mod beginning;
+mod caller;
 mod child_environment;
 mod embedded;
 mod library;
@@ -10,6 +11,7 @@ mod random;
 
 pub(crate) use answers::{Find, Holders, Socket, State, Steering};
 pub(crate) use beginning::Beginning;
+pub(crate) use caller::Caller;
 pub(crate) use child_environment::Environment;
 pub(crate) use library::{lasting_library, library};
 

@@ -5,6 +5,10 @@ use super::{Failure, plain};
 /// Body of an answer to whoever asks for something else.
 pub(crate) const METRICS_PATH: &str = "the metrics are at /metrics\n";
 
+/// Body of an answer to whoever asks for another machine.
+pub(crate) const METRICS_HOST: &str =
+    "the metrics are this machine's: ask for it by its address, such as 127.0.0.1, or as localhost\n";
+
 pub(crate) fn listening(at: &str) -> String {
     format!("portshim: the metrics are at http://{at}/metrics")
 }

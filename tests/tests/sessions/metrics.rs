@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Reads OpenMetrics as Prometheus' own library does, and prints one sample a line.
 const PARSED: &str = "
@@ -68,6 +69,24 @@ fn the_numbers_are_those_of_status() {
     });
 }
 
+#[test]
+fn no_series_is_told_twice() {
+    private(|| {
+        let rule = "[[process]]\nmatch = 'python*'\n";
+        let folder = scratch("metrics-rules");
+        fs::write(folder.join("policy.toml"), format!("{rule}{rule}[[process]]\nmatch = '*'\n")).expect("it is ours");
+        let _server = Server::run(&["-c", folder.join("policy.toml").to_str().expect("text")]);
+        let metrics = told(&["metrics"]);
+        let series: Vec<_> = metrics.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect();
+        assert_eq!(series.iter().collect::<BTreeSet<_>>().len(), series.len(), "{metrics}");
+        for rules in ["python*", "python* (2)", "*", "* (2)"] {
+            assert!(metrics.contains(&format!(",rules=\"{rules}\",")), "{rules}: {metrics}");
+        }
+        parsed(&metrics);
+        fs::remove_dir_all(folder).expect("it is ours");
+    });
+}
+
 /// The names of metrics in a text.
 fn names(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -123,6 +142,19 @@ fn whoever_asks_is_answered() {
         let status = |args: &[&str]| curl(&[&["-o", "/dev/null", "-w", "%{http_code}"], args].concat());
         assert_eq!(status(&[url.trim_end_matches("metrics")]), "404");
         assert_eq!(status(&["-X", "POST", &url]), "405");
+        // A name that somebody else has made this machine's is not ours.
+        let misled = ["-H", "Host: metrics.example", &url];
+        assert_eq!(status(&misled), "421");
+        assert!(curl(&misled).starts_with("the metrics are this machine's: ask for it by its address"));
+        assert_eq!(status(&["-H", "Host: localhost:9105", &url]), "200");
+        // Whoever is slow has five seconds in all, not for each byte.
+        let begun = Instant::now();
+        let mut slow = std::net::TcpStream::connect(address).expect("it listens");
+        while slow.write_all(b"G").is_ok() && begun.elapsed().as_secs() < 20 {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        let took = begun.elapsed().as_secs();
+        assert!((4..9).contains(&took), "{took} s");
         let in_use = format!("nothing can listen at {address}: address already in use");
         refused(&["metrics", "--listen", address], &in_use, "name another place");
         child.kill().expect("it runs");

@@ -85,9 +85,17 @@ fn of_sessions(seen: &[Seen]) -> Vec<Family> {
     ]
 }
 
-/// Labels of a scope of some rules of a session; `rules` is the glob over the programs.
-fn of_scope(session: &LiveSession, shown: &Shown, rules: &ShownRules, scope: &ShownScope) -> Labels {
-    let rules = rules.matches.clone().unwrap_or_else(|| "*".into());
+/// Name of some rules: the glob over the programs, with a number where others before have the same.
+fn name(all: &[ShownRules], at: usize) -> String {
+    let glob = |rules: &ShownRules| rules.matches.clone().unwrap_or_else(|| "*".into());
+    let own = glob(&all[at]);
+    let before = all[..at].iter().filter(|rules| glob(rules) == own).count();
+    if before == 0 { own } else { format!("{own} ({})", before + 1) }
+}
+
+/// Labels of a scope of the rules at this place of a session's.
+fn of_scope(session: &LiveSession, shown: &Shown, at: usize, scope: &ShownScope) -> Labels {
+    let rules = name(&shown.rules, at);
     [of_session(session, Some(shown)), vec![("rules", rules), ("scope", scope.scope.into())]].concat()
 }
 
@@ -95,9 +103,9 @@ fn of_scope(session: &LiveSession, shown: &Shown, rules: &ShownRules, scope: &Sh
 fn scopes(seen: &[Seen]) -> impl Iterator<Item = (Labels, &ShownScope)> {
     let inside = seen.iter().filter_map(|seen| Some((&seen.session, &seen.inside.as_ref()?.1)));
     inside.flat_map(|(session, shown)| {
-        let rules = shown.rules.iter();
-        rules.flat_map(move |rules| {
-            rules.scopes.iter().map(move |scope| (of_scope(session, shown, rules, scope), scope))
+        let rules = shown.rules.iter().enumerate();
+        rules.flat_map(move |(at, rules)| {
+            rules.scopes.iter().map(move |scope| (of_scope(session, shown, at, scope), scope))
         })
     })
 }
