@@ -70,3 +70,16 @@ fn ten_thousand_events_make_a_page_that_opens_at_once() {
     let size = fs::metadata(here.path("desk/page.html")).expect("it was written").len();
     assert!(size < 1_000_000, "{size} bytes");
 }
+
+#[test]
+fn of_many_callers_some_are_told_apart() {
+    let here = Sandbox::new();
+    let program = "use Socket; sub one { socket(my $s, PF_INET, SOCK_DGRAM, 0); bind($s, sockaddr_in(0, INADDR_LOOPBACK)); $s }
+        my $held = one(); for (1..25) { fork or do { one(); exit } } 1 while wait > 0";
+    let run = ["run", "--quiet", "--report=page.html", "--range", "21980/udp", "--", "perl", "-e", program];
+    here.told(&run);
+    let page = fs::read_to_string(here.path("desk/page.html")).expect("it was written");
+    for part in ["<strong>25</strong> requests found no port.", "<li>and 12 more, and 5 requests of others</li>"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
