@@ -226,8 +226,10 @@ static __inline int portshim_exhaust(unsigned scopes, unsigned leave, int whom)
 }
 
 /*
- * Leaves wildcard binds in these scopes no port but those of `count` ranges, 128 at most, as far as the policy
- * hands them out: `ranges` holds the first and the last port of each. Returns a handle, more than 0.
+ * Leaves wildcard binds in these scopes no port but those of `count` ranges, 128 at most: `ranges` holds the first
+ * and the last port of each. It takes from what the policy hands out, and adds nothing: where that is none of them,
+ * in one of the scopes, it is ERANGE. Name ports of the policy's range, or run the program with another --range.
+ * Returns a handle, more than 0.
  */
 static __inline int portshim_only(const unsigned *ranges, size_t count, unsigned scopes, int whom)
 {

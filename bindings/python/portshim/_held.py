@@ -118,8 +118,8 @@ def exhausted(*scopes: str, leave: int = 0, session: bool = False) -> Held:
 def only(*ports: Ports, session: bool = False) -> Held:
     """No port is left but these, such as ``"20000-20003"`` or ``"20000-20003/tcp"``.
 
-    Of the ports that the policy hands out, that is: it is an :class:`Error` where it hands out none
-    of them.
+    Of the ports that the policy hands out, that is, for it widens nothing: it is an :class:`Error`
+    where the policy hands out none of them.
     """
     by_scope: Dict[int, Set[Tuple[int, int]]] = {}
     for first, last, bits in _library.ranges(ports):

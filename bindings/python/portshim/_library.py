@@ -123,7 +123,9 @@ class Library:
         flat = [port for pair in pairs for port in pair]
         array = (ctypes.c_uint * len(flat))(*flat)
         return self._checked(
-            self._only(array, len(pairs), scopes, whom), "the policy hands out none of these ports"
+            self._only(array, len(pairs), scopes, whom),
+            "the policy hands out none of these ports; name some of its range (`portshim status` says which), "
+            "or run with another --range",
         )
 
     def restrict(self, act: int, first: int, last: int, scopes: int, whom: int) -> int:

@@ -67,7 +67,9 @@ impl Library {
     pub(crate) fn only(&self, ranges: &[[c_uint; 2]], scopes: c_uint, whom: c_int) -> Result<c_int, Error> {
         // SAFETY: there are as many pairs as is said.
         let handle = unsafe { (self.only)(ranges.as_ptr().cast(), ranges.len(), scopes, whom) };
-        told(handle, || "the policy hands out none of these ports".into())
+        told(handle, || {
+            "the policy hands out none of these ports; name some of its range, or run with another --range".into()
+        })
     }
 
     pub(crate) fn restrict(

@@ -14,6 +14,8 @@ fn held(wanted: Wanted) -> Held {
     wanted.hold().expect("the program runs under portshim")
 }
 
+const NONE: &str = "the policy hands out none of these ports; name some of its range, or run with another --range";
+
 #[test]
 fn guards_hold_until_they_are_dropped() {
     let under = std::env::var_os("UNDER_PORTSHIM").is_some();
@@ -56,7 +58,7 @@ fn guards_hold_until_they_are_dropped() {
         (only([]), Error::Invalid),
         (blocked(0..=1), Error::Invalid),
         (blocked(8120..=8123), Error::InUse),
-        (only([30000..=30001]), Error::NotAllowed("the policy hands out none of these ports".into())),
+        (only([30000..=30001]), Error::NotAllowed(NONE.into())),
     ] {
         assert_eq!(wanted.clone().if_loaded().hold().expect_err("that cannot be"), error, "{wanted:?}");
     }
