@@ -179,8 +179,8 @@ impl Log {
         by_the_clock - nanoseconds(since.elapsed())
     }
 
-    /// For how long a port was held that is given back, in nanoseconds, as far as that is known. The
-    /// event's time is by a clock that was `set` meanwhile.
+    /// For how long a port was held that is given back, in nanoseconds, as far as that is known.
+    /// The event's time is by a clock that was `set` meanwhile.
     fn held(&mut self, event: &Event, set: i128) -> Option<u64> {
         let whose = (event.process, event.scope.index(), event.port);
         let time = i128::from(event.time) - set;

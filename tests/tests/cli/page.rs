@@ -74,7 +74,8 @@ fn ten_thousand_events_make_a_page_that_opens_at_once() {
 #[test]
 fn of_many_callers_some_are_told_apart() {
     let here = Sandbox::new();
-    let program = "use Socket; sub one { socket(my $s, PF_INET, SOCK_DGRAM, 0); bind($s, sockaddr_in(0, INADDR_LOOPBACK)); $s }
+    let program =
+        "use Socket; sub one { socket(my $s, PF_INET, SOCK_DGRAM, 0); bind($s, sockaddr_in(0, INADDR_LOOPBACK)); $s }
         my $held = one(); for (1..25) { fork or do { one(); exit } } 1 while wait > 0";
     let run = ["run", "--quiet", "--report=page.html", "--range", "21980/udp", "--", "perl", "-e", program];
     here.told(&run);

@@ -38,8 +38,8 @@ pub(super) fn listen(place: &str, text: Text<'_>) -> Result<u32, Failure> {
 }
 
 /// Answers one after the other. Whoever has gone again, or stays silent, is not waited for. With
-/// `checks_host`, only those are answered who ask for this machine by an address, or as localhost: a
-/// page of somebody's may have a browser ask under a name of its own.
+/// `checks_host`, only those are answered who ask for this machine by an address, or as localhost:
+/// a page of somebody's may have a browser ask under a name of its own.
 fn answer_all(callers: impl Iterator<Item = io::Result<impl Caller>>, checks_host: bool, text: Text<'_>) {
     for caller in callers {
         match caller {

@@ -31,7 +31,8 @@ struct Resting {
     since: Instant,
 }
 
-/// Time for which Linux lets connections rest (`TCP_TIMEWAIT_LEN`), and after which others are made.
+/// Time for which Linux lets connections rest (`TCP_TIMEWAIT_LEN`), and after which others are
+/// made.
 const RESTS: Duration = Duration::from_secs(60);
 const RENEWED: Duration = Duration::from_secs(45);
 

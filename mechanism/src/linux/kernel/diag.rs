@@ -277,8 +277,8 @@ fn untold(error: c_int) -> c_int {
 const DUMPS: u32 = 5;
 
 impl Diag {
-    /// Tells of the ports of `range` that are taken by sockets of this family and protocol, for IPv4
-    /// or IPv6 as `wants` says.
+    /// Tells of the ports of `range` that are taken by sockets of this family and protocol, for
+    /// IPv4 or IPv6 as `wants` says.
     fn bound(
         &self,
         family: c_int,
@@ -290,8 +290,8 @@ impl Diag {
         for _ in 0..DUMPS {
             let mut moving = false;
             let told = self.dumped(family, protocol, range, wants, &mut |port| match port {
-                // It lost its port while the kernel was telling of it: into TIME_WAIT perhaps, where
-                // it has it still.
+                // It lost its port while the kernel was telling of it: into TIME_WAIT perhaps,
+                // where it has it still.
                 0 => {
                     moving = true;
                     ControlFlow::Continue(())

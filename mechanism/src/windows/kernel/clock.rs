@@ -15,7 +15,8 @@ pub fn now() -> u64 {
     since_1601.wrapping_sub(UNTIL_1970).wrapping_mul(100)
 }
 
-/// Nanoseconds since the system began, some ten milliseconds at a time, by a clock that nobody sets.
+/// Nanoseconds since the system began, some ten milliseconds at a time, by a clock that nobody
+/// sets.
 pub fn monotonic() -> u64 {
     // SAFETY: no memory is passed.
     unsafe { GetTickCount64() }.wrapping_mul(1_000_000)
