@@ -21,7 +21,7 @@ pub const ALLOWANCES: [Allowance; 8] = [
                     "unspec" => d.same_answer() && d.kept_port(),
                     "connect" => d.call.contains(" family 0 ") && d.answers("0", "0") && d.kept_port(),
                     "bind" if d.lost_port(d.slot()) => d.answer() == "EINVAL",
-                    "bind" => d.another_lost_port() && d.answers("ok", "EADDRINUSE"),
+                    "bind" | "listen" => d.another_lost_port() && d.answers("ok", "EADDRINUSE"),
                     _ => false,
                 }
         },
@@ -141,9 +141,15 @@ impl Divergence {
         })
     }
 
+    /// Tells whether that is so of another slot, which holds the socket still, or a duplicate does.
     fn another_lost_port(&self) -> bool {
         let closed = |of: &str| self.past().any(|(call, _)| op(call) == "close" && slot(call) == of);
-        self.past().map(|(call, _)| slot(call)).any(|of| of != self.slot() && self.lost_port(of) && !closed(of))
+        let duplicates = |of: &str| {
+            let to = self.past().filter(move |(call, _)| op(call) == "dup" && slot(call) == of);
+            to.filter_map(|(call, _)| call.split(' ').nth(2)).any(|to| !closed(to))
+        };
+        let held = |of: &str| !closed(of) || duplicates(of);
+        self.past().map(|(call, _)| slot(call)).any(|of| of != self.slot() && self.lost_port(of) && held(of))
     }
 
     fn found_no_route(&self, of: &str) -> bool {
