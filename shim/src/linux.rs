@@ -5,6 +5,7 @@
 //! straight through.
 
 mod baseline;
+mod below;
 mod children;
 mod elf;
 mod entry;

@@ -1,10 +1,12 @@
 //! The filter that tells of calls: a classic BPF program over `struct seccomp_data` (seccomp(2)).
 //!
 //! It looks at the number first. What is none of ours is allowed on that alone, so that the kernel
-//! works it out once and no longer runs the filter for it (`seccomp_cache_prepare_bitmap`).
+//! works it out once and no longer runs the filter for it (`seccomp_cache_prepare_bitmap`). Nor is
+//! told of what a library in the program has served, which it marks.
 
 use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::mark::MARK;
 use portshim_policy::filter::Instruction;
 
 const LOAD: u16 = 0x20;
@@ -57,7 +59,7 @@ fn block(abi: &Abi) -> Vec<Instruction> {
         block.extend([unless(IF_AT_LEAST, end, 1), UNKNOWN]);
     }
     for (number, kind) in abi.calls {
-        let saying = saying(*kind);
+        let saying = saying(*kind, abi.wide);
         block.push(unless(IF_EQUAL, *number, saying.len() as u8));
         block.extend(saying);
     }
@@ -66,21 +68,27 @@ fn block(abi: &Abi) -> Vec<Instruction> {
 }
 
 /// Verdict on one call; it ends in a word.
-fn saying(kind: Kind) -> Vec<Instruction> {
+fn saying(kind: Kind, wide: bool) -> Vec<Instruction> {
+    // A library is loaded into programs of 64 bits alone.
+    let unmarked = if wide { vec![load(argument(0) + 4), unless(IF_EQUAL, MARK, 1), ALLOW, TELL] } else { vec![TELL] };
     match kind {
         Kind::IoUring => vec![UNKNOWN],
         // Without an address, it sends to where the socket is connected to.
         Kind::SendTo => {
-            vec![load(argument(4)), unless(IF_EQUAL, 0, 3), load(argument(4) + 4), unless(IF_EQUAL, 0, 1), ALLOW, TELL]
+            let none =
+                [load(argument(4)), unless(IF_EQUAL, 0, 3), load(argument(4) + 4), unless(IF_EQUAL, 0, 1), ALLOW];
+            [&none[..], &unmarked].concat()
         }
-        Kind::SetSockOpt => vec![
-            load(argument(1)),
-            unless(IF_EQUAL, libc::SOL_IP as u32, 3),
-            load(argument(2)),
-            unless(IF_EQUAL, IP_LOCAL_PORT_RANGE as u32, 1),
-            TELL,
-            ALLOW,
-        ],
+        Kind::SetSockOpt => {
+            let other = [
+                load(argument(1)),
+                unless(IF_EQUAL, libc::SOL_IP as u32, 2),
+                load(argument(2)),
+                Instruction { jump_true: 1, ..unless(IF_EQUAL, IP_LOCAL_PORT_RANGE as u32, 0) },
+                ALLOW,
+            ];
+            [&other[..], &unmarked].concat()
+        }
         Kind::SocketCall => {
             let mut saying = vec![load(argument(0))];
             for (number, _) in BEHIND_SOCKETCALL {
@@ -89,7 +97,7 @@ fn saying(kind: Kind) -> Vec<Instruction> {
             saying.push(ALLOW);
             saying
         }
-        Kind::Bind | Kind::Connect | Kind::Listen | Kind::SendMsg | Kind::SendMmsg => vec![TELL],
+        Kind::Bind | Kind::Connect | Kind::Listen | Kind::SendMsg | Kind::SendMmsg => unmarked,
         Kind::Execute | Kind::Confine => vec![TELL],
     }
 }

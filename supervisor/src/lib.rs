@@ -21,4 +21,4 @@ mod sessions;
 mod thread;
 
 pub use listener::{Listener, can_listen, confine};
-pub use server::{Server, outer};
+pub use server::Server;

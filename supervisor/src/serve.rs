@@ -31,6 +31,6 @@ pub(crate) fn serve(asked: &Asked<'_>) -> Reply {
         What::Listen(backlog) => bind::listen(on, &socket, backlog),
         What::Connect(peer) => connect::connect(on, &socket, &peer),
         What::Send { flags, peer } => send::send(on, &socket, flags, peer.as_ref()),
-        What::LimitsItself { .. } => Reply::Continue,
+        What::LimitsItself => Reply::Continue,
     }
 }

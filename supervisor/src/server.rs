@@ -5,36 +5,17 @@ use crate::clients::{Clients, Member};
 use crate::listener::{Call, Listener, Reply};
 use crate::serve::{self, Asked, On, What};
 use crate::sessions::Sessions;
-use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::liveness;
+use portshim_mechanism::linux::kernel::mark::{ANSWER, QUESTION};
 use portshim_mechanism::linux::socket::options::forget_range;
 use portshim_mechanism::linux::socket::steering;
 use portshim_policy::region::Region;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-
-/// Argument of a call that asks whether a supervisor of ours is told of it, in the place of an
-/// option's value.
-const QUESTION: usize = 0x706f_7274;
-/// Its answer to that, and in the lower bits its number, of which there are at most 22
-/// (PID_MAX_LIMIT).
-const ANSWER: u32 = 0x4000_0000;
-
-/// The supervisor that this process's calls are told to, if it is one of ours.
-#[must_use]
-pub fn outer() -> Option<u32> {
-    // SAFETY: the kernel finds no descriptor of this number before it looks at the value.
-    let answer = unsafe { libc::setsockopt(-1, libc::SOL_IP, IP_LOCAL_PORT_RANGE, QUESTION as *const c_void, 0) };
-    u32::try_from(answer).ok().filter(|answer| answer & ANSWER != 0).map(|answer| answer & !ANSWER)
-}
-
-/// Tells whether the value of an option asks for us.
-fn is_question(value: u64) -> bool {
-    value == QUESTION as u64
-}
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A supervisor's work.
 pub struct Server {
@@ -79,6 +60,9 @@ impl Server {
                 self.clients.confines(call.thread);
                 return Reply::Continue;
             }
+            Kind::SetSockOpt if is_question(&call.arguments) => {
+                return Reply::Value(i64::from(ANSWER | std::process::id()));
+            }
             _ => {}
         }
         for _ in 0..2 {
@@ -92,6 +76,11 @@ impl Server {
         }
         Reply::Continue
     }
+}
+
+/// Tells whether a program asks for us: whether the option is that one, the filter has seen.
+fn is_question(arguments: &[u64; 6]) -> bool {
+    arguments[0] as c_int == -1 && arguments[3] == QUESTION
 }
 
 /// Serves a call of this thread.
@@ -129,13 +118,11 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
         }
         None => None,
     };
-    let Some(what) = What::of(kind, &arguments, thread, abi.wide, is_question) else { return Ok(Reply::Continue) };
-    if let What::LimitsItself { question: true } = what {
-        return Ok(Reply::Value(i64::from(ANSWER | std::process::id())));
-    }
+    let Some(what) = What::of(kind, &arguments, thread, abi.wide) else { return Ok(Reply::Continue) };
     let Some(session) = client.session else { return Ok(Reply::Continue) };
-    if let What::LimitsItself { .. } = what {
-        session.region.header.ranges.store(1, std::sync::atomic::Ordering::Relaxed);
+    session.region.header.unseen.fetch_add(1, Relaxed);
+    if let What::LimitsItself = what {
+        session.region.header.ranges.store(1, Relaxed);
         return Ok(Reply::Continue);
     }
     let duplicate = sender.map_or_else(descriptor, Ok)?;

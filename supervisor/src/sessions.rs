@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The variable that names a process's session.
 const SESSION: &[u8] = b"PORTSHIM_SESSION=";
+/// The variable that holds a policy for a library without a session.
+const POLICY: &[u8] = b"PORTSHIM_POLICY=";
 /// Variable that switches everything off.
 const DISABLED: &[u8] = b"PORTSHIM_DISABLE=1";
 /// The variable that has a library loaded, and what the names of ours begin with.
@@ -50,11 +52,14 @@ impl Sessions {
         let value = |name: &[u8]| entries.clone().find_map(|entry| entry.strip_prefix(name));
         let preloads = value(PRELOAD).is_some_and(|list| contains(list, LIBRARY));
         let session = value(SESSION).map(|path| Path::new(OsStr::from_bytes(path)));
-        if entries.any(|entry| entry == DISABLED) || preloads && has_library(process) {
+        let named = session.and_then(|path| self.named(path));
+        // What is under a policy of another kind is served by its library alone; in a session of
+        // ours, that marks what it has served.
+        let marks = named.map_or(session.is_none() && value(POLICY).is_none(), |region| region.header.is_supervised());
+        if entries.any(|entry| entry == DISABLED) || !marks && preloads && has_library(process) {
             return Governed::ByItself;
         }
-        let named = session.and_then(|path| self.named(path)).map(Governed::By);
-        named.or(inherited).unwrap_or(Governed::By(self.home))
+        named.map(Governed::By).or(inherited).unwrap_or(Governed::By(self.home))
     }
 
     /// The session of this file, if it is one of ours.

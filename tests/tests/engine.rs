@@ -6,6 +6,7 @@
 //! kernel gives.
 
 mod engine {
+    mod both;
     mod built;
     mod live;
     mod manners;

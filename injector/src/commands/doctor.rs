@@ -27,7 +27,7 @@ struct Finding<'a> {
     steps: &'a [Step],
     /// `full`, `partial` or `none`.
     coverage: &'static str,
-    /// `library`, or `supervisor` where that serves it from outside.
+    /// `library`, or `supervisor` where that serves it from outside, or `both`.
     engine: &'static str,
     /// Obstacle to a library, in one word; `null` where nothing does.
     obstacle: Option<&'static str>,
@@ -83,7 +83,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
         program: program.path.display().to_string(),
         steps: &program.steps,
         coverage: if outside { Coverage::Full.word() } else { program.coverage.word() },
-        engine: if outside { "supervisor" } else { "library" },
+        engine: served.word(args, &program),
         obstacle: obstacle.map(Obstacle::name),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
@@ -130,7 +130,7 @@ impl Finding<'_> {
         for (n, step) in self.steps.iter().enumerate() {
             say(if n == 0 { "program" } else { "run by" }, &format!("{}: {}", step.path.display(), step.kind));
         }
-        let outside = self.engine == "supervisor";
+        let outside = self.engine != "library";
         match &self.why {
             Some(why) if !outside => say("coverage", &format!("{}: {why}", self.coverage)),
             _ => say("coverage", self.coverage),
@@ -150,7 +150,7 @@ impl Finding<'_> {
         for Adjustment { variable, value, reason, .. } in self.adjustments {
             say("addition", &format!("{variable} gets {value}: {reason}"));
         }
-        if !outside {
+        if self.engine != "supervisor" {
             say("library", &self.library);
             if let Some(needs) = &self.library_needs {
                 say("  for", needs);

@@ -1,7 +1,7 @@
 //! The engine that serves a program: a library in it, or a supervisor outside of it.
 
 use crate::args::{Cover, Engine, Options};
-use crate::coverage::Program;
+use crate::coverage::{Obstacle, Program};
 use crate::environment::is_switched_off;
 use crate::messages::{self, Failure};
 use crate::platform;
@@ -25,6 +25,22 @@ impl Served {
         match self {
             Self::Hindered(why) => Some(why),
             Self::Inside | Self::Outside | Self::Below(_) => None,
+        }
+    }
+
+    /// Tells whether a library is loaded as well, into the program or children of it.
+    pub(super) fn loads(&self, args: &Options, program: &Program) -> bool {
+        let is_other = matches!(program.coverage.obstacle(), Some(Obstacle::Machine { .. }));
+        !self.is_outside() || args.engine != Engine::Supervise && !is_other
+    }
+
+    /// The engines, in one word.
+    pub(super) fn word(&self, args: &Options, program: &Program) -> &'static str {
+        let reaches = program.coverage.obstacle().is_none_or(Obstacle::is_doubtful);
+        match self.is_outside() {
+            false => "library",
+            true if reaches && self.loads(args, program) => "both",
+            true => "supervisor",
         }
     }
 

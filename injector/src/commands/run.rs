@@ -46,7 +46,8 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let report = args.report.as_deref().map(report::Target::open).transpose()?;
     let log = args.log.as_deref().map(|path| Log::open(path, args.log_form)).transpose()?;
 
-    let library = if supervised { None } else { Some(platform::library()?) };
+    let library = if served.loads(args, &program) { Some(platform::library()?) } else { None };
+    let library = library.filter(|_| !program.coverage.obstacle().is_some_and(Obstacle::is_fatal));
     let follow = !args.no_follow;
     let hints = environment::hints()?;
     let story = report.as_ref().and_then(|report| report.story(&resolved));
@@ -59,10 +60,10 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));
     }
-    describe(verbosity, &program, library.as_deref(), &session, fits);
+    describe(verbosity, &program, &served, library.as_deref(), &session, fits);
     let environment = Environment {
-        library: library.filter(|_| !program.coverage.obstacle().is_some_and(Obstacle::is_fatal)),
-        unloads: supervised,
+        unloads: supervised && library.is_none(),
+        library,
         policy: (fits && !supervised).then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),
@@ -170,16 +171,20 @@ impl Watcher<'_> {
 fn describe(
     verbosity: Verbosity,
     program: &Program,
+    served: &Served,
     library: Option<&Path>,
     session: &Result<Session, String>,
     fits: bool,
 ) {
-    let covered = if library.is_some() { program.coverage.word() } else { "full" };
+    let covered = if served.is_outside() { "full" } else { program.coverage.word() };
     verbosity.note(|| format!("the program is {}, covered: {covered}", program.path.display()));
-    verbosity.note(|| match library {
-        Some(library) => format!("the library is {}", library.display()),
-        None => "a supervisor serves it, and all of its children".into(),
-    });
+    if let Some(library) = library {
+        verbosity.note(|| format!("the library is {}", library.display()));
+    }
+    if served.is_outside() {
+        let what = if library.is_some() { "what that does not see" } else { "it" };
+        verbosity.note(|| format!("a supervisor serves {what}, and all of its children"));
+    }
     match session {
         Ok(session) => verbosity.note(|| format!("the session is {}", session.path.display())),
         Err(why) => {

@@ -304,7 +304,11 @@ impl ShownUse {
         let presence = place.map_or(Presence::Here { missing: 0 }, Place::presence);
         let uncovered = counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum();
         Self {
-            engine: if presence == Presence::Supervised { "supervisor" } else { "library" },
+            engine: match presence {
+                Presence::Supervised => "supervisor",
+                _ if region.header.is_supervised() => "both",
+                _ => "library",
+            },
             coverage: match presence {
                 Presence::Here { missing: 0 } | Presence::Supervised if uncovered == 0 => "full",
                 Presence::Here { .. } | Presence::Supervised => "partial",

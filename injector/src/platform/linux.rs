@@ -38,7 +38,7 @@ pub(crate) use launch::{BECOMES, become_program};
 pub(crate) use library::nameable;
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
-pub(crate) use portshim_supervisor::outer as outer_supervisor;
+pub(crate) use portshim_mechanism::linux::kernel::mark::supervisor as outer_supervisor;
 pub(crate) use serve::callers_at;
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};

@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod diag;
 pub mod errno;
 pub mod liveness;
+pub mod mark;
 pub mod memory;
 pub mod netlink;
 pub mod proc;

@@ -21,12 +21,12 @@ pub const MAX_RULES: usize = 16;
 /// Number of connects that may be under way on shared ports before they wait for each other.
 const CLAIMS: usize = 1024;
 /// Number of ports that connections must not join, and that are remembered at once.
-const SINGLES: usize = 508;
+const SINGLES: usize = 507;
 
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
-const VERSION: u32 = 12;
+const VERSION: u32 = 13;
 
 /// Reason why bytes are not a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Header {
     /// The process that serves programs from outside, by the number that it has for the creator; 0
     /// where there is none.
     pub supervisor: AtomicU64,
+    /// Number of calls on sockets that it has served: no library has seen them.
+    pub unseen: AtomicU64,
     claims: [AtomicU32; CLAIMS],
     /// Ports that a TCP socket with SO_REUSEADDR was bound to, and by which process: port | process
     /// << 32.

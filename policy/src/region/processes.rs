@@ -176,6 +176,16 @@ impl Processes {
         &self.places[..(self.end.load(Acquire) as usize).min(PROCESSES)]
     }
 
+    /// The place that a supervisor has taken for `me`, with what it has counted so far, for the
+    /// guest in it. `None` where that was for another program.
+    pub fn join(&self, me: &Owner, name: &[u8; NAME]) -> Option<&Process> {
+        let is_its = |owner: Owner| (owner.process, owner.namespace) == (me.process, me.namespace);
+        let served = |place: &&Process| place.presence() == Presence::Supervised && place.name() == *name;
+        let place = self.all().iter().filter(served).find(|place| place.owner().is_some_and(is_its))?;
+        place.set_presence(Presence::Here { missing: 0 });
+        Some(place)
+    }
+
     /// A place for `me`: its own from before it became another program, a free one, or that of a
     /// process that is gone. `None` where all are taken by the living.
     pub fn enter(

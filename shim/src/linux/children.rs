@@ -1,7 +1,8 @@
 //! Programs that this process is about to execute: those that no policy reaches are told of.
 
 use super::memory::Memory;
-use super::{start, variables};
+use super::{below, start, variables};
+use crate::session::Session;
 use core::ffi::{CStr, c_char};
 use portshim_mechanism::linux::kernel::program::loads_preload;
 
@@ -42,7 +43,8 @@ pub(crate) fn look_in_path(file: *const c_char) {
 
 /// Tells whether there is such a program.
 fn look_at(path: &CStr) -> bool {
-    let Some(session) = start::session().filter(|session| session.follows()) else { return true };
+    let is_told = |session: &Session| session.follows() && !below::is_there();
+    let Some(session) = start::session().filter(is_told) else { return true };
     let loads = loads_preload(path);
     if loads == Some(false) {
         let name = path.to_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();

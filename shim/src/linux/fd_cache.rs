@@ -7,7 +7,7 @@
 
 use crate::session::{self, REGION};
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::process::in_vfork_child;
 use portshim_policy::ports::Scope;
@@ -34,6 +34,10 @@ static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTO
 /// Below this number something may be known of a descriptor.
 pub(crate) static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
 static SERIAL: AtomicU32 = AtomicU32::new(0);
+/// Number of calls that a supervisor has served, as it was last seen, and the serial number of the
+/// next socket then.
+static UNSEEN: AtomicU64 = AtomicU64::new(0);
+static NEXT: AtomicU32 = AtomicU32::new(0);
 /// See [`options_set`].
 static SET: AtomicU32 = AtomicU32::new(0);
 
@@ -109,7 +113,21 @@ pub(crate) fn made(fd: c_int) -> Option<Made> {
     if untouched {
         touch_cell(cell);
     }
-    Some(Made { scope, untouched })
+    Some(Made { scope, untouched: untouched && is_all_seen(value) })
+}
+
+/// Tells whether no call on this new socket can have gone past the hooks, and to a supervisor.
+#[inline]
+fn is_all_seen(new: u32) -> bool {
+    // SAFETY: as in `epoch`.
+    let Some(region) = (unsafe { REGION.load(Relaxed).as_ref() }) else { return true };
+    let unseen = region.header.unseen.load(Relaxed);
+    if UNSEEN.load(Relaxed) != unseen {
+        NEXT.store(SERIAL.load(Relaxed), Relaxed);
+        UNSEEN.store(unseen, Relaxed);
+    }
+    // Numbers come round again.
+    new.wrapping_sub(NEXT.load(Relaxed)) & NUMBER <= NUMBER / 2
 }
 
 /// The program sets an option.

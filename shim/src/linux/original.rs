@@ -1,7 +1,7 @@
 //! The original functions: those of the next library, which the program called and the hooks call
 //! on.
 
-use super::elf;
+use super::{below, elf};
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use libc::{iovec, mmsghdr, msghdr, pid_t, sockaddr, sockaddr_in, socklen_t, timespec};
@@ -146,7 +146,23 @@ pub(super) fn look_up(next: &AtomicPtr<c_void>, name: &str) -> *mut c_void {
         found = elf::next(other.as_bytes());
     }
     if !found.is_null() {
+        found = below::in_place_of(name).unwrap_or(found);
         next.store(found, Relaxed);
     }
     found
+}
+
+/// Looks those functions up again that were called in the place of libc's.
+pub(super) fn look_up_marked() {
+    for look_up in [
+        bind::resolve,
+        listen::resolve,
+        connect::resolve,
+        __connect::resolve,
+        sendto::resolve,
+        sendmsg::resolve,
+        sendmmsg::resolve,
+    ] {
+        look_up();
+    }
 }

@@ -1,6 +1,6 @@
 //! The start: finds the session that this process was started for, once.
 
-use super::{baseline, elf, memory, variables};
+use super::{baseline, below, elf, memory, variables};
 use crate::session::{self, DECIDED, STATE, Session};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -22,6 +22,12 @@ use portshim_policy::region::{Region, SharedRules, wire};
 #[inline]
 pub(crate) fn session() -> Option<Session> {
     session::get().or_else(wake)
+}
+
+/// The session, for a call that it serves: `None` where all are left to a supervisor.
+#[inline]
+pub(crate) fn serving() -> Option<Session> {
+    session().filter(|_| !below::has_all())
 }
 
 /// A hook runs before our constructor did: another library's constructor came first.
@@ -60,6 +66,9 @@ fn find() -> Option<Session> {
     let found = variables::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
     let session = open(found.session).and_then(with_rules);
+    if session.is_some_and(|session| session.region.header.is_supervised()) {
+        below::start();
+    }
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
     steering::reload();
     liveness::look();

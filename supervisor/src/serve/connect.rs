@@ -11,13 +11,22 @@ use portshim_mechanism::linux::socket::options::NonBlocking;
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 use std::cell::Cell;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Connects a socket to `peer`.
 pub(super) fn connect(on: On<'_>, socket: &Socket, peer: &Address) -> Reply {
     if peer.family() == libc::AF_UNSPEC {
+        may_lose_port(on);
         return Reply::Continue;
     }
-    let Some((local, false)) = local(socket) else { return Reply::Continue };
+    let Some((local, has_port)) = local(socket) else { return Reply::Continue };
+    if local.port() != 0 {
+        // Should the connection fail.
+        may_lose_port(on);
+    }
+    if has_port {
+        return Reply::Continue;
+    }
     match socket.transport {
         Transport::Udp => {
             let original = || returned(sockets::connect(socket.fd, peer.storage(), peer.len()));
@@ -38,6 +47,12 @@ pub(super) fn connect(on: On<'_>, socket: &Socket, peer: &Address) -> Reply {
             }
         }
     }
+}
+
+/// Notes that a socket may lose its port, of which a library may remember that it has one: in
+/// another process even.
+fn may_lose_port(on: On<'_>) {
+    on.session.region.header.epoch.fetch_add(1, Relaxed);
 }
 
 /// Begins a connection. `waits` is set where the program's own call is to wait for its end.

@@ -17,21 +17,13 @@ pub(crate) enum What {
         /// Destination, unless that is where the socket is connected to.
         peer: Option<Address>,
     },
-    /// A program limits a socket to a range of its own, or asks for us.
-    LimitsItself {
-        question: bool,
-    },
+    /// A program limits a socket to a range of its own.
+    LimitsItself,
 }
 
 impl What {
     /// `None` where the kernel would refuse to read it, or it needs no port.
-    pub(crate) fn of(
-        kind: Kind,
-        arguments: &[u64; 6],
-        thread: &Thread,
-        wide: bool,
-        is_question: fn(u64) -> bool,
-    ) -> Option<Self> {
+    pub(crate) fn of(kind: Kind, arguments: &[u64; 6], thread: &Thread, wide: bool) -> Option<Self> {
         let [_, second, third, fourth, fifth, sixth] = *arguments;
         let header = |flags: u64| {
             let peer = in_message(thread, second, wide)?;
@@ -51,7 +43,7 @@ impl What {
             // Behind socketcall(2), no filter has looked at which option it is.
             Kind::SetSockOpt => {
                 let is_range = second as c_int == libc::SOL_IP && third as c_int == IP_LOCAL_PORT_RANGE;
-                is_range.then(|| Self::LimitsItself { question: is_question(fourth) })
+                is_range.then_some(Self::LimitsItself)
             }
             Kind::Execute | Kind::Confine | Kind::IoUring | Kind::SocketCall => None,
         }

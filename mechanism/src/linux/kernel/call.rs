@@ -40,6 +40,7 @@ pub(super) use {call, own};
 ///
 /// # Safety
 /// As for syscall(2).
+#[inline(always)]
 pub unsafe fn forward(call: c_long, arguments: [c_long; 6]) -> Result<usize> {
     let [a, b, c, d, e, f] = arguments.map(|argument| argument as usize);
     let answer: usize;

@@ -2,6 +2,7 @@
 
 use super::call::{Result, call};
 use super::descriptors::{may_open, opened};
+use super::mark::marked;
 use crate::address::Storage;
 use core::ffi::c_int;
 use core::mem::{MaybeUninit, size_of};
@@ -19,7 +20,7 @@ pub fn getsockopt<T: Copy>(fd: c_int, level: c_int, name: c_int) -> Result<T> {
 /// setsockopt(2) for an option that is one machine word.
 pub fn setsockopt<T: Copy>(fd: c_int, level: c_int, name: c_int, value: T) -> Result<()> {
     // SAFETY: the kernel reads `size_of::<T>()` bytes of a value that lives here.
-    unsafe { call!(setsockopt, fd, level, name, &raw const value, size_of::<T>()).map(drop) }
+    unsafe { call!(setsockopt, marked(fd), level, name, &raw const value, size_of::<T>()).map(drop) }
 }
 
 /// getsockname(2) into a buffer; the length the kernel gave.
@@ -42,20 +43,20 @@ pub fn getpeername(fd: c_int, address: &mut Storage) -> Result<usize> {
 pub fn bind(fd: c_int, address: &Storage, len: usize) -> Result<()> {
     debug_assert!(len <= size_of::<Storage>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
-    unsafe { call!(bind, fd, address as *const Storage, len).map(drop) }
+    unsafe { call!(bind, marked(fd), address as *const Storage, len).map(drop) }
 }
 
 /// connect(2) to an address of ours.
 pub fn connect(fd: c_int, address: &Storage, len: usize) -> Result<()> {
     debug_assert!(len <= size_of::<Storage>());
     // SAFETY: the kernel reads `len` bytes of a storage that is no shorter.
-    unsafe { call!(connect, fd, address as *const Storage, len).map(drop) }
+    unsafe { call!(connect, marked(fd), address as *const Storage, len).map(drop) }
 }
 
 /// listen(2).
 pub fn listen(fd: c_int, backlog: c_int) -> Result<()> {
     // SAFETY: no memory is passed.
-    unsafe { call!(listen, fd, backlog).map(drop) }
+    unsafe { call!(listen, marked(fd), backlog).map(drop) }
 }
 
 /// socket(2), closed on exec.
@@ -75,7 +76,7 @@ pub fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
 pub fn send_fast_nowhere(fd: c_int) -> Result<usize> {
     let nowhere = 0u8;
     // SAFETY: the kernel reads no data, and the one byte of the address.
-    unsafe { call!(sendto, fd, 0, 0, libc::MSG_FASTOPEN | libc::MSG_NOSIGNAL, &raw const nowhere, 1) }
+    unsafe { call!(sendto, marked(fd), 0, 0, libc::MSG_FASTOPEN | libc::MSG_NOSIGNAL, &raw const nowhere, 1) }
 }
 
 /// recvfrom(2) without an address, of what is there already.

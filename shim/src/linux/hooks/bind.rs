@@ -69,7 +69,7 @@ pub(super) fn bind_by(
 /// As [`bind_by`], compiled for one kind of call.
 #[inline(always)]
 fn bind_as<O: Original>(exit: Exit, fd: c_int, address: *const sockaddr, len: socklen_t, original: &O) -> isize {
-    let Some(session) = start::session() else { return original.call() };
+    let Some(session) = start::serving() else { return original.call() };
     let Some(socket) = sockets::served(fd) else { return original.call() };
     let Some(local) = read_address(address, len).filter(|a| a.fits_bind(socket.family)) else {
         return bind_unread(session, &socket, address, len, original);
@@ -167,7 +167,7 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
 
 /// Listens by `original`, which is the program's call and leaves by `exit`.
 pub(super) fn listen_by(exit: Exit, fd: c_int, original: &dyn Fn() -> isize) -> isize {
-    let Some(session) = start::session() else { return original() };
+    let Some(session) = start::serving() else { return original() };
     let Some(socket) = sockets::served(fd) else { return original() };
     if socket.transport == Transport::Udp {
         if socket.confirmed().is_some() {

@@ -3,7 +3,7 @@
 //! `syscall`.
 
 use crate::linux::memory::is_readable;
-use crate::linux::{fd_cache, fd_ports, original, start};
+use crate::linux::{below, fd_cache, fd_ports, original, start};
 use core::ffi::{c_int, c_long, c_ulong, c_void};
 use portshim_mechanism::linux::kernel::confine::{self, Confinement};
 use portshim_mechanism::linux::kernel::liveness;
@@ -70,6 +70,10 @@ fn confined<T: Copy>(
 /// Has the program confine itself by its own call.
 fn enter<T: Copy>(what: &Confinement, original: impl FnOnce() -> T, took: impl FnOnce(T) -> bool) -> T {
     learn();
+    // The program's filter may not know what to make of marked calls.
+    if below::leave() {
+        original::look_up_marked();
+    }
     confine::enter(what, is_readable, original, took)
 }
 

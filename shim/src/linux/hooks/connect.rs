@@ -38,7 +38,7 @@ pub(super) fn through(
     len: socklen_t,
     original: &dyn Fn() -> isize,
 ) -> isize {
-    let Some(session) = start::session() else { return original() };
+    let Some(session) = start::serving() else { return original() };
     let Some(socket) = sockets::served(fd) else { return original() };
     let peer = read_address(address, len);
     if peer.is_none() && !is_beyond_asking(address.cast(), len) {

@@ -26,7 +26,7 @@ static ROVER: AtomicU32 = AtomicU32::new(0);
 /// # Safety
 /// As for rresvport(3).
 pub(crate) unsafe fn rresvport(port: *mut c_int) -> c_int {
-    match start::session() {
+    match start::serving() {
         // SAFETY: as the caller promises.
         Some(session) => unsafe { reserved_socket(session, port, AF_INET) },
         // SAFETY: the program's own call, as it came.
@@ -37,7 +37,7 @@ pub(crate) unsafe fn rresvport(port: *mut c_int) -> c_int {
 /// # Safety
 /// As for rresvport_af(3).
 pub(crate) unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
-    match start::session() {
+    match start::serving() {
         Some(session) if [AF_INET, AF_INET6].contains(&c_int::from(family)) => {
             // SAFETY: as the caller promises.
             unsafe { reserved_socket(session, port, c_int::from(family)) }
@@ -78,7 +78,7 @@ unsafe fn reserved_socket(session: Session, port: *mut c_int, family: c_int) -> 
 /// # Safety
 /// As for bindresvport(3).
 pub(crate) unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
-    let served = start::session().filter(|_| sockets::served(fd).is_some());
+    let served = start::serving().filter(|_| sockets::served(fd).is_some());
     let local = if address.is_null() {
         Some(any(AF_INET))
     } else {

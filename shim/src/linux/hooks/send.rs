@@ -162,7 +162,7 @@ impl Destination {
 /// A send on a descriptor that is not known to be settled.
 #[cold]
 pub(super) fn first(exit: Exit, fd: c_int, flags: c_int, to: Destination, original: &dyn Fn() -> isize) -> isize {
-    let Some(session) = start::session() else { return original() };
+    let Some(session) = start::serving() else { return original() };
     let seen = fd_cache::get(fd);
     let socket = match sockets::of(fd) {
         Kind::Served(socket) => socket,

@@ -11,6 +11,7 @@ use crate::linux::{environment, original};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::AtomicPtr;
+use portshim_mechanism::linux::kernel::mark::marked;
 use portshim_mechanism::linux::kernel::{call, errno};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -279,6 +280,10 @@ pub(super) unsafe extern "C" fn syscall() {
     )
 }
 
+/// Calls that a supervisor need not be told of once they have been served here.
+const MARKED: [c_long; 6] =
+    [libc::SYS_bind, libc::SYS_listen, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+
 /// A call that has a hook of its own by name. It leaves as it came: by way of the next library's
 /// function it might come here again, for ever.
 unsafe extern "C" fn handle(
@@ -296,7 +301,8 @@ unsafe extern "C" fn handle(
         Ok(answer) => answer as isize,
         Err(error) => errno::fail(error),
     };
-    let original = || again([a, b, c, d, e, f]);
+    let first = if MARKED.contains(&number) { marked(fd) as c_long } else { a };
+    let original = || again([first, b, c, d, e, f]);
     let short = || original() as c_int;
     // Each argument is of the type that the call by this number takes.
     let answer = match number {
