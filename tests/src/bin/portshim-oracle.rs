@@ -33,6 +33,9 @@ struct Arguments {
     /// Has the probe served from outside, by portshim's supervisor.
     #[arg(long)]
     supervised: bool,
+    /// Has the probe served by portshim's library, with its supervisor below.
+    #[arg(long, conflicts_with = "supervised")]
+    both: bool,
     /// Plays the scripts written by hand, or those whose title contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     directed: Option<String>,
@@ -61,7 +64,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool, String> {
-    let served = if arguments.supervised { Variant::Supervised } else { Variant::Portshim };
+    let served = match (arguments.supervised, arguments.both) {
+        (true, _) => Variant::Supervised,
+        (_, true) => Variant::Both,
+        _ => Variant::Portshim,
+    };
     if let (Some(case), true) = (arguments.case, arguments.print) {
         println!("{}", sequence(case, arguments.seed).join("\n"));
         return Ok(true);

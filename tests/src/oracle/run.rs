@@ -20,6 +20,8 @@ pub enum Variant {
     Believing(&'static str),
     /// Under portshim's supervisor, which serves the probe from outside.
     Supervised,
+    /// Under portshim's supervisor, with a library in the probe.
+    Both,
     /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
     Unserved,
 }
@@ -53,11 +55,15 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     let mut command = Command::new(&probe);
     command.arg("arena");
     let policy = policy("--range", "--reserved", case);
-    let engine: &[&str] = if variant == Variant::Supervised { &["--engine", "supervise"] } else { &[] };
+    let engine: &[&str] = match variant {
+        Variant::Supervised => &["--engine", "supervise"],
+        Variant::Both => &["--cover", "tree"],
+        _ => &[],
+    };
     match variant {
         Variant::Native => command.args(&policy).arg("--"),
         Variant::Unserved => command.arg("--"),
-        Variant::Portshim | Variant::Supervised | Variant::Believing(_) => command
+        Variant::Portshim | Variant::Supervised | Variant::Both | Variant::Believing(_) => command
             .arg("--")
             .arg(portshim_path())
             .arg("run")

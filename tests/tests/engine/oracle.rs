@@ -7,20 +7,24 @@ fn assert_agrees(verdict: &Verdict, scripts: usize) {
     assert_eq!(verdict.agreed, scripts);
 }
 
+/// By the supervisor alone, and with a library in the probe.
+const ENGINES: [Variant; 2] = [Variant::Supervised, Variant::Both];
+
 #[test]
 fn random_sequences_come_to_the_same() {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let plan = Campaign { sequences: 1400, seed: 50_000, case: None, jobs, against: Variant::Supervised };
-    assert_agrees(&campaign(&plan, &|_| ()).expect("the probe can be run"), 1400);
+    for (against, seed) in ENGINES.into_iter().zip([50_000, 60_000]) {
+        let plan = Campaign { sequences: 700, seed, case: None, jobs, against };
+        assert_agrees(&campaign(&plan, &|_| ()).expect("the probe can be run"), 700);
+    }
 }
 
 #[test]
 fn the_tables_of_the_kernels_behaviour_hold() {
-    let scripts = directed();
-    assert_agrees(
-        &compare_directed(&scripts, false, Variant::Supervised).expect("the probe can be run"),
-        scripts.len(),
-    );
-    let scripts = time_wait();
-    assert_agrees(&compare_directed(&scripts, true, Variant::Supervised).expect("the probe can be run"), scripts.len());
+    for against in ENGINES {
+        for (scripts, waits) in [(directed(), false), (time_wait(), true)] {
+            let verdict = compare_directed(&scripts, waits, against).expect("the probe can be run");
+            assert_agrees(&verdict, scripts.len());
+        }
+    }
 }
