@@ -131,10 +131,15 @@ pub(crate) fn measure(bench: &Bench) -> Result<Found, String> {
 
 /// The same task alone and under a tool, in turns.
 pub(crate) fn side_by_side(bench: &Bench, tool: &Peer, task: &Task) -> Result<Vec<Pair>, String> {
+    in_turns(bench, &Peer::default(), tool, task)
+}
+
+/// The same task under one tool, in the kernel's place, and under another, in turns.
+pub(crate) fn in_turns(bench: &Bench, one: &Peer, tool: &Peer, task: &Task) -> Result<Vec<Pair>, String> {
     let case = bench.steered();
     let mut pairs = Vec::new();
     for _ in 0..bench.effort.launches.min(2) {
-        let mut bare = Process::start(&case.host, &[], &case.kernel)?;
+        let mut bare = Process::start(&case.host, &one.wrapper(bench)?, &case.kernel)?;
         let mut under = Process::start(&case.host, &tool.wrapper(bench)?, &case.kernel)?;
         bare.each(task)?;
         under.each(task)?;

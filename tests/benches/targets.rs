@@ -28,6 +28,10 @@ pub(crate) const fn only(sense: Sense) -> Target {
 pub(crate) const SEND: Target = cost(1.01, 1.0);
 pub(crate) const RUN_TRUE: Target = cost(1.9, 1.25);
 pub(crate) const RUN_OVER_ENV: Target = Target { sense: Sense::Cost, target: Some(1.0), limit: None };
+/// The supervisor below a library, beside the library alone.
+pub(crate) const NET: Target = Target { sense: Sense::Cost, target: Some(1.05), limit: None };
+/// The filter, on a system call that nobody is told of.
+pub(crate) const FILTER: Target = Target { sense: Sense::Cost, target: Some(1.3), limit: None };
 /// KiB, not a ratio.
 pub(crate) const MEMORY: Target = Target { sense: Sense::Cost, target: Some(256.0), limit: None };
 

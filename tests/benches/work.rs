@@ -97,6 +97,10 @@ impl Worker {
             }
             Task::Strangers { kind, free } => self.invite(kind, free),
             Task::Send { form, times } => self.send(form, times),
+            Task::Parent { times } => undisturbed(times, || {
+                nix::unistd::getppid();
+                Ok(())
+            }),
             Task::Crowd { crowd, size, kind, times } => crowd::together(crowd, size, times, || self.once(kind)),
             Task::Many { sockets } => self.many(sockets),
             Task::Memory => private_memory().map(Answer::Kib),

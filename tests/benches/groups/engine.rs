@@ -1,16 +1,23 @@
-//! A program that the supervisor serves from outside, beside the same program alone.
+//! A program that the supervisor serves from outside, beside the same program alone; and one that
+//! is served by the library, with the supervisor below it, beside the same without.
 
 use crate::bench::{Bench, Found};
-use crate::peers::{Peer, side_by_side};
+use crate::peers::{Peer, in_turns};
 use crate::report::Row;
 use crate::stats::Sense;
 use crate::targets;
 use crate::task::{Form, Kind, Task};
 
 pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
-    let mut prefix = bench.under(bench.steered());
-    prefix.splice(2..2, ["--engine".to_owned(), "supervise".to_owned()]);
-    let supervised = Peer::new("supervised", prefix);
+    let under = |options: &[&str]| {
+        let mut prefix = bench.under(bench.steered());
+        prefix.splice(2..2, options.iter().map(|word| (*word).to_owned()));
+        prefix
+    };
+    let alone = Peer::default();
+    let library = Peer::new("library", under(&[]));
+    let supervised = Peer::new("supervised", under(&["--engine", "supervise"]));
+    let both = Peer::new("both", under(&["--cover", "tree"]));
     let times = bench.effort.calls / 4 + 1;
     let tasks = [
         ("tcp-bind", "socket, TCP bind(0), close", Task::Cycle { kind: Kind::TcpBind, times }),
@@ -20,10 +27,18 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
         ("sendmsg", "UDP sendmsg, settled", Task::Send { form: Form::SendMsg, times }),
     ];
     let mut found = Found::default();
-    for (id, what, task) in &tasks {
-        let pairs = side_by_side(bench, &supervised, task)?;
-        let what = format!("{what}, supervised");
-        found.rows.push(Row::of_pairs(format!("engine/{id}"), what, targets::only(Sense::Cost), &pairs));
+    for (before, after, group, how, target) in [
+        (&alone, &supervised, "engine", "supervised", targets::only(Sense::Cost)),
+        (&library, &both, "net", "net below the library", targets::NET),
+    ] {
+        for (id, what, task) in &tasks {
+            let pairs = in_turns(bench, before, after, task)?;
+            found.rows.push(Row::of_pairs(format!("{group}/{id}"), format!("{what}, {how}"), target, &pairs));
+        }
     }
+    let task = Task::Parent { times: times * 4 };
+    let pairs = in_turns(bench, &library, &both, &task)?;
+    let what = "getppid, net below the library";
+    found.rows.push(Row::of_pairs("net/getppid".to_owned(), what.to_owned(), targets::FILTER, &pairs));
     Ok(found)
 }
