@@ -203,7 +203,7 @@ pub fn bound_port(range: PortRange, scopes: ScopeSet) -> Result<Option<u16>> {
 }
 
 /// Number of ports that are asked about at once, as many as there is room for on a small stack.
-const WINDOW: u16 = 1 << 14;
+const WINDOW: u16 = 1 << 11;
 
 /// Fills `found` with ports of `scope` that no socket of any process is bound to, in ascending
 /// order, and says how many there are. `next` gives the lowest of those in question that is not
