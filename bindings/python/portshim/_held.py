@@ -20,8 +20,7 @@ last_seen: List[str] = []
 
 def seen() -> str:
     """Who has which port, socket by socket, and what is left; empty without portshim."""
-    told = status()
-    return f"{who()}\n{told}" if told else ""
+    return "\n".join(told for told in (who(), status()) if told)
 
 
 class Watch:

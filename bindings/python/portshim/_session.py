@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Tuple
 
 from ._library import Library, Ports
 
@@ -57,14 +57,15 @@ def status() -> str:
 def who(*ports: Ports) -> str:
     """What ``portshim who`` says of these ports on the whole host: their sockets, and who has them.
 
-    Without ports, of all that the session has; empty without portshim.
+    Without ports, of all that the session has, if it has any; empty without portshim.
     """
     if ports:
-        return "".join(_said("who", str(port)) for port in ports)
+        # 1 says that nobody has the port.
+        return "".join(_said("who", str(port), statuses=(0, 1)) for port in ports)
     return _said("who", "1-65535", "--session", str(os.getpid()))
 
 
-def _said(*words: str) -> str:
+def _said(*words: str, statuses: Tuple[int, ...] = (0,)) -> str:
     path = command()
     if path is None or not loaded():
         return ""
@@ -72,5 +73,4 @@ def _said(*words: str) -> str:
         told = subprocess.run([path, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return ""
-    # 1 says that nobody has the port.
-    return told.stdout.decode(errors="replace") if told.returncode in (0, 1) else ""
+    return told.stdout.decode(errors="replace") if told.returncode in statuses else ""
