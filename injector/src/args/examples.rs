@@ -170,6 +170,8 @@ Examples:
     portshim reserve 8080/tcp
   The same in one of several sessions, by its ID:
     portshim reserve --session 4711 8080/tcp 5300-5399/udp
+  In a test, from the shell that runs it and its children alone:
+    portshim reserve 8080 --process $$
   What is reserved now, and by whom?
     portshim status";
 
