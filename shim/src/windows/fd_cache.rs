@@ -60,6 +60,8 @@ const EXCLUSIVE: u8 = 16;
 /// We have made it exclusive. What the program itself asked for since is in the other bits.
 const HIDDEN: u8 = 32;
 const REUSE: u8 = 64;
+/// It has a port.
+const BOUND: u8 = 128;
 
 /// Remembers what a socket has just been made as: 0 stands for the protocol that there is of its
 /// kind.
@@ -90,7 +92,7 @@ pub(crate) fn served(handle: SOCKET) -> Option<Socket> {
     let is_new = (before & NEW != 0).then_some(sharing);
     let transport = if known & UDP == 0 { Transport::Tcp } else { Transport::Udp };
     let family = if known & IPV6 == 0 { AF_INET } else { AF_INET6 };
-    Some(Socket { handle, transport, family, is_new })
+    Some(Socket { handle, transport, family, is_new, is_bound: before & BOUND != 0 })
 }
 
 /// An option is about to say how `handle` shares its port. Tells whether it was new until now.
@@ -169,6 +171,16 @@ pub(crate) fn is_settled(handle: SOCKET) -> bool {
 /// one.
 pub(crate) fn mark_settled(handle: SOCKET) {
     SETTLED.insert(handle);
+}
+
+/// Remembers that `handle` has a port: nothing that is called on it takes one.
+pub(crate) fn mark_bound(handle: SOCKET) {
+    mark_settled(handle);
+    if let Some(made) = MADE.get(index_of(handle))
+        && made.load(Relaxed) & KNOWN != 0
+    {
+        made.fetch_or(BOUND, Relaxed);
+    }
 }
 
 /// Tells whether the program has given `handle` a reservation to draw from

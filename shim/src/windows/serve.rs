@@ -6,13 +6,16 @@ use portshim_mechanism::windows::serve::{self, InterceptedCall};
 
 /// Serves a call: what the program's call returns. The last error is as that call would leave it.
 pub(crate) fn serve(call: &InterceptedCall<'_>) -> i32 {
-    let served = serve::serve(call);
-    if served.made_exclusive {
-        fd_cache::hide_exclusive(call.socket.handle);
-    }
+    let handle = call.socket.handle;
+    let served = serve::serve(call, &|made_exclusive| {
+        fd_cache::mark_bound(handle);
+        if made_exclusive {
+            fd_cache::hide_exclusive(handle);
+        }
+    });
     if let Some(grant) = &served.grant {
         let left = errno::get();
-        fd_ports::hold(call.session, call.socket.handle, grant, call.about());
+        fd_ports::hold(call.session, handle, grant, call.about());
         errno::set(left);
     }
     served.answer

@@ -31,6 +31,8 @@ pub(super) struct WindowsMechanism<'a> {
     asks_anew: bool,
     /// Number of times more this request will wait for another thread's claim.
     patience: u32,
+    /// Told when the socket has got its port, and whether it has been made exclusive.
+    has_got: &'a dyn Fn(bool),
     /// The port that the socket has got.
     port: Option<u16>,
     /// Outcome of the ports that were asked for in vain.
@@ -65,7 +67,7 @@ enum Asked {
 }
 
 impl<'a> WindowsMechanism<'a> {
-    pub(super) fn new(intercepted: &'a InterceptedCall<'a>, scopes: ScopeSet) -> Self {
+    pub(super) fn new(intercepted: &'a InterceptedCall<'a>, scopes: ScopeSet, has_got: &'a dyn Fn(bool)) -> Self {
         Self {
             intercepted,
             scopes,
@@ -75,6 +77,7 @@ impl<'a> WindowsMechanism<'a> {
             remembers: false,
             asks_anew: false,
             patience: PATIENCE,
+            has_got,
             port: None,
             refused: Refused::default(),
         }
@@ -83,12 +86,6 @@ impl<'a> WindowsMechanism<'a> {
     /// The port that the socket has got.
     pub(super) fn port(&self) -> Option<u16> {
         self.port
-    }
-
-    /// Tells whether the socket has got its port as an exclusive one, although the program did not
-    /// make it so.
-    pub(super) fn has_made_exclusive(&self) -> bool {
-        self.asks_itself == Some(AsksItself::MadeExclusive) && self.port.is_some()
     }
 
     /// Tells whether all ports that were asked for are kept back by the system, and there was one.
@@ -240,6 +237,7 @@ impl Mechanism for WindowsMechanism<'_> {
         match bound {
             Ok(()) => {
                 self.port = Some(port);
+                (self.has_got)(self.asks_itself == Some(AsksItself::MadeExclusive));
                 if intercepted.call == Call::Bind { Try::Done(0) } else { Try::Done((intercepted.original)()) }
             }
             Err(WSAEADDRINUSE) => self.passed_over(Asked::Taken),

@@ -16,12 +16,14 @@ pub struct Served {
     pub answer: i32,
     /// The port that it got, if it is to be counted.
     pub grant: Option<Grant>,
-    /// Set if its socket has been made exclusive, and stays so.
-    pub made_exclusive: bool,
 }
 
 /// Serves a call: what the program's call returns. The last error is as that call would leave it.
-pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
+///
+/// `has_got` is called once the socket has its port, with `true` where it has been made exclusive
+/// for that and stays so; and before the program's own call, which may take long. Whoever ends that
+/// by closing the socket may see its number stand for another one when it comes back.
+pub fn serve(intercepted: &InterceptedCall<'_>, has_got: &dyn Fn(bool)) -> Served {
     let session = intercepted.session;
     let rules = session.rules;
     let (scope, dual) = intercepted.socket.scope(&intercepted.local, intercepted.peer.as_ref());
@@ -34,7 +36,7 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
         peer: intercepted.peer.map_or(0, |peer| session.hash(&intercepted.local, &peer)),
     };
     let scopes = scopes_of(scope, dual);
-    let mut attempt = WindowsMechanism::new(intercepted, scopes);
+    let mut attempt = WindowsMechanism::new(intercepted, scopes, has_got);
     // Winsock cannot be made to choose inside a range.
     let terms = Terms::of(rules, scope, dual, || None);
     let ledger = session.ledger(terms.hull.unwrap_or(PortRange::ALL), scopes);
@@ -52,9 +54,8 @@ pub fn serve(intercepted: &InterceptedCall<'_>) -> Served {
     };
     let left = errno::get();
     let (call, how, single, towards) = (intercepted.call, Verdict::Pinned, false, None);
-    let made_exclusive = attempt.has_made_exclusive();
     let grant = attempt.port().map(|port| Grant { call, how, scope, scopes, port, single, towards });
     drop(attempt);
     errno::set(left);
-    Served { answer, grant, made_exclusive }
+    Served { answer, grant }
 }

@@ -21,6 +21,8 @@ pub struct Socket {
     pub family: c_int,
     /// Set if it is known to have no port yet, and how it would share one.
     pub is_new: Option<Sharing>,
+    /// Set if it is known to have a port.
+    pub is_bound: bool,
 }
 
 /// Way in which a socket shares the port that it will get.
@@ -38,7 +40,7 @@ impl Socket {
     pub fn served(handle: SOCKET) -> Option<Self> {
         let info: WSAPROTOCOL_INFOW = calls::option(handle, SOL_SOCKET, SO_PROTOCOL_INFOW).ok()?;
         let transport = transport(info.iAddressFamily, info.iSocketType, info.iProtocol)?;
-        Some(Self { handle, transport, family: info.iAddressFamily, is_new: None })
+        Some(Self { handle, transport, family: info.iAddressFamily, is_new: None, is_bound: false })
     }
 
     /// The scope of a port at `local`, and whether the socket takes it in the other family too.
@@ -48,7 +50,7 @@ impl Socket {
 
     /// Tells whether it has a port: without one, Winsock does not tell an address at all.
     pub fn has_port(&self) -> bool {
-        self.is_new.is_none() && self.has_got_port()
+        self.is_bound || self.is_new.is_none() && self.has_got_port()
     }
 
     /// The same, of one that was new a moment ago.

@@ -30,6 +30,9 @@ pub(super) unsafe extern "system" fn bind(handle: SOCKET, address: *const SOCKAD
             return refuse();
         }
         let answer = original();
+        if answer == 0 {
+            fd_cache::mark_bound(handle);
+        }
         if answer == 0 && session.records(Recorded::SPECIFIC) {
             let left = errno::get();
             session.log_specific(socket.scope(&local, None).0, local.port());
