@@ -143,6 +143,22 @@ fn nobody_lifts_what_another_owner_entered() {
     lift(&region, Restriction::Block, Lift::From(6000), Whose::Any).unwrap();
 }
 
+/// What was entered for all scopes is what a request for all of them lifts, although an older entry
+/// for one scope would do.
+#[test]
+fn an_entry_for_all_scopes_is_lifted_before_one_for_some() {
+    let region = xp();
+    let port = PortRange::single(6000);
+    let mut change = writer(&region);
+    for scopes in [scopes("tcp4"), ScopeSet::ALL] {
+        change.enter(Restriction::Block, port, scopes, A, |_, _| Ok(None)).unwrap();
+    }
+    drop(change);
+    for left in [ScopeSet::ALL, scopes("tcp4")] {
+        assert_eq!(lift(&region, Restriction::Block, Lift::Exactly(port), Whose::Own(A)).unwrap().scopes, left);
+    }
+}
+
 /// The Cable Guy, December 2005: unblocking goes by the left boundary.
 #[test]
 fn a_block_is_lifted_by_its_first_port() {

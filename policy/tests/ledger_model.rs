@@ -163,7 +163,8 @@ impl Model {
                     Whose::Tree(_) => false,
                 }
         };
-        match self.lines.iter().position(fits) {
+        let found = (0..self.lines.len()).filter(|index| fits(&self.lines[*index]));
+        match found.min_by_key(|index| self.lines[*index].scopes != scopes) {
             Some(index) => Ok(self.lines.remove(index)),
             None => Err("missing".into()),
         }

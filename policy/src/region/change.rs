@@ -209,7 +209,8 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Lifts an entry. A request for all scopes is met by an entry for any of them.
+    /// Lifts an entry. A request for all scopes is met by an entry for any of them, if there is none
+    /// for all.
     ///
     /// # Errors
     /// [`Refusal::Missing`].
@@ -229,7 +230,8 @@ impl<'a> Change<'a> {
                 }
         };
         let found = self.ledger().used().iter().filter_map(|slot| Some((slot, slot.entry().filter(fits)?)));
-        let (slot, entry) = found.min_by_key(|(_, entry)| entry.number).ok_or(Refusal::Missing)?;
+        let oldest = |(_, entry): &(_, Entry)| (entry.scopes != scopes, entry.number);
+        let (slot, entry) = found.min_by_key(oldest).ok_or(Refusal::Missing)?;
         slot.ports.store(slot.ports().gone().0, Release);
         Ok(entry)
     }
