@@ -52,8 +52,8 @@ class Held {
   release() {
     const [verb, ...ports] = this.#args;
     if (verb in UNDOES) {
-      this.#args = ["released"];
       call([UNDOES[verb], ...ports]);
+      this.#args = ["released"];
       return;
     }
     const at = held.lastIndexOf(this.#args);
