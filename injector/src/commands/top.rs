@@ -28,10 +28,7 @@ const SHARE: u32 = 10;
 const LINES: u16 = 24;
 
 pub(super) fn top(args: &Options) -> Result<u32, Failure> {
-    // Asked once, not for each word.
-    let coloured = present::has_colour(&stdout());
-    present::set_colour(Some(coloured));
-    force_color_output(coloured);
+    force_color_output(present::has_colour(&stdout()));
     let mut state = State::new(args.session.clone());
     state.look()?;
     if args.once {
