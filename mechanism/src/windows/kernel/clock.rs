@@ -1,5 +1,6 @@
 //! Clocks, and time that passes.
 
+use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};
 use windows_sys::Win32::System::SystemInformation::{GetSystemTimePreciseAsFileTime, GetTickCount64};
 use windows_sys::Win32::System::Threading::{Sleep, SwitchToThread};
 
@@ -15,11 +16,15 @@ pub fn now() -> u64 {
     since_1601.wrapping_sub(UNTIL_1970).wrapping_mul(100)
 }
 
-/// Nanoseconds since the system began, some ten milliseconds at a time, by a clock that nobody
-/// sets.
+/// Nanoseconds since some moment in the past, by a clock that nobody sets.
 pub fn monotonic() -> u64 {
-    // SAFETY: no memory is passed.
-    unsafe { GetTickCount64() }.wrapping_mul(1_000_000)
+    let (mut count, mut each_second) = (0, 0);
+    // SAFETY: both numbers are ours.
+    unsafe {
+        QueryPerformanceCounter(&raw mut count);
+        QueryPerformanceFrequency(&raw mut each_second);
+    }
+    (u128::from(count.cast_unsigned()) * 1_000_000_000 / u128::from(each_second.cast_unsigned().max(1))) as u64
 }
 
 /// Hundredths of a second since the system started.
