@@ -71,13 +71,22 @@ fn has_entered(region: &'static Region, rules: &SharedRules, process: u32) -> bo
 
 /// The process in whose stead this one acts; 0 where it acts for itself.
 static CLIENT: AtomicU32 = AtomicU32::new(0);
+/// A number of that process that no other has had.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// Acts from now on in the stead of another process, which is called so and has this place.
-pub fn act_for(process: u32, name: &[u8; NAME], place: Option<&'static Process>) {
+/// Acts from now on in the stead of another process, which is called so and has this place. No
+/// other has the serial number.
+pub fn act_for(process: u32, serial: u64, name: &[u8; NAME], place: Option<&'static Process>) {
     set_name(name);
     PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
     PLACE_OF.store(liveness::this_process(), Release);
     CLIENT.store(process, Relaxed);
+    SERIAL.store(serial, Relaxed);
+}
+
+/// The serial number of the process in whose stead this one acts.
+pub(crate) fn serial() -> u64 {
+    SERIAL.load(Relaxed)
 }
 
 /// The process in whose stead this one acts, if it is another.

@@ -170,15 +170,19 @@ impl Session {
     /// Tells whether a specific bind to `port` is refused.
     pub fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
         let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);
-        let is_own = |owner: &Owner| owner.is(&liveness::me());
+        let me = liveness::me();
+        let me = Owner { process: place::client().unwrap_or(me.process), ..me };
+        let is_own = |owner: &Owner| owner.is(&me);
         scopes.iter().any(by_policy)
             || !self.region.ledger.is_empty()
                 && self.ledger(PortRange::single(port), scopes).blocker(port, scopes, is_own).is_some()
     }
 }
 
-/// Entries that hold for this process, of those that hold for some alone.
+/// Entries that hold for this process, of those that hold for some alone; or for the one in whose
+/// stead it acts, whose serial number is beside it.
 static OWN_TREES: OwnTrees = OwnTrees::new();
+static WHOSE_TREES: AtomicU64 = AtomicU64::new(0);
 
 #[cold]
 fn begun() -> u64 {
@@ -213,7 +217,12 @@ fn add(all: &AtomicU64, own: Option<&AtomicU64>) {
 #[cold]
 fn read(ledger: &Ledger, range: PortRange, scopes: ScopeSet) {
     ledger.expire(range, scopes, boot_ticks(), liveness::is_alive);
-    OWN_TREES.look(ledger, liveness::descends_from);
+    let serial = place::serial();
+    if WHOSE_TREES.swap(serial, Relaxed) != serial {
+        OWN_TREES.forget();
+    }
+    let process = place::client().unwrap_or_else(process);
+    OWN_TREES.look(ledger, |owner| liveness::descends(process, owner));
 }
 
 /// No system has smaller ones.

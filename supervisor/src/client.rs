@@ -10,10 +10,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// A process, as the program that it is now.
 pub(crate) struct Client {
     pub(crate) process: u32,
+    /// No other has this number, nor has the same process as another program.
+    serial: u64,
     /// Since when it runs, as the kernel says: a process of that number that began later is
     /// another.
     pub(crate) since: u64,
@@ -56,12 +61,13 @@ impl Client {
             (None, Some(session)) => enter(session, process, since, &name),
             (None, None) => None,
         };
-        Some(Self { process, since, program, name, governed, session, place, confined })
+        let serial = SERIAL.fetch_add(1, Relaxed);
+        Some(Self { process, serial, since, program, name, governed, session, place, confined })
     }
 
     /// Acts in its stead from now on.
     pub(crate) fn represent(&self) {
-        place::act_for(self.process, &self.name, self.place);
+        place::act_for(self.process, self.serial, &self.name, self.place);
     }
 
     /// Tells whether it has CAP_NET_BIND_SERVICE, or there is no telling.

@@ -266,6 +266,11 @@ impl OwnTrees {
         Self { known: [const { AtomicU64::new(0) }; ENTRIES], own: [const { AtomicU64::new(0) }; ENTRIES / 64] }
     }
 
+    /// Forgets all: it is to be the memory of another process.
+    pub fn forget(&self) {
+        self.known.iter().for_each(|known| known.store(0, Relaxed));
+    }
+
     /// Asks `descends`, for each entry that has not been asked about, whether the process is its
     /// owner or descends from it. That never changes.
     pub fn look(&self, ledger: &Ledger, descends: impl Fn(&Owner) -> bool) {

@@ -52,6 +52,28 @@ fn a_running_program_obeys_at_once() {
     });
 }
 
+/// What is withheld from some process alone is withheld from those that the supervisor serves below
+/// it, and from nobody else.
+#[test]
+fn one_process_alone_runs_out() {
+    const SCRIPT: &str = r#"
+        sleep 60 &
+        "$0" exhaust tcp4 --process $! --leave 2
+        "$1" drain bind 1
+        "$0" exhaust tcp4 --process $$ --leave 2
+        "$1" drain bind 1
+        kill $!"#;
+    private(|| {
+        let folder = Scratch::new("engine");
+        let program = ports(Way::Musl, &folder);
+        for range in ["20000-20004", "40000-40004"] {
+            let mut command = portshim(["run", "--engine", "supervise", "--range", range, "--", "sh", "-c", SCRIPT]);
+            let command = command.arg(portshim(["run"]).get_program()).arg(&program).env_remove("PORTSHIM_BIN");
+            assert_eq!(must(command), "5 98\n2 98\n", "{range}");
+        }
+    });
+}
+
 #[test]
 fn a_report_and_a_log_tell_of_it() {
     private(|| {

@@ -29,13 +29,14 @@ pub fn me() -> Owner {
     Owner { process, namespace: namespace(process), since: boot_ticks() }
 }
 
-/// Tells whether this process is `owner`, or descends from it: through parents that live.
-pub fn descends_from(owner: &Owner) -> bool {
+/// Tells whether a process is `owner`, or descends from it: through parents that live.
+pub fn descends(child: u32, owner: &Owner) -> bool {
     let me = process();
     if owner.namespace != namespace(me) {
         return false;
     }
-    let (mut at, mut parent) = (me, process::parent());
+    let own = child == me;
+    let (mut at, mut parent) = (child, if own { process::parent() } else { parent_of(child, me).unwrap_or(0) });
     for _ in 0..MOST_PARENTS {
         if at == owner.process {
             return true;
@@ -183,7 +184,7 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, descends_from, me, parent, process, since};
+    use super::{Decimal, descends, me, parent, process, since};
     use portshim_policy::region::Owner;
 
     fn stat(name: &str, state: char, threads: u32) -> String {
@@ -209,10 +210,10 @@ mod tests {
     fn a_process_descends_from_itself_and_from_its_parents() {
         let me = me();
         let above = Owner { process: process::parent(), ..me };
-        assert!(descends_from(&me) && descends_from(&above));
-        assert!(!descends_from(&Owner { namespace: me.namespace.wrapping_add(1), ..me }));
+        assert!(descends(process(), &me) && descends(process(), &above));
+        assert!(!descends(process(), &Owner { namespace: me.namespace.wrapping_add(1), ..me }));
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        assert!(!descends_from(&Owner { process: child.id(), ..me }));
+        assert!(!descends(process(), &Owner { process: child.id(), ..me }));
         child.kill().unwrap();
         child.wait().unwrap();
     }

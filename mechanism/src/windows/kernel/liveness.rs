@@ -46,9 +46,9 @@ pub fn is_alive(owner: &Owner) -> bool {
     }
 }
 
-/// Tells whether this process is `owner`, or descends from it: through parents that live.
-pub fn descends_from(owner: &Owner) -> bool {
-    let mut at = me();
+/// Tells whether a process is `owner`, or descends from it: through parents that live.
+pub fn descends(child: u32, owner: &Owner) -> bool {
+    let mut at = Owner { process: child, ..me() };
     for _ in 0..MOST_PARENTS {
         if at.process == owner.process {
             return true;
