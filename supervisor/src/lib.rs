@@ -13,6 +13,7 @@
 mod calls;
 mod client;
 mod clients;
+mod cut;
 mod filter;
 mod listener;
 mod serve;

@@ -2,6 +2,7 @@
 
 use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind, kind_of};
 use crate::clients::{Clients, Member};
+use crate::cut;
 use crate::listener::{Call, Listener, Reply};
 use crate::serve::{self, Asked, On, What};
 use crate::sessions::Sessions;
@@ -28,6 +29,7 @@ impl Server {
     /// # Errors
     /// The kernel's, and where it is no region of this version.
     pub fn of(path: &Path, session: &File) -> io::Result<Self> {
+        cut::survive();
         let sessions = Sessions::of(path, session)?;
         steering::reload();
         liveness::look();

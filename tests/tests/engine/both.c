@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static long raw(long number, long a, long b, long c)
@@ -112,6 +113,20 @@ static void count(int times)
     }
     fflush(stdout);
     getchar();
+}
+
+// A bind by each of many children.
+static void children(int times)
+{
+    for (int n = 0; n < times; n++) {
+        if (fork() == 0) {
+            int fd = made(SOCK_DGRAM);
+            sound("bind", bind(fd, ANY));
+            tell(fd);
+            exit(0);
+        }
+        wait(NULL);
+    }
 }
 
 // One socket by both ways.
@@ -333,6 +348,8 @@ int main(int argc, char **argv)
         deaf(numbers[0], numbers[1]);
     else if (strcmp(what, "count") == 0)
         count(numbers[0]);
+    else if (strcmp(what, "children") == 0)
+        children(numbers[0]);
     else if (strcmp(what, "mixed") == 0)
         mixed(numbers[0], numbers[1], numbers[2]);
     else if (strcmp(what, "confined") == 0)

@@ -2,7 +2,7 @@
 //! children. What ends a supervisor leaves no program hanging.
 
 use super::built::{Way, ports};
-use portshim_tests::programs::{Ports, Scratch, Service, must, private, text, until};
+use portshim_tests::programs::{Ports, Scratch, Service, compile, must, private, text, told, until};
 use portshim_tests::{portshim, portshim_path, said};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -148,6 +148,27 @@ fn as_the_first_process() {
     let output = output.expect("it runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "20000\n", "{}", said(&output));
     assert_eq!(output.status.code(), Some(5));
+}
+
+/// More processes come than it may have descriptors for.
+#[test]
+fn few_descriptors_are_enough() {
+    private(|| {
+        let folder = Scratch::new("engine");
+        let program = compile("engine/both.c", &folder, &[]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(portshim_path()).args(SUPERVISED);
+        let said = must(command.args(["--range", "20000-20999", "--"]).arg(program).args(["children", "100"]));
+        let ports = told(&said);
+        assert!(ports.len() == 100 && ports.iter().all(|port| (20000..21000).contains(port)), "{ports:?}");
+    });
+}
+
+#[test]
+fn a_session_file_that_is_cut_short_ends_nobody() {
+    let python = "import socket; socket.socket().bind(('', 0))";
+    let script = format!("python3 -c \"{python}\"; : > \"$PORTSHIM_SESSION\"; python3 -c \"{python}\"; exit 7");
+    assert_eq!(status_of(&script), Some(7));
 }
 
 /// Where another supervisor listens, or calls may not be told of, that is said beforehand.

@@ -105,6 +105,7 @@ pub(crate) const PLANS: &[Plan] = &[
         root: "supervisor/src/lib.rs",
         wings: &[
             ("calls", &[]),
+            ("cut", &[]),
             ("filter", &["calls"]),
             ("thread", &[]),
             ("listener", &["filter", "thread"]),
@@ -112,7 +113,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("client", &["sessions", "thread"]),
             ("clients", &["client", "sessions", "thread"]),
             ("serve", &["calls", "client", "listener", "thread"]),
-            ("server", &["calls", "clients", "listener", "serve", "sessions"]),
+            ("server", &["calls", "clients", "cut", "listener", "serve", "sessions"]),
         ],
     },
     Plan {
