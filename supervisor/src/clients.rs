@@ -2,15 +2,20 @@
 //! spares work: a number that has become another's is noticed at the next call.
 
 use crate::client::{Client, field, started};
-use crate::sessions::Sessions;
+use crate::sessions::{Governed, Sessions};
 use crate::thread::Thread;
+use portshim_mechanism::linux::kernel::clock::boot_ticks;
 use portshim_mechanism::linux::kernel::liveness::MOST_PARENTS;
+use portshim_mechanism::place;
+use portshim_policy::region::{NAME, Region};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::rc::Rc;
 
-/// Number of threads that are remembered at once. Each takes a descriptor.
+/// Number of threads that are remembered at once, at most. Each takes a descriptor.
 const MOST: usize = 512;
+/// Number of descriptors that all else needs.
+const OTHERS: u64 = 40;
 
 /// A thread, and whose it is.
 pub(crate) struct Member {
@@ -25,14 +30,32 @@ pub(crate) struct Clients {
     processes: HashMap<u32, Rc<Client>>,
     /// Processes that may have become another program.
     executing: HashSet<u32>,
-    /// Processes that have confined themselves, children of theirs included.
-    confined: HashSet<u32>,
+    /// Processes that have confined themselves.
+    confined: HashMap<u32, Confined>,
+    /// Time when the first of them did, in clock ticks since boot.
+    first_confined: Option<u64>,
+    most: usize,
+}
+
+/// Confinement of a process, and of what it forks from then on. Times are in clock ticks since
+/// boot.
+struct Confined {
+    /// Begin of the process.
+    since: u64,
+    at: u64,
 }
 
 impl Clients {
     pub(crate) fn of(sessions: Sessions) -> Self {
-        let (members, processes) = (HashMap::new(), HashMap::new());
-        Self { sessions, members, processes, executing: HashSet::new(), confined: HashSet::new() }
+        Self {
+            sessions,
+            members: HashMap::new(),
+            processes: HashMap::new(),
+            executing: HashSet::new(),
+            confined: HashMap::new(),
+            first_confined: None,
+            most: most(),
+        }
     }
 
     /// The thread of this number; `None` where nothing can be known of it.
@@ -47,10 +70,13 @@ impl Clients {
 
     #[cold]
     fn look(&mut self, number: u32) -> Option<Rc<Member>> {
-        if self.members.len() >= MOST {
+        if self.members.len() >= self.most {
             self.members.clear();
             self.processes.clear();
             self.executing.clear();
+        }
+        if self.sessions.are_many() {
+            self.shed();
         }
         let status = fs::read_to_string(format!("/proc/{number}/status")).ok()?;
         let process = field(&status, "Tgid:")?.parse().ok()?;
@@ -60,7 +86,7 @@ impl Clients {
         let client = match self.processes.get(&process).filter(is_it) {
             Some(client) => Rc::clone(client),
             None => {
-                let confined = self.inherits(process, &status);
+                let confined = self.is_confined(process, &status);
                 let parent = parent(&status).and_then(|parent| self.processes.get(&parent));
                 let governed = self.sessions.govern(process, parent.map(|parent| parent.governed));
                 let before = self.processes.get(&process).map(Rc::as_ref);
@@ -76,30 +102,48 @@ impl Clients {
         Some(member)
     }
 
-    /// Tells whether a process is confined: by itself, or by one that it descends from. Where the
-    /// chain of parents ends before one that is known, because one has ended, it may be.
-    fn inherits(&mut self, process: u32, status: &str) -> bool {
-        if self.confined.is_empty() {
-            return false;
-        }
-        let confined = self.confined.contains(&process) || self.descends_from_confined(status);
-        if confined {
-            self.confined.insert(process);
-        }
-        confined
+    /// Forgets processes that have ended, and the sessions that are over with them.
+    fn shed(&mut self) {
+        self.processes.retain(|process, client| started(*process) == Some(client.since));
+        self.members.retain(|_, member| self.processes.contains_key(&member.client.process));
+        place::act_for(0, &[0; NAME], None);
+        let members = self.members.values().map(|member| &member.client);
+        let clients: Vec<_> = self.processes.values().chain(members).collect();
+        let is_in_use = |region: &Region| {
+            clients.iter().any(|client| matches!(client.governed, Governed::By(its) if std::ptr::eq(its, region)))
+        };
+        // SAFETY: only clients refer to sessions, and only those that are in these tables are in
+        // use: nobody is being served while it is looked for another.
+        unsafe { self.sessions.shed(is_in_use) };
     }
 
-    fn descends_from_confined(&self, status: &str) -> bool {
+    /// Tells whether a process is confined: by itself, or by one that it descends from, if it was
+    /// forked after that. Of an orphan's parents nothing is known: one that began after the first
+    /// confinement may be confined.
+    fn is_confined(&mut self, process: u32, status: &str) -> bool {
+        let Some(first) = self.first_confined else { return false };
+        self.confined.retain(|process, confined| started(*process) == Some(confined.since));
+        if self.confined.contains_key(&process) {
+            return true;
+        }
+        let Some(mut began) = started(process) else { return true };
         let mut at = parent(status).unwrap_or(0);
         for _ in 0..MOST_PARENTS {
-            if at <= 1 || at == std::process::id() || self.confined.contains(&at) {
+            if at <= 1 || at == std::process::id() {
+                return began >= first;
+            }
+            if self.confined.get(&at).is_some_and(|parent| began >= parent.at) {
                 return true;
             }
-            if let Some(client) = self.processes.get(&at).filter(|client| started(at) == Some(client.since)) {
+            let since = started(at);
+            let known = self.processes.get(&at).filter(|client| since == Some(client.since));
+            // Of one that has confined itself, that may have been all.
+            if let Some(client) = known.filter(|_| !self.confined.contains_key(&at)) {
                 return client.confined;
             }
             let status = fs::read_to_string(format!("/proc/{at}/status")).unwrap_or_default();
             at = parent(&status).unwrap_or(0);
+            began = since.unwrap_or(u64::MAX);
         }
         true
     }
@@ -123,11 +167,23 @@ impl Clients {
     /// The process of this thread is about to confine itself.
     pub(crate) fn confines(&mut self, thread: u32) {
         let Some(process) = process_of(thread) else { return };
-        self.confined.insert(process);
-        // Its children, too, are looked at anew.
-        self.members.clear();
-        self.processes.clear();
+        let Some(since) = started(process) else { return };
+        let at = boot_ticks();
+        self.first_confined.get_or_insert(at);
+        self.confined.entry(process).and_modify(|confined| confined.since = since).or_insert(Confined { since, at });
+        // What is known of it, and of it alone, was before that.
+        self.members.retain(|_, member| member.client.process != process);
+        self.processes.remove(&process);
     }
+}
+
+/// Number of threads that can be remembered with as many descriptors as this process may have.
+fn most() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it writes one limit.
+    let told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let room = if told == 0 { limit.rlim_max.saturating_sub(OTHERS) } else { 1 };
+    usize::try_from(room).unwrap_or(MOST).clamp(1, MOST)
 }
 
 /// The number of a process's parent.

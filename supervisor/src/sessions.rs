@@ -1,7 +1,7 @@
 //! The sessions that are served: the one that the supervisor was begun for, and those of a
 //! `portshim run` below it, whose policies replace the outer one.
 
-use portshim_mechanism::linux::kernel::memory::map_shared;
+use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
 use portshim_policy::region::Region;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The variable that names a process's session.
 const SESSION: &[u8] = b"PORTSHIM_SESSION=";
@@ -31,32 +32,35 @@ pub(crate) enum Governed {
     ByItself,
 }
 
+/// Number of sessions that are remembered before it is looked for those that are over.
+const MANY: usize = 64;
+
 /// The sessions that have been met.
 pub(crate) struct Sessions {
     pub(crate) home: &'static Region,
     known: HashMap<PathBuf, Option<&'static Region>>,
+    many: usize,
 }
 
 impl Sessions {
     /// The session of this file, first of all.
     pub(crate) fn of(path: &Path, file: &File) -> io::Result<Self> {
         let home = map(file)?;
-        Ok(Self { home, known: HashMap::from([(path.to_owned(), Some(home))]) })
+        Ok(Self { home, known: HashMap::from([(path.to_owned(), Some(home))]), many: MANY })
     }
 
     /// Whose word holds for a process whose parent is under that of `inherited`: its environment
     /// tells, as it was when its program began.
     pub(crate) fn govern(&mut self, process: u32, inherited: Option<Governed>) -> Governed {
         let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        let mut entries = environment.split(|byte| *byte == 0);
+        let entries = environment.split(|byte| *byte == 0);
         let value = |name: &[u8]| entries.clone().find_map(|entry| entry.strip_prefix(name));
         let preloads = value(PRELOAD).is_some_and(|list| contains(list, LIBRARY));
         let session = value(SESSION).map(|path| Path::new(OsStr::from_bytes(path)));
         let named = session.and_then(|path| self.named(path));
-        // What is under a policy of another kind is served by its library alone; in a session of
-        // ours, that marks what it has served.
-        let marks = named.map_or(session.is_none() && value(POLICY).is_none(), |region| region.header.is_supervised());
-        if entries.any(|entry| entry == DISABLED) || !marks && preloads && has_library(process) {
+        // What is under a policy of another kind, its library serves alone.
+        let is_alone = || named.is_none() && (session.is_some() || value(POLICY).is_some());
+        if entries.clone().any(|entry| entry == DISABLED) || preloads && is_alone() && has_library(process) {
             return Governed::ByItself;
         }
         named.map(Governed::By).or(inherited).unwrap_or(Governed::By(self.home))
@@ -68,8 +72,34 @@ impl Sessions {
             return *known;
         }
         let region = open(path).and_then(|file| map(&file)).ok();
+        if let Some(region) = region {
+            // Who has it mapped counts as one of its processes, but for its supervisor.
+            let _ = region.header.supervisor.compare_exchange(0, std::process::id().into(), Relaxed, Relaxed);
+        }
         self.known.insert(path.to_owned(), region);
         region
+    }
+
+    /// Tells whether so many sessions are known that it is time to look for those that are over.
+    pub(crate) fn are_many(&self) -> bool {
+        self.known.len() >= self.many
+    }
+
+    /// Forgets the sessions whose file is gone.
+    ///
+    /// # Safety
+    /// Whatever refers to a session must be in use.
+    pub(crate) unsafe fn shed(&mut self, is_in_use: impl Fn(&Region) -> bool) {
+        self.known.retain(|path, region| {
+            let Some(region) = *region else { return false };
+            let stays = std::ptr::eq(region, self.home) || path.exists() || is_in_use(region);
+            if !stays {
+                // SAFETY: `map` mapped so much, and nothing refers to it, as the caller promises.
+                unsafe { unmap(std::ptr::from_ref(region).cast_mut().cast(), Region::SIZE) };
+            }
+            stays
+        });
+        self.many = MANY.max(2 * self.known.len());
     }
 }
 
@@ -87,10 +117,11 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Maps a session's file for good.
+/// Maps a session's file.
 fn map(file: &File) -> io::Result<&'static Region> {
     let at = map_shared(Some(file.as_raw_fd()), Region::SIZE).map_err(io::Error::from_raw_os_error)?;
-    // SAFETY: `SIZE` bytes were just mapped for reading and writing, and stay so.
+    // SAFETY: `SIZE` bytes were just mapped for reading and writing, and stay so while anything
+    // refers to them (`shed`).
     unsafe { Region::at(at) }.map_err(io::Error::other)
 }
 

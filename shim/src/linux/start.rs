@@ -66,10 +66,8 @@ fn find() -> Option<Session> {
     let found = variables::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
     let session = open(found.session).and_then(with_rules);
-    if session.is_some_and(|session| session.region.header.is_supervised()) {
-        below::start();
-    }
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
+    below::start();
     steering::reload();
     liveness::look();
     Some(session)

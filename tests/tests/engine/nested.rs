@@ -57,3 +57,20 @@ fn one_policy_inside_another() {
         }
     });
 }
+
+/// A supervisor lets go of the sessions below it that are over.
+#[test]
+fn many_sessions_below_one_another_are_not_kept() {
+    private(|| {
+        // Their files go at some later command.
+        let script = "n=0; while [ $n -lt 70 ]; do
+                \"$0\" run -q -- busybox nc 127.0.0.1 9 2> /dev/null; n=$((n + 1))
+                for file in \"${PORTSHIM_SESSION%/*}\"/session-*; do
+                    [ \"$file\" = \"$PORTSHIM_SESSION\" ] || rm -f \"$file\"
+                done
+            done; grep -c /session- /proc/$PPID/maps";
+        let mut command = portshim(["run", "--engine", "supervise", "--", "sh", "-c", script]);
+        let kept: usize = must(command.arg(portshim_path())).trim_end().parse().expect("a number");
+        assert!((1..70).contains(&kept), "{kept}");
+    });
+}

@@ -103,3 +103,17 @@ fn a_grandchild_of_a_confined_program_stays_confined() {
         }
     });
 }
+
+/// A program that has nothing to do with one that has confined itself.
+#[test]
+fn a_stranger_of_a_confined_program_is_served() {
+    private(|| {
+        let binds = "import socket; s = socket.socket(); s.bind(('', 0)); print('port', s.getsockname()[1])";
+        let script = "python3 \"$0\" net 9 true; python3 -c \"$1\"";
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            let mut command = ports.command_with(&["--engine", "supervise"], "sh");
+            let said = must(command.args(["-c", script]).arg(source("real/landlock.py")).arg(binds));
+            ports.judge("the stranger", &told(&said).into_iter().collect());
+        }
+    });
+}
