@@ -209,8 +209,8 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Lifts an entry. A request for all scopes is met by an entry for any of them, if there is none
-    /// for all.
+    /// Lifts an entry. A request for all scopes is met by an entry for any of them, if there is
+    /// none for all.
     ///
     /// # Errors
     /// [`Refusal::Missing`].
