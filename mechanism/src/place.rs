@@ -61,7 +61,7 @@ fn has_entered(region: &'static Region, rules: &SharedRules, process: u32) -> bo
         let me = liveness::me();
         let (name, rules) = (name(), region.number_of(rules));
         let all = &region.processes;
-        let place = all.join(&me, &name).or_else(|| all.enter(&me, &name, rules, liveness::is_alive));
+        let place = all.join(&me, &name, liveness::began).or_else(|| all.enter(&me, &name, rules, liveness::is_alive));
         PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
         PLACE_OF.store(process, Release);
     }

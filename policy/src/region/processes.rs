@@ -177,9 +177,10 @@ impl Processes {
     }
 
     /// The place that a supervisor has taken for `me`, with what it has counted so far, for the
-    /// guest in it. `None` where that was for another program.
-    pub fn join(&self, me: &Owner, name: &[u8; NAME]) -> Option<&Process> {
-        let is_its = |owner: Owner| (owner.process, owner.namespace) == (me.process, me.namespace);
+    /// guest in it. `None` where that was for another program, or for a process that had its number
+    /// before it began.
+    pub fn join(&self, me: &Owner, name: &[u8; NAME], began: impl Fn() -> u64) -> Option<&Process> {
+        let is_its = |owner: Owner| owner.is(me) && owner.since >= began();
         let served = |place: &&Process| place.presence() == Presence::Supervised && place.name() == *name;
         let place = self.all().iter().filter(served).find(|place| place.owner().is_some_and(is_its))?;
         place.set_presence(Presence::Here { missing: 0 });
@@ -278,6 +279,21 @@ mod tests {
 
     fn process(process: u32) -> Owner {
         Owner { process, namespace: 7, since: 5 }
+    }
+
+    #[test]
+    fn a_place_is_joined_by_the_process_that_it_was_taken_for() {
+        let region = Region::boxed(&[]);
+        let all = &region.processes;
+        let place = all.enter(&process(1), b"a-program-of-16b", 3, |_| true).unwrap();
+        let join = |n, name, began| all.join(&process(n), name, || began).map(core::ptr::from_ref);
+        assert_eq!(join(1, b"a-program-of-16b", 5), None, "it is no supervisor's");
+        place.set_presence(Presence::Supervised);
+        assert_eq!(join(2, b"a-program-of-16b", 5), None);
+        assert_eq!(join(1, b"another-program-", 5), None);
+        assert_eq!(join(1, b"a-program-of-16b", 6), None, "that one has ended");
+        assert_eq!(join(1, b"a-program-of-16b", 5), Some(core::ptr::from_ref(place)));
+        assert_eq!(place.presence(), Presence::Here { missing: 0 });
     }
 
     #[test]

@@ -54,6 +54,12 @@ pub fn descends(child: u32, owner: &Owner) -> bool {
 /// what is read in turn might form a circle.
 pub const MOST_PARENTS: usize = 1000;
 
+/// Start of this process, in hundredths of a second since boot; 0 where that is not told.
+pub fn began() -> u64 {
+    let me = process();
+    runs(me, me).flatten().unwrap_or(0)
+}
+
 /// This thread, now.
 pub fn this_thread() -> Owner {
     Owner { process: thread(), ..me() }

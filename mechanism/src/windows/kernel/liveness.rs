@@ -32,6 +32,11 @@ pub fn me() -> Owner {
     Owner { process: process::process(), namespace: 0, since }
 }
 
+/// Start of this process.
+pub fn began() -> u64 {
+    me().since
+}
+
 /// This thread.
 pub fn this_thread() -> Owner {
     Owner { process: process::thread(), ..me() }
