@@ -7,7 +7,7 @@
 
 use crate::session::{self, REGION};
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::process::in_vfork_child;
 use portshim_policy::ports::Scope;
@@ -122,9 +122,9 @@ fn is_all_seen(new: u32) -> bool {
     // SAFETY: as in `epoch`.
     let Some(region) = (unsafe { REGION.load(Relaxed).as_ref() }) else { return true };
     let unseen = region.header.unseen.load(Relaxed);
-    if UNSEEN.load(Relaxed) != unseen {
+    if UNSEEN.load(Acquire) != unseen {
         NEXT.store(SERIAL.load(Relaxed), Relaxed);
-        UNSEEN.store(unseen, Relaxed);
+        UNSEEN.store(unseen, Release);
     }
     // Numbers come round again.
     new.wrapping_sub(NEXT.load(Relaxed)) & NUMBER <= NUMBER / 2
@@ -217,12 +217,10 @@ fn new(scope: Scope) -> u32 {
     (scope.index() as u32 + 1) << MADE.trailing_zeros() | UNTOUCHED
 }
 
-/// Not counted atomically: two threads that get the same number at once have different descriptors.
+/// Number of the next new socket.
 #[inline]
 fn serial() -> u32 {
-    let number = SERIAL.load(Relaxed);
-    SERIAL.store(number.wrapping_add(1), Relaxed);
-    number & NUMBER
+    SERIAL.fetch_add(1, Relaxed) & NUMBER
 }
 
 /// `fd` is a datagram socket without a port.
