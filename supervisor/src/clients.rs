@@ -106,7 +106,7 @@ impl Clients {
     fn shed(&mut self) {
         self.processes.retain(|process, client| started(*process) == Some(client.since));
         self.members.retain(|_, member| self.processes.contains_key(&member.client.process));
-        place::act_for(0, &[0; NAME], None);
+        place::act_for(0, 0, &[0; NAME], None);
         let members = self.members.values().map(|member| &member.client);
         let clients: Vec<_> = self.processes.values().chain(members).collect();
         let is_in_use = |region: &Region| {

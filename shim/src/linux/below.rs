@@ -41,6 +41,7 @@ pub(super) fn start() {
         return;
     }
     SET_CANCEL_TYPE.store(elf::of_libc(b"pthread_setcanceltype"), Relaxed);
+    TEST_CANCEL.store(elf::of_libc(b"pthread_testcancel"), Relaxed);
     SINGLE_THREADED.store(elf::of_libc(b"__libc_single_threaded"), Relaxed);
     let is_libcs = |name: &str| elf::next(name.as_bytes()) == elf::of_libc(name.as_bytes());
     let marks = !is_lost() && MARKED.iter().all(|(name, _)| is_libcs(name));
@@ -56,6 +57,13 @@ pub(super) fn leave() -> bool {
         mark_calls(false);
     }
     marked
+}
+
+/// Serves and marks the calls again, if it was to be left only now.
+pub(super) fn come_back() {
+    if STATE.compare_exchange(LEFT, MARKS, Relaxed, Relaxed).is_ok() {
+        mark_calls(true);
+    }
 }
 
 /// Tells whether a supervisor serves what no hook sees.
@@ -75,8 +83,9 @@ pub(super) fn in_place_of(name: &str) -> Option<*mut c_void> {
     marked.map(|(_, function)| function.cast_mut())
 }
 
-/// libc's pthread_setcanceltype(3).
+/// libc's pthread_setcanceltype(3) and pthread_testcancel(3).
 static SET_CANCEL_TYPE: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+static TEST_CANCEL: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Makes a call at which a thread can be cancelled (pthreads(7)), as libc's functions did for long:
 /// cancellation comes at any time while the kernel has it.
@@ -85,7 +94,15 @@ fn cancellable<T>(call: impl FnOnce() -> T) -> T {
     type SetCancelType = unsafe extern "C" fn(c_int, *mut c_int) -> c_int;
     const ASYNCHRONOUS: c_int = 1;
     let set = SET_CANCEL_TYPE.load(Relaxed);
-    if set.is_null() || is_single_threaded() {
+    if is_single_threaded() {
+        let test = TEST_CANCEL.load(Relaxed);
+        if !test.is_null() {
+            // SAFETY: libc's function of that name has this type.
+            unsafe { core::mem::transmute::<*mut c_void, unsafe extern "C" fn()>(test)() };
+        }
+        return call();
+    }
+    if set.is_null() {
         return call();
     }
     // SAFETY: libc's function of that name has this type.
@@ -99,7 +116,8 @@ fn cancellable<T>(call: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// Byte of libc's that is not 0 while there is but one thread, whom nobody can cancel (glibc 2.32).
+/// Byte of libc's that is not 0 while there is but one thread, whom nobody else can cancel (glibc
+/// 2.32).
 static SINGLE_THREADED: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 fn is_single_threaded() -> bool {

@@ -186,6 +186,22 @@ static void confined(int tcp)
     }
 }
 
+// Filters that do not look at descriptors change nothing, nor does asking whether there are any.
+static void filtered(void)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_reboot, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof rules / sizeof *rules, .filter = rules};
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0 || errno != EFAULT)
+        printf("there are none\n");
+    sound("prctl", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    sound("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
 static struct sockaddr_in full;
 static int stream[2], datagrams, receives, listener;
 static struct sockaddr_un receiver = {.sun_family = AF_UNIX, .sun_path = "\0portshim-both"};
@@ -346,6 +362,8 @@ int main(int argc, char **argv)
         numbers[n - 2] = atoi(argv[n]);
     if (strcmp(what, "deaf") == 0)
         deaf(numbers[0], numbers[1]);
+    else if (strcmp(what, "filtered") == 0)
+        filtered(), deaf(numbers[0], numbers[1]);
     else if (strcmp(what, "count") == 0)
         count(numbers[0]);
     else if (strcmp(what, "children") == 0)

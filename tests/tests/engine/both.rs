@@ -43,7 +43,10 @@ fn each(options: &[&str], part: &str, count: usize, first: u16) {
 
 #[test]
 fn the_library_needs_no_supervisor_for_what_it_sees() {
-    private(|| each(&["--cover", "tree"], "deaf", 8, 7001));
+    private(|| {
+        each(&["--cover", "tree"], "deaf", 8, 7001);
+        each(&["--cover", "tree"], "filtered", 8, 7005);
+    });
 }
 
 #[test]

@@ -46,15 +46,20 @@ const STRICT: [Instruction; 7] = {
 };
 
 /// Has the program confine itself, by its own call. `is_readable` tells of the program's memory,
-/// `took` tells whether its answer says that it is confined.
+/// `took` tells whether its answer says that it is confined. `sees_descriptors` is called before
+/// that where the filter may look at more of a descriptor than the kernel does.
 pub fn enter<T: Copy>(
     what: &Confinement,
     is_readable: fn(*const c_void, usize) -> bool,
+    sees_descriptors: impl FnOnce(),
     own: impl FnOnce() -> T,
     took: impl FnOnce(T) -> bool,
 ) -> T {
     let room = map_private(ROOM).ok();
     let filter = room.and_then(|room| keep(what, room, is_readable));
+    if filter.is_none_or(Filter::sees_descriptors) {
+        sees_descriptors();
+    }
     // Before the call: another thread may be confined by it as well, and a signal may come before
     // it is back.
     if filter.is_none() {

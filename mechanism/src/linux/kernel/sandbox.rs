@@ -3,8 +3,10 @@
 //! here.
 
 use core::ffi::c_int;
+use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed};
+use libc::seccomp_data;
 use portshim_policy::filter::{Instruction, Saying, SystemCall, saying};
 use syscalls::Sysno;
 
@@ -37,6 +39,14 @@ impl Filter {
         // SAFETY: `enter` wrote `len` instructions behind the filter before it showed the filter to
         // anybody.
         unsafe { core::slice::from_raw_parts(ptr::from_ref(self).add(1).cast(), self.len) }
+    }
+
+    /// Tells whether it looks at the upper half of the first argument, of which the kernel takes an
+    /// `int` where it is a descriptor.
+    pub(super) fn sees_descriptors(&self) -> bool {
+        const LOAD: u16 = 0x20;
+        let above = offset_of!(seccomp_data, args) as u32 + 4;
+        self.instructions().iter().any(|instruction| instruction.code == LOAD && instruction.operand == above)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::linux::memory::is_readable;
 use crate::linux::{below, fd_cache, fd_ports, original, start};
+use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_ulong, c_void};
 use portshim_mechanism::linux::kernel::confine::{self, Confinement};
 use portshim_mechanism::linux::kernel::liveness;
@@ -53,7 +54,7 @@ fn confined<T: Copy>(
     mode: c_ulong,
     at: c_ulong,
     original: impl FnOnce() -> T,
-    took: impl FnOnce(&T) -> bool,
+    took: impl Fn(&T) -> bool,
 ) -> T {
     let mode = mode as u32;
     match option {
@@ -68,13 +69,22 @@ fn confined<T: Copy>(
 }
 
 /// Has the program confine itself by its own call.
-fn enter<T: Copy>(what: &Confinement, original: impl FnOnce() -> T, took: impl FnOnce(T) -> bool) -> T {
+fn enter<T: Copy>(what: &Confinement, original: impl FnOnce() -> T, took: impl Fn(T) -> bool) -> T {
     learn();
+    let left = Cell::new(false);
     // The program's filter may not know what to make of marked calls.
-    if below::leave() {
+    let sees_descriptors = || {
+        left.set(below::leave());
+        if left.get() {
+            original::look_up_marked();
+        }
+    };
+    let answer = confine::enter(what, is_readable, sees_descriptors, original, &took);
+    if left.get() && !took(answer) {
+        below::come_back();
         original::look_up_marked();
     }
-    confine::enter(what, is_readable, original, took)
+    answer
 }
 
 /// Learns what may not be asked later.
