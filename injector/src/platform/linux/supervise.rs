@@ -336,6 +336,8 @@ fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
     let Ok(signals) = SignalFd::with_flags(&of_children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK) else { end() };
     let mut runs = true;
     loop {
+        // Before it is looked who has changed: what comes after that ends the wait.
+        while let Ok(Some(_)) = signals.read_signal() {}
         let mut status = 0;
         // SAFETY: waitpid(2) fills the status, and reads nothing.
         let changed = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
@@ -354,7 +356,6 @@ fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
         if !runs && has_hung_up(listener.as_fd()) {
             end();
         }
-        while let Ok(Some(_)) = signals.read_signal() {}
         // While the program runs, there is news to be told; then, others may be left.
         let other = if runs { news.as_fd() } else { listener.as_fd() };
         let mut events = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(other, PollFlags::empty())];
