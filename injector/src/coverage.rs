@@ -1,23 +1,24 @@
 //! Coverage: what a preloaded library reaches of a program, and what keeps it from reaching the
 //! rest.
 
+use portshim_policy::region::Presence;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Share of a program's networking that is served from the policy.
+/// Share of the requests for ports that is served from the policy: of a program that is about to be
+/// launched, or of a process. `Why` says what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(windows, expect(dead_code, reason = "a process is reached wholly there, or not at all"))]
-pub(crate) enum Coverage {
-    /// All that goes through its C library.
+pub(crate) enum Coverage<Why = Obstacle> {
+    /// All that goes through its C library, or every call of it.
     Full,
     /// Some of it.
-    Partial(Obstacle),
+    Partial(Why),
     /// Nothing.
-    None(Obstacle),
+    None(Why),
 }
 
-impl Coverage {
+impl<Why> Coverage<Why> {
     /// The word for it.
     pub(crate) fn word(&self) -> &'static str {
         match self {
@@ -28,12 +29,93 @@ impl Coverage {
     }
 
     /// Obstacle.
-    pub(crate) fn obstacle(&self) -> Option<&Obstacle> {
+    pub(crate) fn obstacle(&self) -> Option<&Why> {
         match self {
             Self::Full => None,
-            Self::Partial(obstacle) | Self::None(obstacle) => Some(obstacle),
+            Self::Partial(why) | Self::None(why) => Some(why),
         }
     }
+
+    /// The same, taken out of it.
+    #[cfg_attr(windows, expect(dead_code, reason = "no obstacle is met there"))]
+    pub(crate) fn into_obstacle(self) -> Option<Why> {
+        match self {
+            Self::Full => None,
+            Self::Partial(why) | Self::None(why) => Some(why),
+        }
+    }
+}
+
+/// Whoever serves a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServedBy {
+    /// The library in it.
+    Library,
+    /// A supervisor outside of it.
+    Supervisor,
+    /// The library, and a supervisor what that does not see.
+    Both,
+}
+
+impl ServedBy {
+    /// The word for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Library => "library",
+            Self::Supervisor => "supervisor",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// Reason why a process that runs is not served in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// The library does not reach its program, or not all of it.
+    Program(Obstacle),
+    /// The library is not in it, although it could be.
+    Absent,
+    /// It switches portshim off.
+    SwitchedOff,
+    /// Its supervisor has ended.
+    Abandoned,
+    /// These hooks could not be placed: a bit for each, by its place in its system's table.
+    Hooks(u32),
+    /// So many requests were left to the system, because its sandbox left no way to serve them.
+    Sandbox(u64),
+    /// The library was sent for, and has not said that it is there.
+    Awaited,
+    /// It is for another machine than the library.
+    OtherMachine,
+    /// The library cannot be loaded into it.
+    Unreached,
+}
+
+impl Gap {
+    /// The gap that there is where the library has come so far; `None` where it is wholly there, or
+    /// need not be.
+    pub(crate) fn of(presence: Presence) -> Option<Self> {
+        match presence {
+            Presence::Here { missing: 0 } | Presence::Supervised => None,
+            Presence::Here { missing } => Some(Self::Hooks(missing)),
+            Presence::Awaited => Some(Self::Awaited),
+            Presence::OtherMachine => Some(Self::OtherMachine),
+            Presence::Unreached => Some(Self::Unreached),
+        }
+    }
+}
+
+/// What is known of a process, by looking at it.
+#[cfg_attr(windows, expect(dead_code, reason = "there is no supervisor, and a region lists who is in it"))]
+pub(crate) enum Standing {
+    /// The library is in it, and reaches so much of its program.
+    Inside(Coverage),
+    /// There is no library in it, and the kernel tells somebody of its calls, or refuses some. What
+    /// keeps a library out of its program, if anything does.
+    Filtered(Option<Obstacle>),
+    /// Neither.
+    Outside(Option<Obstacle>),
+    SwitchedOff,
 }
 
 /// Reason why the library does not reach a program.

@@ -28,7 +28,7 @@ pub(crate) use supervisor::*;
 pub(crate) use system::*;
 pub(crate) use top::*;
 
-use crate::coverage::{Coverage, Obstacle, Program};
+use crate::coverage::{Coverage, Gap, Obstacle, Program};
 use portshim_policy::config::{Problem, Severity};
 use portshim_policy::model::Rules;
 use portshim_policy::ports::spec::SpecError;
@@ -170,6 +170,23 @@ pub(crate) fn obstacle(obstacle: &Obstacle) -> String {
         }
         Obstacle::Machine { theirs, ours } => format!("is a {theirs} program; portshim's library is {ours}"),
     }
+}
+
+/// What of a process is not covered, and why.
+pub(crate) fn gap(gap: &Gap) -> String {
+    let why = match gap {
+        Gap::Program(what) => format!("it {}", obstacle(what)),
+        Gap::Absent => "the library is not in it".into(),
+        Gap::SwitchedOff => "PORTSHIM_DISABLE is 1 in its environment".into(),
+        Gap::Abandoned => "its supervisor has ended: calls that need a port fail (ENOSYS)".into(),
+        Gap::Hooks(missing) => format!("what it does by {}", hook_names(*missing)),
+        Gap::Sandbox(1) => "1 request, which its sandbox left no way to serve".into(),
+        Gap::Sandbox(requests) => format!("{requests} requests, which its sandbox left no way to serve"),
+        Gap::Awaited => "the library has not said that it is there".into(),
+        Gap::OtherMachine => "it is for another machine than the library".into(),
+        Gap::Unreached => "the library cannot be loaded into it".into(),
+    };
+    format!("not covered: {why}")
 }
 
 /// Remedy; `rules` are what the program was to be under, `command` is how it is called.

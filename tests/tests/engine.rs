@@ -13,5 +13,6 @@ mod engine {
     mod nested;
     mod oracle;
     mod programs;
+    mod reach;
     mod tree;
 }

@@ -154,6 +154,9 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
         command: Command::Ps,
         name: "ps",
         about: "List the sessions that live: what they run, and which ports they have",
+        more: "\
+With -v, the processes too, and what of each is not covered. In JSON: who serves it (engine), how far \
+(coverage: full, partial or none), and why not in full (not_covered).",
         examples: &[examples::PS],
         ..ROW
     },
@@ -161,6 +164,9 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
         command: Command::Status,
         name: "status",
         about: "Show how full a live session's ports are, who holds them, and what became of requests",
+        more: "\
+Below a process stands what of it is not covered, and why; where nothing does, it is covered in full. In \
+JSON: who serves it (engine), how far (coverage: full, partial or none), and why not (not_covered).",
         examples: &[examples::STATUS],
         ..ROW
     },

@@ -5,7 +5,7 @@ use super::hooks::hooks;
 use super::policy;
 use super::program::{find, rules_for, warn_of_connectors};
 use crate::args::Options;
-use crate::coverage::{Adjustment, Coverage, Obstacle, Step};
+use crate::coverage::{Adjustment, Coverage, Obstacle, ServedBy, Step};
 use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
@@ -82,8 +82,8 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let finding = Finding {
         program: program.path.display().to_string(),
         steps: &program.steps,
-        coverage: if outside { Coverage::Full.word() } else { program.coverage.word() },
-        engine: served.word(args, &program),
+        coverage: if outside { Coverage::<Obstacle>::Full.word() } else { program.coverage.word() },
+        engine: served.by(args, &program).word(),
         obstacle: obstacle.map(Obstacle::name),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
@@ -130,7 +130,7 @@ impl Finding<'_> {
         for (n, step) in self.steps.iter().enumerate() {
             say(if n == 0 { "program" } else { "run by" }, &format!("{}: {}", step.path.display(), step.kind));
         }
-        let outside = self.engine != "library";
+        let outside = self.engine != ServedBy::Library.word();
         match &self.why {
             Some(why) if !outside => say("coverage", &format!("{}: {why}", self.coverage)),
             _ => say("coverage", self.coverage),

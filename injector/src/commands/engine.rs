@@ -1,7 +1,7 @@
 //! The engine that serves a program: a library in it, or a supervisor outside of it.
 
 use crate::args::{Cover, Engine, Options};
-use crate::coverage::{Obstacle, Program};
+use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::is_switched_off;
 use crate::messages::{self, Failure};
 use crate::platform;
@@ -34,13 +34,13 @@ impl Served {
         !self.is_outside() || args.engine != Engine::Supervise && !is_other
     }
 
-    /// The engines, in one word.
-    pub(super) fn word(&self, args: &Options, program: &Program) -> &'static str {
+    /// Whoever serves it.
+    pub(super) fn by(&self, args: &Options, program: &Program) -> ServedBy {
         let reaches = program.coverage.obstacle().is_none_or(Obstacle::is_doubtful);
         match self.is_outside() {
-            false => "library",
-            true if reaches && self.loads(args, program) => "both",
-            true => "supervisor",
+            false => ServedBy::Library,
+            true if reaches && self.loads(args, program) => ServedBy::Both,
+            true => ServedBy::Supervisor,
         }
     }
 

@@ -1,7 +1,12 @@
 //! A session's processes, as commands show them.
 
-use crate::platform::Process;
+use crate::coverage::{Coverage, Gap, Program, ServedBy, Standing};
+use crate::messages;
+use crate::platform::{LiveSession, Process};
+use portshim_policy::ports::Scope;
+use portshim_policy::region::{Presence, Process as Place, Region};
 use serde::Serialize;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A process, for programs to read.
 #[derive(Serialize)]
@@ -16,5 +21,117 @@ pub(super) struct ShownProcess {
 impl From<&Process> for ShownProcess {
     fn from(process: &Process) -> Self {
         Self { pid: process.pid, name: process.name.clone(), command: process.command.clone() }
+    }
+}
+
+/// A process of a session, for programs to read.
+#[derive(Serialize)]
+pub(super) struct Member {
+    #[serde(flatten)]
+    pub(super) process: ShownProcess,
+    #[serde(flatten)]
+    pub(super) reach: ShownReach,
+}
+
+impl Member {
+    /// `region` is its session's, where that can be read.
+    pub(super) fn new(session: &LiveSession, process: &Process, region: Option<&Region>) -> Self {
+        Self { process: process.into(), reach: Reach::new(session, process, region).into() }
+    }
+}
+
+/// How far a process is served, and by whom; by nobody where that is `None`.
+pub(super) struct Reach {
+    by: Option<ServedBy>,
+    coverage: Coverage<Gap>,
+}
+
+/// The same, for programs to read.
+#[derive(Serialize)]
+pub(super) struct ShownReach {
+    /// `library`, or `supervisor` where that serves it from outside; `null` where nobody does.
+    engine: Option<&'static str>,
+    /// `full`, `partial` or `none`.
+    coverage: &'static str,
+    /// Note on what is not covered; `null` where all is.
+    pub(super) not_covered: Option<String>,
+}
+
+impl Reach {
+    /// Of a process of a live session.
+    fn new(session: &LiveSession, process: &Process, region: Option<&Region>) -> Self {
+        let places = region.map_or(&[][..], |region| region.processes.all());
+        let place = places.iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
+        let is_supervised = region.is_some_and(|region| region.header.is_supervised())
+            || place.is_some_and(|place| place.presence() == Presence::Supervised);
+        match process.standing() {
+            Standing::SwitchedOff => Self::none(Gap::SwitchedOff),
+            Standing::Filtered(_) if is_supervised && session.abandoned => Self::none(Gap::Abandoned),
+            Standing::Filtered(_) if is_supervised => Self::by(ServedBy::Supervisor, place),
+            Standing::Filtered(obstacle) | Standing::Outside(obstacle) => {
+                Self::none(obstacle.map_or(Gap::Absent, Gap::Program))
+            }
+            // What the library does not see of it, its supervisor does.
+            Standing::Inside(_) if is_supervised => {
+                let coverage = place.map_or(Coverage::Full, |place| Self::recorded(place, true).coverage);
+                Self { by: Some(ServedBy::Both), coverage }
+            }
+            Standing::Inside(Coverage::Partial(obstacle)) => {
+                Self { by: Some(ServedBy::Library), coverage: Coverage::Partial(Gap::Program(obstacle)) }
+            }
+            Standing::Inside(_) => {
+                place.map_or(Self::by(ServedBy::Library, None), |place| Self::recorded(place, false))
+            }
+        }
+    }
+
+    /// Of a process as its session's region has it, which may have ended since. `supervised` tells of
+    /// the session.
+    pub(super) fn recorded(place: &Place, supervised: bool) -> Self {
+        let presence = place.presence();
+        let by = match presence {
+            Presence::Supervised => ServedBy::Supervisor,
+            _ if supervised => ServedBy::Both,
+            _ => ServedBy::Library,
+        };
+        match Gap::of(presence) {
+            None => Self::by(by, Some(place)),
+            Some(gap @ Gap::Hooks(_)) => Self { by: Some(by), coverage: Coverage::Partial(gap) },
+            Some(gap) => Self::none(gap),
+        }
+    }
+
+    /// Of a program that was launched.
+    pub(super) fn launched(program: &Program, by: ServedBy) -> Self {
+        match program.coverage.clone() {
+            Coverage::Partial(why) if by == ServedBy::Library => {
+                Self { by: Some(by), coverage: Coverage::Partial(Gap::Program(why)) }
+            }
+            Coverage::None(why) if by == ServedBy::Library => Self::none(Gap::Program(why)),
+            _ => Self { by: Some(by), coverage: Coverage::Full },
+        }
+    }
+
+    fn none(gap: Gap) -> Self {
+        Self { by: None, coverage: Coverage::None(gap) }
+    }
+
+    /// Served by this one, as far as the process's sandbox lets it.
+    fn by(by: ServedBy, place: Option<&Place>) -> Self {
+        let left = place.map_or(0, |place| {
+            Scope::ALL.iter().map(|scope| u64::from(place.counts(*scope).uncovered.load(Relaxed))).sum()
+        });
+        let coverage = if left > 0 { Coverage::Partial(Gap::Sandbox(left)) } else { Coverage::Full };
+        Self { by: Some(by), coverage }
+    }
+}
+
+impl From<Reach> for ShownReach {
+    fn from(Reach { by, coverage }: Reach) -> Self {
+        Self {
+            engine: by.map(ServedBy::word),
+            coverage: coverage.word(),
+            not_covered: coverage.obstacle().map(messages::gap),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::names::name_in;
 use super::ports::{allowed, by_ports};
-use super::processes::ShownProcess;
+use super::processes::Member;
 use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::platform::LiveSession;
@@ -33,7 +33,7 @@ struct Shown {
     error: Option<String>,
     /// The region's file.
     file: String,
-    processes: Vec<ShownProcess>,
+    processes: Vec<Member>,
     #[serde(skip)]
     age: String,
 }
@@ -61,20 +61,22 @@ pub(super) fn listed(sessions: &[LiveSession], width: usize) -> String {
 
 impl Shown {
     fn new(session: &LiveSession) -> Self {
-        let (name, ports, process_rules, error) = match session.snapshot() {
-            Ok(region) => (name_in(&region), Some(ports(&region)), region.all_rules().len().saturating_sub(1), None),
-            Err(why) => (None, None, 0, Some(why)),
+        let (region, error) = match session.snapshot() {
+            Ok(region) => (Some(region), None),
+            Err(why) => (None, Some(why)),
         };
+        let region = region.as_deref();
+        let member = |process| Member::new(session, process, region);
         Self {
             id: session.id.clone(),
-            name,
+            name: region.and_then(name_in),
             started: moment(session.age),
             command: session.command.clone(),
-            ports,
-            process_rules,
+            ports: region.map(ports),
+            process_rules: region.map_or(0, |region| region.all_rules().len().saturating_sub(1)),
             error,
             file: session.path.display().to_string(),
-            processes: session.processes.iter().map(ShownProcess::from).collect(),
+            processes: session.processes.iter().map(member).collect(),
             age: ago(session.age),
         }
     }
@@ -140,8 +142,11 @@ fn table(sessions: &[Shown], verbose: bool, width: usize) -> String {
             if let Some(why) = &shown.error {
                 text += &format!("    {why}\n");
             }
-            for ShownProcess { pid, command, .. } in &shown.processes {
-                text += &format!("    {pid:>7}  {}\n", one_line(command, usize::MAX));
+            for Member { process, reach } in &shown.processes {
+                text += &format!("    {:>7}  {}\n", process.pid, one_line(&process.command, usize::MAX));
+                if let Some(gap) = &reach.not_covered {
+                    text += &format!("    {:7}  {gap}\n", "");
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ mod why;
 pub(super) use story::Story;
 
 use super::sink::Sink;
-use crate::coverage::Program;
+use crate::coverage::{Program, ServedBy};
 use crate::messages::{self, Failure};
 use crate::platform::{self, Ended};
 use crate::present;
@@ -82,14 +82,14 @@ impl Target {
     /// Writes the report: into its file, or as the text that is given back for the screen.
     pub(super) fn write(
         self,
-        program: &Program,
+        (program, by): (&Program, ServedBy),
         ended: Ended,
         arguments: &[OsString],
         region: Result<Box<Region>, String>,
         story: Option<&Story>,
     ) -> Result<Option<String>, Failure> {
         let region = region.map_err(|why| messages::nothing_to_report(&why))?;
-        let report = Report::new(program, ended, &region);
+        let report = Report::new(program, by, ended, &region);
         match self {
             Self::Screen => Ok(Some(report.table().trim_end().to_owned())),
             Self::File { path, mut sink, form } => {

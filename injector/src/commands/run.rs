@@ -8,7 +8,7 @@ use super::program::{find, rules_for, warn_of_connectors};
 use super::report;
 use super::sink::Sink;
 use crate::args::Options;
-use crate::coverage::{Obstacle, Program};
+use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::{self, is_switched_off};
 use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
@@ -87,7 +87,8 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     }
     let mut words = Vec::new();
     let begins_supervisor = served == Served::Outside;
-    let watched_by = Watcher { session: &session, begins_supervisor, report, log, story };
+    let by = served.by(args, &program);
+    let watched_by = Watcher { session: &session, begins_supervisor, by, report, log, story };
     let ended = watched_by.watch(&program, arguments, &environment, &mut words);
     if !verbosity.quiet {
         words.extend(session.remarks());
@@ -123,6 +124,7 @@ struct Watcher<'a> {
     session: &'a Session,
     /// The session takes a supervisor of its own.
     begins_supervisor: bool,
+    by: ServedBy,
     report: Option<report::Target>,
     log: Option<Log>,
     story: Option<report::Story>,
@@ -150,7 +152,7 @@ impl Watcher<'_> {
         // told of in the end.
         let logged = self.log.map_or(Ok(()), Log::finish);
         let reported = self.report.map_or(Ok(None), |target| {
-            target.write(program, ended, arguments, self.session.snapshot(), self.story.as_ref())
+            target.write((program, self.by), ended, arguments, self.session.snapshot(), self.story.as_ref())
         });
         words.extend(logged.err().map(|failure| failure.to_string()));
         words.extend(reported.unwrap_or_else(|failure| Some(failure.to_string())));

@@ -2,14 +2,14 @@
 
 use crate::commands::names::name_in;
 use crate::commands::ports::{allowed, by_ports, ranges, set};
-use crate::commands::processes::ShownProcess;
+use crate::commands::processes::Member;
 use crate::commands::usage::{self, Usage};
 use crate::messages;
 use crate::platform::{self, LiveSession, Process};
 use crate::present::{self, Outside};
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::{PortSet, Scope, ScopeSet};
-use portshim_policy::region::{Counts, Entry, Presence, Process as Place, Region, SharedRules};
+use portshim_policy::region::{Counts, Entry, Process as Place, Region, SharedRules};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -116,7 +116,7 @@ pub(super) enum Owner {
 #[derive(Serialize)]
 pub(super) struct ShownUse {
     #[serde(flatten)]
-    pub(super) process: ShownProcess,
+    pub(super) member: Member,
     /// Number.
     pub(super) in_use: u32,
     /// Ports, by scope, as ranges and one by one.
@@ -127,12 +127,6 @@ pub(super) struct ShownUse {
     pub(super) exhausted: u64,
     pub(super) refused: u64,
     pub(super) uncovered: u64,
-    /// `library`, or `supervisor` where that serves it from outside.
-    pub(super) engine: &'static str,
-    /// `full`, `partial` or `none`.
-    pub(super) coverage: &'static str,
-    /// Note where the library is not wholly in it; `null` where it is.
-    pub(super) not_covered: Option<String>,
 }
 
 /// A program outside the session, and the ports of the session's ranges that it holds.
@@ -162,7 +156,7 @@ impl Shown {
             blocked: entries(session, region, Restriction::Block),
             exhausted: entries(session, region, Restriction::Exhaust),
             kept_back: messages::kept_back(region),
-            processes: session.processes.iter().map(|process| ShownUse::new(process, region, usage)).collect(),
+            processes: session.processes.iter().map(|process| ShownUse::new(session, process, region, usage)).collect(),
             others: usage.by_others(&ranges(region)).into_iter().map(ShownOther::new).collect(),
             outside: Outside::of(region),
         }
@@ -290,7 +284,7 @@ impl Taken {
 }
 
 impl ShownUse {
-    fn new(process: &Process, region: &Region, usage: &Usage) -> Self {
+    fn new(session: &LiveSession, process: &Process, region: &Region, usage: &Usage) -> Self {
         let held = usage.by_process(process.pid);
         let place = region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
         let counts = || place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
@@ -301,28 +295,15 @@ impl ShownUse {
             let is_it = one.owner().is_some_and(|owner| process.is(&owner));
             if is_it { Scope::ALL.iter().map(|scope| one.counts(*scope).held.load(Relaxed)).sum() } else { 0 }
         });
-        let presence = place.map_or(Presence::Here { missing: 0 }, Place::presence);
-        let uncovered = counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum();
         Self {
-            engine: match presence {
-                Presence::Supervised => "supervisor",
-                _ if region.header.is_supervised() => "both",
-                _ => "library",
-            },
-            coverage: match presence {
-                Presence::Here { missing: 0 } | Presence::Supervised if uncovered == 0 => "full",
-                Presence::Here { .. } | Presence::Supervised => "partial",
-                Presence::Awaited | Presence::OtherMachine | Presence::Unreached => "none",
-            },
             in_use: held.iter().map(PortSet::len).sum::<u32>().max(own),
             ports: ranges_of(held),
             numbers: numbers_of(held),
             served: sum(&|counts| &counts.served),
             exhausted: sum(&|counts| &counts.exhausted),
             refused: sum(&|counts| &counts.refused),
-            uncovered,
-            not_covered: place.and_then(|place| messages::presence(place.presence())),
-            process: process.into(),
+            uncovered: counts().map(|counts| u64::from(counts.uncovered.load(Relaxed))).sum(),
+            member: Member::new(session, process, Some(region)),
         }
     }
 }

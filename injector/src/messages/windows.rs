@@ -1,10 +1,9 @@
 //! Words said on Windows alone, or otherwise than elsewhere.
 
-use super::presence::{hook_names, presence};
+use super::presence::hook_names;
 use super::{CANNOT_EXECUTE, Failure, message, plain};
 use portshim_policy::config::{Origin, Problem, Severity};
 use portshim_policy::model::{Rules, Sharing};
-use portshim_policy::region::Presence;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -127,10 +126,8 @@ pub(crate) fn windows_keeps(specs: &[String]) -> String {
     )
 }
 
-/// Tells of processes whose hooks do not all stand, each with its name.
-pub(crate) fn not_covered(processes: &[(String, Presence)]) -> String {
-    let line = |(name, how): &(String, Presence)| presence(*how).map(|how| format!("{name}: {how}"));
-    let lines: Vec<_> = processes.iter().filter_map(line).collect();
+/// Tells of processes that are not covered in full: a line for each.
+pub(crate) fn not_covered(lines: &[String]) -> String {
     message("warning", &format!("not all that the program started was covered\n{}", lines.join("\n")), "")
 }
 

@@ -60,20 +60,34 @@ fn a_report_for_programs_to_read() {
              \"exhausted\": {exhausted},\n          \"refused\": {refused},\n          \"uncovered\": 0,\n          \"peak\": {peak}\n        }}"
         )
     });
+    let report = fs::read_to_string(here.path("desk/report.json")).expect("it was written");
+    let pid = report.split_once("\"pid\": ").and_then(|(_, rest)| rest.split(',').next()).unwrap_or_default();
     assert_eq!(
-        fs::read_to_string(here.path("desk/report.json")).expect("it was written"),
+        report,
         format!(
             "\
 {{
   \"program\": \"/usr/bin/perl\",
   \"status\": 0,
   \"signal\": null,
+  \"engine\": \"library\",
+  \"coverage\": \"full\",
+  \"not_covered\": null,
   \"rules\": [
     {{
       \"match\": null,
       \"scopes\": [
 {}
       ]
+    }}
+  ],
+  \"processes\": [
+    {{
+      \"pid\": {pid},
+      \"name\": \"perl\",
+      \"engine\": \"library\",
+      \"coverage\": \"full\",
+      \"not_covered\": null
     }}
   ],
   \"kept_back\": [],

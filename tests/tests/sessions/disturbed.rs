@@ -4,7 +4,7 @@
 use super::server::json;
 use portshim_tests::programs::{private, until};
 use portshim_tests::{portshim, said};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
@@ -13,6 +13,7 @@ use std::process::{Child, Output, Stdio};
 struct Held {
     maker: Child,
     path: PathBuf,
+    file: File,
 }
 
 /// The bytes of a region that say what it is.
@@ -23,7 +24,9 @@ impl Held {
         let mut command = portshim(["run", "--report", "--", "sleep", "600"]);
         let maker = command.env("PORTSHIM_DISABLE", "1").stderr(Stdio::null()).spawn().expect("it runs");
         until("it has begun", || json(&["ps", "--json"], "len(it)") == "1");
-        let held = Self { maker, path: json(&["ps", "--json"], "it[0]['file']").into() };
+        let path = PathBuf::from(json(&["ps", "--json"], "it[0]['file']"));
+        let file = OpenOptions::new().write(true).open(&path).expect("it is ours");
+        let held = Self { maker, path, file };
         // Whichever word says whose turn it is, it now says that it is ours.
         let namespace = fs::metadata("/proc/self/ns/pid").expect("a namespace").ino();
         held.fill(u64::from(std::process::id()) | namespace << 32);
@@ -31,10 +34,9 @@ impl Held {
     }
 
     fn fill(&self, word: u64) {
-        let file = OpenOptions::new().write(true).open(&self.path).expect("it is ours");
-        let size = file.metadata().expect("it is there").len() as usize;
+        let size = self.file.metadata().expect("it is there").len() as usize;
         let words = word.to_ne_bytes().repeat((size - MARK) / 8);
-        file.write_all_at(&words, MARK as u64).expect("it is ours");
+        self.file.write_all_at(&words, MARK as u64).expect("it is ours");
     }
 
     fn end(&mut self) {
@@ -106,8 +108,7 @@ fn the_session_ends() {
         let mut held = Held::new();
         let id = held.maker.id();
         let output = held.change(|held| {
-            held.maker.kill().expect("it runs");
-            held.maker.wait().expect("it ran");
+            held.end();
             held.fill(0);
         });
         failed(

@@ -245,9 +245,9 @@ fn every_network_of_a_session_is_looked_at() {
 }
 
 #[test]
-fn a_session_without_its_processes_yet() {
+fn a_session_whose_program_is_not_reached() {
     private(|| {
-        // The program is not reached by the policy, so no process has the region.
+        // No process has the region.
         let server = portshim_tests::programs::scratch("sessions").join("server");
         let source = server.with_extension("c");
         std::fs::write(&source, "#include <unistd.h>\nint main(void) { pause(); }\n").expect("it is ours");
@@ -256,7 +256,8 @@ fn a_session_without_its_processes_yet() {
         let mut child = command.arg(&server).spawn().expect("it runs");
         until("it is there", || json(&["ps", "--json"], "[one['command'][-6:] for one in it]") == "['server']");
         let text = told(&["status"]);
-        assert!(text.contains("ago, 0 processes\n") && !text.contains("\nprocess "), "{text}");
+        assert!(text.contains("ago, 1 process\n"), "{text}");
+        assert!(text.contains("\n         not covered: it is statically linked, so"), "{text}");
         child.kill().expect("it runs");
         child.wait().expect("it ran");
         std::fs::remove_dir_all(server.parent().expect("a folder")).expect("it is ours");

@@ -1,11 +1,12 @@
 //! Figures of a report: what became of the requests of a session.
 
-use crate::coverage::Program;
+use crate::commands::processes::{Reach, ShownReach};
+use crate::coverage::{Program, ServedBy};
 use crate::messages;
 use crate::platform::Ended;
 use crate::present::{self, Outside, one_line, uncovered};
 use portshim_policy::ports::Scope;
-use portshim_policy::region::{MAX_GLOB, Region};
+use portshim_policy::region::{MAX_GLOB, NAME, Process, Region};
 use serde::Serialize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -17,11 +18,39 @@ pub(super) struct Report {
     status: Option<u32>,
     /// The signal's name; `null` where the program ended by itself.
     signal: Option<&'static str>,
+    /// How far it was served when it began, and by whom.
+    #[serde(flatten)]
+    reach: ShownReach,
     pub(super) rules: Vec<Rules>,
+    /// The processes that asked for a port: the last 256 at most.
+    processes: Vec<Asker>,
     /// The ports that the system kept back, as far as the program met them.
     pub(super) kept_back: Vec<String>,
     /// Programs that were executed where no policy reaches; `null` for none.
     pub(super) outside: Option<Outside>,
+}
+
+/// A process that asked for a port.
+#[derive(Serialize)]
+struct Asker {
+    pid: u32,
+    /// The name of its program, cut to 16 bytes.
+    name: String,
+    #[serde(flatten)]
+    reach: ShownReach,
+}
+
+impl Asker {
+    fn new(place: &Process, supervised: bool) -> Option<Self> {
+        let name = String::from_utf8_lossy(&place.name()).trim_end_matches('\0').to_owned();
+        Some(Self { pid: place.owner()?.process, name, reach: Reach::recorded(place, supervised).into() })
+    }
+
+    /// A line that tells what of it is not covered, if that is so.
+    fn line(&self) -> Option<String> {
+        let gap = self.reach.not_covered.as_deref()?;
+        Some(format!("process {} {}: {gap}", self.pid, one_line(&self.name, NAME)))
+    }
 }
 
 #[derive(Serialize)]
@@ -49,7 +78,7 @@ pub(super) struct Counts {
 }
 
 impl Report {
-    pub(super) fn new(program: &Program, ended: Ended, region: &Region) -> Self {
+    pub(super) fn new(program: &Program, by: ServedBy, ended: Ended, region: &Region) -> Self {
         let (status, signal) = ended.parts();
         let rules = region.all_rules().iter().map(|rules| Rules {
             matches: match rules.glob() {
@@ -72,8 +101,12 @@ impl Report {
                 .collect(),
         });
         let (outside, kept_back) = (Outside::of(region), messages::kept_back(region));
+        let processes = region.processes.all().iter();
+        let supervised = region.header.is_supervised();
+        let processes = processes.filter_map(|place| Asker::new(place, supervised)).collect();
+        let reach = Reach::launched(program, by).into();
         let program = program.path.display().to_string();
-        Self { program, status, signal, rules: rules.collect(), kept_back, outside }
+        Self { program, status, signal, reach, rules: rules.collect(), processes, kept_back, outside }
     }
 
     /// End of the program.
@@ -82,6 +115,11 @@ impl Report {
             (_, Some(signal)) => format!("ended by {signal}"),
             (status, None) => format!("exit status {}", status.unwrap_or(0)),
         }
+    }
+
+    /// Lines that tell what is not covered: of the program as it began, and of its processes.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = String> {
+        self.reach.not_covered.clone().into_iter().chain(self.processes.iter().filter_map(Asker::line))
     }
 
     pub(super) fn table(&self) -> String {
@@ -99,6 +137,9 @@ impl Report {
                 text.push_str(&format!("  {scope:<12} {served:>10} {exhausted:>10} {refused:>10} {peak:>10}\n"));
             }
             text.push_str(&uncovered("  ", rules.scopes.iter().map(|counts| (counts.scope, counts.uncovered))));
+        }
+        for line in self.gaps() {
+            text.push_str(&format!("  {line}\n"));
         }
         if !self.kept_back.is_empty() {
             text.push_str(&format!("  kept back by the system: {}\n", self.kept_back.join(", ")));

@@ -173,6 +173,7 @@ fn requests(report: &Report) -> Markup {
             "Served: got a port. Exhausted: got none, for none was left. Refused: named a blocked port. "
             "Peak: the most sockets that had a port from portshim at the same time."
         }
+        @for gap in report.gaps() { p { (gap) "." } }
         @if !report.kept_back.is_empty() { p { "Kept back by the system: " (report.kept_back.join(", ")) "." } }
         @if let Some(outside) = &report.outside { p { (outside.line()) } }
     }

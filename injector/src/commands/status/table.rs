@@ -1,5 +1,6 @@
 //! `portshim status`, for people to look at.
 
+use crate::commands::processes::Member;
 use crate::commands::shown::{Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
 use crate::present::{self, ago, cut, folded, one_line, uncovered, width};
 use portshim_policy::ports::{grouped, spec};
@@ -197,7 +198,7 @@ fn uses(processes: &[ShownUse], look: Look) -> String {
         "process", "in use", "served", "exhausted", "refused"
     );
     for used in processes {
-        let ShownUse { process, in_use, served, exhausted, refused, uncovered, not_covered, .. } = used;
+        let ShownUse { member: Member { process, reach }, in_use, served, exhausted, refused, .. } = used;
         let program = one_line(&process.name, 16.min(look.width - 46));
         let (pid, ports) = (process.pid, held(used));
         text += &format!("{pid:>7}  {in_use:>6}  {served:>7}  {exhausted:>9}  {refused:>7}  ");
@@ -210,11 +211,8 @@ fn uses(processes: &[ShownUse], look: Look) -> String {
             let lines = if look.whole { folded(&ports, room) } else { vec![cut(&ports, room)] };
             text.extend(lines.iter().map(|line| format!("{:9}{line}\n", "")));
         }
-        if let Some(how) = not_covered {
-            text += &format!("{:9}{how}\n", "");
-        }
-        if *uncovered > 0 {
-            text += &format!("{:9}not covered since its sandbox: {uncovered}\n", "");
+        if let Some(gap) = &reach.not_covered {
+            text.extend(folded(gap, look.width - 9).iter().map(|line| format!("{:9}{line}\n", "")));
         }
     }
     text

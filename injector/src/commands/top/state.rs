@@ -71,7 +71,8 @@ impl State {
         let asked = self.before.is_none().then(|| chosen.clone()).flatten();
         self.looks = Look::all();
         let has = |look: &Look, name: &str| {
-            let shows = |inside: &Inside| inside.shown.processes.iter().any(|it| it.process.pid.to_string() == name);
+            let shows =
+                |inside: &Inside| inside.shown.processes.iter().any(|it| it.member.process.pid.to_string() == name);
             let is_called = |inside: &Inside| inside.shown.name.as_deref() == Some(name);
             look.id == name || look.inside.as_ref().is_ok_and(is_called) || look.inside.as_ref().is_ok_and(shows)
         };

@@ -182,13 +182,13 @@ fn processes_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let inside = part(frame, area, "processes by ports held");
     let Some(seen) = state.inside() else { return };
     let mut all: Vec<_> = seen.shown.processes.iter().collect();
-    all.sort_by_key(|process| (std::cmp::Reverse(process.in_use), process.process.pid));
+    all.sort_by_key(|process| (std::cmp::Reverse(process.in_use), process.member.process.pid));
     let rows = usize::from(inside.height).saturating_sub(1);
     let head = format!("{:>7}{:>7}{:>8}{:>6}  program", "process", "ports", "served", "none");
     let mut lines = vec![Line::styled(head, faint())];
     let room = usize::from(inside.width).saturating_sub(30);
     for process in all.iter().take(rows) {
-        let (pid, name) = (process.process.pid, one_line(&process.process.name, room));
+        let (pid, name) = (process.member.process.pid, one_line(&process.member.process.name, room));
         lines.push(Line::from(vec![
             Span::raw(format!("{pid:>7}{:>7}{:>8}", process.in_use, process.served)),
             should_be_none(format!("{:>6}", process.exhausted), process.exhausted),

@@ -175,6 +175,17 @@ fn coverage(elf: &Elf, library: Option<CLibrary>, file: &File) -> Coverage {
     }
 }
 
+/// Extent to which a preloaded library reaches the program that a process runs; `None` where this
+/// user may not look at it.
+pub(super) fn coverage_of(pid: u32) -> Option<Coverage> {
+    let link = PathBuf::from(format!("/proc/{pid}/exe"));
+    let file = File::open(&link).ok()?;
+    let elf = elf::read(&file, &elf::first_page(&file).ok()?)?;
+    let path = link.read_link().ok()?;
+    let library = elf.loader.as_deref().map_or_else(|| CLibrary::of_file(&elf, &path), CLibrary::of_loader);
+    Some(coverage(&elf, library, &file))
+}
+
 /// Tells whether the kernel would start this file in secure mode, in which the loader ignores
 /// LD_PRELOAD (`cap_bprm_creds_from_file` in security/commoncap.c).
 fn gains_privilege(file: &File) -> Option<Obstacle> {

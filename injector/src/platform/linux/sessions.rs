@@ -3,9 +3,11 @@
 
 use super::clock::{age, boot_ticks};
 use super::directories;
+use super::inspect::coverage_of;
 use super::liveness::is_alive;
 use super::procfs::{folder, pid_namespace, started};
-use super::sweep::{created, dated, is_orphan, maker, mapped, named, sessions, supervisor};
+use super::sweep::{created, dated, is_orphan, maker, members, sessions, supervisor};
+use crate::coverage::{Coverage, Standing};
 use crate::messages::plain;
 use nix::unistd::geteuid;
 use portshim_policy::ports::{PortRange, ScopeSet};
@@ -16,6 +18,9 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Entry of an environment that switches portshim off.
+const SWITCHED_OFF: &[u8] = b"PORTSHIM_DISABLE=1";
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {
@@ -28,8 +33,10 @@ pub(crate) struct LiveSession {
     pub(crate) age: Option<Duration>,
     /// The command line of the program that it was made for, or of its oldest process.
     pub(crate) command: String,
-    /// The processes that have its region mapped, the oldest first.
+    /// The processes that have its region mapped, or whose environment names it, the oldest first.
     pub(crate) processes: Vec<Process>,
+    /// It had a supervisor, which has ended.
+    pub(crate) abandoned: bool,
 }
 
 /// A process of a session.
@@ -42,6 +49,8 @@ pub(crate) struct Process {
     pub(crate) name: String,
     /// Its command line.
     pub(crate) command: String,
+    /// It has its session's region mapped: the library is in it.
+    inside: bool,
 }
 
 /// A session's file, whether or not it has a process.
@@ -54,8 +63,8 @@ struct Candidate {
     maker: Option<(u32, u64)>,
 }
 
-/// The processes that have session files mapped, and the files.
-struct Mapped(Vec<(u32, PathBuf)>);
+/// The processes that belong to sessions, the files, and whether they have them mapped.
+struct Members(Vec<(u32, PathBuf, bool)>);
 
 impl Candidate {
     fn new(path: PathBuf) -> Self {
@@ -73,19 +82,19 @@ impl Candidate {
 
     /// Tells whether a process that was of this session began another after it, as `run` does under
     /// `run`: its program then belongs to that one alone.
-    fn is_left_by(&self, pid: u32, all: &[Self], mapped: &Mapped) -> bool {
+    fn is_left_by(&self, pid: u32, all: &[Self], members: &Members) -> bool {
         let is_later = |other: &Self| match (self.dated, other.dated) {
             (Some(this), Some(other)) => this < other,
-            // Where a file does not say, what the process has mapped by now does.
-            _ => mapped.has(pid, &other.path) && !mapped.has(pid, &self.path),
+            // Where a file does not say, what the process belongs to by now does.
+            _ => members.has(pid, &other.path) && !members.has(pid, &self.path),
         };
         all.iter().any(|other| other.path != self.path && is_later(other) && other.is_made_by(pid))
     }
 }
 
-impl Mapped {
+impl Members {
     fn has(&self, pid: u32, path: &Path) -> bool {
-        self.0.iter().any(|(process, file)| *process == pid && file == path)
+        self.0.iter().any(|(process, file, _)| *process == pid && file == path)
     }
 }
 
@@ -98,26 +107,25 @@ impl LiveSession {
         if paths.is_empty() {
             return Vec::new();
         }
-        let mut mapped = mapped(&directories, 0);
-        // To look at a session, or to change it, is not to belong to it.
-        mapped.retain(|(pid, _)| *pid != std::process::id());
         let mut all: Vec<_> = paths.into_iter().map(Candidate::new).collect();
-        // Those that are served from outside map nothing. Their supervisor does, and is none of
-        // them.
+        // Whoever has become its program began before the session.
+        let mut members = members(&directories, 0);
+        // To look at a session, or to change it, is not to belong to it. This command asks for no
+        // port.
+        let is_ours = |pid| fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"portshim\n");
+        members.retain(|(pid, _, inside)| *pid != std::process::id() && (*inside || !is_ours(*pid)));
+        // A supervisor serves others, and is none of them.
         for (path, supervisor) in all.iter().filter_map(|one| Some((&one.path, supervisor(&one.path)?))) {
-            mapped.retain(|(pid, file)| file != path || *pid != supervisor);
-            let served = named(path, created(path).unwrap_or(0));
-            mapped.extend(served.into_iter().filter(|pid| *pid != supervisor).map(|pid| (pid, path.clone())));
+            members.retain(|(pid, file, _)| file != path || *pid != supervisor);
         }
-        mapped.sort_unstable();
-        mapped.dedup();
-        let mapped = Mapped(mapped);
+        members.sort_unstable();
+        let members = Members(members);
         // Of two that are of the same age, the one with the lower number.
         all.sort_by(|one, other| {
             let key = |it: &Candidate| (it.created.unwrap_or(u64::MAX), it.maker.map(|(maker, _)| maker));
             key(one).cmp(&key(other)).then_with(|| one.path.cmp(&other.path))
         });
-        let mut found: Vec<_> = all.iter().filter_map(|candidate| Self::living(candidate, &all, &mapped)).collect();
+        let mut found: Vec<_> = all.iter().filter_map(|candidate| Self::living(candidate, &all, &members)).collect();
         let mut count = BTreeMap::<String, usize>::new();
         for session in &found {
             *count.entry(session.id.clone()).or_default() += 1;
@@ -131,28 +139,30 @@ impl LiveSession {
     }
 
     /// The session of this file, where one of its processes runs that can be seen from here.
-    fn living(candidate: &Candidate, all: &[Candidate], mapped: &Mapped) -> Option<Self> {
+    fn living(candidate: &Candidate, all: &[Candidate], members: &Members) -> Option<Self> {
         let Candidate { path, created, .. } = candidate;
-        let stays = |pid: &u32| !candidate.is_left_by(*pid, all, mapped);
-        let mut members: Vec<_> =
-            mapped.0.iter().filter(|(pid, file)| file == path && stays(pid)).map(|(pid, _)| *pid).collect();
+        let stays = |pid: &u32| !candidate.is_left_by(*pid, all, members);
+        let own = members.0.iter().filter(|(pid, file, _)| file == path && stays(pid));
+        let mut members: Vec<_> = own.map(|(pid, _, inside)| (*pid, *inside)).collect();
         // Asked once each: a process may end while they are sorted.
-        members.sort_by_cached_key(|pid| (started(*pid), *pid));
+        members.sort_by_cached_key(|(pid, _)| (started(*pid), *pid));
         // Until the program has begun, or where the policy does not reach it, the maker alone tells
         // that it lives.
         let maker = candidate.maker.filter(|(_, namespace)| Some(*namespace) == pid_namespace()).map(|(pid, _)| pid);
         let maker_lives =
             maker.is_some_and(|pid| !is_orphan(path.file_name().unwrap_or_default(), *created) && stays(&pid));
-        let shown = match maker.filter(|pid| members.contains(pid)) {
+        let shown = match maker.filter(|maker| members.iter().any(|(pid, _)| pid == maker)) {
             Some(program) => program,
-            None => *members.first().or(maker.as_ref().filter(|_| maker_lives))?,
+            None => members.first().map(|(pid, _)| *pid).or(maker.filter(|_| maker_lives))?,
         };
+        let seen = candidate.maker.is_none_or(|(_, namespace)| Some(namespace) == pid_namespace());
         let mut session = Self {
             id: String::new(),
             path: path.clone(),
             age: created.and_then(age),
             command: Process::new(shown).command,
-            processes: members.into_iter().map(Process::new).collect(),
+            processes: members.into_iter().map(|(pid, inside)| Process { inside, ..Process::new(pid) }).collect(),
+            abandoned: seen && supervisor(path).is_some_and(|supervisor| started(supervisor).is_none()),
         };
         let number = maker.or_else(|| session.outer_maker());
         session.id = number.map_or_else(|| session.name(), |number| number.to_string());
@@ -221,7 +231,27 @@ impl Process {
         // A process that is ending has no arguments any more.
         let command = words.join(" ").trim_end().to_owned();
         let command = if command.is_empty() { name.clone() } else { command };
-        Self { pid, inner: inner(&folder), name, command }
+        Self { pid, inner: inner(&folder), name, command, inside: false }
+    }
+
+    /// What is to be seen of it: whether it is served, and by whom.
+    pub(crate) fn standing(&self) -> Standing {
+        let folder = folder(self.pid);
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|entry| entry == SWITCHED_OFF) {
+            return Standing::SwitchedOff;
+        }
+        let reach = || coverage_of(self.pid).unwrap_or(Coverage::Full);
+        if self.inside {
+            return Standing::Inside(reach());
+        }
+        let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
+        // SECCOMP_MODE_FILTER, linux/seccomp.h.
+        let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+        match mode.map(str::trim) {
+            Some("2") => Standing::Filtered(reach().into_obstacle()),
+            _ => Standing::Outside(reach().into_obstacle()),
+        }
     }
 
     /// Time since it started; `None` where it has ended.

@@ -59,8 +59,8 @@ pub(super) fn sweep_if_crowded(directory: &Path) {
 pub(super) fn users(path: &Path) -> usize {
     let besides = supervisor(path);
     let Some(directory) = path.parent() else { return 0 };
-    let members = members(directory, created(path).unwrap_or(0));
-    members.iter().filter(|(pid, file)| file == path && Some(*pid) != besides).count()
+    let members = members(&[directory], created(path).unwrap_or(0));
+    members.iter().filter(|(pid, file, _)| file == path && Some(*pid) != besides).count()
 }
 
 /// The names of the session files in a directory.
@@ -90,9 +90,9 @@ fn clean(directory: &Path, sessions: Vec<OsString>) {
     if orphans.is_empty() {
         return;
     }
-    let members = members(directory, oldest);
+    let members = members(&[directory], oldest);
     for orphan in orphans.iter().map(|orphan| directory.join(orphan)) {
-        if members.iter().all(|(_, path)| *path != orphan) {
+        if members.iter().all(|(_, path, _)| *path != orphan) {
             let _ = fs::remove_file(orphan);
         }
     }
@@ -161,36 +161,23 @@ pub(super) fn is_orphan(name: &OsStr, created: Option<u64>) -> bool {
     }
 }
 
-/// The files in these directories that processes have mapped which started at `since` or later:
-/// whoever belongs to a session is younger than it. One entry for each process and file.
-pub(super) fn mapped(directories: &[impl AsRef<Path>], since: u64) -> Vec<(u32, PathBuf)> {
+/// The files in these directories that processes belong to which started at `since` or later, and
+/// whether they have them mapped. In the midst of exec nothing is mapped yet, a program that the
+/// library does not reach may start one that it does, and those that are served from outside map
+/// nothing. Their environment tells. One entry for each process and file.
+pub(super) fn members(directories: &[impl AsRef<Path>], since: u64) -> Vec<(u32, PathBuf, bool)> {
     let mut found = Vec::new();
     for pid in processes(since) {
-        found.extend(files_of(pid, directories).into_iter().map(|path| (pid, path)));
-    }
-    found
-}
-
-/// The files in this directory that processes belong to, whether they have them mapped or not: in
-/// the midst of exec nothing is mapped yet, and a program that the library does not reach may start
-/// one that it does. Their environment tells. One entry for each process and file.
-fn members(directory: &Path, since: u64) -> Vec<(u32, PathBuf)> {
-    let mut found = Vec::new();
-    for pid in processes(since) {
-        let mut files = files_of(pid, &[directory]);
+        let mapped = files_of(pid, directories);
         // This very process reads no session's region, and the program that it may become has a
         // session of its own.
-        if files.is_empty() && pid != std::process::id() {
-            files.extend(named_by(pid).filter(|path| path.parent() == Some(directory)));
+        if mapped.is_empty() && pid != std::process::id() {
+            let is_in_one = |path: &PathBuf| directories.iter().any(|folder| path.parent() == Some(folder.as_ref()));
+            found.extend(named_by(pid).filter(is_in_one).map(|path| (pid, path, false)));
         }
-        found.extend(files.into_iter().map(|path| (pid, path)));
+        found.extend(mapped.into_iter().map(|path| (pid, path, true)));
     }
     found
-}
-
-/// The processes that started at this time or later, and whose environment names this file.
-pub(super) fn named(file: &Path, since: u64) -> Vec<u32> {
-    processes(since).filter(|pid| named_by(*pid).is_some_and(|named| named == file)).collect()
 }
 
 /// The processes that started at this time or later.

@@ -7,6 +7,7 @@ use super::directories;
 use super::liveness::{is_alive, members, now};
 use super::native::{handle, wide};
 use super::security::Security;
+use crate::coverage::Gap;
 use crate::messages::{self, plain};
 use portshim_policy::ports::Scope;
 use portshim_policy::region::{Presence, Process, Region, SharedRules};
@@ -90,7 +91,10 @@ impl Session {
         }
         let mut remarks = Vec::new();
         if !parts.is_empty() {
-            remarks.push(messages::not_covered(&parts));
+            let line = |(name, presence): &(String, Presence)| {
+                Gap::of(*presence).map(|gap| format!("{name}: {}", messages::gap(&gap)))
+            };
+            remarks.push(messages::not_covered(&parts.iter().filter_map(line).collect::<Vec<_>>()));
         }
         // As long as every request gets a port, they are of no concern.
         let failed = |rules: &SharedRules| {

@@ -27,6 +27,8 @@ pub(crate) struct LiveSession {
     pub(crate) command: String,
     /// The processes that say in its region that they belong to it, the oldest first.
     pub(crate) processes: Vec<Process>,
+    /// It had a supervisor, which has ended: there is none here.
+    pub(crate) abandoned: bool,
 }
 
 /// A session that has a marker and a region.
@@ -72,6 +74,7 @@ impl LiveSession {
             command: fs::read_to_string(&path).unwrap_or_default(),
             path,
             processes: members.iter().map(|member| Process::new(member.process)).collect(),
+            abandoned: false,
         })
     }
 

@@ -1,0 +1,82 @@
+//! What `ps`, `status` and the report say of each process: served in full, in part or not, and why.
+
+use super::built::{Way, ports};
+use portshim_tests::programs::{Scratch, Service, must, private, text, until};
+use portshim_tests::{portshim, said};
+use serde_json::Value;
+use std::process::Command;
+
+/// A process of the session, as a command tells of it: who serves it, how far, and what is missing.
+fn told(command: &[&str], session: &str, name: &str) -> Option<(Option<String>, String, Option<String>)> {
+    let said: Value = serde_json::from_str(&must(portshim(command).arg("--json"))).expect("it is JSON");
+    let mut sessions = said.as_array().map_or_else(|| vec![&said], |all| all.iter().collect()).into_iter();
+    let session = sessions.find(|one| one["name"] == session)?;
+    let process = session["processes"].as_array()?.iter().find(|process| process["name"] == name)?.clone();
+    let text = |key: &str| process[key].as_str().map(ToOwned::to_owned);
+    Some((text("engine"), text("coverage")?, text("not_covered")))
+}
+
+/// One of each kind stands below a shell that waits for them.
+const ALL: &str = "\"$0\" 10 & PORTSHIM_DISABLE=1 python3 -c 'import time; time.sleep(10)' & echo ready; wait";
+
+#[test]
+fn every_process_is_told_of() {
+    private(|| {
+        let folder = Scratch::new("reach");
+        let program = folder.join("static");
+        let source = folder.join("static.c");
+        std::fs::write(&source, "#include <unistd.h>\nint main(void) { sleep(10); }\n").expect("the folder is ours");
+        must(Command::new("cc").args(["-static", "-o", text(&program), text(&source)]));
+        let is_static = "not covered: it is statically linked, so a preloaded library cannot reach it";
+        let switched_off = "not covered: PORTSHIM_DISABLE is 1 in its environment";
+        let by = |engine: &str| Some(engine.to_owned());
+        for (options, engine, of_static) in [
+            (&["--engine", "preload"][..], "library", (None, "none".into(), Some(is_static.to_owned()))),
+            (&["--engine", "supervise"], "supervisor", (by("supervisor"), "full".into(), None)),
+        ] {
+            let mut command = portshim(["run"]);
+            command.args(options).args(["--name", engine, "--", "sh", "-c", ALL]).arg(&program);
+            let mut service = Service::start(command);
+            service.line(|line| (line == "ready\n").then_some(()));
+            for command in [&["ps"][..], &["status", "--session", engine]] {
+                let told = |name| told(command, engine, name);
+                until("all have begun", || told("static").is_some() && told("python3").is_some());
+                assert_eq!(told("sh"), Some((by(engine), "full".into(), None)), "{command:?}");
+                assert_eq!(told("static"), Some(of_static.clone()), "{command:?}");
+                assert_eq!(told("python3"), Some((None, "none".into(), Some(switched_off.into()))), "{command:?}");
+                let text = must(portshim(command).arg("-v"));
+                assert!(text.contains(switched_off) && text.contains(is_static) >= of_static.2.is_some(), "{text}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_report_tells_of_the_program_and_of_those_that_asked() {
+    private(|| {
+        let folder = Scratch::new("reach");
+        let (program, report) = (ports(Way::Glibc, &folder), folder.join("report.json"));
+        let told = |engine: &str, allow: &[&str], command: &[&str]| -> Value {
+            let mut run = portshim(["run", "--range", "20000-20001", "--engine", engine]);
+            run.arg(format!("--report={}", text(&report))).args(allow).arg("--");
+            let output = run.args(command).output().expect("it runs");
+            assert!(output.status.success(), "{}", said(&output));
+            serde_json::from_str(&std::fs::read_to_string(&report).expect("it was written")).expect("it is JSON")
+        };
+        let drains = [text(&program), "drain", "bind", "1"];
+        let report = told("supervise", &[], &drains);
+        for part in [&report, &report["processes"][0]] {
+            assert_eq!(part["engine"], "supervisor");
+            assert_eq!((&part["coverage"], &part["not_covered"]), (&"full".into(), &Value::Null));
+        }
+        assert_eq!(report["processes"][0]["name"], "Glibc");
+        let report = told("preload", &["--allow-uncovered"], &drains);
+        assert_eq!((&report["engine"], &report["coverage"]), (&Value::Null, &"none".into()));
+        assert!(report["not_covered"].as_str().is_some_and(|why| why.contains("statically linked")), "{report}");
+        assert_eq!(report["processes"], Value::Array(Vec::new()));
+        let report = told("preload", &[], &["python3", "-c", "import socket; socket.socket().bind(('', 0))"]);
+        for part in [&report, &report["processes"][0]] {
+            assert_eq!((&part["engine"], &part["coverage"]), (&"library".into(), &"full".into()));
+        }
+    });
+}
