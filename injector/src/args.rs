@@ -17,7 +17,7 @@ mod usage_error;
 
 pub(crate) use help::clap_command;
 pub(crate) use manual::Manual;
-pub(crate) use options::{Colour, Cover, Engine, Format, LogForm, MetricsForm, Options, PolicyOptions, State};
+pub(crate) use options::{Colour, Cover, Engine, Format, IoUring, LogForm, MetricsForm, Options, PolicyOptions, State};
 pub(crate) use table::Command;
 
 use crate::messages::Failure;

@@ -79,6 +79,8 @@ pub(crate) enum Gap {
     SwitchedOff,
     /// Its supervisor has ended.
     Abandoned,
+    /// What it asks of io_uring, which it has set up.
+    Ring,
     /// These hooks could not be placed: a bit for each, by its place in its system's table.
     Hooks(u32),
     /// So many requests were left to the system, because its sandbox left no way to serve them.
@@ -96,7 +98,8 @@ impl Gap {
     /// need not be.
     pub(crate) fn of(presence: Presence) -> Option<Self> {
         match presence {
-            Presence::Here { missing: 0 } | Presence::Supervised => None,
+            Presence::Here { missing: 0 } | Presence::Supervised { ring: false } => None,
+            Presence::Supervised { ring: true } => Some(Self::Ring),
             Presence::Here { missing } => Some(Self::Hooks(missing)),
             Presence::Awaited => Some(Self::Awaited),
             Presence::OtherMachine => Some(Self::OtherMachine),

@@ -179,6 +179,7 @@ pub(crate) fn gap(gap: &Gap) -> String {
         Gap::Absent => "the library is not in it".into(),
         Gap::SwitchedOff => "PORTSHIM_DISABLE is 1 in its environment".into(),
         Gap::Abandoned => "its supervisor has ended: calls that need a port fail (ENOSYS)".into(),
+        Gap::Ring => "what it asks of io_uring, which nobody is told of".into(),
         Gap::Hooks(missing) => format!("what it does by {}", hook_names(*missing)),
         Gap::Sandbox(1) => "1 request, which its sandbox left no way to serve".into(),
         Gap::Sandbox(requests) => format!("{requests} requests, which its sandbox left no way to serve"),

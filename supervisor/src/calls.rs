@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Execute,
     /// `landlock_restrict_self`: what the process may do from then on is not known here.
     Confine,
-    /// Always refused: what is asked of a ring, no filter sees.
+    /// Refused or told of: what is asked of a ring, no filter sees.
     IoUring,
     /// All calls on sockets of a 32-bit x86 program of old, with their arguments in memory.
     SocketCall,

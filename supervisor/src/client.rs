@@ -70,6 +70,13 @@ impl Client {
         place::act_for(self.process, self.serial, &self.name, self.place);
     }
 
+    /// It is about to have a ring of io_uring, of whose requests nobody is told.
+    pub(crate) fn has_ring(&self) {
+        if let Some(place) = self.place {
+            place.set_presence(Presence::Supervised { ring: true });
+        }
+    }
+
     /// Tells whether it has CAP_NET_BIND_SERVICE, or there is no telling.
     pub(crate) fn may_bind_privileged(&self) -> bool {
         const CAP_NET_BIND_SERVICE: u32 = 10;
@@ -93,7 +100,7 @@ fn enter(session: Session, process: u32, since: u64, name: &[u8; NAME]) -> Optio
     }
     let owner = Owner { process, since: clock::boot_ticks(), ..me };
     let place = region.processes.enter(&owner, name, region.number_of(session.rules), liveness::is_alive)?;
-    place.set_presence(Presence::Supervised);
+    place.set_presence(Presence::Supervised { ring: false });
     Some(place)
 }
 

@@ -27,6 +27,15 @@ const TELL: Instruction = ret(libc::SECCOMP_RET_USER_NOTIF);
 /// As a kernel that has no such call.
 const UNKNOWN: Instruction = ret(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
 
+/// What becomes of a program that sets up io_uring, whose requests no filter sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rings {
+    /// It learns that the kernel has no such call.
+    Refused,
+    /// It gets its ring, and that is told of.
+    Allowed,
+}
+
 const fn ret(operand: u32) -> Instruction {
     Instruction { code: RETURN, jump_true: 0, jump_false: 0, operand }
 }
@@ -39,11 +48,11 @@ const fn unless(code: u16, operand: u32, skip: u8) -> Instruction {
     Instruction { code, jump_true: 0, jump_false: skip, operand }
 }
 
-/// The filter, for all kinds of programs that the machine runs.
-pub(crate) fn filter() -> Vec<Instruction> {
+/// The filter, for all kinds of programs that the machine runs. io_uring is told of, or refused.
+pub(crate) fn filter(rings: Rings) -> Vec<Instruction> {
     let mut filter = vec![load(ARCH)];
     for abi in ABIS {
-        let block = block(abi);
+        let block = block(abi, rings);
         let skip = u8::try_from(block.len()).unwrap_or(u8::MAX);
         filter.push(unless(IF_EQUAL, abi.arch, skip));
         filter.extend(block);
@@ -52,14 +61,28 @@ pub(crate) fn filter() -> Vec<Instruction> {
     filter
 }
 
+/// A filter that refuses io_uring, and tells of nothing.
+pub(crate) fn without_rings() -> Vec<Instruction> {
+    const X32: u32 = 0x4000_0000; // __X32_SYSCALL_BIT
+    let mut filter = vec![load(NUMBER)];
+    let numbers = ABIS.iter().flat_map(|abi| abi.calls).filter(|(_, kind)| *kind == Kind::IoUring);
+    for (number, _) in numbers {
+        for number in [*number, number | X32] {
+            filter.extend([unless(IF_EQUAL, number, 1), UNKNOWN]);
+        }
+    }
+    filter.push(ALLOW);
+    filter
+}
+
 /// Verdicts on the calls of one kind of programs.
-fn block(abi: &Abi) -> Vec<Instruction> {
+fn block(abi: &Abi, rings: Rings) -> Vec<Instruction> {
     let mut block = vec![load(NUMBER)];
     if let Some(end) = abi.end {
         block.extend([unless(IF_AT_LEAST, end, 1), UNKNOWN]);
     }
     for (number, kind) in abi.calls {
-        let saying = saying(*kind, abi.wide);
+        let saying = saying(*kind, abi.wide, rings);
         block.push(unless(IF_EQUAL, *number, saying.len() as u8));
         block.extend(saying);
     }
@@ -68,11 +91,11 @@ fn block(abi: &Abi) -> Vec<Instruction> {
 }
 
 /// Verdict on one call; it ends in a word.
-fn saying(kind: Kind, wide: bool) -> Vec<Instruction> {
+fn saying(kind: Kind, wide: bool, rings: Rings) -> Vec<Instruction> {
     // A library is loaded into programs of 64 bits alone.
     let unmarked = if wide { vec![load(argument(0) + 4), unless(IF_EQUAL, MARK, 1), ALLOW, TELL] } else { vec![TELL] };
     match kind {
-        Kind::IoUring => vec![UNKNOWN],
+        Kind::IoUring if rings == Rings::Refused => vec![UNKNOWN],
         // Without an address, it sends to where the socket is connected to.
         Kind::SendTo => {
             let none =
@@ -98,6 +121,6 @@ fn saying(kind: Kind, wide: bool) -> Vec<Instruction> {
             saying
         }
         Kind::Bind | Kind::Connect | Kind::Listen | Kind::SendMsg | Kind::SendMmsg => unmarked,
-        Kind::Execute | Kind::Confine => vec![TELL],
+        Kind::Execute | Kind::Confine | Kind::IoUring => vec![TELL],
     }
 }

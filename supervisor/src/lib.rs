@@ -21,5 +21,6 @@ mod server;
 mod sessions;
 mod thread;
 
-pub use listener::{Listener, can_listen, confine};
+pub use filter::Rings;
+pub use listener::{Listener, can_listen, confine, refuse_rings};
 pub use server::Server;

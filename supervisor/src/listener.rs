@@ -1,6 +1,6 @@
 //! The kernel's side: a program is put under the filter, and its calls are received and answered.
 
-use crate::filter::filter;
+use crate::filter::{Rings, filter, without_rings};
 use crate::thread::duplicate;
 use libc::{seccomp_data, seccomp_notif, seccomp_notif_resp};
 use portshim_policy::filter::Instruction;
@@ -53,14 +53,26 @@ pub fn can_listen() -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's: EBUSY where another supervisor listens already.
-pub fn confine(privileges: bool) -> io::Result<c_int> {
-    let instructions = filter();
+pub fn confine(privileges: bool, rings: Rings) -> io::Result<c_int> {
+    put_under(&filter(rings), privileges, FLAGS)
+}
+
+/// Has io_uring refused to this process, and to all that come of it, for good, and tells nobody of
+/// anything. `privileges` as in [`confine`].
+///
+/// # Errors
+/// The kernel's.
+pub fn refuse_rings(privileges: bool) -> io::Result<()> {
+    put_under(&without_rings(), privileges, 0).map(drop)
+}
+
+fn put_under(instructions: &[Instruction], privileges: bool, flags: c_ulong) -> io::Result<c_int> {
     if !privileges {
         // SAFETY: no memory is passed.
         answered(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
     }
     let program = Program { len: instructions.len() as u16, instructions: instructions.as_ptr() };
-    seccomp(libc::SECCOMP_SET_MODE_FILTER, FLAGS, &raw const program)
+    seccomp(libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
 }
 
 /// A call that waits for an answer.

@@ -58,6 +58,12 @@ impl Server {
                 self.clients.executes(call.thread);
                 return Reply::Continue;
             }
+            Kind::IoUring => {
+                if let Some(member) = self.clients.member(call.thread) {
+                    member.client.has_ring();
+                }
+                return Reply::Continue;
+            }
             Kind::Confine => {
                 self.clients.confines(call.thread);
                 return Reply::Continue;

@@ -14,5 +14,6 @@ mod engine {
     mod oracle;
     mod programs;
     mod reach;
+    mod ring;
     mod tree;
 }

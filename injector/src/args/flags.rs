@@ -5,7 +5,7 @@
 use super::commands::COMMANDS;
 use super::options::{Colour, Format, LogForm, MetricsForm, State};
 #[cfg(target_os = "linux")]
-use super::options::{Cover, Engine};
+use super::options::{Cover, Engine, IoUring};
 use super::table::Command::*;
 use super::table::{Choices, Command, Flag, Takes, path, text};
 use crate::environment::POLICY_FILE;
@@ -174,6 +174,19 @@ const OTHERS: &[Flag] = &[
         }),
         help: "What to cover; program unless given",
         choices: Choices::OneOf(|| Cover::ALL.map(|(_, name, help)| (name, help)).into()),
+        on: &[Run, Doctor],
+        ..BLANK
+    },
+    #[cfg(target_os = "linux")]
+    Flag {
+        long: "io-uring",
+        takes: Takes::Value("HOW", |options, value| {
+            let chosen = IoUring::ALL.into_iter().find(|(_, name, _)| value == **name);
+            options.io_uring = chosen.map(|(how, ..)| how);
+            Ok(())
+        }),
+        help: "What becomes of io_uring; unless given, a supervisor refuses it, and a library leaves it alone",
+        choices: Choices::OneOf(|| IoUring::ALL.map(|(_, name, help)| (name, help)).into()),
         on: &[Run, Doctor],
         ..BLANK
     },

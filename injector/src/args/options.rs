@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) engine: Engine,
     /// Extent of what is to be covered.
     pub(crate) cover: Cover,
+    /// What becomes of programs that set up io_uring; `None` leaves it to the engine.
+    pub(crate) io_uring: Option<IoUring>,
     /// Another word for [`Cover::Tree`].
     pub(crate) strict: bool,
     pub(crate) verbose: bool,
@@ -203,6 +205,23 @@ impl Cover {
     pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
         (Self::Program, "program", "The program, and its children as far as the engine reaches them"),
         (Self::Tree, "tree", "Every call of every process below it, the resolver's as well"),
+    ];
+}
+
+/// What becomes of a program that sets up io_uring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IoUring {
+    /// It learns that there is none.
+    Refuse,
+    Allow,
+}
+
+impl IoUring {
+    /// Both, the words that name them, and their help.
+    #[cfg_attr(windows, expect(dead_code, reason = "Linux alone has it"))]
+    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Refuse, "refuse", "There is none (ENOSYS), and programs do without"),
+        (Self::Allow, "allow", "What is asked of it is not covered, and the process is told of"),
     ];
 }
 

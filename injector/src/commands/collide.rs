@@ -24,7 +24,7 @@ pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
     if scopes.bits() == 0 {
         return Err(messages::nothing_rests(&args.port));
     }
-    let program = args.command.first().map(|command| find(command)).transpose()?;
+    let program = args.command.first().map(|command| find(args, command)).transpose()?;
     let held = match state {
         #[cfg(target_os = "linux")]
         State::TimeWait => Stranger::resting(port, scopes),

@@ -69,7 +69,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     }
     let resolved = policy::resolved(&args.policy)?;
     let [command, ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
-    let program = find(command)?;
+    let program = find(args, command)?;
     let steering = platform::steering();
     let host = platform::host().port_range();
     let rules = rules_for(&resolved.rules, &program);

@@ -1,6 +1,6 @@
 //! The engine that serves a program: a library in it, or a supervisor outside of it.
 
-use crate::args::{Cover, Engine, Options};
+use crate::args::{Cover, Engine, IoUring, Options};
 use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::is_switched_off;
 use crate::messages::{self, Failure};
@@ -48,6 +48,11 @@ impl Served {
     pub(super) fn is_outside(&self) -> bool {
         matches!(self, Self::Outside | Self::Below(_))
     }
+}
+
+/// Tells whether the program is to do without io_uring: where nothing is said, a supervisor's is.
+pub(super) fn refuses_rings(args: &Options, supervised: bool) -> bool {
+    !is_switched_off() && args.io_uring.map_or(supervised, |how| how == IoUring::Refuse)
 }
 
 /// The means by which a program is to be served. An error where a supervisor was asked for, and

@@ -63,11 +63,13 @@ impl Reach {
         let places = region.map_or(&[][..], |region| region.processes.all());
         let place = places.iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
         let is_supervised = region.is_some_and(|region| region.header.is_supervised())
-            || place.is_some_and(|place| place.presence() == Presence::Supervised);
+            || place.is_some_and(|place| matches!(place.presence(), Presence::Supervised { .. }));
         match process.standing() {
             Standing::SwitchedOff => Self::none(Gap::SwitchedOff),
             Standing::Filtered(_) if is_supervised && session.abandoned => Self::none(Gap::Abandoned),
-            Standing::Filtered(_) if is_supervised => Self::by(ServedBy::Supervisor, place),
+            Standing::Filtered(_) if is_supervised => {
+                place.map_or(Self::by(ServedBy::Supervisor, None), |place| Self::recorded(place, true))
+            }
             Standing::Filtered(obstacle) | Standing::Outside(obstacle) => {
                 Self::none(obstacle.map_or(Gap::Absent, Gap::Program))
             }
@@ -90,13 +92,13 @@ impl Reach {
     pub(super) fn recorded(place: &Place, supervised: bool) -> Self {
         let presence = place.presence();
         let by = match presence {
-            Presence::Supervised => ServedBy::Supervisor,
+            Presence::Supervised { .. } => ServedBy::Supervisor,
             _ if supervised => ServedBy::Both,
             _ => ServedBy::Library,
         };
         match Gap::of(presence) {
             None => Self::by(by, Some(place)),
-            Some(gap @ Gap::Hooks(_)) => Self { by: Some(by), coverage: Coverage::Partial(gap) },
+            Some(gap @ (Gap::Hooks(_) | Gap::Ring)) => Self { by: Some(by), coverage: Coverage::Partial(gap) },
             Some(gap) => Self::none(gap),
         }
     }

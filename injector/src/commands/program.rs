@@ -1,6 +1,7 @@
 //! The program that a command is about, and what it will be under.
 
-use crate::coverage::Program;
+use crate::args::{IoUring, Options};
+use crate::coverage::{Coverage, Obstacle, Program};
 use crate::messages::{self, Failure};
 use crate::platform::{self, Find};
 use crate::present::Verbosity;
@@ -8,12 +9,17 @@ use portshim_policy::model::Rules;
 use portshim_policy::region::glob_matches;
 use std::ffi::OsStr;
 
-/// The program that the user means, or why there is none to be launched.
-pub(super) fn find(command: &OsStr) -> Result<Program, Failure> {
-    platform::find(command).map_err(|e| match e {
+/// The program that the user means, or why there is none to be launched. Without io_uring, nothing
+/// that it asks of that is left uncovered.
+pub(super) fn find(args: &Options, command: &OsStr) -> Result<Program, Failure> {
+    let mut program = platform::find(command).map_err(|e| match e {
         Find::NotFound => messages::not_found(command),
         Find::Denied(path, why) => messages::cannot_execute(&path, &why),
-    })
+    })?;
+    if args.io_uring == Some(IoUring::Refuse) && program.coverage == Coverage::Partial(Obstacle::IoUring) {
+        program.coverage = Coverage::Full;
+    }
+    Ok(program)
 }
 
 /// The rules that the program will be under.

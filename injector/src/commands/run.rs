@@ -1,6 +1,6 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
-use super::engine::{Served, engine};
+use super::engine::{Served, engine, refuses_rings};
 use super::log::Log;
 use super::names;
 use super::policy;
@@ -23,7 +23,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let resolved = policy::resolved(&args.policy)?;
     args.name.as_deref().map_or(Ok(()), names::nameable)?;
     let [command, arguments @ ..] = args.command.as_slice() else { unreachable!("the table demands a command") };
-    let program = find(command).map_err(|failure| match report_named_apart(args) {
+    let program = find(args, command).map_err(|failure| match report_named_apart(args) {
         Some(file) if failure.status == NOT_FOUND => messages::report_named_apart(file),
         _ => failure,
     })?;
@@ -64,6 +64,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     let environment = Environment {
         unloads: supervised && library.is_none(),
         library,
+        refuses_rings: refuses_rings(args, supervised),
         policy: (fits && !supervised).then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),

@@ -21,7 +21,7 @@ pub(crate) const BEYOND: &str = "system calls made past the C library, such as i
      sockets of the kernel's own: further subflows of MPTCP, NFS";
 
 /// Calls that the supervisor is not told of, or refuses.
-pub(crate) const BEYOND_SUPERVISOR: &str = "sends that name no address, by a datagram socket without a port; io_uring, which is refused;\n\
+pub(crate) const BEYOND_SUPERVISOR: &str = "sends that name no address, by a datagram socket without a port; io_uring, which is refused unless allowed;\n\
      sockets of the kernel's own: further subflows of MPTCP, NFS";
 
 /// Reason why the kernel does not choose.

@@ -39,6 +39,16 @@ pub(crate) fn no_rights(program: &Program, error: &io::Error) -> Failure {
     )
 }
 
+/// No filter could be laid.
+pub(crate) fn rings_not_refused(error: &io::Error) -> Failure {
+    let why = match error.raw_os_error() {
+        Some(libc::ENOSYS) => "this kernel has no seccomp".into(),
+        Some(libc::EPERM | libc::EACCES) => "seccomp is forbidden here".into(),
+        _ => plain(error),
+    };
+    Failure::new(format!("io_uring cannot be refused: {why}"), "leave --io-uring out, or say allow")
+}
+
 /// Something else has failed.
 pub(crate) fn not_supervised(program: &Program, error: &io::Error) -> Failure {
     Failure::new(format!("{} cannot be supervised: {}", culprit(program), plain(error)), "")

@@ -13,6 +13,9 @@ pub(crate) struct Environment {
     pub(crate) library: Option<PathBuf>,
     /// Set if no library of ours is to be loaded, an outer session's neither.
     pub(crate) unloads: bool,
+    /// Set if the program and all that come of it are to do without io_uring.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is none"))]
+    pub(crate) refuses_rings: bool,
     /// The policy in its wire form, where it fits.
     pub(crate) policy: Option<String>,
     /// The file that stands for the session, where there is one.

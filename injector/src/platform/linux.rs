@@ -15,6 +15,7 @@ mod inspect;
 mod launch;
 mod library;
 mod liveness;
+mod privileges;
 mod procfs;
 mod room;
 mod serve;

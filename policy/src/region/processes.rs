@@ -44,7 +44,10 @@ pub enum Presence {
     /// It cannot come in.
     Unreached,
     /// It is not there: a supervisor serves the process from outside.
-    Supervised,
+    Supervised {
+        /// Set if the process has set up io_uring, whose requests nobody sees.
+        ring: bool,
+    },
 }
 
 impl Presence {
@@ -60,7 +63,7 @@ impl Presence {
             Self::Awaited => Self::AWAITED,
             Self::OtherMachine => Self::OTHER_MACHINE,
             Self::Unreached => Self::UNREACHED,
-            Self::Supervised => Self::SUPERVISED,
+            Self::Supervised { ring } => Self::SUPERVISED | ring as u32,
         }
     }
 
@@ -69,7 +72,7 @@ impl Presence {
             0 => Self::Here { missing: word },
             Self::AWAITED => Self::Awaited,
             Self::OTHER_MACHINE => Self::OtherMachine,
-            Self::SUPERVISED => Self::Supervised,
+            Self::SUPERVISED => Self::Supervised { ring: word & Self::HOOKS != 0 },
             _ => Self::Unreached,
         }
     }
@@ -181,9 +184,13 @@ impl Processes {
     /// before it began.
     pub fn join(&self, me: &Owner, name: &[u8; NAME], began: impl Fn() -> u64) -> Option<&Process> {
         let is_its = |owner: Owner| owner.is(me) && owner.since >= began();
-        let served = |place: &&Process| place.presence() == Presence::Supervised && place.name() == *name;
+        let served =
+            |place: &&Process| matches!(place.presence(), Presence::Supervised { .. }) && place.name() == *name;
         let place = self.all().iter().filter(served).find(|place| place.owner().is_some_and(is_its))?;
-        place.set_presence(Presence::Here { missing: 0 });
+        // That it has a ring stays told.
+        if place.presence() == (Presence::Supervised { ring: false }) {
+            place.set_presence(Presence::Here { missing: 0 });
+        }
         Some(place)
     }
 
@@ -311,8 +318,9 @@ mod tests {
         assert_eq!(enter(9999, &|owner| owner.process != 1), Some(first));
         let place = &region.processes.all()[0];
         assert_eq!(place.presence(), Presence::Here { missing: 0 });
-        let absent = [Presence::Awaited, Presence::OtherMachine, Presence::Unreached, Presence::Supervised];
-        for presence in absent.into_iter().chain([Presence::Here { missing: 5 }]) {
+        let absent = [Presence::Awaited, Presence::OtherMachine, Presence::Unreached];
+        let supervised = [false, true].map(|ring| Presence::Supervised { ring });
+        for presence in absent.into_iter().chain(supervised).chain([Presence::Here { missing: 5 }]) {
             place.set_presence(presence);
             assert_eq!(place.presence(), presence);
         }

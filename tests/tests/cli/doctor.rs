@@ -90,7 +90,7 @@ ports       tcp4 tcp6 udp4 udp6
 program     ./server: a 64-bit ELF program
 coverage    full
 engine      supervisor: `./server` is statically linked, so a preloaded library cannot reach it
-beyond it   sends that name no address, by a datagram socket without a port; io_uring, which is refused;
+beyond it   sends that name no address, by a datagram socket without a port; io_uring, which is refused unless allowed;
             sockets of the kernel's own: further subflows of MPTCP, NFS
 kernel      Linux {release}: chooses inside any part of {range}, its own range
 ports       tcp4 tcp6 udp4 udp6

@@ -62,15 +62,6 @@ fn a_library_that_binds_deeply() {
     });
 }
 
-/// What is asked of a ring of io_uring, nobody would see: there is none.
-#[test]
-fn there_is_no_io_uring() {
-    let asks = "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); \
-                print(libc.syscall(425, 1, ctypes.create_string_buffer(120)), os.strerror(ctypes.get_errno()))";
-    let said = must(portshim_tests::portshim(["run", "--cover", "tree", "--", "python3", "-c"]).arg(asks));
-    assert_eq!(said, "-1 Function not implemented\n");
-}
-
 /// A peer is visited from the policy's ports by a program that is covered as well.
 #[test]
 fn a_dynamic_program_with_all_its_calls() {

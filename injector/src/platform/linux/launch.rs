@@ -2,11 +2,13 @@
 
 use super::super::Environment;
 use super::inspect::SHELL;
+use super::privileges::keeps_privileges;
 use crate::coverage::Program;
 use crate::messages::{self, Failure};
 use nix::errno::Errno;
 use nix::unistd::execv;
 use std::ffi::{CString, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -16,9 +18,17 @@ pub(crate) const BECOMES: bool = true;
 /// Becomes the program: same process, same signals, same terminal. Returns only if that fails.
 pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
     environment.assume();
+    if let Err(error) = refuse_rings(environment.refuses_rings) {
+        return messages::rings_not_refused(&error);
+    }
     let (path, argv) = call(program, arguments);
     let Err(errno) = execv(&path, &argv);
     failure(program, errno)
+}
+
+/// Has this process do without io_uring, where that is asked for.
+pub(super) fn refuse_rings(asked: bool) -> io::Result<()> {
+    if asked { portshim_supervisor::refuse_rings(keeps_privileges()) } else { Ok(()) }
 }
 
 /// Arguments for execve(2).

@@ -8,18 +8,18 @@
 
 use super::handover::Strings;
 use super::launch::call;
+use super::privileges::{has_capability, keeps_privileges};
 use super::session::Session;
 use crate::coverage::{Obstacle, Program};
 use crate::messages;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::get_no_new_privs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
-use portshim_supervisor::{Listener, Server, can_listen, confine};
+use portshim_supervisor::{Listener, Rings, Server, can_listen, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -35,20 +35,6 @@ pub(crate) fn hindrance(obstacle: Option<&Obstacle>) -> Option<String> {
     }
     let gains = matches!(obstacle, Some(Obstacle::SetId | Obstacle::Capabilities));
     (gains && !keeps_privileges()).then(messages::cannot_gain)
-}
-
-/// Tells whether programs may go on to gain privileges by being executed: that takes CAP_SYS_ADMIN
-/// (seccomp(2)), or what is lost already cannot be lost.
-fn keeps_privileges() -> bool {
-    const CAP_SYS_ADMIN: u32 = 21;
-    has_capability(CAP_SYS_ADMIN) && !get_no_new_privs().unwrap_or(true)
-}
-
-fn has_capability(number: u32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
-    effective.is_some_and(|effective| effective >> number & 1 == 1)
 }
 
 /// Stage at which a program has not begun.
@@ -129,13 +115,14 @@ impl Supervised {
         program: &Program,
         arguments: &[OsString],
         session: &Session,
+        rings: Rings,
         mask: &SigSet,
         of_children: &SigAction,
     ) -> Result<Self, (Stage, Errno)> {
         let prepare = |error: io::Error| (Stage::Prepare, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)));
         let (mut told, telling) = pipe().map_err(prepare)?;
         let (mut news, tells_news) = pipe().map_err(prepare)?;
-        let start = Start { program, arguments, session, mask, of_children, strings: Strings::prepared() };
+        let start = Start { program, arguments, session, rings, mask, of_children, strings: Strings::prepared() };
         // SAFETY: this process has one thread, so its copy may do whatever it could.
         match unsafe { fork() }.map_err(|errno| (Stage::Prepare, errno))? {
             ForkResult::Child => start.supervise(&telling, tells_news),
@@ -201,6 +188,7 @@ struct Start<'a> {
     program: &'a Program,
     arguments: &'a [OsString],
     session: &'a Session,
+    rings: Rings,
     mask: &'a SigSet,
     of_children: &'a SigAction,
     strings: Strings,
@@ -275,7 +263,8 @@ impl Start<'_> {
         let mut argv: Vec<*const c_char> = argv.iter().map(|argument| argument.as_ptr()).collect();
         argv.push(ptr::null());
         let envp = self.strings.name_this_process();
-        let listener = confine(keeps_privileges()).unwrap_or_else(|e| fail(Stage::Confine, last(&e), telling));
+        let listener =
+            confine(keeps_privileges(), self.rings).unwrap_or_else(|e| fail(Stage::Confine, last(&e), telling));
         let _ = (&offers).write_all(&listener.to_ne_bytes());
         if may_go.read_exact(&mut [0]).is_err() {
             end(); // the supervisor has said why

@@ -2,7 +2,7 @@
 
 use super::super::Environment;
 use super::handover::Strings;
-use super::launch::{call, failure};
+use super::launch::{call, failure, refuse_rings};
 use super::session::Session;
 use super::supervise::{News, Stage, Supervised};
 use crate::coverage::Program;
@@ -13,6 +13,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signa
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getsid};
+use portshim_supervisor::Rings;
 use std::ffi::{CString, OsString, c_char};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -81,6 +82,8 @@ pub(crate) fn watch_program(
     meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     environment.inspect(|environment| environment.assume());
+    let refuses_rings = environment.is_some_and(|environment| environment.refuses_rings);
+    let rings = if refuses_rings { Rings::Refused } else { Rings::Allowed };
     let mut waited = SigSet::all();
     OWN.into_iter().for_each(|signal| waited.remove(signal));
     let mut before = SigSet::empty();
@@ -95,10 +98,14 @@ pub(crate) fn watch_program(
         .map_err(|errno| failure(program, errno))
         .and_then(|(signals, of_children)| {
             let begun = match supervised {
-                None => spawn(program, arguments, &before, &of_children)
-                    .map(Begun::Child)
-                    .map_err(|errno| failure(program, errno))?,
-                Some(session) => Supervised::begin(program, arguments, session, &before, &of_children)
+                None => {
+                    refuse_rings(refuses_rings).map_err(|error| messages::rings_not_refused(&error)).and_then(|()| {
+                        spawn(program, arguments, &before, &of_children)
+                            .map(Begun::Child)
+                            .map_err(|errno| failure(program, errno))
+                    })?
+                }
+                Some(session) => Supervised::begin(program, arguments, session, rings, &before, &of_children)
                     .map(Begun::Supervised)
                     .map_err(|(stage, errno)| not_begun(program, stage, errno))?,
             };
