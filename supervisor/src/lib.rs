@@ -24,3 +24,4 @@ mod thread;
 pub use filter::Rings;
 pub use listener::{Listener, can_listen, confine, refuse_rings};
 pub use server::Server;
+pub use thread::can_look;

@@ -67,6 +67,15 @@ impl Thread {
     }
 }
 
+/// Tells whether descriptors of other processes can be had at all, be they one's own.
+///
+/// # Errors
+/// The kernel's: EPERM where a filter refuses it, as container runtimes do.
+pub fn can_look() -> io::Result<()> {
+    let own = open(std::process::id(), 0)?;
+    duplicate(own.as_fd(), own.as_raw_fd()).map(drop)
+}
+
 fn open(process: u32, flags: c_int) -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, flags) };

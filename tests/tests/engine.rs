@@ -8,6 +8,7 @@
 mod engine {
     mod both;
     mod built;
+    mod confined;
     mod live;
     mod manners;
     mod nested;

@@ -29,6 +29,8 @@ struct Finding<'a> {
     coverage: &'static str,
     /// `library`, or `supervisor` where that serves it from outside, or `both`.
     engine: &'static str,
+    /// Reason why no supervisor serves it, although that would reach more; `null` where none would.
+    hindrance: Option<String>,
     /// Obstacle to a library, in one word; `null` where nothing does.
     obstacle: Option<&'static str>,
     /// The same in a sentence.
@@ -84,6 +86,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
         steps: &program.steps,
         coverage: if outside { Coverage::<Obstacle>::Full.word() } else { program.coverage.word() },
         engine: served.by(args, &program).word(),
+        hindrance: served.hindrance().map(ToOwned::to_owned),
         obstacle: obstacle.map(Obstacle::name),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
@@ -138,6 +141,9 @@ impl Finding<'_> {
         match &self.why {
             Some(why) if outside => say("engine", &format!("{}: {why}", self.engine)),
             _ => say("engine", self.engine),
+        }
+        if let Some(why) = &self.hindrance {
+            say("supervisor", &format!("none: {why}"));
         }
         if let Some(help) = &self.help {
             say("help", help);

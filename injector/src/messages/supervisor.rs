@@ -14,6 +14,17 @@ pub(crate) fn no_listener(error: &io::Error) -> String {
     }
 }
 
+/// Reason why no descriptors of other processes can be had.
+pub(crate) fn no_look() -> String {
+    "sockets of other processes may not be looked at here (pidfd_getfd);\nin a container, --cap-add SYS_PTRACE allows it"
+        .into()
+}
+
+/// The same, where Yama is the reason.
+pub(crate) fn no_attaching() -> String {
+    "processes may not be looked into here; sysctl kernel.yama.ptrace_scope=1 allows it".into()
+}
+
 /// Reason why a program that gains privileges is not served.
 pub(crate) fn cannot_gain() -> String {
     "under a supervisor that has no CAP_SYS_ADMIN it would not get its privileges".into()

@@ -126,6 +126,7 @@ fn for_programs_to_read() {
   ],
   \"coverage\": \"full\",
   \"engine\": \"library\",
+  \"hindrance\": null,
   \"obstacle\": null,
   \"why\": null,
   \"help\": null,

@@ -146,6 +146,10 @@ fn coverage(elf: &Elf, library: Option<CLibrary>, file: &File) -> Coverage {
         let ours = format!("{bits}-bit {}", machine_name(machine));
         return Coverage::None(Obstacle::Machine { theirs: format!("{}-bit {name}", elf.bits), ours });
     }
+    // Of a static program, too, a supervisor would take the privilege.
+    if let Some(obstacle) = gains_privilege(file) {
+        return Coverage::None(obstacle);
+    }
     let Some(loader) = &elf.loader else {
         // This command passes everything on to the program that it becomes. The loader itself,
         // started by hand, names none either.
@@ -158,9 +162,6 @@ fn coverage(elf: &Elf, library: Option<CLibrary>, file: &File) -> Coverage {
     let Some(library) = library else {
         return Coverage::None(Obstacle::Loader(loader.display().to_string()));
     };
-    if let Some(obstacle) = gains_privilege(file) {
-        return Coverage::None(obstacle);
-    }
     if library == CLibrary::Glibc
         && let Some((theirs, needed)) = glibc::lacks(loader)
     {

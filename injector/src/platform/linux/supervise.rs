@@ -19,7 +19,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
-use portshim_supervisor::{Listener, Rings, Server, can_listen, confine};
+use portshim_supervisor::{Listener, Rings, Server, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -27,11 +27,27 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::{io, ptr, thread};
 
+/// The capability to look into processes.
+const CAP_SYS_PTRACE: u32 = 19;
+
+/// What Yama lets processes do to others, in a figure; empty where there is no Yama.
+fn ptrace_scope() -> String {
+    fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default().trim().to_owned()
+}
+
 /// Reason why no supervisor can serve this program; `None` where one can, as far as is known before
 /// it is tried.
 pub(crate) fn hindrance(obstacle: Option<&Obstacle>) -> Option<String> {
     if let Err(error) = can_listen() {
         return Some(messages::no_listener(&error));
+    }
+    if can_look().is_err() {
+        return Some(messages::no_look());
+    }
+    // Only who has the capability may attach to processes, or nobody may (Yama).
+    let scope = ptrace_scope();
+    if scope == "3" || scope == "2" && !has_capability(CAP_SYS_PTRACE) {
+        return Some(messages::no_attaching());
     }
     let gains = matches!(obstacle, Some(Obstacle::SetId | Obstacle::Capabilities));
     (gains && !keeps_privileges()).then(messages::cannot_gain)
@@ -311,9 +327,7 @@ fn detach(keep: &[BorrowedFd<'_>]) {
 /// Has orphans of the program become this process's children, where only its descendants may be
 /// looked into (Yama's ptrace_scope), and it has no privilege that lifts that.
 fn remain_ancestor() {
-    const CAP_SYS_PTRACE: u32 = 19;
-    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    if !matches!(scope.trim(), "" | "0") && !has_capability(CAP_SYS_PTRACE) {
+    if !matches!(ptrace_scope().as_str(), "" | "0") && !has_capability(CAP_SYS_PTRACE) {
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
 }
