@@ -87,8 +87,8 @@ impl Reach {
         }
     }
 
-    /// Of a process as its session's region has it, which may have ended since. `supervised` tells of
-    /// the session.
+    /// Of a process as its session's region has it, which may have ended since. `supervised` tells
+    /// of the session.
     pub(super) fn recorded(place: &Place, supervised: bool) -> Self {
         let presence = place.presence();
         let by = match presence {
