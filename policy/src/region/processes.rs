@@ -295,7 +295,7 @@ mod tests {
         let place = all.enter(&process(1), b"a-program-of-16b", 3, |_| true).unwrap();
         let join = |n, name, began| all.join(&process(n), name, || began).map(core::ptr::from_ref);
         assert_eq!(join(1, b"a-program-of-16b", 5), None, "it is no supervisor's");
-        place.set_presence(Presence::Supervised);
+        place.set_presence(Presence::Supervised { ring: false });
         assert_eq!(join(2, b"a-program-of-16b", 5), None);
         assert_eq!(join(1, b"another-program-", 5), None);
         assert_eq!(join(1, b"a-program-of-16b", 6), None, "that one has ended");
