@@ -208,7 +208,8 @@ impl Begun {
             Self::Child(child) => Ok(reap(*child)?.map_or(Fate::Runs, Fate::Ended)),
             Self::Supervised(supervised) => {
                 let fate = told(supervised);
-                reap(supervised.supervisor)?;
+                // What the program came to, the supervisor tells; who stops it does not mean us.
+                reap(NOBODY)?;
                 Ok(fate)
             }
         }
@@ -334,6 +335,8 @@ fn reap(child: Pid) -> nix::Result<Option<Ended>> {
     }
 }
 
+/// No child.
+const NOBODY: Pid = Pid::from_raw(0);
 /// Stands for any child.
 const ANY: libc::pid_t = -1;
 /// The first process of a PID namespace.
