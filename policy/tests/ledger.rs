@@ -149,7 +149,7 @@ fn nobody_lifts_what_another_owner_entered() {
 fn an_entry_for_all_scopes_is_lifted_before_one_for_some() {
     let region = xp();
     let port = PortRange::single(6000);
-    let mut change = writer(&region);
+    let change = writer(&region);
     for scopes in [scopes("tcp4"), ScopeSet::ALL] {
         change.enter(Restriction::Block, port, scopes, A, |_, _| Ok(None)).unwrap();
     }
