@@ -58,7 +58,10 @@ fn glibc(bytes: &[u8]) -> Option<String> {
 fn build_shim(project: &Path) -> PathBuf {
     let setting = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let (host, target) = (setting("HOST"), setting("TARGET"));
-    let out = PathBuf::from(setting("OUT_DIR")).join("shim");
+    // A folder for each place of the sources: of those below its own folder, where it keeps what it
+    // fetches, cargo takes none for changed.
+    let place: String = Sha256::digest(env!("CARGO_MANIFEST_DIR")).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let out = PathBuf::from(setting("OUT_DIR")).join(format!("shim-{place}"));
     let mut cargo = Command::new(setting("CARGO"));
     cargo.current_dir(project).args(["build", "--release", "--package", "portshim-shim"]);
     // By now the outer cargo has written the lock file or was forbidden to.
