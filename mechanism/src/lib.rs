@@ -8,6 +8,11 @@
 //! the program's own call left it.
 //!
 //! Each system has a module of its own; in it `serve` uses `socket`, and `socket` uses `kernel`.
+//!
+//! Of Linux's C library it uses the place of `errno` and the clock, `clock_gettime`. Whoever has
+//! neither a C library nor its thread-local variables defines these two.
+
+#![cfg_attr(all(target_os = "linux", not(test)), no_std)]
 
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod address;
