@@ -14,7 +14,7 @@ const BUILT: &str = "PORTSHIM_BUILT_SHIM";
 
 fn main() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for input in ["shim", "mechanism", "policy", "Cargo.toml", "Cargo.lock"] {
+    for input in ["shim", "freestanding", "mechanism", "policy", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", project.join(input).display());
     }
     println!("cargo::rerun-if-env-changed={BUILT}");
@@ -31,7 +31,16 @@ fn main() {
     link_statically();
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED_GLIBC={}", glibc(&bytes).unwrap_or_default());
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED={}", shim.display());
+    if has_freestanding() {
+        println!("cargo::rustc-env=PORTSHIM_FREESTANDING={}", shim.with_file_name("libfreestanding.so").display());
+    }
     println!("cargo::rustc-env=PORTSHIM_EMBEDDED_NAME={stem}-{hash}.{extension}");
+}
+
+/// Tells whether there is a guest for programs without a C library on the target.
+fn has_freestanding() -> bool {
+    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    (&*target("OS"), &*target("ENV"), &*target("ARCH")) == ("linux", "gnu", "x86_64")
 }
 
 /// The newest version of glibc that a library needs, such as 2.35; none where it needs none.
@@ -64,6 +73,9 @@ fn build_shim(project: &Path) -> PathBuf {
     let out = PathBuf::from(setting("OUT_DIR")).join(format!("shim-{place}"));
     let mut cargo = Command::new(setting("CARGO"));
     cargo.current_dir(project).args(["build", "--release", "--package", "portshim-shim"]);
+    if has_freestanding() {
+        cargo.args(["--package", "portshim-freestanding"]).env("PORTSHIM_FREESTANDING_GUEST", "1");
+    }
     // By now the outer cargo has written the lock file or was forbidden to.
     cargo.arg("--locked").arg("--target-dir").arg(&out);
     if host != target {

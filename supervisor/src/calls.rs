@@ -17,6 +17,9 @@ pub(crate) enum Kind {
     Execute,
     /// `landlock_restrict_self`: what the process may do from then on is not known here.
     Confine,
+    /// seccomp(2), or prctl(2) where it does the same: the program forbids itself calls.
+    Filter,
+    Prctl,
     /// Refused or told of: what is asked of a ring, no filter sees.
     IoUring,
     /// All calls on sockets of a 32-bit x86 program of old, with their arguments in memory.
@@ -59,6 +62,8 @@ pub(crate) const ABIS: &[Abi] = &[
             (50, Kind::Listen),
             (307, Kind::SendMmsg),
             (54, Kind::SetSockOpt),
+            (157, Kind::Prctl),
+            (317, Kind::Filter),
             (59, Kind::Execute),
             (322, Kind::Execute),
             (425, Kind::IoUring),

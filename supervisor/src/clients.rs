@@ -10,6 +10,7 @@ use portshim_mechanism::place;
 use portshim_policy::region::{NAME, Region};
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::rc::Rc;
 
 /// Number of threads that are remembered at once, at most. Each takes a descriptor.
@@ -146,6 +147,18 @@ impl Clients {
             began = since.unwrap_or(u64::MAX);
         }
         true
+    }
+
+    /// The file of the session that the process of this thread is under.
+    pub(crate) fn session_of(&mut self, thread: u32) -> Option<&Path> {
+        let governed = match self.sessions.is_alone() {
+            true => None,
+            false => self.member(thread).map(|member| member.client.governed),
+        };
+        match governed {
+            Some(Governed::By(region)) => self.sessions.file(region),
+            Some(Governed::ByItself) | None => self.sessions.file(self.sessions.home),
+        }
     }
 
     /// The number means another thread by now.

@@ -112,6 +112,9 @@ fn saying(kind: Kind, wide: bool, rings: Rings) -> Vec<Instruction> {
             ];
             [&other[..], &unmarked].concat()
         }
+        Kind::Prctl => {
+            vec![load(argument(0)), unless(IF_EQUAL, libc::PR_SET_SECCOMP as u32, 1), TELL, ALLOW]
+        }
         Kind::SocketCall => {
             let mut saying = vec![load(argument(0))];
             for (number, _) in BEHIND_SOCKETCALL {
@@ -121,6 +124,6 @@ fn saying(kind: Kind, wide: bool, rings: Rings) -> Vec<Instruction> {
             saying
         }
         Kind::Bind | Kind::Connect | Kind::Listen | Kind::SendMsg | Kind::SendMmsg => unmarked,
-        Kind::Execute | Kind::Confine | Kind::IoUring => vec![TELL],
+        Kind::Execute | Kind::Confine | Kind::Filter | Kind::IoUring => vec![TELL],
     }
 }

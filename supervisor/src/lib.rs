@@ -7,21 +7,29 @@
 //! From the ground up: `calls` knows the numbers, `filter` and `listener` are the kernel's side,
 //! `client` is the process that is served, `serve` decides what a call needs, `server` goes
 //! through the calls one after the other.
+//!
+//! Into static programs, and Go's, `inject` brings a guest as they begin, which serves their calls
+//! inside: so the supervisor is told of few.
 
 #![cfg(target_os = "linux")]
 
+mod bringer;
 mod calls;
 mod client;
 mod clients;
 mod cut;
 mod filter;
+#[cfg(target_arch = "x86_64")]
+mod inject;
 mod listener;
 mod serve;
 mod server;
 mod sessions;
 mod thread;
+mod tracing;
 
 pub use filter::Rings;
 pub use listener::{Listener, can_listen, confine, refuse_rings};
 pub use server::Server;
 pub use thread::can_look;
+pub use tracing::TRACING;

@@ -1,5 +1,6 @@
 //! The server: goes through the calls one after the other.
 
+use crate::bringer::Bringer;
 use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind, kind_of};
 use crate::clients::{Clients, Member};
 use crate::cut;
@@ -21,6 +22,8 @@ use std::sync::atomic::Ordering::Relaxed;
 /// A supervisor's work.
 pub struct Server {
     clients: Clients,
+    /// Whoever brings the guest into programs.
+    bringer: Option<Bringer>,
 }
 
 impl Server {
@@ -33,7 +36,7 @@ impl Server {
         let sessions = Sessions::of(path, session)?;
         steering::reload();
         liveness::look();
-        Ok(Self { clients: Clients::of(sessions) })
+        Ok(Self { clients: Clients::of(sessions), bringer: None })
     }
 
     /// The session's region.
@@ -42,20 +45,45 @@ impl Server {
         self.clients.sessions.home
     }
 
-    /// Waits for a call, and serves it.
-    pub fn serve_one(&mut self, listener: &Listener) {
-        if let Some(call) = listener.receive() {
-            let reply = self.reply(listener, &call);
-            listener.answer(&call, reply);
-        }
+    /// Brings this guest from now on into programs that it can serve.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn bring(&mut self, guest: &'static [u8], listener: &Listener) -> io::Result<()> {
+        self.bringer = Bringer::begin(guest, listener)?;
+        Ok(())
     }
 
-    fn reply(&mut self, listener: &Listener, call: &Call) -> Reply {
-        let Some(abi) = ABIS.iter().find(|abi| abi.arch == call.arch) else { return Reply::Continue };
-        let Some(kind) = kind_of(call.number, abi.calls) else { return Reply::Continue };
+    /// Waits for a call, and serves it.
+    pub fn serve_one(&mut self, listener: &Listener) {
+        let Some(call) = listener.receive() else { return };
+        let Some(abi) = ABIS.iter().find(|abi| abi.arch == call.arch) else {
+            return listener.answer(&call, Reply::Continue);
+        };
+        let kind = kind_of(call.number, abi.calls);
+        if kind == Some(Kind::Execute) {
+            self.clients.executes(call.thread);
+            if self.is_brought(&call) {
+                return;
+            }
+        }
+        let reply = kind.map_or(Reply::Continue, |kind| self.reply(listener, &call, abi, kind));
+        listener.answer(&call, reply);
+    }
+
+    /// Tells whether somebody else answers a call to execve(2), to bring the guest in.
+    fn is_brought(&mut self, call: &Call) -> bool {
+        let Some(bringer) = &self.bringer else { return false };
+        self.clients.session_of(call.thread).is_some_and(|session| bringer.execute(call, session))
+    }
+
+    fn reply(&mut self, listener: &Listener, call: &Call, abi: &Abi, kind: Kind) -> Reply {
         match kind {
-            Kind::Execute => {
-                self.clients.executes(call.thread);
+            Kind::Execute => return Reply::Continue,
+            Kind::Filter | Kind::Prctl => {
+                if let Some(bringer) = &self.bringer {
+                    bringer.retire(call.thread);
+                }
                 return Reply::Continue;
             }
             Kind::IoUring => {

@@ -66,6 +66,17 @@ impl Sessions {
         named.map(Governed::By).or(inherited).unwrap_or(Governed::By(self.home))
     }
 
+    /// The file of a session that has been met.
+    pub(crate) fn file(&self, of: &Region) -> Option<&Path> {
+        let is_it = |known: &Option<&'static Region>| known.is_some_and(|region| std::ptr::eq(region, of));
+        self.known.iter().find(|(_, region)| is_it(region)).map(|(path, _)| path.as_path())
+    }
+
+    /// Tells whether there is but one.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.known.len() == 1
+    }
+
     /// The session of this file, if it is one of ours.
     fn named(&mut self, path: &Path) -> Option<&'static Region> {
         if let Some(known) = self.known.get(path) {

@@ -9,6 +9,7 @@ mod engine {
     mod both;
     mod built;
     mod confined;
+    mod inside;
     mod live;
     mod manners;
     mod nested;

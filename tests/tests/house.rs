@@ -20,6 +20,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("mechanism", &["policy"]),
     ("shim", &["mechanism", "policy"]),
+    ("freestanding", &["mechanism", "policy"]),
     ("supervisor", &["mechanism", "policy"]),
     ("injector", &["mechanism", "policy", "supervisor"]),
     ("bindings/rust", &[]),

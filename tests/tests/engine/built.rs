@@ -31,16 +31,21 @@ impl Way {
 /// Builds `ports.c` into a folder.
 pub(super) fn ports(way: Way, folder: &Path) -> PathBuf {
     let built = folder.join(format!("{way:?}"));
-    let (compiler, options) = match way {
+    program(way, "engine/ports.c", &[], &built)
+}
+
+/// Builds a program of C in this way.
+pub(super) fn program(way: Way, from: &str, options: &[&str], built: &Path) -> PathBuf {
+    let (compiler, own) = match way {
         Way::Glibc => ("gcc", &["-static"][..]),
         Way::Musl => ("musl-gcc", &["-static"][..]),
         Way::SharedMusl => ("musl-gcc", &[][..]),
         Way::Raw => ("gcc", &["-DRAW"][..]),
     };
     let mut command = Command::new(compiler);
-    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&built).arg(source("engine/ports.c"));
-    must(command.args(options));
-    built
+    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(built).arg(source(from));
+    must(command.args(own).args(options));
+    built.to_owned()
 }
 
 /// Builds `ports.go`, without cgo. What Go has compiled for it is kept for the next time.

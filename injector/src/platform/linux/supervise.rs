@@ -6,6 +6,8 @@
 //! program long over. Should this process be killed, the supervisor kills the program; should the
 //! supervisor be, this process does.
 
+#[cfg(target_arch = "x86_64")]
+use super::super::embedded::FREESTANDING;
 use super::handover::Strings;
 use super::launch::call;
 use super::privileges::{has_capability, keeps_privileges};
@@ -19,7 +21,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
-use portshim_supervisor::{Listener, Rings, Server, can_listen, can_look, confine};
+use portshim_supervisor::{Listener, Rings, Server, TRACING, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -257,6 +259,10 @@ impl Start<'_> {
         detach(&[listener.as_fd(), news.as_fd(), telling.as_fd(), go.as_fd()]);
         let watched = listener.as_fd().try_clone_to_owned();
         let watched = watched.unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
+        #[cfg(target_arch = "x86_64")]
+        if let Err(e) = server.bring(FREESTANDING, &listener) {
+            fail(Stage::Prepare, last(&e), telling);
+        }
         let begun = thread::Builder::new().spawn(move || accompany(child, &watched, &news));
         if let Err(e) = begun {
             fail(Stage::Prepare, last(&e), telling);
@@ -343,7 +349,7 @@ fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
         while let Ok(Some(_)) = signals.read_signal() {}
         let mut status = 0;
         // SAFETY: waitpid(2) fills the status, and reads nothing.
-        let changed = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+        let changed = not_tracing(|| unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
         if changed == program.as_raw() {
             if libc::WIFSTOPPED(status) {
                 News::Stopped.tell(news);
@@ -368,6 +374,12 @@ fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
             let _ = nix::sys::signal::kill(program, Signal::SIGKILL);
         }
     }
+}
+
+/// Does it while no program is traced.
+fn not_tracing<T>(work: impl FnOnce() -> T) -> T {
+    let _turn = TRACING.lock();
+    work()
 }
 
 /// Tells whether no process is left that the listener would be told of.

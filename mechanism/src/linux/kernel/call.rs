@@ -16,6 +16,12 @@ pub(super) fn number(result: core::result::Result<usize, Errno>) -> Result<usize
     result.map_err(Errno::into_raw)
 }
 
+/// The result that a register tells of after a call.
+#[inline]
+pub fn answered(register: isize) -> Result<usize> {
+    number(Errno::from_ret(register as usize))
+}
+
 /// Calls the kernel with up to six arguments, if the program's sandbox allows it.
 macro_rules! call {
     ($name:ident $(, $arg:expr)*) => {

@@ -1,0 +1,92 @@
+//! The start: maps the session that the program was put under, while nothing of the program has
+//! run yet.
+
+use core::ffi::{CStr, c_void};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use portshim_mechanism::linux::kernel::descriptors::{close, open as open_file, size_and_owner};
+use portshim_mechanism::linux::kernel::mark::mark_calls;
+use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
+use portshim_mechanism::linux::kernel::process::effective_user;
+use portshim_mechanism::linux::kernel::{clock, liveness};
+use portshim_mechanism::linux::socket::steering;
+use portshim_mechanism::place::set_name;
+use portshim_mechanism::session::Session;
+use portshim_policy::region::{Region, SharedRules};
+
+/// Path of the session's file, which the supervisor writes here; a NUL ends it.
+#[unsafe(export_name = "portshim_session")]
+static SESSION: [AtomicU8; 4096] = [const { AtomicU8::new(0) }; 4096];
+
+/// Name of the program's file, and the name that it was called by, likewise.
+#[unsafe(export_name = "portshim_file")]
+static FILE: [AtomicU8; 256] = [const { AtomicU8::new(0) }; 256];
+#[unsafe(export_name = "portshim_called")]
+static CALLED: [AtomicU8; 256] = [const { AtomicU8::new(0) }; 256];
+
+/// The vDSO's `clock_gettime`, likewise; null where it has none.
+#[unsafe(export_name = "portshim_clock")]
+static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Where the words on the program's first stack begin, likewise.
+#[unsafe(export_name = "portshim_stack_start")]
+pub(crate) static STACK_START: AtomicUsize = AtomicUsize::new(0);
+
+static REGION: AtomicPtr<Region> = AtomicPtr::new(ptr::null_mut());
+static RULES: AtomicPtr<SharedRules> = AtomicPtr::new(ptr::null_mut());
+
+/// The session; `None` where it could not be mapped.
+#[inline]
+pub(crate) fn session() -> Option<Session> {
+    // SAFETY: null, or stored from a `&'static` reference.
+    let region = unsafe { REGION.load(Acquire).as_ref() }?;
+    // SAFETY: stored from a `&'static` reference before `REGION` was.
+    let rules = unsafe { &*RULES.load(Relaxed) };
+    Some(Session { region, rules })
+}
+
+/// Maps the session. Tells whether calls can be served from now on.
+pub(crate) extern "C" fn start() -> bool {
+    // SAFETY: the supervisor has found it in the program's vDSO, or left it null.
+    unsafe { clock::use_libcs(CLOCK.load(Relaxed)) };
+    let path = text(&SESSION);
+    let Some(region) = CStr::from_bytes_until_nul(&path).ok().and_then(open) else { return false };
+    let (file, called) = (text(&FILE), text(&CALLED));
+    let (file, called) = (ended(&file), ended(&called));
+    set_name(if called.is_empty() { file } else { called });
+    let Some(rules) = region.rules_for(&[file, called]) else { return false };
+    steering::reload();
+    // Which network it was begun in: it may move on, and nobody would notice.
+    steering::on_netns_change();
+    liveness::look();
+    mark_calls(true);
+    RULES.store(ptr::from_ref(rules).cast_mut(), Relaxed);
+    REGION.store(ptr::from_ref(region).cast_mut(), Release);
+    true
+}
+
+fn text<const LEN: usize>(bytes: &[AtomicU8; LEN]) -> [u8; LEN] {
+    core::array::from_fn(|at| bytes[at].load(Relaxed))
+}
+
+fn ended(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Maps the session's file, if it is this user's and a region of this version.
+fn open(path: &CStr) -> Option<&'static Region> {
+    let fd = open_file(path, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK).ok()?;
+    let sound = size_and_owner(fd).is_ok_and(|(size, owner)| size == Region::SIZE as u64 && owner == effective_user());
+    let mapped = if sound { map_shared(Some(fd), Region::SIZE).ok() } else { None };
+    close(fd);
+    let at = mapped?;
+    // SAFETY: `SIZE` bytes were just mapped for reading and writing.
+    match unsafe { Region::at(at) } {
+        Ok(region) => Some(region),
+        Err(_) => {
+            // SAFETY: the mapping was refused, so nothing refers to it.
+            unsafe { unmap(at, Region::SIZE) };
+            None
+        }
+    }
+}

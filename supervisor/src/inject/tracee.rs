@@ -1,0 +1,150 @@
+//! A process that is about to begin a program: stopped in the midst of exec (ptrace(2)), its
+//! memory and its registers.
+
+use libc::{pid_t, user_regs_struct};
+use std::ffi::{c_int, c_long, c_void};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::ptr;
+
+/// A process that this thread traces, and that stands still.
+pub(super) struct Tracee {
+    process: pid_t,
+    memory: File,
+}
+
+/// Has a thread stop as soon as it has become another program, or has failed to.
+///
+/// # Errors
+/// The kernel's: EPERM where it is traced already.
+pub(super) fn seize(thread: pid_t) -> io::Result<()> {
+    trace(libc::PTRACE_SEIZE, thread, 0, libc::PTRACE_O_TRACEEXEC as usize)?;
+    // In the call that it waits in, nothing but death disturbs it.
+    trace(libc::PTRACE_INTERRUPT, thread, 0, 0).inspect_err(|_| {
+        let _ = trace(libc::PTRACE_DETACH, thread, 0, 0);
+    })
+}
+
+/// Outcome of waiting for a thread that was seized.
+pub(super) enum Seized {
+    /// It is a new program, which has not begun.
+    Executed(Tracee),
+    /// It is gone, or goes on as what it was.
+    Gone,
+}
+
+/// Waits until the thread that this one has seized has become another program, or has failed to.
+pub(super) fn wait_for_program() -> Seized {
+    let Some((process, status)) = wait() else { return Seized::Gone };
+    let event = status >> 16;
+    if event == libc::PTRACE_EVENT_EXEC
+        && let Ok(memory) = File::options().read(true).write(true).open(format!("/proc/{process}/mem"))
+    {
+        return Seized::Executed(Tracee { process, memory });
+    }
+    let signal = if event == 0 { libc::WSTOPSIG(status) } else { 0 };
+    let _ = trace(libc::PTRACE_DETACH, process, 0, signal as usize);
+    Seized::Gone
+}
+
+/// Tells whether something has ended while this thread traced it, and nobody has asked how yet.
+pub(super) fn is_waited_for() -> bool {
+    look(libc::WEXITED | libc::WNOHANG).is_some_and(|(process, _)| process != 0)
+}
+
+/// Looks at what this thread traces, and changes nothing: a process, and whether it stands still.
+fn look(how: c_int) -> Option<(pid_t, bool)> {
+    // SAFETY: all zeroes is a valid record of no event.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let how = how | libc::WNOWAIT | libc::__WALL | libc::__WNOTHREAD;
+    // SAFETY: the kernel writes one record.
+    let looked = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, how) };
+    let stands = matches!(info.si_code, libc::CLD_TRAPPED | libc::CLD_STOPPED);
+    // SAFETY: waitid(2) fills this in.
+    (looked == 0).then(|| (unsafe { info.si_pid() }, stands))
+}
+
+/// Waits for a stop of what this thread traces. `None` where it has ended: how is for others to
+/// ask.
+fn wait() -> Option<(pid_t, c_int)> {
+    let (process, stands) = look(libc::WEXITED | libc::WSTOPPED)?;
+    if !stands {
+        return None;
+    }
+    let mut status = 0;
+    // SAFETY: the kernel writes one number.
+    let waited = unsafe { libc::waitpid(process, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+    (waited == process && libc::WIFSTOPPED(status)).then_some((process, status))
+}
+
+impl Tracee {
+    pub(super) fn process(&self) -> u32 {
+        self.process.cast_unsigned()
+    }
+
+    pub(super) fn registers(&self) -> io::Result<user_regs_struct> {
+        // SAFETY: all zeroes are registers.
+        let mut registers: user_regs_struct = unsafe { std::mem::zeroed() };
+        trace(libc::PTRACE_GETREGS, self.process, 0, &raw mut registers as usize)?;
+        Ok(registers)
+    }
+
+    pub(super) fn set_registers(&self, registers: &user_regs_struct) -> io::Result<()> {
+        trace(libc::PTRACE_SETREGS, self.process, 0, ptr::from_ref(registers) as usize)
+    }
+
+    pub(super) fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.memory.read_exact_at(bytes, at)
+    }
+
+    /// Reads its memory as far as there is any.
+    pub(super) fn read_some(&self, at: u64, bytes: &mut [u8]) -> io::Result<usize> {
+        self.memory.read_at(bytes, at)
+    }
+
+    /// Writes its memory, be it writable to itself or not.
+    pub(super) fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.memory.write_all_at(bytes, at)
+    }
+
+    /// Lets it run from these registers to the next breakpoint; the registers there. Signals are to
+    /// be held back.
+    pub(super) fn run(&self, from: &user_regs_struct) -> io::Result<user_regs_struct> {
+        self.set_registers(from)?;
+        loop {
+            trace(libc::PTRACE_CONT, self.process, 0, 0)?;
+            let Some((_, status)) = wait() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+            match (status >> 16, libc::WSTOPSIG(status)) {
+                (0, libc::SIGTRAP) => return self.registers(),
+                // What was asked for to see exec fail, or a group that stops: both can wait.
+                (libc::PTRACE_EVENT_STOP, _) => {}
+                _ => return Err(io::ErrorKind::Interrupted.into()),
+            }
+        }
+    }
+
+    /// The signals that it holds back.
+    pub(super) fn mask(&self) -> io::Result<u64> {
+        let mut mask = 0u64;
+        trace(libc::PTRACE_GETSIGMASK, self.process, 8, &raw mut mask as usize)?;
+        Ok(mask)
+    }
+
+    pub(super) fn set_mask(&self, mask: u64) -> io::Result<()> {
+        trace(libc::PTRACE_SETSIGMASK, self.process, 8, &raw const mask as usize)
+    }
+}
+
+impl Drop for Tracee {
+    /// Lets it go.
+    fn drop(&mut self) {
+        let _ = trace(libc::PTRACE_DETACH, self.process, 0, 0);
+    }
+}
+
+fn trace(request: libc::c_uint, process: pid_t, at: usize, data: usize) -> io::Result<()> {
+    // SAFETY: where the kernel writes, callers pass the place of something as long as that.
+    let answer: c_long = unsafe { libc::ptrace(request, process, at as *mut c_void, data as *mut c_void) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
