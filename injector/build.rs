@@ -1,5 +1,7 @@
 //! Builds the shim and hands it to the command, which carries it inside itself.
 
+mod statically;
+
 use object::Endianness;
 use object::elf::FileHeader64;
 use object::read::elf::FileHeader as _;
@@ -100,44 +102,21 @@ fn build_shim(project: &Path) -> PathBuf {
     profile.join("release").join(file)
 }
 
-/// The libraries that Rust programs are linked with, and those that the linker gets instead.
-const ARCHIVES: [(&str, &[&str]); 7] = [
-    ("c", &["libc.a"]),
-    ("gcc_s", &["libgcc_eh.a", "libgcc.a"]),
-    ("dl", &["libdl.a"]),
-    ("m", &["libm.a"]),
-    ("pthread", &["libpthread.a"]),
-    ("rt", &["librt.a"]),
-    ("util", &["libutil.a"]),
-];
-
 /// Links the command statically and at a fixed address, where the C library can be had so: what the
 /// loader and its relocations take is more than what the command itself does for a start
 /// (docs/adr/0008-start-up.md).
-///
-/// There is no setting for this of one program alone: `crt-static` is for all that is built at
-/// once, and a library to preload cannot be. So the linker is asked for the shared libraries as
-/// ever, and finds scripts that name the others.
 fn link_statically() {
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let is_static = target("FEATURE").split(',').any(|feature| feature == "crt-static");
     if target("OS") != "linux" || target("ENV") != "gnu" || is_static {
         return;
     }
-    let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("static");
-    std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    for (library, archives) in ARCHIVES {
-        let paths: Option<Vec<_>> = archives.iter().map(|archive| found(archive)).collect();
-        let Some(paths) = paths else {
-            println!("cargo::warning=there is no static C library: portshim will take longer to start");
-            return link_unwinder();
-        };
-        let script = folder.join(format!("lib{library}.so"));
-        std::fs::write(&script, format!("GROUP ( {} )\n", paths.join(" ")))
-            .unwrap_or_else(|e| panic!("{}: {e}", script.display()));
-    }
-    let search = format!("-L{}", folder.display());
-    let plain = ["-static", "-no-pie", &search];
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let Some(plain) = statically::arguments(&out.join("static")) else {
+        println!("cargo::warning=there is no static C library: portshim will take longer to start");
+        return link_unwinder();
+    };
+    let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
     // What a start runs side by side, for each piece of 64 KiB that is touched takes a page fault;
     // fewer segments; none to be sealed once it is relocated, for nothing is. Not every linker
     // knows of all that.
@@ -146,7 +125,7 @@ fn link_statically() {
     let order = format!("-Wl,-T,{}", order.display());
     let lean = ["-Wl,-z,norelro", "-Wl,--no-rosegment", &order];
     let all = [&plain[..], &lean].concat();
-    match [&all[..], &plain].into_iter().find(|arguments| can_be_linked(arguments)) {
+    match [&all[..], &plain[..]].into_iter().find(|arguments| can_be_linked(arguments)) {
         Some(arguments) => arguments.iter().for_each(|argument| println!("cargo::rustc-link-arg-bins={argument}")),
         None => {
             println!("cargo::warning=this linker makes no static programs: portshim will take longer to start");
@@ -174,16 +153,8 @@ fn can_be_linked(arguments: &[&str]) -> bool {
 
 /// Links at least the unwinder statically: to load a library for it alone takes a while.
 fn link_unwinder() {
-    if let Some(folder) = found("libgcc_eh.a").as_ref().and_then(|archive| Path::new(archive).parent()) {
+    if let Some(folder) = statically::found("libgcc_eh.a").as_ref().and_then(|archive| Path::new(archive).parent()) {
         println!("cargo::rustc-link-search=native={}", folder.display());
         println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
     }
-}
-
-/// Place where the C compiler has a library.
-fn found(archive: &str) -> Option<String> {
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
-    let output = Command::new(compiler).arg(format!("-print-file-name={archive}")).output().ok()?;
-    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Path::new(&path).is_absolute().then_some(path)
 }

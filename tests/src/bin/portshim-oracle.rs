@@ -36,6 +36,9 @@ struct Arguments {
     /// Has the probe served by portshim's library, with its supervisor below.
     #[arg(long, conflicts_with = "supervised")]
     both: bool,
+    /// Has the probe, which loads no library, served by the guest of such programs.
+    #[arg(long, conflicts_with_all = ["supervised", "both"])]
+    guest: bool,
     /// Plays the scripts written by hand, or those whose title contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     directed: Option<String>,
@@ -64,9 +67,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool, String> {
-    let served = match (arguments.supervised, arguments.both) {
-        (true, _) => Variant::Supervised,
-        (_, true) => Variant::Both,
+    let served = match arguments {
+        Arguments { supervised: true, .. } => Variant::Supervised,
+        Arguments { both: true, .. } => Variant::Both,
+        Arguments { guest: true, .. } => Variant::Guest,
         _ => Variant::Portshim,
     };
     if let (Some(case), true) = (arguments.case, arguments.print) {

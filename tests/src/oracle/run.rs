@@ -22,6 +22,8 @@ pub enum Variant {
     Supervised,
     /// Under portshim's supervisor, with a library in the probe.
     Both,
+    /// Under portshim's supervisor, which brings a guest into a probe that loads no library.
+    Guest,
     /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
     Unserved,
 }
@@ -56,14 +58,14 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     command.arg("arena");
     let policy = policy("--range", "--reserved", case);
     let engine: &[&str] = match variant {
-        Variant::Supervised => &["--engine", "supervise"],
+        Variant::Supervised | Variant::Guest => &["--engine", "supervise"],
         Variant::Both => &["--cover", "tree"],
         _ => &[],
     };
     match variant {
         Variant::Native => command.args(&policy).arg("--"),
         Variant::Unserved => command.arg("--"),
-        Variant::Portshim | Variant::Supervised | Variant::Both | Variant::Believing(_) => command
+        Variant::Portshim | Variant::Supervised | Variant::Both | Variant::Guest | Variant::Believing(_) => command
             .arg("--")
             .arg(portshim_path())
             .arg("run")
@@ -75,14 +77,15 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     if let Variant::Believing(what) = variant {
         command.args(believing(what));
     }
-    command.arg(&probe).arg(mode).args(&policy);
+    let player = if variant == Variant::Guest { static_probe_path() } else { probe };
+    command.arg(&player).arg(mode).args(&policy);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTSHIM_") {
             command.env_remove(name);
         }
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", probe.display()))?;
+    let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", player.display()))?;
     // The probe reads all of its input before it says anything, so neither variant waits for the
     // other.
     let written = child.stdin.take().expect("piped above").write_all(input.as_bytes());
@@ -117,6 +120,11 @@ pub fn believing(what: &str) -> Vec<OsString> {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     });
     vec![probe_path().into(), "believe".into(), PLACE.as_str().into(), what.into()]
+}
+
+/// The probe that loads no library.
+fn static_probe_path() -> PathBuf {
+    crate::beside(&std::env::current_exe().expect("a program knows its own path"), "portshim-static-probe")
 }
 
 /// The probe that `PROBE` names, or that stands where portshim stands.

@@ -39,3 +39,14 @@ fn random_sequences_come_to_the_same_with_a_library_inside() {
 fn the_tables_of_the_kernels_behaviour_hold_with_a_library_inside() {
     tables(Variant::Both);
 }
+
+/// A guest is brought into a probe that loads no library.
+#[test]
+fn random_sequences_come_to_the_same_in_a_static_program() {
+    random(Variant::Guest, 70_000);
+}
+
+#[test]
+fn the_tables_of_the_kernels_behaviour_hold_in_a_static_program() {
+    tables(Variant::Guest);
+}
