@@ -60,7 +60,8 @@ pub(super) fn refuses_rings(args: &Options, supervised: bool) -> bool {
 pub(super) fn engine(args: &Options, program: &Program) -> Result<Served, Failure> {
     let obstacle = program.coverage.obstacle();
     let asked = args.engine == Engine::Supervise || args.cover == Cover::Tree || args.strict;
-    let useful = args.engine == Engine::Auto && obstacle.is_some_and(|obstacle| !obstacle.is_doubtful());
+    let chooses = matches!(args.engine, Engine::Auto | Engine::Inside);
+    let useful = chooses && obstacle.is_some_and(|obstacle| !obstacle.is_doubtful());
     if is_switched_off() || args.engine == Engine::Preload && !asked {
         return Ok(Served::Inside);
     }

@@ -7,7 +7,7 @@ use super::policy;
 use super::program::{find, rules_for, warn_of_connectors};
 use super::report;
 use super::sink::Sink;
-use crate::args::Options;
+use crate::args::{Engine, Options};
 use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::{self, is_switched_off};
 use crate::messages;
@@ -65,6 +65,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         unloads: supervised && library.is_none(),
         library,
         refuses_rings: refuses_rings(args, supervised),
+        brings_guest: args.engine == Engine::Inside,
         policy: (fits && !supervised).then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),

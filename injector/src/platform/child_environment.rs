@@ -16,6 +16,9 @@ pub(crate) struct Environment {
     /// Set if the program and all that come of it are to do without io_uring.
     #[cfg_attr(windows, expect(dead_code, reason = "there is none"))]
     pub(crate) refuses_rings: bool,
+    /// Set if a guest is brought into programs that load no library.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is none"))]
+    pub(crate) brings_guest: bool,
     /// The policy in its wire form, where it fits.
     pub(crate) policy: Option<String>,
     /// The file that stands for the session, where there is one.

@@ -58,8 +58,9 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     command.arg("arena");
     let policy = policy("--range", "--reserved", case);
     let engine: &[&str] = match variant {
-        Variant::Supervised | Variant::Guest => &["--engine", "supervise"],
+        Variant::Supervised => &["--engine", "supervise"],
         Variant::Both => &["--cover", "tree"],
+        Variant::Guest => &["--engine", "inside"],
         _ => &[],
     };
     match variant {

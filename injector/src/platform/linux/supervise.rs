@@ -125,7 +125,8 @@ pub(super) struct Supervised {
 }
 
 impl Supervised {
-    /// Begins the program under a supervisor.
+    /// Begins the program under a supervisor, which brings a guest into programs that load no
+    /// library, or does not.
     ///
     /// # Errors
     /// The stage that failed, and how.
@@ -134,13 +135,15 @@ impl Supervised {
         arguments: &[OsString],
         session: &Session,
         rings: Rings,
+        brings_guest: bool,
         mask: &SigSet,
         of_children: &SigAction,
     ) -> Result<Self, (Stage, Errno)> {
         let prepare = |error: io::Error| (Stage::Prepare, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)));
         let (mut told, telling) = pipe().map_err(prepare)?;
         let (mut news, tells_news) = pipe().map_err(prepare)?;
-        let start = Start { program, arguments, session, rings, mask, of_children, strings: Strings::prepared() };
+        let strings = Strings::prepared();
+        let start = Start { program, arguments, session, rings, brings_guest, mask, of_children, strings };
         // SAFETY: this process has one thread, so its copy may do whatever it could.
         match unsafe { fork() }.map_err(|errno| (Stage::Prepare, errno))? {
             ForkResult::Child => start.supervise(&telling, tells_news),
@@ -207,6 +210,9 @@ struct Start<'a> {
     arguments: &'a [OsString],
     session: &'a Session,
     rings: Rings,
+    /// Set if a guest is brought into programs that load no library.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is none for this machine"))]
+    brings_guest: bool,
     mask: &'a SigSet,
     of_children: &'a SigAction,
     strings: Strings,
@@ -260,7 +266,9 @@ impl Start<'_> {
         let watched = listener.as_fd().try_clone_to_owned();
         let watched = watched.unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
         #[cfg(target_arch = "x86_64")]
-        if let Err(e) = server.bring(FREESTANDING, &listener) {
+        if self.brings_guest
+            && let Err(e) = server.bring(FREESTANDING, &listener)
+        {
             fail(Stage::Prepare, last(&e), telling);
         }
         let begun = thread::Builder::new().spawn(move || accompany(child, &watched, &news));

@@ -83,6 +83,7 @@ pub(crate) fn watch_program(
 ) -> Result<Ended, Failure> {
     environment.inspect(|environment| environment.assume());
     let refuses_rings = environment.is_some_and(|environment| environment.refuses_rings);
+    let brings_guest = environment.is_some_and(|environment| environment.brings_guest);
     let rings = if refuses_rings { Rings::Refused } else { Rings::Allowed };
     let mut waited = SigSet::all();
     OWN.into_iter().for_each(|signal| waited.remove(signal));
@@ -105,9 +106,11 @@ pub(crate) fn watch_program(
                             .map_err(|errno| failure(program, errno))
                     })?
                 }
-                Some(session) => Supervised::begin(program, arguments, session, rings, &before, &of_children)
-                    .map(Begun::Supervised)
-                    .map_err(|(stage, errno)| not_begun(program, stage, errno))?,
+                Some(session) => {
+                    Supervised::begin(program, arguments, session, rings, brings_guest, &before, &of_children)
+                        .map(Begun::Supervised)
+                        .map_err(|(stage, errno)| not_begun(program, stage, errno))?
+                }
             };
             outlive_writing()
                 .and_then(|()| wait(begun, &signals, meanwhile))
