@@ -4,11 +4,8 @@
 use core::ffi::{CStr, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_mechanism::linux::kernel::descriptors::{close, open as open_file, size_and_owner};
 use portshim_mechanism::linux::kernel::mark::mark_calls;
-use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
-use portshim_mechanism::linux::kernel::process::effective_user;
-use portshim_mechanism::linux::kernel::{clock, liveness};
+use portshim_mechanism::linux::kernel::{clock, liveness, session_file};
 use portshim_mechanism::linux::socket::steering;
 use portshim_mechanism::place::set_name;
 use portshim_mechanism::session::Session;
@@ -50,7 +47,7 @@ pub(crate) extern "C" fn start() -> bool {
     // SAFETY: the supervisor has found it in the program's vDSO, or left it null.
     unsafe { clock::use_libcs(CLOCK.load(Relaxed)) };
     let path = text(&SESSION);
-    let Some(region) = CStr::from_bytes_until_nul(&path).ok().and_then(open) else { return false };
+    let Some(region) = CStr::from_bytes_until_nul(&path).ok().and_then(session_file::map) else { return false };
     let (file, called) = (text(&FILE), text(&CALLED));
     let (file, called) = (ended(&file), ended(&called));
     set_name(if called.is_empty() { file } else { called });
@@ -71,22 +68,4 @@ fn text<const LEN: usize>(bytes: &[AtomicU8; LEN]) -> [u8; LEN] {
 
 fn ended(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
-/// Maps the session's file, if it is this user's and a region of this version.
-fn open(path: &CStr) -> Option<&'static Region> {
-    let fd = open_file(path, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK).ok()?;
-    let sound = size_and_owner(fd).is_ok_and(|(size, owner)| size == Region::SIZE as u64 && owner == effective_user());
-    let mapped = if sound { map_shared(Some(fd), Region::SIZE).ok() } else { None };
-    close(fd);
-    let at = mapped?;
-    // SAFETY: `SIZE` bytes were just mapped for reading and writing.
-    match unsafe { Region::at(at) } {
-        Ok(region) => Some(region),
-        Err(_) => {
-            // SAFETY: the mapping was refused, so nothing refers to it.
-            unsafe { unmap(at, Region::SIZE) };
-            None
-        }
-    }
 }

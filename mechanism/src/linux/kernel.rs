@@ -16,6 +16,7 @@ pub mod process;
 pub mod program;
 pub mod rtnetlink;
 pub mod sandbox;
+pub mod session_file;
 pub mod signals;
 pub mod sockets;
 pub mod tcp_table;

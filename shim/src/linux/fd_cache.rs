@@ -9,6 +9,7 @@ use crate::session::{self, REGION};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::mark::are_marked;
 use portshim_mechanism::linux::kernel::process::in_vfork_child;
 use portshim_policy::ports::Scope;
 
@@ -217,10 +218,19 @@ fn new(scope: Scope) -> u32 {
     (scope.index() as u32 + 1) << MADE.trailing_zeros() | UNTOUCHED
 }
 
-/// Number of the next new socket.
+/// Number of the next new socket. Where no calls are marked it is not counted atomically: two
+/// threads that get the same number at once have different descriptors. Else the order of
+/// numbers tells what a supervisor may have served.
 #[inline]
 fn serial() -> u32 {
-    SERIAL.fetch_add(1, Relaxed) & NUMBER
+    let number = if are_marked() {
+        SERIAL.fetch_add(1, Relaxed)
+    } else {
+        let number = SERIAL.load(Relaxed);
+        SERIAL.store(number.wrapping_add(1), Relaxed);
+        number
+    };
+    number & NUMBER
 }
 
 /// `fd` is a datagram socket without a port.

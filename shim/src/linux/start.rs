@@ -5,13 +5,11 @@ use crate::session::{self, DECIDED, STATE, Session};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use portshim_mechanism::linux::kernel::clock::{self, yield_now};
-use portshim_mechanism::linux::kernel::descriptors::{
-    close, open as open_file, readlink, size_and_owner, write_stderr,
-};
-use portshim_mechanism::linux::kernel::liveness;
+use portshim_mechanism::linux::kernel::descriptors::{readlink, write_stderr};
 use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
-use portshim_mechanism::linux::kernel::process::{effective_user, process};
+use portshim_mechanism::linux::kernel::process::process;
 use portshim_mechanism::linux::kernel::signals::undisturbed;
+use portshim_mechanism::linux::kernel::{liveness, session_file};
 use portshim_mechanism::linux::socket::steering;
 use portshim_mechanism::place::set_name;
 use portshim_policy::entropy::mix;
@@ -65,30 +63,12 @@ fn find() -> Option<Session> {
     unsafe { clock::use_libcs(elf::of_libc(b"clock_gettime")) };
     let found = variables::read()?;
     let with_rules = |region| Some(Session { region, rules: rules_for_this_program(region)? });
-    let session = open(found.session).and_then(with_rules);
+    let session = found.session.and_then(session_file::map).and_then(with_rules);
     let session = session.or_else(|| private(found.policy?).and_then(with_rules))?;
     below::start();
     steering::reload();
     liveness::look();
     Some(session)
-}
-
-/// Maps the session's file, if it is ours and a region of this version.
-fn open(path: Option<&CStr>) -> Option<&'static Region> {
-    let fd = open_file(path?, libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK).ok()?;
-    let sound = size_and_owner(fd).is_ok_and(|(size, owner)| size == Region::SIZE as u64 && owner == effective_user());
-    let mapped = if sound { map_shared(Some(fd), Region::SIZE).ok() } else { None };
-    close(fd);
-    let at = mapped?;
-    // SAFETY: `SIZE` bytes were just mapped for reading and writing.
-    match unsafe { Region::at(at) } {
-        Ok(region) => Some(region),
-        Err(_) => {
-            // SAFETY: the mapping was refused, so nothing refers to it.
-            unsafe { unmap(at, Region::SIZE) };
-            None
-        }
-    }
 }
 
 /// Message for a program's user where it was to be under a policy, and cannot be.

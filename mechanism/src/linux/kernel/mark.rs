@@ -21,6 +21,13 @@ pub fn mark_calls(marks: bool) {
     ADDED.store(if marks { above() } else { 0 }, Relaxed);
 }
 
+/// Tells whether they are marked.
+#[inline(always)]
+#[must_use]
+pub fn are_marked() -> bool {
+    ADDED.load(Relaxed) != 0
+}
+
 /// The argument of a call that is this descriptor.
 #[inline(always)]
 #[must_use]
