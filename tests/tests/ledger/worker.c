@@ -98,6 +98,14 @@ static void enter(int kind)
                 other->last, other->scopes);
 }
 
+/* Whether `entry`, of two that a request for `scopes` fits, is the one that is lifted: what was entered for
+ * just these scopes goes first, then the oldest. */
+static bool goes_before(const struct record *entry, const struct record *other, unsigned scopes)
+{
+    bool exact = entry->scopes == scopes, other_exact = other->scopes == scopes;
+    return exact != other_exact ? exact : entry->held < other->held;
+}
+
 /* Lifts one of our entries, by a part of it, or perhaps none. */
 static void lift(void)
 {
@@ -118,7 +126,7 @@ static void lift(void)
         bool fits = entry->asked && entry->held && !entry->gone && entry->kind == kind
             && (scopes == PORTSHIM_ALL || (entry->scopes & scopes) == scopes)
             && (kind == BLOCKED ? entry->first == first : entry->first <= first && last <= entry->last);
-        if (fits && (!expected || entry->held < expected->held))
+        if (fits && (!expected || goes_before(entry, expected, scopes)))
             expected = entry;
     }
     if (expected)
