@@ -95,13 +95,13 @@ fn look_on(seed: &str) -> bool {
 
 #[test]
 fn the_ledger_holds_while_processes_come_and_go() {
-    private(|| stress("host", 30, &[]));
+    private(|| stress("host", 12, &[]));
 }
 
 /// Where reservations are kept apart, no two that were granted ever meet.
 #[test]
 fn the_ledger_holds_where_reservations_are_kept_apart() {
-    private(|| stress("windows-vista", 15, &["apart"]));
+    private(|| stress("windows-vista", 8, &["apart"]));
 }
 
 /// What looks at live sessions, and changes them.
