@@ -6,6 +6,7 @@ use object::Endianness;
 use object::elf::FileHeader64;
 use object::read::elf::FileHeader as _;
 use sha2::{Digest, Sha256};
+use statically::CLibrary;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +14,8 @@ use std::process::Command;
 /// Names a shim that is built already, where to build one here would take building the standard
 /// library again.
 const BUILT: &str = "PORTSHIM_BUILT_SHIM";
+/// What a command of musl has in the place of functions that only glibc has.
+const STAND_INS: &str = "src/platform/linux/stand_ins.rs";
 
 fn main() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -102,47 +105,55 @@ fn build_shim(project: &Path) -> PathBuf {
     profile.join("release").join(file)
 }
 
-/// Links the command statically and at a fixed address, where the C library can be had so: what the
-/// loader and its relocations take is more than what the command itself does for a start
-/// (docs/adr/0008-start-up.md).
+/// Links the command statically and at a fixed address, where a C library can be had so: what the
+/// loader and its relocations take is more than what the command itself does for a start, and
+/// musl's start takes less than glibc's (docs/adr/0008-start-up.md).
 fn link_statically() {
+    println!("cargo::rustc-check-cfg=cfg(of_musl)");
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let is_static = target("FEATURE").split(',').any(|feature| feature == "crt-static");
     if target("OS") != "linux" || target("ENV") != "gnu" || is_static {
         return;
     }
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let Some(plain) = statically::arguments(&out.join("static")) else {
-        println!("cargo::warning=there is no static C library: portshim will take longer to start");
-        return link_unwinder();
-    };
-    let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
     // What a start runs side by side, for each piece of 64 KiB that is touched takes a page fault;
     // fewer segments; none to be sealed once it is relocated, for nothing is. Not every linker
     // knows of all that.
     let order = Path::new(env!("CARGO_MANIFEST_DIR")).join("start.ld");
     println!("cargo::rerun-if-changed={}", order.display());
-    let order = format!("-Wl,-T,{}", order.display());
-    let lean = ["-Wl,-z,norelro", "-Wl,--no-rosegment", &order];
-    let all = [&plain[..], &lean].concat();
-    match [&all[..], &plain[..]].into_iter().find(|arguments| can_be_linked(arguments)) {
-        Some(arguments) => arguments.iter().for_each(|argument| println!("cargo::rustc-link-arg-bins={argument}")),
-        None => {
-            println!("cargo::warning=this linker makes no static programs: portshim will take longer to start");
-            link_unwinder();
+    let lean = ["-Wl,-z,norelro".into(), "-Wl,--no-rosegment".into(), format!("-Wl,-T,{}", order.display())];
+    for (library, name) in [(CLibrary::Musl, "musl"), (CLibrary::Glibc, "glibc")] {
+        let Some(plain) = statically::arguments(library, &out.join(name)) else { continue };
+        let all = [&plain[..], &lean].concat();
+        let Some(arguments) = [all, plain].into_iter().find(|arguments| can_be_linked(library, arguments)) else {
+            continue;
+        };
+        arguments.iter().for_each(|argument| println!("cargo::rustc-link-arg-bins={argument}"));
+        if library == CLibrary::Musl {
+            println!("cargo::rustc-cfg=of_musl");
         }
+        return;
     }
+    println!("cargo::warning=no static program can be linked here: portshim will take longer to start");
+    link_unwinder();
 }
 
 /// Tells whether a program can be linked with these arguments, and runs, where programs for the
 /// target do.
-fn can_be_linked(arguments: &[&str]) -> bool {
+fn can_be_linked(library: CLibrary, arguments: &[String]) -> bool {
     let setting = |name: &str| env::var(name).unwrap_or_default();
     let out = PathBuf::from(setting("OUT_DIR"));
     let (source, program) = (out.join("trial.rs"), out.join("trial"));
-    std::fs::write(&source, "fn main() {}").unwrap_or_else(|e| panic!("{}: {e}", source.display()));
+    let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join(STAND_INS);
+    println!("cargo::rerun-if-changed={}", stand_ins.display());
+    let stand_ins = match library {
+        CLibrary::Musl => format!("#[path = {stand_ins:?}] mod stand_ins; "),
+        CLibrary::Glibc => String::new(),
+    };
+    std::fs::write(&source, format!("{stand_ins}fn main() {{ std::thread::spawn(|| ()).join().unwrap() }}"))
+        .unwrap_or_else(|e| panic!("{}: {e}", source.display()));
     let mut rustc = Command::new(setting("RUSTC"));
-    rustc.args(["--target", &setting("TARGET"), "-o"]).arg(&program).arg(&source);
+    rustc.args(["--edition=2024", "--target", &setting("TARGET"), "-o"]).arg(&program).arg(&source);
     rustc.args(env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}")));
     rustc.args(setting("CARGO_ENCODED_RUSTFLAGS").split('\x1f').filter(|flag| !flag.is_empty()));
     rustc.args(arguments.iter().map(|argument| format!("-Clink-arg={argument}")));

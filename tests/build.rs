@@ -15,7 +15,7 @@ fn main() {
         return;
     }
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
-    match statically::arguments(&out.join("static")) {
+    match statically::arguments(statically::CLibrary::Glibc, &out.join("static")) {
         Some(arguments) => {
             let probe = |argument| println!("cargo::rustc-link-arg-bin=portshim-static-probe={argument}");
             arguments.iter().for_each(probe);

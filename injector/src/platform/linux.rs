@@ -1,5 +1,7 @@
 //! Linux: programs are ELF files, and their loader is asked to preload the shim.
 
+#[cfg(all(of_musl, not(test)))]
+mod allocator;
 mod c_library;
 mod change;
 mod clock;
@@ -23,6 +25,8 @@ mod session;
 mod sessions;
 mod socket;
 mod sockets;
+#[cfg(all(of_musl, not(test)))]
+mod stand_ins;
 mod stranger;
 mod supervise;
 mod sweep;

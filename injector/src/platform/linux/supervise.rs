@@ -18,9 +18,10 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+use portshim_mechanism::linux::kernel::signals::keep_signals;
 use portshim_supervisor::{Listener, Rings, Server, TRACING, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
@@ -136,7 +137,7 @@ impl Supervised {
         session: &Session,
         rings: Rings,
         brings_guest: bool,
-        mask: &SigSet,
+        mask: u64,
         of_children: &SigAction,
     ) -> Result<Self, (Stage, Errno)> {
         let prepare = |error: io::Error| (Stage::Prepare, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)));
@@ -213,7 +214,7 @@ struct Start<'a> {
     /// Set if a guest is brought into programs that load no library.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is none for this machine"))]
     brings_guest: bool,
-    mask: &'a SigSet,
+    mask: u64,
     of_children: &'a SigAction,
     strings: Strings,
 }
@@ -300,8 +301,8 @@ impl Start<'_> {
             end(); // the supervisor has said why
         }
         // SAFETY: no handler is installed, so nothing runs that could disturb anything.
-        let ready = unsafe { sigaction(Signal::SIGCHLD, self.of_children) }
-            .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(self.mask), None));
+        let ready = unsafe { sigaction(Signal::SIGCHLD, self.of_children) };
+        keep_signals(Some(self.mask));
         if ready.is_ok() {
             // SAFETY: path and argv end in NUL and NULL, as the environment does, and all of them
             // are still there. The listener is closed on exec.

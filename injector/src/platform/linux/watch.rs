@@ -9,10 +9,11 @@ use crate::coverage::Program;
 use crate::messages::{self, Failure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, sigaction, sigprocmask};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getsid};
+use portshim_mechanism::linux::kernel::signals::{hold_these_signals, keep_signals};
 use portshim_supervisor::Rings;
 use std::ffi::{CString, OsString, c_char};
 use std::io::{Read, Write};
@@ -85,11 +86,9 @@ pub(crate) fn watch_program(
     let refuses_rings = environment.is_some_and(|environment| environment.refuses_rings);
     let brings_guest = environment.is_some_and(|environment| environment.brings_guest);
     let rings = if refuses_rings { Rings::Refused } else { Rings::Allowed };
-    let mut waited = SigSet::all();
-    OWN.into_iter().for_each(|signal| waited.remove(signal));
-    let mut before = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&waited), Some(&mut before))
-        .and_then(|()| SignalFd::with_flags(&waited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
+    let waited = !OWN.into_iter().fold(0, |set, signal| set | 1 << (signal as u32 - 1));
+    let before = hold_these_signals(&waited).ok_or_else(|| failure(program, Errno::EPERM))?;
+    SignalFd::with_flags(&as_set(waited), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .and_then(|signals| {
             // Where SIGCHLD is ignored, no exit status can be had.
             let of_children =
@@ -101,13 +100,13 @@ pub(crate) fn watch_program(
             let begun = match supervised {
                 None => {
                     refuse_rings(refuses_rings).map_err(|error| messages::rings_not_refused(&error)).and_then(|()| {
-                        spawn(program, arguments, &before, &of_children)
+                        spawn(program, arguments, before, &of_children)
                             .map(Begun::Child)
                             .map_err(|errno| failure(program, errno))
                     })?
                 }
                 Some(session) => {
-                    Supervised::begin(program, arguments, session, rings, brings_guest, &before, &of_children)
+                    Supervised::begin(program, arguments, session, rings, brings_guest, before, &of_children)
                         .map(Begun::Supervised)
                         .map_err(|(stage, errno)| not_begun(program, stage, errno))?
                 }
@@ -117,6 +116,16 @@ pub(crate) fn watch_program(
                 .map_err(|errno| failure(program, errno))?
                 .ok_or_else(messages::supervisor_ended)
         })
+}
+
+/// The signals of a word, as the kernel has them, in a set that has room for more.
+fn as_set(word: u64) -> SigSet {
+    // SAFETY: a set is words of bits, all of which may be anything, and the kernel reads the first.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        (&raw mut set).cast::<u64>().write(word);
+        SigSet::from_sigset_t_unchecked(set)
+    }
 }
 
 /// Has a signal handled in another way, and gives the way before.
@@ -134,7 +143,7 @@ fn outlive_writing() -> nix::Result<()> {
 
 /// Begins the program in a child, with the signal mask that this process was started with, and what
 /// it was to be told of children.
-fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet, of_children: &SigAction) -> nix::Result<Pid> {
+fn spawn(program: &Program, arguments: &[OsString], mask: u64, of_children: &SigAction) -> nix::Result<Pid> {
     let (path, argv) = call(program, arguments);
     let mut argv: Vec<*const c_char> = argv.iter().map(|a: &CString| a.as_ptr()).collect::<Vec<_>>();
     argv.push(ptr::null());
@@ -156,8 +165,8 @@ fn spawn(program: &Program, arguments: &[OsString], mask: &SigSet, of_children: 
         }
         ForkResult::Child => {
             let envp = environment.name_this_process();
-            let ready = handled(Signal::SIGCHLD, of_children)
-                .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None));
+            let ready = handled(Signal::SIGCHLD, of_children);
+            keep_signals(Some(mask));
             if ready.is_ok() {
                 // SAFETY: path and argv end in NUL and NULL, as the environment does, and all of
                 // them are still there.
@@ -345,10 +354,13 @@ const ANY: libc::pid_t = -1;
 /// The first process of a PID namespace.
 const INIT: Pid = Pid::from_raw(1);
 
-/// A signal's name. Real-time signals are counted from the first that a program can have.
+/// First of the real-time signals that glibc leaves to programs.
+const RTMIN: libc::c_int = 34;
+
+/// A signal's name. Real-time signals are counted from the first that a program of glibc can have.
 fn name(signal: libc::c_int) -> &'static str {
     match Signal::try_from(signal) {
         Ok(signal) => signal.as_str(),
-        Err(_) => String::leak(format!("SIGRTMIN+{}", signal - libc::SIGRTMIN())),
+        Err(_) => String::leak(format!("SIGRTMIN+{}", signal - RTMIN)),
     }
 }

@@ -6,9 +6,15 @@ use super::call::call;
 /// Keeps signals from this thread, as far as the kernel lets it, and gives the set of those that
 /// were kept before. `None` where the kernel does not let it.
 pub fn hold_signals() -> Option<u64> {
+    hold_these_signals(&ALL_SIGNALS)
+}
+
+/// The same of the signals of this set alone. The kernel is asked, and not the C library, which
+/// keeps signals of its own out of every set: glibc two, musl three.
+pub fn hold_these_signals(set: &u64) -> Option<u64> {
     let mut before = 0u64;
     // SAFETY: the kernel reads one set of eight bytes and writes another.
-    let held = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, &raw const ALL_SIGNALS, &raw mut before, 8) };
+    let held = unsafe { call!(rt_sigprocmask, libc::SIG_BLOCK, core::ptr::from_ref(set), &raw mut before, 8) };
     held.ok().map(|_| before)
 }
 
