@@ -17,5 +17,6 @@ mod engine {
     mod programs;
     mod reach;
     mod ring;
+    mod scale;
     mod tree;
 }

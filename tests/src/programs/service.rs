@@ -1,7 +1,7 @@
 //! Programs that go on running.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A program that goes on running until this is dropped.
 pub struct Service {
@@ -36,6 +36,14 @@ impl Service {
                 return found;
             }
         }
+    }
+
+    /// Its standard input.
+    ///
+    /// # Panics
+    /// Where it was not started with a pipe for that.
+    pub fn input(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().expect("it is piped")
     }
 
     /// Its process.

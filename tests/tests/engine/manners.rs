@@ -15,12 +15,12 @@ fn status_of(script: &str) -> Option<i32> {
     output.status.code()
 }
 
-fn send(signal: &str, process: u32) {
+pub(super) fn send(signal: &str, process: u32) {
     must(Command::new("kill").args([signal, &process.to_string()]));
 }
 
 /// A field of proc(5)'s status.
-fn told_of(process: u32, field: &str) -> Option<String> {
+pub(super) fn told_of(process: u32, field: &str) -> Option<String> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix(field)).map(|text| text.trim().to_owned())
 }
@@ -33,7 +33,7 @@ fn children_of(process: u32) -> Vec<u32> {
 }
 
 /// The supervisor and the program of a `portshim run`.
-fn both(portshim: u32) -> (u32, u32) {
+pub(super) fn both(portshim: u32) -> (u32, u32) {
     until("the program has begun", || {
         children_of(portshim).iter().any(|supervisor| children_of(*supervisor).len() == 1)
     });

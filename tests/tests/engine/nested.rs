@@ -1,7 +1,7 @@
 //! Chains of programs, and one `portshim run` below another.
 
 use super::built::{Way, go_ports, ports};
-use portshim_tests::programs::{Peer, Ports, Scratch, must, private, told};
+use portshim_tests::programs::{Peer, Ports, Scratch, Watch, must, private, told};
 use portshim_tests::{portshim, portshim_path};
 
 /// A static program starts a dynamic one, and so on: each draws from the policy.
@@ -25,6 +25,30 @@ fn a_chain_of_programs_of_all_kinds() {
                 all.judge("what they see themselves", &told(&said).into_iter().collect());
                 all.judge("what the HTTP peer saw", &http.visitors());
                 all.judge("what the UDP peer saw", &udp.awaited(1));
+            }
+        }
+    });
+}
+
+/// A dynamic shell, a static one, a dynamic program, one of Go's, a shell again, and another program:
+/// each is a child of the one before.
+#[test]
+fn a_chain_of_children() {
+    private(|| {
+        let go = go_ports();
+        let python = "import socket, subprocess, sys; s = socket.socket(); s.bind(('', 0))\n\
+                      print('port', s.getsockname()[1], flush=True); subprocess.run(sys.argv[1:], check=True)";
+        let shells = ["sh", "-c", "busybox sh -c '\"$@\"; true' sh \"$@\"; true", "sh"];
+        for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            for options in [&["--strict"][..], &["--engine", "supervise"], &["--strict", "--engine", "inside"]] {
+                let watch = Watch::begin(&[]);
+                let mut command = ports.command_with(options, shells[0]);
+                command.args(&shells[1..]).args(["python3", "-c", python]).arg(&go).arg("then");
+                let said = must(command.args(shells).args(["python3", "-c", python, "true"]));
+                let seen = told(&said);
+                assert_eq!(seen.len(), 3, "{said}");
+                ports.judge("what they see themselves", &seen.into_iter().collect());
+                ports.judge("what the kernel lists", &watch.end());
             }
         }
     });

@@ -1,4 +1,5 @@
-// A server and clients of Go's own, which makes its system calls itself. Argument: our server.
+// A server and clients of Go's own, which makes its system calls itself. Arguments: our servers of
+// HTTP and of UDP; or `then` and a command; or none.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"sync"
 	"syscall"
 	"time"
@@ -79,8 +81,20 @@ func drain() {
 	}
 }
 
+// Has a port of its own, and starts another program.
+func then(command []string) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	must("listen", err)
+	port(listener.Addr())
+	next := exec.Command(command[0], command[1:]...)
+	next.Stdout, next.Stderr = os.Stdout, os.Stderr
+	must("run", next.Run())
+}
+
 func main() {
-	if len(os.Args) == 3 {
+	if len(os.Args) > 2 && os.Args[1] == "then" {
+		then(os.Args[2:])
+	} else if len(os.Args) == 3 {
 		all(os.Args[1], os.Args[2])
 	} else {
 		drain()
