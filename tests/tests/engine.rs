@@ -18,5 +18,6 @@ mod engine {
     mod reach;
     mod ring;
     mod scale;
+    mod traced;
     mod tree;
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -254,6 +255,18 @@ static void execs(char **arguments)
 	asks_for_ever(NULL);
 }
 
+/* Has had ports until a line comes, and then one more. */
+static void steady(void)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	printf("process %d\n", getpid());
+	fflush(stdout);
+	while (poll(&input, 1, 1) == 0)
+		close(bound(SOCK_STREAM));
+	tell(port_of(bound(SOCK_STREAM)));
+}
+
 /* So many processes, none of which ends before a call fails. */
 static void storm(int count)
 {
@@ -288,6 +301,10 @@ int main(int argc, char **argv)
 		server(count);
 	else if (strcmp(part, "execs") == 0)
 		execs(argv);
+	else if (strcmp(part, "bind") == 0)
+		tell(port_of(bound(SOCK_STREAM)));
+	else if (strcmp(part, "steady") == 0)
+		steady();
 	else if (strcmp(part, "storm") == 0)
 		storm(count);
 	else
