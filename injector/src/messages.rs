@@ -105,7 +105,7 @@ pub(crate) fn connect_behind(libraries: &[PathBuf]) -> String {
              connections that it makes by sockets of its own get ports from outside the policy",
             names.join(" and ")
         ),
-        &format!("start it inside: portshim run [POLICY] -- {tool} CMD [ARG…]"),
+        &format!("start it inside: portshim run [POLICY] -- {tool} CMD [ARG…]; or add --cover tree"),
     )
 }
 

@@ -15,6 +15,7 @@ mod engine {
     mod nested;
     mod oracle;
     mod programs;
+    mod published;
     mod reach;
     mod ring;
     mod scale;

@@ -100,7 +100,9 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
         pinned_because,
         scopes: rules.map(|rules| means(rules, steerable)).unwrap_or_default(),
     };
-    warn_of_connectors(Verbosity { verbose: false, quiet: false });
+    if !outside {
+        warn_of_connectors(Verbosity { verbose: false, quiet: false });
+    }
     present::eprint_problems(&misspelt());
     present::print(&if args.json { present::json(&finding) } else { finding.text(&steering) })?;
     Ok(if outside || obstacle.is_none() { 0 } else { NOT_COVERED })

@@ -32,7 +32,8 @@ pub(super) fn rules_for<'a>(rules: &'a [Rules], program: &Program) -> Option<&'a
     rules.iter().find(matches)
 }
 
-/// Warns where another library comes between ours and the kernel in the calls that connect.
+/// Warns where another library comes between ours and the kernel in the calls that connect, and no
+/// supervisor is below both.
 pub(super) fn warn_of_connectors(verbosity: Verbosity) {
     let connectors = platform::connectors();
     if !connectors.is_empty() {

@@ -39,7 +39,9 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if is_switched_off() {
         verbosity.warn(messages::switched_off);
     }
-    warn_of_connectors(verbosity);
+    if !supervised {
+        warn_of_connectors(verbosity);
+    }
     if !resolved.warnings.is_empty() {
         verbosity.warn(|| messages::render(&resolved.warnings));
     }

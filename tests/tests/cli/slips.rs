@@ -16,7 +16,7 @@ fn warning(library: &str, tool: &str) -> String {
     format!(
         "warning: LD_PRELOAD names `{library}`, which connects in the program's stead:\n         \
          connections that it makes by sockets of its own get ports from outside the policy\n\
-         help:    start it inside: portshim run [POLICY] -- {tool} CMD [ARG…]\n"
+         help:    start it inside: portshim run [POLICY] -- {tool} CMD [ARG…]; or add --cover tree\n"
     )
 }
 
@@ -40,6 +40,12 @@ fn a_preload_that_connects_instead() {
         here.expect(quiet.env("LD_PRELOAD", &list), 0, "", "");
         let output = here.portshim(&["doctor", "true"]).env("LD_PRELOAD", &list).output().expect("it runs");
         assert_eq!(here.masked(&output.stderr), expected, "{}", said(&output));
+        succeeded(&output);
+    }
+    // A supervisor serves what it makes.
+    for words in [&["run", "--cover", "tree", "--", "true"][..], &["doctor", "--cover", "tree", "true"]] {
+        let output = here.portshim(words).env("LD_PRELOAD", &other).output().expect("it runs");
+        assert!(output.stderr.is_empty(), "{}", said(&output));
         succeeded(&output);
     }
     // A name alone, which the loader looks for; and what is inside a session, where ours is

@@ -50,11 +50,20 @@ pub(super) fn program(way: Way, from: &str, options: &[&str], built: &Path) -> P
 
 /// Builds `ports.go`, without cgo. What Go has compiled for it is kept for the next time.
 pub(super) fn go_ports() -> PathBuf {
+    go("ports", false)
+}
+
+/// Builds `resolve.go`, with cgo: a dynamic program, in which libc's resolver can be used.
+pub(super) fn go_resolve() -> PathBuf {
+    go("resolve", true)
+}
+
+fn go(name: &str, with_cgo: bool) -> PathBuf {
     let folder = project().join("target/go");
-    let built = folder.join("ports");
+    let built = folder.join(name);
     let mut command = Command::new("go");
-    command.args(["build", "-o", text(&built), text(&source("engine/ports.go"))]);
-    command.env("CGO_ENABLED", "0").env("GOCACHE", folder.join("cache")).env("GOFLAGS", "-mod=mod");
-    must(command.env("GO111MODULE", "off"));
+    command.args(["build", "-o", text(&built), text(&source(&format!("engine/{name}.go")))]);
+    command.env("CGO_ENABLED", if with_cgo { "1" } else { "0" }).env("GO111MODULE", "off");
+    must(command.env("GOCACHE", folder.join("cache")).env("GOFLAGS", "-mod=mod"));
     built
 }
