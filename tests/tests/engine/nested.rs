@@ -30,8 +30,8 @@ fn a_chain_of_programs_of_all_kinds() {
     });
 }
 
-/// A dynamic shell, a static one, a dynamic program, one of Go's, a shell again, and another program:
-/// each is a child of the one before.
+/// A dynamic shell, a static one, a dynamic program, one of Go's, a shell again, and another
+/// program: each is a child of the one before.
 #[test]
 fn a_chain_of_children() {
     private(|| {
