@@ -26,6 +26,11 @@ static SIZES: [u64; 2] = [STACKS as u64, 1 << STACK_BITS];
 #[unsafe(export_name = "portshim_off")]
 static OFF: AtomicU64 = AtomicU64::new(0);
 
+/// Not 0 where the program's signal handlers may run on a stack of their own (sigaltstack(2)),
+/// likewise.
+#[unsafe(export_name = "portshim_alternates")]
+static ALTERNATES: AtomicU64 = AtomicU64::new(0);
+
 /// Comes here by a jump, with rcx as in [`Frame::next`].
 ///
 /// # Safety
@@ -49,6 +54,9 @@ unsafe extern "C" fn enter() {
         "3:",
         "shl r11, {bits}",
         "add r11, qword ptr [rip + {first}]",
+        "cmp qword ptr [rip + {alternates}], 0",
+        "jne 6f",
+        "5:",
         "mov qword ptr [r11 - {rsp}], rsp",
         "lea rsp, [r11 - {head}]",
         "push rcx",
@@ -109,6 +117,42 @@ unsafe extern "C" fn enter() {
         "shr r11, {bits}",
         "lock btr qword ptr [rip + {busy}], r11",
         "jmp rcx",
+        // On the stack of its handlers, the program must stay: the kernel takes it for free as soon
+        // as rsp is elsewhere, and the next handler writes over what is there. The kernel tells.
+        "6:",
+        "mov qword ptr [r11 - {rax}], rax",
+        "mov qword ptr [r11 - {rcx}], rcx",
+        "mov qword ptr [r11 - {rdx}], rdx",
+        "mov qword ptr [r11 - {rsi}], rsi",
+        "mov qword ptr [r11 - {rdi}], rdi",
+        "mov rdx, r11",
+        "mov eax, {sigaltstack}",
+        "xor edi, edi",
+        "lea rsi, [rdx - {told}]",
+        "syscall",
+        "mov r11, rdx",
+        "mov rax, qword ptr [r11 - {rax}]",
+        "mov rcx, qword ptr [r11 - {rcx}]",
+        "mov rdx, qword ptr [r11 - {rdx}]",
+        "mov rsi, qword ptr [r11 - {rsi}]",
+        "mov rdi, qword ptr [r11 - {rdi}]",
+        "test dword ptr [r11 - {told} + 8], {on_stack}",
+        "jz 5b",
+        "sub r11, qword ptr [rip + {first}]",
+        "shr r11, {bits}",
+        "lock btr qword ptr [rip + {busy}], r11",
+        "jmp 4b",
+        alternates = sym ALTERNATES,
+        sigaltstack = const libc::SYS_sigaltstack,
+        on_stack = const libc::SS_ONSTACK,
+        // Below the head, where nothing is yet: five registers, and a `stack_t`, whose second word
+        // are its flags.
+        rax = const HEAD + 8,
+        rcx = const HEAD + 16,
+        rdx = const HEAD + 24,
+        rsi = const HEAD + 32,
+        rdi = const HEAD + 40,
+        told = const HEAD + 64,
         off = sym OFF,
         last = const STACKS - 1,
         busy = sym BUSY,

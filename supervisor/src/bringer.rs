@@ -1,42 +1,63 @@
-//! A thread that brings the guest into programs: it waits until they have been executed, and the
-//! server goes on meanwhile.
+//! Threads that bring the guest into programs. They wait until those have been executed, and the
+//! server goes on meanwhile; nor does one wait for another.
 
 #[cfg(target_arch = "x86_64")]
-use crate::inject::Injector;
+use crate::inject::{Alarm, Injector};
 use crate::listener::{Call, Listener};
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// What the server has of it.
+/// Number of threads at most. If each waits for a program, others are served by the supervisor.
+const MOST: usize = 64;
+/// Number of descriptors for each of them that this process must be allowed to have.
+const DESCRIPTORS: u64 = 16;
+
+/// A call to execve(2), and the session that its process is under so far.
+type Job = (Call, PathBuf);
+
+/// What the server has of them.
 pub(crate) struct Bringer {
-    programs: Sender<(Call, PathBuf)>,
+    threads: Arc<Threads>,
     /// Address in programs of the word that switches the guest off there.
     switch: u64,
 }
 
+/// What the threads have in common.
+struct Threads {
+    injector: Injector,
+    listener: Listener,
+    /// Those that have nothing to do.
+    idle: Mutex<Vec<Sender<Job>>>,
+    number: AtomicUsize,
+    most: usize,
+}
+
 impl Bringer {
-    /// Begins it. `None` where the guest is none.
+    /// Makes ready for it. `None` where the guest is none.
     pub(crate) fn begin(guest: &'static [u8], listener: &Listener) -> io::Result<Option<Self>> {
-        let Some(mut injector) = Injector::of(guest) else { return Ok(None) };
+        let Some(injector) = Injector::of(guest) else { return Ok(None) };
         let switch = injector.switch();
         let listener = Listener::from(listener.as_fd().try_clone_to_owned()?);
-        let (programs, begun) = channel::<(Call, PathBuf)>();
-        thread::Builder::new().spawn(move || {
-            for (call, session) in begun {
-                injector.execute(&listener, &call, &session);
-            }
-        })?;
-        Ok(Some(Self { programs, switch }))
+        let threads =
+            Threads { injector, listener, idle: Mutex::new(Vec::new()), number: AtomicUsize::new(0), most: most() };
+        Ok(Some(Self { threads: Arc::new(threads), switch }))
     }
 
     /// Takes over a call to execve(2) by a process that is under this session so far, and answers
     /// it. False where it does not.
     pub(crate) fn execute(&self, call: &Call, session: &Path) -> bool {
-        self.programs.send((*call, session.to_owned())).is_ok()
+        let job = (*call, session.to_owned());
+        let idle = self.threads.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(thread) => thread.send(job).is_ok(),
+            None => self.threads.add(job),
+        }
     }
 
     /// Switches the guest off in a process, if it is there. The program is about to forbid itself
@@ -49,6 +70,47 @@ impl Bringer {
         // is mapped.
         let _ = unsafe { libc::process_vm_writev(thread.cast_signed(), &raw const here, 1, &raw const there, 1, 0) };
     }
+}
+
+impl Threads {
+    /// Begins another one with this. False where there are enough.
+    fn add(self: &Arc<Self>, first: Job) -> bool {
+        if self.number.fetch_add(1, Relaxed) < self.most {
+            let all = Arc::clone(self);
+            let begun = thread::Builder::new().spawn(move || {
+                let (sender, jobs) = channel();
+                let mut next = Some(first);
+                // Without an alarm, it could wait for ever.
+                let alarm = Alarm::of_this_thread().ok();
+                while let Some((call, session)) = next.take() {
+                    let Some(alarm) = &alarm else {
+                        all.listener.answer(&call, crate::listener::Reply::Continue);
+                        break;
+                    };
+                    if !all.injector.execute(alarm, &all.listener, &call, &session) {
+                        break;
+                    }
+                    all.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender.clone());
+                    next = jobs.recv().ok();
+                }
+                all.number.fetch_sub(1, Relaxed);
+            });
+            if begun.is_ok() {
+                return true;
+            }
+        }
+        self.number.fetch_sub(1, Relaxed);
+        false
+    }
+}
+
+/// Number of threads that this process may have descriptors for.
+fn most() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it writes one limit.
+    let told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let enough = usize::try_from(limit.rlim_cur / DESCRIPTORS).unwrap_or(MOST);
+    if told == 0 { enough.clamp(1, MOST) } else { 1 }
 }
 
 /// Nobody: no guest is made for this machine.
@@ -65,7 +127,17 @@ impl Injector {
         match *self {}
     }
 
-    fn execute(&mut self, _listener: &Listener, _call: &Call, _session: &Path) {
+    fn execute(&self, _alarm: &Alarm, _listener: &Listener, _call: &Call, _session: &Path) -> bool {
         match *self {}
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+struct Alarm;
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Alarm {
+    fn of_this_thread() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -1,11 +1,17 @@
 //! The guest of programs that no library is loaded into: it is mapped into them as they begin, and
 //! their system calls are rewritten to lead to it.
 //!
-//! The thread that calls execve(2) is seized, let go on, and stops before the new program runs. A
-//! program that cannot be served so, or that somebody else traces, goes on as it is: the supervisor
-//! is told of all its calls.
+//! Whether a guest can serve the program that a call to execve(2) names is looked at before
+//! anything is done to the thread. Then that is seized, let go on, and stops before the new program
+//! runs. A program that cannot be served so, or that somebody else traces, goes on as it is: the
+//! supervisor is told of all its calls.
 
+mod alarm;
+mod asked;
+mod fit;
+mod functions;
 mod guest;
+mod image;
 mod program;
 mod sites;
 mod targets;
@@ -13,9 +19,11 @@ mod tracee;
 mod trampolines;
 
 use crate::listener::{Call, Listener, Reply};
-use crate::tracing::TRACING;
-use guest::Guest;
-use program::{Image, Told, Version, clock_in_vdso, used};
+pub(crate) use alarm::Alarm;
+use fit::Fit;
+use guest::{Begins, Guest};
+use image::{Image, Version};
+use program::{Told, clock_in_vdso, used};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,9 +31,9 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::MutexGuard;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tracee::{Seized, Tracee, is_waited_for, seize, wait_for_program};
+use tracee::{Tracee, is_tracing, program, seize};
 
 /// The variable that names a process's session, and the one that switches everything off.
 const SESSION: &[u8] = b"PORTSHIM_SESSION=";
@@ -38,19 +46,28 @@ const NEAR: u64 = 1 << 30;
 const PAGE: u64 = 4096;
 /// Number of files that are remembered at once.
 const MOST_IMAGES: usize = 1024;
+/// Time that a program has to be executed in. One that takes longer, the supervisor serves.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Brings the guest into programs.
+/// AUDIT_ARCH_X86_64, linux/audit.h: no other programs are served by the guest.
+const X86_64: u32 = 0xC000_003E;
+
+/// What is known of a file; `None` of one that is not served so. It is looked through once.
+type Known = Arc<OnceLock<Option<Image>>>;
+
+/// Brings the guest into programs, in several threads at once.
 pub(crate) struct Injector {
     guest: Guest,
     clock: Option<u64>,
-    /// What is known of files; `None` of those that are not served so.
-    images: HashMap<Version, Option<Image>>,
+    fit: Fit,
+    images: Mutex<HashMap<Version, Known>>,
 }
 
 impl Injector {
     /// One with this guest. `None` where it is none.
     pub(crate) fn of(guest: &'static [u8]) -> Option<Self> {
-        Some(Self { guest: Guest::of(guest)?, clock: clock_in_vdso(), images: HashMap::new() })
+        let images = Mutex::new(HashMap::new());
+        Some(Self { guest: Guest::of(guest)?, clock: clock_in_vdso(), fit: Fit::as_this_process(), images })
     }
 
     /// Address in programs of the word that switches the guest off.
@@ -59,32 +76,51 @@ impl Injector {
     }
 
     /// Lets a call to execve(2) go on, and brings the guest into the program that comes of it.
-    /// `session` is the file of the one that the process is under so far.
-    pub(crate) fn execute(&mut self, listener: &Listener, call: &Call, session: &Path) {
-        let turn = turn();
-        let is_seized = turn.is_some() && seize(call.thread.cast_signed()).is_ok();
+    /// `session` is the file of the one that the process is under so far. Tells whether this thread
+    /// is free for another: else what it has seized is given back by its end.
+    pub(crate) fn execute(&self, alarm: &Alarm, listener: &Listener, call: &Call, session: &Path) -> bool {
+        let seized = self.expects(call) && listener.still_waits(call) && seize(call.thread.cast_signed()).is_ok();
         listener.answer(call, Reply::Continue);
-        if !is_seized {
-            return;
-        }
-        if let Seized::Executed(tracee) = wait_for_program() {
+        if seized && let Some(tracee) = program(alarm, PATIENCE) {
             // Where that fails, it is as it was, or does not use what is there.
             let _ = self.bring(&tracee, session);
         }
+        !is_tracing()
     }
 
-    fn bring(&mut self, tracee: &Tracee, session: &Path) -> io::Result<()> {
-        let Self { guest, clock, images } = self;
+    /// Tells whether the program that a call names is expected to be one that the guest serves.
+    fn expects(&self, call: &Call) -> bool {
+        let asked = || asked::file(call.thread, call.number.into(), &call.arguments);
+        call.arch == X86_64
+            && asked().is_some_and(|(file, version)| self.image(&file, version).get().is_some_and(Option::is_some))
+            && self.fit.is(call.thread)
+    }
+
+    /// What is known of this file.
+    fn image(&self, file: &File, version: Version) -> Known {
+        let known = {
+            let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+            if images.len() >= MOST_IMAGES {
+                images.clear();
+            }
+            Arc::clone(images.entry(version).or_default())
+        };
+        known.get_or_init(|| Image::read(file, &trampolines::SERVED));
+        known
+    }
+
+    fn bring(&self, tracee: &Tracee, session: &Path) -> io::Result<()> {
+        let Self { guest, clock, .. } = self;
         let process = tracee.process();
         let file = File::open(format!("/proc/{process}/exe"))?;
-        let read = || Image::read(&file, &trampolines::SERVED);
-        if images.len() >= MOST_IMAGES {
-            images.clear();
-        }
-        let image = images.entry(Version::of(&file)?).or_insert_with(read).as_ref();
-        let Some(image) = image.filter(|image| !image.sites.is_empty()) else { return Ok(()) };
+        let known = self.image(&file, Version::of(&file)?);
+        let Some(Some(image)) = known.get() else { return Ok(()) };
         let told = Told::to(process)?;
         let bias = if image.moves { told.entry.wrapping_sub(image.entry) } else { 0 };
+        // What stands in the file may have been written over, or the file be another by now.
+        if !image.sites.iter().all(|site| tracee.has(site.at.wrapping_add(bias), &site.was)) {
+            return Ok(());
+        }
         let Some(session) = governing(process, session)? else { return Ok(()) };
         let used = used(process)?;
         let extent = image.extent.start.wrapping_add(bias)..image.extent.end.wrapping_add(bias);
@@ -95,27 +131,13 @@ impl Injector {
         let file = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
         let names = [base_name(file.as_os_str().as_bytes()), base_name(&called)];
         let clock = clock.filter(|_| told.vdso != 0).map_or(0, |clock| told.vdso.wrapping_add(clock));
-        let map = near..near + room;
-        if !guest.enter(tracee, session.as_os_str().as_bytes(), names, clock, &map)? {
+        let begins = Begins { session: session.as_os_str().as_bytes(), names, clock, alternates: image.alternates };
+        if !guest.enter(tracee, &begins, &(near..near + room))? {
             return Ok(());
         }
         tracee.write(near, &laid.code)?;
         laid.jumps.iter().try_for_each(|(at, jump)| tracee.write(*at, jump))
     }
-}
-
-/// A turn at tracing. `None` where what was traced last has ended, and nobody takes notice.
-fn turn() -> Option<MutexGuard<'static, ()>> {
-    const PATIENCE: usize = 100;
-    for _ in 0..PATIENCE {
-        let turn = TRACING.lock().ok()?;
-        if !is_waited_for() {
-            return Some(turn);
-        }
-        drop(turn);
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    None
 }
 
 /// The session that a process which begins is under: its environment tells. `None` where it is to

@@ -26,10 +26,8 @@ mod serve;
 mod server;
 mod sessions;
 mod thread;
-mod tracing;
 
 pub use filter::Rings;
 pub use listener::{Listener, can_listen, confine, refuse_rings};
 pub use server::Server;
 pub use thread::can_look;
-pub use tracing::TRACING;

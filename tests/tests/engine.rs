@@ -6,6 +6,7 @@
 //! kernel gives.
 
 mod engine {
+    mod apart;
     mod both;
     mod built;
     mod confined;

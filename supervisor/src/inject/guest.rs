@@ -32,6 +32,18 @@ pub(crate) struct Guest {
     stacks: (u64, u64),
 }
 
+/// What the guest is told of the program that it comes into.
+pub(super) struct Begins<'a> {
+    /// The file of its session.
+    pub(super) session: &'a [u8],
+    /// Name of its file, and name that it was called by.
+    pub(super) names: [&'a [u8]; 2],
+    /// Address of the vDSO's `clock_gettime`; 0 where it has none.
+    pub(super) clock: u64,
+    /// Its signal handlers may run on a stack of their own.
+    pub(super) alternates: bool,
+}
+
 impl Guest {
     /// The guest of this library. `None` where it is none.
     pub(super) fn of(library: &[u8]) -> Option<Self> {
@@ -88,14 +100,8 @@ impl Guest {
 
     /// Lays it into a program that has not begun, and has it map its session; maps memory for
     /// `near`, too, for code. Tells whether it serves calls from now on.
-    pub(super) fn enter(
-        &self,
-        tracee: &Tracee,
-        session: &[u8],
-        [file, called]: [&[u8]; 2],
-        clock: u64,
-        near: &Range<u64>,
-    ) -> io::Result<bool> {
+    pub(super) fn enter(&self, tracee: &Tracee, begins: &Begins<'_>, near: &Range<u64>) -> io::Result<bool> {
+        let Begins { session, names: [file, called], clock, alternates } = *begins;
         let mask = tracee.mask()?;
         let registers = tracee.registers()?;
         let at = registers.rip;
@@ -111,6 +117,7 @@ impl Guest {
             self.tell(tracee, "portshim_file", file)?;
             self.tell(tracee, "portshim_called", called)?;
             self.tell(tracee, "portshim_clock", &clock.to_le_bytes())?;
+            self.tell(tracee, "portshim_alternates", &u64::from(alternates).to_le_bytes())?;
             self.tell(tracee, "portshim_stack_start", &stack.to_le_bytes())?;
             self.tell(tracee, "portshim_stacks", &(STACKS + self.stacks.1).to_le_bytes())?;
             let begin = self.symbol("portshim_begin").ok_or(io::ErrorKind::NotFound)?;

@@ -1,79 +1,12 @@
-//! Programs that are about to begin: what their files and the kernel tell of them.
+//! Programs that are about to begin: what the kernel tells of them.
 
-use super::sites::{Site, find};
-use object::elf::{ET_DYN, FileHeader64, PF_X, PT_INTERP, PT_LOAD};
-use object::read::elf::{FileHeader as _, ProgramHeader as _};
-use object::{LittleEndian, NativeEndian};
+use object::NativeEndian;
+use object::elf::FileHeader64;
+use object::read::elf::FileHeader as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
-
-/// Code of a program that is larger than this is not looked through: that would take longer than
-/// the program may save.
-const MOST_CODE: u64 = 64 << 20;
-
-/// A file, as it was when it was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Version {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-}
-
-impl Version {
-    pub(super) fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
-        Ok(Self { device, inode, size, modified: (metadata.mtime(), metadata.mtime_nsec()) })
-    }
-}
-
-/// What is to be known of a program's file.
-pub(super) struct Image {
-    /// Where it begins, and ends, if it is loaded at 0.
-    pub(super) extent: Range<u64>,
-    /// Address at which it is begun, likewise.
-    pub(super) entry: u64,
-    /// It may be loaded anywhere.
-    pub(super) moves: bool,
-    pub(super) sites: Vec<Site>,
-}
-
-impl Image {
-    /// Reads a program's file. `None` where it is not for this machine, or brings a loader along:
-    /// what that loads, it does not show.
-    pub(super) fn read(file: &File, ours: &[u32]) -> Option<Self> {
-        let mut head = [0; 4096];
-        let read = file.read_at(&mut head, 0).ok()?;
-        let head = &head[..read];
-        let header = FileHeader64::<LittleEndian>::parse(head).ok()?;
-        let endian = header.endian().ok()?;
-        if header.e_machine(endian) != object::elf::EM_X86_64 {
-            return None;
-        }
-        let segments = header.program_headers(endian, head).ok()?;
-        if segments.iter().any(|segment| segment.p_type(endian) == PT_INTERP) {
-            return None;
-        }
-        let loaded = || segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
-        let first = loaded().map(|segment| segment.p_vaddr(endian)).min()?;
-        let end = loaded().map(|segment| segment.p_vaddr(endian).saturating_add(segment.p_memsz(endian))).max()?;
-        let mut sites = Vec::new();
-        for segment in loaded().filter(|segment| segment.p_flags(endian).0 & PF_X.0 != 0) {
-            let len = segment.p_filesz(endian);
-            if len > MOST_CODE {
-                return None;
-            }
-            let mut code = vec![0; usize::try_from(len).ok()?];
-            file.read_exact_at(&mut code, segment.p_offset(endian)).ok()?;
-            sites.extend(find(&code, segment.p_vaddr(endian), ours));
-        }
-        let (entry, moves) = (header.e_entry(endian), header.e_type(endian) == ET_DYN);
-        Some(Self { extent: first..end, entry, moves, sites })
-    }
-}
+use std::os::unix::fs::FileExt;
 
 /// What the kernel tells a program at its start (getauxval(3)).
 pub(super) struct Told {

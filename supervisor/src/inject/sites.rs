@@ -3,10 +3,13 @@
 //!
 //! The jump takes five bytes, a `syscall` two: its neighbours move. None may, to which the program
 //! jumps from elsewhere; where that cannot be told, the site is left as it is, and the supervisor
-//! is told of its calls.
+//! is told of its calls. So is what may not be code, and what a program compares addresses with.
 
+use super::functions::Functions;
 use super::targets::Targets;
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use std::collections::HashSet;
+use std::ffi::c_long;
 
 /// The bytes of `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -34,23 +37,48 @@ pub(super) struct Site {
     pub(super) number: Option<u32>,
     /// Address of the first instruction that stays.
     pub(super) next: u64,
+    /// All bytes from `at` to `next`.
+    pub(super) was: Vec<u8>,
 }
 
-/// The sites of `code`, which is at `base`, whose number is one of `ours` or not known.
-pub(super) fn find(code: &[u8], base: u64, ours: &[u32]) -> Vec<Site> {
-    let pairs = code.windows(SYSCALL.len()).enumerate();
-    let calls: Vec<usize> = pairs.filter(|(_, bytes)| *bytes == SYSCALL).map(|(at, _)| at).collect();
-    let targets = Targets::near(&calls, code, base);
-    let windows = calls.iter().filter_map(|at| Window::around(code, base, *at, &targets));
-    let mut sites: Vec<Site> = windows.filter_map(|window| window.site(ours)).collect();
-    // One that is displaced by another is left to the supervisor.
-    let mut end = 0;
-    sites.retain(|site| {
-        let apart = site.at >= end;
-        end = end.max(site.next);
-        apart
-    });
-    sites
+/// What is known of a program whose code is looked through.
+pub(super) struct Known<'a> {
+    /// Numbers of the calls that are served.
+    pub(super) ours: &'a [u32],
+    pub(super) functions: &'a Functions,
+    /// It is Go's: one function of its runtime makes most calls, by any number.
+    pub(super) is_go: bool,
+}
+
+/// What has been found in code.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) sites: Vec<Site>,
+    /// Numbers of all calls, as far as the code says them.
+    pub(super) numbers: HashSet<u32>,
+}
+
+impl Found {
+    /// Looks through `code`, which is at `base`.
+    pub(super) fn in_code(code: &[u8], base: u64, known: &Known<'_>) -> Self {
+        let pairs = code.windows(SYSCALL.len()).enumerate();
+        let is_code = |at: &usize| known.functions.hold(base + *at as u64);
+        let calls = pairs.filter(|(_, bytes)| *bytes == SYSCALL).map(|(at, _)| at).filter(is_code);
+        let calls: Vec<usize> = calls.collect();
+        let targets = Targets::near(&calls, code, base);
+        let windows = calls.iter().filter_map(|at| Window::around(code, base, *at, &targets, known));
+        let windows: Vec<Window<'_>> = windows.collect();
+        let numbers = windows.iter().filter_map(Window::number).collect();
+        let mut sites: Vec<Site> = windows.iter().filter_map(Window::site).collect();
+        // One that is displaced by another is left to the supervisor.
+        let mut end = 0;
+        sites.retain(|site| {
+            let apart = site.at >= end;
+            end = end.max(site.next);
+            apart
+        });
+        Self { sites, numbers }
+    }
 }
 
 /// Instructions around a call.
@@ -61,11 +89,12 @@ struct Window<'a> {
     /// Place of the call among them.
     call: usize,
     targets: &'a Targets,
+    known: &'a Known<'a>,
 }
 
 impl<'a> Window<'a> {
     /// `None` where what stands at `at` is no call.
-    fn around(code: &'a [u8], base: u64, at: usize, targets: &'a Targets) -> Option<Self> {
+    fn around(code: &'a [u8], base: u64, at: usize, targets: &'a Targets, known: &'a Known<'a>) -> Option<Self> {
         let end = (at + AFTER).min(code.len());
         let all = decoded(code, base, at.saturating_sub(BEFORE)..end);
         let call = all.binary_search_by_key(&(base + at as u64), Instruction::ip).ok()?;
@@ -75,15 +104,19 @@ impl<'a> Window<'a> {
         let again = decoded(code, base, at.saturating_sub(BEFORE / 2 + 1)..at + SYSCALL.len());
         let both = again.iter().rev().zip(all[..=call].iter().rev()).take(AGREED);
         let agree = both.into_iter().all(|(one, other)| one.ip() == other.ip());
-        agree.then_some(Self { code, base, all, call, targets })
+        agree.then_some(Self { code, base, all, call, targets, known })
     }
 
-    fn site(&self, ours: &[u32]) -> Option<Site> {
-        if self.is_cancellation_point() {
+    fn site(&self) -> Option<Site> {
+        if self.is_cancellation_point() || self.is_behind_a_condition() {
             return None;
         }
         let number = self.number();
-        if number.is_some_and(|number| !ours.contains(&number)) {
+        let is_ours = match number {
+            Some(number) => self.known.ours.contains(&number) && !self.is_cancelled_around(number),
+            None => self.known.is_go || self.passes_arguments_on(),
+        };
+        if !is_ours {
             return None;
         }
         let call = self.call;
@@ -99,8 +132,10 @@ impl<'a> Window<'a> {
         };
         let last = end + after;
         let after = if last > call + 1 { bytes(call + 1, last)? } else { Vec::new() };
-        let next = self.all.get(last.max(call + 1))?.ip();
-        Some(Site { at: self.all[first].ip(), before: bytes(first, call)?, after, number, next })
+        let last = last.max(call + 1);
+        let next = self.all.get(last)?.ip();
+        let (before, was) = (bytes(first, call)?, bytes(first, last)?);
+        Some(Site { at: self.all[first].ip(), before, after, number, next, was })
     }
 
     /// Tells whether the instructions from `first` to before `end` may give way to a jump.
@@ -112,9 +147,12 @@ impl<'a> Window<'a> {
             let returns = one.code() == Code::Retnq && first + at + 1 == end;
             first + at == self.call || returns || is_plain(one)
         };
-        len >= JUMP
-            && all.iter().enumerate().all(moves)
-            && all.iter().skip(1).all(|one| !self.targets.contains(one.ip()))
+        len >= JUMP && all.iter().enumerate().all(moves) && all.iter().skip(1).all(|one| !self.is_entered(one.ip()))
+    }
+
+    /// Tells whether something else leads to this address than the instruction before.
+    fn is_entered(&self, address: u64) -> bool {
+        self.targets.contains(address) || self.known.functions.begin_at(address)
     }
 
     /// The number of the call, where the code before it says it.
@@ -122,7 +160,7 @@ impl<'a> Window<'a> {
         let mut holder = Register::RAX;
         for at in (self.call.saturating_sub(NUMBER_WITHIN)..self.call).rev() {
             let one = &self.all[at];
-            if self.targets.contains(self.all[at + 1].ip()) || one.flow_control() != FlowControl::Next {
+            if self.is_entered(self.all[at + 1].ip()) || one.flow_control() != FlowControl::Next {
                 return None;
             }
             let writes = one.op_count() > 0
@@ -142,6 +180,58 @@ impl<'a> Window<'a> {
         None
     }
 
+    /// Tells whether a condition leads to the call, or past it. So it is where a program looks
+    /// whether a signal has come, and its handler compares addresses to tell whether it came before
+    /// that: qemu's user-mode emulators do. glibc looks in the same way whether there are threads,
+    /// in a place of its own, and compares nothing.
+    fn is_behind_a_condition(&self) -> bool {
+        let before = |far: usize| Some((self.call.checked_sub(far)?, self.all.get(self.call.checked_sub(far)?)?));
+        let is_condition = |one: &Instruction| one.flow_control() == FlowControl::ConditionalBranch;
+        let Some((_, last)) = before(1) else { return false };
+        if is_condition(last) {
+            return true;
+        }
+        let sets_number = last.op0_kind() == OpKind::Register && last.op0_register().full_register() == Register::RAX;
+        match before(2).filter(|(_, one)| sets_number && is_condition(one)) {
+            Some((at, _)) => !self.all[at.saturating_sub(3)..at].iter().any(reads_fixed_place),
+            None => false,
+        }
+    }
+
+    /// Tells whether glibc before 2.41 lets the thread be cancelled during this call, by functions
+    /// that it calls before and after. What callers have registered is found by the unwinder then,
+    /// which must know the code that the call is made in.
+    fn is_cancelled_around(&self, number: u32) -> bool {
+        const CANCELLED: [c_long; 4] = [libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+        let before = self.all[self.call.saturating_sub(NUMBER_WITHIN)..self.call].iter().rev();
+        let border = before.map(Instruction::flow_control).find(|flow| *flow != FlowControl::Next);
+        CANCELLED.contains(&number.into()) && border == Some(FlowControl::Call)
+    }
+
+    /// Tells whether the function passes all its arguments on to the kernel, the first as the
+    /// number: as `syscall` of a C library does, and what musl makes most of its calls by.
+    fn passes_arguments_on(&self) -> bool {
+        use Register::{R8, R9, R10, RAX, RCX, RDI, RDX, RSI, RSP};
+        const MOVES: [(Register, Register); 6] = [(RAX, RDI), (RDI, RSI), (RSI, RDX), (RDX, RCX), (R10, R8), (R8, R9)];
+        let Some(first) = self.call.checked_sub(MOVES.len() + 1) else { return false };
+        let all = &self.all[first..self.call];
+        let has = |(to, from): (Register, Register)| {
+            let is_it = |one: &Instruction| {
+                let registers = [one.op0_kind(), one.op1_kind()] == [OpKind::Register; 2];
+                let [into, out] = [one.op0_register(), one.op1_register()].map(Register::full_register);
+                one.mnemonic() == Mnemonic::Mov && registers && (into, out) == (to, from)
+            };
+            all.iter().any(is_it)
+        };
+        let last = |one: &Instruction| {
+            one.code() == Code::Mov_r64_rm64
+                && one.op0_register() == R9
+                && one.op1_kind() == OpKind::Memory
+                && (one.memory_base(), one.memory_index(), one.memory_displacement64()) == (RSP, Register::None, 8)
+        };
+        MOVES.into_iter().all(has) && all.iter().any(last)
+    }
+
     /// Tells whether threads are cancelled here: the handler of that signal compares the address at
     /// which a call waits, in musl, and in glibc from 2.41 on. These calls stay where they are.
     fn is_cancellation_point(&self) -> bool {
@@ -159,78 +249,17 @@ fn is_plain(one: &Instruction) -> bool {
     !is_border && !one.is_invalid() && one.flow_control() == FlowControl::Next && !one.is_ip_rel_memory_operand()
 }
 
+/// Tells whether an instruction reads memory at a place that the program or the thread has but
+/// once.
+fn reads_fixed_place(one: &Instruction) -> bool {
+    let has_memory = (0..one.op_count()).any(|at| one.op_kind(at) == OpKind::Memory);
+    has_memory && (one.is_ip_rel_memory_operand() || one.memory_segment() == Register::FS)
+}
+
 fn decoded(code: &[u8], base: u64, range: std::ops::Range<usize>) -> Vec<Instruction> {
     let start = base + range.start as u64;
     Decoder::with_ip(64, &code[range], start, DecoderOptions::NONE).into_iter().collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OURS: [u32; 2] = [49, 42];
-
-    /// What stands before and after a call lies among code that does nothing much: `clc`.
-    fn sites(bytes: &[u8]) -> Vec<Site> {
-        let mut code = vec![0xf8; 64];
-        code.extend(bytes);
-        code.extend([0xf8; 64]);
-        find(&code, 0x1000, &OURS)
-    }
-
-    #[test]
-    fn a_number_set_right_before_gives_way() {
-        let found = sites(&[0xb8, 49, 0, 0, 0, 0x0f, 0x05, 0xc3]);
-        let before = vec![0xb8, 49, 0, 0, 0];
-        assert_eq!(found, [Site { at: 0x1040, before, after: vec![], number: Some(49), next: 0x1047 }]);
-    }
-
-    #[test]
-    fn other_numbers_are_left_alone() {
-        assert_eq!(sites(&[0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3]), []);
-    }
-
-    #[test]
-    fn bytes_within_an_instruction_are_no_call() {
-        // mov rax, 0x050f
-        assert_eq!(sites(&[0x48, 0xc7, 0xc0, 0x0f, 0x05, 0, 0]), []);
-    }
-
-    #[test]
-    fn a_number_may_come_by_way_of_a_register() {
-        // mov r8d, 39; mov eax, r8d
-        assert_eq!(sites(&[0x41, 0xb8, 39, 0, 0, 0, 0x44, 0x89, 0xc0, 0x0f, 0x05]), []);
-    }
-
-    /// mov rdi, rbx; syscall; cmp rax, -4095: as Go has it.
-    const CALL: [u8; 11] = [0x48, 0x89, 0xdf, 0x0f, 0x05, 0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff];
-
-    #[test]
-    fn what_is_jumped_to_stays() {
-        let before = |at: u64| sites_with_jump(at).first().map(|site| (site.at, site.before.len(), site.after.len()));
-        for harmless in [0x2000, 0x1045, 0x104a] {
-            assert_eq!(before(harmless), Some((0x1045, 3, 0)), "{harmless:x}");
-        }
-        // To the call itself: what follows it moves, and it stands first.
-        assert_eq!(before(0x1048), Some((0x1048, 0, 6)));
-    }
-
-    /// The sites of code that jumps to an address, and then has a call.
-    fn sites_with_jump(to: u64) -> Vec<Site> {
-        let distance = (to.wrapping_sub(0x1045) as u32).to_le_bytes();
-        sites(&[&[0xe9], &distance[..], &CALL].concat())
-    }
-
-    #[test]
-    fn padding_does_not_move() {
-        let padded = |byte: u8| sites(&[&[byte; 8][..], &CALL].concat());
-        assert_eq!(padded(0x90)[0].at, 0x1048);
-        assert_eq!(padded(0xf4)[0].at, 0x1048);
-    }
-
-    #[test]
-    fn where_threads_are_cancelled_nothing_moves() {
-        let cancels = [0x4c, 0x89, 0x5c, 0x24, 0x08, 0x0f, 0x05, 0xc3];
-        assert_eq!(sites(&cancels), []);
-    }
-}
+mod tests;

@@ -1,12 +1,14 @@
 //! A process that is about to begin a program: stopped in the midst of exec (ptrace(2)), its
 //! memory and its registers.
 
+use super::alarm::Alarm;
 use libc::{pid_t, user_regs_struct};
 use std::ffi::{c_int, c_long, c_void};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::ptr;
+use std::time::Duration;
 
 /// A process that this thread traces, and that stands still.
 pub(super) struct Tracee {
@@ -26,56 +28,56 @@ pub(super) fn seize(thread: pid_t) -> io::Result<()> {
     })
 }
 
-/// Outcome of waiting for a thread that was seized.
-pub(super) enum Seized {
-    /// It is a new program, which has not begun.
-    Executed(Tracee),
-    /// It is gone, or goes on as what it was.
-    Gone,
-}
-
-/// Waits until the thread that this one has seized has become another program, or has failed to.
-pub(super) fn wait_for_program() -> Seized {
-    let Some((process, status)) = wait() else { return Seized::Gone };
-    let event = status >> 16;
-    if event == libc::PTRACE_EVENT_EXEC
+/// Waits so long until the thread that this one has seized has become another program, which has
+/// not begun. `None` where it has failed to, is gone, or takes longer.
+pub(super) fn program(alarm: &Alarm, patience: Duration) -> Option<Tracee> {
+    let (process, status) = alarm.within(patience, wait)?;
+    if status >> 16 == libc::PTRACE_EVENT_EXEC
         && let Ok(memory) = File::options().read(true).write(true).open(format!("/proc/{process}/mem"))
     {
-        return Seized::Executed(Tracee { process, memory });
+        return Some(Tracee { process, memory });
     }
-    let signal = if event == 0 { libc::WSTOPSIG(status) } else { 0 };
+    let signal = if status >> 16 == 0 { libc::WSTOPSIG(status) } else { 0 };
     let _ = trace(libc::PTRACE_DETACH, process, 0, signal as usize);
-    Seized::Gone
+    None
 }
 
-/// Tells whether something has ended while this thread traced it, and nobody has asked how yet.
-pub(super) fn is_waited_for() -> bool {
-    look(libc::WEXITED | libc::WNOHANG).is_some_and(|(process, _)| process != 0)
+/// Tells whether this thread traces anything: what has ended, too, as long as nobody has asked how.
+pub(super) fn is_tracing() -> bool {
+    look(libc::WEXITED | libc::WSTOPPED | libc::WNOHANG).is_ok()
 }
 
 /// Looks at what this thread traces, and changes nothing: a process, and whether it stands still.
-fn look(how: c_int) -> Option<(pid_t, bool)> {
+///
+/// # Errors
+/// The kernel's: ECHILD where there is none, EINTR.
+fn look(how: c_int) -> io::Result<(pid_t, bool)> {
     // SAFETY: all zeroes is a valid record of no event.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let how = how | libc::WNOWAIT | libc::__WALL | libc::__WNOTHREAD;
     // SAFETY: the kernel writes one record.
-    let looked = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, how) };
+    if unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, how) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
     let stands = matches!(info.si_code, libc::CLD_TRAPPED | libc::CLD_STOPPED);
     // SAFETY: waitid(2) fills this in.
-    (looked == 0).then(|| (unsafe { info.si_pid() }, stands))
+    Ok((unsafe { info.si_pid() }, stands))
 }
 
-/// Waits for a stop of what this thread traces. `None` where it has ended: how is for others to
-/// ask.
-fn wait() -> Option<(pid_t, c_int)> {
-    let (process, stands) = look(libc::WEXITED | libc::WSTOPPED)?;
-    if !stands {
-        return None;
-    }
+/// Waits for a stop of what this thread traces, as long as it `may`. `None` where it has ended: how
+/// is for others to ask.
+fn wait(may: &dyn Fn() -> bool) -> Option<(pid_t, c_int)> {
+    let (process, stands) = loop {
+        match look(libc::WEXITED | libc::WSTOPPED) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && may() => {}
+            looked => break looked.ok()?,
+        }
+    };
     let mut status = 0;
+    let how = libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG;
     // SAFETY: the kernel writes one number.
-    let waited = unsafe { libc::waitpid(process, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
-    (waited == process && libc::WIFSTOPPED(status)).then_some((process, status))
+    let waited = stands.then(|| unsafe { libc::waitpid(process, &raw mut status, how) });
+    (waited == Some(process) && libc::WIFSTOPPED(status)).then_some((process, status))
 }
 
 impl Tracee {
@@ -98,6 +100,12 @@ impl Tracee {
         self.memory.read_exact_at(bytes, at)
     }
 
+    /// Tells whether these bytes stand there in its memory.
+    pub(super) fn has(&self, at: u64, bytes: &[u8]) -> bool {
+        let mut found = vec![0; bytes.len()];
+        self.read(at, &mut found).is_ok() && found == bytes
+    }
+
     /// Reads its memory as far as there is any.
     pub(super) fn read_some(&self, at: u64, bytes: &mut [u8]) -> io::Result<usize> {
         self.memory.read_at(bytes, at)
@@ -114,7 +122,7 @@ impl Tracee {
         self.set_registers(from)?;
         loop {
             trace(libc::PTRACE_CONT, self.process, 0, 0)?;
-            let Some((_, status)) = wait() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+            let Some((_, status)) = wait(&|| true) else { return Err(io::ErrorKind::BrokenPipe.into()) };
             match (status >> 16, libc::WSTOPSIG(status)) {
                 (0, libc::SIGTRAP) => return self.registers(),
                 // What was asked for to see exec fail, or a group that stops: both can wait.

@@ -2,7 +2,10 @@
 
 use super::built::{Way, program};
 use portshim_tests::portshim;
-use portshim_tests::programs::{Scratch, private};
+use portshim_tests::programs::{Ports, Scratch, compile, must, private};
+use std::process::Command;
+
+const INSIDE: [&str; 2] = ["--engine", "inside"];
 
 #[test]
 fn nobody_notices_the_guest() {
@@ -17,5 +20,31 @@ fn nobody_notices_the_guest() {
                 assert_eq!(said, "unnoticed\n", "{way:?}, {first}: {}", output.status);
             }
         }
+    });
+}
+
+/// A handler that runs there makes calls of ours.
+#[test]
+fn what_is_on_a_stack_of_signal_handlers_stays() {
+    private(|| {
+        let folder = Scratch::new("engine");
+        for way in [Way::Glibc, Way::Musl] {
+            let built = program(way, "engine/alternate.c", &[], &folder.join(format!("alternate-{way:?}")));
+            for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+                assert_eq!(must(&mut ports.command_with(&INSIDE, &built)), "kept\n", "{way:?}, {ports:?}");
+            }
+        }
+    });
+}
+
+/// The handlers that callers have registered are run, and destructors.
+#[test]
+fn threads_are_cancelled_as_ever() {
+    private(|| {
+        let folder = Scratch::new("engine");
+        let built = compile("engine/both.c", &folder, &["-fexceptions", "-static"]);
+        let bare = must(Command::new(&built).arg("waiting"));
+        assert!(bare.contains("sendmsg: cancelled, 2\n"), "{bare}");
+        assert_eq!(must(Ports::OUTSIDE.command_with(&INSIDE, &built).arg("waiting")), bare);
     });
 }

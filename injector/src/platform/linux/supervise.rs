@@ -22,7 +22,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use portshim_mechanism::linux::kernel::signals::keep_signals;
-use portshim_supervisor::{Listener, Rings, Server, TRACING, can_listen, can_look, confine};
+use portshim_supervisor::{Listener, Rings, Server, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -347,6 +347,10 @@ fn remain_ancestor() {
     }
 }
 
+/// Time after which it is looked once more for orphans that are hidden behind another, in
+/// milliseconds.
+const SOON: u8 = 20;
+
 /// Stays with the program, and with all that come of it, until nobody is left to be served.
 fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
     let mut of_children = SigSet::empty();
@@ -356,28 +360,23 @@ fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
     loop {
         // Before it is looked who has changed: what comes after that ends the wait.
         while let Ok(Some(_)) = signals.read_signal() {}
-        let mut status = 0;
-        // SAFETY: waitpid(2) fills the status, and reads nothing.
-        let changed = not_tracing(|| unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
-        if changed == program.as_raw() {
+        if runs && let Some(status) = change_of(program) {
             if libc::WIFSTOPPED(status) {
                 News::Stopped.tell(news);
-            } else {
-                runs = false;
-                let is_last = has_hung_up(listener.as_fd());
-                if is_last { News::Ended(status) } else { News::Left(status) }.tell(news);
+                continue;
             }
+            runs = false;
+            let is_last = has_hung_up(listener.as_fd());
+            if is_last { News::Ended(status) } else { News::Left(status) }.tell(news);
         }
-        if changed > 0 {
-            continue;
-        }
+        let all = bury_orphans(program);
         if !runs && has_hung_up(listener.as_fd()) {
             end();
         }
         // While the program runs, there is news to be told; then, others may be left.
         let other = if runs { news.as_fd() } else { listener.as_fd() };
         let mut events = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(other, PollFlags::empty())];
-        let _ = poll(&mut events, PollTimeout::NONE);
+        let _ = poll(&mut events, if all { PollTimeout::NONE } else { SOON.into() });
         if runs && events[1].revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
             runs = false;
             let _ = nix::sys::signal::kill(program, Signal::SIGKILL);
@@ -385,10 +384,43 @@ fn accompany(program: Pid, listener: &OwnedFd, news: &PipeWriter) -> ! {
     }
 }
 
-/// Does it while no program is traced.
-fn not_tracing<T>(work: impl FnOnce() -> T) -> T {
-    let _turn = TRACING.lock();
-    work()
+/// The status of the program, if it has stopped or ended since the last time. While a guest is
+/// being brought into it, its stops are another thread's.
+fn change_of(program: Pid) -> Option<libc::c_int> {
+    let (_, code) = look(libc::P_PID, program.as_raw().cast_unsigned(), libc::WEXITED | libc::WSTOPPED)?;
+    if code == libc::CLD_TRAPPED {
+        return None;
+    }
+    let mut status = 0;
+    // SAFETY: waitpid(2) fills the status, and reads nothing.
+    let changed = unsafe { libc::waitpid(program.as_raw(), &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+    // Its upper half is an event of a program that is traced by now.
+    (changed == program.as_raw() && status >> 16 == 0).then_some(status)
+}
+
+/// Takes notice of all orphans that have ended. False where one that is traced stands before
+/// others.
+fn bury_orphans(program: Pid) -> bool {
+    while let Some((orphan, code)) = look(libc::P_ALL, 0, libc::WEXITED) {
+        if orphan == program.as_raw() || !matches!(code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED) {
+            return false;
+        }
+        // SAFETY: waitpid(2) writes no status where it is given no place for it.
+        let _ = unsafe { libc::waitpid(orphan, ptr::null_mut(), libc::WNOHANG) };
+    }
+    true
+}
+
+/// Looks for a child that has changed, and takes no notice of it: which, and how (`si_code` of
+/// sigaction(2)).
+fn look(among: libc::idtype_t, id: libc::id_t, how: libc::c_int) -> Option<(i32, libc::c_int)> {
+    // SAFETY: all zeroes is a valid record of no event.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one record.
+    let looked = unsafe { libc::waitid(among, id, &raw mut info, how | libc::WNOHANG | libc::WNOWAIT) };
+    // SAFETY: waitid(2) fills this in.
+    let process = unsafe { info.si_pid() };
+    (looked == 0 && process != 0).then_some((process, info.si_code))
 }
 
 /// Tells whether no process is left that the listener would be told of.

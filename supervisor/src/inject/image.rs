@@ -1,0 +1,120 @@
+//! What a program's file says of it: whether it can be served by a guest, and where its calls are.
+
+use super::functions::Functions;
+use super::sites::{Found, Known, Site};
+use object::LittleEndian;
+use object::elf::{
+    ET_DYN, FileHeader64, PF_W, PF_X, PT_INTERP, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB,
+    STT_FUNC, STT_GNU_IFUNC,
+};
+use object::read::ReadCache;
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+
+/// More code, or names, than so many bytes are not looked through: that would take longer than the
+/// program may save.
+const MOST: u64 = 64 << 20;
+
+/// Programs that lie where they are linked to begin below that address: linkers put them low. Tools
+/// that share their memory with another program keep out of its way (valgrind's begin at
+/// 0x58000000).
+const LOW: u64 = 1 << 28;
+
+/// A file, as it was when it was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Version {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Nobody can set it.
+    changed: (i64, i64),
+}
+
+impl Version {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
+        Ok(Self { device, inode, size, changed: (metadata.ctime(), metadata.ctime_nsec()) })
+    }
+}
+
+/// What is to be known of a program's file.
+pub(super) struct Image {
+    /// Where it begins, and ends, if it is loaded at 0.
+    pub(super) extent: Range<u64>,
+    /// Address at which it is begun, likewise.
+    pub(super) entry: u64,
+    /// It may be loaded anywhere.
+    pub(super) moves: bool,
+    pub(super) sites: Vec<Site>,
+    /// Its signal handlers may run on a stack of their own (sigaltstack(2)).
+    pub(super) alternates: bool,
+}
+
+impl Image {
+    /// Reads a program's file. `None` where a guest does not serve it: it is not for this machine,
+    /// it brings a loader along, and what that loads, it does not show; it has no sections that say
+    /// what is code; it can change its code; it locks all its memory; it has no calls of ours.
+    pub(super) fn read(file: &File, ours: &[u32]) -> Option<Self> {
+        let cache = ReadCache::new(file);
+        let data = &cache;
+        let header = FileHeader64::<LittleEndian>::parse(data).ok()?;
+        let endian = header.endian().ok()?;
+        if header.e_machine(endian) != object::elf::EM_X86_64 {
+            return None;
+        }
+        let segments = header.program_headers(endian, data).ok()?;
+        let is_a = |kind| segments.iter().any(|segment| segment.p_type(endian) == kind);
+        let loaded = || segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
+        let changes = loaded().any(|segment| segment.p_flags(endian).0 & (PF_W.0 | PF_X.0) == PF_W.0 | PF_X.0);
+        if is_a(PT_INTERP) || changes {
+            return None;
+        }
+        let first = loaded().map(|segment| segment.p_vaddr(endian)).min()?;
+        let end = loaded().map(|segment| segment.p_vaddr(endian).saturating_add(segment.p_memsz(endian))).max()?;
+        if first >= LOW {
+            return None;
+        }
+        let sections = header.sections(endian, data).ok()?;
+        let has = |name: &[u8]| sections.section_by_name(endian, name).is_some();
+        let flags = |section: &object::elf::SectionHeader64<LittleEndian>| section.sh_flags(endian).0;
+        let holds_code = |section: &&object::elf::SectionHeader64<LittleEndian>| {
+            let wanted = SHF_ALLOC.0 | SHF_EXECINSTR.0;
+            flags(section) & wanted == wanted && section.sh_type(endian) != SHT_NOBITS
+        };
+        let is_read = |section: &&object::elf::SectionHeader64<LittleEndian>| {
+            holds_code(section) || [SHT_SYMTAB, SHT_STRTAB].contains(&section.sh_type(endian))
+        };
+        if sections.iter().filter(is_read).map(|section| section.sh_size(endian)).try_fold(0, u64::checked_add)? > MOST
+        {
+            return None;
+        }
+        let symbols = sections.symbols(endian, data, SHT_SYMTAB).ok()?;
+        let functions = symbols.iter().filter(|one| [STT_FUNC, STT_GNU_IFUNC].contains(&one.st_type()));
+        let functions = functions.filter(|one| one.st_size(endian) > 0).map(|one| {
+            let at = one.st_value(endian);
+            at..at.saturating_add(one.st_size(endian))
+        });
+        let functions = Functions::of(functions.collect());
+        let known = Known { ours, functions: &functions, is_go: has(b".note.go.buildid") || has(b".go.buildinfo") };
+        let mut found = Found::default();
+        for section in sections.iter().filter(holds_code) {
+            let code = section.data(endian, data).ok()?;
+            let more = Found::in_code(code, section.sh_addr(endian), &known);
+            found.sites.extend(more.sites);
+            found.numbers.extend(more.numbers);
+        }
+        let calls = |number: libc::c_long| found.numbers.contains(&(number as u32));
+        if found.sites.is_empty() || calls(libc::SYS_mlockall) {
+            return None;
+        }
+        // Go's own handlers make no calls of ours; C code below it, which has tables for unwinding,
+        // may bring others.
+        let alternates = calls(libc::SYS_sigaltstack) && (!known.is_go || has(b".eh_frame"));
+        let (entry, moves) = (header.e_entry(endian), header.e_type(endian) == ET_DYN);
+        Some(Self { extent: first..end, entry, moves, sites: found.sites, alternates })
+    }
+}
