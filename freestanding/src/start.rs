@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Acquire, Or
 use portshim_mechanism::linux::kernel::mark::mark_calls;
 use portshim_mechanism::linux::kernel::{clock, liveness, session_file};
 use portshim_mechanism::linux::socket::steering;
-use portshim_mechanism::place::set_name;
+use portshim_mechanism::place::{is_brought, set_name};
 use portshim_mechanism::session::Session;
 use portshim_policy::region::{Region, SharedRules};
 
@@ -50,6 +50,7 @@ pub(crate) extern "C" fn start() -> bool {
     let Some(region) = CStr::from_bytes_until_nul(&path).ok().and_then(session_file::map) else { return false };
     let (file, called) = (text(&FILE), text(&CALLED));
     let (file, called) = (ended(&file), ended(&called));
+    is_brought();
     set_name(if called.is_empty() { file } else { called });
     let Some(rules) = region.rules_for(&[file, called]) else { return false };
     steering::reload();

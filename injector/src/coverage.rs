@@ -55,6 +55,8 @@ pub(crate) enum ServedBy {
     Supervisor,
     /// The library, and a supervisor what that does not see.
     Both,
+    /// A guest that a supervisor has brought into it, and the supervisor what that does not see.
+    Guest,
 }
 
 impl ServedBy {
@@ -64,6 +66,7 @@ impl ServedBy {
             Self::Library => "library",
             Self::Supervisor => "supervisor",
             Self::Both => "both",
+            Self::Guest => "guest",
         }
     }
 }
@@ -98,7 +101,7 @@ impl Gap {
     /// need not be.
     pub(crate) fn of(presence: Presence) -> Option<Self> {
         match presence {
-            Presence::Here { missing: 0 } | Presence::Supervised { ring: false } => None,
+            Presence::Here { missing: 0 } | Presence::Brought | Presence::Supervised { ring: false } => None,
             Presence::Supervised { ring: true } => Some(Self::Ring),
             Presence::Here { missing } => Some(Self::Hooks(missing)),
             Presence::Awaited => Some(Self::Awaited),

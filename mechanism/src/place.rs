@@ -4,8 +4,10 @@ use crate::system::clock;
 use crate::system::liveness;
 use crate::system::process::UNKNOWN;
 use crate::system::signals::undisturbed;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::region::{NAME, Process, Region, SharedRules};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use portshim_policy::region::{NAME, Presence, Process, Region, SharedRules};
 
 /// The program's name, eight bytes a word.
 static PROGRAM: [AtomicU64; NAME / 8] = [const { AtomicU64::new(0) }; NAME / 8];
@@ -16,6 +18,9 @@ static PLACE_OF: AtomicU32 = AtomicU32::new(0);
 /// The process that is just taking its place, so that its other threads do not begin the counts
 /// once more.
 static ENTERING: AtomicU32 = AtomicU32::new(0);
+
+/// Set if a supervisor has brought us in.
+static BROUGHT: AtomicBool = AtomicBool::new(false);
 
 /// Number of times that it is waited for that place: twenty milliseconds or so.
 const PATIENCE: u32 = 40;
@@ -62,6 +67,11 @@ fn has_entered(region: &'static Region, rules: &SharedRules, process: u32) -> bo
         let (name, rules) = (name(), region.number_of(rules));
         let all = &region.processes;
         let place = all.join(&me, &name, liveness::began).or_else(|| all.enter(&me, &name, rules, liveness::is_alive));
+        if let Some(place) = place.filter(|place| place.presence() == Presence::Here { missing: 0 })
+            && BROUGHT.load(Relaxed)
+        {
+            place.set_presence(Presence::Brought);
+        }
         PLACE.store(place.map_or(core::ptr::null_mut(), |place| core::ptr::from_ref(place).cast_mut()), Relaxed);
         PLACE_OF.store(process, Release);
     }
@@ -100,6 +110,11 @@ pub fn taken_by(process: u32) -> Option<&'static Process> {
     // SAFETY: as in `place`.
     let place = unsafe { PLACE.load(Relaxed).as_ref() };
     place.filter(|_| PLACE_OF.load(Acquire) == process)
+}
+
+/// Notes that a supervisor has brought us into this process, and serves what is not seen here.
+pub fn is_brought() {
+    BROUGHT.store(true, Relaxed);
 }
 
 /// The name that this program goes by, as far as an event can carry it.

@@ -9,9 +9,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 /// Number of threads at most. If each waits for a program, others are served by the supervisor.
 const MOST: usize = 64;
@@ -28,12 +29,15 @@ pub(crate) struct Bringer {
     switch: u64,
 }
 
+/// Time after which a thread ends that has nothing to do.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// What the threads have in common.
 struct Threads {
     injector: Injector,
     listener: Listener,
-    /// Those that have nothing to do.
-    idle: Mutex<Vec<Sender<Job>>>,
+    /// Those that have nothing to do, each with its identity.
+    idle: Mutex<Vec<(ThreadId, Sender<Job>)>>,
     number: AtomicUsize,
     most: usize,
 }
@@ -53,9 +57,9 @@ impl Bringer {
     /// it. False where it does not.
     pub(crate) fn execute(&self, call: &Call, session: &Path) -> bool {
         let job = (*call, session.to_owned());
-        let idle = self.threads.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.threads.idle().pop();
         match idle {
-            Some(thread) => thread.send(job).is_ok(),
+            Some((_, thread)) => thread.send(job).is_ok(),
             None => self.threads.add(job),
         }
     }
@@ -73,6 +77,25 @@ impl Bringer {
 }
 
 impl Threads {
+    fn idle(&self) -> MutexGuard<'_, Vec<(ThreadId, Sender<Job>)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for another job. `None` where none comes, and this thread is not known as idle any
+    /// more.
+    fn another(&self, jobs: &Receiver<Job>) -> Option<Job> {
+        if let Ok(job) = jobs.recv_timeout(IDLE) {
+            return Some(job);
+        }
+        let mut idle = self.idle();
+        let before = idle.len();
+        idle.retain(|(thread, _)| *thread != thread::current().id());
+        let is_taken = idle.len() == before;
+        drop(idle);
+        // Who has just taken it sends a job.
+        if is_taken { jobs.recv().ok() } else { None }
+    }
+
     /// Begins another one with this. False where there are enough.
     fn add(self: &Arc<Self>, first: Job) -> bool {
         if self.number.fetch_add(1, Relaxed) < self.most {
@@ -90,8 +113,8 @@ impl Threads {
                     if !all.injector.execute(alarm, &all.listener, &call, &session) {
                         break;
                     }
-                    all.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender.clone());
-                    next = jobs.recv().ok();
+                    all.idle().push((thread::current().id(), sender.clone()));
+                    next = all.another(&jobs);
                 }
                 all.number.fetch_sub(1, Relaxed);
             });
@@ -102,6 +125,13 @@ impl Threads {
         self.number.fetch_sub(1, Relaxed);
         false
     }
+}
+
+/// Tells whether the guest is brought into the program of this file, where a process is to become
+/// that which is under no filter of its own nor a limit on its memory.
+#[must_use]
+pub fn can_bring(program: &Path) -> bool {
+    Injector::suits(program)
 }
 
 /// Number of threads that this process may have descriptors for.
@@ -121,6 +151,10 @@ enum Injector {}
 impl Injector {
     fn of(_guest: &[u8]) -> Option<Self> {
         None
+    }
+
+    fn suits(_path: &Path) -> bool {
+        false
     }
 
     fn switch(&self) -> u64 {

@@ -88,6 +88,13 @@ impl Injector {
         !is_tracing()
     }
 
+    /// Tells whether the guest is brought into the program of this file, if nothing else is against
+    /// it.
+    pub(crate) fn suits(path: &Path) -> bool {
+        let suits = |file: &File| !asked::gives_privileges(file) && Image::read(file, &trampolines::SERVED).is_some();
+        File::open(path).is_ok_and(|file| suits(&file))
+    }
+
     /// Tells whether the program that a call names is expected to be one that the guest serves.
     fn expects(&self, call: &Call) -> bool {
         let asked = || asked::file(call.thread, call.number.into(), &call.arguments);

@@ -27,6 +27,7 @@ mod server;
 mod sessions;
 mod thread;
 
+pub use bringer::can_bring;
 pub use filter::Rings;
 pub use listener::{Listener, can_listen, confine, refuse_rings};
 pub use server::Server;

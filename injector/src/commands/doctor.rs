@@ -27,7 +27,7 @@ struct Finding<'a> {
     steps: &'a [Step],
     /// `full`, `partial` or `none`.
     coverage: &'static str,
-    /// `library`, or `supervisor` where that serves it from outside, or `both`.
+    /// `library`, or `supervisor` where that serves it from outside, or `both`, or `guest`.
     engine: &'static str,
     /// Reason why no supervisor serves it, although that would reach more; `null` where none would.
     hindrance: Option<String>,
@@ -158,7 +158,7 @@ impl Finding<'_> {
         for Adjustment { variable, value, reason, .. } in self.adjustments {
             say("addition", &format!("{variable} gets {value}: {reason}"));
         }
-        if self.engine != "supervisor" {
+        if [ServedBy::Library, ServedBy::Both].iter().any(|by| self.engine == by.word()) {
             say("library", &self.library);
             if let Some(needs) = &self.library_needs {
                 say("  for", needs);

@@ -37,8 +37,10 @@ impl Served {
     /// Whoever serves it.
     pub(super) fn by(&self, args: &Options, program: &Program) -> ServedBy {
         let reaches = program.coverage.obstacle().is_none_or(Obstacle::is_doubtful);
+        let is_brought = || args.engine == Engine::Inside && platform::can_bring(program);
         match self.is_outside() {
             false => ServedBy::Library,
+            true if is_brought() => ServedBy::Guest,
             true if reaches && self.loads(args, program) => ServedBy::Both,
             true => ServedBy::Supervisor,
         }

@@ -49,7 +49,8 @@ pub(super) struct Reach {
 /// The same, for programs to read.
 #[derive(Serialize)]
 pub(super) struct ShownReach {
-    /// `library`, or `supervisor` where that serves it from outside; `null` where nobody does.
+    /// `library`, or `supervisor` where that serves it from outside, `both`, or `guest`; `null`
+    /// where nobody does.
     engine: Option<&'static str>,
     /// `full`, `partial` or `none`.
     coverage: &'static str,
@@ -74,9 +75,11 @@ impl Reach {
                 Self::none(obstacle.map_or(Gap::Absent, Gap::Program))
             }
             // What the library does not see of it, its supervisor does.
-            Standing::Inside(_) if is_supervised => {
+            Standing::Inside(reach) if is_supervised => {
                 let coverage = place.map_or(Coverage::Full, |place| Self::recorded(place, true).coverage);
-                Self { by: Some(ServedBy::Both), coverage }
+                // A library would not have come in.
+                let is_brought = matches!(reach, Coverage::None(_));
+                Self { by: Some(if is_brought { ServedBy::Guest } else { ServedBy::Both }), coverage }
             }
             Standing::Inside(Coverage::Partial(obstacle)) => {
                 Self { by: Some(ServedBy::Library), coverage: Coverage::Partial(Gap::Program(obstacle)) }
@@ -93,6 +96,7 @@ impl Reach {
         let presence = place.presence();
         let by = match presence {
             Presence::Supervised { .. } => ServedBy::Supervisor,
+            Presence::Brought => ServedBy::Guest,
             _ if supervised => ServedBy::Both,
             _ => ServedBy::Library,
         };

@@ -56,6 +56,11 @@ pub(crate) fn outer_supervisor() -> Option<u32> {
     None
 }
 
+/// Tells whether a supervisor brings a guest into this program: there is none here.
+pub(crate) fn can_bring(_: &crate::coverage::Program) -> bool {
+    false
+}
+
 /// Reason why no supervisor can serve a program: there is none.
 pub(crate) fn hindrance(_: Option<&crate::coverage::Obstacle>) -> Option<String> {
     Some("on Windows there is none".into())

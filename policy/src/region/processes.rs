@@ -37,6 +37,8 @@ pub enum Presence {
         /// The bits.
         missing: u32,
     },
+    /// It is there: a supervisor has brought it in.
+    Brought,
     /// It was sent for, and has not said that it is there.
     Awaited,
     /// It cannot come in: the process runs for another machine.
@@ -56,10 +58,12 @@ impl Presence {
     const OTHER_MACHINE: u32 = 2 << 24;
     const UNREACHED: u32 = 3 << 24;
     const SUPERVISED: u32 = 4 << 24;
+    const BROUGHT: u32 = 5 << 24;
 
     const fn to_word(self) -> u32 {
         match self {
             Self::Here { missing } => missing & Self::HOOKS,
+            Self::Brought => Self::BROUGHT,
             Self::Awaited => Self::AWAITED,
             Self::OtherMachine => Self::OTHER_MACHINE,
             Self::Unreached => Self::UNREACHED,
@@ -70,6 +74,7 @@ impl Presence {
     const fn of_word(word: u32) -> Self {
         match word & !Self::HOOKS {
             0 => Self::Here { missing: word },
+            Self::BROUGHT => Self::Brought,
             Self::AWAITED => Self::Awaited,
             Self::OTHER_MACHINE => Self::OtherMachine,
             Self::SUPERVISED => Self::Supervised { ring: word & Self::HOOKS != 0 },
@@ -318,7 +323,7 @@ mod tests {
         assert_eq!(enter(9999, &|owner| owner.process != 1), Some(first));
         let place = &region.processes.all()[0];
         assert_eq!(place.presence(), Presence::Here { missing: 0 });
-        let absent = [Presence::Awaited, Presence::OtherMachine, Presence::Unreached];
+        let absent = [Presence::Brought, Presence::Awaited, Presence::OtherMachine, Presence::Unreached];
         let supervised = [false, true].map(|ring| Presence::Supervised { ring });
         for presence in absent.into_iter().chain(supervised).chain([Presence::Here { missing: 5 }]) {
             place.set_presence(presence);

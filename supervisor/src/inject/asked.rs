@@ -116,7 +116,7 @@ fn beneath(folder: RawFd, path: &[u8], resolve: u64) -> Option<OwnedFd> {
 
 /// Tells whether who executes the file may gain privileges, or come into another domain, which a
 /// process that is traced may not (`LSM_UNSAFE_PTRACE`).
-fn gives_privileges(file: &File) -> bool {
+pub(super) fn gives_privileges(file: &File) -> bool {
     let Ok(metadata) = file.metadata() else { return true };
     let sets_id = metadata.mode() & (libc::S_ISUID | libc::S_ISGID) != 0;
     let gives = GIVING.into_iter().any(|name| attribute(file, name).is_some());

@@ -25,7 +25,8 @@ fn every_process_is_told_of() {
         let folder = Scratch::new("reach");
         let program = folder.join("static");
         let source = folder.join("static.c");
-        std::fs::write(&source, "#include <unistd.h>\nint main(void) { sleep(10); }\n").expect("the folder is ours");
+        let sleeps = "#include <sys/socket.h>\n#include <unistd.h>\nint main(void) { listen(0, 0); sleep(10); }\n";
+        std::fs::write(&source, sleeps).expect("the folder is ours");
         must(Command::new("cc").args(["-static", "-o", text(&program), text(&source)]));
         let is_static = "not covered: it is statically linked, so a preloaded library cannot reach it";
         let switched_off = "not covered: PORTSHIM_DISABLE is 1 in its environment";
@@ -33,6 +34,7 @@ fn every_process_is_told_of() {
         for (options, engine, of_static) in [
             (&["--engine", "preload"][..], "library", (None, "none".into(), Some(is_static.to_owned()))),
             (&["--engine", "supervise"], "supervisor", (by("supervisor"), "full".into(), None)),
+            (&["--engine", "inside", "--cover", "tree"], "both", (by("guest"), "full".into(), None)),
         ] {
             let mut command = portshim(["run"]);
             command.args(options).args(["--name", engine, "--", "sh", "-c", ALL]).arg(&program);
@@ -70,6 +72,10 @@ fn a_report_tells_of_the_program_and_of_those_that_asked() {
             assert_eq!((&part["coverage"], &part["not_covered"]), (&"full".into(), &Value::Null));
         }
         assert_eq!(report["processes"][0]["name"], "Glibc");
+        let report = told("inside", &[], &drains);
+        for part in [&report, &report["processes"][0]] {
+            assert_eq!((&part["engine"], &part["coverage"]), (&"guest".into(), &"full".into()));
+        }
         let report = told("preload", &["--allow-uncovered"], &drains);
         assert_eq!((&report["engine"], &report["coverage"]), (&Value::Null, &"none".into()));
         assert!(report["not_covered"].as_str().is_some_and(|why| why.contains("statically linked")), "{report}");
@@ -77,6 +83,28 @@ fn a_report_tells_of_the_program_and_of_those_that_asked() {
         let report = told("preload", &[], &["python3", "-c", "import socket; socket.socket().bind(('', 0))"]);
         for part in [&report, &report["processes"][0]] {
             assert_eq!((&part["engine"], &part["coverage"]), (&"library".into(), &"full".into()));
+        }
+    });
+}
+
+/// Of a guest, it is known beforehand whether it comes in.
+#[test]
+fn doctor_tells_who_would_serve() {
+    private(|| {
+        let folder = Scratch::new("reach");
+        let (program, script) = (ports(Way::Musl, &folder), folder.join("script"));
+        std::fs::write(&script, "#!/bin/busybox sh\n").expect("the folder is ours");
+        must(Command::new("chmod").args(["+x", text(&script)]));
+        for (options, words, engine) in [
+            (&["--engine", "inside"][..], [text(&program)], "guest"),
+            (&["--engine", "inside"], [text(&script)], "guest"),
+            (&["--engine", "inside", "--cover", "tree"], ["qemu-x86_64-static"], "supervisor"),
+            (&["--engine", "inside", "--cover", "tree"], ["python3"], "both"),
+            (&["--engine", "supervise"], [text(&program)], "supervisor"),
+        ] {
+            let said = must(portshim(["doctor", "--json"]).args(options).arg("--").args(words));
+            let said: Value = serde_json::from_str(&said).expect("it is JSON");
+            assert_eq!((&said["engine"], &said["coverage"]), (&engine.into(), &"full".into()), "{words:?}");
         }
     });
 }

@@ -56,6 +56,12 @@ pub(crate) fn hindrance(obstacle: Option<&Obstacle>) -> Option<String> {
     (gains && !keeps_privileges()).then(messages::cannot_gain)
 }
 
+/// Tells whether a supervisor brings its guest into this program.
+pub(crate) fn can_bring(program: &Program) -> bool {
+    let executed = program.steps.last().map_or(&program.path, |step| &step.path);
+    portshim_supervisor::can_bring(executed)
+}
+
 /// Stage at which a program has not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
