@@ -4,12 +4,14 @@
 //! A test's body goes through [`private`], which runs it again in network and process namespaces
 //! of its own. Whatever has a port there is the program under test, or one of our [`Peer`]s.
 
+mod built;
 mod namespaces;
 mod peer;
 mod ports;
 mod service;
 mod watch;
 
+pub use built::Built;
 pub use namespaces::{as_root, is_root, private};
 pub use peer::Peer;
 pub use ports::{Keeper, Ports, set_sysctl};
@@ -68,12 +70,17 @@ pub fn source(name: &str) -> PathBuf {
 /// Where it does not compile.
 #[must_use]
 pub fn compile(name: &str, folder: &Path, more: &[&str]) -> PathBuf {
-    let source = source(name);
-    let built = folder.join(source.file_stem().expect("a source has a name"));
-    let mut compiler = Command::new("gcc");
-    compiler.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
-    must(compiler.arg(source).args(more));
+    let built = folder.join(Path::new(name).file_stem().expect("a source has a name"));
+    compile_by("gcc", &["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"], name, &built, more);
     built
+}
+
+/// The same by a compiler with options of its own.
+///
+/// # Panics
+/// Where it does not compile.
+pub fn compile_by(compiler: &str, options: &[&str], name: &str, built: &Path, more: &[&str]) {
+    must(Command::new(compiler).args(options).arg("-o").arg(built).arg(source(name)).args(more));
 }
 
 /// A program that `make setup` fetched.

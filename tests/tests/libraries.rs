@@ -3,7 +3,7 @@
 //! any environment.
 
 use portshim_tests::portshim;
-use portshim_tests::programs::{Scratch, must, private, source, text, told};
+use portshim_tests::programs::{Built, must, private, source, text, told};
 use portshim_tests::said;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -11,42 +11,6 @@ use std::process::Command;
 
 /// Ranges of a hundred ports that the kernel cannot, and can, be steered to.
 const RANGES: [u16; 2] = [20000, 41000];
-
-/// A folder of C programs and libraries.
-struct Built(Scratch);
-
-impl Built {
-    fn begin(name: &str) -> Self {
-        Self(Scratch::new(name))
-    }
-
-    fn path(&self, name: &str) -> String {
-        text(&self.0.join(name)).to_owned()
-    }
-
-    /// Compiles a program.
-    fn program(&self, name: &str, options: &[&str]) -> String {
-        self.program_by("cc", name, options)
-    }
-
-    fn program_by(&self, compiler: &str, name: &str, options: &[&str]) -> String {
-        let path = self.path(name);
-        must(
-            Command::new(compiler)
-                .args(["-pthread", "-o", &path, text(&source(&format!("libraries/{name}.c")))])
-                .args(options),
-        );
-        path
-    }
-
-    /// Compiles a library.
-    fn library(&self, name: &str) -> String {
-        let path = self.path(&format!("{name}.so"));
-        let source = source(&format!("libraries/{name}.c"));
-        must(Command::new("cc").args(["-shared", "-fPIC", "-o", &path, text(&source)]));
-        path
-    }
-}
 
 /// The command under a policy of a hundred ports from `first` on, with these options.
 fn under<'a>(first: u16, options: &[&'a str], words: &[&'a str]) -> Command {
@@ -72,7 +36,7 @@ fn both_orders(preload: &str) -> [String; 2] {
 fn wrappers_that_call_by_number_end() {
     private(|| {
         let built = Built::begin("by-number");
-        let (wrapper, calls) = (built.library("by_number"), built.program("calls", &[]));
+        let (wrapper, calls) = (built.library("libraries/by_number.c"), built.program("libraries/calls.c", &[]));
         for first in RANGES {
             for order in both_orders(&wrapper) {
                 for options in [&[][..], &["--sharing", "exclusive"]] {
@@ -88,7 +52,7 @@ fn wrappers_that_call_by_number_end() {
 fn preloads_that_look_into_libc_find_libc() {
     private(|| {
         let built = Built::begin("from-libc");
-        let (wrapper, asks) = (built.library("from_libc"), built.program("asks", &[]));
+        let (wrapper, asks) = (built.library("libraries/from_libc.c"), built.program("libraries/asks.c", &[]));
         for first in RANGES {
             for order in both_orders(&wrapper) {
                 let script = format!("{order} exec {asks}");
@@ -103,7 +67,8 @@ fn preloads_that_look_into_libc_find_libc() {
 fn preloads_that_stand_for_dlsym_go_on_doing_so() {
     private(|| {
         let built = Built::begin("hooks-dlsym");
-        let (wrapper, looks_up) = (built.library("hooks_dlsym"), built.program("looks_up", &[]));
+        let (wrapper, looks_up) =
+            (built.library("libraries/hooks_dlsym.c"), built.program("libraries/looks_up.c", &[]));
         let bare = must(Command::new(&looks_up).env("LD_PRELOAD", &wrapper));
         for order in both_orders(&wrapper) {
             // What such a library finds in libc by its own means, it finds there.
@@ -118,7 +83,7 @@ fn preloads_that_stand_for_dlsym_go_on_doing_so() {
 fn lookups_on_any_handle_find_the_hooks() {
     private(|| {
         let built = Built::begin("looks-up");
-        let looks_up = built.program("looks_up", &[]);
+        let looks_up = built.program("libraries/looks_up.c", &[]);
         let bare = must(&mut Command::new(&looks_up));
         for first in RANGES {
             let said = told_ports(first, 7, &mut under(first, &[], &[&looks_up]));
@@ -132,8 +97,8 @@ fn lookups_on_any_handle_find_the_hooks() {
 fn deeply_bound_plug_ins_ask_the_policy() {
     private(|| {
         let built = Built::begin("deepbind");
-        let _plugin = built.library("plugin");
-        let loads = built.program("loads", &[&format!("-Wl,-rpath,{},--enable-new-dtags", text(&built.0))]);
+        let _plugin = built.library("libraries/plugin.c");
+        let loads = built.program("libraries/loads.c", &[&format!("-Wl,-rpath,{},--enable-new-dtags", built.folder())]);
         for first in RANGES {
             told_ports(first, 1, &mut under(first, &[], &[&loads]));
             told_ports(first, 1, &mut under(first, &[], &[&loads, "into the first namespace"]));
@@ -168,7 +133,7 @@ fn faked_clocks_make_no_reservation_vanish() {
 fn bad_pointers_are_refused_under_valgrind_too() {
     private(|| {
         let built = Built::begin("valgrind");
-        let program = built.program("bad_pointers", &[]);
+        let program = built.program("libraries/bad_pointers.c", &[]);
         // What the program is told, and how often memcheck complains: without portshim, of the
         // program's own calls.
         let run = |command: &mut Command| {
@@ -195,7 +160,7 @@ const WAYS: [&str; 9] =
 fn children_are_followed_from_little_stack_with_any_environment() {
     private(|| {
         let built = Built::begin("small-stack");
-        let (asks, starts) = (built.program("asks", &[]), built.program("small_stack", &[]));
+        let (asks, starts) = (built.program("libraries/asks.c", &[]), built.program("libraries/small_stack.c", &[]));
         for (variables, preload) in [(1, 0), (60, 0), (250, 0), (1500, 0), (5000, 0), (33_000, 0), (3, 900), (3, 9000)]
         {
             for way in WAYS {
@@ -210,7 +175,7 @@ fn children_are_followed_from_little_stack_with_any_environment() {
 fn children_of_vfork_leave_no_memory_behind() {
     private(|| {
         let built = Built::begin("leaves-nothing");
-        let program = built.program("leaves_nothing", &[]);
+        let program = built.program("libraries/leaves_nothing.c", &[]);
         let left: i32 = must(&mut under(20000, &[], &[&program])).trim().parse().expect("a number");
         // Threads come and go, and with them their stacks.
         assert!(left <= 24, "{left} mappings more after 288 more children");
@@ -222,7 +187,7 @@ fn children_of_vfork_leave_no_memory_behind() {
 fn children_stay_under_the_policy_whatever_is_left_of_its_variables() {
     private(|| {
         let built = Built::begin("left-of-variables");
-        let asks = built.program("asks", &[]);
+        let asks = built.program("libraries/asks.c", &[]);
         for environment in [
             "-i",
             "PORTSHIM_POLICY=",
@@ -253,7 +218,7 @@ fn hooks_take_no_more_stack_than_is_said() {
     private(|| {
         let built = Built::begin("painted");
         for compiler in ["cc", "musl-gcc"] {
-            let program = built.program_by(compiler, "painted", &[]);
+            let program = built.by(compiler, "libraries/painted.c", "painted", &[]);
             // The dynamic linker is not to look anything up on the painted stack.
             let depths = |command: &mut Command| -> BTreeMap<String, i32> {
                 let said = must(command.env("LD_BIND_NOW", "1"));
@@ -290,7 +255,7 @@ fn hooks_take_no_more_stack_than_is_said() {
 fn ports_count_once_beside_a_wrapper() {
     private(|| {
         let built = Built::begin("count-once");
-        let (wrapper, asks) = (built.library("by_number"), built.program("asks", &[]));
+        let (wrapper, asks) = (built.library("libraries/by_number.c"), built.program("libraries/asks.c", &[]));
         for first in RANGES {
             for order in both_orders(&wrapper) {
                 let log = built.path("log");

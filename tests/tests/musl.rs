@@ -2,7 +2,7 @@
 //! errors, and children of either C library that start children of the other.
 
 use portshim_tests::portshim;
-use portshim_tests::programs::{Peer, Ports, Scratch, Watch, must, private, source, text, told};
+use portshim_tests::programs::{Built, Peer, Ports, Scratch, Watch, must, private, source, told};
 use portshim_tests::{project, said};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -53,32 +53,6 @@ fn netcat(ports: &Ports) {
 /// Ranges of a hundred ports that the kernel cannot, and can, be steered to.
 const RANGES: [u16; 2] = [20000, 41000];
 
-/// A folder of C programs.
-struct Built(Scratch);
-
-impl Built {
-    fn begin(name: &str) -> Self {
-        Self(Scratch::new(name))
-    }
-
-    fn path(&self, name: &str) -> String {
-        text(&self.0.join(name)).to_owned()
-    }
-
-    /// Compiles a program of musl from a source below `tests/tests`, without the last part of its
-    /// name.
-    fn of_musl(&self, source: &str) -> String {
-        self.by("musl-gcc", source, source.rsplit('/').next().expect("a name has a last part"))
-    }
-
-    fn by(&self, compiler: &str, name: &str, built: &str) -> String {
-        let path = self.path(built);
-        let options = ["-O1", "-pthread", "-o", &path];
-        must(Command::new(compiler).args(options).arg(source(&format!("{name}.c"))));
-        path
-    }
-}
-
 /// What a command says under a policy of a hundred ports from `first` on, whose ports are `count`
 /// and all of the policy. Nobody says anything besides.
 fn told_ports(first: u16, count: usize, words: &[&str]) -> String {
@@ -96,7 +70,7 @@ fn told_ports(first: u16, count: usize, words: &[&str]) -> String {
 fn every_way_to_a_port_is_covered() {
     private(|| {
         let built = Built::begin("musl-calls");
-        let (calls, padding) = (built.of_musl("libraries/calls"), built.of_musl("musl/padding"));
+        let (calls, padding) = (built.of_musl("libraries/calls.c"), built.of_musl("musl/padding.c"));
         for first in RANGES {
             told_ports(first, 10, &[&calls]);
             told_ports(first, 1, &[&padding]);
@@ -109,7 +83,7 @@ fn every_way_to_a_port_is_covered() {
 fn the_errors_are_those_of_the_kernel() {
     private(|| {
         let built = Built::begin("musl-promises");
-        let promises = built.of_musl("musl/promises");
+        let promises = built.of_musl("musl/promises.c");
         for first in RANGES {
             let port = |offset: u16| (first + offset).to_string();
             let range = format!("{first}-{}", first + 9);
@@ -136,7 +110,7 @@ fn the_errors_are_those_of_the_kernel() {
 fn lookups_find_the_hooks() {
     private(|| {
         let built = Built::begin("musl-looks-up");
-        let looks_up = built.of_musl("libraries/looks_up");
+        let looks_up = built.of_musl("libraries/looks_up.c");
         let bare = must(&mut Command::new(&looks_up));
         for first in RANGES {
             let said = told_ports(first, 6, &[&looks_up]);
@@ -151,7 +125,7 @@ fn lookups_find_the_hooks() {
 fn functions_that_musl_has_not_do_no_harm() {
     private(|| {
         let built = Built::begin("musl-absent");
-        let absent = built.of_musl("musl/absent");
+        let absent = built.of_musl("musl/absent.c");
         assert_eq!(must(&mut Command::new(&absent)), "none\n");
         assert_eq!(must(&mut portshim(["run", "--", &absent])), "port 1023\n");
         let mut command = portshim(["run", "--", "env", "PORTSHIM_DISABLE=1", &absent]);
@@ -164,7 +138,7 @@ fn functions_that_musl_has_not_do_no_harm() {
 fn a_call_that_does_not_come_back_leaves_nothing_behind() {
     private(|| {
         let built = Built::begin("musl-leaves");
-        let (waits, jumps) = (built.of_musl("sharing/fast_open"), built.of_musl("sharing/jump"));
+        let (waits, jumps) = (built.of_musl("sharing/fast_open.c"), built.of_musl("sharing/jump.c"));
         let well = "No error information";
         let said = must(&mut portshim(["run", "--range", "20000-20000", "--", &waits]));
         assert_eq!(said, format!("0 while it waits: {well}, after it was cancelled: {well}\n"));
@@ -195,7 +169,7 @@ const WAYS: [&str; 13] = [
 fn children_of_either_c_library_are_covered() {
     private(|| {
         let built = Built::begin("musl-chain");
-        let of = |compiler, name| built.by(compiler, "musl/chain", name);
+        let of = |compiler, name| built.by(compiler, "musl/chain.c", name, &["-O1"]);
         let (glibc, musl, log) = (of("gcc", "of-glibc"), of("musl-gcc", "of-musl"), built.path("log"));
         for way in WAYS {
             for [first, second] in [[&glibc, &musl], [&musl, &glibc]] {
@@ -219,7 +193,7 @@ fn children_of_either_c_library_are_covered() {
 fn children_are_followed_from_little_stack() {
     private(|| {
         let built = Built::begin("musl-small-stack");
-        let (asks, starts) = (built.of_musl("libraries/asks"), built.of_musl("libraries/small_stack"));
+        let (asks, starts) = (built.of_musl("libraries/asks.c"), built.of_musl("libraries/small_stack.c"));
         for (variables, preload) in [("1", "0"), ("250", "0"), ("5000", "0"), ("3", "9000")] {
             for way in ["posix_spawn", "posix_spawnp", "vfork", "execve", "execvpe", "syscall", "system", "popen"] {
                 told_ports(20000, 1, &[&starts, &asks, way, variables, preload]);
@@ -231,7 +205,7 @@ fn children_are_followed_from_little_stack() {
 #[test]
 fn doctor_names_the_c_library() {
     let built = Built::begin("musl-doctor");
-    let asks = built.of_musl("libraries/asks");
+    let asks = built.of_musl("libraries/asks.c");
     let doctor = must(&mut portshim(["doctor", "--range", "20000-20009", &asks]));
     let lines: BTreeSet<_> = doctor.lines().collect();
     for line in [&*format!("program     {asks}: a 64-bit ELF program of musl"), "coverage    full"] {

@@ -6,7 +6,7 @@
 //! tells what each came to.
 #![cfg(target_os = "linux")]
 
-use portshim_tests::programs::{Keeper, Peer, Ports, Scratch, Service, must, private, source, told};
+use portshim_tests::programs::{Keeper, Peer, Ports, Scratch, Service, compile, must, private, told};
 use portshim_tests::{portshim, said};
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -77,10 +77,7 @@ struct Ran {
 impl Confined {
     fn new() -> Self {
         let folder = Scratch::new("sandbox");
-        let built = folder.join("confined");
-        let mut compiler = Command::new("gcc");
-        compiler.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
-        must(compiler.arg(source("sandbox/confined.c")));
+        let built = compile("sandbox/confined.c", &folder, &[]);
         let bare = [Peer::http(BARE), Peer::echo(BARE)];
         Self { folder, built, tcp: Peer::http(PEER), udp: Peer::echo(PEER), _bare: bare, uncovered: Cell::new(0) }
     }

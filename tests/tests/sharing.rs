@@ -3,7 +3,7 @@
 //! it. No socket is gambled away.
 #![cfg(target_os = "linux")]
 
-use portshim_tests::programs::{must, private, scratch, set_sysctl, source};
+use portshim_tests::programs::{compile, must, private, scratch, set_sysctl, source};
 use portshim_tests::{portshim, portshim_path, said};
 use std::process::{Command, Stdio};
 
@@ -16,10 +16,7 @@ fn script(range: &str, name: &str, args: &[&str]) -> String {
 /// Compiles a program of `sharing/` and runs it under a policy.
 fn program(range: &str, name: &str) -> String {
     let folder = scratch("sharing");
-    let built = folder.join(name);
-    let mut compiler = Command::new("gcc");
-    compiler.args(["-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&built);
-    must(compiler.arg(source(&format!("sharing/{name}.c"))));
+    let built = compile(&format!("sharing/{name}.c"), &folder, &[]);
     let said = must(portshim(["run", "--range", range, "--"]).arg(&built));
     std::fs::remove_dir_all(folder).expect("the folder is ours");
     said

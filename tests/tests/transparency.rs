@@ -81,15 +81,6 @@ const WHOLE: &str = "as a whole";
 /// Outcome of each test.
 type Outcomes = BTreeMap<Test, String>;
 
-/// Compiles `transparency/NAME.c` into a folder.
-fn compile(folder: &Path, name: &str) -> PathBuf {
-    let built = folder.join(name);
-    let mut compiler = Command::new("gcc");
-    compiler.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&built);
-    must(compiler.arg(source(&format!("transparency/{name}.c"))));
-    built
-}
-
 /// Runs a program bare or by portshim, in a network of its own with loopback up, and in a process
 /// namespace of its own, so that nothing of it stays behind.
 fn in_own_network(policy: Option<&[&str]>, program: &Path) -> Command {

@@ -1,8 +1,7 @@
 //! `portshim run` passes on whatever state it was called in: compared with the same program run
 //! bare, by all that a process can know of how it was started.
 
-use super::compile;
-use portshim_tests::programs::Scratch;
+use portshim_tests::programs::{Scratch, compile};
 use portshim_tests::{portshim, said};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -65,7 +64,7 @@ struct Seen {
 impl Fixture {
     fn new() -> Self {
         let folder = Scratch::new("states");
-        let (caller, probe) = (compile(&folder, "caller"), compile(&folder, "probe"));
+        let [caller, probe] = ["caller", "probe"].map(|name| compile(&format!("transparency/{name}.c"), &folder, &[]));
         Self { folder, caller, probe }
     }
 
