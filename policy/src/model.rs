@@ -5,6 +5,8 @@ mod call;
 mod classes;
 mod errors;
 mod freebsd;
+#[cfg(feature = "text")]
+mod hurdle;
 mod limits;
 mod order;
 mod preset;
@@ -21,6 +23,8 @@ pub use call::Call;
 pub use classes::Class;
 pub use errors::{Errors, Fault, SystemError, exhausted};
 pub use freebsd::{PortRanges, RangeEnd};
+#[cfg(feature = "text")]
+pub use hurdle::{Hurdle, Own, hurdle};
 pub use limits::{RestrictionLimits, RestrictionRule};
 pub use order::Order;
 pub use preset::{BlockRule, DynamicLimits, Preset, Privileged, ReserveRule};

@@ -1,5 +1,6 @@
 //! Plans: which port a request tries next, and when it is given up.
 
+mod beforehand;
 mod candidates;
 mod given;
 mod mechanism;
@@ -10,6 +11,7 @@ mod terms;
 mod thresholds;
 mod walk;
 
+pub use beforehand::beforehand;
 pub use candidates::Candidates;
 pub use given::Given;
 pub use mechanism::{Mechanism, Try};

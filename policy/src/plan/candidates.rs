@@ -70,6 +70,16 @@ impl<'a> Candidates<'a> {
         self.solid().filter(|_| self.gap().is_none())
     }
 
+    /// The limit, where nothing is left out of it but what `kept` holds: words of 64 ports.
+    pub(crate) fn all_but(&self, kept: impl Fn(usize) -> u64) -> Option<PortRange> {
+        if self.without.is_some() {
+            return None;
+        }
+        let mut live = WithheldCache::default();
+        let mut is_whole = |index: usize| mask(self.limit, index) & !self.word(index, &mut live) & !kept(index) == 0;
+        (self.solid().is_some() || self.words().all(&mut is_whole)).then_some(self.limit)
+    }
+
     /// The limit, where it is known to have no holes but the gap.
     fn solid(&self) -> Option<PortRange> {
         (self.solid && self.is_plain()).then_some(self.limit)

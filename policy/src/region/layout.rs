@@ -23,6 +23,9 @@ const CLAIMS: usize = 1024;
 /// Number of ports that connections must not join, and that are remembered at once.
 const SINGLES: usize = 507;
 
+/// Part of [`Header::supervisor`].
+const MAKES_SOCKETS: u64 = 1 << 32;
+
 /// "portshim" in ASCII, little end first.
 const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 /// Changes with every change of the layout.
@@ -82,8 +85,8 @@ pub struct Header {
     /// Not 0 where some program has limited a socket to a range of its own (IP_LOCAL_PORT_RANGE).
     /// Until then, such a range is one that portshim set, and that a jump out of a call has left.
     pub ranges: AtomicU32,
-    /// The process that serves programs from outside, by the number that it has for the creator; 0
-    /// where there is none.
+    /// The process that serves programs from outside, by the number that it has for the creator,
+    /// and how it does ([`Header::supervised_by`]); 0 where there is none.
     pub supervisor: AtomicU64,
     /// Number of calls on sockets that it has served: no library has seen them.
     pub unseen: AtomicU64,
@@ -122,6 +125,19 @@ impl Header {
         if single.load(Relaxed) == kept {
             let _ = single.compare_exchange(kept, 0, Relaxed, Relaxed);
         }
+    }
+
+    /// What stands for the supervisor of that number, which makes the programs' sockets, and is
+    /// told of nothing else, or is told of all their calls.
+    #[must_use]
+    pub const fn supervised_by(process: u32, makes_sockets: bool) -> u64 {
+        process as u64 | if makes_sockets { MAKES_SOCKETS } else { 0 }
+    }
+
+    /// Tells whether a supervisor makes the programs' sockets, and is told of nothing else.
+    #[must_use]
+    pub fn makes_sockets(&self) -> bool {
+        self.supervisor.load(Relaxed) & MAKES_SOCKETS != 0
     }
 
     /// Tells whether programs are served from outside: nobody is told when they close a socket.
