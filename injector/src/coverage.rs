@@ -53,6 +53,8 @@ pub(crate) enum ServedBy {
     Library,
     /// A supervisor outside of it.
     Supervisor,
+    /// A supervisor that makes its sockets, and no more.
+    Sockets,
     /// The library, and a supervisor what that does not see.
     Both,
     /// A guest that a supervisor has brought into it, and the supervisor what that does not see.
@@ -65,6 +67,7 @@ impl ServedBy {
         match self {
             Self::Library => "library",
             Self::Supervisor => "supervisor",
+            Self::Sockets => "sockets",
             Self::Both => "both",
             Self::Guest => "guest",
         }
@@ -84,6 +87,8 @@ pub(crate) enum Gap {
     Abandoned,
     /// What it asks of io_uring, which it has set up.
     Ring,
+    /// Its sockets are limited as they are made, and nobody is told of its calls.
+    Sockets,
     /// These hooks could not be placed: a bit for each, by its place in its system's table.
     Hooks(u32),
     /// So many requests were left to the system, because its sandbox left no way to serve them.

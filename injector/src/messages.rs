@@ -2,6 +2,7 @@
 
 mod collide;
 mod failure;
+mod made;
 mod metrics;
 mod netsh;
 #[cfg(target_os = "linux")]
@@ -19,6 +20,7 @@ mod top;
 pub(crate) use collide::*;
 pub(crate) use failure::FAILED;
 pub(crate) use failure::{CANNOT_EXECUTE, Failure, NOT_FOUND, message, plain, render};
+pub(crate) use made::*;
 pub(crate) use metrics::*;
 pub(crate) use netsh::*;
 pub(crate) use presence::*;
@@ -180,6 +182,7 @@ pub(crate) fn gap(gap: &Gap) -> String {
         Gap::SwitchedOff => "PORTSHIM_DISABLE is 1 in its environment".into(),
         Gap::Abandoned => "its supervisor has ended: calls that need a port fail (ENOSYS)".into(),
         Gap::Ring => "what it asks of io_uring, which nobody is told of".into(),
+        Gap::Sockets => NOT_DONE.into(),
         Gap::Hooks(missing) => format!("what it does by {}", hook_names(*missing)),
         Gap::Sandbox(1) => "1 request, which its sandbox left no way to serve".into(),
         Gap::Sandbox(requests) => format!("{requests} requests, which its sandbox left no way to serve"),
@@ -231,13 +234,15 @@ pub(crate) fn culprit(program: &Program) -> String {
     }
 }
 
-/// `remedy` is what to do about it, and `hindrance` why no supervisor serves it either.
-pub(crate) fn uncovered(program: &Program, what: &Obstacle, remedy: &str, hindrance: Option<&str>) -> Failure {
+/// `remedy` is what to do about it, and `hindrance` why no supervisor serves it either; and whether
+/// one would if each socket might have one of several runs of ports.
+pub(crate) fn uncovered(program: &Program, what: &Obstacle, remedy: &str, hindrance: Option<(&str, bool)>) -> Failure {
     let reach = match program.coverage {
+        _ if hindrance.is_some_and(|(_, if_cut)| if_cut) => ONE_OF_SEVERAL_RUNS,
         Coverage::Partial(_) => "--allow-uncovered launches it all the same, partly outside the policy",
         _ => "--allow-uncovered launches it all the same, outside the policy",
     };
-    let besides = hindrance.map(|why| format!("\nno supervisor can serve it, either: {why}")).unwrap_or_default();
+    let besides = hindrance.map(|(why, _)| format!("\nno supervisor can serve it, either: {why}")).unwrap_or_default();
     Failure::new(format!("{} {}{besides}", culprit(program), obstacle(what)), format!("{remedy}\n{reach}"))
 }
 

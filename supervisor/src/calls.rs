@@ -5,6 +5,8 @@ use std::ffi::c_int;
 /// Kind of a call that is told of, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Told of for IPv4 and IPv6.
+    Socket,
     Bind,
     Connect,
     Listen,
@@ -13,6 +15,8 @@ pub(crate) enum Kind {
     SendMmsg,
     /// Told of where it limits a socket to a range of ports.
     SetSockOpt,
+    /// The thread becomes another user's, or moves to another network.
+    Moves,
     /// execve(2) or execveat(2): the process becomes another program.
     Execute,
     /// `landlock_restrict_self`: what the process may do from then on is not known here.
@@ -33,6 +37,34 @@ impl Kind {
             Self::SendTo | Self::SendMmsg => Some(arguments[3] as c_int),
             Self::SendMsg => Some(arguments[2] as c_int),
             _ => None,
+        }
+    }
+}
+
+/// Way in which a supervisor serves programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It makes their sockets, each limited to the ports that it may get.
+    Sockets,
+    /// It gets ports for their sockets, call by call.
+    Calls,
+}
+
+impl Way {
+    /// Tells whether the supervisor is told of calls of this kind.
+    pub(crate) fn tells_of(self, kind: Kind) -> bool {
+        match kind {
+            Kind::SetSockOpt | Kind::Execute | Kind::IoUring | Kind::SocketCall => true,
+            Kind::Socket | Kind::Moves => self == Self::Sockets,
+            Kind::Bind
+            | Kind::Connect
+            | Kind::Listen
+            | Kind::SendTo
+            | Kind::SendMsg
+            | Kind::SendMmsg
+            | Kind::Confine
+            | Kind::Filter
+            | Kind::Prctl => self == Self::Calls,
         }
     }
 }
@@ -68,6 +100,17 @@ pub(crate) const ABIS: &[Abi] = &[
             (322, Kind::Execute),
             (425, Kind::IoUring),
             (446, Kind::Confine),
+            (41, Kind::Socket),
+            (105, Kind::Moves),
+            (106, Kind::Moves),
+            (113, Kind::Moves),
+            (114, Kind::Moves),
+            (117, Kind::Moves),
+            (119, Kind::Moves),
+            (122, Kind::Moves),
+            (123, Kind::Moves),
+            (272, Kind::Moves),
+            (308, Kind::Moves),
         ],
     },
     Abi {
@@ -87,6 +130,25 @@ pub(crate) const ABIS: &[Abi] = &[
             (358, Kind::Execute),
             (425, Kind::IoUring),
             (446, Kind::Confine),
+            (359, Kind::Socket),
+            (23, Kind::Moves),
+            (46, Kind::Moves),
+            (70, Kind::Moves),
+            (71, Kind::Moves),
+            (138, Kind::Moves),
+            (139, Kind::Moves),
+            (164, Kind::Moves),
+            (170, Kind::Moves),
+            (203, Kind::Moves),
+            (204, Kind::Moves),
+            (208, Kind::Moves),
+            (210, Kind::Moves),
+            (213, Kind::Moves),
+            (214, Kind::Moves),
+            (215, Kind::Moves),
+            (216, Kind::Moves),
+            (310, Kind::Moves),
+            (346, Kind::Moves),
         ],
     },
 ];
@@ -109,6 +171,17 @@ pub(crate) const ABIS: &[Abi] = &[
             (281, Kind::Execute),
             (425, Kind::IoUring),
             (446, Kind::Confine),
+            (198, Kind::Socket),
+            (143, Kind::Moves),
+            (144, Kind::Moves),
+            (145, Kind::Moves),
+            (146, Kind::Moves),
+            (147, Kind::Moves),
+            (149, Kind::Moves),
+            (151, Kind::Moves),
+            (152, Kind::Moves),
+            (97, Kind::Moves),
+            (268, Kind::Moves),
         ],
     },
     Abi {
@@ -127,12 +200,32 @@ pub(crate) const ABIS: &[Abi] = &[
             (387, Kind::Execute),
             (425, Kind::IoUring),
             (446, Kind::Confine),
+            (281, Kind::Socket),
+            (23, Kind::Moves),
+            (46, Kind::Moves),
+            (70, Kind::Moves),
+            (71, Kind::Moves),
+            (138, Kind::Moves),
+            (139, Kind::Moves),
+            (164, Kind::Moves),
+            (170, Kind::Moves),
+            (203, Kind::Moves),
+            (204, Kind::Moves),
+            (208, Kind::Moves),
+            (210, Kind::Moves),
+            (213, Kind::Moves),
+            (214, Kind::Moves),
+            (215, Kind::Moves),
+            (216, Kind::Moves),
+            (337, Kind::Moves),
+            (375, Kind::Moves),
         ],
     },
 ];
 
 /// The calls behind socketcall(2), by their numbers there (linux/net.h).
 pub(crate) const BEHIND_SOCKETCALL: &[(u32, Kind)] = &[
+    (1, Kind::Socket),
     (2, Kind::Bind),
     (3, Kind::Connect),
     (4, Kind::Listen),

@@ -44,7 +44,11 @@ impl Client {
         before: Option<&Self>,
     ) -> Option<Self> {
         let since = started(process)?;
-        let program = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
+        // Who may not look into it knows its name at least, cut to 15 bytes.
+        let program = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_else(|_| {
+            let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+            PathBuf::from(name.trim_end_matches('\n'))
+        });
         let called = called(thread, process).unwrap_or_default();
         let (file, called) = (base_name(program.as_os_str().as_bytes()), base_name(&called));
         let mut name = [0; NAME];

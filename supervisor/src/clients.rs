@@ -3,6 +3,7 @@
 
 use crate::client::{Client, field, started};
 use crate::sessions::{Governed, Sessions};
+use crate::surroundings::{Standing, Surroundings};
 use crate::thread::Thread;
 use portshim_mechanism::linux::kernel::clock::boot_ticks;
 use portshim_mechanism::linux::kernel::liveness::MOST_PARENTS;
@@ -22,6 +23,8 @@ const OTHERS: u64 = 40;
 pub(crate) struct Member {
     pub(crate) thread: Thread,
     pub(crate) client: Rc<Client>,
+    /// Where it stands, where sockets are made for it.
+    pub(crate) standing: Standing,
 }
 
 /// Those that are remembered.
@@ -36,6 +39,8 @@ pub(crate) struct Clients {
     /// Time when the first of them did, in clock ticks since boot.
     first_confined: Option<u64>,
     most: usize,
+    /// Surroundings of this process, where sockets are made for others.
+    own: Option<Surroundings>,
 }
 
 /// Confinement of a process, and of what it forks from then on. Times are in clock ticks since
@@ -47,7 +52,7 @@ struct Confined {
 }
 
 impl Clients {
-    pub(crate) fn of(sessions: Sessions) -> Self {
+    pub(crate) fn of(sessions: Sessions, makes_sockets: bool) -> Self {
         Self {
             sessions,
             members: HashMap::new(),
@@ -56,6 +61,7 @@ impl Clients {
             confined: HashMap::new(),
             first_confined: None,
             most: most(),
+            own: makes_sockets.then(Surroundings::own),
         }
     }
 
@@ -98,7 +104,8 @@ impl Clients {
             self.members.retain(|_, member| member.client.process != process);
         }
         self.processes.insert(process, Rc::clone(&client));
-        let member = Rc::new(Member { thread, client });
+        let standing = self.own.as_ref().map_or(Standing::Here, |own| own.standing(number, &status));
+        let member = Rc::new(Member { thread, client, standing });
         self.members.insert(number, Rc::clone(&member));
         Some(member)
     }
@@ -166,6 +173,11 @@ impl Clients {
         if let Some(member) = self.members.remove(&thread) {
             self.processes.remove(&member.client.process);
         }
+    }
+
+    /// The thread is about to be another user's, or in another network.
+    pub(crate) fn moves(&mut self, thread: u32) {
+        self.members.remove(&thread);
     }
 
     /// The process of this thread is about to become another program.

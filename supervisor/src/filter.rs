@@ -4,7 +4,7 @@
 //! works it out once and no longer runs the filter for it (`seccomp_cache_prepare_bitmap`). Nor is
 //! told of what a library in the program has served, which it marks.
 
-use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind};
+use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind, Way};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::mark::MARK;
 use portshim_policy::filter::Instruction;
@@ -49,10 +49,10 @@ const fn unless(code: u16, operand: u32, skip: u8) -> Instruction {
 }
 
 /// The filter, for all kinds of programs that the machine runs. io_uring is told of, or refused.
-pub(crate) fn filter(rings: Rings) -> Vec<Instruction> {
+pub(crate) fn filter(way: Way, rings: Rings) -> Vec<Instruction> {
     let mut filter = vec![load(ARCH)];
     for abi in ABIS {
-        let block = block(abi, rings);
+        let block = block(abi, way, rings);
         let skip = u8::try_from(block.len()).unwrap_or(u8::MAX);
         filter.push(unless(IF_EQUAL, abi.arch, skip));
         filter.extend(block);
@@ -76,13 +76,13 @@ pub(crate) fn without_rings() -> Vec<Instruction> {
 }
 
 /// Verdicts on the calls of one kind of programs.
-fn block(abi: &Abi, rings: Rings) -> Vec<Instruction> {
+fn block(abi: &Abi, way: Way, rings: Rings) -> Vec<Instruction> {
     let mut block = vec![load(NUMBER)];
     if let Some(end) = abi.end {
         block.extend([unless(IF_AT_LEAST, end, 1), UNKNOWN]);
     }
-    for (number, kind) in abi.calls {
-        let saying = saying(*kind, abi.wide, rings);
+    for (number, kind) in abi.calls.iter().filter(|(_, kind)| way.tells_of(*kind)) {
+        let saying = saying(*kind, abi.wide, way, rings);
         block.push(unless(IF_EQUAL, *number, saying.len() as u8));
         block.extend(saying);
     }
@@ -91,7 +91,7 @@ fn block(abi: &Abi, rings: Rings) -> Vec<Instruction> {
 }
 
 /// Verdict on one call; it ends in a word.
-fn saying(kind: Kind, wide: bool, rings: Rings) -> Vec<Instruction> {
+fn saying(kind: Kind, wide: bool, way: Way, rings: Rings) -> Vec<Instruction> {
     // A library is loaded into programs of 64 bits alone.
     let unmarked = if wide { vec![load(argument(0) + 4), unless(IF_EQUAL, MARK, 1), ALLOW, TELL] } else { vec![TELL] };
     match kind {
@@ -101,6 +101,10 @@ fn saying(kind: Kind, wide: bool, rings: Rings) -> Vec<Instruction> {
             let none =
                 [load(argument(4)), unless(IF_EQUAL, 0, 3), load(argument(4) + 4), unless(IF_EQUAL, 0, 1), ALLOW];
             [&none[..], &unmarked].concat()
+        }
+        Kind::Socket => {
+            let is = |family| unless(IF_EQUAL, family as u32, 1);
+            vec![load(argument(0)), is(libc::AF_INET), TELL, is(libc::AF_INET6), TELL, ALLOW]
         }
         Kind::SetSockOpt => {
             let other = [
@@ -117,13 +121,13 @@ fn saying(kind: Kind, wide: bool, rings: Rings) -> Vec<Instruction> {
         }
         Kind::SocketCall => {
             let mut saying = vec![load(argument(0))];
-            for (number, _) in BEHIND_SOCKETCALL {
+            for (number, _) in BEHIND_SOCKETCALL.iter().filter(|(_, kind)| way.tells_of(*kind)) {
                 saying.extend([unless(IF_EQUAL, *number, 1), TELL]);
             }
             saying.push(ALLOW);
             saying
         }
         Kind::Bind | Kind::Connect | Kind::Listen | Kind::SendMsg | Kind::SendMmsg => unmarked,
-        Kind::Execute | Kind::Confine | Kind::Filter | Kind::IoUring => vec![TELL],
+        Kind::Execute | Kind::Confine | Kind::Filter | Kind::IoUring | Kind::Moves => vec![TELL],
     }
 }

@@ -19,15 +19,19 @@ mod client;
 mod clients;
 mod cut;
 mod filter;
+mod full;
 #[cfg(target_arch = "x86_64")]
 mod inject;
 mod listener;
+mod make;
 mod serve;
 mod server;
 mod sessions;
+mod surroundings;
 mod thread;
 
 pub use bringer::can_bring;
+pub use calls::Way;
 pub use filter::Rings;
 pub use listener::{Listener, can_listen, confine, refuse_rings};
 pub use server::Server;

@@ -1,5 +1,6 @@
 //! The kernel's side: a program is put under the filter, and its calls are received and answered.
 
+use crate::calls::Way;
 use crate::filter::{Rings, filter, without_rings};
 use crate::thread::duplicate;
 use libc::{seccomp_data, seccomp_notif, seccomp_notif_resp};
@@ -13,6 +14,9 @@ const STILL_WAITS: u64 = 0x4008_2102;
 /// SECCOMP_IOCTL_NOTIF_SET_FLAGS and SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, since Linux 6.6.
 const SET_FLAGS: u64 = 0x4008_2104;
 const SYNC_WAKE_UP: c_ulong = 1;
+
+/// SECCOMP_IOCTL_NOTIF_ADDFD, since Linux 5.9.
+const ADD_FD: u64 = 0x4018_2103;
 
 /// A listener is made, and once a call has been received, only a fatal signal ends its wait: else
 /// a signal would have it begun anew after it has been served (Linux 5.19).
@@ -53,8 +57,8 @@ pub fn can_listen() -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's: EBUSY where another supervisor listens already.
-pub fn confine(privileges: bool, rings: Rings) -> io::Result<c_int> {
-    put_under(&filter(rings), privileges, FLAGS)
+pub fn confine(privileges: bool, way: Way, rings: Rings) -> io::Result<c_int> {
+    put_under(&filter(way, rings), privileges, FLAGS)
 }
 
 /// Has io_uring refused to this process, and to all that come of it, for good, and tells nobody of
@@ -147,6 +151,20 @@ impl Listener {
     pub(crate) fn still_waits(&self, call: &Call) -> bool {
         // SAFETY: the kernel reads one number.
         unsafe { libc::ioctl(self.fd(), STILL_WAITS as _, &raw const call.id) == 0 }
+    }
+
+    /// Gives the thread a descriptor for what `fd` is here, closed on exec where that is said; the
+    /// call still waits for its answer. Gives the number of it.
+    ///
+    /// # Errors
+    /// The kernel's: EMFILE where the thread has as many as it may.
+    pub(crate) fn give(&self, call: &Call, fd: BorrowedFd<'_>, closed_on_exec: bool) -> Result<c_int, c_int> {
+        let newfd_flags = if closed_on_exec { libc::O_CLOEXEC as u32 } else { 0 };
+        let srcfd = fd.as_raw_fd().cast_unsigned();
+        let added = libc::seccomp_notif_addfd { id: call.id, flags: 0, srcfd, newfd: 0, newfd_flags };
+        // SAFETY: the kernel reads one `struct seccomp_notif_addfd`.
+        let given = unsafe { libc::ioctl(self.fd(), ADD_FD as _, &raw const added) };
+        if given < 0 { Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EMFILE)) } else { Ok(given) }
     }
 
     /// Answers a call. One whose thread is gone needs no answer.

@@ -1,22 +1,25 @@
 //! The server: goes through the calls one after the other.
 
 use crate::bringer::Bringer;
-use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind, kind_of};
+use crate::calls::{ABIS, Abi, BEHIND_SOCKETCALL, Kind, Way, kind_of};
 use crate::clients::{Clients, Member};
 use crate::cut;
+use crate::full::Full;
 use crate::listener::{Call, Listener, Reply};
+use crate::make::{self, make};
 use crate::serve::{self, Asked, On, What};
 use crate::sessions::Sessions;
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::liveness;
-use portshim_mechanism::linux::kernel::mark::{ANSWER, QUESTION};
+use portshim_mechanism::linux::kernel::mark::{ANSWER, MAKES_SOCKETS, QUESTION};
 use portshim_mechanism::linux::socket::options::forget_range;
 use portshim_mechanism::linux::socket::steering;
-use portshim_policy::region::Region;
 use std::ffi::c_int;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A supervisor's work.
@@ -24,25 +27,24 @@ pub struct Server {
     clients: Clients,
     /// Whoever brings the guest into programs.
     bringer: Option<Bringer>,
+    way: Way,
+    full: Full,
 }
 
 impl Server {
-    /// Serves by the rules in the session's file, which is mapped for good.
+    /// Serves in this way, by the rules in the session's file, which is mapped for good.
     ///
     /// # Errors
     /// The kernel's, and where it is no region of this version.
-    pub fn of(path: &Path, session: &File) -> io::Result<Self> {
+    pub fn of(path: &Path, session: &File, way: Way) -> io::Result<Self> {
         cut::survive();
-        let sessions = Sessions::of(path, session)?;
+        let makes_sockets = way == Way::Sockets;
+        let sessions = Sessions::of(path, session, makes_sockets)?;
+        sessions.home.header.supervisor.store(sessions.us, Relaxed);
         steering::reload();
         liveness::look();
-        Ok(Self { clients: Clients::of(sessions), bringer: None })
-    }
-
-    /// The session's region.
-    #[must_use]
-    pub fn region(&self) -> &'static Region {
-        self.clients.sessions.home
+        let clients = Clients::of(sessions, makes_sockets);
+        Ok(Self { clients, bringer: None, way, full: Full::default() })
     }
 
     /// Brings this guest from now on into programs that it can serve.
@@ -97,8 +99,14 @@ impl Server {
                 return Reply::Continue;
             }
             Kind::SetSockOpt if is_question(&call.arguments) => {
-                return Reply::Value(i64::from(ANSWER | std::process::id()));
+                let way = if self.way == Way::Sockets { MAKES_SOCKETS } else { 0 };
+                return Reply::Value(i64::from(ANSWER | way | std::process::id()));
             }
+            Kind::Moves => {
+                self.clients.moves(call.thread);
+                return Reply::Continue;
+            }
+            _ if self.way == Way::Sockets => return self.reply_alone(listener, call, abi, kind),
             _ => {}
         }
         for _ in 0..2 {
@@ -112,6 +120,60 @@ impl Server {
         }
         Reply::Continue
     }
+
+    /// The same, where nothing is served but new sockets.
+    fn reply_alone(&mut self, listener: &Listener, call: &Call, abi: &Abi, kind: Kind) -> Reply {
+        let asked = if kind == Kind::Socket { make::Asked::of(&call.arguments) } else { None };
+        if kind == Kind::Socket && asked.is_none() {
+            return Reply::Continue;
+        }
+        let Some(member) = self.member_now(call.thread) else { return Reply::Continue };
+        let (kind, asked) = match kind {
+            Kind::SocketCall => {
+                // Without a look into the program there is no telling what it asks for: this is a
+                // kernel that lacks the call.
+                let Some((kind, arguments)) = behind(call, abi, &member) else { return Reply::Error(libc::ENOSYS) };
+                let is_range = || arguments[1] as c_int == libc::SOL_IP && arguments[2] as c_int == IP_LOCAL_PORT_RANGE;
+                match kind {
+                    Kind::Socket => (kind, make::Asked::of(&arguments)),
+                    Kind::SetSockOpt if is_range() => (kind, None),
+                    _ => return Reply::Continue,
+                }
+            }
+            kind => (kind, asked),
+        };
+        match (kind, asked) {
+            // A range of the program's own would take the place of ours.
+            (Kind::SetSockOpt, _) => Reply::Error(libc::ENOPROTOOPT),
+            (_, None) => Reply::Continue,
+            (_, Some(asked)) => {
+                let Some(session) = member.client.session else { return Reply::Continue };
+                member.client.represent();
+                make(listener, call, asked, session, member.standing, &mut self.full)
+            }
+        }
+    }
+
+    /// The thread of this number, looked at anew where the number has become another's.
+    fn member_now(&mut self, thread: u32) -> Option<Rc<Member>> {
+        let member = self.clients.member(thread)?;
+        if member.thread.is_of(member.client.process) {
+            return Some(member);
+        }
+        self.clients.forget(thread);
+        self.clients.member(thread)
+    }
+}
+
+/// A call behind socketcall(2). `None` where its arguments cannot be read.
+fn behind(call: &Call, abi: &Abi, member: &Member) -> Option<(Kind, [u64; 6])> {
+    let kind = kind_of(call.arguments[0] as u32, BEHIND_SOCKETCALL)?;
+    let mut arguments = [0; 6];
+    // Where they end, the memory may, too.
+    for (at, argument) in arguments.iter_mut().enumerate().take(3) {
+        *argument = member.thread.word(call.arguments[1] + 4 * at as u64, abi.wide)?;
+    }
+    Some((kind, arguments))
 }
 
 /// Tells whether a program asks for us: whether the option is that one, the filter has seen.
@@ -124,7 +186,7 @@ fn is_question(arguments: &[u64; 6]) -> bool {
 /// # Errors
 /// The kernel's where the thread's descriptor cannot be had: ESRCH where it is gone.
 fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Member) -> Result<Reply, c_int> {
-    let Member { thread, client } = member;
+    let Member { thread, client, .. } = member;
     let (kind, arguments) = match kind {
         Kind::SocketCall => {
             let number = call.arguments[0] as u32;

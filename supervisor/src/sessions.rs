@@ -2,7 +2,7 @@
 //! `portshim run` below it, whose policies replace the outer one.
 
 use portshim_mechanism::linux::kernel::memory::{map_shared, unmap};
-use portshim_policy::region::Region;
+use portshim_policy::region::{Header, Region};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -40,13 +40,16 @@ pub(crate) struct Sessions {
     pub(crate) home: &'static Region,
     known: HashMap<PathBuf, Option<&'static Region>>,
     many: usize,
+    /// This process, as a session's file names it.
+    pub(crate) us: u64,
 }
 
 impl Sessions {
     /// The session of this file, first of all.
-    pub(crate) fn of(path: &Path, file: &File) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path, file: &File, makes_sockets: bool) -> io::Result<Self> {
+        let us = Header::supervised_by(std::process::id(), makes_sockets);
         let home = map(file)?;
-        Ok(Self { home, known: HashMap::from([(path.to_owned(), Some(home))]), many: MANY })
+        Ok(Self { home, known: HashMap::from([(path.to_owned(), Some(home))]), many: MANY, us })
     }
 
     /// Whose word holds for a process whose parent is under that of `inherited`: its environment
@@ -85,7 +88,7 @@ impl Sessions {
         let region = open(path).and_then(|file| map(&file)).ok();
         if let Some(region) = region {
             // Who has it mapped counts as one of its processes, but for its supervisor.
-            let _ = region.header.supervisor.compare_exchange(0, std::process::id().into(), Relaxed, Relaxed);
+            let _ = region.header.supervisor.compare_exchange(0, self.us, Relaxed, Relaxed);
         }
         self.known.insert(path.to_owned(), region);
         region

@@ -27,6 +27,20 @@ impl Thread {
         Ok(Self { number, fd })
     }
 
+    /// Tells whether it still is a thread of this process.
+    pub(crate) fn is_of(&self, process: u32) -> bool {
+        let mut event = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let (process, thread) = (process.cast_signed(), self.number.cast_signed());
+        // SAFETY: the kernel writes to one `struct pollfd`; the signal 0 is sent to nobody.
+        unsafe {
+            // It can be read once it has ended. Where it stands for the process, its number may be
+            // another's by now.
+            libc::poll(&raw mut event, 1, 0) == 0
+                && (libc::syscall(libc::SYS_tgkill, process, thread, 0) == 0
+                    || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM))
+        }
+    }
+
     /// A descriptor of ours for what the thread has as `fd`.
     pub(crate) fn duplicate(&self, fd: c_int) -> io::Result<OwnedFd> {
         duplicate(self.fd.as_fd(), fd)

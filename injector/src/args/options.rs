@@ -177,6 +177,7 @@ pub(crate) enum Engine {
     Auto,
     Preload,
     Supervise,
+    Sockets,
     /// As [`Self::Auto`], with a guest in programs that load no library.
     Inside,
 }
@@ -184,10 +185,11 @@ pub(crate) enum Engine {
 impl Engine {
     /// The engines, the words that name them, and their help.
     #[cfg_attr(windows, expect(dead_code, reason = "there is one engine"))]
-    pub(super) const ALL: [(Self, &'static str, &'static str); 4] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Auto, "auto", "The library where it reaches the program whole, else the supervisor"),
         (Self::Preload, "preload", "A library in the program; what it does not reach is refused"),
         (Self::Supervise, "supervise", "A supervisor outside of it, which the kernel tells of its calls"),
+        (Self::Sockets, "sockets", "A supervisor that makes its sockets, and is told of no other call"),
         (Self::Inside, "inside", "As auto; on trial, a guest in static programs and Go's, for x86-64"),
     ];
 }

@@ -5,7 +5,7 @@ use super::hooks::hooks;
 use super::policy;
 use super::program::{find, rules_for, warn_of_connectors};
 use crate::args::Options;
-use crate::coverage::{Adjustment, Coverage, Obstacle, ServedBy, Step};
+use crate::coverage::{Adjustment, Coverage, Gap, Obstacle, ServedBy, Step};
 use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
@@ -27,7 +27,8 @@ struct Finding<'a> {
     steps: &'a [Step],
     /// `full`, `partial` or `none`.
     coverage: &'static str,
-    /// `library`, or `supervisor` where that serves it from outside, or `both`, or `guest`.
+    /// `library`, or `supervisor` where that serves it from outside, or `sockets` where that makes
+    /// its sockets, or `both`, or `guest`.
     engine: &'static str,
     /// Reason why no supervisor serves it, although that would reach more; `null` where none would.
     hindrance: Option<String>,
@@ -79,14 +80,20 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let steerable = (steering.possible && pinned_because.is_none()).then_some(host);
     let obstacle = program.coverage.obstacle();
     let library = platform::library()?;
-    let served = engine(args, &program)?;
+    let served = engine(args, &program, &resolved.rules)?;
     let outside = served.is_outside();
+    let by = served.by(args, &program);
+    let coverage = match by {
+        ServedBy::Library => program.coverage.word(),
+        ServedBy::Sockets => Coverage::Partial(Gap::Sockets).word(),
+        ServedBy::Supervisor | ServedBy::Both | ServedBy::Guest => Coverage::<Obstacle>::Full.word(),
+    };
     let finding = Finding {
         program: program.path.display().to_string(),
         steps: &program.steps,
-        coverage: if outside { Coverage::<Obstacle>::Full.word() } else { program.coverage.word() },
-        engine: served.by(args, &program).word(),
-        hindrance: served.hindrance().map(ToOwned::to_owned),
+        coverage,
+        engine: by.word(),
+        hindrance: served.hindrance().map(|(why, _)| why.to_owned()),
         obstacle: obstacle.map(Obstacle::name),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
@@ -105,7 +112,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     }
     present::eprint_problems(&misspelt());
     present::print(&if args.json { present::json(&finding) } else { finding.text(&steering) })?;
-    Ok(if outside || obstacle.is_none() { 0 } else { NOT_COVERED })
+    Ok(if outside && by != ServedBy::Sockets || obstacle.is_none() && !outside { 0 } else { NOT_COVERED })
 }
 
 /// Reason why the choice is not left to the kernel.
@@ -150,7 +157,9 @@ impl Finding<'_> {
         if let Some(help) = &self.help {
             say("help", help);
         }
-        if outside {
+        if self.engine == ServedBy::Sockets.word() {
+            say("beyond it", &format!("{};\n{}", messages::NOT_DONE, messages::BEYOND_SOCKETS));
+        } else if outside {
             say("beyond it", messages::BEYOND_SUPERVISOR);
         } else if self.obstacle.is_none() {
             say("beyond it", messages::BEYOND);

@@ -1,7 +1,7 @@
 //! `portshim exhaust`, `only` and `release`: a live session, or one of its processes, out of ports.
 
 use super::ports::allowed;
-use super::restrict::{begin, maker_of};
+use super::restrict::{begin, maker_of, remark_on_sockets};
 use super::sessions::target;
 use super::time::duration;
 use crate::args::Options;
@@ -160,6 +160,7 @@ impl Target {
         let turn = begin(self.region).ok_or_else(|| messages::ledger_busy(&self.session.id))?;
         let done = change(&turn);
         drop(turn);
+        remark_on_sockets(self.region, None, &mut present::eprint);
         if self.session.lives() { Ok(done) } else { Err(messages::session_ended(&self.session.id)) }
     }
 }

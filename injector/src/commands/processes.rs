@@ -49,8 +49,8 @@ pub(super) struct Reach {
 /// The same, for programs to read.
 #[derive(Serialize)]
 pub(super) struct ShownReach {
-    /// `library`, or `supervisor` where that serves it from outside, `both`, or `guest`; `null`
-    /// where nobody does.
+    /// `library`, or `supervisor` where that serves it from outside, or `sockets` where that makes
+    /// its sockets, or `both`, or `guest`; `null` where nobody does.
     engine: Option<&'static str>,
     /// `full`, `partial` or `none`.
     coverage: &'static str,
@@ -65,18 +65,21 @@ impl Reach {
         let place = places.iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
         let is_supervised = region.is_some_and(|region| region.header.is_supervised())
             || place.is_some_and(|place| matches!(place.presence(), Presence::Supervised { .. }));
+        let makes_sockets = region.is_some_and(|region| region.header.makes_sockets());
         match process.standing() {
             Standing::SwitchedOff => Self::none(Gap::SwitchedOff),
             Standing::Filtered(_) if is_supervised && session.abandoned => Self::none(Gap::Abandoned),
             Standing::Filtered(_) if is_supervised => {
-                place.map_or(Self::by(ServedBy::Supervisor, None), |place| Self::recorded(place, true))
+                let unasked = if makes_sockets { Self::SOCKETS } else { Self::by(ServedBy::Supervisor, None) };
+                place.map_or(unasked, |place| Self::recorded(place, true, makes_sockets))
             }
             Standing::Filtered(obstacle) | Standing::Outside(obstacle) => {
                 Self::none(obstacle.map_or(Gap::Absent, Gap::Program))
             }
             // What the library does not see of it, its supervisor does.
             Standing::Inside(reach) if is_supervised => {
-                let coverage = place.map_or(Coverage::Full, |place| Self::recorded(place, true).coverage);
+                let coverage =
+                    place.map_or(Coverage::Full, |place| Self::recorded(place, true, makes_sockets).coverage);
                 // A library would not have come in.
                 let is_brought = matches!(reach, Coverage::None(_));
                 Self { by: Some(if is_brought { ServedBy::Guest } else { ServedBy::Both }), coverage }
@@ -85,14 +88,17 @@ impl Reach {
                 Self { by: Some(ServedBy::Library), coverage: Coverage::Partial(Gap::Program(obstacle)) }
             }
             Standing::Inside(_) => {
-                place.map_or(Self::by(ServedBy::Library, None), |place| Self::recorded(place, false))
+                place.map_or(Self::by(ServedBy::Library, None), |place| Self::recorded(place, false, false))
             }
         }
     }
 
+    /// Whose sockets are made.
+    const SOCKETS: Self = Self { by: Some(ServedBy::Sockets), coverage: Coverage::Partial(Gap::Sockets) };
+
     /// Of a process as its session's region has it, which may have ended since. `supervised` tells
-    /// of the session.
-    pub(super) fn recorded(place: &Place, supervised: bool) -> Self {
+    /// of the session, and `makes_sockets` of its supervisor.
+    pub(super) fn recorded(place: &Place, supervised: bool, makes_sockets: bool) -> Self {
         let presence = place.presence();
         let by = match presence {
             Presence::Supervised { .. } => ServedBy::Supervisor,
@@ -101,6 +107,7 @@ impl Reach {
             _ => ServedBy::Library,
         };
         match Gap::of(presence) {
+            None if makes_sockets && by == ServedBy::Supervisor => Self::SOCKETS,
             None => Self::by(by, Some(place)),
             Some(gap @ (Gap::Hooks(_) | Gap::Ring)) => Self { by: Some(by), coverage: Coverage::Partial(gap) },
             Some(gap) => Self::none(gap),
@@ -113,6 +120,7 @@ impl Reach {
             Coverage::Partial(why) if by == ServedBy::Library => {
                 Self { by: Some(by), coverage: Coverage::Partial(Gap::Program(why)) }
             }
+            _ if by == ServedBy::Sockets => Self::SOCKETS,
             Coverage::None(why) if by == ServedBy::Library => Self::none(Gap::Program(why)),
             _ => Self { by: Some(by), coverage: Coverage::Full },
         }

@@ -9,7 +9,9 @@ use crate::present;
 use portshim_policy::model::Restriction;
 use portshim_policy::ports::spec::{self, Spec};
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
-use portshim_policy::region::{Change, Entry, Lift, Maker, Owner, Refusal, Region, SharedRules, Untold, Whose};
+use portshim_policy::region::{
+    Change, Entry, Lift, Maker, Owner, Presence, Process as Place, Refusal, Region, SharedRules, Untold, Whose,
+};
 use std::thread;
 use std::time::Duration;
 
@@ -139,7 +141,17 @@ fn all_or_nothing(
             remark(&messages::nothing_left(act, programs, taken.into_iter().collect()));
         }
     }
+    remark_on_sockets(region, Some(act), remark);
     Ok(done)
+}
+
+/// Remarks that the sockets of the session's programs go on as they were made, where that is so.
+pub(super) fn remark_on_sockets(region: &Region, act: Option<Restriction>, remark: &mut dyn FnMut(&str)) {
+    let is_served_so =
+        |place: &Place| place.owner().is_some() && matches!(place.presence(), Presence::Supervised { .. });
+    if region.header.makes_sockets() && region.processes.all().iter().any(is_served_so) {
+        remark(&messages::sockets_go_on(act == Some(Restriction::Block)));
+    }
 }
 
 /// The scopes that have no port to hand out, for each of the policy's rules; these by the glob over

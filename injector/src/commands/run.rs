@@ -1,6 +1,6 @@
 //! `portshim run`: checks everything beforehand, then becomes the program.
 
-use super::engine::{Served, engine, refuses_rings};
+use super::engine::{Served, engine, is_cut, refuses_rings};
 use super::log::Log;
 use super::names;
 use super::policy;
@@ -12,7 +12,7 @@ use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::{self, is_switched_off};
 use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
-use crate::platform::{self, Beginning, Environment, Session};
+use crate::platform::{self, Beginning, Environment, Session, Way};
 use crate::present::{self, Verbosity};
 use portshim_policy::region::{EVENTS, Recorded, wire};
 use std::ffi::{OsStr, OsString};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         Some(file) if failure.status == NOT_FOUND => messages::report_named_apart(file),
         _ => failure,
     })?;
-    let served = engine(args, &program)?;
+    let served = engine(args, &program, &resolved.rules)?;
     let supervised = served.is_outside();
     if let Some(obstacle) = program.coverage.obstacle().filter(|_| !supervised) {
         if !args.allow_uncovered && !obstacle.is_doubtful() {
@@ -38,6 +38,12 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     }
     if is_switched_off() {
         verbosity.warn(messages::switched_off);
+    }
+    if served.by(args, &program) == ServedBy::Sockets && args.engine != Engine::Sockets {
+        verbosity.warn(messages::sockets_are_made);
+    }
+    if served.way() == Some(Way::Sockets) && is_cut(&resolved.rules) {
+        verbosity.warn(messages::sockets_of_one_run);
     }
     if !supervised {
         warn_of_connectors(verbosity);
@@ -62,7 +68,8 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));
     }
-    describe(verbosity, &program, &served, library.as_deref(), &session, fits);
+    let by = served.by(args, &program);
+    describe(verbosity, &program, (&served, by), library.as_deref(), &session, fits);
     let environment = Environment {
         unloads: supervised && library.is_none(),
         library,
@@ -81,17 +88,16 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         Ok(session) => session,
     };
     let watched = report.is_some() || log.is_some();
-    if let Served::Below(supervisor) = served {
-        session.serve_by(supervisor);
+    if let Served::Below(supervisor, way) = served {
+        session.serve_by(supervisor, way);
     }
-    if platform::BECOMES && !watched && served != Served::Outside {
+    let begins_supervisor = if let Served::Outside(way) = served { Some(way) } else { None };
+    if platform::BECOMES && !watched && begins_supervisor.is_none() {
         let failure = platform::become_program(&program, arguments, &environment);
         session.end();
         return Err(failure);
     }
     let mut words = Vec::new();
-    let begins_supervisor = served == Served::Outside;
-    let by = served.by(args, &program);
     let watched_by = Watcher { session: &session, begins_supervisor, by, report, log, story };
     let ended = watched_by.watch(&program, arguments, &environment, &mut words);
     if !verbosity.quiet {
@@ -126,8 +132,8 @@ fn report_named_apart(args: &Options) -> Option<&OsStr> {
 /// Whoever stays with a program.
 struct Watcher<'a> {
     session: &'a Session,
-    /// The session takes a supervisor of its own.
-    begins_supervisor: bool,
+    /// The session takes a supervisor of its own, which serves in this way.
+    begins_supervisor: Option<Way>,
     by: ServedBy,
     report: Option<report::Target>,
     log: Option<Log>,
@@ -143,7 +149,7 @@ impl Watcher<'_> {
         environment: &Environment,
         words: &mut Vec<String>,
     ) -> Result<u32, Failure> {
-        let supervised = self.begins_supervisor.then_some(self.session);
+        let supervised = self.begins_supervisor.map(|way| (self.session, way));
         let looks = self.log.is_some() || self.story.is_some();
         let mut look = || self.look();
         let meanwhile: Option<&mut dyn FnMut() -> bool> = if looks { Some(&mut look) } else { None };
@@ -177,19 +183,27 @@ impl Watcher<'_> {
 fn describe(
     verbosity: Verbosity,
     program: &Program,
-    served: &Served,
+    (served, by): (&Served, ServedBy),
     library: Option<&Path>,
     session: &Result<Session, String>,
     fits: bool,
 ) {
-    let covered = if served.is_outside() { "full" } else { program.coverage.word() };
+    let covered = match by {
+        ServedBy::Library => program.coverage.word(),
+        ServedBy::Sockets => "partial",
+        ServedBy::Supervisor | ServedBy::Both | ServedBy::Guest => "full",
+    };
     verbosity.note(|| format!("the program is {}, covered: {covered}", program.path.display()));
     if let Some(library) = library {
         verbosity.note(|| format!("the library is {}", library.display()));
     }
     if served.is_outside() {
         let what = if library.is_some() { "what that does not see" } else { "it" };
-        verbosity.note(|| format!("a supervisor serves {what}, and all of its children"));
+        let how = match served.way() {
+            Some(Way::Sockets) => format!("makes the sockets of {what}, and of"),
+            _ => format!("serves {what}, and"),
+        };
+        verbosity.note(|| format!("a supervisor {how} all of its children"));
     }
     match session {
         Ok(session) => verbosity.note(|| format!("the session is {}", session.path.display())),

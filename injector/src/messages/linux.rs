@@ -24,6 +24,10 @@ pub(crate) const BEYOND: &str = "system calls made past the C library, such as i
 pub(crate) const BEYOND_SUPERVISOR: &str = "sends that name no address, by a datagram socket without a port; io_uring, which is refused unless allowed;\n\
      sockets of the kernel's own: further subflows of MPTCP, NFS";
 
+/// Sockets that a supervisor does not make.
+pub(crate) const BEYOND_SOCKETS: &str = "sockets that it is given; those of processes in another network or control group, or under another label\n\
+     of a security module; io_uring, which is refused unless allowed; sockets of the kernel's own: NFS";
+
 /// Reason why the kernel does not choose.
 /// Words beside a way of sharing: where it came from.
 pub(crate) fn sharing(_: &str, origin: &Origin) -> String {

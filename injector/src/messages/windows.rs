@@ -28,6 +28,9 @@ pub(super) fn own_network(_: &Rules, _: &[OsString]) -> Option<String> {
     None
 }
 
+/// Sockets that a supervisor would not make: there is none.
+pub(crate) const BEYOND_SOCKETS: &str = "";
+
 /// Calls that a supervisor would not reach: there is none.
 pub(crate) const BEYOND_SUPERVISOR: &str = "";
 

@@ -17,6 +17,7 @@ mod inspect;
 mod launch;
 mod library;
 mod liveness;
+mod offer;
 mod privileges;
 mod procfs;
 mod room;
@@ -43,7 +44,7 @@ pub(crate) use launch::{BECOMES, become_program};
 pub(crate) use library::nameable;
 pub(super) use library::{installed, laid_down, named, places};
 pub(crate) use liveness::{is_alive, this_thread};
-pub(crate) use portshim_mechanism::linux::kernel::mark::supervisor as outer_supervisor;
+pub(crate) use portshim_supervisor::Way;
 pub(crate) use serve::callers_at;
 pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
@@ -52,6 +53,12 @@ pub(crate) use stranger::{Stranger, wait_for_end};
 pub(crate) use supervise::{can_bring, hindrance};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
+
+/// The supervisor that serves this process, and how it does.
+pub(crate) fn outer_supervisor() -> Option<(u32, Way)> {
+    let outer = portshim_mechanism::linux::kernel::mark::supervisor()?;
+    Some((outer.process, if outer.makes_sockets { Way::Sockets } else { Way::Calls }))
+}
 
 /// The file that is to be written at the end of instead of this one, which was opened under that
 /// path: one of the same permissions, if it is there no longer, as logs are renamed. Whoever can

@@ -51,8 +51,15 @@ pub(crate) fn successor(_: &std::fs::File, _: &std::path::Path) -> Option<std::f
     None
 }
 
+/// Way in which a supervisor serves programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Sockets,
+    Calls,
+}
+
 /// The supervisor that serves this process: there is none.
-pub(crate) fn outer_supervisor() -> Option<u32> {
+pub(crate) fn outer_supervisor() -> Option<(u32, Way)> {
     None
 }
 
@@ -62,7 +69,7 @@ pub(crate) fn can_bring(_: &crate::coverage::Program) -> bool {
 }
 
 /// Reason why no supervisor can serve a program: there is none.
-pub(crate) fn hindrance(_: Option<&crate::coverage::Obstacle>) -> Option<String> {
+pub(crate) fn hindrance(_: Option<&crate::coverage::Obstacle>, _: Way) -> Option<String> {
     Some("on Windows there is none".into())
 }
 

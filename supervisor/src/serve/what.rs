@@ -45,7 +45,14 @@ impl What {
                 let is_range = second as c_int == libc::SOL_IP && third as c_int == IP_LOCAL_PORT_RANGE;
                 is_range.then_some(Self::LimitsItself)
             }
-            Kind::Execute | Kind::Confine | Kind::Filter | Kind::Prctl | Kind::IoUring | Kind::SocketCall => None,
+            Kind::Socket
+            | Kind::Moves
+            | Kind::Execute
+            | Kind::Confine
+            | Kind::Filter
+            | Kind::Prctl
+            | Kind::IoUring
+            | Kind::SocketCall => None,
         }
     }
 }

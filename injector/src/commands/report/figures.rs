@@ -41,9 +41,13 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(place: &Process, supervised: bool) -> Option<Self> {
+    fn new(place: &Process, supervised: bool, makes_sockets: bool) -> Option<Self> {
         let name = String::from_utf8_lossy(&place.name()).trim_end_matches('\0').to_owned();
-        Some(Self { pid: place.owner()?.process, name, reach: Reach::recorded(place, supervised).into() })
+        Some(Self {
+            pid: place.owner()?.process,
+            name,
+            reach: Reach::recorded(place, supervised, makes_sockets).into(),
+        })
     }
 
     /// A line that tells what of it is not covered, if that is so.
@@ -102,8 +106,8 @@ impl Report {
         });
         let (outside, kept_back) = (Outside::of(region), messages::kept_back(region));
         let processes = region.processes.all().iter();
-        let supervised = region.header.is_supervised();
-        let processes = processes.filter_map(|place| Asker::new(place, supervised)).collect();
+        let (supervised, makes_sockets) = (region.header.is_supervised(), region.header.makes_sockets());
+        let processes = processes.filter_map(|place| Asker::new(place, supervised, makes_sockets)).collect();
         let reach = Reach::launched(program, by).into();
         let program = program.path.display().to_string();
         Self { program, status, signal, reach, rules: rules.collect(), processes, kept_back, outside }
@@ -119,7 +123,9 @@ impl Report {
 
     /// Lines that tell what is not covered: of the program as it began, and of its processes.
     pub(super) fn gaps(&self) -> impl Iterator<Item = String> {
-        self.reach.not_covered.clone().into_iter().chain(self.processes.iter().filter_map(Asker::line))
+        // What is not covered of all is told once.
+        let others = self.processes.iter().filter(|asker| asker.reach.not_covered != self.reach.not_covered);
+        self.reach.not_covered.clone().into_iter().chain(others.filter_map(Asker::line))
     }
 
     pub(super) fn table(&self) -> String {

@@ -8,7 +8,8 @@ use super::{directories, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
 use nix::fcntl::posix_fallocate;
-use portshim_policy::region::{Recorded, Region};
+use portshim_policy::region::{Header, Recorded, Region};
+use portshim_supervisor::Way;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -74,10 +75,11 @@ impl Session {
     }
 
     /// Notes who serves it from outside.
-    pub(crate) fn serve_by(&self, supervisor: u32) {
+    pub(crate) fn serve_by(&self, supervisor: u32, way: Way) {
         let at = std::mem::offset_of!(Region, header.supervisor) as u64;
         // Who is not known serves it all the same.
-        let _ = self.file.write_all_at(&u64::from(supervisor).to_ne_bytes(), at);
+        let supervised = Header::supervised_by(supervisor, way == Way::Sockets);
+        let _ = self.file.write_all_at(&supervised.to_ne_bytes(), at);
     }
 
     /// Takes the file away, unless processes that the program left behind still use it. Says how

@@ -9,7 +9,9 @@
 #[cfg(target_arch = "x86_64")]
 use super::super::embedded::FREESTANDING;
 use super::handover::Strings;
+use super::host::steering;
 use super::launch::call;
+use super::offer::{Offered, offer};
 use super::privileges::{has_capability, keeps_privileges};
 use super::session::Session;
 use crate::coverage::{Obstacle, Program};
@@ -22,12 +24,12 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use portshim_mechanism::linux::kernel::signals::keep_signals;
-use portshim_supervisor::{Listener, Rings, Server, can_listen, can_look, confine};
+use portshim_supervisor::{Rings, Server, Way, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::Ordering::Relaxed;
+use std::os::unix::net::UnixStream;
 use std::{io, ptr, thread};
 
 /// The capability to look into processes.
@@ -38,19 +40,23 @@ fn ptrace_scope() -> String {
     fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default().trim().to_owned()
 }
 
-/// Reason why no supervisor can serve this program; `None` where one can, as far as is known before
-/// it is tried.
-pub(crate) fn hindrance(obstacle: Option<&Obstacle>) -> Option<String> {
+/// Reason why no supervisor can serve this program in that way; `None` where one can, as far as is
+/// known before it is tried.
+pub(crate) fn hindrance(obstacle: Option<&Obstacle>, way: Way) -> Option<String> {
     if let Err(error) = can_listen() {
         return Some(messages::no_listener(&error));
     }
-    if can_look().is_err() {
-        return Some(messages::no_look());
-    }
-    // Only who has the capability may attach to processes, or nobody may (Yama).
-    let scope = ptrace_scope();
-    if scope == "3" || scope == "2" && !has_capability(CAP_SYS_PTRACE) {
-        return Some(messages::no_attaching());
+    match way {
+        Way::Sockets if !steering().possible => return Some(messages::UNSTEERABLE.into()),
+        Way::Sockets => {}
+        Way::Calls if can_look().is_err() => return Some(messages::no_look()),
+        // Only who has the capability may attach to processes, or nobody may (Yama).
+        Way::Calls => {
+            let scope = ptrace_scope();
+            if scope == "3" || scope == "2" && !has_capability(CAP_SYS_PTRACE) {
+                return Some(messages::no_attaching());
+            }
+        }
     }
     let gains = matches!(obstacle, Some(Obstacle::SetId | Obstacle::Capabilities));
     (gains && !keeps_privileges()).then(messages::cannot_gain)
@@ -140,7 +146,7 @@ impl Supervised {
     pub(super) fn begin(
         program: &Program,
         arguments: &[OsString],
-        session: &Session,
+        (session, way): (&Session, Way),
         rings: Rings,
         brings_guest: bool,
         mask: u64,
@@ -150,7 +156,7 @@ impl Supervised {
         let (mut told, telling) = pipe().map_err(prepare)?;
         let (mut news, tells_news) = pipe().map_err(prepare)?;
         let strings = Strings::prepared();
-        let start = Start { program, arguments, session, rings, brings_guest, mask, of_children, strings };
+        let start = Start { program, arguments, session, way, rings, brings_guest, mask, of_children, strings };
         // SAFETY: this process has one thread, so its copy may do whatever it could.
         match unsafe { fork() }.map_err(|errno| (Stage::Prepare, errno))? {
             ForkResult::Child => start.supervise(&telling, tells_news),
@@ -216,6 +222,7 @@ struct Start<'a> {
     program: &'a Program,
     arguments: &'a [OsString],
     session: &'a Session,
+    way: Way,
     rings: Rings,
     /// Set if a guest is brought into programs that load no library.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is none for this machine"))]
@@ -245,8 +252,8 @@ fn last(error: &io::Error) -> Errno {
 impl Start<'_> {
     /// Becomes the supervisor.
     fn supervise(self, telling: &PipeWriter, news: PipeWriter) -> ! {
-        let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
-        let ((mut offered, offers), (may_go, go)) = pipes().unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
+        let pipes = || -> io::Result<_> { Ok((UnixStream::pair()?, pipe()?)) };
+        let ((offered, offers), (may_go, go)) = pipes().unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
         // SAFETY: this process has one thread, so its copy may do whatever it could.
         let child = match unsafe { fork() } {
             Ok(ForkResult::Child) => {
@@ -258,22 +265,18 @@ impl Start<'_> {
         };
         drop((offers, may_go));
         News::Began(child.as_raw()).tell(&news);
-        let mut number = [0; 4];
-        if offered.read_exact(&mut number).is_err() {
-            end(); // the child has said why
-        }
-        let listener = open(child.as_raw())
-            .ok_or_else(io::Error::last_os_error)
-            .and_then(|process| Listener::of(process.as_fd(), i32::from_ne_bytes(number)));
+        let Some(offered) = Offered::wait(&offered) else { end() }; // the child has said why
+        let process = open(child.as_raw());
+        let listener = offered.listener(process.as_ref().map(AsFd::as_fd));
         let listener = listener.unwrap_or_else(|e| fail(Stage::Rights, last(&e), telling));
-        let server = Server::of(&self.session.path, &self.session.file);
+        let server = Server::of(&self.session.path, &self.session.file, self.way);
         let mut server = server.unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
-        server.region().header.supervisor.store(std::process::id().into(), Relaxed);
         detach(&[listener.as_fd(), news.as_fd(), telling.as_fd(), go.as_fd()]);
         let watched = listener.as_fd().try_clone_to_owned();
         let watched = watched.unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
         #[cfg(target_arch = "x86_64")]
         if self.brings_guest
+            && self.way == Way::Calls
             && let Err(e) = server.bring(FREESTANDING, &listener)
         {
             fail(Stage::Prepare, last(&e), telling);
@@ -295,14 +298,14 @@ impl Start<'_> {
     }
 
     /// Becomes the program.
-    fn begin(mut self, telling: &PipeWriter, offers: PipeWriter, mut may_go: PipeReader) -> ! {
+    fn begin(mut self, telling: &PipeWriter, offers: UnixStream, mut may_go: PipeReader) -> ! {
         let (path, argv) = call(self.program, self.arguments);
         let mut argv: Vec<*const c_char> = argv.iter().map(|argument| argument.as_ptr()).collect();
         argv.push(ptr::null());
         let envp = self.strings.name_this_process();
-        let listener =
-            confine(keeps_privileges(), self.rings).unwrap_or_else(|e| fail(Stage::Confine, last(&e), telling));
-        let _ = (&offers).write_all(&listener.to_ne_bytes());
+        let listener = confine(keeps_privileges(), self.way, self.rings)
+            .unwrap_or_else(|e| fail(Stage::Confine, last(&e), telling));
+        offer(&offers, listener, self.way).unwrap_or_else(|e| fail(Stage::Prepare, last(&e), telling));
         if may_go.read_exact(&mut [0]).is_err() {
             end(); // the supervisor has said why
         }

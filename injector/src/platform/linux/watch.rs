@@ -14,7 +14,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getsid};
 use portshim_mechanism::linux::kernel::signals::{hold_these_signals, keep_signals};
-use portshim_supervisor::Rings;
+use portshim_supervisor::{Rings, Way};
 use std::ffi::{CString, OsString, c_char};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -79,7 +79,7 @@ pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: Option<&Environment>,
-    supervised: Option<&Session>,
+    supervised: Option<(&Session, Way)>,
     meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     environment.inspect(|environment| environment.assume());
@@ -105,8 +105,8 @@ pub(crate) fn watch_program(
                             .map_err(|errno| failure(program, errno))
                     })?
                 }
-                Some(session) => {
-                    Supervised::begin(program, arguments, session, rings, brings_guest, before, &of_children)
+                Some(supervised) => {
+                    Supervised::begin(program, arguments, supervised, rings, brings_guest, before, &of_children)
                         .map(Begun::Supervised)
                         .map_err(|(stage, errno)| not_begun(program, stage, errno))?
                 }

@@ -64,7 +64,7 @@ pub(crate) fn watch_program(
     program: &Program,
     arguments: &[OsString],
     environment: Option<&Environment>,
-    _: Option<&session::Session>,
+    _: Option<(&session::Session, super::Way)>,
     mut meanwhile: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Ended, Failure> {
     let reached = !matches!(program.coverage, Coverage::None(_));

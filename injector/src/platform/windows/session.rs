@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// Notes who serves it from outside: nobody does.
-    pub(crate) fn serve_by(&self, _: u32) {}
+    pub(crate) fn serve_by(&self, _: u32, _: super::Way) {}
 
     /// Takes the marker away, unless processes that the program left behind are still under the
     /// policy. Says how many are.

@@ -44,11 +44,23 @@ pub const QUESTION: u64 = 0x706f_7274;
 /// Its answer to that, and in the lower bits its number, of which there are at most 22
 /// (PID_MAX_LIMIT).
 pub const ANSWER: u32 = 0x4000_0000;
+/// Part of the answer of a supervisor that is told of nothing but new sockets, and makes them.
+pub const MAKES_SOCKETS: u32 = 0x2000_0000;
+
+/// A supervisor of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Supervisor {
+    /// Its process.
+    pub process: u32,
+    /// It is told of nothing but new sockets, and makes them.
+    pub makes_sockets: bool,
+}
 
 /// The supervisor that this process's calls are told to, if it is one of ours.
 #[must_use]
-pub fn supervisor() -> Option<u32> {
-    asked(-1isize as usize)
+pub fn supervisor() -> Option<Supervisor> {
+    let answer = asked(-1isize as usize)?;
+    Some(Supervisor { process: answer & !MAKES_SOCKETS, makes_sockets: answer & MAKES_SOCKETS != 0 })
 }
 
 /// Tells whether it is told of marked calls as well: whoever carries out this process's calls does

@@ -78,6 +78,18 @@ pub fn reach(socket: &Socket, scope: Scope, rules: &SharedRules) -> Reach {
     FIRST.reach(scope, rules)
 }
 
+/// The range that the kernel chooses from in the network that the process began in.
+#[must_use]
+pub fn own_range() -> Option<PortRange> {
+    unpack(FIRST.range.load(Relaxed))
+}
+
+/// Of word `index` of 64 ports, those that the kernel never chooses there.
+#[must_use]
+pub fn kept(index: usize) -> u64 {
+    if FIRST.sum.load(Acquire) == 0 { 0 } else { FIRST.kept[index % WORDS].load(Relaxed) }
+}
+
 impl Network {
     #[inline]
     fn reach(&self, scope: Scope, rules: &SharedRules) -> Reach {
@@ -182,6 +194,17 @@ static LOOKED: AtomicU32 = AtomicU32::new(0);
 pub fn reload_again() -> bool {
     let now = coarse_now();
     LOOKED.swap(now, Relaxed) != now && reload()
+}
+
+/// The second in which [`reload_at_times`] last looked.
+static LOOKED_AT_TIMES: AtomicU32 = AtomicU32::new(0);
+
+/// Looks again whether the settings have changed, once a second at most.
+pub fn reload_at_times() {
+    let second = coarse_now() >> 8;
+    if LOOKED_AT_TIMES.swap(second, Relaxed) != second {
+        reload();
+    }
 }
 
 /// This thread, or a child of it, is about to be in another network.

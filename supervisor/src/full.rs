@@ -1,0 +1,66 @@
+//! Ports that are held so that whoever is limited to one of them finds none free: what stands for
+//! no port where a policy has none left.
+
+use portshim_mechanism::linux::kernel::sockets;
+use portshim_mechanism::linux::socket::address::Address;
+use portshim_policy::ports::{PortRange, Scope, Transport};
+use portshim_policy::region::SharedRules;
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// A port that is held here.
+struct Held {
+    port: u16,
+    _by: OwnedFd,
+}
+
+/// The ports that are held, by transport.
+#[derive(Default)]
+pub(crate) struct Full {
+    tcp: Option<Held>,
+    udp: Option<Held>,
+}
+
+impl Full {
+    fn of(&mut self, transport: Transport) -> &mut Option<Held> {
+        match transport {
+            Transport::Tcp => &mut self.tcp,
+            Transport::Udp => &mut self.udp,
+        }
+    }
+
+    /// A range of one port that is in use, inside the kernel's `own` and of those that the rules
+    /// have. `None` where they have none there.
+    pub(crate) fn port(&mut self, rules: &SharedRules, scope: Scope, own: PortRange) -> Option<PortRange> {
+        let transport = scope.transport();
+        let held = self.of(transport);
+        if held.as_ref().is_none_or(|held| !own.contains(held.port)) {
+            let dynamic = &rules.scope(scope).dynamic;
+            let mut ports = (own.first()..=own.last()).rev().filter(|port| dynamic.contains(*port));
+            // Where others have them all, the first will do.
+            let any = ports.clone().next()?;
+            *held = ports.find_map(|port| Some(Held { port, _by: hold(port, transport)? }));
+            return Some(PortRange::single(held.as_ref().map_or(any, |held| held.port)));
+        }
+        held.as_ref().map(|held| PortRange::single(held.port))
+    }
+
+    /// There are ports again.
+    pub(crate) fn is_over(&mut self, transport: Transport) {
+        *self.of(transport) = None;
+    }
+}
+
+/// A socket that has the port at every address, and shares it with nobody.
+fn hold(port: u16, transport: Transport) -> Option<OwnedFd> {
+    let kind = if transport == Transport::Tcp { libc::SOCK_STREAM } else { libc::SOCK_DGRAM };
+    let bound = |family: c_int| {
+        let fd = sockets::socket(family, kind | libc::SOCK_CLOEXEC, 0).ok()?;
+        // SAFETY: the kernel has just made it, and nobody else knows of it.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        let any = Address::any(family).with_port(port);
+        sockets::bind(socket.as_raw_fd(), any.storage(), any.len()).ok().map(|()| socket)
+    };
+    // Where there is no IPv6, IPv4 is all.
+    bound(libc::AF_INET6).or_else(|| bound(libc::AF_INET))
+}
