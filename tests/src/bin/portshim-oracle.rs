@@ -33,11 +33,14 @@ struct Arguments {
     /// Has the probe served from outside, by portshim's supervisor.
     #[arg(long)]
     supervised: bool,
-    /// Has the probe served by portshim's library, with its supervisor below.
+    /// Has the probe's sockets made by portshim's supervisor, under the policies that this keeps.
     #[arg(long, conflicts_with = "supervised")]
+    sockets: bool,
+    /// Has the probe served by portshim's library, with its supervisor below.
+    #[arg(long, conflicts_with_all = ["supervised", "sockets"])]
     both: bool,
     /// Has the probe, which loads no library, served by the guest of such programs.
-    #[arg(long, conflicts_with_all = ["supervised", "both"])]
+    #[arg(long, conflicts_with_all = ["supervised", "sockets", "both"])]
     guest: bool,
     /// Plays the scripts written by hand, or those whose title contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let served = match arguments {
         Arguments { supervised: true, .. } => Variant::Supervised,
+        Arguments { sockets: true, .. } => Variant::Sockets,
         Arguments { both: true, .. } => Variant::Both,
         Arguments { guest: true, .. } => Variant::Guest,
         _ => Variant::Portshim,

@@ -25,14 +25,24 @@ pub struct Campaign {
     pub against: Variant,
 }
 
+/// The policies of a campaign that names none.
+fn cases(against: Variant) -> Vec<&'static Case> {
+    CASES.iter().filter(|case| against.keeps(case)).collect()
+}
+
 /// The size of a batch: few sequences, too, are of every policy.
 fn batch_size(campaign: &Campaign) -> usize {
-    if campaign.case.is_some() { BATCH } else { campaign.sequences.div_ceil(CASES.len()).clamp(1, BATCH) }
+    if campaign.case.is_some() {
+        BATCH
+    } else {
+        campaign.sequences.div_ceil(cases(campaign.against).len()).clamp(1, BATCH)
+    }
 }
 
 /// The policy of a batch and the numbers of its sequences.
 fn batch_of(campaign: &Campaign, batch: usize) -> (&'static Case, std::ops::Range<u64>) {
-    let case = campaign.case.unwrap_or(&CASES[batch % CASES.len()]);
+    let cases = cases(campaign.against);
+    let case = campaign.case.unwrap_or_else(|| cases[batch % cases.len()]);
     let size = batch_size(campaign);
     let first = campaign.seed + (batch * size) as u64;
     (case, first..(first + size as u64).min(campaign.seed + campaign.sequences as u64))

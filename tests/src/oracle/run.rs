@@ -20,12 +20,22 @@ pub enum Variant {
     Believing(&'static str),
     /// Under portshim's supervisor, which serves the probe from outside.
     Supervised,
+    /// Under portshim's supervisor, which makes the probe's sockets, and is told of no other call.
+    Sockets,
     /// Under portshim's supervisor, with a library in the probe.
     Both,
     /// Under portshim's supervisor, which brings a guest into a probe that loads no library.
     Guest,
     /// The bare kernel with its settings at their defaults: what the comparison must tell apart.
     Unserved,
+}
+
+impl Variant {
+    /// Tells whether it keeps this policy.
+    #[must_use]
+    pub fn keeps(self, case: &Case) -> bool {
+        self != Self::Sockets || case.is_one_run() && !case.pins()
+    }
 }
 
 /// Plays scripts, in a namespace of their own, and returns the transcript.
@@ -59,6 +69,7 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     let policy = policy("--range", "--reserved", case);
     let engine: &[&str] = match variant {
         Variant::Supervised => &["--engine", "supervise"],
+        Variant::Sockets => &["--engine", "sockets"],
         Variant::Both => &["--cover", "tree"],
         Variant::Guest => &["--engine", "inside"],
         _ => &[],
@@ -66,7 +77,12 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
     match variant {
         Variant::Native => command.args(&policy).arg("--"),
         Variant::Unserved => command.arg("--"),
-        Variant::Portshim | Variant::Supervised | Variant::Both | Variant::Guest | Variant::Believing(_) => command
+        Variant::Portshim
+        | Variant::Supervised
+        | Variant::Sockets
+        | Variant::Both
+        | Variant::Guest
+        | Variant::Believing(_) => command
             .arg("--")
             .arg(portshim_path())
             .arg("run")
