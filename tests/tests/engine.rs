@@ -20,6 +20,7 @@ mod engine {
     mod reach;
     mod ring;
     mod scale;
+    mod sockets;
     mod traced;
     mod tree;
 }
