@@ -90,6 +90,8 @@ pub(crate) enum Task {
     Strangers { kind: Kind, free: usize },
     /// Sends on a socket that has sent before.
     Send { form: Form, times: u32 },
+    /// A datagram socket, its first send, close.
+    FirstSend { times: u32 },
     /// getppid(2): a call that has nothing to do with sockets.
     Parent { times: u32 },
     /// So many at once do `Cycle`; the answer is the mean of them.

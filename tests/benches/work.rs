@@ -97,6 +97,7 @@ impl Worker {
             }
             Task::Strangers { kind, free } => self.invite(kind, free),
             Task::Send { form, times } => self.send(form, times),
+            Task::FirstSend { times } => self.first_send(times),
             Task::Parent { times } => undisturbed(times, || {
                 nix::unistd::getppid();
                 Ok(())
@@ -276,6 +277,17 @@ impl Worker {
     /// Ends the connections in the listener's queue: it would run full.
     fn forget_connections(&mut self) {
         self.listener = None;
+    }
+
+    fn first_send(&self, times: u32) -> Result<Answer> {
+        let sink = calls::socket(Kind::UdpBind)?;
+        calls::bind(&sink, &self.destination)?;
+        let once = || calls::send(&calls::socket(Kind::UdpBind)?, &self.destination, Form::SendTo);
+        // Then the sink is full.
+        for _ in 0..500 {
+            once()?;
+        }
+        undisturbed(times, once)
     }
 
     fn send(&mut self, form: Form, times: u32) -> Result<Answer> {
