@@ -17,6 +17,8 @@
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod address;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
+pub mod fd_ports;
+#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 pub mod grant;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod linux;

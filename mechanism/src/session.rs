@@ -6,7 +6,7 @@ use crate::system::clock::{boot_ticks, monotonic, now};
 use crate::system::liveness;
 use crate::system::memory::can_write_at;
 use crate::system::process::{UNKNOWN, process};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::model::Call;
 use portshim_policy::plan::peer_hash;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
@@ -24,6 +24,10 @@ pub struct Session {
     pub rules: &'static SharedRules,
 }
 
+/// The region of the session that this process is under; null where it is under none, or not yet.
+pub static REGION: AtomicPtr<Region> = AtomicPtr::new(core::ptr::null_mut());
+static RULES: AtomicPtr<SharedRules> = AtomicPtr::new(core::ptr::null_mut());
+
 /// Facts of a request that an event tells besides.
 #[derive(Clone, Copy, Default)]
 pub struct About<'a> {
@@ -34,6 +38,23 @@ pub struct About<'a> {
 }
 
 impl Session {
+    /// The one that this process is under, once it has been noted.
+    #[inline]
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        // SAFETY: null, or stored from a `&'static` reference.
+        let region = unsafe { REGION.load(Acquire).as_ref() }?;
+        // SAFETY: stored from a `&'static` reference before `REGION` was.
+        let rules = unsafe { &*RULES.load(Relaxed) };
+        Some(Self { region, rules })
+    }
+
+    /// Notes that this process is under it from now on.
+    pub fn begin_here(self) {
+        RULES.store(core::ptr::from_ref(self.rules).cast_mut(), Relaxed);
+        REGION.store(core::ptr::from_ref(self.region).cast_mut(), Release);
+    }
+
     /// The session's unpredictable bits.
     pub fn secret(self) -> u64 {
         self.region.header.secret.load(Relaxed)

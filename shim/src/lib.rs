@@ -9,8 +9,6 @@
 
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
 mod api;
-#[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]
-mod fd_ports;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod linux;
 #[cfg(any(all(target_os = "linux", target_env = "gnu"), windows))]

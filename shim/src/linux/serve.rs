@@ -1,10 +1,10 @@
 //! Serving: a hook's call is handed to the mechanism, and the port that it got is counted.
 
-use super::{fd_cache, fd_ports};
 use crate::session::Session;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_mechanism::grant::Grant;
 use portshim_mechanism::linux::kernel::sandbox;
+use portshim_mechanism::linux::known::{fd_cache, fd_ports};
 use portshim_mechanism::linux::serve::{self, InterceptedCall, Original, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;

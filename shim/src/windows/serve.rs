@@ -1,7 +1,7 @@
 //! Serving: a hook's call is handed to the mechanism, and the port that it got is counted.
 
-use crate::fd_ports;
 use crate::windows::{errno, fd_cache};
+use portshim_mechanism::fd_ports;
 use portshim_mechanism::windows::serve::{self, InterceptedCall};
 
 /// Serves a call: what the program's call returns. The last error is as that call would leave it.

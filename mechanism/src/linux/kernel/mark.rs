@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 pub const MARK: u32 = 0x7368_696d;
 
 /// What is added to descriptors: the mark, or nothing.
-static ADDED: AtomicUsize = AtomicUsize::new(0);
+pub static ADDED: AtomicUsize = AtomicUsize::new(0);
 
 /// Marks the calls of this process from now on, or no longer.
 pub fn mark_calls(marks: bool) {

@@ -3,13 +3,14 @@
 use super::exits::{interceptor, next_bind};
 use crate::linux::memory::{is_beyond_asking, read_address, taken_address};
 use crate::linux::serve::{Exit, serve, unserved};
-use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, original, start};
+use crate::linux::{original, start};
 use crate::session::Session;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
 use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::{errno, process};
+use portshim_mechanism::linux::known::fd_cache;
+use portshim_mechanism::linux::known::sockets::{self, surely_has_port};
 use portshim_mechanism::linux::serve::{InterceptedCall, Interceptor, Original, tell_uncovered};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;

@@ -3,11 +3,12 @@
 //! `syscall`.
 
 use crate::linux::memory::is_readable;
-use crate::linux::{below, fd_cache, fd_ports, original, start};
+use crate::linux::{below, original, start};
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_ulong, c_void};
 use portshim_mechanism::linux::kernel::confine::{self, Confinement};
 use portshim_mechanism::linux::kernel::liveness;
+use portshim_mechanism::linux::known::{fd_cache, fd_ports};
 use portshim_mechanism::linux::socket::steering;
 
 /// linux/seccomp.h.

@@ -3,11 +3,12 @@
 use super::exits::interceptor;
 use crate::linux::memory::{is_beyond_asking, read_address};
 use crate::linux::serve::{Exit, serve, unserved};
-use crate::linux::sockets::{self, surely_has_port};
-use crate::linux::{fd_cache, fd_ports, original, start};
+use crate::linux::{original, start};
 use crate::session::Session;
 use core::ffi::c_int;
 use libc::{sockaddr, socklen_t};
+use portshim_mechanism::linux::known::sockets::{self, surely_has_port};
+use portshim_mechanism::linux::known::{fd_cache, fd_ports};
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;

@@ -1,57 +1,23 @@
 //! Calls that give a descriptor another meaning, or the process another network: what is known of
 //! the old one is forgotten.
 
-use crate::linux::{fd_cache, fd_ports, original, start};
+use crate::linux::{original, start};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::mem::size_of;
-use core::sync::atomic::Ordering::Relaxed;
 use libc::{mmsghdr, msghdr, sockaddr, socklen_t, timespec};
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::descriptors as kernel;
-use portshim_mechanism::linux::kernel::process::in_vfork_child;
-use portshim_mechanism::linux::kernel::{errno, liveness};
-use portshim_mechanism::linux::socket::options::{copy_range, forget_range, own_range};
-use portshim_mechanism::linux::socket::steering;
-
-/// Forgets what `fd` was, if it is one.
-#[inline]
-pub(super) fn fresh(fd: c_int) -> c_int {
-    forget(fd);
-    fd
-}
-
-#[inline]
-fn forget(fd: c_int) {
-    fd_cache::forget(fd);
-    fd_ports::release(fd);
-    // A child of vfork(2) closes its own descriptors, not its parent's.
-    if !in_vfork_child() {
-        forget_range(fd);
-    }
-}
-
-fn forget_all(first: c_uint, last: c_uint) {
-    fd_cache::forget_all(first, last);
-    fd_ports::release_all(first, last);
-}
+use portshim_mechanism::linux::kernel::errno;
+use portshim_mechanism::linux::known::changes::{copied, copy_to, forget, forget_all, fresh, is_copy};
+use portshim_mechanism::linux::known::{changes, fd_cache};
+use portshim_mechanism::linux::socket::options::own_range;
 
 /// # Safety
 /// As for socket(2).
 #[inline]
 pub(crate) unsafe fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    socket_by(family, kind, protocol, || unsafe { original::socket::next(family, kind, protocol) })
-}
-
-/// Makes a socket by `original`, which is the program's call.
-#[inline]
-pub(super) fn socket_by(family: c_int, kind: c_int, protocol: c_int, original: impl FnOnce() -> c_int) -> c_int {
-    let set = fd_cache::options_set();
-    let fd = original();
-    fd_cache::on_socket(fd, family, kind, protocol, set == fd_cache::options_set());
-    fd_ports::release(fd);
-    forget_range(fd);
-    fd
+    changes::socket(family, kind, protocol, || unsafe { original::socket::next(family, kind, protocol) })
 }
 
 /// # Safety
@@ -65,13 +31,7 @@ pub(crate) unsafe fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *co
 /// Sets an option by `original`, which is the program's call.
 #[inline]
 pub(super) fn setsockopt_by(fd: c_int, level: c_int, name: c_int, original: impl FnOnce() -> c_int) -> c_int {
-    fd_cache::set(fd, level, name);
-    if (level, name) == (libc::SOL_IP, IP_LOCAL_PORT_RANGE)
-        && let Some(session) = start::session()
-    {
-        session.region.header.ranges.store(1, Relaxed);
-    }
-    original()
+    changes::set_option(fd, (level, name), start::session, original)
 }
 
 /// # Safety
@@ -219,14 +179,7 @@ pub(crate) unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut sockle
 #[inline]
 pub(crate) unsafe fn close(fd: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    close_by(fd, || unsafe { original::close::next(fd) })
-}
-
-/// Closes by `original`, which is the program's call.
-#[inline]
-pub(super) fn close_by(fd: c_int, original: impl FnOnce() -> c_int) -> c_int {
-    forget(fd);
-    original()
+    changes::close(fd, || unsafe { original::close::next(fd) })
 }
 
 /// # Safety
@@ -251,11 +204,7 @@ pub(crate) unsafe fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c
 
 /// Closes a range, by system call.
 pub(super) fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-    if flags as c_uint & libc::CLOSE_RANGE_UNSHARE != 0 {
-        fd_cache::give_up();
-    }
-    forget_all(first, last);
-    match kernel::close_range(first, last, flags) {
+    match changes::close_range(first, last, flags, || kernel::close_range(first, last, flags)) {
         Ok(()) => 0,
         Err(error) => {
             errno::set(error);
@@ -288,7 +237,7 @@ pub(crate) unsafe fn dup(fd: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied_to(from, to, || unsafe { original::dup2::next(from, to) })
+    copy_to(from, to, || unsafe { original::dup2::next(from, to) })
 }
 
 /// # Safety
@@ -296,15 +245,7 @@ pub(crate) unsafe fn dup2(from: c_int, to: c_int) -> c_int {
 #[inline]
 pub(crate) unsafe fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the program's own call, as it came.
-    copied_to(from, to, || unsafe { original::dup3::next(from, to, flags) })
-}
-
-/// Copies `from` to the number `to` by `original`, which is the program's call. What `to` was is
-/// forgotten before it: a signal handler may jump out of it once it has been done.
-#[inline]
-pub(super) fn copied_to(from: c_int, to: c_int, original: impl FnOnce() -> c_int) -> c_int {
-    fd_cache::forget(to);
-    copied(from, original())
+    copy_to(from, to, || unsafe { original::dup3::next(from, to, flags) })
 }
 
 /// # Safety
@@ -325,18 +266,7 @@ pub(crate) unsafe fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_i
 }
 
 fn duplicated(from: c_int, command: c_int, answer: c_int) -> c_int {
-    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(from, answer) } else { answer }
-}
-
-/// `to` is a copy of `from`.
-#[inline]
-pub(super) fn copied(from: c_int, to: c_int) -> c_int {
-    if from != to {
-        fd_cache::on_dup(from, to);
-        copy_range(from, to);
-        fd_ports::move_to(from, to);
-    }
-    to
+    if is_copy(command) { copied(from, answer) } else { answer }
 }
 
 /// # Safety
@@ -348,10 +278,7 @@ pub(crate) unsafe fn setns(fd: c_int, kind: c_int) -> c_int {
 
 /// Moves to another namespace by `original`, which is the program's call.
 pub(super) fn setns_by(original: impl FnOnce() -> c_int) -> c_int {
-    if start::session().is_some() {
-        steering::on_netns_change();
-    }
-    moved(original())
+    changes::enter_namespace(start::session().is_some(), original)
 }
 
 /// # Safety
@@ -363,20 +290,5 @@ pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
 
 /// Parts from what is shared by `original`, which is the program's call.
 pub(super) fn unshare_by(flags: c_int, original: impl FnOnce() -> c_int) -> c_int {
-    if flags & libc::CLONE_FILES != 0 {
-        fd_cache::give_up();
-    }
-    if flags & libc::CLONE_NEWNET != 0 && start::session().is_some() {
-        steering::on_netns_change();
-    }
-    moved(original())
-}
-
-/// This thread may be in another network namespace, which has a port range of its own, and its
-/// children in another PID namespace.
-fn moved(answer: c_int) -> c_int {
-    if answer == 0 && start::session().is_some() {
-        liveness::part();
-    }
-    answer
+    changes::unshare(flags, start::session().is_some(), original)
 }

@@ -5,7 +5,7 @@
 //! jump.
 
 use crate::linux::{elf, original};
-use crate::session::{self, REGION};
+use crate::session;
 use core::arch::naked_asm;
 use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -102,7 +102,7 @@ macro_rules! jumps {
                 call_next!(),
                 next = sym $next,
                 look_up = sym $look_up,
-                region = sym REGION,
+                region = sym portshim_mechanism::session::REGION,
                 $($operand)*
             )
         }

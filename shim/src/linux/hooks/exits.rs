@@ -1,11 +1,12 @@
 //! Exits: by which way a call leaves that a hook has intercepted.
 
+use crate::linux::original;
 use crate::linux::serve::Exit;
-use crate::linux::{fd_cache, fd_ports, original};
 use core::ffi::c_int;
 use libc::socklen_t;
 use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::{errno, sockets};
+use portshim_mechanism::linux::known::{fd_cache, fd_ports};
 use portshim_mechanism::linux::serve::Interceptor;
 use portshim_mechanism::linux::socket::address::Address;
 

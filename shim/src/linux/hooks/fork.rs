@@ -198,7 +198,7 @@ unsafe extern "C" fn clone() {
         vfork = const libc::CLONE_VFORK,
         moved = sym portshim_mechanism::linux::socket::steering::MOVED,
         called = sym VFORKED,
-        end = sym crate::linux::fd_cache::END,
+        end = sym portshim_mechanism::linux::known::fd_cache::END,
         next = sym NEXT_CLONE,
     )
 }

@@ -3,7 +3,7 @@
 
 use super::exits::next_bind;
 use crate::linux::memory::read_address;
-use crate::linux::{fd_ports, original, sockets, start};
+use crate::linux::{original, start};
 use crate::session::Session;
 use core::ffi::c_int;
 use core::mem::size_of;
@@ -14,6 +14,7 @@ use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::descriptors::close;
 use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::kernel::process::process;
+use portshim_mechanism::linux::known::{fd_ports, sockets};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::session::About;
 use portshim_policy::model::Call;

@@ -13,6 +13,7 @@ use core::ffi::{c_int, c_long, c_uint};
 use core::sync::atomic::AtomicPtr;
 use portshim_mechanism::linux::kernel::mark::marked;
 use portshim_mechanism::linux::kernel::{call, errno};
+use portshim_mechanism::linux::known::changes;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the variadic hooks are written for x86-64 and AArch64 alone");
@@ -162,7 +163,7 @@ pub(super) unsafe extern "C" fn syscall() {
         files = const libc::CLONE_FILES,
         vfork = const libc::CLONE_VFORK,
         moved = sym portshim_mechanism::linux::socket::steering::MOVED,
-        end = sym crate::linux::fd_cache::END,
+        end = sym portshim_mechanism::linux::known::fd_cache::END,
         called = sym fork::VFORKED,
         handle = sym handle,
         next = sym NEXT,
@@ -268,7 +269,7 @@ pub(super) unsafe extern "C" fn syscall() {
         files = const libc::CLONE_FILES,
         vfork = const libc::CLONE_VFORK,
         moved = sym portshim_mechanism::linux::socket::steering::MOVED,
-        end = sym crate::linux::fd_cache::END,
+        end = sym portshim_mechanism::linux::known::fd_cache::END,
         called = sym fork::VFORKED,
         recvmmsg = const libc::SYS_recvmmsg,
         pidfd_getfd = const libc::SYS_pidfd_getfd,
@@ -314,7 +315,7 @@ unsafe extern "C" fn handle(
         libc::SYS_sendmmsg => send::sendmmsg_by(Exit::Kernel, fd, b as *const _, c as c_uint, d as c_int, original),
         libc::SYS_write => write::write_by(Exit::Kernel, fd, original),
         libc::SYS_writev => write::writev_by(Exit::Kernel, fd, b as *const _, c as c_int, original),
-        libc::SYS_socket => descriptors::socket_by(fd, b as c_int, c as c_int, short) as isize,
+        libc::SYS_socket => changes::socket(fd, b as c_int, c as c_int, short) as isize,
         libc::SYS_setsockopt => descriptors::setsockopt_by(fd, b as c_int, c as c_int, short) as isize,
         // SAFETY: the program's own call, as it came.
         libc::SYS_getsockopt => unsafe {
@@ -323,24 +324,22 @@ unsafe extern "C" fn handle(
         libc::SYS_unshare => descriptors::unshare_by(fd, short) as isize,
         libc::SYS_setns => descriptors::setns_by(short) as isize,
         // Some commands answer with more than an int.
-        libc::SYS_fcntl if [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC].contains(&(b as c_int)) => {
-            descriptors::copied(fd, short()) as isize
-        }
+        libc::SYS_fcntl if changes::is_copy(b as c_int) => changes::copied(fd, short()) as isize,
         libc::SYS_close_range => descriptors::close_all(a as c_uint, b as c_uint, c as c_int) as isize,
-        libc::SYS_accept | libc::SYS_accept4 | libc::SYS_pidfd_getfd => descriptors::fresh(short()) as isize,
+        libc::SYS_accept | libc::SYS_accept4 | libc::SYS_pidfd_getfd => changes::fresh(short()) as isize,
         // SAFETY: the program's own call, as it came.
         libc::SYS_recvmsg => unsafe { descriptors::recvmsg_by(b as *const _, original) },
         // SAFETY: the program's own call, as it came.
         libc::SYS_recvmmsg => unsafe { descriptors::recvmmsg_by(b as *const _, short) as isize },
-        libc::SYS_close => descriptors::close_by(fd, short) as isize,
+        libc::SYS_close => changes::close(fd, short) as isize,
         libc::SYS_execve => environment::with_preload_env(c as Strings, |envp| again([a, b, envp as c_long, d, e, f])),
         libc::SYS_execveat => {
             environment::with_preload_env(d as Strings, |envp| again([a, b, c, envp as c_long, e, f]))
         }
-        libc::SYS_dup => descriptors::copied(fd, short()) as isize,
+        libc::SYS_dup => changes::copied(fd, short()) as isize,
         #[cfg(target_arch = "x86_64")]
-        libc::SYS_dup2 => descriptors::copied_to(fd, b as c_int, short) as isize,
-        libc::SYS_dup3 => descriptors::copied_to(fd, b as c_int, short) as isize,
+        libc::SYS_dup2 => changes::copy_to(fd, b as c_int, short) as isize,
+        libc::SYS_dup3 => changes::copy_to(fd, b as c_int, short) as isize,
         libc::SYS_prctl | libc::SYS_seccomp | libc::SYS_landlock_restrict_self => {
             confine::by_number(number, [a, b, c], original)
         }

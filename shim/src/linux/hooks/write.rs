@@ -3,11 +3,12 @@
 
 use super::send::{Destination, first};
 use crate::linux::memory::is_readable;
+use crate::linux::original;
 use crate::linux::serve::Exit;
-use crate::linux::{fd_cache, original};
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use libc::iovec;
+use portshim_mechanism::linux::known::fd_cache;
 
 /// # Safety
 /// As for write(2).

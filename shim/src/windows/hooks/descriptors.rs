@@ -1,9 +1,9 @@
 //! Hooks of the functions that make and close handles.
 
-use crate::fd_ports;
 use crate::windows::fd_cache::SharingOption;
 use crate::windows::memory::is_readable;
 use crate::windows::{errno, fd_cache, original};
+use portshim_mechanism::fd_ports;
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Networking::WinSock::{
     INVALID_SOCKET, SO_EXCLUSIVEADDRUSE, SO_PORT_SCALABILITY, SO_RANDOMIZE_PORT, SO_REUSE_UNICASTPORT, SO_REUSEADDR,

@@ -1,12 +1,17 @@
 //! Descriptors that hold a port that was handed out: what a session has in use at once is counted
 //! by them, and when one is closed, its port is believed to be free again.
 
-use crate::session::{self, Session};
-use crate::system::{Descriptor, boot_ticks, index_of, lingers, liveness, this_process};
+use crate::grant::Grant;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use crate::linux::{Descriptor, index_of, lingers};
+use crate::place;
+use crate::session::{About, Session};
+use crate::system::clock::boot_ticks;
+use crate::system::liveness;
+use crate::system::process::process_even_in_vfork as this_process;
+#[cfg(windows)]
+use crate::windows::{Descriptor, index_of, lingers};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use portshim_mechanism::grant::Grant;
-use portshim_mechanism::place;
-use portshim_mechanism::session::About;
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
 use portshim_policy::region::{BusyPorts, PeerSlot, Process, Recorded};
 
@@ -70,7 +75,7 @@ impl Hold {
 
 /// `fd` holds what was handed out from now on.
 #[inline(always)]
-pub(crate) fn hold(session: Session, fd: Descriptor, grant: &Grant, about: About<'_>) {
+pub fn hold(session: Session, fd: Descriptor, grant: &Grant, about: About<'_>) {
     let Grant { call, how, scope, scopes, port, single, .. } = *grant;
     let place = session.place();
     session.note_at(place, call, scope, how, port, about);
@@ -121,7 +126,7 @@ fn is_held_still(session: Session, place: &Process, cell: &AtomicU64, hold: Hold
 
 /// `fd` is closed, or about to be.
 #[inline]
-pub(crate) fn release(fd: Descriptor) {
+pub fn release(fd: Descriptor) {
     if let Some(cell) = CELLS.get(index_of(fd))
         && cell.load(Relaxed) != 0
     {
@@ -135,7 +140,7 @@ pub(crate) fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);
     let hold = Hold::unpack(packed);
     // A child of vfork(2) closes its own descriptors, and shares these cells with its parent.
-    let Some(session) = session::get().filter(|_| hold.process == this_process()) else { return };
+    let Some(session) = Session::current().filter(|_| hold.process == this_process()) else { return };
     if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;
     }

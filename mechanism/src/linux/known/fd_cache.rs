@@ -5,24 +5,27 @@
 //! spares questions: before a call is made to do something else than the program asked for, the
 //! kernel is asked what the descriptor is (`Socket::confirmed`).
 
-use crate::session::{self, REGION};
+use crate::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use crate::linux::kernel::mark::are_marked;
+use crate::linux::kernel::process::in_vfork_child;
+use crate::session::{REGION, Session};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
-use portshim_mechanism::linux::kernel::mark::are_marked;
-use portshim_mechanism::linux::kernel::process::in_vfork_child;
 use portshim_policy::ports::Scope;
 
-const DESCRIPTORS: usize = 65536;
+/// Number of descriptors of which something can be known.
+pub const DESCRIPTORS: usize = 65536;
 
 /// The upper two bits of a cell: 0 for "unknown", or one of these with a number in its lower bits.
 /// That is the session's epoch, so that a new epoch makes all such cells unknown at once; for a
 /// fresh socket a serial number, so that it is not taken for another that had the same descriptor.
-const SETTLED: u32 = 1 << 30;
+pub const SETTLED: u32 = 1 << 30;
 const BOUND: u32 = 2 << 30;
 const FRESH_DATAGRAM: u32 = 3 << 30;
-const TAG: u32 = 3 << 30;
-const NUMBER: u32 = (1 << 26) - 1;
+/// These bits.
+pub const TAG: u32 = 3 << 30;
+/// The bits of the number.
+pub const NUMBER: u32 = (1 << 26) - 1;
 
 /// Between them, what `socket` made: 0 where that is not known, or a scope's index and one. It is
 /// the protocol and the family of the socket, which stay the same for its life.
@@ -31,9 +34,10 @@ const MADE: u32 = 7 << 27;
 /// options are those that a new one has.
 const UNTOUCHED: u32 = 1 << 26;
 
-static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
+/// A cell for each descriptor.
+pub static CELLS: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTORS];
 /// Below this number something may be known of a descriptor.
-pub(crate) static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
+pub static END: AtomicU32 = AtomicU32::new(DESCRIPTORS as u32);
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 /// Number of calls that a supervisor has served, as it was last seen, and the serial number of the
 /// next socket then.
@@ -44,17 +48,18 @@ static SET: AtomicU32 = AtomicU32::new(0);
 
 /// Content of a cell, and which epoch it was, before the kernel was asked.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen {
+pub struct Seen {
     cell: u32,
     epoch: u32,
 }
 
 /// Knowledge of a socket that this process has made.
 #[derive(Clone, Copy)]
-pub(crate) struct Made {
-    pub(crate) scope: Scope,
+pub struct Made {
+    /// Whose ports it takes.
+    pub scope: Scope,
     /// It has no port, no address, and the options of a new one.
-    pub(crate) untouched: bool,
+    pub untouched: bool,
 }
 
 #[inline]
@@ -64,8 +69,14 @@ fn cell(fd: c_int) -> Option<&'static AtomicU32> {
 
 /// Knows nothing of any descriptor from now on: threads have tables of their own, so that a number
 /// means one thing here and another there.
-pub(crate) fn give_up() {
+pub fn give_up() {
     END.store(0, Relaxed);
+}
+
+/// Tells whether nothing is known of any descriptor any more.
+#[must_use]
+pub fn is_given_up() -> bool {
+    END.load(Relaxed) == 0
 }
 
 /// The session's epoch.
@@ -87,26 +98,26 @@ fn is_current(fd: c_int, tag: u32) -> bool {
 
 /// Tells whether a send on `fd` is known to bind nothing.
 #[inline]
-pub(crate) fn is_settled(fd: c_int) -> bool {
+pub fn is_settled(fd: c_int) -> bool {
     is_current(fd, SETTLED)
 }
 
 /// Tells whether `fd` is a TCP socket that `bind` has given a port, and that no call since can have
 /// taken it from.
-pub(crate) fn is_bound(fd: c_int) -> bool {
+pub fn is_bound(fd: c_int) -> bool {
     is_current(fd, BOUND)
 }
 
 /// Tells whether `fd` was last seen as a new datagram socket.
 #[inline]
-pub(crate) fn is_fresh_datagram(fd: c_int) -> bool {
+pub fn is_fresh_datagram(fd: c_int) -> bool {
     cell(fd).is_some_and(|cell| cell.load(Relaxed) & TAG == FRESH_DATAGRAM)
 }
 
 /// Knowledge that `socket` left of `fd`, for a call that may change it: from then on it is not
 /// untouched any more.
 #[inline]
-pub(crate) fn made(fd: c_int) -> Option<Made> {
+pub fn made(fd: c_int) -> Option<Made> {
     let cell = cell(fd)?;
     let value = cell.load(Relaxed);
     let scope = *Scope::ALL.get(((value & MADE) >> MADE.trailing_zeros()).checked_sub(1)? as usize)?;
@@ -133,7 +144,7 @@ fn is_all_seen(new: u32) -> bool {
 
 /// The program sets an option.
 #[inline]
-pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
+pub fn set(fd: c_int, level: c_int, name: c_int) {
     match (level, name) {
         (libc::SOL_SOCKET, libc::SO_REUSEADDR | libc::SO_REUSEPORT)
         | (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT | IP_LOCAL_PORT_RANGE) => {
@@ -149,7 +160,7 @@ pub(crate) fn set(fd: c_int, level: c_int, name: c_int) {
 /// Number of times that options that matter have been set: by a library behind us perhaps, while it
 /// makes a socket.
 #[inline]
-pub(crate) fn options_set() -> u32 {
+pub fn options_set() -> u32 {
     SET.load(Relaxed)
 }
 
@@ -168,18 +179,18 @@ fn touch_cell(cell: &AtomicU32) {
 
 /// To be called before the kernel is asked about `fd`, for [`mark_settled`] and [`mark_bound`] to
 /// be right afterwards.
-pub(crate) fn get(fd: c_int) -> Seen {
+pub fn get(fd: c_int) -> Seen {
     Seen { cell: cell(fd).map_or(0, |cell| cell.load(Relaxed)), epoch: epoch().unwrap_or(0) }
 }
 
 /// Remembers that `fd` is settled, unless it has come to mean something else since, or a socket has
 /// lost its port.
-pub(crate) fn mark_settled(fd: c_int, seen: Seen) {
+pub fn mark_settled(fd: c_int, seen: Seen) {
     learn(fd, seen, SETTLED);
 }
 
 /// Remembers that `fd`, a TCP socket, has just been bound.
-pub(crate) fn mark_bound(fd: c_int, seen: Seen) {
+pub fn mark_bound(fd: c_int, seen: Seen) {
     learn(fd, seen, BOUND);
 }
 
@@ -193,7 +204,7 @@ fn learn(fd: c_int, seen: Seen, tag: u32) {
 /// `fd` is a new socket, made by this call of `socket`; `as_made` where nobody has set its options
 /// meanwhile.
 #[inline]
-pub(crate) fn on_socket(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
+pub fn on_socket(fd: c_int, family: c_int, kind: c_int, protocol: c_int, as_made: bool) {
     let Some(cell) = cell(fd) else { return };
     if in_vfork_child() {
         return forget_cell(cell);
@@ -234,7 +245,7 @@ fn serial() -> u32 {
 }
 
 /// `fd` is a datagram socket without a port.
-pub(crate) fn lose_port(fd: c_int) {
+pub fn lose_port(fd: c_int) {
     lose_port_of(fd, cell(fd).map_or(0, |cell| cell.load(Relaxed) & MADE));
 }
 
@@ -247,7 +258,7 @@ fn lose_port_of(fd: c_int, made: u32) {
 }
 
 /// Tells whether `fd` has a port is not known any more.
-pub(crate) fn invalidate(fd: c_int) {
+pub fn invalidate(fd: c_int) {
     if let Some(cell) = cell(fd) {
         cell.fetch_and(MADE, Relaxed);
     }
@@ -255,7 +266,7 @@ pub(crate) fn invalidate(fd: c_int) {
 
 /// `to` is the same as `from` from now on. What is done to one of them, the other does not see.
 #[inline]
-pub(crate) fn on_dup(from: c_int, to: c_int) {
+pub fn on_dup(from: c_int, to: c_int) {
     touch(from);
     if is_fresh_datagram(from) {
         // What was made is not passed on: in a process that shares our memory, `to` may be another
@@ -263,7 +274,7 @@ pub(crate) fn on_dup(from: c_int, to: c_int) {
         lose_port_of(to, 0);
         return;
     }
-    forget(to);
+    renew(to);
     if is_bound(from) {
         invalidate(from);
     }
@@ -271,7 +282,7 @@ pub(crate) fn on_dup(from: c_int, to: c_int) {
 
 /// The descriptor means something else now.
 #[inline]
-pub(crate) fn forget(fd: c_int) {
+pub fn forget(fd: c_int) {
     if let Some(cell) = cell(fd) {
         forget_cell(cell);
     }
@@ -280,14 +291,14 @@ pub(crate) fn forget(fd: c_int) {
 /// The descriptor means something new, of which nothing is known. What another thread is just
 /// finding out of what it meant before does not count any more.
 #[inline]
-pub(crate) fn renew(fd: c_int) {
+pub fn renew(fd: c_int) {
     if let Some(cell) = cell(fd) {
         cell.store(serial(), Relaxed);
     }
 }
 
 /// The descriptors from `first` to `last` are closed.
-pub(crate) fn forget_all(first: u32, last: u32) {
+pub fn forget_all(first: u32, last: u32) {
     CELLS.iter().take((last as usize).saturating_add(1)).skip(first as usize).for_each(forget_cell);
 }
 
@@ -301,9 +312,9 @@ fn forget_cell(cell: &AtomicU32) {
 
 /// Notes that `fd` may lose its port while it is open. Other descriptors, in other processes even,
 /// may be the same socket: nothing is settled any more, session-wide.
-pub(crate) fn may_lose_port(fd: c_int) {
+pub fn may_lose_port(fd: c_int) {
     invalidate(fd);
-    if let Some(session) = session::get() {
+    if let Some(session) = Session::current() {
         session.region.header.epoch.fetch_add(1, Relaxed);
     }
 }

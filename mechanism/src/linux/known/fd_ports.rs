@@ -1,17 +1,17 @@
 //! Ports that descriptors hold, as they are passed on and closed in numbers, and while the kernel
 //! alone knows their ports.
 
-pub(crate) use crate::fd_ports::release;
+pub use crate::fd_ports::release;
 use crate::fd_ports::{self, CELLS, Hold, give_back};
-use crate::session::Session;
+use crate::grant::Grant;
+use crate::linux::kernel::liveness::this_process;
+use crate::linux::kernel::process::process_even_in_vfork;
+use crate::linux::socket::address::Address;
+use crate::session::{About, Session};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use portshim_mechanism::grant::Grant;
-use portshim_mechanism::linux::kernel::liveness::this_process;
-use portshim_mechanism::linux::kernel::process::process_even_in_vfork;
-use portshim_mechanism::linux::socket::address::Address;
-use portshim_mechanism::session::About;
 use portshim_policy::ports::Scope;
+use portshim_policy::region::PeerSlot;
 
 /// For each scope, the descriptors below this may hold ports that nobody has looked at.
 static UNSEEN: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
@@ -35,7 +35,7 @@ fn look(session: Session, scope: Scope) {
 }
 
 /// Looks at the ports of `scope` that nobody has looked at, if there are any.
-pub(crate) fn learn_unseen(session: Session, scope: Scope) {
+pub fn learn_unseen(session: Session, scope: Scope) {
     if UNSEEN[scope.index()].load(Relaxed) != 0 {
         look(session, scope);
     }
@@ -43,7 +43,7 @@ pub(crate) fn learn_unseen(session: Session, scope: Scope) {
 
 /// `fd` holds what was handed out from now on.
 #[inline(always)]
-pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant, about: About<'_>) {
+pub fn hold(session: Session, fd: c_int, grant: &Grant, about: About<'_>) {
     let end = &UNSEEN[grant.scope.index()];
     if grant.port == 0 && end.load(Relaxed) <= fd as u32 {
         end.fetch_max(fd as u32 + 1, Relaxed);
@@ -55,7 +55,7 @@ pub(crate) fn hold(session: Session, fd: c_int, grant: &Grant, about: About<'_>)
 }
 
 /// Tells whether `fd` is known to hold what was handed out.
-pub(crate) fn is_counted(fd: c_int, grant: &Grant) -> bool {
+pub fn is_counted(fd: c_int, grant: &Grant) -> bool {
     let packed = CELLS.get(fd as usize).map_or(0, |cell| cell.load(Relaxed));
     let hold = Hold::unpack(packed);
     packed != 0
@@ -65,7 +65,7 @@ pub(crate) fn is_counted(fd: c_int, grant: &Grant) -> bool {
 }
 
 /// The port that `fd` holds is taken towards the peer of this place alone.
-fn share(fd: c_int, towards: portshim_policy::region::PeerSlot, port: u16) {
+fn share(fd: c_int, towards: PeerSlot, port: u16) {
     let Some(cell) = CELLS.get(fd as usize) else { return };
     let packed = cell.load(Relaxed);
     let hold = Hold { towards: Some(towards), ..Hold::unpack(packed) };
@@ -75,13 +75,13 @@ fn share(fd: c_int, towards: portshim_policy::region::PeerSlot, port: u16) {
 }
 
 /// The descriptors from `first` to `last` are closed.
-pub(crate) fn release_all(first: u32, last: u32) {
+pub fn release_all(first: u32, last: u32) {
     let cells = CELLS.iter().take((last as usize).saturating_add(1)).skip(first as usize);
     cells.filter(|cell| cell.load(Relaxed) != 0).for_each(give_back);
 }
 
 /// `to` is the same socket as `from` from now on, and is taken to be the one that will be kept.
-pub(crate) fn move_to(from: c_int, to: c_int) {
+pub fn move_to(from: c_int, to: c_int) {
     release(to);
     if let (Some(from), Some(to)) = (CELLS.get(from as usize), CELLS.get(to as usize)) {
         let packed = from.load(Relaxed);

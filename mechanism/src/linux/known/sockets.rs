@@ -1,21 +1,21 @@
 //! Kinds of descriptors: taken from the cache, or asked of the kernel.
 
 use super::fd_cache::{self, Made};
+use crate::linux::kernel::call::Result;
+use crate::linux::kernel::sandbox;
+use crate::linux::socket::address::Address;
+use crate::linux::socket::facts::{Kind, Socket};
 use core::ffi::c_int;
-use portshim_mechanism::linux::kernel::call::Result;
-use portshim_mechanism::linux::kernel::sandbox;
-use portshim_mechanism::linux::socket::address::Address;
-use portshim_mechanism::linux::socket::facts::{Kind, Socket};
 
 /// Kind of `fd`, for a call that may bind it.
 #[inline]
-pub(crate) fn of(fd: c_int) -> Kind {
+pub fn of(fd: c_int) -> Kind {
     made(fd).map_or_else(|| Socket::asked(fd), Kind::Served)
 }
 
 /// The same, for calls to which every other descriptor is the same.
 #[inline]
-pub(crate) fn served(fd: c_int) -> Option<Socket> {
+pub fn served(fd: c_int) -> Option<Socket> {
     made(fd).or_else(|| asked(fd))
 }
 
@@ -33,7 +33,7 @@ fn asked(fd: c_int) -> Option<Socket> {
 }
 
 /// The socket's own address.
-pub(crate) fn local(socket: &Socket) -> Result<Address> {
+pub fn local(socket: &Socket) -> Result<Address> {
     if socket.untouched {
         return Ok(Address::any(socket.family));
     }
@@ -45,6 +45,6 @@ pub(crate) fn local(socket: &Socket) -> Result<Address> {
 }
 
 /// Tells whether the socket, whose address is `local`, surely has a port.
-pub(crate) fn surely_has_port(socket: &Socket, local: &Address) -> bool {
+pub fn surely_has_port(socket: &Socket, local: &Address) -> bool {
     socket.surely_has_port(local, fd_cache::is_bound)
 }
