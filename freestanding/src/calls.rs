@@ -1,11 +1,14 @@
 //! The calls that may bind a socket, made by a program that has come in.
 
-use super::frame::Frame;
+use super::changes;
+use super::frame::{Call as OwnCall, Frame};
 use super::memory;
 use core::ffi::c_int;
 use libc::{MSG_FASTOPEN, c_long};
-use portshim_mechanism::linux::kernel::{errno, process, sockets};
-use portshim_mechanism::linux::serve::{self, InterceptedCall, Interceptor, Original, Waits};
+use portshim_mechanism::grant::Grant;
+use portshim_mechanism::linux::kernel::{errno, process, sockets as kernel};
+use portshim_mechanism::linux::known::{fd_cache, fd_ports, sockets};
+use portshim_mechanism::linux::serve::{self, InterceptedCall, Interceptor, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::{Kind, Socket};
 use portshim_mechanism::linux::socket::fast_open;
@@ -15,11 +18,10 @@ use portshim_policy::model::{Call, Fault};
 use portshim_policy::ports::{Transport, scopes_of};
 use portshim_policy::region::{Recorded, Verdict};
 
-/// Nothing is remembered of descriptors here: the kernel says what a socket has.
 static INTERCEPTOR: Interceptor = Interceptor {
-    bind: |fd, address| sockets::bind(fd, address.storage(), address.len()),
-    is_known_bound: |_| false,
-    learn_unseen: |_, _| (),
+    bind: |fd, address| kernel::bind(fd, address.storage(), address.len()),
+    is_known_bound: fd_cache::is_bound,
+    learn_unseen: fd_ports::learn_unseen,
 };
 
 /// A program's call, and the session that serves it.
@@ -31,38 +33,28 @@ struct Request<'a> {
 
 /// Serves a call: what rax is to be.
 pub(crate) fn serve(session: Session, frame: &mut Frame) -> isize {
+    if frame.is_noted() {
+        changes::note(frame.number(), frame);
+        return frame.leave();
+    }
     let request = Request { session, frame, fd: frame.arguments[0] as c_int };
-    let answer = match frame.number as u32 as c_long {
+    let answer = match frame.number() {
         libc::SYS_bind => request.bind(),
         libc::SYS_connect => request.connect(),
         libc::SYS_listen => request.listen(),
         libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg => request.send(),
-        _ => return frame.leave(),
+        number => match changes::make(session, number, frame) {
+            Ok(answer) => answer,
+            Err(()) => return frame.leave(),
+        },
     };
     if answer < 0 { -errno::get() as isize } else { answer }
 }
 
-impl Original for Request<'_> {
+impl Request<'_> {
     #[inline(always)]
     fn call(&self) -> isize {
-        self.frame.call().map_or_else(errno::fail, |answer| answer as isize)
-    }
-}
-
-impl Request<'_> {
-    /// The socket, if its ports are served.
-    fn socket(&self) -> Option<Socket> {
-        match Socket::asked(self.fd) {
-            Kind::Served(socket) => Some(socket),
-            Kind::Other | Kind::None => None,
-        }
-    }
-
-    /// The socket's address, if it is served and has surely no port. `None` where the call needs
-    /// nothing but to be made.
-    fn unbound(&self, socket: &Socket) -> Option<Address> {
-        let local = Address::local(socket.fd).ok()?;
-        (!socket.surely_has_port(&local, INTERCEPTOR.is_known_bound)).then_some(local)
+        self.frame.call_marked()
     }
 
     /// The address that two of the arguments name.
@@ -70,129 +62,232 @@ impl Request<'_> {
         memory::address(self.frame.arguments[at], self.frame.arguments[at + 1], self.frame.stack)
     }
 
-    /// Has the mechanism serve it, and counts the port that it got.
-    fn got(&self, call: &InterceptedCall<'_, Self>) -> isize {
-        let Some(served) = serve::serve(call) else { return self.call() };
+    /// Has the mechanism serve it, and counts the port that it got. `None` where the descriptor is
+    /// not what was remembered of it: that has been forgotten, and nothing has been done.
+    #[inline(always)]
+    fn got<const NUMBER: c_long>(&self, call: &InterceptedCall<'_, OwnCall<'_, NUMBER>>) -> Option<isize> {
+        let Some(served) = serve::serve(call) else {
+            fd_cache::forget(self.fd);
+            return None;
+        };
         if let Some(grant) = &served.grant {
-            self.session.note(grant.call, grant.scope, grant.how, grant.port, call.about());
+            self.count(grant, call.about());
         }
-        served.answer
+        Some(served.answer)
     }
 
-    fn intercepted<'b>(&'b self, socket: &'b Socket, call: Call, local: &'b Address) -> InterceptedCall<'b, Self> {
-        InterceptedCall::of(self.session, socket, call, local, self, &INTERCEPTOR)
+    #[inline(always)]
+    fn count(&self, grant: &Grant, about: About<'_>) {
+        if fd_cache::is_given_up() {
+            // Nobody would see it being given back.
+            self.session.note(grant.call, grant.scope, grant.how, grant.port, about);
+        } else {
+            fd_ports::hold(self.session, self.fd, grant, about);
+        }
     }
 
+    #[inline(always)]
+    fn intercepted<'b, const NUMBER: c_long>(
+        &self,
+        socket: &'b Socket,
+        call: Call,
+        local: &'b Address,
+        own: &'b OwnCall<'b, NUMBER>,
+    ) -> InterceptedCall<'b, OwnCall<'b, NUMBER>> {
+        InterceptedCall::of(self.session, socket, call, local, own, &INTERCEPTOR)
+    }
+
+    #[inline(always)]
     fn bind(&self) -> isize {
-        let Some(socket) = self.socket() else { return self.call() };
+        let Some(socket) = sockets::served(self.fd) else { return self.call() };
         let Some(local) = self.address(1).filter(|local| local.fits_bind(socket.family)) else { return self.call() };
-        if local.port() != 0 {
-            return self.bind_to(&socket, &local);
-        }
-        if socket.binds_address_only() {
+        let seen = fd_cache::get(self.fd);
+        let served = if local.port() != 0 {
+            self.bind_to(&socket, &local)
+        } else if socket.binds_address_only() {
             return self.call();
+        } else {
+            let own = OwnCall::<{ libc::SYS_bind }>(self.frame);
+            self.got(&self.intercepted(&socket, Call::Bind, &local, &own))
+        };
+        let Some(answer) = served else { return self.bind_again() };
+        if answer == 0 {
+            match socket.transport {
+                Transport::Tcp => fd_cache::mark_bound(self.fd, seen),
+                Transport::Udp => fd_cache::mark_settled(self.fd, seen),
+            }
         }
-        self.got(&self.intercepted(&socket, Call::Bind, &local))
+        answer
     }
 
-    /// A bind to a port that the program names.
-    fn bind_to(&self, socket: &Socket, local: &Address) -> isize {
+    #[cold]
+    #[inline(never)]
+    fn bind_again(&self) -> isize {
+        self.bind()
+    }
+
+    /// A bind to a port that the program names. `None` as in [`Self::got`].
+    #[inline(never)]
+    fn bind_to(&self, socket: &Socket, local: &Address) -> Option<isize> {
         let (scope, dual) = socket.scope(local, None);
         let (session, port) = (self.session, local.port());
         let is_privileged = || u32::from(port) < session.rules.unprivileged_start() && !process::may_bind_privileged();
         if session.blocks(port, scopes_of(scope, dual)) || is_privileged() {
+            if socket.confirmed().is_none() {
+                fd_cache::forget(self.fd);
+                return None;
+            }
             session.note(Call::Bind, scope, Verdict::Refused, port, About::default());
-            return errno::fail(errno::of(Fault::Blocked));
+            return Some(errno::fail(errno::of(Fault::Blocked)));
         }
         let answer = self.call();
         if answer == 0 && session.records(Recorded::SPECIFIC) {
             session.log_specific(scope, port);
         }
-        answer
+        Some(answer)
     }
 
     fn listen(&self) -> isize {
-        let Some(socket) = self.socket().filter(|socket| socket.transport == Transport::Tcp) else {
-            return self.call();
-        };
-        match self.unbound(&socket) {
-            Some(local) => self.got(&self.intercepted(&socket, Call::Listen, &local)),
-            None => self.call(),
+        let Some(socket) = sockets::served(self.fd) else { return self.call() };
+        if socket.transport == Transport::Udp {
+            if socket.confirmed().is_some() {
+                return self.call();
+            }
+            fd_cache::forget(self.fd);
+            return self.listen();
         }
+        let Ok(local) = sockets::local(&socket) else { return self.call() };
+        if sockets::surely_has_port(&socket, &local) {
+            fd_cache::invalidate(self.fd);
+            return self.call();
+        }
+        let own = OwnCall::<{ libc::SYS_listen }>(self.frame);
+        self.got(&self.intercepted(&socket, Call::Listen, &local, &own)).unwrap_or_else(|| self.listen())
     }
 
     fn connect(&self) -> isize {
-        let Some(socket) = self.socket() else { return self.call() };
+        let Some(socket) = sockets::served(self.fd) else { return self.call() };
         let Some(peer) = self.address(1) else { return self.call() };
         if peer.family() == libc::AF_UNSPEC {
-            let answer = self.call();
-            repair_range(self.fd);
-            return answer;
+            return self.disconnect(socket.transport);
         }
-        let Some(local) = self.unbound(&socket) else { return self.call() };
-        match socket.transport {
-            Transport::Tcp => self.connect_to(&socket, &local, &peer, Waits::Repeated),
+        let served = match socket.transport {
+            Transport::Tcp => self.connect_to(&socket, &peer, Waits::Repeated),
             Transport::Udp => {
+                let Ok(local) = sockets::local(&socket) else { return self.call() };
+                if sockets::surely_has_port(&socket, &local) {
+                    return self.call();
+                }
                 // The kernel binds a datagram socket before it looks at the peer's address at all.
-                let call = self.intercepted(&socket, Call::Connect, &local);
+                let own = OwnCall::<{ libc::SYS_connect }>(self.frame);
+                let call = self.intercepted(&socket, Call::Connect, &local, &own);
                 self.got(&InterceptedCall { peer: Some(&peer), ..call })
             }
-        }
+        };
+        served.unwrap_or_else(|| self.connect())
     }
 
-    /// Connects a TCP socket.
-    fn connect_to(&self, socket: &Socket, local: &Address, peer: &Address, waits: Waits) -> isize {
+    /// Takes the socket's peer from it, and perhaps its port.
+    #[cold]
+    fn disconnect(&self, transport: Transport) -> isize {
+        // Before the call as well as after it: a signal handler may jump out of it once the port is
+        // lost.
+        fd_cache::may_lose_port(self.fd);
+        let answer = self.call();
+        repair_range(self.fd);
+        fd_cache::may_lose_port(self.fd);
+        fd_ports::release(self.fd);
+        if transport == Transport::Udp {
+            fd_cache::lose_port(self.fd);
+        }
+        answer
+    }
+
+    /// Connects a TCP socket. `None` as in [`Self::got`].
+    fn connect_to(&self, socket: &Socket, peer: &Address, waits: Waits) -> Option<isize> {
+        let Ok(local) = sockets::local(socket) else { return Some(self.call()) };
+        if sockets::surely_has_port(socket, &local) {
+            // Should the connection fail, the port may be lost.
+            fd_cache::invalidate(self.fd);
+            return Some(self.call());
+        }
         let binds = peer.family() == socket.family && peer.is_whole() && !(peer.is_mapped() && socket.is_v6_only());
-        let call = self.intercepted(socket, Call::Connect, local);
+        let own = OwnCall::<{ libc::SYS_connect }>(self.frame);
+        let call = self.intercepted(socket, Call::Connect, &local, &own);
         self.got(&InterceptedCall { peer: Some(peer), binds, waits, ..call })
     }
 
     /// A datagram socket that has no port gets one at the first send, even at one that fails; a TCP
     /// socket only with MSG_FASTOPEN.
     fn send(&self) -> isize {
-        if self.frame.number as u32 as c_long == libc::SYS_sendmmsg && self.frame.arguments[2] as u32 == 0 {
+        if self.frame.number() == libc::SYS_sendmmsg && self.frame.arguments[2] as u32 == 0 {
             return self.call();
         }
-        if self.frame.number as u32 as c_long == libc::SYS_sendto && self.frame.arguments[4] == 0 {
+        if self.frame.number() == libc::SYS_sendto && self.frame.arguments[4] == 0 {
             // It sends to where the socket is connected to, and has its port.
             return self.call();
         }
-        let (flags, to) = self.destination();
-        let fast = flags & MSG_FASTOPEN != 0;
-        // Most sends need no port any more: of these, nothing else is asked.
-        let is_ours = |local: &Address| matches!(local.family(), libc::AF_INET | libc::AF_INET6);
-        let local = Address::local(self.fd).ok().filter(is_ours);
-        if local.is_none_or(|local| local.port() != 0 && !fast) {
+        let fast = self.flags() & MSG_FASTOPEN != 0;
+        if !fast && fd_cache::is_settled(self.fd) {
             return self.call();
         }
-        let Some(socket) = self.socket() else { return self.call() };
-        let Some(local) = self.unbound(&socket) else { return self.call() };
-        match (socket.transport, to) {
-            (Transport::Tcp, Destination::Peer(peer)) if fast && fast_open::connects(&socket) => {
-                self.connect_to(&socket, &local, &peer, Waits::Once)
+        let seen = fd_cache::get(self.fd);
+        if !fd_cache::is_fresh_datagram(self.fd) {
+            // Most sends need no port any more: of these, nothing else is asked.
+            let is_ours = |local: &Address| matches!(local.family(), libc::AF_INET | libc::AF_INET6);
+            match Address::local(self.fd) {
+                Ok(local) if is_ours(&local) && (local.port() == 0 || fast) => {}
+                Ok(_) => {
+                    fd_cache::mark_settled(self.fd, seen);
+                    return self.call();
+                }
+                Err(_) => return self.call(),
             }
-            (Transport::Tcp, _) => self.call(),
+        }
+        let Kind::Served(socket) = sockets::of(self.fd) else { return self.call() };
+        let served = match (socket.transport, self.destination()) {
+            (Transport::Tcp, Destination::Peer(peer)) if fast && fast_open::connects(&socket) => {
+                self.connect_to(&socket, &peer, Waits::Once)
+            }
+            // Nobody sends on a new TCP socket: it may be another by now.
+            (Transport::Tcp, _) if socket.untouched && socket.confirmed().is_none() => {
+                fd_cache::forget(self.fd);
+                None
+            }
+            (Transport::Tcp, _) => return self.call(),
             (Transport::Udp, to) => {
+                let Ok(local) = sockets::local(&socket) else { return self.call() };
+                if sockets::surely_has_port(&socket, &local) {
+                    fd_cache::mark_settled(self.fd, seen);
+                    return self.call();
+                }
                 let peer = match &to {
                     Destination::Peer(peer) => Some(peer),
                     Destination::None | Destination::Bad => None,
                 };
                 let binds = !matches!(to, Destination::Bad);
-                let call = self.intercepted(&socket, Call::Send, &local);
+                let own = OwnCall::<{ libc::SYS_sendto }>(self.frame);
+                let call = self.intercepted(&socket, Call::Send, &local, &own);
                 self.got(&InterceptedCall { peer, binds, ..call })
             }
-        }
+        };
+        served.unwrap_or_else(|| self.send())
     }
 
-    /// The flags of a send, and where it goes.
-    fn destination(&self) -> (c_int, Destination) {
-        let [_, second, third, fourth, fifth, sixth] = self.frame.arguments;
-        match self.frame.number as u32 as c_long {
-            libc::SYS_sendto => (fourth as c_int, self.destination_at(fifth, sixth)),
-            libc::SYS_sendmsg => (third as c_int, self.destination_in(second)),
-            // The header of the first message is the first field of it.
-            _ => (fourth as c_int, self.destination_in(second)),
+    /// The flags of a send.
+    fn flags(&self) -> c_int {
+        let at = if self.frame.number() == libc::SYS_sendmsg { 2 } else { 3 };
+        self.frame.arguments[at] as c_int
+    }
+
+    /// Where a send goes.
+    fn destination(&self) -> Destination {
+        let [_, second, _, _, fifth, sixth] = self.frame.arguments;
+        if self.frame.number() == libc::SYS_sendto {
+            return self.destination_at(fifth, sixth);
         }
+        // The header of the first of many messages is the first field of it.
+        self.destination_in(second)
     }
 
     fn destination_at(&self, at: usize, len: usize) -> Destination {

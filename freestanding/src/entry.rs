@@ -4,10 +4,17 @@
 //! else. Nothing is written to the program's stack, which may be as good as full (Go's stacks are)
 //! and whose 128 bytes below rsp may be in use.
 
-use super::frame::{Frame, HEAD, RSP, STACK_BITS, STACKS, SYSCALL};
-use super::{calls, start};
+use super::calls;
+use super::frame::{AFTER, AS_IT_CAME, Frame, HEAD, NOTED, RSP, STACK_BITS, STACKS};
+use super::start;
 use core::arch::naked_asm;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, AtomicUsize};
+use portshim_mechanism::linux::kernel::mark::ADDED;
+use portshim_mechanism::linux::known::fd_cache;
+use portshim_mechanism::linux::socket::steering::MOVED;
+use portshim_mechanism::session::{REGION, Session};
+use portshim_policy::region::{Header, Region};
 
 /// A bit for each stack that is in use. Of one that a signal handler has jumped away from, it stays
 /// set: when none is left, the supervisor serves.
@@ -31,7 +38,48 @@ static OFF: AtomicU64 = AtomicU64::new(0);
 #[unsafe(export_name = "portshim_alternates")]
 static ALTERNATES: AtomicU64 = AtomicU64::new(0);
 
-/// Comes here by a jump, with rcx as in [`Frame::next`].
+/// Sends on a socket that is settled, at once: no stack is needed. The upper half of rdi, which is
+/// 0, gets the mark, and the trampoline takes it off. Any other send goes on at 2.
+macro_rules! send {
+    ($number:literal, $flags:literal) => {
+        concat!(
+            "mov r11d, edi\n",
+            "cmp r11, rdi\n",
+            "jne 2b\n",
+            "cmp edi, [rip + {end}]\n",
+            "jae 2b\n",
+            "test ",
+            $flags,
+            ", {fast_open}\n",
+            "jnz 2b\n",
+            "lea r11, [rip + {cells}]\n",
+            "mov eax, [r11 + rdi * 4]\n",
+            "xor eax, {settled}\n",
+            "mov r11, [rip + {region}]\n",
+            "test eax, {tag}\n",
+            "jnz 24f\n",
+            "xor eax, [r11 + {epoch}]\n",
+            "test eax, {number}\n",
+            "24: mov eax, ",
+            $number,
+            "\njnz 2b\n",
+            "or rdi, [rip + {added}]\n",
+            "jmp rcx\n",
+        )
+    };
+}
+
+/// Comes here as to [`enter`], for a call that is made where it stands.
+///
+/// # Safety
+/// As for [`enter`].
+#[unsafe(naked)]
+#[unsafe(export_name = "portshim_note")]
+unsafe extern "C" fn note() {
+    naked_asm!("bts rax, {noted}", "jmp {enter}", noted = const NOTED, enter = sym enter)
+}
+
+/// Comes here by a jump; rcx is in the trampoline ([`AS_IT_CAME`]).
 ///
 /// # Safety
 /// For rewritten calls alone.
@@ -40,25 +88,72 @@ static ALTERNATES: AtomicU64 = AtomicU64::new(0);
 unsafe extern "C" fn enter() {
     naked_asm!(
         "cmp qword ptr [rip + {off}], 0",
-        "jne 4f",
-        "mov r11d, {last}",
+        "jne 9f",
+        "cmp eax, {sendto}",
+        "je 3f",
+        "cmp eax, {sendmsg}",
+        "je 4f",
+        "cmp eax, {sendmmsg}",
+        "je 5f",
+        // Most of these are of no interest.
+        "cmp eax, {setsockopt}",
+        "je 6f",
+        "cmp eax, {mmap}",
+        "je 7f",
+        "cmp eax, {mprotect}",
+        "je 7f",
+        "cmp eax, {fcntl}",
+        "je 8f",
+        // Onto a stack.
         "2:",
+        "mov r11d, {last}",
+        "22:",
         "lock bts qword ptr [rip + {busy}], r11",
-        "jnc 3f",
+        "jnc 23f",
         "dec r11d",
-        "jns 2b",
-        // None is free: the call is made as it was, of which the supervisor is told.
-        "4:",
-        "lea rcx, [rcx - {syscall}]",
-        "jmp rcx",
+        "jns 22b",
+        "jmp {unserved}",
         "3:",
+        send!("{sendto}", "r10d"),
+        "4:",
+        send!("{sendmsg}", "edx"),
+        "5:",
+        send!("{sendmmsg}", "r10d"),
+        "6:",
+        "test esi, esi", // SOL_IP
+        "jz 2b",
+        "cmp esi, {ipv6}",
+        "je 2b",
+        "cmp esi, {socket}",
+        "jne 9f",
+        "cmp edx, {reuse_address}",
+        "je 2b",
+        "cmp edx, {reuse_port}",
+        "je 2b",
+        "jmp 9f",
+        "7:",
+        "test edx, {executable}",
+        "jnz 2b",
+        "jmp 9f",
+        "8:",
+        "test esi, esi", // F_DUPFD
+        "jz 2b",
+        "cmp esi, {copy}",
+        "je 2b",
+        // The call is made as it was.
+        "9:",
+        "mov eax, eax",
+        "lea rcx, [rcx - {as_it_came}]",
+        "jmp rcx",
+        "23:",
         "shl r11, {bits}",
         "add r11, qword ptr [rip + {first}]",
         "cmp qword ptr [rip + {alternates}], 0",
-        "jne 6f",
-        "5:",
+        "jne 32f",
+        "33:",
         "mov qword ptr [r11 - {rsp}], rsp",
         "lea rsp, [r11 - {head}]",
+        "lea rcx, [rcx + {after}]",
         "push rcx",
         "push rax",
         "push r9",
@@ -119,7 +214,7 @@ unsafe extern "C" fn enter() {
         "jmp rcx",
         // On the stack of its handlers, the program must stay: the kernel takes it for free as soon
         // as rsp is elsewhere, and the next handler writes over what is there. The kernel tells.
-        "6:",
+        "32:",
         "mov qword ptr [r11 - {rax}], rax",
         "mov qword ptr [r11 - {rcx}], rcx",
         "mov qword ptr [r11 - {rdx}], rdx",
@@ -137,11 +232,11 @@ unsafe extern "C" fn enter() {
         "mov rsi, qword ptr [r11 - {rsi}]",
         "mov rdi, qword ptr [r11 - {rdi}]",
         "test dword ptr [r11 - {told} + 8], {on_stack}",
-        "jz 5b",
+        "jz 33b",
         "sub r11, qword ptr [rip + {first}]",
         "shr r11, {bits}",
         "lock btr qword ptr [rip + {busy}], r11",
-        "jmp 4b",
+        "jmp {unserved}",
         alternates = sym ALTERNATES,
         sigaltstack = const libc::SYS_sigaltstack,
         on_stack = const libc::SS_ONSTACK,
@@ -154,20 +249,102 @@ unsafe extern "C" fn enter() {
         rdi = const HEAD + 40,
         told = const HEAD + 64,
         off = sym OFF,
+        sendto = const libc::SYS_sendto,
+        sendmsg = const libc::SYS_sendmsg,
+        sendmmsg = const libc::SYS_sendmmsg,
+        setsockopt = const libc::SYS_setsockopt,
+        mmap = const libc::SYS_mmap,
+        mprotect = const libc::SYS_mprotect,
+        fcntl = const libc::SYS_fcntl,
+        end = sym fd_cache::END,
+        fast_open = const libc::MSG_FASTOPEN,
+        cells = sym fd_cache::CELLS,
+        settled = const fd_cache::SETTLED,
+        region = sym REGION,
+        tag = const fd_cache::TAG,
+        epoch = const offset_of!(Region, header) + offset_of!(Header, epoch),
+        number = const fd_cache::NUMBER,
+        added = sym ADDED,
+        ipv6 = const libc::SOL_IPV6,
+        socket = const libc::SOL_SOCKET,
+        reuse_address = const libc::SO_REUSEADDR,
+        reuse_port = const libc::SO_REUSEPORT,
+        executable = const libc::PROT_EXEC,
+        copy = const libc::F_DUPFD_CLOEXEC,
         last = const STACKS - 1,
         busy = sym BUSY,
-        first = sym FIRST,
+        unserved = sym unserved,
+        as_it_came = const AS_IT_CAME,
+        after = const AFTER,
         bits = const STACK_BITS,
+        first = sym FIRST,
         rsp = const RSP,
         head = const HEAD,
-        syscall = const SYSCALL,
         serve = sym serve,
     )
 }
 
+/// Goes on where no stack is free, or the program must stay on its own: the call is made as it was.
+/// What comes of it, nobody sees here.
+///
+/// # Safety
+/// As for [`enter`].
+#[unsafe(naked)]
+unsafe extern "C" fn unserved() {
+    /// Calls that change one descriptor, the first argument, by their numbers.
+    const ONE: u64 = bit(libc::SYS_close)
+        | bit(libc::SYS_dup)
+        | bit(libc::SYS_connect)
+        | bit(libc::SYS_sendto)
+        | bit(libc::SYS_sendmsg)
+        | bit(libc::SYS_bind)
+        | bit(libc::SYS_listen)
+        | bit(libc::SYS_setsockopt);
+    naked_asm!(
+        // Nothing is known of a new socket.
+        "cmp eax, {socket}",
+        "je 3f",
+        "cmp eax, {sendmmsg}",
+        "je 4f",
+        "cmp eax, {fcntl}",
+        "je 4f",
+        "cmp eax, 63",
+        "ja 2f",
+        "mov r11, {one}",
+        "bt r11, rax",
+        "jnc 2f",
+        "4:",
+        "cmp rdi, {descriptors}",
+        "jae 2f",
+        "lea r11, [rip + {cells}]",
+        "mov dword ptr [r11 + rdi * 4], 0",
+        "jmp 3f",
+        "2:",
+        "mov dword ptr [rip + {end}], 0",
+        "mov byte ptr [rip + {moved}], 1",
+        "3:",
+        "mov eax, eax",
+        "lea rcx, [rcx - {as_it_came}]",
+        "jmp rcx",
+        socket = const libc::SYS_socket,
+        sendmmsg = const libc::SYS_sendmmsg,
+        fcntl = const libc::SYS_fcntl,
+        one = const ONE,
+        descriptors = const fd_cache::DESCRIPTORS,
+        cells = sym fd_cache::CELLS,
+        end = sym fd_cache::END,
+        moved = sym MOVED,
+        as_it_came = const AS_IT_CAME,
+    )
+}
+
+const fn bit(number: libc::c_long) -> u64 {
+    1 << number
+}
+
 /// Serves a call: what rax is to be.
 extern "C" fn serve(frame: &mut Frame) -> isize {
-    let Some(session) = start::session() else { return frame.leave() };
+    let Some(session) = Session::current() else { return frame.leave() };
     calls::serve(session, frame)
 }
 

@@ -1,9 +1,11 @@
 //! A call of the program, as it came, at the head of a stack of our own.
 
 use core::arch::asm;
-use core::ffi::c_int;
-use portshim_mechanism::linux::kernel::call::{self, Result};
+use core::ffi::{c_int, c_long};
+use portshim_mechanism::linux::kernel::call;
+use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::kernel::mark::marked;
+use portshim_mechanism::linux::serve::Original;
 
 /// Length of a stack as a power of two. A signal handler of the program may run on it.
 pub(crate) const STACK_BITS: u32 = 18;
@@ -15,17 +17,23 @@ pub(crate) const STACKS: usize = 64;
 pub(crate) const HEAD: usize = 64;
 pub(crate) const RSP: usize = 16;
 
-/// Length of the instruction `syscall`.
-pub(crate) const SYSCALL: usize = 2;
+/// A trampoline has the call twice: as it came, and from so many bytes after that, which is where
+/// we are told of, for a descriptor that is marked.
+pub(crate) const AS_IT_CAME: usize = 4;
+/// From so many bytes after the latter on, the program goes on.
+pub(crate) const AFTER: usize = 4;
+
+/// A bit above the number of a call that is only to be noted: it is made where it stands.
+pub(crate) const NOTED: u32 = 40;
 
 /// The program's registers at its system call, as far as they are not kept by every function.
 #[repr(C)]
 pub(crate) struct Frame {
     /// The six arguments: rdi, rsi, rdx, r10, r8, r9.
     pub(crate) arguments: [usize; 6],
-    /// rax: the number of the call.
-    pub(crate) number: usize,
-    /// rcx: where the program goes on. The call itself, untouched, stands right before it.
+    /// rax: the number of the call, and [`NOTED`].
+    number: usize,
+    /// Where the program goes on.
     next: usize,
     head: [u8; HEAD - RSP],
     /// The program's rsp.
@@ -34,16 +42,39 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Leaves the call to the supervisor: it is made as it was.
+    /// Has the call made as it was, once we are out of here: a supervisor may be told of it.
     pub(crate) fn leave(&mut self) -> isize {
-        self.next -= SYSCALL;
-        self.number as isize
+        self.next -= AFTER + AS_IT_CAME;
+        self.number() as isize
     }
 
-    /// Makes the program's own call, on the program's own stack: a signal handler that runs
-    /// meanwhile runs where it would have. It is marked, so that no supervisor is told of it.
-    pub(crate) fn call(&self) -> Result<usize> {
-        let [fd, b, c, d, e, f] = self.arguments;
+    /// The number of the call.
+    pub(crate) fn number(&self) -> c_long {
+        (self.number as u32).into()
+    }
+
+    /// Tells whether the call is not to be made here.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.number >> NOTED & 1 == 1
+    }
+
+    /// Makes the program's own call, marked, so that no supervisor is told of it; `errno` is set.
+    #[inline(always)]
+    pub(crate) fn call_marked(&self) -> isize {
+        self.call_with(marked(self.arguments[0] as c_int))
+    }
+
+    /// Makes the program's own call, as it came; `errno` is set. What it returns is an `int`.
+    #[inline(always)]
+    pub(crate) fn call_as_it_came(&self) -> c_int {
+        self.call_with(self.arguments[0]) as c_int
+    }
+
+    /// Makes the program's own call on the program's own stack: a signal handler that runs
+    /// meanwhile runs where it would have. What it returns; `errno` is set.
+    #[inline(always)]
+    fn call_with(&self, first: usize) -> isize {
+        let [_, b, c, d, e, f] = self.arguments;
         let answer: isize;
         // SAFETY: the program's own call; the kernel writes to rax, rcx and r11, and everything of
         // ours is where it was before when rsp is put back.
@@ -54,10 +85,21 @@ impl Frame {
                 "syscall",
                 "mov rsp, r13",
                 inlateout("rax") self.number => answer,
-                in("rdi") marked(fd as c_int), in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+                in("rdi") first, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
                 in("r12") self.stack, out("r13") _, lateout("rcx") _, lateout("r11") _,
             );
         }
-        call::answered(answer)
+        call::answered(answer).map_or_else(errno::fail, |answer| answer as isize)
+    }
+}
+
+/// The call, marked; it sets `errno`. For each number it is a type of its own, so that serving it
+/// is compiled for that.
+pub(crate) struct Call<'a, const NUMBER: c_long>(pub(crate) &'a Frame);
+
+impl<const NUMBER: c_long> Original for Call<'_, NUMBER> {
+    #[inline(always)]
+    fn call(&self) -> isize {
+        self.0.call_marked()
     }
 }

@@ -11,6 +11,8 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod calls;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod changes;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod entry;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod frame;

@@ -59,3 +59,9 @@ pub(crate) fn header(at: usize, stack: usize) -> Option<libc::msghdr> {
     // SAFETY: the kernel has just been seen to read these bytes; no alignment is assumed.
     is_readable(at, size_of::<libc::msghdr>(), stack).then(|| unsafe { (at as *const libc::msghdr).read_unaligned() })
 }
+
+/// The word at `at`, or `None` where the kernel could not read it.
+pub(crate) fn word(at: usize, stack: usize) -> Option<u64> {
+    // SAFETY: the kernel has just been seen to read these bytes; no alignment is assumed.
+    is_readable(at, size_of::<u64>(), stack).then(|| unsafe { (at as *const u64).read_unaligned() })
+}

@@ -3,13 +3,13 @@
 
 use core::ffi::{CStr, c_void};
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use portshim_mechanism::linux::kernel::mark::mark_calls;
 use portshim_mechanism::linux::kernel::{clock, liveness, session_file};
+use portshim_mechanism::linux::known::fd_cache;
 use portshim_mechanism::linux::socket::steering;
 use portshim_mechanism::place::{is_brought, set_name};
 use portshim_mechanism::session::Session;
-use portshim_policy::region::{Region, SharedRules};
 
 /// Path of the session's file, which the supervisor writes here; a NUL ends it.
 #[unsafe(export_name = "portshim_session")]
@@ -29,18 +29,9 @@ static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 #[unsafe(export_name = "portshim_stack_start")]
 pub(crate) static STACK_START: AtomicUsize = AtomicUsize::new(0);
 
-static REGION: AtomicPtr<Region> = AtomicPtr::new(ptr::null_mut());
-static RULES: AtomicPtr<SharedRules> = AtomicPtr::new(ptr::null_mut());
-
-/// The session; `None` where it could not be mapped.
-#[inline]
-pub(crate) fn session() -> Option<Session> {
-    // SAFETY: null, or stored from a `&'static` reference.
-    let region = unsafe { REGION.load(Acquire).as_ref() }?;
-    // SAFETY: stored from a `&'static` reference before `REGION` was.
-    let rules = unsafe { &*RULES.load(Relaxed) };
-    Some(Session { region, rules })
-}
+/// Not 0 where every place of the program leads here that may make one of our calls, likewise.
+#[unsafe(export_name = "portshim_whole")]
+static WHOLE: AtomicU64 = AtomicU64::new(0);
 
 /// Maps the session. Tells whether calls can be served from now on.
 pub(crate) extern "C" fn start() -> bool {
@@ -54,13 +45,19 @@ pub(crate) extern "C" fn start() -> bool {
     set_name(if called.is_empty() { file } else { called });
     let Some(rules) = region.rules_for(&[file, called]) else { return false };
     steering::reload();
-    // Which network it was begun in: it may move on, and nobody would notice.
-    steering::on_netns_change();
+    if WHOLE.load(Relaxed) == 0 {
+        rely_on_nothing();
+    }
     liveness::look();
     mark_calls(true);
-    RULES.store(ptr::from_ref(rules).cast_mut(), Relaxed);
-    REGION.store(ptr::from_ref(region).cast_mut(), Release);
+    Session { region, rules }.begin_here();
     true
+}
+
+/// Knows nothing of any descriptor from now on, nor in which network the program is.
+pub(crate) fn rely_on_nothing() {
+    fd_cache::give_up();
+    steering::on_netns_change();
 }
 
 fn text<const LEN: usize>(bytes: &[AtomicU8; LEN]) -> [u8; LEN] {

@@ -9,9 +9,11 @@
 mod alarm;
 mod asked;
 mod fit;
+mod flow;
 mod functions;
 mod guest;
 mod image;
+mod numbers;
 mod program;
 mod sites;
 mod targets;
@@ -23,7 +25,7 @@ pub(crate) use alarm::Alarm;
 use fit::Fit;
 use guest::{Begins, Guest};
 use image::{Image, Version};
-use program::{Told, clock_in_vdso, used};
+use program::{Told, Used, clock_in_vdso, used};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -91,7 +93,7 @@ impl Injector {
     /// Tells whether the guest is brought into the program of this file, if nothing else is against
     /// it.
     pub(crate) fn suits(path: &Path) -> bool {
-        let suits = |file: &File| !asked::gives_privileges(file) && Image::read(file, &trampolines::SERVED).is_some();
+        let suits = |file: &File| !asked::gives_privileges(file) && Image::read(file).is_some();
         File::open(path).is_ok_and(|file| suits(&file))
     }
 
@@ -112,7 +114,7 @@ impl Injector {
             }
             Arc::clone(images.entry(version).or_default())
         };
-        known.get_or_init(|| Image::read(file, &trampolines::SERVED));
+        known.get_or_init(|| Image::read(file));
         known
     }
 
@@ -129,21 +131,29 @@ impl Injector {
             return Ok(());
         }
         let Some(session) = governing(process, session)? else { return Ok(()) };
-        let used = used(process)?;
+        let Used { ranges: used, changes } = used(process)?;
+        let whole = image.whole && !changes;
         let extent = image.extent.start.wrapping_add(bias)..image.extent.end.wrapping_add(bias);
         let room = (trampolines::room(&image.sites) as u64).next_multiple_of(PAGE);
         let Some(near) = gap_below(&used, &extent, room) else { return Ok(()) };
-        let Some(laid) = trampolines::lay(&image.sites, bias, near, guest.entry()) else { return Ok(()) };
+        let Some(laid) = trampolines::lay(&image.sites, whole, bias, near, guest.entries()) else { return Ok(()) };
         let called = string(tracee, told.called);
         let file = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
         let names = [base_name(file.as_os_str().as_bytes()), base_name(&called)];
         let clock = clock.filter(|_| told.vdso != 0).map_or(0, |clock| told.vdso.wrapping_add(clock));
-        let begins = Begins { session: session.as_os_str().as_bytes(), names, clock, alternates: image.alternates };
+        let (session, alternates) = (session.as_os_str().as_bytes(), image.alternates);
+        let begins = Begins { session, names, clock, alternates, whole };
         if !guest.enter(tracee, &begins, &(near..near + room))? {
             return Ok(());
         }
-        tracee.write(near, &laid.code)?;
-        laid.jumps.iter().try_for_each(|(at, jump)| tracee.write(*at, jump))
+        let write = || {
+            tracee.write(near, &laid.code)?;
+            laid.jumps.iter().try_for_each(|(at, jump)| tracee.write(*at, jump))
+        };
+        // Of what is not rewritten, the guest knows nothing.
+        write().inspect_err(|_| {
+            let _ = tracee.write(guest.switch(), &1u64.to_le_bytes());
+        })
     }
 }
 

@@ -18,6 +18,7 @@ mod engine {
     mod programs;
     mod published;
     mod reach;
+    mod reused;
     mod ring;
     mod scale;
     mod sockets;

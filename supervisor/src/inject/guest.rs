@@ -42,6 +42,8 @@ pub(super) struct Begins<'a> {
     pub(super) clock: u64,
     /// Its signal handlers may run on a stack of their own.
     pub(super) alternates: bool,
+    /// All that may be calls of ours leads to the guest.
+    pub(super) whole: bool,
 }
 
 impl Guest {
@@ -88,9 +90,9 @@ impl Guest {
         self.symbols.iter().find(|(known, _)| known == name).map(|(_, range)| range.clone())
     }
 
-    /// Address at which rewritten calls enter it.
-    pub(super) fn entry(&self) -> u64 {
-        BASE + self.symbol("portshim_enter").map_or(0, |range| range.start)
+    /// Addresses at which it is entered: by calls, and by what is only to be noted.
+    pub(super) fn entries(&self) -> [u64; 2] {
+        ["portshim_enter", "portshim_note"].map(|name| BASE + self.symbol(name).map_or(0, |range| range.start))
     }
 
     /// Address of the word that switches it off, if it is not 0.
@@ -101,7 +103,7 @@ impl Guest {
     /// Lays it into a program that has not begun, and has it map its session; maps memory for
     /// `near`, too, for code. Tells whether it serves calls from now on.
     pub(super) fn enter(&self, tracee: &Tracee, begins: &Begins<'_>, near: &Range<u64>) -> io::Result<bool> {
-        let Begins { session, names: [file, called], clock, alternates } = *begins;
+        let Begins { session, names: [file, called], clock, alternates, whole } = *begins;
         let mask = tracee.mask()?;
         let registers = tracee.registers()?;
         let at = registers.rip;
@@ -118,6 +120,7 @@ impl Guest {
             self.tell(tracee, "portshim_called", called)?;
             self.tell(tracee, "portshim_clock", &clock.to_le_bytes())?;
             self.tell(tracee, "portshim_alternates", &u64::from(alternates).to_le_bytes())?;
+            self.tell(tracee, "portshim_whole", &u64::from(whole).to_le_bytes())?;
             self.tell(tracee, "portshim_stack_start", &stack.to_le_bytes())?;
             self.tell(tracee, "portshim_stacks", &(STACKS + self.stacks.1).to_le_bytes())?;
             let begin = self.symbol("portshim_begin").ok_or(io::ErrorKind::NotFound)?;

@@ -1,11 +1,12 @@
 //! What a program's file says of it: whether it can be served by a guest, and where its calls are.
 
 use super::functions::Functions;
+use super::numbers::is_served;
 use super::sites::{Found, Known, Site};
 use object::LittleEndian;
 use object::elf::{
-    ET_DYN, FileHeader64, PF_W, PF_X, PT_INTERP, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB,
-    STT_FUNC, STT_GNU_IFUNC,
+    ET_DYN, FileHeader64, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS,
+    SHT_STRTAB, SHT_SYMTAB, STT_FUNC, STT_GNU_IFUNC,
 };
 use object::read::ReadCache;
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
@@ -52,13 +53,15 @@ pub(super) struct Image {
     pub(super) sites: Vec<Site>,
     /// Its signal handlers may run on a stack of their own (sigaltstack(2)).
     pub(super) alternates: bool,
+    /// All that may be calls which the guest has to see is among the sites.
+    pub(super) whole: bool,
 }
 
 impl Image {
     /// Reads a program's file. `None` where a guest does not serve it: it is not for this machine,
     /// it brings a loader along, and what that loads, it does not show; it has no sections that say
     /// what is code; it can change its code; it locks all its memory; it has no calls of ours.
-    pub(super) fn read(file: &File, ours: &[u32]) -> Option<Self> {
+    pub(super) fn read(file: &File) -> Option<Self> {
         let cache = ReadCache::new(file);
         let data = &cache;
         let header = FileHeader64::<LittleEndian>::parse(data).ok()?;
@@ -99,22 +102,27 @@ impl Image {
             at..at.saturating_add(one.st_size(endian))
         });
         let functions = Functions::of(functions.collect());
-        let known = Known { ours, functions: &functions, is_go: has(b".note.go.buildid") || has(b".go.buildinfo") };
+        let known = Known { functions: &functions, is_go: has(b".note.go.buildid") || has(b".go.buildinfo") };
         let mut found = Found::default();
         for section in sections.iter().filter(holds_code) {
             let code = section.data(endian, data).ok()?;
             let more = Found::in_code(code, section.sh_addr(endian), &known);
             found.sites.extend(more.sites);
             found.numbers.extend(more.numbers);
+            found.leaves |= more.leaves;
         }
         let calls = |number: libc::c_long| found.numbers.contains(&(number as u32));
-        if found.sites.is_empty() || calls(libc::SYS_mlockall) {
+        let serves = found.sites.iter().any(|site| site.number.is_none_or(is_served));
+        if !serves || calls(libc::SYS_mlockall) {
             return None;
         }
         // Go's own handlers make no calls of ours; C code below it, which has tables for unwinding,
         // may bring others.
         let alternates = calls(libc::SYS_sigaltstack) && (!known.is_go || has(b".eh_frame"));
         let (entry, moves) = (header.e_entry(endian), header.e_type(endian) == ET_DYN);
-        Some(Self { extent: first..end, entry, moves, sites: found.sites, alternates })
+        // Without a word about it, the stack may hold code.
+        let stack = segments.iter().find(|segment| segment.p_type(endian) == PT_GNU_STACK);
+        let whole = !found.leaves && stack.is_some_and(|stack| stack.p_flags(endian).0 & PF_X.0 == 0);
+        Some(Self { extent: first..end, entry, moves, sites: found.sites, alternates, whole })
     }
 }

@@ -65,9 +65,18 @@ pub(super) fn range_of(line: &str) -> Option<Range<u64>> {
     Some(u64::from_str_radix(first, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
 }
 
-/// The parts of a process's memory that are in use, in order.
-pub(super) fn used(process: u32) -> io::Result<Vec<Range<u64>>> {
+/// Memory of a process that is in use.
+pub(super) struct Used {
+    /// Its parts, in order.
+    pub(super) ranges: Vec<Range<u64>>,
+    /// Some of it may be written to, and be code.
+    pub(super) changes: bool,
+}
+
+/// The memory of a process that is in use.
+pub(super) fn used(process: u32) -> io::Result<Used> {
     let mut maps = String::new();
     File::open(format!("/proc/{process}/maps"))?.read_to_string(&mut maps)?;
-    Ok(maps.lines().filter_map(range_of).collect())
+    let changes = |line: &str| line.split(' ').nth(1).is_none_or(|may| may.contains('w') && may.contains('x'));
+    Ok(Used { ranges: maps.lines().filter_map(range_of).collect(), changes: maps.lines().any(changes) })
 }

@@ -5,14 +5,19 @@
 //! jumps from elsewhere; where that cannot be told, the site is left as it is, and the supervisor
 //! is told of its calls. So is what may not be code, and what a program compares addresses with.
 
+use super::flow::{Flow, decoded};
 use super::functions::Functions;
+use super::numbers::{is_served, is_watched};
 use super::targets::Targets;
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::ffi::c_long;
 
 /// The bytes of `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
+/// The other ways into the kernel, `int 0x80` and `sysenter`: they lead to calls by other numbers.
+const OTHERS: [[u8; 2]; 2] = [[0xcd, 0x80], [0x0f, 0x34]];
 /// Length of a jump to anywhere near.
 pub(super) const JUMP: usize = 5;
 /// Number of bytes before a call from which on code is decoded, and after it to which.
@@ -39,12 +44,13 @@ pub(super) struct Site {
     pub(super) next: u64,
     /// All bytes from `at` to `next`.
     pub(super) was: Vec<u8>,
+    /// The call itself is made where it stands, right before `next`: only what stands before it is
+    /// carried out elsewhere.
+    pub(super) stays: bool,
 }
 
 /// What is known of a program whose code is looked through.
 pub(super) struct Known<'a> {
-    /// Numbers of the calls that are served.
-    pub(super) ours: &'a [u32],
     pub(super) functions: &'a Functions,
     /// It is Go's: one function of its runtime makes most calls, by any number.
     pub(super) is_go: bool,
@@ -56,29 +62,62 @@ pub(super) struct Found {
     pub(super) sites: Vec<Site>,
     /// Numbers of all calls, as far as the code says them.
     pub(super) numbers: HashSet<u32>,
+    /// It leaves out what may be a call that the guest has to see.
+    pub(super) leaves: bool,
 }
 
 impl Found {
     /// Looks through `code`, which is at `base`.
     pub(super) fn in_code(code: &[u8], base: u64, known: &Known<'_>) -> Self {
-        let pairs = code.windows(SYSCALL.len()).enumerate();
-        let is_code = |at: &usize| known.functions.hold(base + *at as u64);
-        let calls = pairs.filter(|(_, bytes)| *bytes == SYSCALL).map(|(at, _)| at).filter(is_code);
-        let calls: Vec<usize> = calls.collect();
+        let places = |bytes: [u8; 2]| {
+            let pairs = code.windows(bytes.len()).enumerate();
+            pairs.filter(move |(_, pair)| **pair == bytes).map(|(at, _)| at)
+        };
+        let calls: Vec<usize> = places(SYSCALL).collect();
         let targets = Targets::near(&calls, code, base);
-        let windows = calls.iter().filter_map(|at| Window::around(code, base, *at, &targets, known));
-        let windows: Vec<Window<'_>> = windows.collect();
-        let numbers = windows.iter().filter_map(Window::number).collect();
-        let mut sites: Vec<Site> = windows.iter().filter_map(Window::site).collect();
+        let leaves = OTHERS.into_iter().flat_map(places).any(|at| may_begin(code, base, at));
+        let mut found = Self { leaves, ..Self::default() };
+        let flow = LazyCell::new(|| Flow::of(code, base, known.functions));
+        for at in calls {
+            let Some(window) = Window::around(code, base, at, &targets, known) else {
+                found.leaves |= may_begin(code, base, at);
+                continue;
+            };
+            let mut numbers = window.number().map(|number| [number].into());
+            if numbers.is_none() && !known.is_go && !window.tells_its_number() {
+                numbers = flow.numbers(base + at as u64);
+            }
+            let number = numbers.as_ref().filter(|all| all.len() == 1).and_then(|all| all.first().copied());
+            // What no function holds is hardly code.
+            let site = if known.functions.hold(base + at as u64) { window.site(number) } else { None };
+            match site {
+                Some(site) => found.sites.push(site),
+                None => {
+                    found.leaves |= numbers.is_none_or(|numbers| numbers.into_iter().any(is_watched));
+                }
+            }
+            found.numbers.extend(number);
+        }
         // One that is displaced by another is left to the supervisor.
-        let mut end = 0;
-        sites.retain(|site| {
+        let (mut end, all) = (0, found.sites.len());
+        found.sites.retain(|site| {
             let apart = site.at >= end;
             end = end.max(site.next);
             apart
         });
-        Self { sites, numbers }
+        found.leaves |= found.sites.len() < all;
+        found
     }
+}
+
+/// Tells whether an instruction may begin at `at`: not where another begins before it and ends
+/// later, wherever decoding begins.
+fn may_begin(code: &[u8], base: u64, at: usize) -> bool {
+    let end = (at + AFTER).min(code.len());
+    [BEFORE, BEFORE / 2 + 1].into_iter().any(|before| {
+        let all = decoded(code, base, at.saturating_sub(before)..end);
+        all.binary_search_by_key(&(base + at as u64), Instruction::ip).is_ok()
+    })
 }
 
 /// Instructions around a call.
@@ -107,14 +146,16 @@ impl<'a> Window<'a> {
         agree.then_some(Self { code, base, all, call, targets, known })
     }
 
-    fn site(&self) -> Option<Site> {
-        if self.is_cancellation_point() || self.is_behind_a_condition() {
+    /// The site, if it is one, whose number is known or not.
+    fn site(&self, number: Option<u32>) -> Option<Site> {
+        if self.is_cancellation_point() || self.is_behind_a_condition(number) {
             return None;
         }
-        let number = self.number();
+        let stays = number.is_some_and(|number| self.is_cancelled_around(number));
         let is_ours = match number {
-            Some(number) => self.known.ours.contains(&number) && !self.is_cancelled_around(number),
-            None => self.known.is_go || self.passes_arguments_on(),
+            Some(number) if stays => is_watched(number),
+            Some(number) => is_served(number) || is_watched(number),
+            None => self.known.is_go || self.tells_its_number(),
         };
         if !is_ours {
             return None;
@@ -125,7 +166,10 @@ impl<'a> Window<'a> {
         let with_after = [(call, 1), (call, 2), (call, 3)].map(|(first, after)| (first, call + 1, after));
         let both = (call.saturating_sub(2)..call).rev().map(|first| (first, call + 1, 0));
         let mut ways = before.chain(both).chain(with_after);
-        let (first, end, after) = ways.find(|(first, end, after)| self.may_move(*first, end + after))?;
+        let may = |(first, end, after): &(usize, usize, usize)| {
+            self.may_move(*first, end + after) && (!stays || *end == call)
+        };
+        let (first, end, after) = ways.find(may)?;
         let bytes = |from: usize, to: usize| {
             let place = |index: usize| self.all.get(index).map(|one| (one.ip() - self.base) as usize);
             Some(self.code.get(place(from)?..place(to)?)?.to_vec())
@@ -135,7 +179,7 @@ impl<'a> Window<'a> {
         let last = last.max(call + 1);
         let next = self.all.get(last)?.ip();
         let (before, was) = (bytes(first, call)?, bytes(first, last)?);
-        Some(Site { at: self.all[first].ip(), before, after, number, next, was })
+        Some(Site { at: self.all[first].ip(), before, after, number, next, was, stays })
     }
 
     /// Tells whether the instructions from `first` to before `end` may give way to a jump.
@@ -169,6 +213,11 @@ impl<'a> Window<'a> {
             match one.code() {
                 _ if !writes => {}
                 Code::Mov_r32_imm32 | Code::Mov_rm64_imm32 => return Some(one.immediate32()),
+                Code::Xor_r32_rm32 | Code::Xor_rm32_r32
+                    if one.op1_kind() == OpKind::Register && one.op1_register() == one.op0_register() =>
+                {
+                    return Some(0);
+                }
                 Code::Mov_r32_rm32 | Code::Mov_r64_rm64 | Code::Mov_rm32_r32 | Code::Mov_rm64_r64
                     if one.op1_kind() == OpKind::Register =>
                 {
@@ -184,7 +233,7 @@ impl<'a> Window<'a> {
     /// whether a signal has come, and its handler compares addresses to tell whether it came before
     /// that: qemu's user-mode emulators do. glibc looks in the same way whether there are threads,
     /// in a place of its own, and compares nothing.
-    fn is_behind_a_condition(&self) -> bool {
+    fn is_behind_a_condition(&self, number: Option<u32>) -> bool {
         let before = |far: usize| Some((self.call.checked_sub(far)?, self.all.get(self.call.checked_sub(far)?)?));
         let is_condition = |one: &Instruction| one.flow_control() == FlowControl::ConditionalBranch;
         let Some((_, last)) = before(1) else { return false };
@@ -192,20 +241,52 @@ impl<'a> Window<'a> {
             return true;
         }
         let sets_number = last.op0_kind() == OpKind::Register && last.op0_register().full_register() == Register::RAX;
+        // What is watched returns at once.
+        let sets_number = sets_number && !number.is_some_and(is_watched);
         match before(2).filter(|(_, one)| sets_number && is_condition(one)) {
             Some((at, _)) => !self.all[at.saturating_sub(3)..at].iter().any(reads_fixed_place),
             None => false,
         }
     }
 
+    /// Tells whether the number, and three arguments behind it, come from one place in memory: so
+    /// does glibc what all threads have to do.
+    fn is_asked_for_in_memory(&self) -> bool {
+        const ARGUMENTS: [(Register, u64); 3] = [(Register::RDI, 8), (Register::RSI, 16), (Register::RDX, 24)];
+        let Some(first) = self.call.checked_sub(ARGUMENTS.len() + 1) else { return false };
+        let loads = |one: &Instruction, (to, displacement): (Register, u64)| {
+            one.mnemonic() == Mnemonic::Mov
+                && one.op1_kind() == OpKind::Memory
+                && one.op0_register().full_register() == to
+                && (one.memory_index(), one.memory_displacement64()) == (Register::None, displacement)
+        };
+        let (arguments, number) = (&self.all[first..self.call - 1], &self.all[self.call - 1]);
+        loads(number, (Register::RAX, 0))
+            && ARGUMENTS.into_iter().all(|argument| {
+                arguments.iter().any(|one| loads(one, argument) && one.memory_base() == number.memory_base())
+            })
+    }
+
     /// Tells whether glibc before 2.41 lets the thread be cancelled during this call, by functions
     /// that it calls before and after. What callers have registered is found by the unwinder then,
     /// which must know the code that the call is made in.
     fn is_cancelled_around(&self, number: u32) -> bool {
-        const CANCELLED: [c_long; 4] = [libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+        const CANCELLED: [c_long; 6] = [
+            libc::SYS_connect,
+            libc::SYS_sendto,
+            libc::SYS_sendmsg,
+            libc::SYS_sendmmsg,
+            libc::SYS_close,
+            libc::SYS_fcntl,
+        ];
         let before = self.all[self.call.saturating_sub(NUMBER_WITHIN)..self.call].iter().rev();
         let border = before.map(Instruction::flow_control).find(|flow| *flow != FlowControl::Next);
         CANCELLED.contains(&number.into()) && border == Some(FlowControl::Call)
+    }
+
+    /// Tells whether it is one of few places at which calls of any number are made.
+    fn tells_its_number(&self) -> bool {
+        self.passes_arguments_on() || self.is_asked_for_in_memory()
     }
 
     /// Tells whether the function passes all its arguments on to the kernel, the first as the
@@ -254,11 +335,6 @@ fn is_plain(one: &Instruction) -> bool {
 fn reads_fixed_place(one: &Instruction) -> bool {
     let has_memory = (0..one.op_count()).any(|at| one.op_kind(at) == OpKind::Memory);
     has_memory && (one.is_ip_rel_memory_operand() || one.memory_segment() == Register::FS)
-}
-
-fn decoded(code: &[u8], base: u64, range: std::ops::Range<usize>) -> Vec<Instruction> {
-    let start = base + range.start as u64;
-    Decoder::with_ip(64, &code[range], start, DecoderOptions::NONE).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,35 +1,23 @@
 //! Trampolines: for every site, the instructions that gave way there, and a way to the guest.
 
+use super::numbers::{is_served, is_watched};
 use super::sites::{JUMP, Site};
 
-/// A word that the trampolines begin with: where the guest is entered.
-const POINTER: usize = 8;
+/// Two words that the trampolines begin with: where the guest is entered, by a call and by what is
+/// only to be noted.
+const POINTERS: usize = 16;
+const NOTED: usize = 8;
+/// Length of a call.
+const CALL: u64 = 2;
+/// Number of numbers of calls that are looked at.
+const NUMBERS: u32 = 512;
 /// More bytes than a trampoline has besides what it has of its site.
 const LONGEST: usize = 64;
 
-/// Numbers from `FIRST` on that are served, a bit each, and one that is far from them.
-const FIRST: u8 = libc::SYS_connect as u8;
-const LAST: u8 = libc::SYS_listen as u8;
-const MASK: u32 = 1 << (libc::SYS_connect - FIRST as i64)
-    | 1 << (libc::SYS_sendto - FIRST as i64)
-    | 1 << (libc::SYS_sendmsg - FIRST as i64)
-    | 1 << (libc::SYS_bind - FIRST as i64)
-    | 1 << (libc::SYS_listen - FIRST as i64);
-const FAR: u32 = libc::SYS_sendmmsg as u32;
-
-/// The numbers of calls that come to the guest.
-pub(super) const SERVED: [u32; 6] = [
-    libc::SYS_connect as u32,
-    libc::SYS_sendto as u32,
-    libc::SYS_sendmsg as u32,
-    libc::SYS_bind as u32,
-    libc::SYS_listen as u32,
-    FAR,
-];
-
 /// Room that the trampolines of these sites take at most.
 pub(super) fn room(sites: &[Site]) -> usize {
-    POINTER + sites.iter().map(|site| LONGEST + site.before.len() + site.after.len()).sum::<usize>()
+    let each = sites.iter().map(|site| LONGEST + site.before.len() + site.after.len());
+    POINTERS + NUMBERS as usize + each.sum::<usize>()
 }
 
 /// Trampolines, and the ways to them.
@@ -40,28 +28,38 @@ pub(super) struct Trampolines {
 }
 
 /// The trampolines of sites in a program that is loaded at `bias`, to be laid at `at`. `None` where
-/// something is too far from them.
-pub(super) fn lay(sites: &[Site], bias: u64, at: u64, guest: u64) -> Option<Trampolines> {
-    let mut code = Code { bytes: guest.to_le_bytes().to_vec(), at };
+/// something is too far from them. Only where the program is `whole` is anything worth watching.
+pub(super) fn lay(sites: &[Site], whole: bool, bias: u64, at: u64, guest: [u64; 2]) -> Option<Trampolines> {
+    let mut code = Code { bytes: guest.map(u64::to_le_bytes).concat(), at };
+    let comes = |number: u32| is_served(number) || whole && is_watched(number);
+    code.bytes.extend((0..NUMBERS).map(|number| u8::from(comes(number))));
     let mut jumps = Vec::new();
-    for site in sites {
+    for site in sites.iter().filter(|site| site.number.is_none_or(comes)) {
         let from = site.at.wrapping_add(bias);
         jumps.push((from, jump(from, code.here())?));
         code.put(&site.before);
-        let checks = site.number.is_none();
-        let pass = if checks { code.check() } else { Vec::new() };
-        // lea rcx, [where it goes on]; jmp [the guest]
+        let pass = if site.number.is_none() { code.check() } else { Vec::new() };
+        // lea rcx, [the marked call]; jmp [the guest]
         let lea = code.put(&[0x48, 0x8d, 0x0d, 0, 0, 0, 0]);
-        let distance = at.wrapping_sub(code.here() + 6) as u32;
+        let pointer = code.distance_to(if site.stays { NOTED } else { 0 }, 6);
         code.put(&[0xff, 0x25]);
-        code.put(&distance.to_le_bytes());
+        code.put(&pointer);
         for place in pass {
             code.bytes[place] = (code.bytes.len() - place - 1) as u8;
         }
-        // The guest finds the call right before the place where the program goes on.
-        code.put(&[0x0f, 0x05]);
-        let ahead = (code.bytes.len() - (lea + 7)) as u32;
-        code.bytes[lea + 3..lea + 7].copy_from_slice(&ahead.to_le_bytes());
+        if site.stays {
+            // Back to where it stands, which the guest finds so many bytes before.
+            const BEFORE: usize = 4;
+            code.aim(lea, code.bytes.len() + BEFORE);
+            let back = jump(code.here(), site.next.wrapping_add(bias) - CALL)?;
+            code.put(&back);
+            continue;
+        }
+        // The call as it came, and the way past the next one.
+        code.put(&[0x0f, 0x05, 0xeb, 0x04]);
+        code.aim(lea, code.bytes.len());
+        // The call with a mark above its first argument, which is taken off again: mov edi, edi.
+        code.put(&[0x0f, 0x05, 0x89, 0xff]);
         code.put(&site.after);
         let back = jump(code.here(), site.next.wrapping_add(bias))?;
         code.put(&back);
@@ -94,25 +92,30 @@ impl Code {
         place
     }
 
+    /// The distance to a place in it from the end of an instruction that is about to be appended.
+    fn distance_to(&self, place: usize, len: usize) -> [u8; 4] {
+        (place as u32).wrapping_sub((self.bytes.len() + len) as u32).to_le_bytes()
+    }
+
+    /// Has the `lea` of rcx at this place name another place.
+    fn aim(&mut self, lea: usize, to: usize) {
+        const LEN: usize = 7;
+        let ahead = (to - (lea + LEN)) as u32;
+        self.bytes[lea + 3..lea + LEN].copy_from_slice(&ahead.to_le_bytes());
+    }
+
     /// Appends a look at the number in eax. Only rcx, r11 and the flags change, as the call itself
     /// would change them. Places of the distances to where all other numbers go on.
     fn check(&mut self) -> Vec<usize> {
-        let [a, b, c, d] = MASK.to_le_bytes();
-        let mut pass = Vec::new();
-        self.put(&[0x83, 0xf8, LAST]); // cmp eax, LAST
-        let far = self.put(&[0x77, 0]) + 1; // ja far
-        self.put(&[0x8d, 0x48, FIRST.wrapping_neg()]); // lea ecx, [rax - FIRST]
-        self.put(&[0x83, 0xf9, LAST - FIRST]); // cmp ecx, LAST - FIRST
-        pass.push(self.put(&[0x77, 0]) + 1); // ja pass
-        self.put(&[0x41, 0xbb, a, b, c, d]); // mov r11d, MASK
-        self.put(&[0x41, 0x0f, 0xa3, 0xcb]); // bt r11d, ecx
-        pass.push(self.put(&[0x73, 0]) + 1); // jnc pass
-        let ours = self.put(&[0xeb, 0]) + 1; // jmp ours
-        self.bytes[far] = (self.bytes.len() - far - 1) as u8;
-        let [a, b, c, d] = FAR.to_le_bytes();
-        self.put(&[0x3d, a, b, c, d]); // cmp eax, FAR
-        pass.push(self.put(&[0x75, 0]) + 1); // jne pass
-        self.bytes[ours] = (self.bytes.len() - ours - 1) as u8;
-        pass
+        let [a, b, c, d] = NUMBERS.to_le_bytes();
+        self.put(&[0x3d, a, b, c, d]); // cmp eax, NUMBERS
+        let beyond = self.put(&[0x73, 0]) + 1; // jae pass
+        self.put(&[0x89, 0xc1]); // mov ecx, eax
+        let table = self.distance_to(POINTERS, 7);
+        self.put(&[0x4c, 0x8d, 0x1d]); // lea r11, [the table]
+        self.put(&table);
+        self.put(&[0x41, 0x80, 0x3c, 0x0b, 0]); // cmp byte ptr [r11 + rcx], 0
+        let none = self.put(&[0x74, 0]) + 1; // je pass
+        vec![beyond, none]
     }
 }

@@ -292,8 +292,12 @@ pub fn forget(fd: c_int) {
 /// finding out of what it meant before does not count any more.
 #[inline]
 pub fn renew(fd: c_int) {
+    /// Two threads that take the same number at once have different descriptors.
+    static RENEWED: AtomicU32 = AtomicU32::new(0);
     if let Some(cell) = cell(fd) {
-        cell.store(serial(), Relaxed);
+        let number = RENEWED.load(Relaxed).wrapping_add(1);
+        RENEWED.store(number, Relaxed);
+        cell.store(number & NUMBER, Relaxed);
     }
 }
 

@@ -2,15 +2,13 @@
 
 use super::*;
 
-const OURS: [u32; 2] = [49, 42];
-
 /// The sites of a program of Go's, or of another. What stands before and after a call lies among
 /// code that does nothing much: `clc`.
 fn sites_of(bytes: &[u8], is_go: bool, functions: &Functions) -> Vec<Site> {
     let mut code = vec![0xf8; 64];
     code.extend(bytes);
     code.extend([0xf8; 64]);
-    Found::in_code(&code, 0x1000, &Known { ours: &OURS, functions, is_go }).sites
+    Found::in_code(&code, 0x1000, &Known { functions, is_go }).sites
 }
 
 fn sites(bytes: &[u8]) -> Vec<Site> {
@@ -25,7 +23,7 @@ fn others_sites(bytes: &[u8]) -> Vec<Site> {
 fn a_number_set_right_before_gives_way() {
     let found = others_sites(&[0xb8, 49, 0, 0, 0, 0x0f, 0x05, 0xc3]);
     let (before, was) = (vec![0xb8, 49, 0, 0, 0], vec![0xb8, 49, 0, 0, 0, 0x0f, 0x05]);
-    assert_eq!(found, [Site { at: 0x1040, before, after: vec![], number: Some(49), next: 0x1047, was }]);
+    assert_eq!(found, [Site { at: 0x1040, before, after: vec![], number: Some(49), next: 0x1047, was, stays: false }]);
 }
 
 #[test]
@@ -123,6 +121,49 @@ fn where_glibc_lets_threads_be_cancelled_calls_stay() {
     assert_eq!(others_sites(&calls(42)), []);
     // bind(2) is no such point.
     assert_eq!(others_sites(&calls(49)).len(), 1);
+    // close(2) is, and to be seen all the same: the number alone is set elsewhere.
+    let closes = others_sites(&calls(3));
+    assert_eq!(closes.iter().map(|site| (site.stays, site.before.len())).collect::<Vec<_>>(), [(true, 5)]);
+}
+
+/// Tells whether nothing that the guest has to see is left out of this code.
+fn is_whole(bytes: &[u8]) -> bool {
+    let code = [&[0xc3, 0xcc][..], &[0xf8; 300], bytes, &[0xf8; 64]].concat();
+    !Found::in_code(&code, 0x1000, &Known { functions: &Functions::default(), is_go: false }).leaves
+}
+
+#[test]
+fn what_is_to_be_seen_is_not_left_out_unnoticed() {
+    // mov eax, 3; syscall; ret
+    assert!(is_whole(&[0xb8, 3, 0, 0, 0, 0x0f, 0x05, 0xc3]));
+    // mov eax, [rdi]; syscall: any number.
+    assert!(!is_whole(&[0x8b, 0x07, 0x0f, 0x05, 0xc3]));
+    // cmp dword [rbp], 0; jne +2; syscall: it stays as it is.
+    assert!(!is_whole(&[0xb8, 3, 0, 0, 0, 0x83, 0x7d, 0, 0, 0x75, 2, 0x0f, 0x05, 0xc3]));
+    // But of getppid(2), nobody need know.
+    assert!(is_whole(&[0xb8, 110, 0, 0, 0, 0x83, 0x7d, 0, 0, 0x75, 2, 0x0f, 0x05, 0xc3]));
+    // int 0x80; sysenter
+    assert!(!is_whole(&[0xcd, 0x80]) && !is_whole(&[0x0f, 0x34]));
+    // mov eax, 0x80cd: bytes within an instruction.
+    assert!(is_whole(&[0xb8, 0xcd, 0x80, 0, 0]));
+}
+
+#[test]
+fn every_way_to_a_call_is_followed() {
+    // mov edx, NUMBER; jmp +1; nop; here: mov eax, edx; syscall; cmp rax, -4095; jb here; ret
+    let circle = |number: u8| {
+        let begin = [0xba, number, 0, 0, 0, 0xeb, 1, 0x90, 0x89, 0xd0];
+        [&begin[..], &CALL[3..], &[0x72, 0xf4, 0xc3]].concat()
+    };
+    assert!(is_whole(&circle(60)));
+    // The number is known, and so it gives way.
+    assert!(is_whole(&circle(3)));
+    assert_eq!(others_sites(&circle(3)).first().and_then(|site| site.number), Some(3));
+    // mov edx, NUMBER; jmp here; nop; mov edx, 60; here: mov eax, edx; syscall; ret
+    let either =
+        |number: u8| [0xba, number, 0, 0, 0, 0xeb, 6, 0x90, 0xba, 60, 0, 0, 0, 0x89, 0xd0, 0x0f, 0x05, 0x90, 0xc3];
+    assert!(is_whole(&either(61)));
+    assert!(!is_whole(&either(3)));
 }
 
 #[test]
