@@ -83,6 +83,16 @@ pub fn compile_by(compiler: &str, options: &[&str], name: &str, built: &Path, mo
     must(Command::new(compiler).args(options).arg("-o").arg(built).arg(source(name)).args(more));
 }
 
+/// Copies a program that is to be run, by a process of its own: this one may be forking for another
+/// test, whose child would have the file open for writing until it executes something, and nothing
+/// that is open for writing can be executed.
+///
+/// # Panics
+/// Where it cannot be copied.
+pub fn copy_program(from: &Path, to: &Path) {
+    must(Command::new("cp").args(["--preserve=mode", "--"]).args([from, to]));
+}
+
 /// A program that `make setup` fetched.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 //! started it, and whatever the program leaves to it, nothing is different from what the program
 //! alone would be.
 
-use portshim_tests::programs::{Scratch, must, source, until};
+use portshim_tests::programs::{Scratch, copy_program, must, source, until};
 use portshim_tests::{portshim, portshim_path, said};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -387,7 +387,7 @@ fn a_program_with_an_old_glibc_is_refused() {
 fn what_cannot_be_begun_is_told_of() {
     let here = Folder::new();
     let program = here.path("busy");
-    fs::copy("/bin/true", &program).expect("it can be copied");
+    copy_program("/bin/true".as_ref(), program.as_ref());
     // While somebody may write to it, the kernel does not execute it (ETXTBSY).
     let writing = fs::OpenOptions::new().append(true).open(&program).expect("it is ours");
     for options in [&["--report"][..], &[]] {

@@ -1,7 +1,7 @@
 //! Programs that are not launched, and why.
 
 use super::sandbox::{Sandbox, mode, succeeded};
-use portshim_tests::programs::as_root;
+use portshim_tests::programs::{as_root, copy_program};
 use std::os::unix::fs::{chown, symlink};
 use std::process::Command;
 
@@ -263,7 +263,7 @@ help:  run a copy without the set-user-ID and set-group-ID bits, as the user it 
             [("set-uid", (Some(65534), Some(0)), 0o4755), ("set-gid", (Some(0), Some(65534)), 0o2755)]
         {
             let path = here.path("desk").join(name);
-            std::fs::copy(&source, &path).expect("a copy");
+            copy_program(&source, &path);
             chown(&path, owner.0, owner.1).expect("root may");
             mode(&path, bits);
             here.says(&["run", "--engine", "preload", "--", &format!("./{name}")], 125, "", &refused(name));
@@ -271,7 +271,7 @@ help:  run a copy without the set-user-ID and set-group-ID bits, as the user it 
         }
         // Nothing is gained by who is that user already: the loader does not mind.
         let own = here.path("desk/own");
-        std::fs::copy(&source, &own).expect("a copy");
+        copy_program(&source, &own);
         mode(&own, 0o4755);
         here.says(&["run", "--", "./own"], 0, "hello\n", "");
         // And nothing is where the kernel was told not to give it.
@@ -293,9 +293,9 @@ fn a_program_with_capabilities() {
         chown(&home, Some(65534), Some(65534)).expect("root may");
         let here = Sandbox::new();
         let program = folder.join("server");
-        std::fs::copy(here.cc("hello", HELLO, &[]), &program).expect("a copy");
+        copy_program(here.cc("hello", HELLO, &[]).as_ref(), &program);
         let command = folder.join("portshim");
-        std::fs::copy(portshim_tests::portshim_path(), &command).expect("a copy");
+        copy_program(&portshim_tests::portshim_path(), &command);
         // struct vfs_cap_data, revision 2, effective, CAP_NET_BIND_SERVICE (capabilities(7)).
         let capabilities: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
         let path = std::ffi::CString::new(program.to_str().expect("text")).expect("no NUL");

@@ -2,7 +2,7 @@
 //! the variables.
 
 use super::sandbox::{Sandbox, mode, succeeded};
-use portshim_tests::programs::{is_root, until};
+use portshim_tests::programs::{copy_program, is_root, until};
 use portshim_tests::{portshim_path, said};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -248,7 +248,7 @@ fn a_library_of_the_users_own() {
     here.expect(command.env("PORTSHIM_LIB", "mine.so"), 0, "[DIR]/desk/mine.so\n", "");
     here.file("desk/text.so", "PORTSHIM_POLICY");
     here.cc("desk/other.so", "int other;", &["-shared", "-fPIC"]);
-    fs::copy(portshim_path(), here.path("desk/portshim")).expect("a copy");
+    copy_program(&portshim_path(), &here.path("desk/portshim"));
     for (path, why) in [
         ("none.so", "no such file or directory"),
         (".", "it is not a file"),

@@ -1,7 +1,7 @@
 //! What users slip on: words, names, the order of commands, and remedies that hold.
 
 use super::sandbox::{Sandbox, mode, succeeded};
-use portshim_tests::programs::as_root;
+use portshim_tests::programs::{as_root, copy_program};
 use portshim_tests::said;
 use std::os::unix::fs::chown;
 
@@ -172,7 +172,7 @@ fn who_becomes_another_user_starts_portshim() {
             ("sudo", "sudo portshim run [POLICY] -- CMD [ARG…]"),
         ] {
             let path = here.path("desk").join(name);
-            std::fs::copy(&source, &path).expect("a copy");
+            copy_program(&source, &path);
             chown(&path, Some(65534), None).expect("root may");
             mode(&path, 0o4755);
             let said = format!(

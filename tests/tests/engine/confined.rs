@@ -2,7 +2,7 @@
 //! before anything is launched.
 
 use super::built::{Way, ports};
-use portshim_tests::programs::{Scratch, as_root, must, private, source, text};
+use portshim_tests::programs::{Scratch, as_root, copy_program, must, private, source, text};
 use portshim_tests::{portshim, portshim_path, said};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
@@ -90,7 +90,7 @@ fn what_gains_privileges() {
     as_root(|| {
         let folder = open_to_all("gains");
         let program = folder.join("gains");
-        std::fs::copy(ports(Way::Glibc, &folder), &program).expect("the folder is ours");
+        copy_program(&ports(Way::Glibc, &folder), &program);
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755)).expect("it is ours");
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"]);
