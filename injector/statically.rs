@@ -19,6 +19,31 @@ const ARCHIVES: [(&str, &[&str]); 7] = [
     ("util", &["libutil.a"]),
 ];
 
+/// Functions that the standard library has by another name for large files, which musl has no more.
+const LARGE_FILE: [&str; 21] = [
+    "fallocate",
+    "fstat",
+    "fstatat",
+    "fstatfs",
+    "fstatvfs",
+    "ftruncate",
+    "getrlimit",
+    "lseek",
+    "lstat",
+    "mmap",
+    "open",
+    "openat",
+    "posix_fallocate",
+    "pread",
+    "prlimit",
+    "pwrite",
+    "readdir",
+    "sendfile",
+    "setrlimit",
+    "stat",
+    "truncate",
+];
+
 /// What a program of musl begins and ends with.
 const MUSLS_OWN: [&str; 3] = ["crt1.o", "crti.o", "crtn.o"];
 
@@ -50,7 +75,10 @@ pub(crate) fn arguments(library: CLibrary, folder: &Path) -> Option<Vec<String>>
     }
     let mut arguments = vec!["-static".into(), "-no-pie".into(), format!("-L{}", folder.display())];
     if let Some(musl) = musl {
+        // Where it goes, the command is linked with glibc.
+        println!("cargo::rerun-if-changed={}", musl.join("libc.a").display());
         arguments.push("-nostartfiles".into());
+        arguments.extend(LARGE_FILE.iter().map(|name| format!("-Wl,--defsym={name}64={name}")));
         arguments.extend(MUSLS_OWN.iter().map(|object| musl.join(object).display().to_string()));
     }
     Some(arguments)

@@ -9,6 +9,7 @@ mod diag;
 mod directories;
 mod elf;
 mod environment;
+mod files;
 mod find;
 mod glibc;
 mod handover;
@@ -86,7 +87,7 @@ pub(crate) fn opens_late(path: &std::path::Path) -> std::io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_fifo {
-        nix::unistd::eaccess(path, nix::unistd::AccessFlags::W_OK)?;
+        files::may(path, nix::unistd::AccessFlags::W_OK)?;
     }
     Ok(is_fifo)
 }

@@ -4,6 +4,7 @@ use super::sessions::LiveSession;
 use crate::messages::FAILED;
 use crate::messages::{self, plain};
 use libc::{_exit, c_int};
+use nix::errno::Errno;
 use nix::fcntl::posix_fallocate;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -34,8 +35,11 @@ impl LiveSession {
 /// Takes all of the memory that a change may touch: programs take theirs in parts, and no more than
 /// they need.
 fn take(file: &File, region: &Region) -> nix::Result<()> {
-    posix_fallocate(file, 0, region.used() as i64)?;
-    region.add_ledger();
+    match posix_fallocate(file, 0, region.used() as i64) {
+        // Others may be writing: what is missing is taken as it is touched.
+        Ok(()) | Err(Errno::EOPNOTSUPP) => region.add_ledger(),
+        Err(error) => return Err(error),
+    }
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! Finds the file that a command names, as execvp(3) does.
 
 use super::super::answers::Find;
+use super::files::may;
 use crate::messages::plain;
-use nix::unistd::{AccessFlags, eaccess};
+use nix::unistd::AccessFlags;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -55,5 +56,5 @@ pub(super) fn executable(path: &Path) -> Result<(), Option<String>> {
     if !metadata.is_file() {
         return Err(Some("it is not a regular file".into()));
     }
-    eaccess(path, AccessFlags::X_OK).map_err(|_| Some("it is not executable".into()))
+    may(path, AccessFlags::X_OK).map_err(|_| Some("it is not executable".into()))
 }

@@ -3,12 +3,13 @@
 
 use super::super::embedded::{EMBEDDED, NAME};
 use super::super::random;
+use super::files::may;
 use super::inspect::own_machine;
 use super::{directories, elf, room};
 use crate::environment::POLICY;
 use crate::messages::plain;
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::{AccessFlags, eaccess, geteuid};
+use nix::unistd::{AccessFlags, geteuid};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -33,7 +34,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err("it is not a file".into());
     }
-    eaccess(path, AccessFlags::R_OK).map_err(|_| "it may not be read")?;
+    may(path, AccessFlags::R_OK).map_err(|_| "it may not be read")?;
     if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 

@@ -2,12 +2,12 @@
 
 use super::super::{Beginning, random};
 use super::clock::ticks;
+use super::files::take_memory;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
 use super::{directories, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
-use nix::fcntl::posix_fallocate;
 use portshim_policy::region::{Header, Recorded, Region};
 use portshim_supervisor::Way;
 use std::fs::{self, File, OpenOptions};
@@ -113,12 +113,11 @@ fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
     // Where memory has run out when a page is first touched, the program that touches it is killed.
     // What is rarely used is taken by whoever uses it, unless all of it will be.
     let memory = if whole { 0..Region::SIZE } else { Region::working_memory() };
-    let reserve = || posix_fallocate(&file, memory.start as i64, memory.len() as i64).map_err(std::io::Error::from);
     // A command may find the file at once. It has its full size from the beginning then, and the
     // piece that says what it is comes last.
     let mut pieces = pieces.iter().rev();
     file.set_len(Region::SIZE as u64)
-        .and_then(|()| reserve())
+        .and_then(|()| take_memory(&file, memory))
         .and_then(|()| pieces.try_for_each(|(at, bytes)| file.write_all_at(bytes, *at as u64)))
         .inspect_err(|_| {
             let _ = fs::remove_file(path);
