@@ -63,6 +63,26 @@ fn programs_in_a_container() {
     });
 }
 
+/// A process has the rules of the program that it is by now, and TCP other ports than UDP.
+#[test]
+fn rules_of_programs() {
+    const POLICY: &str = "dynamic.all = '41000-41009'\n[[process]]\nmatch = 'Musl'\ndynamic.all = '42000-42019'\n\
+                          [[process]]\nmatch = 'python3*'\ndynamic.udp = '43000'\n";
+    const SCRIPT: &str = "\"$0\" drain bind 1; exec python3 -c 'import socket\nfor kind in (1, 2):\n    \
+                          s = socket.socket(type=kind); s.bind((\"\", 0)); print(s.getsockname()[1])'";
+    private(|| {
+        let folder = open_to_all("sockets");
+        let (program, policy) = (ports(Way::Musl, &folder), folder.join("policy.toml"));
+        std::fs::write(&policy, POLICY).expect("the folder is ours");
+        let run = ["run", "--engine", "sockets", "--policy", text(&policy), "--", "sh", "-c", SCRIPT, text(&program)];
+        let output = contained("none", &folder, &run);
+        let told = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<_> = told.lines().collect();
+        assert!(lines.len() == 3 && lines[0] == "20 98" && lines[2] == "43000", "{}", said(&output));
+        assert!(lines[1].parse().is_ok_and(|port: u16| (41000..=41009).contains(&port)), "{}", said(&output));
+    });
+}
+
 #[test]
 fn every_kind_of_socket() {
     private(|| {
