@@ -27,7 +27,7 @@ mod session;
 mod sessions;
 mod socket;
 mod sockets;
-#[cfg(all(of_musl, not(test)))]
+#[cfg(of_musl)]
 mod stand_ins;
 mod stranger;
 mod supervise;
