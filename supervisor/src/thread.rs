@@ -15,16 +15,22 @@ const LONGEST: usize = size_of::<libc::sockaddr_storage>();
 pub(crate) struct Thread {
     number: u32,
     fd: OwnedFd,
+    /// The process that `fd` stands for, where it does not stand for the thread alone.
+    process: Option<u32>,
 }
 
 impl Thread {
     /// The thread of this number, which belongs to `process`.
     pub(crate) fn open(number: u32, process: u32) -> io::Result<Self> {
-        let fd = match open(number, PIDFD_THREAD) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(process, 0),
-            opened => opened,
-        }?;
-        Ok(Self { number, fd })
+        match open(number, PIDFD_THREAD) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Self::of_process(number, process),
+            opened => Ok(Self { number, fd: opened?, process: None }),
+        }
+    }
+
+    /// The same by its process, before Linux 6.9.
+    fn of_process(number: u32, process: u32) -> io::Result<Self> {
+        Ok(Self { number, fd: open(process, 0)?, process: Some(process).filter(|process| *process != number) })
     }
 
     /// Tells whether it still is a thread of this process.
@@ -42,7 +48,14 @@ impl Thread {
     }
 
     /// A descriptor of ours for what the thread has as `fd`.
+    ///
+    /// # Errors
+    /// The kernel's: ESRCH where the thread has ended. EXDEV where it has other descriptors than its
+    /// process, and they are not to be had.
     pub(crate) fn duplicate(&self, fd: c_int) -> io::Result<OwnedFd> {
+        if let Some(process) = self.process {
+            shares_descriptors(process, self.number)?;
+        }
         duplicate(self.fd.as_fd(), fd)
     }
 
@@ -81,6 +94,27 @@ impl Thread {
     }
 }
 
+/// Finds out whether a thread is one of this process, and has the descriptors of its first thread.
+///
+/// # Errors
+/// ESRCH where it is none of this process, EXDEV where it has descriptors of its own.
+fn shares_descriptors(process: u32, thread: u32) -> io::Result<()> {
+    /// KCMP_FILES, linux/kcmp.h.
+    const FILES: c_int = 2;
+    let (process, thread) = (process.cast_signed(), thread.cast_signed());
+    // SAFETY: no memory is passed, and the signal 0 is sent to nobody.
+    if unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() == Some(libc::ESRCH) {
+            return Err(error);
+        }
+    }
+    // SAFETY: no memory is passed.
+    let differ = unsafe { libc::syscall(libc::SYS_kcmp, process, thread, FILES, 0, 0) };
+    // Where the kernel cannot tell, they hardly ever do.
+    if differ > 0 { Err(io::Error::from_raw_os_error(libc::EXDEV)) } else { Ok(()) }
+}
+
 /// Tells whether descriptors of other processes can be had at all, be they one's own.
 ///
 /// # Errors
@@ -107,4 +141,49 @@ pub(crate) fn duplicate(process: BorrowedFd<'_>, fd: c_int) -> io::Result<OwnedF
 fn owned(fd: c_int) -> OwnedFd {
     // SAFETY: the kernel has just made it, and nobody else knows of it.
     unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread::{JoinHandle, spawn};
+
+    /// A thread that goes on until the second is dropped, after it has done this; its number.
+    fn begun(first: fn()) -> (u32, Sender<()>, JoinHandle<()>) {
+        let ((tell, told), (end, ends)): (_, (Sender<()>, Receiver<()>)) = (channel(), channel());
+        let thread = spawn(move || {
+            first();
+            // SAFETY: no memory is passed.
+            tell.send(unsafe { libc::gettid() }.cast_unsigned()).expect("it is waited for");
+            let _ = ends.recv();
+        });
+        (told.recv().expect("it has begun"), end, thread)
+    }
+
+    #[test]
+    fn a_thread_that_is_known_by_its_process_is_told_from_the_next_of_its_number() {
+        let (number, end, thread) = begun(|| ());
+        let known = Thread::of_process(number, std::process::id()).expect("it runs");
+        assert!(known.duplicate(1).is_ok());
+        drop(end);
+        thread.join().expect("it has ended");
+        // The kernel knows its number for a moment more.
+        while known.duplicate(1).is_ok() {
+            std::thread::yield_now();
+        }
+        assert_eq!(known.duplicate(1).map_err(|error| error.raw_os_error()).err(), Some(Some(libc::ESRCH)));
+    }
+
+    #[test]
+    fn descriptors_of_a_thread_alone_are_not_taken_for_those_of_its_process() {
+        let (number, end, thread) = begun(|| {
+            // SAFETY: no memory is passed, and nobody has looked at this thread's descriptors yet.
+            assert_eq!(unsafe { libc::unshare(libc::CLONE_FILES) }, 0);
+        });
+        let known = Thread::of_process(number, std::process::id()).expect("it runs");
+        assert_eq!(known.duplicate(1).map_err(|error| error.raw_os_error()).err(), Some(Some(libc::EXDEV)));
+        drop(end);
+        thread.join().expect("it has ended");
+    }
 }
