@@ -108,11 +108,22 @@ fn enter(session: Session, process: u32, since: u64, name: &[u8; NAME]) -> Optio
     Some(place)
 }
 
-/// Since when a process runs: field 22 of proc(5)'s `stat`, behind the name in parentheses, which
-/// may hold anything.
+/// Since when a process runs.
 pub(crate) fn started(process: u32) -> Option<u64> {
+    stat(process, 22)
+}
+
+/// Address of a process's stack: another program has another one, unless the system is told not to
+/// lay programs out at random.
+pub(crate) fn stack(process: u32) -> Option<u64> {
+    stat(process, 28)
+}
+
+/// A field of proc(5)'s `stat` from the third on, behind the name in parentheses, which may hold
+/// anything.
+fn stat(process: u32, field: usize) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(field - 3)?.parse().ok()
 }
 
 /// Field of a process's `status`, proc(5).

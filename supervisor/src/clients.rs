@@ -1,7 +1,7 @@
 //! The threads and processes that are served, as far as they are remembered. What is remembered
 //! spares work: a number that has become another's is noticed at the next call.
 
-use crate::client::{Client, field, started};
+use crate::client::{Client, field, stack, started};
 use crate::sessions::{Governed, Sessions};
 use crate::surroundings::{Standing, Surroundings};
 use crate::thread::Thread;
@@ -32,8 +32,8 @@ pub(crate) struct Clients {
     pub(crate) sessions: Sessions,
     members: HashMap<u32, Rc<Member>>,
     processes: HashMap<u32, Rc<Client>>,
-    /// Processes that may have become another program.
-    executing: HashSet<u32>,
+    /// Processes that may have become another program, or are about to.
+    executing: HashMap<u32, Executing>,
     /// Processes that have confined themselves.
     confined: HashMap<u32, Confined>,
     /// Time when the first of them did, in clock ticks since boot.
@@ -41,6 +41,23 @@ pub(crate) struct Clients {
     most: usize,
     /// Surroundings of this process, where sockets are made for others.
     own: Option<Surroundings>,
+}
+
+/// Calls to execve(2) of a process. Until one has succeeded, its other threads go on.
+struct Executing {
+    /// The threads that have made them.
+    threads: HashSet<u32>,
+    /// The stack of the program that the process was before.
+    stack: Option<u64>,
+}
+
+impl Executing {
+    /// Tells whether one may be under way, as a call of this thread of the process shows.
+    fn goes_on(&mut self, process: u32, caller: u32) -> bool {
+        let is_there = |thread: &u32| fs::exists(format!("/proc/{process}/task/{thread}")).unwrap_or(true);
+        self.threads.retain(|thread| *thread != caller && is_there(thread));
+        !self.threads.is_empty() && stack(process) == self.stack
+    }
 }
 
 /// Confinement of a process, and of what it forks from then on. Times are in clock ticks since
@@ -57,7 +74,7 @@ impl Clients {
             sessions,
             members: HashMap::new(),
             processes: HashMap::new(),
-            executing: HashSet::new(),
+            executing: HashMap::new(),
             confined: HashMap::new(),
             first_confined: None,
             most: most(),
@@ -68,7 +85,7 @@ impl Clients {
     /// The thread of this number; `None` where nothing can be known of it.
     pub(crate) fn member(&mut self, thread: u32) -> Option<Rc<Member>> {
         if let Some(member) = self.members.get(&thread)
-            && !self.executing.contains(&member.client.process)
+            && !self.executing.contains_key(&member.client.process)
         {
             return Some(Rc::clone(member));
         }
@@ -80,7 +97,7 @@ impl Clients {
         if self.members.len() >= self.most {
             self.members.clear();
             self.processes.clear();
-            self.executing.clear();
+            self.executing.retain(|process, _| started(*process).is_some());
         }
         if self.sessions.are_many() {
             self.shed();
@@ -88,7 +105,11 @@ impl Clients {
         let status = fs::read_to_string(format!("/proc/{number}/status")).ok()?;
         let process = field(&status, "Tgid:")?.parse().ok()?;
         let thread = Thread::open(number, process).ok()?;
-        let executes = self.executing.remove(&process);
+        let executes = self.executing.get_mut(&process).map(|executing| executing.goes_on(process, number));
+        if executes == Some(false) {
+            self.executing.remove(&process);
+        }
+        let executes = executes.is_some();
         let is_it = |client: &&Rc<Client>| !executes && started(process) == Some(client.since);
         let client = match self.processes.get(&process).filter(is_it) {
             Some(client) => Rc::clone(client),
@@ -186,7 +207,9 @@ impl Clients {
             Some(member) => Some(member.client.process),
             None => process_of(thread).filter(|process| self.processes.contains_key(process)),
         };
-        self.executing.extend(process);
+        let Some(process) = process else { return };
+        let begins = || Executing { threads: HashSet::new(), stack: stack(process) };
+        self.executing.entry(process).or_insert_with(begins).threads.insert(thread);
     }
 
     /// The process of this thread is about to confine itself.

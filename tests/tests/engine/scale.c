@@ -255,6 +255,20 @@ static void execs(char **arguments)
 	asks_for_ever(NULL);
 }
 
+/* Becomes another program, while its other threads are in the midst of calls. */
+static void another(char *path)
+{
+	char *arguments[] = {path, "bind", NULL};
+	pthread_t thread;
+
+	for (int i = 0; i < 4; i++)
+		check(pthread_create(&thread, NULL, asks_for_ever, NULL) == 0, "pthread_create");
+	usleep(2000);
+	again = arguments;
+	execv(path, again);
+	check(0, "execv");
+}
+
 /* Has had ports until a line comes, and then one more. */
 static void steady(void)
 {
@@ -303,6 +317,8 @@ int main(int argc, char **argv)
 		execs(argv);
 	else if (strcmp(part, "bind") == 0)
 		tell(port_of(bound(SOCK_STREAM)));
+	else if (strcmp(part, "another") == 0)
+		another(argv[2]);
 	else if (strcmp(part, "steady") == 0)
 		steady();
 	else if (strcmp(part, "storm") == 0)

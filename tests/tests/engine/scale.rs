@@ -4,7 +4,9 @@
 use super::built::{Way, program};
 use super::manners::{both, send, told_of};
 use portshim_tests::portshim;
-use portshim_tests::programs::{Peer, Ports, Scratch, Service, Watch, compile, must, private, set_sysctl, told, until};
+use portshim_tests::programs::{
+    Peer, Ports, Scratch, Service, Watch, compile, must, private, set_sysctl, text, told, until,
+};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -77,6 +79,25 @@ fn a_server_with_forked_workers() {
 #[test]
 fn exec_under_load() {
     private(|| each("execs", "20", "1", 21));
+}
+
+/// Calls of the program that was are served by its rules, and those of the next one by its own.
+#[test]
+fn a_program_that_becomes_another_in_the_midst_of_calls() {
+    private(|| {
+        let folder = Scratch::new("scale");
+        let program = compile("engine/scale.c", &folder, &[]);
+        let (next, policy) = (folder.join("next"), folder.join("policy.toml"));
+        std::fs::copy(&program, &next).expect("the folder is ours");
+        let rules = "dynamic.all = \"20000-20999\"\n[[process]]\nmatch = \"next\"\ndynamic.all = \"30000-30999\"\n";
+        std::fs::write(&policy, rules).expect("the folder is ours");
+        for _ in 0..40 {
+            let mut command = portshim(["run", "-c", text(&policy)]);
+            let said = must(command.args(SUPERVISED).arg("--").arg(&program).args(["another", text(&next)]));
+            let port = told(&said)[0];
+            assert!((30000..31000).contains(&port), "{port}");
+        }
+    });
 }
 
 /// The supervisor keeps no more memory and no more descriptors, however many calls it serves, and
