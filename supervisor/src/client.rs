@@ -9,6 +9,7 @@ use portshim_policy::region::{NAME, Owner, Presence, Process};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -94,9 +95,11 @@ impl Client {
 fn enter(session: Session, process: u32, since: u64, name: &[u8; NAME]) -> Option<&'static Process> {
     let region = session.region;
     let me = liveness::me();
-    // It may have been forgotten meanwhile: what was counted of it stays.
+    let names = [Some((process, me.namespace)), inner(process)];
+    // It may have been forgotten meanwhile, or its library may have taken one: what was counted of
+    // it stays.
     let is_own = |place: &&Process| {
-        let is_its = |owner: Owner| (owner.process, owner.namespace) == (process, me.namespace) && owner.since >= since;
+        let is_its = |owner: Owner| names.contains(&Some((owner.process, owner.namespace))) && owner.since >= since;
         place.owner().is_some_and(is_its) && place.name() == *name
     };
     if let Some(place) = region.processes.all().iter().find(is_own) {
@@ -106,6 +109,14 @@ fn enter(session: Session, process: u32, since: u64, name: &[u8; NAME]) -> Optio
     let place = region.processes.enter(&owner, name, region.number_of(session.rules), liveness::is_alive)?;
     place.set_presence(Presence::Supervised { ring: false });
     Some(place)
+}
+
+/// The number of a process in its own PID namespace, and that namespace, by which a library in it
+/// knows it.
+fn inner(process: u32) -> Option<(u32, u32)> {
+    let namespace = fs::metadata(format!("/proc/{process}/ns/pid")).ok()?.ino();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    Some((field(&status, "NStgid:")?.split_ascii_whitespace().next_back()?.parse().ok()?, namespace as u32))
 }
 
 /// Since when a process runs.
