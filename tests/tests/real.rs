@@ -28,6 +28,7 @@ portshim_tests::each_keeper!(
     a_filter_of_services_of_its_own,
     a_filter_of_services_of_its_launcher,
     a_network_in_a_process,
+    a_network_in_a_process_for_a_static_program,
     a_network_in_a_sandboxed_process,
     a_server_by_socket_activation,
     landlock_that_forbids_to_bind,
@@ -203,6 +204,16 @@ fn slirp(ports: &Ports, options: &[&str]) {
     ports.judge("what the HTTP peer saw", &http.visitors());
     ports.judge("what the UDP peer saw", &udp.visitors());
     ports.judge("what the kernel lists", &watch.end());
+}
+
+/// pasta: the same for connections of a program that is in no library's reach.
+fn a_network_in_a_process_for_a_static_program(ports: &Ports) {
+    let http = Peer::http(HTTP);
+    let pasta = ports.command_with(&["-q"], "pasta");
+    let script = source("real/pasta.sh");
+    let said = must(&mut launched(&["bash", text(&script), &HTTP.to_string()], &pasta));
+    assert_eq!(said, "ok\n".repeat(5));
+    ports.judge("what the HTTP peer saw", &http.visitors());
 }
 
 /// gunicorn takes its socket from who started it, if LISTEN_PID is its own number.
