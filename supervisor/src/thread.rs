@@ -50,8 +50,8 @@ impl Thread {
     /// A descriptor of ours for what the thread has as `fd`.
     ///
     /// # Errors
-    /// The kernel's: ESRCH where the thread has ended. EXDEV where it has descriptors of its own, which
-    /// are not to be had.
+    /// The kernel's: ESRCH where the thread has ended. EXDEV where it has descriptors of its own,
+    /// which are not to be had.
     pub(crate) fn duplicate(&self, fd: c_int) -> io::Result<OwnedFd> {
         if let Some(process) = self.process {
             shares_descriptors(process, self.number)?;
