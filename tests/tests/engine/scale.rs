@@ -5,7 +5,7 @@ use super::built::{Way, program};
 use super::manners::{both, send, told_of};
 use portshim_tests::portshim;
 use portshim_tests::programs::{
-    Peer, Ports, Scratch, Service, Watch, compile, must, private, set_sysctl, text, told, until,
+    Peer, Ports, Scratch, Service, Watch, compile, copy_program, must, private, set_sysctl, text, told, until,
 };
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -88,7 +88,7 @@ fn a_program_that_becomes_another_in_the_midst_of_calls() {
         let folder = Scratch::new("scale");
         let program = compile("engine/scale.c", &folder, &[]);
         let (next, policy) = (folder.join("next"), folder.join("policy.toml"));
-        std::fs::copy(&program, &next).expect("the folder is ours");
+        copy_program(&program, &next);
         let rules = "dynamic.all = \"20000-20999\"\n[[process]]\nmatch = \"next\"\ndynamic.all = \"30000-30999\"\n";
         std::fs::write(&policy, rules).expect("the folder is ours");
         for _ in 0..40 {
