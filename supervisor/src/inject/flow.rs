@@ -13,6 +13,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// Numbers of bytes before a place from which on code is decoded: what two that began elsewhere say
 /// must agree.
 const BEFORE: [usize; 2] = [192, 101];
+/// Ways are followed near the calls only: in the pieces of this length that hold one, and in those
+/// beside them.
+const PIECE: usize = 2048;
 /// Number of instructions that are looked at, at most.
 const MOST: usize = 2000;
 
@@ -21,17 +24,26 @@ pub(super) struct Flow<'a> {
     code: &'a [u8],
     base: u64,
     functions: &'a Functions,
-    /// For each address that something may lead to, the places that may. Every byte is taken to
-    /// begin a jump.
+    /// A mark for each piece in which ways are followed.
+    near: Vec<bool>,
+    /// For each address there that something may lead to, the places that may. Every byte is taken
+    /// to begin a jump.
     sources: HashMap<u64, Vec<u64>>,
 }
 
 impl<'a> Flow<'a> {
-    pub(super) fn of(code: &'a [u8], base: u64, functions: &'a Functions) -> Self {
+    /// The flow around `calls`, by their places in the code.
+    pub(super) fn around(calls: &[usize], code: &'a [u8], base: u64, functions: &'a Functions) -> Self {
+        let mut near = vec![false; code.len() / PIECE + 1];
+        for call in calls {
+            let piece = call / PIECE;
+            near.iter_mut().take(piece + 2).skip(piece.saturating_sub(1)).for_each(|mark| *mark = true);
+        }
         let mut sources: HashMap<u64, Vec<u64>> = HashMap::new();
         let mut leads = |at: usize, end: usize, distance: Option<isize>| {
-            if let Some(to) =
-                distance.and_then(|distance| end.checked_add_signed(distance)).filter(|to| *to < code.len())
+            if let Some(to) = distance
+                .and_then(|distance| end.checked_add_signed(distance))
+                .filter(|to| near.get(to / PIECE) == Some(&true))
             {
                 sources.entry(base + to as u64).or_default().push(base + at as u64);
             }
@@ -51,7 +63,7 @@ impl<'a> Flow<'a> {
                 _ => {}
             }
         }
-        Self { code, base, functions, sources }
+        Self { code, base, functions, near, sources }
     }
 
     /// The numbers that the call at this address may have. `None` where it may have any.
@@ -78,7 +90,8 @@ impl<'a> Flow<'a> {
 
     /// The instructions after which the one at `address` may be next. `None` where others may be.
     fn leading_to(&self, address: u64) -> Option<Vec<Instruction>> {
-        if self.functions.begin_at(address) {
+        let piece = usize::try_from(address - self.base).ok()? / PIECE;
+        if self.functions.begin_at(address) || self.near.get(piece) != Some(&true) {
             return None;
         }
         let mut all = Vec::from_iter(self.falling_into(address)?);

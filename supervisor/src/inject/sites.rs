@@ -10,7 +10,6 @@ use super::functions::Functions;
 use super::numbers::{is_served, is_watched};
 use super::targets::Targets;
 use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
-use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::ffi::c_long;
 
@@ -77,14 +76,20 @@ impl Found {
         let targets = Targets::near(&calls, code, base);
         let leaves = OTHERS.into_iter().flat_map(places).any(|at| may_begin(code, base, at));
         let mut found = Self { leaves, ..Self::default() };
-        let flow = LazyCell::new(|| Flow::of(code, base, known.functions));
-        for at in calls {
-            let Some(window) = Window::around(code, base, at, &targets, known) else {
+        let windows = calls.iter().map(|at| (*at, Window::around(code, base, *at, &targets, known)));
+        let windows: Vec<_> = windows.collect();
+        // Of these, the number has to be looked for.
+        let is_asked = |window: &Window<'_>| window.number().is_none() && !known.is_go && !window.tells_its_number();
+        let asked = windows.iter().filter(|(_, window)| window.as_ref().is_some_and(is_asked)).map(|(at, _)| *at);
+        let asked: Vec<usize> = asked.collect();
+        let flow = Flow::around(&asked, code, base, known.functions);
+        for (at, window) in windows {
+            let Some(window) = window else {
                 found.leaves |= may_begin(code, base, at);
                 continue;
             };
             let mut numbers = window.number().map(|number| [number].into());
-            if numbers.is_none() && !known.is_go && !window.tells_its_number() {
+            if asked.binary_search(&at).is_ok() {
                 numbers = flow.numbers(base + at as u64);
             }
             let number = numbers.as_ref().filter(|all| all.len() == 1).and_then(|all| all.first().copied());
