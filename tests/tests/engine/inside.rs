@@ -5,8 +5,6 @@ use portshim_tests::portshim;
 use portshim_tests::programs::{Ports, Scratch, compile, must, private};
 use std::process::Command;
 
-const INSIDE: [&str; 2] = ["--engine", "inside"];
-
 #[test]
 fn nobody_notices_the_guest() {
     private(|| {
@@ -14,7 +12,7 @@ fn nobody_notices_the_guest() {
         for way in [Way::Glibc, Way::Musl] {
             let built = program(way, "engine/inside.c", &["-pthread"], &folder.join(format!("inside-{way:?}")));
             for (first, last) in [("20000", "20999"), ("40000", "40999")] {
-                let mut command = portshim(["run", "--engine", "inside", "--range", &format!("{first}-{last}"), "--"]);
+                let mut command = portshim(["run", "--range", &format!("{first}-{last}"), "--"]);
                 let output = command.arg(&built).args([first, last]).output().expect("it runs");
                 let said = String::from_utf8_lossy(&output.stdout);
                 assert_eq!(said, "unnoticed\n", "{way:?}, {first}: {}", output.status);
@@ -31,7 +29,7 @@ fn what_is_on_a_stack_of_signal_handlers_stays() {
         for way in [Way::Glibc, Way::Musl] {
             let built = program(way, "engine/alternate.c", &[], &folder.join(format!("alternate-{way:?}")));
             for ports in [Ports::OUTSIDE, Ports::INSIDE] {
-                assert_eq!(must(&mut ports.command_with(&INSIDE, &built)), "kept\n", "{way:?}, {ports:?}");
+                assert_eq!(must(&mut ports.command(&built)), "kept\n", "{way:?}, {ports:?}");
             }
         }
     });
@@ -45,6 +43,6 @@ fn threads_are_cancelled_as_ever() {
         let built = compile("engine/both.c", &folder, &["-fexceptions", "-static"]);
         let bare = must(Command::new(&built).arg("waiting"));
         assert!(bare.contains("sendmsg: cancelled, 2\n"), "{bare}");
-        assert_eq!(must(Ports::OUTSIDE.command_with(&INSIDE, &built).arg("waiting")), bare);
+        assert_eq!(must(Ports::OUTSIDE.command(&built).arg("waiting")), bare);
     });
 }

@@ -25,7 +25,7 @@ const SUPERVISED: &[&str] = &["--engine", "supervise"];
 fn ways(folder: &Path) -> [(PathBuf, &'static [&'static str]); 3] {
     let dynamic = compile("engine/scale.c", folder, &[]);
     let guest = program(Way::Glibc, "engine/scale.c", &["-pthread"], &folder.join("static"));
-    [(dynamic.clone(), &["--cover", "tree"]), (dynamic, SUPERVISED), (guest, &["--engine", "inside"])]
+    [(dynamic.clone(), &["--cover", "tree"]), (dynamic, SUPERVISED), (guest, &[])]
 }
 
 /// Runs a part in ports that are pinned and in ports that are steered to, all of which are watched
