@@ -42,10 +42,11 @@ fn every_process_is_told_of() {
             service.line(|line| (line == "ready\n").then_some(()));
             for command in [&["ps"][..], &["status", "--session", engine]] {
                 let told = |name| told(command, engine, name);
-                until("all have begun", || told("static").is_some() && told("python3").is_some());
+                let of_python = (None, "none".into(), Some(switched_off.into()));
+                // Each is a shell's child before it is itself.
+                until("static is told of", || told("static").as_ref() == Some(&of_static));
+                until("python3 is told of", || told("python3").as_ref() == Some(&of_python));
                 assert_eq!(told("sh"), Some((by(engine), "full".into(), None)), "{command:?}");
-                assert_eq!(told("static"), Some(of_static.clone()), "{command:?}");
-                assert_eq!(told("python3"), Some((None, "none".into(), Some(switched_off.into()))), "{command:?}");
                 let text = must(portshim(command).arg("-v"));
                 assert!(text.contains(switched_off) && text.contains(is_static) >= of_static.2.is_some(), "{text}");
             }
