@@ -95,9 +95,11 @@ impl LinuxMechanism<'_> {
     fn finds_taken(&mut self, run: PortRange) -> bool {
         let intercepted = self.intercepted;
         if self.steering.probe.is_none() {
-            // The kernel has something else to say about a second bind; and by its own choice it
+            // The kernel has something else to say about a second bind, and a bind that fails makes
+            // it forget the address of a socket that was disconnected; and by its own choice it
             // lets sockets that reuse addresses share ports.
-            let bound = Address::local(intercepted.socket.fd).is_ok_and(|local| local.port() != 0);
+            let bound = Address::local(intercepted.socket.fd)
+                .is_ok_and(|local| local.port() != 0 || intercepted.call == Call::Bind && !local.is_wildcard());
             if bound || (self.left_to_kernel && intercepted.socket.reuses()) || !steering::is_here(intercepted.socket) {
                 return false;
             }
