@@ -53,6 +53,11 @@ pub(super) fn go_ports() -> PathBuf {
     go("ports", false)
 }
 
+/// Builds `churn.go`, likewise.
+pub(super) fn go_churn() -> PathBuf {
+    go("churn", false)
+}
+
 /// Builds `resolve.go`, with cgo: a dynamic program, in which libc's resolver can be used.
 pub(super) fn go_resolve() -> PathBuf {
     go("resolve", true)

@@ -1,6 +1,6 @@
 //! Descriptors that get another meaning, in a program whose guest remembers what they are.
 
-use super::built::{Way, program};
+use super::built::{Way, go_churn, program};
 use portshim_tests::portshim;
 use portshim_tests::programs::{Scratch, private};
 use std::path::Path;
@@ -31,5 +31,12 @@ fn whatever_a_descriptor_becomes_it_is_known_anew() {
         finds_its_ports(&glibc, "remembers");
         // Here, cancelled threads compare addresses of calls, so that some stay as they are.
         finds_its_ports(&built(Way::Musl), "asks");
+    });
+}
+
+#[test]
+fn go_closes_quickly() {
+    private(|| {
+        finds_its_ports(&go_churn(), "closes");
     });
 }
