@@ -34,8 +34,7 @@ struct Request<'a> {
 /// Serves a call: what rax is to be.
 pub(crate) fn serve(session: Session, frame: &mut Frame) -> isize {
     if frame.is_noted() {
-        changes::note(frame.number(), frame);
-        return frame.leave();
+        return note(session, frame);
     }
     let request = Request { session, frame, fd: frame.arguments[0] as c_int };
     let answer = match frame.number() {
@@ -49,6 +48,22 @@ pub(crate) fn serve(session: Session, frame: &mut Frame) -> isize {
         },
     };
     if answer < 0 { -errno::get() as isize } else { answer }
+}
+
+/// Takes note of a call that is made where it stands. A send that binds nothing is marked there: a
+/// supervisor serves the others.
+#[cold]
+fn note(session: Session, frame: &mut Frame) -> isize {
+    match frame.number() {
+        libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg => {
+            let request = Request { session, frame, fd: frame.arguments[0] as c_int };
+            if request.is_settled() { frame.leave_marked() } else { frame.leave() }
+        }
+        number => {
+            changes::note(number, frame);
+            frame.leave()
+        }
+    }
 }
 
 impl Request<'_> {
@@ -227,23 +242,10 @@ impl Request<'_> {
             // It sends to where the socket is connected to, and has its port.
             return self.call();
         }
-        let fast = self.flags() & MSG_FASTOPEN != 0;
-        if !fast && fd_cache::is_settled(self.fd) {
+        if !fd_cache::is_fresh_datagram(self.fd) && self.is_settled() {
             return self.call();
         }
-        let seen = fd_cache::get(self.fd);
-        if !fd_cache::is_fresh_datagram(self.fd) {
-            // Most sends need no port any more: of these, nothing else is asked.
-            let is_ours = |local: &Address| matches!(local.family(), libc::AF_INET | libc::AF_INET6);
-            match Address::local(self.fd) {
-                Ok(local) if is_ours(&local) && (local.port() == 0 || fast) => {}
-                Ok(_) => {
-                    fd_cache::mark_settled(self.fd, seen);
-                    return self.call();
-                }
-                Err(_) => return self.call(),
-            }
-        }
+        let (fast, seen) = (self.is_fast(), fd_cache::get(self.fd));
         let Kind::Served(socket) = sockets::of(self.fd) else { return self.call() };
         let served = match (socket.transport, self.destination()) {
             (Transport::Tcp, Destination::Peer(peer)) if fast && fast_open::connects(&socket) => {
@@ -274,10 +276,26 @@ impl Request<'_> {
         served.unwrap_or_else(|| self.send())
     }
 
-    /// The flags of a send.
-    fn flags(&self) -> c_int {
+    /// Tells whether a send surely binds nothing. Most need no port any more: of these, nothing
+    /// else is asked.
+    fn is_settled(&self) -> bool {
+        if !self.is_fast() && fd_cache::is_settled(self.fd) {
+            return true;
+        }
+        let seen = fd_cache::get(self.fd);
+        let Ok(local) = Address::local(self.fd) else { return true };
+        let is_ours = matches!(local.family(), libc::AF_INET | libc::AF_INET6);
+        let settled = !is_ours || local.port() != 0 && !self.is_fast();
+        if settled {
+            fd_cache::mark_settled(self.fd, seen);
+        }
+        settled
+    }
+
+    /// Tells whether a send may connect a TCP socket.
+    fn is_fast(&self) -> bool {
         let at = if self.frame.number() == libc::SYS_sendmsg { 2 } else { 3 };
-        self.frame.arguments[at] as c_int
+        self.frame.arguments[at] as c_int & MSG_FASTOPEN != 0
     }
 
     /// Where a send goes.

@@ -64,6 +64,7 @@ macro_rules! send {
             $number,
             "\njnz 2b\n",
             "or rdi, [rip + {added}]\n",
+            "btr rcx, {noted}\n",
             "jmp rcx\n",
         )
     };
@@ -76,7 +77,7 @@ macro_rules! send {
 #[unsafe(naked)]
 #[unsafe(export_name = "portshim_note")]
 unsafe extern "C" fn note() {
-    naked_asm!("bts rax, {noted}", "jmp {enter}", noted = const NOTED, enter = sym enter)
+    naked_asm!("bts rcx, {noted}", "jmp {enter}", noted = const NOTED, enter = sym enter)
 }
 
 /// Comes here by a jump; rcx is in the trampoline ([`AS_IT_CAME`]).
@@ -142,7 +143,7 @@ unsafe extern "C" fn enter() {
         "je 2b",
         // The call is made as it was.
         "9:",
-        "mov eax, eax",
+        "btr rcx, {noted}",
         "lea rcx, [rcx - {as_it_came}]",
         "jmp rcx",
         "23:",
@@ -274,6 +275,7 @@ unsafe extern "C" fn enter() {
         last = const STACKS - 1,
         busy = sym BUSY,
         unserved = sym unserved,
+        noted = const NOTED,
         as_it_came = const AS_IT_CAME,
         after = const AFTER,
         bits = const STACK_BITS,
@@ -323,7 +325,7 @@ unsafe extern "C" fn unserved() {
         "mov dword ptr [rip + {end}], 0",
         "mov byte ptr [rip + {moved}], 1",
         "3:",
-        "mov eax, eax",
+        "btr rcx, {noted}",
         "lea rcx, [rcx - {as_it_came}]",
         "jmp rcx",
         socket = const libc::SYS_socket,
@@ -334,6 +336,7 @@ unsafe extern "C" fn unserved() {
         cells = sym fd_cache::CELLS,
         end = sym fd_cache::END,
         moved = sym MOVED,
+        noted = const NOTED,
         as_it_came = const AS_IT_CAME,
     )
 }

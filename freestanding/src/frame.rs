@@ -23,17 +23,18 @@ pub(crate) const AS_IT_CAME: usize = 4;
 /// From so many bytes after the latter on, the program goes on.
 pub(crate) const AFTER: usize = 4;
 
-/// A bit above the number of a call that is only to be noted: it is made where it stands.
-pub(crate) const NOTED: u32 = 40;
+/// A bit above the address where the program goes on, of a call that is only to be noted: it is
+/// made where it stands.
+pub(crate) const NOTED: u32 = 63;
 
 /// The program's registers at its system call, as far as they are not kept by every function.
 #[repr(C)]
 pub(crate) struct Frame {
     /// The six arguments: rdi, rsi, rdx, r10, r8, r9.
     pub(crate) arguments: [usize; 6],
-    /// rax: the number of the call, and [`NOTED`].
+    /// rax: the number of the call.
     number: usize,
-    /// Where the program goes on.
+    /// Where the program goes on, and [`NOTED`].
     next: usize,
     head: [u8; HEAD - RSP],
     /// The program's rsp.
@@ -44,8 +45,15 @@ pub(crate) struct Frame {
 impl Frame {
     /// Has the call made as it was, once we are out of here: a supervisor may be told of it.
     pub(crate) fn leave(&mut self) -> isize {
-        self.next -= AFTER + AS_IT_CAME;
-        self.number() as isize
+        self.next = (self.next - (AFTER + AS_IT_CAME)) & !(1 << NOTED);
+        self.number as isize
+    }
+
+    /// Has it made with a mark, once we are out of here: nobody is told of it.
+    pub(crate) fn leave_marked(&mut self) -> isize {
+        self.arguments[0] = marked(self.arguments[0] as c_int);
+        self.next = (self.next - AFTER) & !(1 << NOTED);
+        self.number as isize
     }
 
     /// The number of the call.
@@ -55,7 +63,7 @@ impl Frame {
 
     /// Tells whether the call is not to be made here.
     pub(crate) fn is_noted(&self) -> bool {
-        self.number >> NOTED & 1 == 1
+        self.next >> NOTED & 1 == 1
     }
 
     /// Makes the program's own call, marked, so that no supervisor is told of it; `errno` is set.

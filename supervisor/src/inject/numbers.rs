@@ -37,6 +37,11 @@ pub(super) fn is_served(number: u32) -> bool {
     SERVED.contains(&c_long::from(number))
 }
 
+/// Tells whether it is a send.
+pub(super) fn is_send(number: u32) -> bool {
+    [libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg].contains(&c_long::from(number))
+}
+
 /// Tells whether the guest has to see calls of this number to know what descriptors are.
 pub(super) fn is_watched(number: u32) -> bool {
     WATCHED.contains(&c_long::from(number))

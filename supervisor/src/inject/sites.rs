@@ -7,9 +7,9 @@
 
 use super::flow::{Flow, decoded};
 use super::functions::Functions;
-use super::numbers::{is_served, is_watched};
+use super::numbers::{is_send, is_served, is_watched};
 use super::targets::Targets;
-use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Code, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 use std::collections::HashSet;
 use std::ffi::c_long;
 
@@ -158,7 +158,7 @@ impl<'a> Window<'a> {
         }
         let stays = number.is_some_and(|number| self.is_cancelled_around(number));
         let is_ours = match number {
-            Some(number) if stays => is_watched(number),
+            Some(number) if stays => is_watched(number) || is_send(number) && self.forgets_its_descriptor(),
             Some(number) => is_served(number) || is_watched(number),
             None => self.known.is_go || self.tells_its_number(),
         };
@@ -287,6 +287,26 @@ impl<'a> Window<'a> {
         let before = self.all[self.call.saturating_sub(NUMBER_WITHIN)..self.call].iter().rev();
         let border = before.map(Instruction::flow_control).find(|flow| *flow != FlowControl::Next);
         CANCELLED.contains(&number.into()) && border == Some(FlowControl::Call)
+    }
+
+    /// Tells whether what comes next puts something else into the register that had the descriptor,
+    /// before anybody looks at it: there, a mark above it may stay.
+    fn forgets_its_descriptor(&self) -> bool {
+        const WITHIN: usize = 4;
+        let mut factory = InstructionInfoFactory::new();
+        for one in self.all.iter().skip(self.call + 1).take(WITHIN) {
+            let forgets = one.mnemonic() == Mnemonic::Mov
+                && one.op0_kind() == OpKind::Register
+                && matches!(one.op0_register(), Register::EDI | Register::RDI);
+            let used = factory.info(one).used_registers();
+            let reads = used
+                .iter()
+                .any(|used| used.register().full_register() == Register::RDI && used.access() != OpAccess::Write);
+            if reads || forgets {
+                return !reads;
+            }
+        }
+        false
     }
 
     /// Tells whether it is one of few places at which calls of any number are made.

@@ -48,9 +48,9 @@ pub(super) fn lay(sites: &[Site], whole: bool, bias: u64, at: u64, guest: [u64; 
             code.bytes[place] = (code.bytes.len() - place - 1) as u8;
         }
         if site.stays {
-            // Back to where it stands, which the guest finds so many bytes before.
-            const BEFORE: usize = 4;
-            code.aim(lea, code.bytes.len() + BEFORE);
+            // Back to where it stands, with a mark or without: jmp +2.
+            code.put(&[0xeb, 2, 0x90, 0x90]);
+            code.aim(lea, code.bytes.len());
             let back = jump(code.here(), site.next.wrapping_add(bias) - CALL)?;
             code.put(&back);
             continue;

@@ -1,6 +1,7 @@
 // Gives a descriptor from which a send could bind nothing another meaning, in every way that there
 // is, and sends again: a socket that has no port gets one, and that comes from the policy.
-// Arguments: the first port and the last, and "asks" where the kernel may be asked what a socket is.
+// Arguments: the first port and the last, and "remembers" where the kernel is not to be asked what a
+// socket is.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -437,14 +438,17 @@ int main(int argc, char **argv)
     dup2(sink, 100);
     close(sink);
 
-    int asked = questions();
-    // What a new socket is, need not be asked: it is seen to be made.
-    if (strcmp(argv[3], "asks") != 0 && asked > 60)
-        fail("the kernel was asked", asked);
-    close_and_open();
-    written_over();
-    in_children();
-    with_threads();
+    // glibc makes its calls at other places once there has been a thread.
+    for (int round = 0; round < 2; round++) {
+        int asked = questions();
+        // What a new socket is, need not be asked: it is seen to be made.
+        if (strcmp(argv[3], "remembers") == 0 && asked > 60)
+            fail("the kernel was asked", asked);
+        close_and_open();
+        written_over();
+        in_children();
+        with_threads();
+    }
     with_others();
     with_code_made_at_run_time();
     puts("known");

@@ -126,6 +126,16 @@ fn where_glibc_lets_threads_be_cancelled_calls_stay() {
     assert_eq!(closes.iter().map(|site| (site.stays, site.before.len())).collect::<Vec<_>>(), [(true, 5)]);
 }
 
+/// A mark above the descriptor may stay where that is forgotten next.
+#[test]
+fn where_threads_are_cancelled_settled_sends_are_marked() {
+    // call; mov r8d, eax; mov eax, 44; syscall; cmp rax, -4095; then mov edi, r8d, or mov esi, edi
+    let begin = [0xe8, 0, 0x10, 0, 0, 0x41, 0x89, 0xc0, 0xb8, 44, 0, 0, 0];
+    let sends = |then: [u8; 3]| others_sites(&[&begin[..], &CALL[3..], &then, &[0xc3]].concat());
+    assert_eq!(sends([0x44, 0x89, 0xc7]).iter().map(|site| site.stays).collect::<Vec<_>>(), [true]);
+    assert_eq!(sends([0x89, 0xfe, 0x90]), []);
+}
+
 /// Tells whether nothing that the guest has to see is left out of this code.
 fn is_whole(bytes: &[u8]) -> bool {
     let code = [&[0xc3, 0xcc][..], &[0xf8; 300], bytes, &[0xf8; 64]].concat();
