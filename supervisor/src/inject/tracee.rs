@@ -2,9 +2,11 @@
 //! memory and its registers.
 
 use super::alarm::Alarm;
+use crate::client::field;
 use libc::{pid_t, user_regs_struct};
+use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::ptr;
@@ -14,6 +16,8 @@ use std::time::Duration;
 pub(super) struct Tracee {
     process: pid_t,
     memory: File,
+    /// SIGSTOP has come, which nothing holds back, and has been put off.
+    stops: Cell<bool>,
 }
 
 /// Has a thread stop as soon as it has become another program, or has failed to.
@@ -35,7 +39,7 @@ pub(super) fn program(alarm: &Alarm, patience: Duration) -> Option<Tracee> {
     if status >> 16 == libc::PTRACE_EVENT_EXEC
         && let Ok(memory) = File::options().read(true).write(true).open(format!("/proc/{process}/mem"))
     {
-        return Some(Tracee { process, memory });
+        return Some(Tracee { process, memory, stops: Cell::new(false) });
     }
     let signal = if status >> 16 == 0 { libc::WSTOPSIG(status) } else { 0 };
     let _ = trace(libc::PTRACE_DETACH, process, 0, signal as usize);
@@ -125,11 +129,21 @@ impl Tracee {
             let Some((_, status)) = wait(&|| true) else { return Err(io::ErrorKind::BrokenPipe.into()) };
             match (status >> 16, libc::WSTOPSIG(status)) {
                 (0, libc::SIGTRAP) => return self.registers(),
+                (0, libc::SIGSTOP) => self.stops.set(true),
                 // What was asked for to see exec fail, or a group that stops: both can wait.
                 (libc::PTRACE_EVENT_STOP, _) => {}
                 _ => return Err(io::ErrorKind::Interrupted.into()),
             }
         }
+    }
+
+    /// Tells whether a SIGCONT waits for it: that has come after every SIGSTOP.
+    fn continues(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap_or_default();
+        ["SigPnd:", "ShdPnd:"].into_iter().any(|name| {
+            let waiting = field(&status, name).and_then(|signals| u64::from_str_radix(signals, 16).ok());
+            waiting.is_some_and(|signals| signals >> (libc::SIGCONT - 1) & 1 == 1)
+        })
     }
 
     /// The signals that it holds back.
@@ -145,9 +159,12 @@ impl Tracee {
 }
 
 impl Drop for Tracee {
-    /// Lets it go.
+    /// Lets it go, with the SIGSTOP that has been put off: the kernel drops that if a SIGCONT comes
+    /// from now on.
     fn drop(&mut self) {
-        let _ = trace(libc::PTRACE_DETACH, self.process, 0, 0);
+        let stops = self.stops.get() && !self.continues();
+        let signal = if stops { libc::SIGSTOP } else { 0 };
+        let _ = trace(libc::PTRACE_DETACH, self.process, 0, signal as usize);
     }
 }
 

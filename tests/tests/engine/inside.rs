@@ -2,7 +2,7 @@
 
 use super::built::{Way, program};
 use portshim_tests::portshim;
-use portshim_tests::programs::{Ports, Scratch, compile, must, private};
+use portshim_tests::programs::{Ports, Scratch, compile, must, private, source};
 use std::process::Command;
 
 #[test]
@@ -44,5 +44,15 @@ fn threads_are_cancelled_as_ever() {
         let bare = must(Command::new(&built).arg("waiting"));
         assert!(bare.contains("sendmsg: cancelled, 2\n"), "{bare}");
         assert_eq!(must(Ports::OUTSIDE.command(&built).arg("waiting")), bare);
+    });
+}
+
+/// Nothing holds SIGSTOP back: neither does the guest that is on its way into a program.
+#[test]
+fn who_is_stopped_as_it_begins_is_stopped() {
+    private(|| {
+        let mut command = portshim(["run", "--cover", "tree", "--", "python3"]);
+        let said = must(command.arg(source("engine/stopped.py")));
+        assert!(said.starts_with("60 of 60 stopped, 60 went on; ") && !said.contains("; 0 have a guest"), "{said}");
     });
 }

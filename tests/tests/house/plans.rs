@@ -117,7 +117,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("inject/image", &["inject/functions", "inject/numbers", "inject/sites"]),
             ("inject/asked", &["inject/image"]),
             ("inject/fit", &["client"]),
-            ("inject/tracee", &["inject/alarm"]),
+            ("inject/tracee", &["client"]),
             ("inject/trampolines", &["inject/numbers", "inject/sites"]),
             ("inject/program", &[]),
             ("inject/guest", &["inject/program", "inject/tracee"]),
