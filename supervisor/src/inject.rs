@@ -35,7 +35,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tracee::{Tracee, is_tracing, program, seize};
+use tracee::{Tracee, interrupt, is_tracing, program, seize};
 
 /// The variable that names a process's session, and the one that switches everything off.
 const SESSION: &[u8] = b"PORTSHIM_SESSION=";
@@ -48,7 +48,8 @@ const NEAR: u64 = 1 << 30;
 const PAGE: u64 = 4096;
 /// Number of files that are remembered at once.
 const MOST_IMAGES: usize = 1024;
-/// Time that a program has to be executed in. One that takes longer, the supervisor serves.
+/// Time that a program has to be executed in, and the guest to come in. Of one that takes longer,
+/// the supervisor serves what the guest does not.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// AUDIT_ARCH_X86_64, linux/audit.h: no other programs are served by the guest.
@@ -81,11 +82,18 @@ impl Injector {
     /// `session` is the file of the one that the process is under so far. Tells whether this thread
     /// is free for another: else what it has seized is given back by its end.
     pub(crate) fn execute(&self, alarm: &Alarm, listener: &Listener, call: &Call, session: &Path) -> bool {
-        let seized = self.expects(call) && listener.still_waits(call) && seize(call.thread.cast_signed()).is_ok();
+        let thread = call.thread.cast_signed();
+        let seized = self.expects(call) && seize(thread).is_ok();
+        // The number may have become another's, whom an interruption would disturb.
+        let stops = seized && listener.still_waits(call) && interrupt(thread).is_ok();
         listener.answer(call, Reply::Continue);
-        if seized && let Some(tracee) = program(alarm, PATIENCE) {
-            // Where that fails, it is as it was, or does not use what is there.
-            let _ = self.bring(&tracee, session);
+        if stops {
+            alarm.within(PATIENCE, |may| {
+                if let Some(tracee) = program(may) {
+                    // Where that fails, it is as it was, or does not use what is there.
+                    let _ = self.bring(&tracee, session);
+                }
+            });
         }
         !is_tracing()
     }
@@ -118,7 +126,7 @@ impl Injector {
         known
     }
 
-    fn bring(&self, tracee: &Tracee, session: &Path) -> io::Result<()> {
+    fn bring(&self, tracee: &Tracee<'_>, session: &Path) -> io::Result<()> {
         let Self { guest, clock, .. } = self;
         let process = tracee.process();
         let file = File::open(format!("/proc/{process}/exe"))?;
@@ -182,7 +190,7 @@ fn gap_below(used: &[Range<u64>], extent: &Range<u64>, room: u64) -> Option<u64>
 }
 
 /// The string at `at`, as far as it can be read.
-fn string(tracee: &Tracee, at: u64) -> Vec<u8> {
+fn string(tracee: &Tracee<'_>, at: u64) -> Vec<u8> {
     let mut text = [0; 4096];
     let read = tracee.read_some(at, &mut text).unwrap_or(0);
     text[..read].split(|byte| *byte == 0).next().unwrap_or_default().to_vec()

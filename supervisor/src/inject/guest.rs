@@ -102,7 +102,7 @@ impl Guest {
 
     /// Lays it into a program that has not begun, and has it map its session; maps memory for
     /// `near`, too, for code. Tells whether it serves calls from now on.
-    pub(super) fn enter(&self, tracee: &Tracee, begins: &Begins<'_>, near: &Range<u64>) -> io::Result<bool> {
+    pub(super) fn enter(&self, tracee: &Tracee<'_>, begins: &Begins<'_>, near: &Range<u64>) -> io::Result<bool> {
         let Begins { session, names: [file, called], clock, alternates, whole } = *begins;
         let mask = tracee.mask()?;
         let registers = tracee.registers()?;
@@ -133,7 +133,7 @@ impl Guest {
     }
 
     /// Maps its memory, and fills it.
-    fn laid(&self, tracee: &Tracee, registers: &user_regs_struct, near: &Range<u64>) -> io::Result<()> {
+    fn laid(&self, tracee: &Tracee<'_>, registers: &user_regs_struct, near: &Range<u64>) -> io::Result<()> {
         const CODE: i32 = libc::PROT_READ | libc::PROT_EXEC;
         const DATA: i32 = libc::PROT_READ | libc::PROT_WRITE;
         let (number, len) = self.stacks;
@@ -161,7 +161,7 @@ impl Guest {
     }
 
     /// Writes into the place of this name, as far as there is room.
-    fn tell(&self, tracee: &Tracee, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fn tell(&self, tracee: &Tracee<'_>, name: &str, bytes: &[u8]) -> io::Result<()> {
         let range = self.symbol(name).ok_or(io::ErrorKind::NotFound)?;
         let room = usize::try_from(range.end - range.start).unwrap_or(0);
         // A text ends in a zero.

@@ -1,7 +1,6 @@
 //! A process that is about to begin a program: stopped in the midst of exec (ptrace(2)), its
 //! memory and its registers.
 
-use super::alarm::Alarm;
 use crate::client::field;
 use libc::{pid_t, user_regs_struct};
 use std::cell::Cell;
@@ -10,36 +9,45 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::ptr;
-use std::time::Duration;
+
+/// Tells a thread whose wait has been interrupted whether it may wait on.
+type May<'a> = &'a dyn Fn() -> bool;
 
 /// A process that this thread traces, and that stands still.
-pub(super) struct Tracee {
+pub(super) struct Tracee<'a> {
     process: pid_t,
     memory: File,
+    /// How long it may run.
+    may: May<'a>,
     /// SIGSTOP has come, which nothing holds back, and has been put off.
     stops: Cell<bool>,
 }
 
-/// Has a thread stop as soon as it has become another program, or has failed to.
+/// Traces a thread: this does not disturb it.
 ///
 /// # Errors
 /// The kernel's: EPERM where it is traced already.
 pub(super) fn seize(thread: pid_t) -> io::Result<()> {
-    trace(libc::PTRACE_SEIZE, thread, 0, libc::PTRACE_O_TRACEEXEC as usize)?;
-    // In the call that it waits in, nothing but death disturbs it.
-    trace(libc::PTRACE_INTERRUPT, thread, 0, 0).inspect_err(|_| {
-        let _ = trace(libc::PTRACE_DETACH, thread, 0, 0);
-    })
+    trace(libc::PTRACE_SEIZE, thread, 0, libc::PTRACE_O_TRACEEXEC as usize)
 }
 
-/// Waits so long until the thread that this one has seized has become another program, which has
-/// not begun. `None` where it has failed to, is gone, or takes longer.
-pub(super) fn program(alarm: &Alarm, patience: Duration) -> Option<Tracee> {
-    let (process, status) = alarm.within(patience, wait)?;
+/// Has a thread that is traced stop as soon as it has become another program, or has failed to. In
+/// the call that it waits in, nothing but death disturbs it.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn interrupt(thread: pid_t) -> io::Result<()> {
+    trace(libc::PTRACE_INTERRUPT, thread, 0, 0)
+}
+
+/// Waits until the thread that this one has seized has become another program, which has not begun.
+/// `None` where it has failed to, is gone, or takes longer than it may.
+pub(super) fn program(may: May<'_>) -> Option<Tracee<'_>> {
+    let (process, status) = wait(may).ok()?;
     if status >> 16 == libc::PTRACE_EVENT_EXEC
         && let Ok(memory) = File::options().read(true).write(true).open(format!("/proc/{process}/mem"))
     {
-        return Some(Tracee { process, memory, stops: Cell::new(false) });
+        return Some(Tracee { process, memory, may, stops: Cell::new(false) });
     }
     let signal = if status >> 16 == 0 { libc::WSTOPSIG(status) } else { 0 };
     let _ = trace(libc::PTRACE_DETACH, process, 0, signal as usize);
@@ -68,23 +76,27 @@ fn look(how: c_int) -> io::Result<(pid_t, bool)> {
     Ok((unsafe { info.si_pid() }, stands))
 }
 
-/// Waits for a stop of what this thread traces, as long as it `may`. `None` where it has ended: how
-/// is for others to ask.
-fn wait(may: &dyn Fn() -> bool) -> Option<(pid_t, c_int)> {
+/// Waits for a stop of what this thread traces.
+///
+/// # Errors
+/// `Interrupted` where it may wait no longer; another where that has ended: how is for others to
+/// ask.
+fn wait(may: May<'_>) -> io::Result<(pid_t, c_int)> {
     let (process, stands) = loop {
         match look(libc::WEXITED | libc::WSTOPPED) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted && may() => {}
-            looked => break looked.ok()?,
+            looked => break looked?,
         }
     };
     let mut status = 0;
     let how = libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG;
     // SAFETY: the kernel writes one number.
     let waited = stands.then(|| unsafe { libc::waitpid(process, &raw mut status, how) });
-    (waited == Some(process) && libc::WIFSTOPPED(status)).then_some((process, status))
+    let stopped = waited == Some(process) && libc::WIFSTOPPED(status);
+    if stopped { Ok((process, status)) } else { Err(io::ErrorKind::BrokenPipe.into()) }
 }
 
-impl Tracee {
+impl Tracee<'_> {
     pub(super) fn process(&self) -> u32 {
         self.process.cast_unsigned()
     }
@@ -122,11 +134,20 @@ impl Tracee {
 
     /// Lets it run from these registers to the next breakpoint; the registers there. Signals are to
     /// be held back.
+    ///
+    /// # Errors
+    /// `Interrupted` where it does not get there, or takes longer than it may: it stands still
+    /// somewhere.
     pub(super) fn run(&self, from: &user_regs_struct) -> io::Result<user_regs_struct> {
         self.set_registers(from)?;
         loop {
             trace(libc::PTRACE_CONT, self.process, 0, 0)?;
-            let Some((_, status)) = wait(&|| true) else { return Err(io::ErrorKind::BrokenPipe.into()) };
+            let waited = wait(self.may).inspect_err(|error| {
+                if error.kind() == io::ErrorKind::Interrupted {
+                    self.halt();
+                }
+            });
+            let (_, status) = waited?;
             match (status >> 16, libc::WSTOPSIG(status)) {
                 (0, libc::SIGTRAP) => return self.registers(),
                 (0, libc::SIGSTOP) => self.stops.set(true),
@@ -134,6 +155,23 @@ impl Tracee {
                 (libc::PTRACE_EVENT_STOP, _) => {}
                 _ => return Err(io::ErrorKind::Interrupted.into()),
             }
+        }
+    }
+
+    /// Has it stand still wherever it is. A call that the kernel does not break off is waited for.
+    fn halt(&self) {
+        let _ = interrupt(self.process);
+        // Somebody else may have been told of the stop. The alarm goes on.
+        while self.registers().is_err() {
+            match wait(&|| false) {
+                Ok((_, status)) if status >> 16 == 0 && libc::WSTOPSIG(status) == libc::SIGSTOP => self.stops.set(true),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
+                _ => {}
+            }
+        }
+        if self.stops.take() && !self.continues() {
+            // SAFETY: no memory is passed.
+            unsafe { libc::kill(self.process, libc::SIGSTOP) };
         }
     }
 
@@ -158,7 +196,7 @@ impl Tracee {
     }
 }
 
-impl Drop for Tracee {
+impl Drop for Tracee<'_> {
     /// Lets it go, with the SIGSTOP that has been put off: the kernel drops that if a SIGCONT comes
     /// from now on.
     fn drop(&mut self) {
@@ -173,3 +211,6 @@ fn trace(request: libc::c_uint, process: pid_t, at: usize, data: usize) -> io::R
     let answer: c_long = unsafe { libc::ptrace(request, process, at as *mut c_void, data as *mut c_void) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;
