@@ -5,11 +5,12 @@
 //! and whose 128 bytes below rsp may be in use.
 
 use super::calls;
-use super::frame::{AFTER, AS_IT_CAME, Frame, HEAD, NOTED, RSP, STACK_BITS, STACKS};
+use super::frame::{AFTER, AS_IT_CAME, Frame, HEAD, NOTED, RSP};
+use super::stacks::{self, FIRST, LAST, STACK_BITS};
 use super::start;
 use core::arch::naked_asm;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, AtomicUsize};
+use core::sync::atomic::AtomicU64;
 use portshim_mechanism::linux::kernel::mark::ADDED;
 use portshim_mechanism::linux::known::fd_cache;
 use portshim_mechanism::linux::socket::steering::MOVED;
@@ -19,15 +20,6 @@ use portshim_policy::region::{Header, Region};
 /// A bit for each stack that is in use. Of one that a signal handler has jumped away from, it stays
 /// set: when none is left, the supervisor serves.
 static BUSY: AtomicU64 = AtomicU64::new(0);
-
-/// The upper end of the first stack, which the supervisor writes here. Each lies at a multiple of
-/// its length, the next above it.
-#[unsafe(export_name = "portshim_stacks")]
-static FIRST: AtomicUsize = AtomicUsize::new(0);
-
-/// Sizes for whoever maps the stacks: their number, and the length of each.
-#[unsafe(export_name = "portshim_stack_sizes")]
-static SIZES: [u64; 2] = [STACKS as u64, 1 << STACK_BITS];
 
 /// Not 0 where the supervisor is to serve every call.
 #[unsafe(export_name = "portshim_off")]
@@ -107,7 +99,7 @@ unsafe extern "C" fn enter() {
         "je 8f",
         // Onto a stack.
         "2:",
-        "mov r11d, {last}",
+        "mov r11d, dword ptr [rip + {last}]",
         "22:",
         "lock bts qword ptr [rip + {busy}], r11",
         "jnc 23f",
@@ -272,7 +264,7 @@ unsafe extern "C" fn enter() {
         reuse_port = const libc::SO_REUSEPORT,
         executable = const libc::PROT_EXEC,
         copy = const libc::F_DUPFD_CLOEXEC,
-        last = const STACKS - 1,
+        last = sym LAST,
         busy = sym BUSY,
         unserved = sym unserved,
         noted = const NOTED,
@@ -347,6 +339,7 @@ const fn bit(number: libc::c_long) -> u64 {
 
 /// Serves a call: what rax is to be.
 extern "C" fn serve(frame: &mut Frame) -> isize {
+    stacks::keep_one_free(frame);
     let Some(session) = Session::current() else { return frame.leave() };
     calls::serve(session, frame)
 }

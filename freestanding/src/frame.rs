@@ -7,11 +7,6 @@ use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::kernel::mark::marked;
 use portshim_mechanism::linux::serve::Original;
 
-/// Length of a stack as a power of two. A signal handler of the program may run on it.
-pub(crate) const STACK_BITS: u32 = 18;
-/// Number of stacks.
-pub(crate) const STACKS: usize = 64;
-
 /// The room at the upper end of a stack. It holds the program's rsp and, above that, the number of
 /// the last error.
 pub(crate) const HEAD: usize = 64;

@@ -1,6 +1,6 @@
 //! The few functions of a C library that the compiler and the mechanism call.
 
-use super::frame::STACK_BITS;
+use super::stacks::STACK_BITS;
 use core::arch::asm;
 use core::ffi::{c_int, c_void};
 use core::ptr;

@@ -21,6 +21,8 @@ mod in_place_of_libc;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stacks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod start;
 
 #[cfg(freestanding)]

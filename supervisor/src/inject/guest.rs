@@ -28,8 +28,8 @@ pub(crate) struct Guest {
     /// What it writes to begins here.
     data: u64,
     symbols: Vec<(String, Range<u64>)>,
-    /// Number and length of its stacks.
-    stacks: (u64, u64),
+    /// Its first stack begins so far behind where stacks do, and ends there.
+    stack: Range<u64>,
 }
 
 /// What the guest is told of the program that it comes into.
@@ -75,13 +75,13 @@ impl Guest {
             }
         }
         let symbols = symbols(library)?;
-        let mut guest = Self { image, len, data, symbols, stacks: (0, 0) };
+        let mut guest = Self { image, len, data, symbols, stack: 0..0 };
         let sizes = guest.symbol("portshim_stack_sizes")?;
         let word = |at: u64| {
             let at = usize::try_from(at).ok()?;
             Some(u64::from_le_bytes(guest.image.get(at..at + 8)?.try_into().ok()?))
         };
-        guest.stacks = (word(sizes.start)?, word(sizes.start + 8)?);
+        guest.stack = word(sizes.start)?..word(sizes.start + 8)?;
         Some(guest)
     }
 
@@ -122,7 +122,7 @@ impl Guest {
             self.tell(tracee, "portshim_alternates", &u64::from(alternates).to_le_bytes())?;
             self.tell(tracee, "portshim_whole", &u64::from(whole).to_le_bytes())?;
             self.tell(tracee, "portshim_stack_start", &stack.to_le_bytes())?;
-            self.tell(tracee, "portshim_stacks", &(STACKS + self.stacks.1).to_le_bytes())?;
+            self.tell(tracee, "portshim_stacks", &(STACKS + self.stack.end).to_le_bytes())?;
             let begin = self.symbol("portshim_begin").ok_or(io::ErrorKind::NotFound)?;
             let begins = user_regs_struct { rip: BASE + begin.start, orig_rax: u64::MAX, rax: 0, ..registers };
             Ok(tracee.run(&begins)?.rax == 1)
@@ -136,7 +136,6 @@ impl Guest {
     fn laid(&self, tracee: &Tracee<'_>, registers: &user_regs_struct, near: &Range<u64>) -> io::Result<()> {
         const CODE: i32 = libc::PROT_READ | libc::PROT_EXEC;
         const DATA: i32 = libc::PROT_READ | libc::PROT_WRITE;
-        let (number, len) = self.stacks;
         let map = |start: u64, len: u64, protection: i32| {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
             let call = user_regs_struct {
@@ -155,7 +154,7 @@ impl Guest {
         };
         map(BASE, self.data, CODE)?;
         map(BASE + self.data, self.len - self.data, DATA)?;
-        map(STACKS, number * len, DATA)?;
+        map(STACKS + self.stack.start, self.stack.end - self.stack.start, DATA)?;
         map(near.start, near.end - near.start, CODE)?;
         tracee.write(BASE, &self.image)
     }

@@ -35,6 +35,16 @@ fn what_is_on_a_stack_of_signal_handlers_stays() {
     });
 }
 
+/// The guest takes memory, too.
+#[test]
+fn a_program_that_limits_its_memory_has_enough() {
+    private(|| {
+        let folder = Scratch::new("engine");
+        let built = program(Way::Glibc, "engine/limited.c", &[], &folder.join("limited"));
+        assert_eq!(must(&mut Ports::OUTSIDE.command(&built)), "enough\n");
+    });
+}
+
 /// The handlers that callers have registered are run, and destructors.
 #[test]
 fn threads_are_cancelled_as_ever() {

@@ -143,12 +143,13 @@ pub(crate) const PLANS: &[Plan] = &[
         root: "freestanding/src/lib.rs",
         wings: &[
             ("frame", &[]),
-            ("in_place_of_libc", &["frame"]),
+            ("stacks", &["frame"]),
+            ("in_place_of_libc", &["stacks"]),
             ("start", &[]),
             ("memory", &["start"]),
             ("changes", &["frame", "memory", "start"]),
             ("calls", &["changes", "frame", "memory"]),
-            ("entry", &["calls", "frame", "start"]),
+            ("entry", &["calls", "frame", "stacks", "start"]),
         ],
     },
     Plan {
