@@ -30,16 +30,25 @@ impl Fit {
     }
 
     /// Tells whether the guest may come into the program that this thread becomes: no filter
-    /// forbids the guest's calls, no limit is reached because of it, and no privilege is lost.
+    /// forbids the guest's calls, no limit is reached because of it, no privilege is lost, and no
+    /// signal ceases to be ignored.
     pub(super) fn is(&self, thread: u32) -> bool {
         let read = |what: &str| fs::read_to_string(format!("/proc/{thread}/{what}")).ok();
         let Some((status, limits)) = read("status").zip(read("limits")) else { return false };
         let gains_nothing = field(&status, "NoNewPrivs:") == Some("1");
         self.filters.is_some()
             && filters(&status) == self.filters
+            && !ignores_breakpoints(&status)
             && (self.keeps_privileges || gains_nothing)
             && LIMITS.into_iter().all(|limit| is_unlimited(&limits, limit))
     }
+}
+
+/// Tells whether a process ignores SIGTRAP: it would no longer, once the kernel has forced a
+/// breakpoint on it.
+fn ignores_breakpoints(status: &str) -> bool {
+    let ignored = field(status, "SigIgn:").and_then(|signals| u64::from_str_radix(signals, 16).ok());
+    ignored.is_none_or(|signals| signals >> (libc::SIGTRAP - 1) & 1 == 1)
 }
 
 /// Number of filters that a process is under.

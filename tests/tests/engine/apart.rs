@@ -45,6 +45,20 @@ fn it_stays_out_where_something_forbids_its_calls_or_limits_memory() {
     });
 }
 
+#[test]
+fn signals_that_are_ignored_stay_so() {
+    private(|| {
+        let ignores = "import os, signal, sys; [signal.signal(number, signal.SIG_IGN) for number in (3, 5, 10)]
+os.execv(sys.argv[1], sys.argv[1:])";
+        let ignored = |options: &[&str]| {
+            let mut command = portshim(["run"]);
+            command.args(options).args(["--", "/usr/bin/python3", "-c", ignores]);
+            must(command.args(["/bin/busybox", "grep", "SigIgn", "/proc/self/status"]))
+        };
+        assert_eq!(ignored(&INSIDE), ignored(&["--engine", "supervise"]));
+    });
+}
+
 /// As packers leave them, and tools that run another program in their own memory.
 #[test]
 fn it_stays_out_of_programs_that_do_not_say_what_is_code() {
