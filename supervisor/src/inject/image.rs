@@ -19,6 +19,10 @@ use std::os::unix::fs::MetadataExt;
 /// program may save.
 const MOST: u64 = 64 << 20;
 
+/// Number of places in its code that are looked at, at most: who executes it waits meanwhile. A
+/// hundred megabytes of code have some two thousand.
+const MOST_PLACES: usize = 4096;
+
 /// Programs that lie where they are linked to begin below that address: linkers put them low. Tools
 /// that share their memory with another program keep out of its way (valgrind's begin at
 /// 0x58000000).
@@ -60,7 +64,8 @@ pub(super) struct Image {
 impl Image {
     /// Reads a program's file. `None` where a guest does not serve it: it is not for this machine,
     /// it brings a loader along, and what that loads, it does not show; it has no sections that say
-    /// what is code; it can change its code; it locks all its memory; it has no calls of ours.
+    /// what is code; it can change its code; it locks all its memory; it has no calls of ours, or
+    /// more that may be some than can be looked at.
     pub(super) fn read(file: &File) -> Option<Self> {
         let cache = ReadCache::new(file);
         let data = &cache;
@@ -106,7 +111,8 @@ impl Image {
         let mut found = Found::default();
         for section in sections.iter().filter(holds_code) {
             let code = section.data(endian, data).ok()?;
-            let more = Found::in_code(code, section.sh_addr(endian), &known);
+            let more = Found::in_code(code, section.sh_addr(endian), &known, MOST_PLACES - found.places)?;
+            found.places += more.places;
             found.sites.extend(more.sites);
             found.numbers.extend(more.numbers);
             found.leaves |= more.leaves;

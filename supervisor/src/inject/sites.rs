@@ -63,19 +63,27 @@ pub(super) struct Found {
     pub(super) numbers: HashSet<u32>,
     /// It leaves out what may be a call that the guest has to see.
     pub(super) leaves: bool,
+    /// Number of places that have been looked at.
+    pub(super) places: usize,
 }
 
 impl Found {
-    /// Looks through `code`, which is at `base`.
-    pub(super) fn in_code(code: &[u8], base: u64, known: &Known<'_>) -> Self {
+    /// Looks through `code`, which is at `base`. `None` where there are more than so many places to
+    /// look at.
+    pub(super) fn in_code(code: &[u8], base: u64, known: &Known<'_>, most: usize) -> Option<Self> {
         let places = |bytes: [u8; 2]| {
             let pairs = code.windows(bytes.len()).enumerate();
             pairs.filter(move |(_, pair)| **pair == bytes).map(|(at, _)| at)
         };
         let calls: Vec<usize> = places(SYSCALL).collect();
+        let others: Vec<usize> = OTHERS.into_iter().flat_map(places).collect();
+        let places = calls.len() + others.len();
+        if places > most {
+            return None;
+        }
         let targets = Targets::near(&calls, code, base);
-        let leaves = OTHERS.into_iter().flat_map(places).any(|at| may_begin(code, base, at));
-        let mut found = Self { leaves, ..Self::default() };
+        let leaves = others.into_iter().any(|at| may_begin(code, base, at));
+        let mut found = Self { leaves, places, ..Self::default() };
         let windows = calls.iter().map(|at| (*at, Window::around(code, base, *at, &targets, known)));
         let windows: Vec<_> = windows.collect();
         // Of these, the number has to be looked for.
@@ -111,7 +119,7 @@ impl Found {
             apart
         });
         found.leaves |= found.sites.len() < all;
-        found
+        Some(found)
     }
 }
 

@@ -8,7 +8,7 @@ fn sites_of(bytes: &[u8], is_go: bool, functions: &Functions) -> Vec<Site> {
     let mut code = vec![0xf8; 64];
     code.extend(bytes);
     code.extend([0xf8; 64]);
-    Found::in_code(&code, 0x1000, &Known { functions, is_go }).sites
+    Found::in_code(&code, 0x1000, &Known { functions, is_go }, 8).expect("they are few").sites
 }
 
 fn sites(bytes: &[u8]) -> Vec<Site> {
@@ -139,7 +139,8 @@ fn where_threads_are_cancelled_settled_sends_are_marked() {
 /// Tells whether nothing that the guest has to see is left out of this code.
 fn is_whole(bytes: &[u8]) -> bool {
     let code = [&[0xc3, 0xcc][..], &[0xf8; 300], bytes, &[0xf8; 64]].concat();
-    !Found::in_code(&code, 0x1000, &Known { functions: &Functions::default(), is_go: false }).leaves
+    let known = Known { functions: &Functions::default(), is_go: false };
+    !Found::in_code(&code, 0x1000, &known, 8).expect("they are few").leaves
 }
 
 #[test]
@@ -184,4 +185,14 @@ fn what_no_function_holds_is_no_code() {
     assert_eq!(within(vec![0x1050..0x1060, 0x1040..0x1048]), 1);
     // One begins at the call itself, which others may come to.
     assert_eq!(within(vec![0x1040..0x1048, 0x1045..0x1047]), 0);
+}
+
+#[test]
+fn more_places_than_can_be_looked_at() {
+    let known = Known { functions: &Functions::default(), is_go: true };
+    for others in [[0x0f, 0x05], [0xcd, 0x80], [0x0f, 0x34]] {
+        let code = others.repeat(9);
+        assert!(Found::in_code(&code, 0x1000, &known, 8).is_none());
+        assert!(Found::in_code(&code, 0x1000, &known, 9).is_some());
+    }
 }
