@@ -118,17 +118,32 @@ impl Image {
             found.leaves |= more.leaves;
         }
         let calls = |number: libc::c_long| found.numbers.contains(&(number as u32));
+        // Numbers that are handed to a function which makes calls of any: `syscall` of a C library.
+        let passes_on = |number: libc::c_long| {
+            let mut codes = sections.iter().filter(holds_code).filter_map(|section| section.data(endian, data).ok());
+            !known.is_go && found.sites.iter().any(|site| site.number.is_none()) && codes.any(|code| sets(code, number))
+        };
         let serves = found.sites.iter().any(|site| site.number.is_none_or(is_served));
         if !serves || calls(libc::SYS_mlockall) {
             return None;
         }
         // Go's own handlers make no calls of ours; C code below it, which has tables for unwinding,
         // may bring others.
-        let alternates = calls(libc::SYS_sigaltstack) && (!known.is_go || has(b".eh_frame"));
+        let asks = |number| calls(number) || passes_on(number);
+        let alternates = asks(libc::SYS_sigaltstack) && (!known.is_go || has(b".eh_frame"));
         let (entry, moves) = (header.e_entry(endian), header.e_type(endian) == ET_DYN);
         // Without a word about it, the stack may hold code.
         let stack = segments.iter().find(|segment| segment.p_type(endian) == PT_GNU_STACK);
         let whole = !found.leaves && stack.is_some_and(|stack| stack.p_flags(endian).0 & PF_X.0 == 0);
         Some(Self { extent: first..end, entry, moves, sites: found.sites, alternates, whole })
     }
+}
+
+/// Tells whether code sets a function's first argument to this number: `mov edi, number`, or the
+/// same with rdi.
+fn sets(code: &[u8], number: libc::c_long) -> bool {
+    let [a, b, c, d] = (number as u32).to_le_bytes();
+    let narrow = [0xbf, a, b, c, d];
+    let wide = [0xc7, a, b, c, d];
+    code.windows(narrow.len()).any(|bytes| bytes == narrow || bytes == wide)
 }

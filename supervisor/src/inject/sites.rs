@@ -101,6 +101,7 @@ impl Found {
                 numbers = flow.numbers(base + at as u64);
             }
             let number = numbers.as_ref().filter(|all| all.len() == 1).and_then(|all| all.first().copied());
+            found.numbers.extend(numbers.iter().flatten());
             // What no function holds is hardly code.
             let site = if known.functions.hold(base + at as u64) { window.site(number) } else { None };
             match site {
@@ -109,7 +110,6 @@ impl Found {
                     found.leaves |= numbers.is_none_or(|numbers| numbers.into_iter().any(is_watched));
                 }
             }
-            found.numbers.extend(number);
         }
         // One that is displaced by another is left to the supervisor.
         let (mut end, all) = (0, found.sites.len());

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -44,7 +45,11 @@ int main(void)
     stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
     struct sigaction action = {.sa_handler = first, .sa_flags = SA_ONSTACK | SA_RESTART};
     struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+#ifdef BY_NUMBER
+    syscall(SYS_sigaltstack, &own, NULL);
+#else
     sigaltstack(&own, NULL);
+#endif
     sigaction(SIGUSR1, &action, NULL);
     action.sa_handler = second;
     sigaction(SIGALRM, &action, NULL);

@@ -26,8 +26,8 @@ fn nobody_notices_the_guest() {
 fn what_is_on_a_stack_of_signal_handlers_stays() {
     private(|| {
         let folder = Scratch::new("engine");
-        for way in [Way::Glibc, Way::Musl] {
-            let built = program(way, "engine/alternate.c", &[], &folder.join(format!("alternate-{way:?}")));
+        for (way, options) in [(Way::Glibc, &[][..]), (Way::Musl, &[]), (Way::Glibc, &["-DBY_NUMBER"])] {
+            let built = program(way, "engine/alternate.c", options, &folder.join(format!("alternate-{way:?}")));
             for ports in [Ports::OUTSIDE, Ports::INSIDE] {
                 assert_eq!(must(&mut ports.command(&built)), "kept\n", "{way:?}, {ports:?}");
             }
