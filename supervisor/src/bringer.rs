@@ -1,6 +1,7 @@
 //! Threads that bring the guest into programs. They wait until those have been executed, and the
 //! server goes on meanwhile; nor does one wait for another.
 
+use crate::descriptors;
 #[cfg(target_arch = "x86_64")]
 use crate::inject::{Alarm, Injector};
 use crate::listener::{Call, Listener};
@@ -13,11 +14,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
-
-/// Number of threads at most. If each waits for a program, others are served by the supervisor.
-const MOST: usize = 64;
-/// Number of descriptors for each of them that this process must be allowed to have.
-const DESCRIPTORS: u64 = 16;
 
 /// A call to execve(2), and the session that its process is under so far.
 type Job = (Call, PathBuf);
@@ -48,8 +44,13 @@ impl Bringer {
         let Some(injector) = Injector::of(guest) else { return Ok(None) };
         let switch = injector.switch();
         let listener = Listener::from(listener.as_fd().try_clone_to_owned()?);
-        let threads =
-            Threads { injector, listener, idle: Mutex::new(Vec::new()), number: AtomicUsize::new(0), most: most() };
+        let threads = Threads {
+            injector,
+            listener,
+            idle: Mutex::new(Vec::new()),
+            number: AtomicUsize::new(0),
+            most: descriptors::bringers(),
+        };
         Ok(Some(Self { threads: Arc::new(threads), switch }))
     }
 
@@ -132,15 +133,6 @@ impl Threads {
 #[must_use]
 pub fn can_bring(program: &Path) -> bool {
     Injector::suits(program)
-}
-
-/// Number of threads that this process may have descriptors for.
-fn most() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: it writes one limit.
-    let told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    let enough = usize::try_from(limit.rlim_cur / DESCRIPTORS).unwrap_or(MOST);
-    if told == 0 { enough.clamp(1, MOST) } else { 1 }
 }
 
 /// Nobody: no guest is made for this machine.

@@ -2,6 +2,7 @@
 //! spares work: a number that has become another's is noticed at the next call.
 
 use crate::client::{Client, field, stack, started};
+use crate::descriptors;
 use crate::sessions::{Governed, Sessions};
 use crate::surroundings::{Standing, Surroundings};
 use crate::thread::Thread;
@@ -13,11 +14,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
-
-/// Number of threads that are remembered at once, at most. Each takes a descriptor.
-const MOST: usize = 512;
-/// Number of descriptors that all else needs.
-const OTHERS: u64 = 40;
 
 /// A thread, and whose it is.
 pub(crate) struct Member {
@@ -77,7 +73,7 @@ impl Clients {
             executing: HashMap::new(),
             confined: HashMap::new(),
             first_confined: None,
-            most: most(),
+            most: descriptors::members(),
             own: makes_sockets.then(Surroundings::own),
         }
     }
@@ -223,15 +219,6 @@ impl Clients {
         self.members.retain(|_, member| member.client.process != process);
         self.processes.remove(&process);
     }
-}
-
-/// Number of threads that can be remembered with as many descriptors as this process may have.
-fn most() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: it writes one limit.
-    let told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    let room = if told == 0 { limit.rlim_max.saturating_sub(OTHERS) } else { 1 };
-    usize::try_from(room).unwrap_or(MOST).clamp(1, MOST)
 }
 
 /// The number of a process's parent.

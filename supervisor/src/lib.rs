@@ -18,6 +18,7 @@ mod calls;
 mod client;
 mod clients;
 mod cut;
+mod descriptors;
 mod filter;
 mod full;
 #[cfg(target_arch = "x86_64")]
