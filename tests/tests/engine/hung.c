@@ -1,5 +1,5 @@
 // Becomes another program, and is held up on the way: another thread of it has to end first, which
-// somebody traces, and lets stand there. Tells who that is, by its number; a minute ends it.
+// somebody traces, and lets stand there. Tells its number, and who that is; a minute ends it.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     close(ready[1]);
     if (read(ready[0], &byte, 1) != 1)
         return 1;
-    printf("keeper %d\n", keeper);
+    printf("hung %d keeper %d\n", getpid(), keeper);
     fflush(stdout);
     execv(argv[1], argv + 1);
     return 1;
