@@ -10,7 +10,7 @@ use portshim_tests::programs::{
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// Calls that the supervisor is told of in a test of its memory.
 const CALLS: usize = 51_840;
@@ -125,6 +125,38 @@ fn what_it_takes_does_not_grow() {
             .collect();
         assert!(taken[2].0 <= taken[1].0 + 64, "{taken:?}");
         assert!(taken.iter().all(|(_, descriptors)| *descriptors < 600), "{taken:?}");
+    });
+}
+
+/// Nor for however many programs a guest is brought into.
+#[test]
+fn what_bringing_the_guest_takes_does_not_grow() {
+    const SCRIPT: &str = "for third in 1 2 3; do
+            for turn in $(seq 100); do for program; do \"$program\" true; done; done
+            echo third $third; read -r none
+        done";
+    private(|| {
+        let folder = Scratch::new("scale");
+        let programs = ["one", "two", "three"].map(|name| folder.join(name).join("busybox"));
+        for program in &programs {
+            std::fs::create_dir(program.parent().expect("it is in a folder")).expect("the folder is ours");
+            must(Command::new("cp").arg("/bin/busybox").arg(program));
+        }
+        let mut command = Ports::INSIDE.command_with(&["--cover", "tree"], "sh");
+        command.args(["-c", SCRIPT, "sh"]).args(&programs).stdin(Stdio::piped());
+        let mut service = Service::start(command);
+        let (supervisor, _) = both(service.pid());
+        let threads = || std::fs::read_dir(format!("/proc/{supervisor}/task")).expect("it runs").count();
+        let taken: Vec<_> = (1..=3)
+            .map(|third| {
+                service.line(|line| (line == format!("third {third}\n")).then_some(()));
+                let taken = (private_memory(supervisor), descriptors(supervisor), threads());
+                writeln!(service.input()).expect("it listens");
+                taken
+            })
+            .collect();
+        assert!(taken[2].0 <= taken[1].0 + 256, "{taken:?}");
+        assert!(taken.iter().all(|(_, descriptors, threads)| *descriptors < 600 && *threads <= 66), "{taken:?}");
     });
 }
 
