@@ -136,6 +136,21 @@ fn whoever_is_killed_leaves_nobody_hanging() {
     });
 }
 
+/// The kernel goes from the one to the other soonest where both are of one session. What a terminal
+/// sends is for the program's group alone.
+#[test]
+fn the_supervisor_is_of_the_programs_session_and_of_a_group_of_its_own() {
+    private(|| {
+        let mut child = portshim(SUPERVISED).args(["--", "sleep", "100"]).spawn().expect("it runs");
+        let (supervisor, program) = both(child.id());
+        assert_eq!(told_of(supervisor, "NSsid:"), told_of(program, "NSsid:"));
+        assert_eq!(told_of(child.id(), "NSpgid:"), told_of(program, "NSpgid:"));
+        assert_ne!(told_of(supervisor, "NSpgid:"), told_of(program, "NSpgid:"));
+        send("-TERM", child.id());
+        child.wait().expect("it ran");
+    });
+}
+
 /// As the first process of a container.
 #[test]
 fn as_the_first_process() {

@@ -22,7 +22,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setpgid};
 use portshim_mechanism::linux::kernel::signals::keep_signals;
 use portshim_supervisor::{Rings, Server, Way, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
@@ -324,7 +324,9 @@ impl Start<'_> {
 /// Leaves what this process has in common with the program: its terminal, and every descriptor but
 /// these. It takes as many as it may for itself.
 fn detach(keep: &[BorrowedFd<'_>]) {
-    let _ = setsid();
+    // A group of its own, and not a session: the kernel would count this process and the program as
+    // of two groups of work (autogroup, sched(7)), and take longer to go from one to the other.
+    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     remain_ancestor();
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
         let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
