@@ -19,6 +19,7 @@ use crate::messages;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -28,8 +29,9 @@ use portshim_supervisor::{Rings, Server, Way, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{RecvError, channel};
 use std::{io, ptr, thread};
 
 /// The capability to look into processes.
@@ -281,10 +283,18 @@ impl Start<'_> {
         {
             fail(Stage::Prepare, last(&e), telling);
         }
-        let begun = thread::Builder::new().spawn(move || accompany(child, &watched, &news));
+        let (parts, parted) = channel();
+        let others = [telling.as_raw_fd(), go.as_raw_fd()];
+        let begun = thread::Builder::new().spawn(move || {
+            part_descriptors(others);
+            drop(parts);
+            accompany(child, &watched, &news)
+        });
         if let Err(e) = begun {
             fail(Stage::Prepare, last(&e), telling);
         }
+        // Until then, a socket that is served might be copied along.
+        let _: Result<(), RecvError> = parted.recv();
         let _ = (&go).write_all(&[1]);
         // SAFETY: both were made here; nothing uses them any more.
         unsafe {
@@ -318,6 +328,17 @@ impl Start<'_> {
             unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp) };
         }
         fail(Stage::Execute, Errno::last(), telling)
+    }
+}
+
+/// Has this thread keep a table of descriptors of its own, without these: with one table for two
+/// threads, the kernel counts the references to a descriptor at each call of the other one.
+fn part_descriptors(others: [RawFd; 2]) {
+    if unshare(CloneFlags::CLONE_FILES).is_ok() {
+        for other in others {
+            // SAFETY: this is the copy of this thread, which makes no use of it.
+            unsafe { libc::close(other) };
+        }
     }
 }
 
