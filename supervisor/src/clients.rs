@@ -10,6 +10,7 @@ use portshim_mechanism::linux::kernel::clock::boot_ticks;
 use portshim_mechanism::linux::kernel::liveness::MOST_PARENTS;
 use portshim_mechanism::place;
 use portshim_policy::region::{NAME, Region};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
@@ -21,6 +22,8 @@ pub(crate) struct Member {
     pub(crate) client: Rc<Client>,
     /// Where it stands, where sockets are made for it.
     pub(crate) standing: Standing,
+    /// A call of it still waited when it had been found by its number: it is no other thread.
+    pub(crate) is_sure: Cell<bool>,
 }
 
 /// Those that are remembered.
@@ -122,7 +125,7 @@ impl Clients {
         }
         self.processes.insert(process, Rc::clone(&client));
         let standing = self.own.as_ref().map_or(Standing::Here, |own| own.standing(number, &status));
-        let member = Rc::new(Member { thread, client, standing });
+        let member = Rc::new(Member { thread, client, standing, is_sure: Cell::new(false) });
         self.members.insert(number, Rc::clone(&member));
         Some(member)
     }
@@ -201,7 +204,11 @@ impl Clients {
     pub(crate) fn executes(&mut self, thread: u32) {
         let process = match self.members.get(&thread) {
             Some(member) => Some(member.client.process),
-            None => process_of(thread).filter(|process| self.processes.contains_key(process)),
+            // Another thread of it may be met before the call has succeeded.
+            None => fs::read_to_string(format!("/proc/{thread}/status")).ok().and_then(|status| {
+                let process = field(&status, "Tgid:")?.parse().ok()?;
+                (self.processes.contains_key(&process) || field(&status, "Threads:") != Some("1")).then_some(process)
+            }),
         };
         let Some(process) = process else { return };
         let begins = || Executing { threads: HashSet::new(), stack: stack(process) };

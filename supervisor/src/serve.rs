@@ -7,10 +7,11 @@ mod send;
 mod what;
 
 pub(crate) use got::On;
-pub(crate) use send::is_settled;
+pub(crate) use send::unsettled;
 pub(crate) use what::What;
 
 use crate::listener::Reply;
+use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::{Kind, Socket};
 use std::ffi::c_int;
 
@@ -19,18 +20,25 @@ pub(crate) struct Asked<'a> {
     pub(crate) on: On<'a>,
     /// A duplicate of the program's descriptor.
     pub(crate) fd: c_int,
+    /// Address of the socket, where it has been asked for.
+    pub(crate) local: Option<Address>,
     pub(crate) what: What,
 }
 
 /// Serves a call.
 pub(crate) fn serve(asked: &Asked<'_>) -> Reply {
-    let on = asked.on;
-    let Kind::Served(socket) = Socket::asked(asked.fd) else { return Reply::Continue };
-    match asked.what {
-        What::Bind(local) => bind::bind(on, &socket, &local),
-        What::Listen(backlog) => bind::listen(on, &socket, backlog),
-        What::Connect(peer) => connect::connect(on, &socket, &peer),
-        What::Send { flags, peer } => send::send(on, &socket, flags, peer.as_ref()),
-        What::LimitsItself => Reply::Continue,
+    let Asked { on, fd, local, what } = asked;
+    if let What::Bind(local) = what {
+        let Kind::Served(socket) = Socket::asked(*fd) else { return Reply::Continue };
+        return bind::bind(*on, &socket, local);
+    }
+    // Its address has the family of a socket.
+    let Some(local) = local.or_else(|| Address::local(*fd).ok()) else { return Reply::Continue };
+    let Kind::Served(socket) = Socket::asked_of(*fd, local.family()) else { return Reply::Continue };
+    match what {
+        What::Listen(backlog) => bind::listen(*on, &socket, &local, *backlog),
+        What::Connect(peer) => connect::connect(*on, &socket, &local, peer),
+        What::Send { flags, peer } => send::send(*on, &socket, &local, *flags, peer.as_ref()),
+        What::Bind(_) | What::LimitsItself => Reply::Continue,
     }
 }

@@ -181,6 +181,18 @@ fn is_question(arguments: &[u64; 6]) -> bool {
     arguments[0] as c_int == -1 && arguments[3] == QUESTION
 }
 
+/// Tells whether the call is this thread's, and what was read of it, before a descriptor of the
+/// thread was had: its number may be another's by now. Of one that is sure, that descriptor shows
+/// that it lived, and its number was nobody else's.
+fn is_caller(listener: &Listener, call: &Call, member: &Member) -> bool {
+    if member.is_sure.get() {
+        return true;
+    }
+    let waits = listener.still_waits(call);
+    member.is_sure.set(waits && member.thread.is_known_by_itself());
+    waits
+}
+
 /// Serves a call of this thread.
 ///
 /// # Errors
@@ -209,10 +221,8 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
     let sender = match kind.send_flags(&arguments) {
         Some(flags) => {
             let sender = descriptor()?;
-            if serve::is_settled(sender.as_raw_fd(), flags) {
-                return Ok(Reply::Continue);
-            }
-            Some(sender)
+            let Some(local) = serve::unsettled(sender.as_raw_fd(), flags) else { return Ok(Reply::Continue) };
+            Some((sender, local))
         }
         None => None,
     };
@@ -223,14 +233,17 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
         session.region.header.ranges.store(1, Relaxed);
         return Ok(Reply::Continue);
     }
-    let duplicate = sender.map_or_else(descriptor, Ok)?;
-    // What was read may be another thread's, which has the number now.
-    if !listener.still_waits(call) {
+    let (duplicate, local, waits) = match sender {
+        // What was read since may be another thread's, which has the number now.
+        Some((sender, local)) => (sender, Some(local), listener.still_waits(call)),
+        None => (descriptor()?, None, is_caller(listener, call, member)),
+    };
+    if !waits {
         return Ok(Reply::Continue);
     }
     let fd = duplicate.as_raw_fd();
     client.represent();
-    let reply = serve::serve(&Asked { on: On { client, session }, fd, what });
+    let reply = serve::serve(&Asked { on: On { client, session }, fd, local, what });
     forget_range(fd);
     // It is closed before the call is answered: the program's own descriptors alone keep its
     // socket.

@@ -33,6 +33,11 @@ impl Thread {
         Ok(Self { number, fd: open(process, 0)?, process: Some(process).filter(|process| *process != number) })
     }
 
+    /// Tells whether its descriptors can be had of nobody else, whoever has its number.
+    pub(crate) fn is_known_by_itself(&self) -> bool {
+        self.process.is_none()
+    }
+
     /// Tells whether it still is a thread of this process.
     pub(crate) fn is_of(&self, process: u32) -> bool {
         let mut event = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };

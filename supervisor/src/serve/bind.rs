@@ -1,6 +1,6 @@
 //! `bind` and `listen`.
 
-use super::got::{INTERCEPTOR, On, got, local, returned};
+use super::got::{INTERCEPTOR, On, got, has_port, returned};
 use crate::listener::Reply;
 use portshim_mechanism::linux::kernel::{errno, sockets};
 use portshim_mechanism::linux::serve::InterceptedCall;
@@ -39,16 +39,11 @@ fn specific(on: On<'_>, socket: &Socket, local: &Address) -> Reply {
     Reply::Error(errno::of(Fault::Blocked))
 }
 
-/// Lets a socket listen.
-pub(super) fn listen(on: On<'_>, socket: &Socket, backlog: c_int) -> Reply {
-    if socket.transport == Transport::Udp {
+/// Lets a socket listen, which has the address `local`.
+pub(super) fn listen(on: On<'_>, socket: &Socket, local: &Address, backlog: c_int) -> Reply {
+    if socket.transport == Transport::Udp || has_port(socket, local) {
         return Reply::Continue;
     }
-    match local(socket) {
-        None | Some((_, true)) => Reply::Continue,
-        Some((local, false)) => {
-            let original = || returned(sockets::listen(socket.fd, backlog));
-            got(on, &InterceptedCall::of(on.session, socket, Call::Listen, &local, &original, &INTERCEPTOR)).into()
-        }
-    }
+    let original = || returned(sockets::listen(socket.fd, backlog));
+    got(on, &InterceptedCall::of(on.session, socket, Call::Listen, local, &original, &INTERCEPTOR)).into()
 }

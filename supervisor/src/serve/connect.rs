@@ -1,7 +1,7 @@
 //! `connect`. A connection is begun here without waiting for it; where the program waits, its own
 //! call does.
 
-use super::got::{INTERCEPTOR, On, Outcome, got, local, returned};
+use super::got::{INTERCEPTOR, On, Outcome, got, has_port, returned};
 use crate::listener::Reply;
 use portshim_mechanism::linux::kernel::sockets;
 use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
@@ -13,32 +13,31 @@ use portshim_policy::ports::Transport;
 use std::cell::Cell;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Connects a socket to `peer`.
-pub(super) fn connect(on: On<'_>, socket: &Socket, peer: &Address) -> Reply {
+/// Connects a socket, which has the address `local`, to `peer`.
+pub(super) fn connect(on: On<'_>, socket: &Socket, local: &Address, peer: &Address) -> Reply {
     if peer.family() == libc::AF_UNSPEC {
         may_lose_port(on);
         return Reply::Continue;
     }
-    let Some((local, has_port)) = local(socket) else { return Reply::Continue };
     if local.port() != 0 {
         // Should the connection fail.
         may_lose_port(on);
     }
-    if has_port {
+    if has_port(socket, local) {
         return Reply::Continue;
     }
     match socket.transport {
         Transport::Udp => {
             let original = || returned(sockets::connect(socket.fd, peer.storage(), peer.len()));
             // The kernel binds a datagram socket before it looks at the peer's address at all.
-            let call = InterceptedCall::of(on.session, socket, Call::Connect, &local, &original, &INTERCEPTOR);
+            let call = InterceptedCall::of(on.session, socket, Call::Connect, local, &original, &INTERCEPTOR);
             got(on, &InterceptedCall { peer: Some(peer), ..call }).into()
         }
         Transport::Tcp => {
             // The program is to wait for a connection that is under way.
             let waits = Cell::new(false);
             let original = || begun(socket, peer, &waits);
-            let outcome = tcp(on, socket, &local, peer, Waits::Repeated, &original);
+            let outcome = tcp(on, socket, local, peer, Waits::Repeated, &original);
             match outcome {
                 Outcome::Answered(answer, libc::EINPROGRESS | libc::EALREADY) if answer < 0 && waits.get() => {
                     Reply::Continue

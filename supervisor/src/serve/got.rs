@@ -61,8 +61,7 @@ impl From<Outcome> for Reply {
     }
 }
 
-/// The socket's own address, and whether it surely has a port.
-pub(super) fn local(socket: &Socket) -> Option<(Address, bool)> {
-    let local = Address::local(socket.fd).ok()?;
-    Some((local, socket.surely_has_port(&local, INTERCEPTOR.is_known_bound)))
+/// Tells whether a socket, whose address is `local`, surely has a port.
+pub(super) fn has_port(socket: &Socket, local: &Address) -> bool {
+    socket.surely_has_port(local, INTERCEPTOR.is_known_bound)
 }

@@ -1,7 +1,7 @@
 //! The send family. The port is got here, and the program's own call sends.
 
 use super::connect;
-use super::got::{INTERCEPTOR, On, Outcome, got, local};
+use super::got::{INTERCEPTOR, On, Outcome, got, has_port};
 use crate::listener::Reply;
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::sockets::{getsockopt, setsockopt};
@@ -16,27 +16,31 @@ use portshim_policy::ports::Transport;
 use std::cell::Cell;
 use std::ffi::c_int;
 
-/// Tells whether a send needs no further look: its socket is none of ours, or has its port.
-pub(crate) fn is_settled(fd: c_int, flags: c_int) -> bool {
-    let Ok(local) = Address::local(fd) else { return true };
+/// The address of a socket by which a send may get a port. `None` where the send needs no further
+/// look: the socket is none of ours, or has its port.
+pub(crate) fn unsettled(fd: c_int, flags: c_int) -> Option<Address> {
+    let local = Address::local(fd).ok()?;
     let is_ours = matches!(local.family(), libc::AF_INET | libc::AF_INET6);
-    !is_ours || local.port() != 0 && flags & libc::MSG_FASTOPEN == 0
+    (is_ours && (local.port() == 0 || flags & libc::MSG_FASTOPEN != 0)).then_some(local)
 }
 
-/// Gets a port for a send to `peer`, or to where the socket is connected to.
-pub(super) fn send(on: On<'_>, socket: &Socket, flags: c_int, peer: Option<&Address>) -> Reply {
-    let Some((local, false)) = local(socket) else { return Reply::Continue };
+/// Gets a port for a send to `peer`, or to where the socket, which has the address `local`, is
+/// connected to.
+pub(super) fn send(on: On<'_>, socket: &Socket, local: &Address, flags: c_int, peer: Option<&Address>) -> Reply {
+    if has_port(socket, local) {
+        return Reply::Continue;
+    }
     let outcome = match (socket.transport, peer) {
         (Transport::Tcp, Some(peer)) if flags & libc::MSG_FASTOPEN != 0 && fast_open::connects(socket) => {
             let range = Cell::new(0);
-            let outcome = connect::tcp(on, socket, &local, peer, Waits::Once, &|| prepared(socket, &range));
+            let outcome = connect::tcp(on, socket, local, peer, Waits::Once, &|| prepared(socket, &range));
             leave_range(socket, range.get());
             outcome
         }
         (Transport::Tcp, _) => return Reply::Continue,
         (Transport::Udp, peer) => {
-            let original = || bound(socket, &local);
-            let call = InterceptedCall::of(on.session, socket, Call::Send, &local, &original, &INTERCEPTOR);
+            let original = || bound(socket, local);
+            let call = InterceptedCall::of(on.session, socket, Call::Send, local, &original, &INTERCEPTOR);
             got(on, &InterceptedCall { peer, ..call })
         }
     };

@@ -56,8 +56,16 @@ impl Socket {
     #[cold]
     #[must_use]
     pub fn asked(fd: c_int) -> Kind {
+        match getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) {
+            Ok(family) => Self::asked_of(fd, family),
+            Err(_) => Kind::None,
+        }
+    }
+
+    /// The same of a socket of this family.
+    #[must_use]
+    pub fn asked_of(fd: c_int, family: c_int) -> Kind {
         let option = |name| getsockopt::<c_int>(fd, libc::SOL_SOCKET, name);
-        let Ok(family) = option(libc::SO_DOMAIN) else { return Kind::None };
         if family != libc::AF_INET && family != libc::AF_INET6 {
             return Kind::Other;
         }

@@ -119,10 +119,10 @@ pub struct LocalPortRange {
 
 impl LocalPortRange {
     /// The option of `socket`, as the program has set it; the kernel chooses from `kernels` where
-    /// it is not set. `limits` tells whether programs set it themselves.
+    /// it is not set. `limits` tells whether programs set it themselves: else it need not be asked.
     pub fn of(socket: &Socket, kernels: Option<PortRange>, limits: bool) -> Self {
         let fd = socket.fd;
-        if socket.untouched {
+        if socket.untouched || !limits {
             return Self { fd, own: None, kernels, changed: false, blind: false };
         }
         let own = getsockopt::<u32>(fd, libc::SOL_IP, IP_LOCAL_PORT_RANGE);
