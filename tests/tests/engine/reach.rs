@@ -17,7 +17,7 @@ fn told(command: &[&str], session: &str, name: &str) -> Option<(Option<String>, 
 }
 
 /// One of each kind stands below a shell that waits for them.
-const ALL: &str = "\"$0\" & PORTSHIM_DISABLE=1 /usr/bin/python3 -c 'import time; time.sleep(30)' & wait";
+const ALL: &str = "\"$0\" & PORTSHIM_DISABLE=1 /usr/bin/python3 -c 'import time; time.sleep(30)' & echo ready; wait";
 
 #[test]
 fn every_process_is_told_of() {
@@ -25,8 +25,7 @@ fn every_process_is_told_of() {
         let folder = Scratch::new("reach");
         let program = folder.join("static");
         let source = folder.join("static.c");
-        let sleeps = "#include <sys/socket.h>\n#include <unistd.h>
-int main(void) { listen(0, 0); write(1, \"begun\\n\", 6); sleep(30); }\n";
+        let sleeps = "#include <sys/socket.h>\n#include <unistd.h>\nint main(void) { listen(0, 0); sleep(30); }\n";
         std::fs::write(&source, sleeps).expect("the folder is ours");
         must(Command::new("cc").args(["-static", "-o", text(&program), text(&source)]));
         let is_static = "not covered: it is statically linked, so a preloaded library cannot reach it";
@@ -40,7 +39,7 @@ int main(void) { listen(0, 0); write(1, \"begun\\n\", 6); sleep(30); }\n";
             let mut command = portshim(["run"]);
             command.args(options).args(["--name", engine, "--", "sh", "-c", ALL]).arg(&program);
             let mut service = Service::start(command);
-            service.line(|line| (line == "begun\n").then_some(()));
+            service.line(|line| (line == "ready\n").then_some(()));
             for command in [&["ps"][..], &["status", "--session", engine]] {
                 let told = |name| told(command, engine, name);
                 let of_python = (None, "none".into(), Some(switched_off.into()));
