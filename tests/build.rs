@@ -1,5 +1,5 @@
-//! Links the probe once more, statically: what serves programs that load no library is compared
-//! with the kernel by it.
+//! Links the probe and the benchmark's worker once more, statically: what serves programs that load
+//! no library is compared with the kernel by them.
 
 #[path = "../injector/statically.rs"]
 mod statically;
@@ -17,9 +17,10 @@ fn main() {
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
     match statically::arguments(statically::CLibrary::Glibc, &out.join("static")) {
         Some(arguments) => {
-            let probe = |argument| println!("cargo::rustc-link-arg-bin=portshim-static-probe={argument}");
-            arguments.iter().for_each(probe);
+            for program in ["portshim-static-probe", "portshim-static-worker"] {
+                arguments.iter().for_each(|argument| println!("cargo::rustc-link-arg-bin={program}={argument}"));
+            }
         }
-        None => println!("cargo::warning=there is no static C library: there will be no static probe"),
+        None => println!("cargo::warning=there is no static C library: there will be no static programs"),
     }
 }

@@ -6,7 +6,7 @@ use crate::figures::{Curve, Machine};
 use crate::process::Process;
 use crate::report::Row;
 use crate::stats::Pair;
-use crate::task::Task;
+use portshim_tests::work::task::Task;
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! The policies that are measured, each beside the kernel under settings that come to the same.
 
 use crate::netns::Netns;
-use crate::task::Way;
+use portshim_tests::work::task::Way;
 
 /// One policy.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use crate::process;
 use crate::report::{Row, Unit};
 use crate::stats::{Pair, Sense};
 use crate::targets;
-use crate::task::{Form, Kind, Task};
+use portshim_tests::work::task::{Form, Kind, Task};
 use std::path::Path;
 use std::process::{Command, Stdio};
 

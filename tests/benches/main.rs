@@ -8,6 +8,7 @@ mod counts;
 mod effort;
 mod figures;
 mod groups;
+mod line;
 mod netns;
 mod peers;
 mod picture;
@@ -15,7 +16,6 @@ mod process;
 mod report;
 mod stats;
 mod targets;
-mod task;
 mod work;
 
 use bench::Bench;
@@ -63,8 +63,8 @@ enum Inner {
         /// Helps another one out that has no descriptors left.
         #[arg(long)]
         mate: bool,
-        #[arg(value_parser = task::parse)]
-        once: Option<task::Task>,
+        #[arg(value_parser = line::parse)]
+        once: Option<portshim_tests::work::task::Task>,
     },
 }
 

@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::report::Row;
 use crate::stats::{Pair, Sense};
 use crate::targets;
-use crate::task::{Form, Kind, Task};
+use portshim_tests::work::task::{Form, Kind, Task};
 use std::path::{Path, PathBuf};
 
 /// One tool: what stands before the program's own command line, and in its environment.

@@ -2,9 +2,9 @@
 //! comparison, or portshim's.
 
 use crate::netns::Netns;
-use crate::task::{Answer, Task};
+use portshim_tests::work::task::{Answer, Task};
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A measured process, which ends with this.
@@ -20,6 +20,12 @@ pub(crate) fn own_path() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|e| format!("own path: {e}"))
 }
 
+/// The path of the measured process that loads no library.
+pub(crate) fn static_path() -> Result<PathBuf, String> {
+    let path = own_path()?.with_file_name("portshim-static-worker");
+    if path.is_file() { Ok(path) } else { Err(format!("{} is missing: run `cargo build`", path.display())) }
+}
+
 /// The command line of a measured process: on `host`, below `wrapper`, with these ports to care
 /// for.
 pub(crate) fn command(host: &Netns, wrapper: &[String], ports: &Netns) -> Result<Command, String> {
@@ -33,6 +39,25 @@ impl Process {
     /// Starts a measured process.
     pub(crate) fn start(host: &Netns, wrapper: &[String], ports: &Netns) -> Result<Self, String> {
         Self::spawn(command(host, wrapper, ports)?)
+    }
+
+    /// Starts a measured process that loads no library, on `host`, below `wrapper`.
+    pub(crate) fn start_static(host: &Netns, wrapper: &[String]) -> Result<Self, String> {
+        let mut command = Command::new(own_path()?);
+        command.args(["netns", &host.to_string()]).args(wrapper).arg(static_path()?);
+        Self::spawn(command)
+    }
+
+    /// Who serves it, as `portshim ps` of this command says; the process is `portshim run`.
+    pub(crate) fn engines(&self, portshim: &Path) -> Result<Vec<String>, String> {
+        let output = Command::new(portshim).args(["ps", "--json"]).output().map_err(|e| format!("portshim ps: {e}"))?;
+        let sessions: serde_json::Value =
+            serde_json::from_slice(&output.stdout).map_err(|e| format!("portshim ps: {e}"))?;
+        let id = self.child.id().to_string();
+        let own = sessions.as_array().and_then(|sessions| sessions.iter().find(|session| session["id"] == id));
+        let processes =
+            own.and_then(|session| session["processes"].as_array()).ok_or("portshim ps: no such session")?;
+        Ok(processes.iter().filter_map(|process| process["engine"].as_str()).map(str::to_owned).collect())
     }
 
     /// A process in the caller's network that no policy reaches.

@@ -2,7 +2,7 @@
 //! itself.
 
 use crate::stats::Sense;
-use crate::task::Kind;
+use portshim_tests::work::task::Kind;
 
 /// Of one row.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,10 @@ pub(crate) const RUN_TRUE: Target = cost(1.9, 1.25);
 pub(crate) const RUN_OVER_ENV: Target = Target { sense: Sense::Cost, target: Some(1.0), limit: None };
 /// The supervisor below a library, beside the library alone.
 pub(crate) const NET: Target = Target { sense: Sense::Cost, target: Some(1.05), limit: None };
+/// A guest in a static program, at a call that gets a port.
+pub(crate) const GUEST: Target = Target { sense: Sense::Cost, target: Some(1.10), limit: None };
+/// A guest in a static program, at a send on a socket that has a port.
+pub(crate) const GUEST_SEND: Target = Target { sense: Sense::Cost, target: Some(1.03), limit: None };
 /// The filter, on a system call that nobody is told of.
 pub(crate) const FILTER: Target = Target { sense: Sense::Cost, target: Some(1.3), limit: None };
 /// KiB, not a ratio.

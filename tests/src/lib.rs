@@ -7,6 +7,8 @@ pub mod probe;
 pub mod programs;
 #[cfg(target_os = "linux")]
 pub mod wine;
+#[cfg(target_os = "linux")]
+pub mod work;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

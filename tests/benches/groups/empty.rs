@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::report::Row;
 use crate::stats::Sense;
 use crate::targets;
-use crate::task::{Kind, Order, Task};
+use portshim_tests::work::task::{Kind, Order, Task};
 use std::time::Duration;
 
 pub(super) fn measure(bench: &Bench) -> Result<Found, String> {

@@ -7,7 +7,7 @@ use crate::process::Process;
 use crate::report::Row;
 use crate::stats::{Pair, Sense};
 use crate::targets;
-use crate::task::{Answer, Kind, Order, Task};
+use portshim_tests::work::task::{Answer, Kind, Order, Task};
 use std::time::Duration;
 
 /// Shares of the range at which the kernel is asked what a port costs. Half of them are close to

@@ -7,7 +7,7 @@ use crate::process::Process;
 use crate::report::Row;
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
-use crate::task::{Kind, Order, Task};
+use portshim_tests::work::task::{Kind, Order, Task};
 use std::time::Duration;
 
 /// Time for which portshim may take ports by itself. What is left then is taken by number.

@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::report::{Row, Unit};
 use crate::stats::{Pair, Sense, Spread};
 use crate::targets::{self, Target};
-use crate::task::{Answer, Crowd, Kind, Task};
+use portshim_tests::work::task::{Answer, Crowd, Kind, Task};
 
 pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     let mut found = Found::default();

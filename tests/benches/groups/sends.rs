@@ -3,7 +3,7 @@
 use crate::bench::{Bench, Found};
 use crate::report::Row;
 use crate::targets;
-use crate::task::{Form, Task};
+use portshim_tests::work::task::{Form, Task};
 
 pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     let mut found = Found::default();

@@ -5,7 +5,7 @@ use crate::peers::{Peer, found, peers};
 use crate::report::Row;
 use crate::stats::{Pair, Sense};
 use crate::targets::{self, Target};
-use crate::work;
+use portshim_tests::work;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;

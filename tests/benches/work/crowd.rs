@@ -1,9 +1,9 @@
 //! Many threads and processes at once.
 
-use crate::task::{Answer, Crowd};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
+use portshim_tests::work::task::{Answer, Crowd};
 use std::io::{Error, PipeReader, PipeWriter, Read, Result, Write, pipe};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! The ports that a measured process holds.
 
-use super::calls;
 use crate::netns;
-use crate::task::{Kind, Order};
+use portshim_tests::work::calls;
+use portshim_tests::work::task::{Kind, Order};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Result};
 use std::os::fd::OwnedFd;

@@ -175,6 +175,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("wine", &["", "programs"]),
             ("probe", &[""]),
             ("oracle", &["", "probe"]),
+            ("work", &[]),
         ],
     },
     Plan { root: "tests/benches/main.rs", wings: &[("", &[])] },

@@ -5,17 +5,22 @@ use std::time::Duration;
 
 /// What needs a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// bind(0) of a TCP socket.
     TcpBind,
+    /// The same of a UDP socket.
     UdpBind,
     /// To one destination.
     TcpConnect,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::TcpBind, Self::UdpBind, Self::TcpConnect];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::TcpBind, Self::UdpBind, Self::TcpConnect];
 
-    pub(crate) fn id(self) -> &'static str {
+    /// What stands for it in the names of rows and files.
+    #[must_use]
+    pub fn id(self) -> &'static str {
         match self {
             Self::TcpBind => "tcp-bind",
             Self::UdpBind => "udp-bind",
@@ -23,7 +28,9 @@ impl Kind {
         }
     }
 
-    pub(crate) fn words(self) -> &'static str {
+    /// What people call it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::TcpBind => "TCP bind(0)",
             Self::UdpBind => "UDP bind(0)",
@@ -34,15 +41,16 @@ impl Kind {
 
 /// The order in which a range has become full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Order {
+pub enum Order {
     /// As the kernel hands ports out: for TCP, every second one first.
     Native,
+    /// By chance.
     Random,
 }
 
 /// Way in which a socket is given a port that is known to be free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Way {
+pub enum Way {
     /// The kernel is left this port to choose.
     Steer,
     /// It is bound by its number.
@@ -51,20 +59,26 @@ pub(crate) enum Way {
 
 /// A way to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Form {
+pub enum Form {
+    /// sendto(2).
     SendTo,
+    /// sendmsg(2).
     SendMsg,
 }
 
 /// Who calls at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Crowd {
+pub enum Crowd {
+    /// Threads of one process.
     Threads,
+    /// Children of one process.
     Processes,
 }
 
+/// What is to be done.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Task {
+#[expect(missing_docs, reason = "a variant tells of its fields")]
+pub enum Task {
     /// A socket, bind(0) or connect, close: all of it counts.
     Cycle { kind: Kind, times: u32 },
     /// bind(0) or connect on new sockets: only that call counts.
@@ -102,19 +116,20 @@ pub(crate) enum Task {
     Memory,
 }
 
+/// What came of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// Time that so many calls took.
     Took {
+        /// Number of calls.
         calls: u64,
+        /// What they took together.
         nanos: u64,
     },
+    /// An amount of memory.
     Kib(u64),
     /// Number of ports that are held.
     Held(usize),
+    /// Why it was not done.
     Failed(String),
-}
-
-/// A task on a command line.
-pub(crate) fn parse(text: &str) -> Result<Task, String> {
-    serde_json::from_str(text).map_err(|e| e.to_string())
 }

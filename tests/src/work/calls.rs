@@ -1,14 +1,14 @@
 //! The calls that are measured, made through the C library, where a preloaded library can stand
-//! between.
+//! between. They fail as the kernel says.
 
-use crate::task::{Form, Kind};
+use super::task::{Form, Kind};
 use std::io::{Error, Result};
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// The address of one socket, as the kernel reads it.
-pub(crate) fn address(of: SocketAddrV4) -> libc::sockaddr_in {
+pub fn address(of: SocketAddrV4) -> libc::sockaddr_in {
     libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
         sin_port: of.port().to_be(),
@@ -23,8 +23,9 @@ fn outcome(result: libc::c_int) -> Result<()> {
     if result < 0 { Err(Error::last_os_error()) } else { Ok(()) }
 }
 
+/// A socket of the right form, not inherited by other programs.
 #[inline]
-pub(crate) fn socket(kind: Kind) -> Result<OwnedFd> {
+pub fn socket(kind: Kind) -> Result<OwnedFd> {
     let form = if kind == Kind::UdpBind { libc::SOCK_DGRAM } else { libc::SOCK_STREAM };
     // SAFETY: socket(2) takes numbers only.
     let fd = unsafe { libc::socket(libc::AF_INET, form | libc::SOCK_CLOEXEC, 0) };
@@ -33,20 +34,22 @@ pub(crate) fn socket(kind: Kind) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// bind(2).
 #[inline]
-pub(crate) fn bind(fd: &OwnedFd, at: &libc::sockaddr_in) -> Result<()> {
+pub fn bind(fd: &OwnedFd, at: &libc::sockaddr_in) -> Result<()> {
     // SAFETY: bind(2) reads LENGTH bytes of an address of that size.
     outcome(unsafe { libc::bind(fd.as_raw_fd(), (&raw const *at).cast(), LENGTH) })
 }
 
+/// connect(2).
 #[inline]
-pub(crate) fn connect(fd: &OwnedFd, to: &libc::sockaddr_in) -> Result<()> {
+pub fn connect(fd: &OwnedFd, to: &libc::sockaddr_in) -> Result<()> {
     // SAFETY: connect(2) reads LENGTH bytes of an address of that size.
     outcome(unsafe { libc::connect(fd.as_raw_fd(), (&raw const *to).cast(), LENGTH) })
 }
 
 /// The port that a socket has.
-pub(crate) fn port(fd: &OwnedFd) -> Result<u16> {
+pub fn port(fd: &OwnedFd) -> Result<u16> {
     let mut at = address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
     let mut length = LENGTH;
     // SAFETY: getsockname(2) writes at most `length` bytes, the size of `at`.
@@ -61,30 +64,30 @@ fn option<T>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> Result<()> {
 }
 
 /// A close ends the connection at once, and leaves no TIME_WAIT behind.
-pub(crate) fn reset_on_close(fd: &OwnedFd) -> Result<()> {
+pub fn reset_on_close(fd: &OwnedFd) -> Result<()> {
     option(fd, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
 const IP_LOCAL_PORT_RANGE: i32 = 51;
 
 /// Leaves the kernel one port to choose (Linux 6.3).
-pub(crate) fn narrow(fd: &OwnedFd, port: u16) -> Result<()> {
+pub fn narrow(fd: &OwnedFd, port: u16) -> Result<()> {
     option(fd, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &(u32::from(port) << 16 | u32::from(port)))
 }
 
 /// Leaves the kernel all ports again.
-pub(crate) fn widen(fd: &OwnedFd) -> Result<()> {
+pub fn widen(fd: &OwnedFd) -> Result<()> {
     option(fd, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &0u32)
 }
 
 /// Lets other connections use the same port.
-pub(crate) fn share(fd: &OwnedFd) -> Result<()> {
+pub fn share(fd: &OwnedFd) -> Result<()> {
     option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1)
 }
 
 /// Sends one byte.
 #[inline]
-pub(crate) fn send(fd: &OwnedFd, to: &libc::sockaddr_in, form: Form) -> Result<()> {
+pub fn send(fd: &OwnedFd, to: &libc::sockaddr_in, form: Form) -> Result<()> {
     match form {
         Form::SendTo => {
             // SAFETY: sendto(2) reads one byte, and LENGTH bytes of an address of that size.
