@@ -172,27 +172,25 @@ impl MetricsForm {
 /// Means by which programs are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// By a library where one reaches the program, else by a supervisor, which brings a guest into
-    /// programs that load no library.
+    /// By a library where one reaches the program, else by a supervisor.
     #[default]
     Auto,
     Preload,
     Supervise,
     Sockets,
+    /// As [`Self::Auto`], with a guest in programs that load no library.
+    Inside,
 }
 
 impl Engine {
     /// The engines, the words that name them, and their help.
     #[cfg_attr(windows, expect(dead_code, reason = "there is one engine"))]
-    pub(super) const ALL: [(Self, &'static str, &'static str); 4] = [
-        (
-            Self::Auto,
-            "auto",
-            "The library where it reaches the program whole, else the supervisor, with a guest inside",
-        ),
+    pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
+        (Self::Auto, "auto", "The library where it reaches the program whole, else the supervisor"),
         (Self::Preload, "preload", "A library in the program; what it does not reach is refused"),
         (Self::Supervise, "supervise", "A supervisor outside of it, which the kernel tells of its calls"),
         (Self::Sockets, "sockets", "A supervisor that makes its sockets, and is told of no other call"),
+        (Self::Inside, "inside", "As auto; on trial, a guest in static programs and Go's, for x86-64"),
     ];
 }
 

@@ -82,7 +82,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let library = platform::library()?;
     let served = engine(args, &program, &resolved.rules)?;
     let outside = served.is_outside();
-    let by = served.by_whom(args, &program);
+    let by = served.by(args, &program);
     let coverage = match by {
         ServedBy::Library => program.coverage.word(),
         ServedBy::Sockets => Coverage::Partial(Gap::Sockets).word(),

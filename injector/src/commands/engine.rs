@@ -37,21 +37,13 @@ impl Served {
         !self.is_outside() || !matches!(args.engine, Engine::Supervise | Engine::Sockets) && !is_other
     }
 
-    /// Whoever serves it. Its code is looked through, to know whether a guest does.
-    pub(super) fn by_whom(&self, args: &Options, program: &Program) -> ServedBy {
-        // What an outer supervisor brings, nobody knows here.
-        let begins = matches!(self, Self::Outside(Way::Calls));
-        match begins && args.engine == Engine::Auto && platform::can_bring(program) {
-            true => ServedBy::Guest,
-            false => self.by(args, program),
-        }
-    }
-
-    /// Whoever serves it, be there a guest or not.
+    /// Whoever serves it.
     pub(super) fn by(&self, args: &Options, program: &Program) -> ServedBy {
         let reaches = program.coverage.obstacle().is_none_or(Obstacle::is_doubtful);
+        let is_brought = || args.engine == Engine::Inside && platform::can_bring(program);
         match self.way() {
             None => ServedBy::Library,
+            Some(Way::Calls) if is_brought() => ServedBy::Guest,
             Some(_) if reaches && self.loads(args, program) => ServedBy::Both,
             Some(Way::Calls) => ServedBy::Supervisor,
             Some(Way::Sockets) => ServedBy::Sockets,
@@ -82,7 +74,8 @@ pub(super) fn refuses_rings(args: &Options, supervised: bool) -> bool {
 pub(super) fn engine(args: &Options, program: &Program, rules: &[Rules]) -> Result<Served, Failure> {
     let obstacle = program.coverage.obstacle();
     let asked = matches!(args.engine, Engine::Supervise | Engine::Sockets) || args.cover == Cover::Tree || args.strict;
-    let useful = args.engine == Engine::Auto && obstacle.is_some_and(|obstacle| !obstacle.is_doubtful());
+    let chooses = matches!(args.engine, Engine::Auto | Engine::Inside);
+    let useful = chooses && obstacle.is_some_and(|obstacle| !obstacle.is_doubtful());
     if is_switched_off() || args.engine == Engine::Preload && !asked {
         return Ok(Served::Inside);
     }

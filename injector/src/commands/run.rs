@@ -68,13 +68,13 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));
     }
-    let by = if report.is_some() { served.by_whom(args, &program) } else { served.by(args, &program) };
+    let by = served.by(args, &program);
     describe(verbosity, &program, (&served, by), library.as_deref(), &session, fits);
     let environment = Environment {
         unloads: supervised && library.is_none(),
         library,
         refuses_rings: refuses_rings(args, supervised),
-        brings_guest: args.engine == Engine::Auto,
+        brings_guest: args.engine == Engine::Inside,
         policy: (fits && !supervised).then_some(text),
         session: session.as_ref().ok().map(|session| session.path.clone()),
         adjustments: program.adjustments.clone(),

@@ -96,7 +96,9 @@ fn with_guest(bench: &Bench, case: &Case, task: &Task) -> Result<Result<Vec<Pair
             Ok(bare) => bare,
             Err(why) => return Ok(Err(why)),
         };
-        let mut guest = Process::start_static(&case.host, &bench.under(case))?;
+        let mut under = bench.under(case);
+        under.splice(2..2, ["--engine", "inside"].map(str::to_owned));
+        let mut guest = Process::start_static(&case.host, &under)?;
         bare.each(task)?;
         guest.each(task)?;
         let engines = guest.engines(&bench.portshim)?;

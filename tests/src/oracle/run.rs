@@ -71,6 +71,7 @@ fn probe(case: &Case, variant: Variant, options: &[&str], mode: &str, input: &st
         Variant::Supervised => &["--engine", "supervise"],
         Variant::Sockets => &["--engine", "sockets"],
         Variant::Both => &["--cover", "tree"],
+        Variant::Guest => &["--engine", "inside"],
         _ => &[],
     };
     match variant {

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Whatever the programs are, they are under a supervisor.
-const INSIDE: [&str; 2] = ["--cover", "tree"];
+const INSIDE: [&str; 4] = ["--engine", "inside", "--cover", "tree"];
 
 /// Tells whether a guest is in the program that prints a map of its memory in the end.
 fn is_inside(words: &[&str]) -> bool {

@@ -5,6 +5,8 @@ use portshim_tests::portshim;
 use portshim_tests::programs::{Ports, Scratch, compile, must, private, source};
 use std::process::Command;
 
+const INSIDE: [&str; 2] = ["--engine", "inside"];
+
 #[test]
 fn nobody_notices_the_guest() {
     private(|| {
@@ -12,7 +14,7 @@ fn nobody_notices_the_guest() {
         for way in [Way::Glibc, Way::Musl] {
             let built = program(way, "engine/inside.c", &["-pthread"], &folder.join(format!("inside-{way:?}")));
             for (first, last) in [("20000", "20999"), ("40000", "40999")] {
-                let mut command = portshim(["run", "--range", &format!("{first}-{last}"), "--"]);
+                let mut command = portshim(["run", "--engine", "inside", "--range", &format!("{first}-{last}"), "--"]);
                 let output = command.arg(&built).args([first, last]).output().expect("it runs");
                 let said = String::from_utf8_lossy(&output.stdout);
                 assert_eq!(said, "unnoticed\n", "{way:?}, {first}: {}", output.status);
@@ -29,7 +31,7 @@ fn what_is_on_a_stack_of_signal_handlers_stays() {
         for (way, options) in [(Way::Glibc, &[][..]), (Way::Musl, &[]), (Way::Glibc, &["-DBY_NUMBER"])] {
             let built = program(way, "engine/alternate.c", options, &folder.join(format!("alternate-{way:?}")));
             for ports in [Ports::OUTSIDE, Ports::INSIDE] {
-                assert_eq!(must(&mut ports.command(&built)), "kept\n", "{way:?}, {ports:?}");
+                assert_eq!(must(&mut ports.command_with(&INSIDE, &built)), "kept\n", "{way:?}, {ports:?}");
             }
         }
     });
@@ -53,7 +55,7 @@ fn threads_are_cancelled_as_ever() {
         let built = compile("engine/both.c", &folder, &["-fexceptions", "-static"]);
         let bare = must(Command::new(&built).arg("waiting"));
         assert!(bare.contains("sendmsg: cancelled, 2\n"), "{bare}");
-        assert_eq!(must(Ports::OUTSIDE.command(&built).arg("waiting")), bare);
+        assert_eq!(must(Ports::OUTSIDE.command_with(&INSIDE, &built).arg("waiting")), bare);
     });
 }
 
@@ -61,7 +63,7 @@ fn threads_are_cancelled_as_ever() {
 #[test]
 fn who_is_stopped_as_it_begins_is_stopped() {
     private(|| {
-        let mut command = portshim(["run", "--cover", "tree", "--", "python3"]);
+        let mut command = portshim(["run", "--engine", "inside", "--cover", "tree", "--", "python3"]);
         let said = must(command.arg(source("engine/stopped.py")));
         assert!(said.starts_with("60 of 60 stopped, 60 went on; ") && !said.contains("; 0 have a guest"), "{said}");
     });

@@ -42,7 +42,8 @@ fn a_running_program_obeys_at_once() {
             must(&mut portshim(["unreserve", &first.to_string()]));
             assert!(is_one_of(&bind(0), &[first, first + 1]));
             let status = must(&mut portshim(["status", "--json"]));
-            for told in ["\"name\": \"Musl\"", "\"engine\": \"guest\"", "\"coverage\": \"full\"", "\"peak\": null"] {
+            for told in ["\"name\": \"Musl\"", "\"engine\": \"supervisor\"", "\"coverage\": \"full\"", "\"peak\": null"]
+            {
                 assert!(status.contains(told), "{told}: {status}");
             }
             drop(orders);

@@ -40,7 +40,7 @@ fn a_chain_of_children() {
                       print('port', s.getsockname()[1], flush=True); subprocess.run(sys.argv[1:], check=True)";
         let shells = ["sh", "-c", "busybox sh -c '\"$@\"; true' sh \"$@\"; true", "sh"];
         for ports in [Ports::OUTSIDE, Ports::INSIDE] {
-            for options in [&["--strict"][..], &["--engine", "supervise"]] {
+            for options in [&["--strict"][..], &["--engine", "supervise"], &["--strict", "--engine", "inside"]] {
                 let watch = Watch::begin(&[]);
                 let mut command = ports.command_with(options, shells[0]);
                 command.args(&shells[1..]).args(["python3", "-c", python]).arg(&go).arg("then");

@@ -10,9 +10,9 @@ portshim_tests::each_keeper!(go, rust_with_musl);
 /// which fails with these words.
 fn visit(ports: &Ports, program: &str, wanted: &str, arguments: impl Fn(&mut Command, &str)) {
     let folder = Scratch::new("published");
-    let engines = [&[][..], &["--cover", "tree"], &["--engine", "supervise"]];
+    let engines = [&[][..], &["--cover", "tree"], &["--engine", "supervise"], &["--engine", "inside"]];
     let engines = if let Keeper::Portshim = ports.keeper { &engines[..] } else { &engines[..1] };
-    let watch = Watch::begin(&[7001, 7002, 7003]);
+    let watch = Watch::begin(&[7001, 7002, 7003, 7004]);
     for (options, at) in engines.iter().zip(7001..) {
         let peer = Peer::http(at);
         let mut command = ports.command_with(options, fetched(program));

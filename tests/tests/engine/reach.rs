@@ -34,7 +34,7 @@ fn every_process_is_told_of() {
         for (options, engine, of_static) in [
             (&["--engine", "preload"][..], "library", (None, "none".into(), Some(is_static.to_owned()))),
             (&["--engine", "supervise"], "supervisor", (by("supervisor"), "full".into(), None)),
-            (&["--cover", "tree"], "both", (by("guest"), "full".into(), None)),
+            (&["--engine", "inside", "--cover", "tree"], "both", (by("guest"), "full".into(), None)),
         ] {
             let mut command = portshim(["run"]);
             command.args(options).args(["--name", engine, "--", "sh", "-c", ALL]).arg(&program);
@@ -73,7 +73,7 @@ fn a_report_tells_of_the_program_and_of_those_that_asked() {
             assert_eq!((&part["coverage"], &part["not_covered"]), (&"full".into(), &Value::Null));
         }
         assert_eq!(report["processes"][0]["name"], "Glibc");
-        let report = told("auto", &[], &drains);
+        let report = told("inside", &[], &drains);
         for part in [&report, &report["processes"][0]] {
             assert_eq!((&part["engine"], &part["coverage"]), (&"guest".into(), &"full".into()));
         }
@@ -97,10 +97,10 @@ fn doctor_tells_who_would_serve() {
         std::fs::write(&script, "#!/bin/busybox sh\n").expect("the folder is ours");
         must(Command::new("chmod").args(["+x", text(&script)]));
         for (options, words, engine) in [
-            (&[][..], [text(&program)], "guest"),
-            (&[], [text(&script)], "guest"),
-            (&["--cover", "tree"], ["qemu-x86_64-static"], "supervisor"),
-            (&["--cover", "tree"], ["python3"], "both"),
+            (&["--engine", "inside"][..], [text(&program)], "guest"),
+            (&["--engine", "inside"], [text(&script)], "guest"),
+            (&["--engine", "inside", "--cover", "tree"], ["qemu-x86_64-static"], "supervisor"),
+            (&["--engine", "inside", "--cover", "tree"], ["python3"], "both"),
             (&["--engine", "supervise"], [text(&program)], "supervisor"),
         ] {
             let said = must(portshim(["doctor", "--json"]).args(options).arg("--").args(words));

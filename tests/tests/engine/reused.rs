@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs it inside the host's range, which is steered, and outside of it.
-fn finds_its_ports(built: &Path, asks: &str) {
+fn finds_its_ports(built: &Path, options: &[&str], asks: &str) {
     for (first, last) in [("20000", "20999"), ("40000", "40999")] {
         let mut command = portshim(["run", "--range", &format!("{first}-{last}")]);
-        command.arg("--").arg(built).args([first, last, asks]);
-        assert_eq!(said(&mut command), "known\n", "{first}");
+        command.args(options).arg("--").arg(built).args([first, last, asks]);
+        assert_eq!(said(&mut command), "known\n", "{options:?}, {first}");
     }
 }
 
@@ -28,15 +28,15 @@ fn whatever_a_descriptor_becomes_it_is_known_anew() {
         let glibc = built(Way::Glibc);
         // It asks for no more than the kernel gives.
         assert_eq!(said(Command::new(&glibc).args(["32768", "60999", "asks"])), "known\n");
-        finds_its_ports(&glibc, "remembers");
+        finds_its_ports(&glibc, &["--engine", "inside"], "remembers");
         // Here, cancelled threads compare addresses of calls, so that some stay as they are.
-        finds_its_ports(&built(Way::Musl), "asks");
+        finds_its_ports(&built(Way::Musl), &["--engine", "inside"], "asks");
     });
 }
 
 #[test]
 fn go_closes_quickly() {
     private(|| {
-        finds_its_ports(&go_churn(), "closes");
+        finds_its_ports(&go_churn(), &["--engine", "inside"], "closes");
     });
 }

@@ -25,7 +25,7 @@ const SUPERVISED: &[&str] = &["--engine", "supervise"];
 fn ways(folder: &Path) -> [(PathBuf, &'static [&'static str]); 3] {
     let dynamic = compile("engine/scale.c", folder, &[]);
     let guest = program(Way::Glibc, "engine/scale.c", &["-pthread"], &folder.join("static"));
-    [(dynamic.clone(), &["--cover", "tree"]), (dynamic, SUPERVISED), (guest, &[])]
+    [(dynamic.clone(), &["--cover", "tree"]), (dynamic, SUPERVISED), (guest, &["--engine", "inside"])]
 }
 
 /// Runs a part in ports that are pinned and in ports that are steered to, all of which are watched
@@ -142,7 +142,7 @@ fn what_bringing_the_guest_takes_does_not_grow() {
             std::fs::create_dir(program.parent().expect("it is in a folder")).expect("the folder is ours");
             must(Command::new("cp").arg("/bin/busybox").arg(program));
         }
-        let mut command = Ports::INSIDE.command_with(&["--cover", "tree"], "sh");
+        let mut command = Ports::INSIDE.command_with(&["--engine", "inside", "--cover", "tree"], "sh");
         command.args(["-c", SCRIPT, "sh"]).args(&programs).stdin(Stdio::piped());
         let mut service = Service::start(command);
         let (supervisor, _) = both(service.pid());

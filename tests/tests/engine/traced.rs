@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Each engine, with a program that loads a library and with one that does not.
-const OPTIONS: [&[&str]; 2] = [&["--cover", "tree"], &["--engine", "supervise"]];
+const OPTIONS: [&[&str]; 3] =
+    [&["--cover", "tree"], &["--engine", "supervise"], &["--cover", "tree", "--engine", "inside"]];
 
 fn each(try_with: impl Fn(&Ports, &[&str], &Path)) {
     let folder = Scratch::new("traced");

@@ -67,7 +67,7 @@ fn a_go_program_with_cgo_and_both_resolvers() {
         let program = go_resolve();
         with_name_server(|ask| {
             for ports in [Ports::OUTSIDE, Ports::INSIDE] {
-                for options in [&[][..], &["--cover", "tree"]] {
+                for options in [&[][..], &["--cover", "tree"], &["--engine", "inside"]] {
                     for resolver in ["netdns=go", "netdns=cgo"] {
                         let mut command = ports.command_with(options, &program);
                         command.env("GODEBUG", resolver);
