@@ -23,7 +23,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setpgid};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setpgid, setsid};
 use portshim_mechanism::linux::kernel::signals::keep_signals;
 use portshim_supervisor::{Rings, Server, Way, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
@@ -347,8 +347,12 @@ fn part_descriptors(others: [RawFd; 2]) {
 fn detach(keep: &[BorrowedFd<'_>]) {
     // A group of its own, and not a session: the kernel would count this process and the program as
     // of two groups of work (autogroup, sched(7)), and take longer to go from one to the other.
-    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
-    remain_ancestor();
+    // But a parent in the program's session, of another group, would keep what the program leaves
+    // behind from being orphaned, and have it stop at the terminal for good.
+    let _ = match remain_ancestor() {
+        true => setsid().map(drop),
+        false => setpgid(Pid::from_raw(0), Pid::from_raw(0)),
+    };
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
         let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
     }
@@ -372,11 +376,11 @@ fn detach(keep: &[BorrowedFd<'_>]) {
 }
 
 /// Has orphans of the program become this process's children, where only its descendants may be
-/// looked into (Yama's ptrace_scope), and it has no privilege that lifts that.
-fn remain_ancestor() {
-    if !matches!(ptrace_scope().as_str(), "" | "0") && !has_capability(CAP_SYS_PTRACE) {
-        let _ = nix::sys::prctl::set_child_subreaper(true);
-    }
+/// looked into (Yama's ptrace_scope), and it has no privilege that lifts that. Tells whether it is
+/// so.
+fn remain_ancestor() -> bool {
+    let is_needed = !matches!(ptrace_scope().as_str(), "" | "0") && !has_capability(CAP_SYS_PTRACE);
+    is_needed && nix::sys::prctl::set_child_subreaper(true).is_ok()
 }
 
 /// Time after which it is looked once more for orphans that are hidden behind another, in
