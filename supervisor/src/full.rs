@@ -29,26 +29,38 @@ impl Full {
         }
     }
 
-    /// A range of one port that is in use, inside the kernel's `own` and of those that the rules
-    /// have. `None` where they have none there.
+    /// A range of one port that is in use, inside the kernel's `own`: one that the rules have not,
+    /// if there is any, for a program may ask for theirs by number. `None` where the rules have none
+    /// there.
     pub(crate) fn port(&mut self, rules: &SharedRules, scope: Scope, own: PortRange) -> Option<PortRange> {
         let transport = scope.transport();
         let held = self.of(transport);
         if held.as_ref().is_none_or(|held| !own.contains(held.port)) {
-            let dynamic = &rules.scope(scope).dynamic;
-            let mut ports = (own.first()..=own.last()).rev().filter(|port| dynamic.contains(*port));
+            let ports = (own.first()..=own.last()).rev();
             // Where others have them all, the first will do.
-            let any = ports.clone().next()?;
+            let any = ports.clone().find(|port| is_of(rules, transport, *port))?;
+            let (theirs, others): (Vec<_>, Vec<_>) = ports.partition(|port| is_of(rules, transport, *port));
+            let mut ports = others.into_iter().chain(theirs);
             *held = ports.find_map(|port| Some(Held { port, _by: hold(port, transport)? }));
             return Some(PortRange::single(held.as_ref().map_or(any, |held| held.port)));
         }
         held.as_ref().map(|held| PortRange::single(held.port))
     }
 
-    /// There are ports again.
-    pub(crate) fn is_over(&mut self, transport: Transport) {
-        *self.of(transport) = None;
+    /// There are ports again: what is held of them is let go. Any other port stays, for a socket may
+    /// still be limited to it.
+    pub(crate) fn is_over(&mut self, rules: &SharedRules, transport: Transport) {
+        let held = self.of(transport);
+        if held.as_ref().is_some_and(|held| is_of(rules, transport, held.port)) {
+            *held = None;
+        }
     }
+}
+
+/// Tells whether the rules have a port, over either protocol of the Internet.
+fn is_of(rules: &SharedRules, transport: Transport, port: u16) -> bool {
+    let scopes = Scope::ALL.into_iter().filter(|scope| scope.transport() == transport);
+    scopes.into_iter().any(|scope| rules.scope(scope).dynamic.contains(port))
 }
 
 /// A socket that has the port at every address, and shares it with nobody.

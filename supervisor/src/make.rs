@@ -79,7 +79,7 @@ pub(crate) fn make(
     let mut entropy = session.rules.entropy(scope, session.secret());
     let run = beforehand(session.rules, ledger, scope, own, steering::kept, &mut entropy);
     if run.is_some() {
-        full.is_over(scope.transport());
+        full.is_over(session.rules, scope.transport());
     }
     let Some(range) = run.or_else(|| full.port(session.rules, scope, own)) else { return left() };
     let given = asked.made(range, standing).and_then(|socket| {

@@ -329,3 +329,25 @@ fn sessions_below() {
         );
     });
 }
+
+/// What stands for no port is none of the policy's: a program that names one of those gets it.
+#[test]
+fn reserved_ports_are_had_by_number_where_none_is_left() {
+    const SCRIPT: &str = r"
+import errno, socket, subprocess, sys
+subprocess.run([sys.argv[1], 'reserve', '41000-41009'], check=True, capture_output=True)
+kept = [socket.socket() for _ in range(11)]
+try:
+    kept[0].bind(('', 0))
+except OSError as error:
+    print(errno.errorcode[error.errno])
+for port, one in zip(range(41000, 41010), kept[1:]):
+    one.bind(('', port))
+print('bound')
+";
+    private(|| {
+        let mut command = portshim(["run", "--engine", "sockets", "--range", "41000-41009", "--", "/usr/bin/python3"]);
+        let said = must(command.args(["-c", SCRIPT]).arg(portshim_path()));
+        assert_eq!(said, "EADDRINUSE\nbound\n");
+    });
+}
