@@ -30,8 +30,8 @@ impl Full {
     }
 
     /// A range of one port that is in use, inside the kernel's `own`: one that the rules have not,
-    /// if there is any, for a program may ask for theirs by number. `None` where the rules have none
-    /// there.
+    /// if there is any, for a program may ask for theirs by number. `None` where the rules have
+    /// none there.
     pub(crate) fn port(&mut self, rules: &SharedRules, scope: Scope, own: PortRange) -> Option<PortRange> {
         let transport = scope.transport();
         let held = self.of(transport);
@@ -47,8 +47,8 @@ impl Full {
         held.as_ref().map(|held| PortRange::single(held.port))
     }
 
-    /// There are ports again: what is held of them is let go. Any other port stays, for a socket may
-    /// still be limited to it.
+    /// There are ports again: what is held of them is let go. Any other port stays, for a socket
+    /// may still be limited to it.
     pub(crate) fn is_over(&mut self, rules: &SharedRules, transport: Transport) {
         let held = self.of(transport);
         if held.as_ref().is_some_and(|held| is_of(rules, transport, held.port)) {
