@@ -36,11 +36,11 @@ impl Full {
         let transport = scope.transport();
         let held = self.of(transport);
         if held.as_ref().is_none_or(|held| !own.contains(held.port)) {
+            let theirs = |port: &u16| is_of(rules, transport, *port);
             let ports = (own.first()..=own.last()).rev();
             // Where others have them all, the first will do.
-            let any = ports.clone().find(|port| is_of(rules, transport, *port))?;
-            let (theirs, others): (Vec<_>, Vec<_>) = ports.partition(|port| is_of(rules, transport, *port));
-            let mut ports = others.into_iter().chain(theirs);
+            let any = ports.clone().find(theirs)?;
+            let mut ports = ports.clone().filter(|port| !theirs(port)).chain(ports.filter(theirs));
             *held = ports.find_map(|port| Some(Held { port, _by: hold(port, transport)? }));
             return Some(PortRange::single(held.as_ref().map_or(any, |held| held.port)));
         }
@@ -59,8 +59,8 @@ impl Full {
 
 /// Tells whether the rules have a port, over either protocol of the Internet.
 fn is_of(rules: &SharedRules, transport: Transport, port: u16) -> bool {
-    let scopes = Scope::ALL.into_iter().filter(|scope| scope.transport() == transport);
-    scopes.into_iter().any(|scope| rules.scope(scope).dynamic.contains(port))
+    let mut scopes = Scope::ALL.into_iter().filter(|scope| scope.transport() == transport);
+    scopes.any(|scope| rules.scope(scope).dynamic.contains(port))
 }
 
 /// A socket that has the port at every address, and shares it with nobody.

@@ -4,6 +4,7 @@
 //! them, it may be any.
 
 use super::functions::Functions;
+use super::targets::jumps;
 use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
     Register,
@@ -40,28 +41,10 @@ impl<'a> Flow<'a> {
             near.iter_mut().take(piece + 2).skip(piece.saturating_sub(1)).for_each(|mark| *mark = true);
         }
         let mut sources: HashMap<u64, Vec<u64>> = HashMap::new();
-        let mut leads = |at: usize, end: usize, distance: Option<isize>| {
-            if let Some(to) = distance
-                .and_then(|distance| end.checked_add_signed(distance))
-                .filter(|to| near.get(to / PIECE) == Some(&true))
-            {
-                sources.entry(base + to as u64).or_default().push(base + at as u64);
-            }
-        };
-        for (at, byte) in code.iter().enumerate() {
-            match byte {
-                // call, jmp
-                0xe8 | 0xe9 => leads(at, at + 5, far(code, at + 1)),
-                // jcc
-                0x0f if code.get(at + 1).is_some_and(|byte| byte & 0xf0 == 0x80) => {
-                    leads(at, at + 6, far(code, at + 2));
-                }
-                // jcc, loop, jrcxz, jmp
-                0x70..=0x7f | 0xe0..=0xe3 | 0xeb => {
-                    leads(at, at + 2, code.get(at + 1).map(|byte| isize::from(byte.cast_signed())));
-                }
-                _ => {}
-            }
+        // Without calls, as in Go's programs, there is nothing to follow.
+        let all = if calls.is_empty() { &[] } else { code };
+        for (at, to) in jumps(all).filter(|(_, to)| near.get(to / PIECE) == Some(&true)) {
+            sources.entry(base + to as u64).or_default().push(base + at as u64);
         }
         Self { code, base, functions, near, sources }
     }
@@ -187,11 +170,6 @@ fn holds_after(one: &Instruction, holder: Register) -> Option<Held> {
         }
         _ => None,
     }
-}
-
-/// The distance of four bytes at `at`.
-fn far(code: &[u8], at: usize) -> Option<isize> {
-    Some(i32::from_le_bytes(*code.get(at..)?.first_chunk()?) as isize)
 }
 
 /// The instructions of a part of code, which is at `base`.

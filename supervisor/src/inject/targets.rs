@@ -22,34 +22,27 @@ impl Targets {
             let around = marks.iter_mut().take(piece + 2).skip(piece.saturating_sub(1));
             around.for_each(|mark| *mark = true);
         }
-        let mut found = HashSet::new();
-        let mut jumps_to = |place: Option<usize>| {
-            if let Some(place) = place
-                && marks.get(place / NEAR).copied().unwrap_or(false)
-            {
-                found.insert(base + place as u64);
-            }
-        };
-        for (at, byte) in code.iter().enumerate() {
-            match byte {
-                // call, jmp
-                0xe8 | 0xe9 => jumps_to(far(code, at + 1)),
-                // jcc
-                0x0f if code.get(at + 1).is_some_and(|byte| byte & 0xf0 == 0x80) => jumps_to(far(code, at + 2)),
-                // jcc, loop, jrcxz, jmp
-                0x70..=0x7f | 0xe0..=0xe3 | 0xeb => {
-                    let distance = code.get(at + 1).map(|byte| isize::from(byte.cast_signed()));
-                    jumps_to(distance.and_then(|distance| (at + 2).checked_add_signed(distance)));
-                }
-                _ => {}
-            }
-        }
-        Self(found)
+        let near = jumps(code).filter(|(_, to)| marks.get(to / NEAR) == Some(&true));
+        Self(near.map(|(_, to)| base + to as u64).collect())
     }
 
     pub(super) fn contains(&self, address: u64) -> bool {
         self.0.contains(&address)
     }
+}
+
+/// The jumps and calls that code may have: where each begins, and the place that it leads to.
+pub(super) fn jumps(code: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    let to = |at: usize| match code[at] {
+        // call, jmp
+        0xe8 | 0xe9 => far(code, at + 1),
+        // jcc
+        0x0f if code.get(at + 1).is_some_and(|byte| byte & 0xf0 == 0x80) => far(code, at + 2),
+        // jcc, loop, jrcxz, jmp
+        0x70..=0x7f | 0xe0..=0xe3 | 0xeb => (at + 2).checked_add_signed(isize::from(code.get(at + 1)?.cast_signed())),
+        _ => None,
+    };
+    (0..code.len()).filter_map(move |at| Some((at, to(at)?)))
 }
 
 /// Place that the distance at `at` leads to.

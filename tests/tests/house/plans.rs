@@ -113,7 +113,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("inject/functions", &[]),
             ("inject/targets", &[]),
             ("inject/numbers", &[]),
-            ("inject/flow", &["inject/functions"]),
+            ("inject/flow", &["inject/functions", "inject/targets"]),
             ("inject/sites", &["inject/flow", "inject/functions", "inject/numbers", "inject/targets"]),
             ("inject/image", &["inject/functions", "inject/numbers", "inject/sites"]),
             ("inject/asked", &["inject/image"]),
