@@ -8,7 +8,7 @@ use crate::place;
 use crate::session::{About, Session};
 use crate::system::clock::boot_ticks;
 use crate::system::liveness;
-use crate::system::process::process_even_in_vfork as this_process;
+use crate::system::process::process_even_in_vfork;
 #[cfg(windows)]
 use crate::windows::{Descriptor, index_of, lingers};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -140,7 +140,7 @@ pub(crate) fn give_back(cell: &AtomicU64) {
     let packed = cell.load(Relaxed);
     let hold = Hold::unpack(packed);
     // A child of vfork(2) closes its own descriptors, and shares these cells with its parent.
-    let Some(session) = Session::current().filter(|_| hold.process == this_process()) else { return };
+    let Some(session) = Session::current().filter(|_| hold.process == process_even_in_vfork()) else { return };
     if cell.compare_exchange(packed, 0, Relaxed, Relaxed).is_err() {
         return;
     }

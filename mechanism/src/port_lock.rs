@@ -1,7 +1,7 @@
 //! Claims: one thread at a time, session-wide, gambles on a port that others may use as well.
 
 use crate::system::clock::{milliseconds, sleep_1ms, yield_now};
-use crate::system::process::process_even_in_vfork as this_process;
+use crate::system::process::process_even_in_vfork;
 use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use portshim_policy::entropy::mix;
 
@@ -91,7 +91,7 @@ fn is_in_force(stamp: u32, now: u16) -> bool {
 fn stamp(now: u16) -> u32 {
     let here = 0u8;
     let stack = core::ptr::from_ref(&here) as u64 >> 12;
-    let whose = mix(u64::from(this_process()) << 32 ^ stack) as u16;
+    let whose = mix(u64::from(process_even_in_vfork()) << 32 ^ stack) as u16;
     u32::from(now) << 16 | u32::from(whose.max(1))
 }
 

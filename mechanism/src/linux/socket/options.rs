@@ -42,12 +42,8 @@ impl Steered {
 
     /// Value that the program itself set, where the option says `value`. Portshim's own value is
     /// found where another thread is serving the same socket, or where a call was left by a jump:
-    /// in another process, perhaps, which passed the socket on. Where no program `limits` sockets,
-    /// all values are portshim's own.
-    fn seen_through(fd: c_int, value: u32, limits: bool) -> u32 {
-        if !limits {
-            return 0;
-        }
+    /// in another process, perhaps, which passed the socket on.
+    fn seen_through(fd: c_int, value: u32) -> u32 {
         let steered = Self::of(fd);
         if value != 0 && steered.ours.load(Relaxed) == mark(fd, value) { steered.own.load(Relaxed) } else { value }
     }
@@ -60,7 +56,8 @@ fn mark(fd: c_int, packed: u32) -> u64 {
 /// Value that a program which asks for its range option shall see, where the kernel says `value`,
 /// and programs that set one themselves are known to be there, or not.
 pub fn own_range(fd: c_int, value: u32, limits: bool) -> u32 {
-    Steered::seen_through(fd, value, limits)
+    // Where no program limits sockets, all values are portshim's own.
+    if limits { Steered::seen_through(fd, value) } else { 0 }
 }
 
 /// The descriptor means something else now.
@@ -130,7 +127,7 @@ impl LocalPortRange {
             steering::cannot_steer(fd);
         }
         let blind = own == Err(sandbox::NOT_ASKED);
-        let own = own.ok().map(|own| Steered::seen_through(fd, own, limits));
+        let own = own.ok().map(|own| Steered::seen_through(fd, own));
         Self { fd, own, kernels, changed: false, blind }
     }
 
