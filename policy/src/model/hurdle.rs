@@ -98,7 +98,6 @@ fn hull(set: &PortSet) -> Option<PortRange> {
 mod tests {
     use super::*;
     use crate::model::ScopeRules;
-    use crate::model::rresvport::PrivilegedRange;
 
     fn set(text: &str) -> PortSet {
         let parts = text.split(',').filter(|part| !part.is_empty());
@@ -107,15 +106,7 @@ mod tests {
 
     fn rules(dynamic: &str, reserved: &str, blocked: &str) -> Rules {
         let scope = || ScopeRules { dynamic: set(dynamic), reserved: set(reserved), blocked: set(blocked) };
-        Rules {
-            matches: None,
-            order: Order::Native,
-            sharing: Sharing::Tuple,
-            seed: None,
-            privileged: PrivilegedRange::LIBC,
-            unprivileged_start: None,
-            scopes: std::array::from_fn(|_| scope()),
-        }
+        Rules::native(std::array::from_fn(|_| scope()))
     }
 
     fn met(rules: &Rules, kept: &str) -> Option<Hurdle> {

@@ -57,6 +57,20 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Rules for every program that choose as the kernel does.
+    #[cfg(test)]
+    pub(crate) fn native(scopes: [ScopeRules; 4]) -> Self {
+        Self {
+            matches: None,
+            order: Order::Native,
+            sharing: Sharing::Tuple,
+            seed: None,
+            privileged: PrivilegedRange::LIBC,
+            unprivileged_start: None,
+            scopes,
+        }
+    }
+
     /// The ports of one scope.
     #[must_use]
     pub fn scope(&self, scope: Scope) -> &ScopeRules {

@@ -28,8 +28,7 @@ pub fn beforehand(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rresvport::PrivilegedRange;
-    use crate::model::{Order, Restriction, Rules, ScopeRules, Sharing};
+    use crate::model::{Restriction, Rules, ScopeRules};
     use crate::ports::ScopeSet;
     use crate::region::{Change, Owner, Region};
 
@@ -44,15 +43,7 @@ mod tests {
             reserved: set(PortRange::single(40004)),
             ..ScopeRules::default()
         };
-        Rules {
-            matches: None,
-            order: Order::Native,
-            sharing: Sharing::Tuple,
-            seed: None,
-            privileged: PrivilegedRange::LIBC,
-            unprivileged_start: None,
-            scopes: std::array::from_fn(|_| scope()),
-        }
+        Rules::native(std::array::from_fn(|_| scope()))
     }
 
     #[test]

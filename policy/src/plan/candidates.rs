@@ -310,8 +310,7 @@ impl<'a> Candidates<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rresvport::PrivilegedRange;
-    use crate::model::{Order, Rules, ScopeRules, Sharing};
+    use crate::model::{Rules, ScopeRules};
     use crate::region::Region;
     use proptest::prelude::*;
 
@@ -340,15 +339,7 @@ mod tests {
             scopes[Scope::Tcp6.index()] =
                 ScopeRules { dynamic: set(&dynamic), reserved: set(&reserved), ..ScopeRules::default() };
             scopes[Scope::Tcp4.index()].blocked = set(&there);
-            let region = Region::boxed(&[Rules {
-                matches: None,
-                order: Order::Native,
-                sharing: Sharing::Tuple,
-                seed: None,
-                privileged: PrivilegedRange::LIBC,
-                unprivileged_start: None,
-                scopes,
-            }]);
+            let region = Region::boxed(&[Rules::native(scopes)]);
             let rules = region.rules_for(&[b""]).unwrap();
             let mut view = Candidates::new(rules, region.ledger.at_large(), Scope::Tcp6, dual, limit);
             if let Some(without) = without {
