@@ -45,7 +45,8 @@ pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
                 false
             };
             let ended = platform::watch_program(&program, &args.command[1..], None, None, Some(&mut meanwhile))?;
-            Ok(ended.status())
+            drop(held);
+            Ok(ended.pass_on())
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::{self, is_switched_off};
 use crate::messages;
 use crate::messages::{Failure, NOT_FOUND};
-use crate::platform::{self, Beginning, Environment, Session, Way};
+use crate::platform::{self, Beginning, Ended, Environment, Session, Way};
 use crate::present::{self, Verbosity};
 use portshim_policy::region::{EVENTS, Recorded, wire};
 use std::ffi::{OsStr, OsString};
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
         words.push(messages::goes_on(left));
     }
     last_words(&words);
-    ended
+    Ok(ended?.pass_on())
 }
 
 /// Tells what there is to tell now that the program has ended, whose end nobody shall have to wait
@@ -148,7 +148,7 @@ impl Watcher<'_> {
         arguments: &[OsString],
         environment: &Environment,
         words: &mut Vec<String>,
-    ) -> Result<u32, Failure> {
+    ) -> Result<Ended, Failure> {
         let supervised = self.begins_supervisor.map(|way| (self.session, way));
         let looks = self.log.is_some() || self.story.is_some();
         let mut look = || self.look();
@@ -166,7 +166,7 @@ impl Watcher<'_> {
         });
         words.extend(logged.err().map(|failure| failure.to_string()));
         words.extend(reported.unwrap_or_else(|failure| Some(failure.to_string())));
-        Ok(ended.status())
+        Ok(ended)
     }
 
     /// Takes in what has happened since the last time. Tells whether that was so much that the next

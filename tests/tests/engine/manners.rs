@@ -4,15 +4,16 @@
 use super::built::{Way, ports};
 use portshim_tests::programs::{Ports, Scratch, Service, compile, must, private, text, told, until};
 use portshim_tests::{portshim, portshim_path, said};
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
 
 const SUPERVISED: [&str; 3] = ["run", "--engine", "supervise"];
 
-fn status_of(script: &str) -> Option<i32> {
+fn status_of(script: &str) -> ExitStatus {
     let output = portshim(SUPERVISED).args(["--", "sh", "-c", script]).output().expect("it runs");
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{}", said(&output));
-    output.status.code()
+    output.status
 }
 
 pub(super) fn send(signal: &str, process: u32) {
@@ -45,11 +46,32 @@ pub(super) fn both(portshim: u32) -> (u32, u32) {
 
 #[test]
 fn the_status_is_the_programs_own() {
-    assert_eq!(status_of("exit 0"), Some(0));
-    assert_eq!(status_of("exit 7"), Some(7));
-    assert_eq!(status_of("kill -TERM $$"), Some(128 + 15));
-    assert_eq!(status_of("kill -KILL $$"), Some(128 + 9));
+    assert_eq!(status_of("exit 0").code(), Some(0));
+    assert_eq!(status_of("exit 7").code(), Some(7));
+    assert_eq!(status_of("kill -TERM $$").signal(), Some(libc::SIGTERM));
+    assert_eq!(status_of("kill -KILL $$").signal(), Some(libc::SIGKILL));
     assert_eq!(portshim(SUPERVISED).args(["--", "no-such-program"]).status().expect("it runs").code(), Some(127));
+}
+
+/// A shell ends a loop only where the program of a turn has been ended by SIGINT.
+#[test]
+fn an_interrupt_ends_a_shells_loop_around_it() {
+    private(|| {
+        for options in [&SUPERVISED[1..], &["--report=/dev/null"]] {
+            let mut shell = Command::new("bash");
+            shell.args(["-c", r#"for turn in 1 2 3; do "$@"; done; echo went on"#, "bash"]);
+            shell.arg(portshim_path()).arg("run").args(options).args(["--", "sh", "-c", "echo begun; exec sleep 100"]);
+            let mut child = shell.stdout(Stdio::piped()).process_group(0).spawn().expect("it runs");
+            let mut told = BufReader::new(child.stdout.take().expect("it is piped"));
+            let mut line = String::new();
+            told.read_line(&mut line).expect("it is told");
+            must(Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]));
+            let mut rest = String::new();
+            told.read_to_string(&mut rest).expect("it is told");
+            let status = child.wait().expect("it ran");
+            assert_eq!((&*line, &*rest, status.signal()), ("begun\n", "", Some(libc::SIGINT)), "{options:?}");
+        }
+    });
 }
 
 #[test]
@@ -183,7 +205,7 @@ fn few_descriptors_are_enough() {
 fn a_session_file_that_is_cut_short_ends_nobody() {
     let python = "import socket; socket.socket().bind(('', 0))";
     let script = format!("python3 -c \"{python}\"; : > \"$PORTSHIM_SESSION\"; python3 -c \"{python}\"; exit 7");
-    assert_eq!(status_of(&script), Some(7));
+    assert_eq!(status_of(&script).code(), Some(7));
 }
 
 /// Where another supervisor listens, or calls may not be told of, that is said beforehand.

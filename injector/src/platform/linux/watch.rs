@@ -9,6 +9,7 @@ use crate::coverage::Program;
 use crate::messages::{self, Failure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::waitpid;
@@ -39,11 +40,16 @@ impl Ended {
         Self::Exited(libc::WEXITSTATUS(status) as u8)
     }
 
-    /// The status to exit with: a shell's convention is 128 and the signal's number.
-    pub(crate) fn status(self) -> u32 {
+    /// Ends this process by the signal that ended the program, so that whoever waits sees no
+    /// difference. Else gives the status to exit with: the program's, or for an init, which outlives
+    /// the signal, 128 and the signal's number, as a shell has it.
+    pub(crate) fn pass_on(self) -> u32 {
         match self {
             Self::Exited(status) => status.into(),
-            Self::Killed(signal, _) => 128 + u32::from(signal),
+            Self::Killed(signal, _) => {
+                end_by(signal.into());
+                128 + u32::from(signal)
+            }
         }
     }
 
@@ -54,6 +60,17 @@ impl Ended {
             Self::Killed(_, signal) => (None, Some(signal)),
         }
     }
+}
+
+/// Ends this process by a signal, and without a core dump: the program has left its own.
+fn end_by(signal: libc::c_int) {
+    // SAFETY: no handler is installed. What the C library keeps for itself is nobody's to ignore.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let _ = set_dumpable(false);
+    // SAFETY: the process is this one, and kill(2) has no conditions.
+    unsafe { libc::kill(libc::getpid(), signal) };
+    // It has waited until now, and others go on waiting.
+    keep_signals(Some(!(1 << (signal - 1))));
 }
 
 /// Time for which the program is left alone, in milliseconds: the ring of events holds some

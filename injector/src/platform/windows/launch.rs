@@ -28,7 +28,7 @@ pub(crate) struct Ended(u32);
 
 impl Ended {
     /// The status to exit with: the program's own.
-    pub(crate) fn status(self) -> u32 {
+    pub(crate) fn pass_on(self) -> u32 {
         self.0
     }
 
@@ -53,7 +53,7 @@ pub(crate) const BECOMES: bool = false;
 /// Waits for the program's end, and ends with its exit code. Returns only if that fails.
 pub(crate) fn become_program(program: &Program, arguments: &[OsString], environment: &Environment) -> Failure {
     match watch_program(program, arguments, Some(environment), None, None) {
-        Ok(ended) => process::exit(ended.status().cast_signed()),
+        Ok(ended) => process::exit(ended.pass_on().cast_signed()),
         Err(failure) => failure,
     }
 }
