@@ -188,6 +188,11 @@ impl Session {
         ledger.seen_by(&OWN_TREES)
     }
 
+    /// Tells whether entries for some processes alone keep ports of `scopes` from these.
+    pub fn restricts_some_alone(self, scopes: ScopeSet) -> bool {
+        self.region.ledger.entries().any(|entry| entry.maker.tree && entry.scopes.intersects(scopes))
+    }
+
     /// Tells whether a specific bind to `port` is refused.
     pub fn blocks(self, port: u16, scopes: ScopeSet) -> bool {
         let by_policy = |scope| self.rules.scope(scope).blocked.contains(port);

@@ -232,6 +232,19 @@ fn later_sockets_obey_what_changes() {
     });
 }
 
+/// Where the policy has all of the host's ports, one of them is held in the stead of none: as long
+/// as there is none for somebody.
+#[test]
+fn none_is_left_to_some() {
+    private(|| {
+        set_sysctl("ip_local_port_range", "41000 41009");
+        let mut command = portshim(["run", "--engine", "sockets", "--range", "41000-41009", "--", "/usr/bin/python3"]);
+        let said = must(command.arg(source("engine/none_left.py")).arg(portshim_path()));
+        let all = ["bound"; 10].join(" ");
+        assert_eq!(said, format!("bound EADDRINUSE\nbound EADDRINUSE\n{all} EADDRINUSE\n"));
+    });
+}
+
 /// What the kernel writes on a socket is the program's own; where it cannot be, nobody makes it in
 /// the program's stead, and that is told of.
 #[test]
