@@ -2,7 +2,7 @@
 //! children. What ends a supervisor leaves no program hanging.
 
 use super::built::{Way, ports};
-use portshim_tests::programs::{Ports, Scratch, Service, compile, must, private, text, told, until};
+use portshim_tests::programs::{Ports, Scratch, Service, compile, must, private, source, text, told, until};
 use portshim_tests::{portshim, portshim_path, said};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -71,6 +71,25 @@ fn an_interrupt_ends_a_shells_loop_around_it() {
             let status = child.wait().expect("it ran");
             assert_eq!((&*line, &*rest, status.signal()), ("begun\n", "", Some(libc::SIGINT)), "{options:?}");
         }
+    });
+}
+
+/// Where Yama lets ancestors alone look into processes, orphans become the supervisor's children.
+#[test]
+fn an_orphan_is_one_to_the_terminal() {
+    private(|| {
+        let orphan = || {
+            let mut command = Command::new("setpriv");
+            command.args(["--inh-caps=-all", "--bounding-set=-all", "python3"]).arg(source("engine/orphan.py"));
+            command
+        };
+        let bare = must(orphan().arg("env"));
+        assert_eq!(bare, "Input/output error\n");
+        assert_eq!(must(orphan().arg(portshim_path()).args(SUPERVISED).arg("--")), bare);
+        must(Command::new("mount").args(["-t", "tmpfs", "tmpfs", "/proc/sys/kernel"]));
+        std::fs::create_dir("/proc/sys/kernel/yama").expect("it is empty");
+        std::fs::write("/proc/sys/kernel/yama/ptrace_scope", "1\n").expect("the folder is there");
+        assert_eq!(must(orphan().arg(portshim_path()).args(SUPERVISED).arg("--")), bare);
     });
 }
 
