@@ -22,11 +22,15 @@ pub(crate) enum Kind {
     /// `landlock_restrict_self`: what the process may do from then on is not known here.
     Confine,
     /// seccomp(2), or prctl(2) where it does the same: the program forbids itself calls.
+    /// Told of where there may be a guest, on x86-64.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no guest"))]
     Filter,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no guest"))]
     Prctl,
     /// Refused or told of: what is asked of a ring, no filter sees.
     IoUring,
     /// All calls on sockets of a 32-bit x86 program of old, with their arguments in memory.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "32-bit ARM has none"))]
     SocketCall,
 }
 
