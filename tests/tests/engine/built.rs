@@ -1,6 +1,6 @@
 //! Programs that the tests build: each is out of a library's reach in a way of its own.
 
-use portshim_tests::programs::{must, source, text};
+use portshim_tests::programs::{fetched, must, source, text};
 use portshim_tests::project;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,27 +48,47 @@ pub(super) fn program(way: Way, from: &str, options: &[&str], built: &Path) -> P
     built.to_owned()
 }
 
-/// Builds `ports.go`, without cgo. What Go has compiled for it is kept for the next time.
-pub(super) fn go_ports() -> PathBuf {
-    go("ports", false)
+/// A Go that programs are built with: what they do in the kernel is in its own libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Go {
+    /// Debian's, 1.19.
+    Debian,
+    /// 1.27.
+    Newer,
 }
 
-/// Builds `churn.go`, likewise.
-pub(super) fn go_churn() -> PathBuf {
-    go("churn", false)
-}
+impl Go {
+    pub(super) const ALL: [Self; 2] = [Self::Debian, Self::Newer];
 
-/// Builds `resolve.go`, with cgo: a dynamic program, in which libc's resolver can be used.
-pub(super) fn go_resolve() -> PathBuf {
-    go("resolve", true)
-}
+    /// Builds `ports.go`, without cgo.
+    pub(super) fn ports(self) -> PathBuf {
+        self.build("ports", false)
+    }
 
-fn go(name: &str, with_cgo: bool) -> PathBuf {
-    let folder = project().join("target/go");
-    let built = folder.join(name);
-    let mut command = Command::new("go");
-    command.args(["build", "-o", text(&built), text(&source(&format!("engine/{name}.go")))]);
-    command.env("CGO_ENABLED", if with_cgo { "1" } else { "0" }).env("GO111MODULE", "off");
-    must(command.env("GOCACHE", folder.join("cache")).env("GOFLAGS", "-mod=mod"));
-    built
+    /// Builds `churn.go`, likewise.
+    pub(super) fn churn(self) -> PathBuf {
+        self.build("churn", false)
+    }
+
+    /// Builds `resolve.go`, with cgo: a dynamic program, in which libc's resolver can be used.
+    pub(super) fn resolve(self) -> PathBuf {
+        self.build("resolve", true)
+    }
+
+    /// One at a time: Go's own libraries are compiled at the first, and kept.
+    fn build(self, name: &str, with_cgo: bool) -> PathBuf {
+        let folder = project().join("target/go");
+        std::fs::create_dir_all(&folder).expect("the folder is ours");
+        let built = folder.join(format!("{name}-{self:?}"));
+        let mut command = Command::new("flock");
+        command.arg(folder.join("lock"));
+        match self {
+            Self::Debian => command.arg("go"),
+            Self::Newer => command.arg(fetched("go/bin/go")).env("GOTOOLCHAIN", "local"),
+        };
+        command.args(["build", "-o", text(&built), text(&source(&format!("engine/{name}.go")))]);
+        command.env("CGO_ENABLED", if with_cgo { "1" } else { "0" }).env("GO111MODULE", "off");
+        must(command.env("GOCACHE", folder.join("cache")).env("GOFLAGS", "-mod=mod"));
+        built
+    }
 }

@@ -1,6 +1,6 @@
 //! Chains of programs, and one `portshim run` below another.
 
-use super::built::{Way, go_ports, ports};
+use super::built::{Go, Way, ports};
 use portshim_tests::programs::{Peer, Ports, Scratch, Watch, must, private, told};
 use portshim_tests::{portshim, portshim_path};
 
@@ -9,7 +9,7 @@ use portshim_tests::{portshim, portshim_path};
 fn a_chain_of_programs_of_all_kinds() {
     private(|| {
         let folder = Scratch::new("engine");
-        let (program, go) = (ports(Way::Musl, &folder), go_ports());
+        let (program, go) = (ports(Way::Musl, &folder), Go::Newer.ports());
         let script = "s=\"import socket; s = socket.socket(); s.bind(('', 0)); print('port', s.getsockname()[1])\"
             python3 -c \"$s\"; \"$1\" \"$3\" \"$4\"; env -i /usr/bin/python3 -c \"$s\"
             busybox sh -c 'python3 -c \"$0\"; \"$1\" \"127.0.0.1:$2\" \"127.0.0.1:$3\"' \"$s\" \"$2\" \"$3\" \"$4\"";
@@ -35,7 +35,7 @@ fn a_chain_of_programs_of_all_kinds() {
 #[test]
 fn a_chain_of_children() {
     private(|| {
-        let go = go_ports();
+        let go = Go::Newer.ports();
         let python = "import socket, subprocess, sys; s = socket.socket(); s.bind(('', 0))\n\
                       print('port', s.getsockname()[1], flush=True); subprocess.run(sys.argv[1:], check=True)";
         let shells = ["sh", "-c", "busybox sh -c '\"$@\"; true' sh \"$@\"; true", "sh"];

@@ -1,6 +1,6 @@
 //! Static programs, Go programs, programs of another C library or with system calls of their own.
 
-use super::built::{Way, go_ports, ports};
+use super::built::{Go, Way, ports};
 use portshim_tests::programs::{
     Keeper, Peer, Ports, Scratch, Service, Watch, compile, local_ports, must, private, told, until,
 };
@@ -78,13 +78,15 @@ fn of_32_bits() {
 }
 
 fn go(ports: &Ports) {
-    let program = go_ports();
-    drain(ports, libc::EADDRINUSE, 0, ports.command(&program));
-    judge(ports, PEERS, |http, udp| {
-        let mut command = ports.command(&program);
-        command.args([http, udp].map(|port| format!("127.0.0.1:{port}")));
-        command
-    });
+    for (go, first) in Go::ALL.into_iter().zip((PEERS..).step_by(10)) {
+        let program = go.ports();
+        drain(ports, libc::EADDRINUSE, 10, ports.command(&program));
+        judge(ports, first, |http, udp| {
+            let mut command = ports.command(&program);
+            command.args([http, udp].map(|port| format!("127.0.0.1:{port}")));
+            command
+        });
+    }
 }
 
 fn busybox(ports: &Ports) {

@@ -29,7 +29,7 @@ fn visit(ports: &Ports, program: &str, wanted: &str, arguments: impl Fn(&mut Com
 
 /// Go's own command, built with the Go that it belongs to, asks a proxy for a module.
 fn go(ports: &Ports) {
-    visit(ports, "go", "invalid response from proxy", |command, server| {
+    visit(ports, "go/bin/go", "invalid response from proxy", |command, server| {
         command.args(["mod", "download", "example.test/module@v1.0.0"]).env("GOROOT", "/").env("GOPROXY", server);
         command.env("GOTOOLCHAIN", "local").env("GONOSUMDB", "*").env("GOFLAGS", "-modcacherw");
     });

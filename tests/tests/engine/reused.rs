@@ -1,6 +1,6 @@
 //! Descriptors that get another meaning, in a program whose guest remembers what they are.
 
-use super::built::{Way, go_churn, program};
+use super::built::{Go, Way, program};
 use portshim_tests::portshim;
 use portshim_tests::programs::{Scratch, private};
 use std::path::Path;
@@ -37,6 +37,6 @@ fn whatever_a_descriptor_becomes_it_is_known_anew() {
 #[test]
 fn go_closes_quickly() {
     private(|| {
-        finds_its_ports(&go_churn(), &["--engine", "inside"], "closes");
+        finds_its_ports(&Go::Newer.churn(), &["--engine", "inside"], "closes");
     });
 }

@@ -1,7 +1,7 @@
 //! Sockets that a supervisor makes for programs, each limited to its ports: all else the programs
 //! do natively.
 
-use super::built::{Way, go_ports, ports};
+use super::built::{Go, Way, ports};
 use super::confined::{contained, open_to_all};
 use portshim_tests::programs::{
     Keeper, Peer, Ports, Scratch, as_root, compile, local_ports, must, private, set_sysctl, source, text, told,
@@ -25,7 +25,7 @@ fn programs_in_a_container() {
         let [http_port, udp_port] = peers.each_ref().map(String::as_str);
         let url = format!("http://127.0.0.1:{http_port}/");
         let python = source("programs/python.py");
-        let go = go_ports();
+        let go = Go::Newer.ports();
         let programs: [&[&str]; 4] = [
             &[text(&program), http_port, udp_port],
             &[text(&go), &format!("127.0.0.1:{http_port}"), &format!("127.0.0.1:{udp_port}")],

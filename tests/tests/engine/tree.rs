@@ -1,6 +1,6 @@
 //! `--cover tree`: what a library does not see of the programs that it reaches.
 
-use super::built::go_resolve;
+use super::built::Go;
 use portshim_tests::portshim_path;
 use portshim_tests::programs::{Peer, Ports, Scratch, Service, compile, must, private, set_sysctl, source, text, told};
 use std::collections::BTreeSet;
@@ -64,12 +64,14 @@ fn the_resolver_inside_libc() {
 #[test]
 fn a_go_program_with_cgo_and_both_resolvers() {
     private(|| {
-        let program = go_resolve();
+        let programs = Go::ALL.map(Go::resolve);
         with_name_server(|ask| {
-            for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+            for (program, ports) in
+                programs.iter().flat_map(|program| [(program, Ports::OUTSIDE), (program, Ports::INSIDE)])
+            {
                 for options in [&[][..], &["--cover", "tree"], &["--engine", "inside"]] {
                     for resolver in ["netdns=go", "netdns=cgo"] {
-                        let mut command = ports.command_with(options, &program);
+                        let mut command = ports.command_with(options, program);
                         command.env("GODEBUG", resolver);
                         let said = String::from_utf8(ask(&ports, command).stdout).expect("it is text");
                         assert!(said.starts_with("lookup no.example"), "{said}");
