@@ -1,12 +1,14 @@
-//! The way in: from a rewritten system call of the program onto a stack of our own, and back.
+//! The way in: from a rewritten system call of the program, and back.
 //!
 //! To the program it is as a `syscall` is: it changes rax, rcx, r11 and the flags, and nothing
-//! else. Nothing is written to the program's stack, which may be as good as full (Go's stacks are)
-//! and whose 128 bytes below rsp may be in use.
+//! else. Calls are served on the program's stack, below the 128 bytes under rsp, which may be in
+//! use: so a signal handler that comes meanwhile runs below, where it would have. Go's stacks may
+//! be as good as full, and its handlers have one of their own: there, calls are served on stacks of
+//! ours ([`stacks`]).
 
 use super::calls;
-use super::frame::{AFTER, AS_IT_CAME, Frame, HEAD, NOTED, RSP};
-use super::stacks::{self, FIRST, LAST, STACK_BITS};
+use super::frame::{AFTER, AS_IT_CAME, Frame, NOTED};
+use super::stacks::{self, BUSY, FIRST, LAST, STACK_BITS};
 use super::start;
 use core::arch::naked_asm;
 use core::mem::offset_of;
@@ -17,16 +19,15 @@ use portshim_mechanism::linux::socket::steering::MOVED;
 use portshim_mechanism::session::{REGION, Session};
 use portshim_policy::region::{Header, Region};
 
-/// A bit for each stack that is in use. Of one that a signal handler has jumped away from, it stays
-/// set: when none is left, the supervisor serves.
-static BUSY: AtomicU64 = AtomicU64::new(0);
+/// So many bytes below rsp belong to the function that makes the call (x86-64 psABI).
+const RED_ZONE: usize = 128;
 
 /// Not 0 where the supervisor is to serve every call.
 #[unsafe(export_name = "portshim_off")]
 static OFF: AtomicU64 = AtomicU64::new(0);
 
-/// Not 0 where the program's signal handlers may run on a stack of their own (sigaltstack(2)),
-/// likewise.
+/// Not 0 where signal handlers that run on a stack of their own (sigaltstack(2)) may come here,
+/// onto one of ours.
 #[unsafe(export_name = "portshim_alternates")]
 static ALTERNATES: AtomicU64 = AtomicU64::new(0);
 
@@ -99,53 +100,14 @@ unsafe extern "C" fn enter() {
         "je 8f",
         // Onto a stack.
         "2:",
-        "mov r11d, dword ptr [rip + {last}]",
-        "22:",
-        "lock bts qword ptr [rip + {busy}], r11",
-        "jnc 23f",
-        "dec r11d",
-        "jns 22b",
-        "jmp {unserved}",
-        "3:",
-        send!("{sendto}", "r10d"),
-        "4:",
-        send!("{sendmsg}", "edx"),
-        "5:",
-        send!("{sendmmsg}", "r10d"),
-        "6:",
-        "test esi, esi", // SOL_IP
-        "jz 2b",
-        "cmp esi, {ipv6}",
-        "je 2b",
-        "cmp esi, {socket}",
-        "jne 9f",
-        "cmp edx, {reuse_address}",
-        "je 2b",
-        "cmp edx, {reuse_port}",
-        "je 2b",
-        "jmp 9f",
-        "7:",
-        "test edx, {executable}",
-        "jnz 2b",
-        "jmp 9f",
-        "8:",
-        "test esi, esi", // F_DUPFD
-        "jz 2b",
-        "cmp esi, {copy}",
-        "je 2b",
-        // The call is made as it was.
-        "9:",
-        "btr rcx, {noted}",
-        "lea rcx, [rcx - {as_it_came}]",
-        "jmp rcx",
-        "23:",
-        "shl r11, {bits}",
-        "add r11, qword ptr [rip + {first}]",
-        "cmp qword ptr [rip + {alternates}], 0",
-        "jne 32f",
+        "cmp qword ptr [rip + {first}], 0",
+        "jne 21f",
+        "mov r11, rsp",
+        "lea rsp, [rsp - {red_zone}]",
+        "and rsp, -16",
         "33:",
-        "mov qword ptr [r11 - {rsp}], rsp",
-        "lea rsp, [r11 - {head}]",
+        "push r11",
+        "push r11",
         "lea rcx, [rcx + {after}]",
         "push rcx",
         "push rax",
@@ -199,8 +161,63 @@ unsafe extern "C" fn enter() {
         "pop r9",
         "lea rsp, [rsp + 8]",
         "pop rcx",
-        "lea r11, [rsp + {head}]",
-        "mov rsp, qword ptr [r11 - {rsp}]",
+        "cmp qword ptr [rip + {first}], 0",
+        "jne 34f",
+        "mov rsp, qword ptr [rsp]",
+        "jmp rcx",
+        "3:",
+        send!("{sendto}", "r10d"),
+        "4:",
+        send!("{sendmsg}", "edx"),
+        "5:",
+        send!("{sendmmsg}", "r10d"),
+        "6:",
+        "test esi, esi", // SOL_IP
+        "jz 2b",
+        "cmp esi, {ipv6}",
+        "je 2b",
+        "cmp esi, {socket}",
+        "jne 9f",
+        "cmp edx, {reuse_address}",
+        "je 2b",
+        "cmp edx, {reuse_port}",
+        "je 2b",
+        "jmp 9f",
+        "7:",
+        "test edx, {executable}",
+        "jnz 2b",
+        "jmp 9f",
+        "8:",
+        "test esi, esi", // F_DUPFD
+        "jz 2b",
+        "cmp esi, {copy}",
+        "je 2b",
+        // The call is made as it was.
+        "9:",
+        "btr rcx, {noted}",
+        "lea rcx, [rcx - {as_it_came}]",
+        "jmp rcx",
+        // Onto one of ours.
+        "21:",
+        "mov r11d, dword ptr [rip + {last}]",
+        "22:",
+        "lock bts qword ptr [rip + {busy}], r11",
+        "jnc 23f",
+        "dec r11d",
+        "jns 22b",
+        "jmp {unserved}",
+        "23:",
+        "shl r11, {bits}",
+        "add r11, qword ptr [rip + {first}]",
+        "cmp qword ptr [rip + {alternates}], 0",
+        "jne 32f",
+        "31:",
+        "xchg rsp, r11",
+        "jmp 33b",
+        // And off it.
+        "34:",
+        "lea r11, [rsp + 16]",
+        "mov rsp, qword ptr [rsp]",
         "sub r11, qword ptr [rip + {first}]",
         "shr r11, {bits}",
         "lock btr qword ptr [rip + {busy}], r11",
@@ -225,7 +242,7 @@ unsafe extern "C" fn enter() {
         "mov rsi, qword ptr [r11 - {rsi}]",
         "mov rdi, qword ptr [r11 - {rdi}]",
         "test dword ptr [r11 - {told} + 8], {on_stack}",
-        "jz 33b",
+        "jz 31b",
         "sub r11, qword ptr [rip + {first}]",
         "shr r11, {bits}",
         "lock btr qword ptr [rip + {busy}], r11",
@@ -233,14 +250,13 @@ unsafe extern "C" fn enter() {
         alternates = sym ALTERNATES,
         sigaltstack = const libc::SYS_sigaltstack,
         on_stack = const libc::SS_ONSTACK,
-        // Below the head, where nothing is yet: five registers, and a `stack_t`, whose second word
-        // are its flags.
-        rax = const HEAD + 8,
-        rcx = const HEAD + 16,
-        rdx = const HEAD + 24,
-        rsi = const HEAD + 32,
-        rdi = const HEAD + 40,
-        told = const HEAD + 64,
+        // Where nothing is yet: five registers, and a `stack_t`, whose second word are its flags.
+        rax = const 8,
+        rcx = const 16,
+        rdx = const 24,
+        rsi = const 32,
+        rdi = const 40,
+        told = const 64,
         off = sym OFF,
         sendto = const libc::SYS_sendto,
         sendmsg = const libc::SYS_sendmsg,
@@ -272,13 +288,13 @@ unsafe extern "C" fn enter() {
         after = const AFTER,
         bits = const STACK_BITS,
         first = sym FIRST,
-        rsp = const RSP,
-        head = const HEAD,
+        red_zone = const RED_ZONE,
         serve = sym serve,
     )
 }
 
-/// Goes on where no stack is free, or the program must stay on its own: the call is made as it was.
+/// Goes on where none of our stacks is free, or the program must stay on its own: the call is made
+/// as it was.
 /// What comes of it, nobody sees here.
 ///
 /// # Safety
@@ -339,13 +355,15 @@ const fn bit(number: libc::c_long) -> u64 {
 
 /// Serves a call: what rax is to be.
 extern "C" fn serve(frame: &mut Frame) -> isize {
-    stacks::keep_one_free(frame);
+    if stacks::are_ours() {
+        stacks::keep_one_free(frame);
+    }
     let Some(session) = Session::current() else { return frame.leave() };
     calls::serve(session, frame)
 }
 
-/// The supervisor begins here, on the first stack, when all is in place. rax tells it at the
-/// breakpoint whether calls are served.
+/// The supervisor begins here, on the stack of the program, which has not begun, when all is in
+/// place. rax tells it at the breakpoint whether calls are served.
 ///
 /// # Safety
 /// For the supervisor alone.
@@ -353,8 +371,6 @@ extern "C" fn serve(frame: &mut Frame) -> isize {
 #[unsafe(export_name = "portshim_begin")]
 unsafe extern "C" fn begin() {
     naked_asm!(
-        "mov rsp, qword ptr [rip + {first}]",
-        "sub rsp, {head}",
         "call {start}",
         "movzx eax, al",
         // As every program finds them.
@@ -375,8 +391,6 @@ unsafe extern "C" fn begin() {
         "xorps xmm14, xmm14",
         "xorps xmm15, xmm15",
         "int3",
-        first = sym FIRST,
-        head = const HEAD,
         start = sym start::start,
     )
 }

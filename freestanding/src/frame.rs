@@ -1,16 +1,10 @@
-//! A call of the program, as it came, at the head of a stack of our own.
+//! A call of the program, as it came, at the head of what serving it takes of a stack.
 
-use core::arch::asm;
+use core::cell::Cell;
 use core::ffi::{c_int, c_long};
-use portshim_mechanism::linux::kernel::call;
-use portshim_mechanism::linux::kernel::errno;
+use portshim_mechanism::linux::kernel::call::forward;
 use portshim_mechanism::linux::kernel::mark::marked;
 use portshim_mechanism::linux::serve::Original;
-
-/// The room at the upper end of a stack. It holds the program's rsp and, above that, the number of
-/// the last error.
-pub(crate) const HEAD: usize = 64;
-pub(crate) const RSP: usize = 16;
 
 /// A trampoline has the call twice: as it came, and from so many bytes after that, which is where
 /// we are told of, for a descriptor that is marked.
@@ -31,10 +25,10 @@ pub(crate) struct Frame {
     number: usize,
     /// Where the program goes on, and [`NOTED`].
     next: usize,
-    head: [u8; HEAD - RSP],
     /// The program's rsp.
     pub(crate) stack: usize,
-    _last_error: usize,
+    /// The number of the last error.
+    error: Cell<c_int>,
 }
 
 impl Frame {
@@ -61,42 +55,39 @@ impl Frame {
         self.next >> NOTED & 1 == 1
     }
 
-    /// Makes the program's own call, marked, so that no supervisor is told of it; `errno` is set.
+    /// The number of the last error.
+    pub(crate) fn error(&self) -> c_int {
+        self.error.get()
+    }
+
+    /// Answer of a call that has failed with this error number.
+    pub(crate) fn fail(&self, number: c_int) -> isize {
+        self.error.set(number);
+        -1
+    }
+
+    /// Makes the program's own call, marked, so that no supervisor is told of it.
     #[inline(always)]
     pub(crate) fn call_marked(&self) -> isize {
         self.call_with(marked(self.arguments[0] as c_int))
     }
 
-    /// Makes the program's own call, as it came; `errno` is set. What it returns is an `int`.
+    /// Makes the program's own call, as it came. What it returns is an `int`.
     #[inline(always)]
     pub(crate) fn call_as_it_came(&self) -> c_int {
         self.call_with(self.arguments[0]) as c_int
     }
 
-    /// Makes the program's own call on the program's own stack: a signal handler that runs
-    /// meanwhile runs where it would have. What it returns; `errno` is set.
     #[inline(always)]
     fn call_with(&self, first: usize) -> isize {
         let [_, b, c, d, e, f] = self.arguments;
-        let answer: isize;
-        // SAFETY: the program's own call; the kernel writes to rax, rcx and r11, and everything of
-        // ours is where it was before when rsp is put back.
-        unsafe {
-            asm!(
-                "mov r13, rsp",
-                "mov rsp, r12",
-                "syscall",
-                "mov rsp, r13",
-                inlateout("rax") self.number => answer,
-                in("rdi") first, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
-                in("r12") self.stack, out("r13") _, lateout("rcx") _, lateout("r11") _,
-            );
-        }
-        call::answered(answer).map_or_else(errno::fail, |answer| answer as isize)
+        // SAFETY: the program's own call.
+        let answer = unsafe { forward(self.number as c_long, [first, b, c, d, e, f].map(|word| word as c_long)) };
+        answer.map_or_else(|error| self.fail(error), |answer| answer as isize)
     }
 }
 
-/// The call, marked; it sets `errno`. For each number it is a type of its own, so that serving it
+/// The call, marked. For each number it is a type of its own, so that serving it
 /// is compiled for that.
 pub(crate) struct Call<'a, const NUMBER: c_long>(pub(crate) &'a Frame);
 
@@ -104,5 +95,15 @@ impl<const NUMBER: c_long> Original for Call<'_, NUMBER> {
     #[inline(always)]
     fn call(&self) -> isize {
         self.0.call_marked()
+    }
+
+    #[inline(always)]
+    fn error(&self) -> c_int {
+        self.0.error()
+    }
+
+    #[inline(always)]
+    fn set_error(&self, number: c_int) {
+        self.0.error.set(number);
     }
 }

@@ -1,6 +1,5 @@
 //! The few functions of a C library that the compiler and the mechanism call.
 
-use super::stacks::STACK_BITS;
 use core::arch::asm;
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -78,17 +77,6 @@ unsafe extern "C" fn strlen(text: *const u8) -> usize {
         len += 1;
     }
     len
-}
-
-/// `errno`, of the call that is being served: it lies on the stack of that call.
-#[unsafe(no_mangle)]
-extern "C" fn __errno_location() -> *mut c_int {
-    /// It is the last word of the stack.
-    const WORD: usize = 8;
-    let here: usize;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags)) };
-    (((here >> STACK_BITS) + 1 << STACK_BITS) - WORD) as *mut c_int
 }
 
 /// The kernel's clock; mostly the program's vDSO is used instead.

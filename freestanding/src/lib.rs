@@ -2,9 +2,8 @@
 //!
 //! A supervisor maps it into such a program at exec, and rewrites the program's system calls so
 //! that they come here ([`entry`]). What it does then is what the preloaded library does, by the
-//! same mechanism and the same plan. It has no C library, no thread-local variables and nothing of
-//! the program's stack; it allocates nothing and prints nothing. A call that it cannot serve goes
-//! on to the supervisor.
+//! same mechanism and the same plan. It has no C library and no thread-local variables; it
+//! allocates nothing and prints nothing. A call that it cannot serve goes on to the supervisor.
 
 #![cfg_attr(freestanding, no_std)]
 
@@ -20,6 +19,8 @@ mod frame;
 mod in_place_of_libc;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod memory;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod room;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod stacks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -1,13 +1,13 @@
-//! The stacks of our own that calls are served on. There are as many as have been needed at once,
-//! and one more: what limits a program's memory counts them.
+//! Stacks of our own, for programs whose own may be too small to serve calls on. There are as many
+//! as have been needed at once, and one more: what limits a program's memory counts them.
 
 use super::frame::Frame;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use portshim_mechanism::linux::kernel::call::forward;
 
-/// Length of a stack as a power of two. A signal handler of the program may run on it: it is as
-/// long as musl makes those of threads.
+/// Length of a stack as a power of two. A signal handler that C code has set up may run on it: it
+/// is as long as musl makes those of threads.
 pub(crate) const STACK_BITS: u32 = 17;
 const LEN: usize = 1 << STACK_BITS;
 /// So much at its lower end is not mapped.
@@ -15,8 +15,8 @@ const GUARD: usize = 4096;
 /// Number of stacks at most: there is a bit for each.
 const MOST: u32 = 64;
 
-/// The upper end of the first stack, which the supervisor writes here. Each lies at a multiple of
-/// its length, the next above it.
+/// The upper end of the first stack, which the supervisor writes here; 0 where calls are served on
+/// the program's own. Each lies at a multiple of its length, the next above it.
 #[unsafe(export_name = "portshim_stacks")]
 pub(crate) static FIRST: AtomicUsize = AtomicUsize::new(0);
 
@@ -24,8 +24,18 @@ pub(crate) static FIRST: AtomicUsize = AtomicUsize::new(0);
 #[unsafe(export_name = "portshim_stack_sizes")]
 static SIZES: [u64; 2] = [GUARD as u64, LEN as u64];
 
+/// A bit for each stack that is in use. Of one that a signal handler has jumped away from, it stays
+/// set: when none is left, the supervisor serves.
+pub(crate) static BUSY: AtomicU64 = AtomicU64::new(0);
+
 /// Number of the last stack that there is, from 0. It is the first to be used.
 pub(crate) static LAST: AtomicU32 = AtomicU32::new(0);
+
+/// Tells whether calls are served on stacks of ours.
+#[inline(always)]
+pub(crate) fn are_ours() -> bool {
+    FIRST.load(Relaxed) != 0
+}
 
 /// Maps another stack if this call has come onto the first one: all others are in use.
 #[inline(always)]

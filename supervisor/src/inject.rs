@@ -149,8 +149,8 @@ impl Injector {
         let file = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
         let names = [base_name(file.as_os_str().as_bytes()), base_name(&called)];
         let clock = clock.filter(|_| told.vdso != 0).map_or(0, |clock| told.vdso.wrapping_add(clock));
-        let (session, alternates) = (session.as_os_str().as_bytes(), image.alternates);
-        let begins = Begins { session, names, clock, alternates, whole };
+        let (session, stacks) = (session.as_os_str().as_bytes(), image.stacks);
+        let begins = Begins { session, names, clock, stacks, whole };
         if !guest.enter(tracee, &begins, &(near..near + room))? {
             return Ok(());
         }

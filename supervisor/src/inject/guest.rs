@@ -1,6 +1,7 @@
 //! The guest itself: a library without relocations but to its own places, which is laid into a
 //! program's memory at a fixed address.
 
+use super::image::Stacks;
 use super::program::symbols;
 use super::tracee::Tracee;
 use libc::user_regs_struct;
@@ -10,11 +11,14 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _}
 use std::io;
 use std::ops::Range;
 
-/// Where the guest begins, in every program, and where its stacks do. No other mapping comes there
-/// by chance.
+/// Where the guest begins, in every program, and where stacks of its own do. No other mapping comes
+/// there by chance.
 const BASE: u64 = 0x7e9a << 32;
 const STACKS: u64 = BASE + (1 << 28);
 const PAGE: u64 = 4096;
+
+const CODE: i32 = libc::PROT_READ | libc::PROT_EXEC;
+const DATA: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 /// The bytes of `syscall`, and of the breakpoint behind it.
 const CALL: [u8; 3] = [0x0f, 0x05, 0xcc];
@@ -28,7 +32,7 @@ pub(crate) struct Guest {
     /// What it writes to begins here.
     data: u64,
     symbols: Vec<(String, Range<u64>)>,
-    /// Its first stack begins so far behind where stacks do, and ends there.
+    /// The first stack of its own begins so far behind where they do, and ends there.
     stack: Range<u64>,
 }
 
@@ -40,8 +44,8 @@ pub(super) struct Begins<'a> {
     pub(super) names: [&'a [u8]; 2],
     /// Address of the vDSO's `clock_gettime`; 0 where it has none.
     pub(super) clock: u64,
-    /// Its signal handlers may run on a stack of their own.
-    pub(super) alternates: bool,
+    /// Stacks on which it makes its calls.
+    pub(super) stacks: Stacks,
     /// All that may be calls of ours leads to the guest.
     pub(super) whole: bool,
 }
@@ -103,7 +107,7 @@ impl Guest {
     /// Lays it into a program that has not begun, and has it map its session; maps memory for
     /// `near`, too, for code. Tells whether it serves calls from now on.
     pub(super) fn enter(&self, tracee: &Tracee<'_>, begins: &Begins<'_>, near: &Range<u64>) -> io::Result<bool> {
-        let Begins { session, names: [file, called], clock, alternates, whole } = *begins;
+        let Begins { session, names: [file, called], clock, stacks, whole } = *begins;
         let mask = tracee.mask()?;
         let registers = tracee.registers()?;
         let at = registers.rip;
@@ -113,16 +117,19 @@ impl Guest {
         let entered = tracee.write(at, &CALL).and_then(|()| {
             // Out of execve(2), which would say once more what it returns.
             tracee.run(&user_regs_struct { rip: at + CALL.len() as u64 - 1, orig_rax: u64::MAX, ..registers })?;
-            let stack = registers.rsp;
             self.laid(tracee, &registers, near)?;
             self.tell(tracee, "portshim_session", session)?;
             self.tell(tracee, "portshim_file", file)?;
             self.tell(tracee, "portshim_called", called)?;
             self.tell(tracee, "portshim_clock", &clock.to_le_bytes())?;
-            self.tell(tracee, "portshim_alternates", &u64::from(alternates).to_le_bytes())?;
             self.tell(tracee, "portshim_whole", &u64::from(whole).to_le_bytes())?;
-            self.tell(tracee, "portshim_stack_start", &stack.to_le_bytes())?;
-            self.tell(tracee, "portshim_stacks", &(STACKS + self.stack.end).to_le_bytes())?;
+            self.tell(tracee, "portshim_stack_start", &registers.rsp.to_le_bytes())?;
+            if stacks != Stacks::Roomy {
+                map(tracee, &registers, &(STACKS + self.stack.start..STACKS + self.stack.end), DATA)?;
+                self.tell(tracee, "portshim_stacks", &(STACKS + self.stack.end).to_le_bytes())?;
+                let asks = u64::from(stacks == Stacks::FullOrOfHandlers);
+                self.tell(tracee, "portshim_alternates", &asks.to_le_bytes())?;
+            }
             let begin = self.symbol("portshim_begin").ok_or(io::ErrorKind::NotFound)?;
             let begins = user_regs_struct { rip: BASE + begin.start, orig_rax: u64::MAX, rax: 0, ..registers };
             Ok(tracee.run(&begins)?.rax == 1)
@@ -134,28 +141,9 @@ impl Guest {
 
     /// Maps its memory, and fills it.
     fn laid(&self, tracee: &Tracee<'_>, registers: &user_regs_struct, near: &Range<u64>) -> io::Result<()> {
-        const CODE: i32 = libc::PROT_READ | libc::PROT_EXEC;
-        const DATA: i32 = libc::PROT_READ | libc::PROT_WRITE;
-        let map = |start: u64, len: u64, protection: i32| {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-            let call = user_regs_struct {
-                rax: libc::SYS_mmap as u64,
-                orig_rax: u64::MAX,
-                rdi: start,
-                rsi: len.next_multiple_of(PAGE),
-                rdx: protection as u64,
-                r10: flags as u64,
-                r8: u64::MAX,
-                r9: 0,
-                ..*registers
-            };
-            // A kernel that does not know the flag may map it elsewhere (before 4.17).
-            if tracee.run(&call)?.rax == start { Ok(()) } else { Err(io::Error::from(io::ErrorKind::AddrInUse)) }
-        };
-        map(BASE, self.data, CODE)?;
-        map(BASE + self.data, self.len - self.data, DATA)?;
-        map(STACKS + self.stack.start, self.stack.end - self.stack.start, DATA)?;
-        map(near.start, near.end - near.start, CODE)?;
+        map(tracee, registers, &(BASE..BASE + self.data), CODE)?;
+        map(tracee, registers, &(BASE + self.data..BASE + self.len), DATA)?;
+        map(tracee, registers, near, CODE)?;
         tracee.write(BASE, &self.image)
     }
 
@@ -169,4 +157,22 @@ impl Guest {
         }
         tracee.write(BASE + range.start, bytes)
     }
+}
+
+/// Maps memory for this, by the call that stands where it stands.
+fn map(tracee: &Tracee<'_>, registers: &user_regs_struct, range: &Range<u64>, protection: i32) -> io::Result<()> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    let call = user_regs_struct {
+        rax: libc::SYS_mmap as u64,
+        orig_rax: u64::MAX,
+        rdi: range.start,
+        rsi: (range.end - range.start).next_multiple_of(PAGE),
+        rdx: protection as u64,
+        r10: flags as u64,
+        r8: u64::MAX,
+        r9: 0,
+        ..*registers
+    };
+    // A kernel that does not know the flag may map it elsewhere (before 4.17).
+    if tracee.run(&call)?.rax == range.start { Ok(()) } else { Err(io::Error::from(io::ErrorKind::AddrInUse)) }
 }

@@ -28,6 +28,9 @@ const MOST_PLACES: usize = 4096;
 /// 0x58000000).
 const LOW: u64 = 1 << 28;
 
+/// Sections that Go's programs have, each at least one of them.
+const GO: [&[u8]; 4] = [b".note.go.buildid", b".go.buildinfo", b".gopclntab", b".data.rel.ro.gopclntab"];
+
 /// A file, as it was when it was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Version {
@@ -46,6 +49,18 @@ impl Version {
     }
 }
 
+/// Stacks on which a program makes its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stacks {
+    /// They have room for a function more, as those of all languages but Go.
+    Roomy,
+    /// They may be as good as full.
+    Full,
+    /// So may they, and signal handlers that make calls may run on a stack of their own
+    /// (sigaltstack(2)): Go's own make none of ours, but C code below it may bring others.
+    FullOrOfHandlers,
+}
+
 /// What is to be known of a program's file.
 pub(super) struct Image {
     /// Where it begins, and ends, if it is loaded at 0.
@@ -55,8 +70,8 @@ pub(super) struct Image {
     /// It may be loaded anywhere.
     pub(super) moves: bool,
     pub(super) sites: Vec<Site>,
-    /// Its signal handlers may run on a stack of their own (sigaltstack(2)).
-    pub(super) alternates: bool,
+    /// Stacks on which it makes its calls.
+    pub(super) stacks: Stacks,
     /// All that may be calls which the guest has to see is among the sites.
     pub(super) whole: bool,
 }
@@ -107,7 +122,7 @@ impl Image {
             at..at.saturating_add(one.st_size(endian))
         });
         let functions = Functions::of(functions.collect());
-        let known = Known { functions: &functions, is_go: has(b".note.go.buildid") || has(b".go.buildinfo") };
+        let known = Known { functions: &functions, is_go: GO.into_iter().any(has) };
         let mut found = Found::default();
         for section in sections.iter().filter(holds_code) {
             let code = section.data(endian, data).ok()?;
@@ -118,32 +133,19 @@ impl Image {
             found.leaves |= more.leaves;
         }
         let calls = |number: libc::c_long| found.numbers.contains(&(number as u32));
-        // Numbers that are handed to a function which makes calls of any: `syscall` of a C library.
-        let passes_on = |number: libc::c_long| {
-            let mut codes = sections.iter().filter(holds_code).filter_map(|section| section.data(endian, data).ok());
-            !known.is_go && found.sites.iter().any(|site| site.number.is_none()) && codes.any(|code| sets(code, number))
-        };
         let serves = found.sites.iter().any(|site| site.number.is_none_or(is_served));
         if !serves || calls(libc::SYS_mlockall) {
             return None;
         }
-        // Go's own handlers make no calls of ours; C code below it, which has tables for unwinding,
-        // may bring others.
-        let asks = |number| calls(number) || passes_on(number);
-        let alternates = asks(libc::SYS_sigaltstack) && (!known.is_go || has(b".eh_frame"));
+        let stacks = match (known.is_go, has(b".eh_frame")) {
+            (false, _) => Stacks::Roomy,
+            (true, false) => Stacks::Full,
+            (true, true) => Stacks::FullOrOfHandlers,
+        };
         let (entry, moves) = (header.e_entry(endian), header.e_type(endian) == ET_DYN);
         // Without a word about it, the stack may hold code.
         let stack = segments.iter().find(|segment| segment.p_type(endian) == PT_GNU_STACK);
         let whole = !found.leaves && stack.is_some_and(|stack| stack.p_flags(endian).0 & PF_X.0 == 0);
-        Some(Self { extent: first..end, entry, moves, sites: found.sites, alternates, whole })
+        Some(Self { extent: first..end, entry, moves, sites: found.sites, stacks, whole })
     }
-}
-
-/// Tells whether code sets a function's first argument to this number: `mov edi, number`, or the
-/// same with rdi.
-fn sets(code: &[u8], number: libc::c_long) -> bool {
-    let [a, b, c, d] = (number as u32).to_le_bytes();
-    let narrow = [0xbf, a, b, c, d];
-    let wide = [0xc7, a, b, c, d];
-    code.windows(narrow.len()).any(|bytes| bytes == narrow || bytes == wide)
 }

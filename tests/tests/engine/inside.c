@@ -1,6 +1,7 @@
 // Makes its calls where a guest must not be noticed: with every register in use, at the end of a
 // stack, from signal handlers, from many threads, in forked children.
 #define _GNU_SOURCE
+#include <alloca.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -117,18 +118,41 @@ static void keep_registers(void)
     }
 }
 
-static void *at_the_end(void *unused)
+// Leaves no more of a stack than what a guest takes at once, and the call itself.
+static void *at_the_end(void *lowest)
 {
-    // Nothing may be left of it but the few words that the call itself takes.
-    bind_any("a small stack", SOCK_STREAM);
-    return unused;
+    enum { LEFT = 2048 };
+    volatile char here;
+    volatile char *used = alloca(&here - (char *)lowest - LEFT);
+    used[0] = 1;
+    for (int round = 0; round < 3; round++)
+        bind_any("a full stack", round % 2 ? SOCK_STREAM : SOCK_DGRAM);
+    return NULL;
+}
+
+// A thread whose stack ends where nothing is mapped.
+static void on_a_full_stack(void)
+{
+    enum { STACK = 64 << 10, PAGE = 4096 };
+    pthread_t thread;
+    pthread_attr_t attributes;
+    char *room = mmap(NULL, STACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(room + PAGE, STACK - PAGE, PROT_READ | PROT_WRITE);
+    pthread_attr_init(&attributes);
+    if (pthread_attr_setstack(&attributes, room + PAGE, STACK - PAGE) != 0 ||
+        pthread_create(&thread, &attributes, at_the_end, room + PAGE) != 0)
+        fail("a full stack", errno);
+    pthread_join(thread, NULL);
 }
 
 static volatile sig_atomic_t rang;
 
 static void ring(int signal)
 {
-    (void)signal;
+    // Much of a stack, which is the program's: there is room.
+    volatile char room[200 << 10];
+    for (size_t at = 0; at < sizeof room; at += 1024)
+        room[at] = signal;
     rang++;
     bind_any("in a handler", SOCK_DGRAM);
 }
@@ -234,14 +258,9 @@ int main(int argc, char **argv)
     is_inside();
     keep_registers();
 
-    pthread_attr_t small;
-    pthread_t threads[8];
-    pthread_attr_init(&small);
-    if (pthread_attr_setstacksize(&small, 16384) != 0 || pthread_create(threads, &small, at_the_end, NULL) != 0)
-        fail("a small stack", errno);
-    pthread_join(threads[0], NULL);
-
+    on_a_full_stack();
     under_signals();
+    pthread_t threads[8];
     for (int at = 0; at < 8; at++)
         pthread_create(&threads[at], NULL, at % 4 ? often : forking, NULL);
     for (int at = 0; at < 8; at++)

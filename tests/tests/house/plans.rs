@@ -121,7 +121,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("inject/tracee", &["client"]),
             ("inject/trampolines", &["inject/numbers", "inject/sites"]),
             ("inject/program", &[]),
-            ("inject/guest", &["inject/program", "inject/tracee"]),
+            ("inject/guest", &["inject/image", "inject/program", "inject/tracee"]),
             (
                 "inject",
                 &[
@@ -145,11 +145,11 @@ pub(crate) const PLANS: &[Plan] = &[
         wings: &[
             ("frame", &[]),
             ("stacks", &["frame"]),
-            ("in_place_of_libc", &["stacks"]),
+            ("room", &[]),
             ("start", &[]),
             ("memory", &["start"]),
             ("changes", &["frame", "memory", "start"]),
-            ("calls", &["changes", "frame", "memory"]),
+            ("calls", &["changes", "frame", "memory", "room", "stacks"]),
             ("entry", &["calls", "frame", "stacks", "start"]),
         ],
     },

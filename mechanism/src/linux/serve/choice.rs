@@ -43,7 +43,7 @@ pub(super) fn choose<O: Original + ?Sized>(
     if answer < 0 && is_exhausted(intercepted) {
         return Chosen::Taken;
     }
-    if unsure || answer < 0 && errno::get() != libc::EINPROGRESS {
+    if unsure || !intercepted.is_under_way(answer) {
         return Chosen::Done(answer, Got::Unknown);
     }
     if unseen {
@@ -104,7 +104,7 @@ fn is_worthless<O: Original + ?Sized>(
 /// Tells whether the program's own call has just failed for want of a port.
 #[cold]
 fn is_exhausted<O: Original + ?Sized>(intercepted: &InterceptedCall<'_, O>) -> bool {
-    errno::get() == errno::of(exhausted(intercepted.call, intercepted.socket.transport))
+    intercepted.original.error() == errno::of(exhausted(intercepted.call, intercepted.socket.transport))
         && !is_bound_datagram(intercepted)
 }
 

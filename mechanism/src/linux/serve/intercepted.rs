@@ -30,7 +30,7 @@ pub struct InterceptedCall<'a, O: Original + ?Sized = dyn Original + 'a> {
     pub binds: bool,
     /// Way in which it waits.
     pub waits: Waits,
-    /// The program's own call, as it came; it sets `errno`.
+    /// The program's own call, as it came.
     pub original: &'a O,
     /// Whoever intercepted it.
     pub interceptor: &'static Interceptor,
@@ -44,8 +44,20 @@ pub struct InterceptedCall<'a, O: Original + ?Sized = dyn Original + 'a> {
 /// for it: after a system call each return to a caller costs, since the kernel leaves none of them
 /// foreseen.
 pub trait Original {
-    /// Makes the call, and returns what it returns; it sets `errno`.
+    /// Makes the call, and returns what it returns; it sets the error number.
     fn call(&self) -> isize;
+
+    /// The error number of the last call that failed.
+    #[inline(always)]
+    fn error(&self) -> c_int {
+        errno::get()
+    }
+
+    /// Sets the error number.
+    #[inline(always)]
+    fn set_error(&self, number: c_int) {
+        errno::set(number);
+    }
 
     /// Binds a socket to an address of ours in the program's place, as [`Interceptor::bind`] does.
     ///
@@ -130,6 +142,18 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
         let confirmed = self.confirmed.get().unwrap_or_else(|| confirm(*self.socket));
         self.confirmed.set(Some(confirmed));
         confirmed
+    }
+
+    /// Answer of a call that has failed with this error number.
+    pub(super) fn fail(&self, number: c_int) -> isize {
+        self.original.set_error(number);
+        -1
+    }
+
+    /// Tells whether a call that returned `answer` has done its work, or has begun to.
+    #[inline(always)]
+    pub(super) fn is_under_way(&self, answer: isize) -> bool {
+        answer >= 0 || self.original.error() == libc::EINPROGRESS
     }
 
     pub(super) fn is_tcp_connect(&self) -> bool {

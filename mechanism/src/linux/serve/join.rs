@@ -6,7 +6,7 @@ use super::intercepted::Waits;
 use super::mechanism::{Beside, LinuxMechanism, Tried};
 use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::tcp_table::State;
-use crate::linux::kernel::{errno, memory, process, sockets};
+use crate::linux::kernel::{memory, process, sockets};
 use crate::linux::socket::address::Address;
 use crate::linux::socket::options::{NonBlocking, ReuseCleared};
 use crate::linux::socket::tuples::Tuples;
@@ -65,7 +65,7 @@ impl<'a> LinuxMechanism<'a> {
             let quiet = Quiet::begin();
             let way = route::find(intercepted.socket, intercepted.local, peer).map_err(|error| {
                 if route::is_unreachable(error) {
-                    Try::Done(Some(errno::fail(error)))
+                    Try::Done(Some(intercepted.fail(error)))
                 } else {
                     Try::Again(Outcome::Taken)
                 }
@@ -171,7 +171,7 @@ impl<'a> LinuxMechanism<'a> {
         Try::Done(Some(match started {
             Err(libc::EALREADY) => intercepted.original.call(),
             Ok(()) => 0,
-            Err(error) => errno::fail(error),
+            Err(error) => intercepted.fail(error),
         }))
     }
 }

@@ -3,8 +3,8 @@
 use super::choice::Got;
 use super::intercepted::InterceptedCall;
 use crate::linux::kernel::call::Result;
+use crate::linux::kernel::sandbox;
 use crate::linux::kernel::signals::Quiet;
-use crate::linux::kernel::{errno, sandbox};
 use crate::linux::socket::options::{LocalPortRange, ReuseCleared, record_address};
 use crate::linux::socket::probe::Probe;
 use crate::linux::socket::steering;
@@ -236,7 +236,7 @@ impl LinuxMechanism<'_> {
                 self.pinning.in_vain = true;
                 Try::Again(Outcome::Taken)
             }
-            Err(error) if self.intercepted.call == Call::Bind => Try::Done(Some(errno::fail(error))),
+            Err(error) if self.intercepted.call == Call::Bind => Try::Done(Some(self.intercepted.fail(error))),
             // The program has not asked for a bind: its own call has the kernel's word for what is
             // wrong.
             Err(_) => self.own(),

@@ -26,7 +26,7 @@ pub struct Served {
     pub grant: Option<Grant>,
 }
 
-/// Serves an intercepted call. `errno` is set as that call would set it. `None` where the
+/// Serves an intercepted call. The error number is set as that call would set it. `None` where the
 /// descriptor is not what it was taken for: nothing has been done.
 #[inline]
 pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served> {
@@ -35,7 +35,7 @@ pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served
     if !intercepted.socket.untouched && !intercepted.may_change() {
         return None;
     }
-    let before = errno::get();
+    let before = intercepted.original.error();
     let mut reach = Reach::default();
     let terms = Terms::of(intercepted.session.rules, scope, dual, || {
         reach = steering::reach(intercepted.socket, scope, intercepted.session.rules);
@@ -47,7 +47,7 @@ pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served
         First::Open(opening, tried) => at_length(&intercepted.erased(), scope, dual, terms, reach, opening, tried),
     }?;
     if served.answer >= 0 {
-        errno::set(before);
+        intercepted.original.set_error(before);
     }
     Some(served)
 }
@@ -163,7 +163,7 @@ fn at_length(
         Ok(None) => return None,
         Err(_) if !intercepted.may_change() => return None,
         Ok(Some(answer)) if mechanism.how() == Verdict::Uncovered => {
-            tell_uncovered_of(intercepted.session, intercepted.call, intercepted.socket, scope, answer);
+            tell_uncovered_of(intercepted, scope, answer);
             answer
         }
         Ok(Some(answer)) => {
@@ -206,7 +206,7 @@ fn granted<O: Original + ?Sized>(
     unsure: bool,
     answer: isize,
 ) -> Option<Grant> {
-    let certain = !unsure && (answer >= 0 || errno::get() == libc::EINPROGRESS);
+    let certain = !unsure && intercepted.is_under_way(answer);
     let port = match got {
         Got::Port(port) if certain => port,
         Got::Unseen if certain => 0,
@@ -237,14 +237,14 @@ fn refused(
     if mechanism.is_hindered() {
         mechanism.record_address_again();
         let answer = intercepted.original.call();
-        tell_uncovered_of(intercepted.session, intercepted.call, intercepted.socket, scope, answer);
+        tell_uncovered_of(intercepted, scope, answer);
         return answer;
     }
     intercepted.session.note(intercepted.call, scope, Verdict::Exhausted, 0, intercepted.about());
     if intercepted.call != Call::Bind {
         mechanism.record_address_again();
     }
-    errno::fail(intercepted.refusal(fault))
+    intercepted.fail(intercepted.refusal(fault))
 }
 
 /// Makes the program's own call on a socket that has kept its port. No connection that shares ports
@@ -265,13 +265,19 @@ fn reconnect(intercepted: &InterceptedCall<'_>) -> isize {
 #[cold]
 pub fn tell_uncovered(session: Session, call: Call, socket: &Socket, answer: isize) {
     let (scope, _) = socket.scope(&Address::any(socket.family), None);
-    tell_uncovered_of(session, call, socket, scope, answer);
+    let is_under_way = answer >= 0 || errno::get() == libc::EINPROGRESS;
+    note_uncovered(session, call, socket, scope, is_under_way);
+}
+
+fn tell_uncovered_of(intercepted: &InterceptedCall<'_>, scope: Scope, answer: isize) {
+    let InterceptedCall { session, call, socket, .. } = *intercepted;
+    note_uncovered(session, call, socket, scope, intercepted.is_under_way(answer));
 }
 
 #[cold]
-fn tell_uncovered_of(session: Session, call: Call, socket: &Socket, scope: Scope, answer: isize) {
+fn note_uncovered(session: Session, call: Call, socket: &Socket, scope: Scope, is_under_way: bool) {
     let port = Address::local(socket.fd).map_or(0, |local| local.port());
-    if answer >= 0 || errno::get() == libc::EINPROGRESS || port != 0 {
+    if is_under_way || port != 0 {
         session.note(call, scope, Verdict::Uncovered, port, About::default());
     }
 }
