@@ -1,7 +1,8 @@
 //! Table of the commands.
 
-use super::table::{Choices, Command, CommandRow, Number, Operand, path, text};
+use super::table::{Choices, Command, CommandRow, Number, Operand, choice, choices, path, text};
 use super::{examples, system};
+use clap_complete::Shell;
 use portshim_policy::ports::ScopeSet;
 
 /// Name of the program, and of what is made from the table as a whole.
@@ -14,9 +15,6 @@ be bound at all. No root, no kernel change, the host's own network.";
 
 /// Name of the page about the policy file.
 pub(super) const POLICY_PAGE: &str = "policy";
-
-/// The shells that completions are made for.
-const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 const ROW: CommandRow =
     CommandRow { command: Command::Run, name: "", about: "", more: "", examples: &[], usage: None, operand: None };
@@ -349,8 +347,8 @@ What is `active` is a live session: it changes at once, and for as long as it li
         operand: Some(Operand {
             name: "SHELL",
             help: "The shell",
-            choices: Choices::OneOf(|| SHELLS.map(|shell| (shell, "")).into()),
-            put: |options, value| text(value).map(|shell| options.shell = shell),
+            choices: Choices::OneOf(choices::<Shell>),
+            put: |options, value| choice(&value).map(|shell| options.shell = Some(shell)),
             ..OPERAND
         }),
         ..ROW

@@ -2,12 +2,11 @@
 //! [`Options`](super::Options), and what the command does with it. The flags that set a key of the
 //! policy come from the policy's own table, [`keys`].
 
-use super::commands::COMMANDS;
 use super::options::{Colour, Format, LogForm, MetricsForm, State};
 #[cfg(target_os = "linux")]
 use super::options::{Cover, Engine, IoUring};
 use super::table::Command::*;
-use super::table::{Choices, Command, Flag, Takes, path, text};
+use super::table::{Choices, Command, Flag, Takes, choice, choices, path, text};
 use crate::environment::POLICY_FILE;
 use portshim_policy::config::{Key, KeyOption, keys};
 
@@ -15,17 +14,6 @@ use portshim_policy::config::{Key, KeyOption, keys};
 const POLICY: &str = "Policy";
 /// The commands that work out a policy.
 const WITH_POLICY: &[Command] = &[Run, Show, Explain, Env, Doctor];
-
-/// All of them.
-const EVERY: [Command; COMMANDS.len()] = {
-    let mut all = [Run; COMMANDS.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = COMMANDS[at].command;
-        at += 1;
-    }
-    all
-};
 
 const BLANK: Flag = Flag {
     long: "",
@@ -48,6 +36,17 @@ const FILE: Flag = Flag {
     variable: Some(POLICY_FILE),
     heading: Some(POLICY),
     on: WITH_POLICY,
+};
+
+/// What means another thing to each command that has it.
+const VERBOSE: Flag =
+    Flag { long: "verbose", short: Some('v'), takes: Takes::Nothing(|options| &mut options.verbose), ..BLANK };
+const QUIET: Flag =
+    Flag { long: "quiet", short: Some('q'), takes: Takes::Nothing(|options| &mut options.quiet), ..BLANK };
+const FOR: Flag = Flag {
+    long: "for",
+    takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
+    ..BLANK
 };
 
 /// The flags that set no key, in the order in which help lists them.
@@ -81,13 +80,9 @@ const OTHERS: &[Flag] = &[
     },
     Flag {
         long: "log-format",
-        takes: Takes::Value("FORMAT", |options, value| {
-            let chosen = LogForm::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.log_form = chosen.map(|(form, ..)| form);
-            Ok(())
-        }),
+        takes: Takes::Value("FORMAT", |options, value| choice(&value).map(|it| options.log_form = Some(it))),
         help: "How to write the log's lines; as its name says unless given",
-        choices: Choices::OneOf(|| LogForm::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(choices::<LogForm>),
         on: &[Run],
         ..BLANK
     },
@@ -100,25 +95,17 @@ const OTHERS: &[Flag] = &[
     },
     Flag {
         long: "format",
-        takes: Takes::Value("FORMAT", |options, value| {
-            let chosen = Format::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.format = chosen.map_or_else(Format::default, |(format, ..)| format);
-            Ok(())
-        }),
+        takes: Takes::Value("FORMAT", |options, value| choice(&value).map(|it| options.format = it)),
         help: "How to write the variables; shell unless given",
-        choices: Choices::OneOf(|| Format::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(choices::<Format>),
         on: &[Env],
         ..BLANK
     },
     Flag {
         long: "format",
-        takes: Takes::Value("FORMAT", |options, value| {
-            let chosen = MetricsForm::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.metrics_form = chosen.map_or_else(MetricsForm::default, |(form, ..)| form);
-            Ok(())
-        }),
+        takes: Takes::Value("FORMAT", |options, value| choice(&value).map(|it| options.metrics_form = it)),
         help: "How to print them; openmetrics unless given",
-        choices: Choices::OneOf(|| MetricsForm::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(choices::<MetricsForm>),
         on: &[Metrics],
         ..BLANK
     },
@@ -154,39 +141,27 @@ const OTHERS: &[Flag] = &[
     #[cfg(target_os = "linux")]
     Flag {
         long: "engine",
-        takes: Takes::Value("ENGINE", |options, value| {
-            let chosen = Engine::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.engine = chosen.map_or_else(Engine::default, |(engine, ..)| engine);
-            Ok(())
-        }),
+        takes: Takes::Value("ENGINE", |options, value| choice(&value).map(|it| options.engine = it)),
         help: "By what to serve the program; auto unless given",
-        choices: Choices::OneOf(|| Engine::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(choices::<Engine>),
         on: &[Run, Doctor],
         ..BLANK
     },
     #[cfg(target_os = "linux")]
     Flag {
         long: "cover",
-        takes: Takes::Value("WHAT", |options, value| {
-            let chosen = Cover::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.cover = chosen.map_or_else(Cover::default, |(cover, ..)| cover);
-            Ok(())
-        }),
+        takes: Takes::Value("WHAT", |options, value| choice(&value).map(|it| options.cover = it)),
         help: "What to cover; program unless given",
-        choices: Choices::OneOf(|| Cover::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(choices::<Cover>),
         on: &[Run, Doctor],
         ..BLANK
     },
     #[cfg(target_os = "linux")]
     Flag {
         long: "io-uring",
-        takes: Takes::Value("HOW", |options, value| {
-            let chosen = IoUring::ALL.into_iter().find(|(_, name, _)| value == **name);
-            options.io_uring = chosen.map(|(how, ..)| how);
-            Ok(())
-        }),
+        takes: Takes::Value("HOW", |options, value| choice(&value).map(|it| options.io_uring = Some(it))),
         help: "What becomes of io_uring; unless given, a supervisor refuses it, and a library leaves it alone",
-        choices: Choices::OneOf(|| IoUring::ALL.map(|(_, name, help)| (name, help)).into()),
+        choices: Choices::OneOf(choices::<IoUring>),
         on: &[Run, Doctor],
         ..BLANK
     },
@@ -236,29 +211,13 @@ const OTHERS: &[Flag] = &[
         on: &[Exhaust],
         ..BLANK
     },
-    Flag {
-        long: "for",
-        takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
-        help: "Undo it after this time: 30s, 500ms, 5m",
-        on: &[Exhaust, Only],
-        ..BLANK
-    },
-    Flag {
-        long: "for",
-        takes: Takes::Value("TIME", |options, value| text(value).map(|time| options.time = Some(time))),
-        help: "Let the port go after this time: 30s, 500ms, 5m",
-        on: &[Collide],
-        ..BLANK
-    },
+    Flag { help: "Undo it after this time: 30s, 500ms, 5m", on: &[Exhaust, Only], ..FOR },
+    Flag { help: "Let the port go after this time: 30s, 500ms, 5m", on: &[Collide], ..FOR },
     Flag {
         long: "state",
-        takes: Takes::Value("STATE", |options, value| {
-            let chosen = State::ALL.iter().find(|(_, name, _)| value == **name);
-            options.state = chosen.map_or_else(State::default, |(state, ..)| *state);
-            Ok(())
-        }),
+        takes: Takes::Value("STATE", |options, value| choice(&value).map(|it| options.state = it)),
         help: "How the port is held; bound unless given",
-        choices: Choices::OneOf(|| State::ALL.iter().map(|(_, name, help)| (*name, *help)).collect()),
+        choices: Choices::OneOf(choices::<State>),
         on: &[Collide],
         ..BLANK
     },
@@ -283,68 +242,21 @@ const OTHERS: &[Flag] = &[
         on: &[Doctor],
         ..BLANK
     },
-    Flag {
-        long: "verbose",
-        short: Some('v'),
-        takes: Takes::Nothing(|options| &mut options.verbose),
-        help: "Say on standard error what is done before the program starts",
-        on: &[Run],
-        ..BLANK
-    },
-    Flag {
-        long: "verbose",
-        short: Some('v'),
-        takes: Takes::Nothing(|options| &mut options.verbose),
-        help: "List the processes of each session, and its file",
-        on: &[Ps],
-        ..BLANK
-    },
-    Flag {
-        long: "verbose",
-        short: Some('v'),
-        takes: Takes::Nothing(|options| &mut options.verbose),
-        help: "List every port, however many lines that takes",
-        on: &[Status],
-        ..BLANK
-    },
-    Flag {
-        long: "verbose",
-        short: Some('v'),
-        takes: Takes::Nothing(|options| &mut options.verbose),
-        help: "List every socket, however many there are",
-        on: &[Who],
-        ..BLANK
-    },
-    Flag {
-        long: "quiet",
-        short: Some('q'),
-        takes: Takes::Nothing(|options| &mut options.quiet),
-        help: "Print what --session takes, and nothing else: IDs and names, one a line",
-        on: &[Ps],
-        ..BLANK
-    },
-    Flag {
-        long: "quiet",
-        short: Some('q'),
-        takes: Takes::Nothing(|options| &mut options.quiet),
-        help: "Keep warnings back",
-        on: &[Run],
-        ..BLANK
-    },
+    Flag { help: "Say on standard error what is done before the program starts", on: &[Run], ..VERBOSE },
+    Flag { help: "List the processes of each session, and its file", on: &[Ps], ..VERBOSE },
+    Flag { help: "List every port, however many lines that takes", on: &[Status], ..VERBOSE },
+    Flag { help: "List every socket, however many there are", on: &[Who], ..VERBOSE },
+    Flag { help: "Print what --session takes, and nothing else: IDs and names, one a line", on: &[Ps], ..QUIET },
+    Flag { help: "Keep warnings back", on: &[Run], ..QUIET },
     COLOUR,
 ];
 
 /// The flag that every command has, and that may stand before the command as well.
 const COLOUR: Flag = Flag {
     long: "color",
-    takes: Takes::Value("CHOICE", |options, value| {
-        let chosen = Colour::ALL.into_iter().find(|(_, name, _)| value == **name);
-        options.colour = chosen.map_or_else(Colour::default, |(colour, ..)| colour);
-        Ok(())
-    }),
+    takes: Takes::Value("CHOICE", |options, value| choice(&value).map(|it| options.colour = it)),
     help: "When to use colours; auto unless given",
-    choices: Choices::OneOf(|| Colour::ALL.map(|(_, name, help)| (name, help)).into()),
-    on: &EVERY,
+    choices: Choices::OneOf(choices::<Colour>),
     ..BLANK
 };
 
@@ -370,7 +282,7 @@ pub(super) fn all() -> impl Iterator<Item = Flag> {
 /// The flags of a command; without one, those that may stand before it.
 pub(super) fn of(command: Option<Command>) -> impl Iterator<Item = Flag> {
     all().filter(move |flag| match command {
-        Some(command) => flag.on.contains(&command),
-        None => flag.on.len() == EVERY.len(),
+        Some(command) => flag.on.is_empty() || flag.on.contains(&command),
+        None => flag.on.is_empty(),
     })
 }

@@ -5,7 +5,7 @@ use super::commands::{self, COMMANDS};
 use super::examples;
 use super::flags;
 use super::table::{Choices, Command, CommandRow, Flag, Number, Operand, Takes};
-use clap::builder::{PossibleValue, PossibleValuesParser, Styles};
+use clap::builder::{PossibleValuesParser, Styles};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;
 
@@ -105,12 +105,6 @@ fn choosing(arg: Arg, choices: Choices) -> Arg {
         Choices::Key(key) if key.names().is_empty() => arg.value_hint(ValueHint::Other),
         Choices::Key(key) => offered(arg, key.names()),
         Choices::Offered(words) => offered(arg, words()),
-        Choices::OneOf(words) => {
-            let word = |(word, help): (&'static str, &'static str)| {
-                let value = PossibleValue::new(word);
-                if help.is_empty() { value } else { value.help(help) }
-            };
-            arg.value_parser(PossibleValuesParser::new(words().into_iter().map(word)))
-        }
+        Choices::OneOf(words) => arg.value_parser(PossibleValuesParser::new(words())),
     }
 }

@@ -1,6 +1,8 @@
 //! Options as they were read: one field for each flag and operand of [the](super::commands)
 //! [tables](super::flags).
 
+use clap::ValueEnum;
+use clap_complete::Shell;
 use portshim_policy::config::Key;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -65,8 +67,8 @@ pub(crate) struct Options {
     pub(crate) process: Option<String>,
     /// Command line of netsh.
     pub(crate) words: Vec<String>,
-    /// Shell to complete in.
-    pub(crate) shell: String,
+    /// Shell to complete in; the reader makes sure that there is one.
+    pub(crate) shell: Option<Shell>,
     /// Command whose page is asked for.
     pub(crate) page: Option<String>,
     /// Folder that all pages are written to.
@@ -83,24 +85,19 @@ pub(crate) struct PolicyOptions {
 }
 
 /// State in which `portshim collide` holds a port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum State {
+    /// A socket is bound to it, and nothing else.
     #[default]
     Bound,
+    /// A server listens there, and accepts nobody; with UDP as bound.
     Listening,
+    /// A connection of TCP rests there in TIME_WAIT.
     #[cfg(target_os = "linux")]
     TimeWait,
 }
 
 impl State {
-    /// The states, the words that name them, and their help.
-    pub(super) const ALL: &[(Self, &'static str, &'static str)] = &[
-        (Self::Bound, "bound", "A socket is bound to it, and nothing else"),
-        (Self::Listening, "listening", "A server listens there, and accepts nobody; with UDP as bound"),
-        #[cfg(target_os = "linux")]
-        (Self::TimeWait, "time-wait", "A connection of TCP rests there in TIME_WAIT"),
-    ];
-
     /// Tells whether a port is held so by what a connection leaves behind, which only TCP has.
     pub(crate) fn rests(self) -> bool {
         match self {
@@ -112,22 +109,18 @@ impl State {
 }
 
 /// Use of colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
+    /// In a terminal, unless NO_COLOR is set; CLICOLOR_FORCE stands for always.
     #[default]
     Auto,
+    /// Everywhere.
     Always,
+    /// Nowhere.
     Never,
 }
 
 impl Colour {
-    /// The uses, the words that name them, and their help.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 3] = [
-        (Self::Auto, "auto", "In a terminal, unless NO_COLOR is set; CLICOLOR_FORCE stands for always"),
-        (Self::Always, "always", "Everywhere"),
-        (Self::Never, "never", "Nowhere"),
-    ];
-
     /// The user's wish; `None` for none.
     pub(crate) fn wish(self) -> Option<bool> {
         match self {
@@ -139,115 +132,72 @@ impl Colour {
 }
 
 /// Form of a log's lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogForm {
+    /// Words with spaces between them.
     Text,
+    /// An object a line, which tells more: peers, durations, ports that are given back.
     Json,
-}
-
-impl LogForm {
-    /// The forms, the words that name them, and their help.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
-        (Self::Text, "text", "Words with spaces between them"),
-        (Self::Json, "json", "An object a line, which tells more: peers, durations, ports that are given back"),
-    ];
 }
 
 /// Format in which metrics are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MetricsForm {
+    /// OpenMetrics 1.0.
+    #[value(name = "openmetrics")]
     #[default]
     OpenMetrics,
+    /// Prometheus' own, which the textfile collector reads.
     Prometheus,
 }
 
-impl MetricsForm {
-    /// The formats, the words that name them, and their help.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
-        (Self::OpenMetrics, "openmetrics", "OpenMetrics 1.0"),
-        (Self::Prometheus, "prometheus", "Prometheus' own, which the textfile collector reads"),
-    ];
-}
-
 /// Means by which programs are served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
-    /// By a library where one reaches the program, else by a supervisor.
+    /// The library where it reaches the program whole, else the supervisor.
     #[default]
     Auto,
+    /// A library in the program; what it does not reach is refused.
     Preload,
+    /// A supervisor outside of it, which the kernel tells of its calls.
     Supervise,
+    /// A supervisor that makes its sockets, and is told of no other call.
     Sockets,
-    /// As [`Self::Auto`], with a guest in programs that load no library.
+    /// As auto; on trial, a guest in static programs and Go's, for x86-64.
     Inside,
 }
 
-impl Engine {
-    /// The engines, the words that name them, and their help.
-    #[cfg_attr(windows, expect(dead_code, reason = "there is one engine"))]
-    pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Auto, "auto", "The library where it reaches the program whole, else the supervisor"),
-        (Self::Preload, "preload", "A library in the program; what it does not reach is refused"),
-        (Self::Supervise, "supervise", "A supervisor outside of it, which the kernel tells of its calls"),
-        (Self::Sockets, "sockets", "A supervisor that makes its sockets, and is told of no other call"),
-        (Self::Inside, "inside", "As auto; on trial, a guest in static programs and Go's, for x86-64"),
-    ];
-}
-
 /// Extent of what is to be covered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Cover {
-    /// The program, and what of its children the engine reaches.
+    /// The program, and its children as far as the engine reaches them.
     #[default]
     Program,
-    /// Every call of every process below it.
+    /// Every call of every process below it, the resolver's as well.
     Tree,
 }
 
-impl Cover {
-    /// Extents, the words that name them, and their help.
-    #[cfg_attr(windows, expect(dead_code, reason = "nothing covers a tree there"))]
-    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
-        (Self::Program, "program", "The program, and its children as far as the engine reaches them"),
-        (Self::Tree, "tree", "Every call of every process below it, the resolver's as well"),
-    ];
-}
-
 /// What becomes of a program that sets up io_uring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum IoUring {
-    /// It learns that there is none.
+    /// There is none (ENOSYS), and programs do without.
     Refuse,
+    /// What is asked of it is not covered, and the process is told of.
     Allow,
 }
 
-impl IoUring {
-    /// Both, the words that name them, and their help.
-    #[cfg_attr(windows, expect(dead_code, reason = "Linux alone has it"))]
-    pub(super) const ALL: [(Self, &'static str, &'static str); 2] = [
-        (Self::Refuse, "refuse", "There is none (ENOSYS), and programs do without"),
-        (Self::Allow, "allow", "What is asked of it is not covered, and the process is told of"),
-    ];
-}
-
 /// Format in which `portshim env` writes variables.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Format {
+    /// For a POSIX shell to eval.
     #[default]
     Shell,
+    /// A drop-in for a service's unit file.
     Systemd,
+    /// Instructions for a Dockerfile.
     Docker,
+    /// The env list of a container in a pod's description.
     Kubernetes,
+    /// One JSON object.
     Json,
-}
-
-impl Format {
-    /// The formats, the words that name them, and their help.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Shell, "shell", "For a POSIX shell to eval"),
-        (Self::Systemd, "systemd", "A drop-in for a service's unit file"),
-        (Self::Docker, "docker", "Instructions for a Dockerfile"),
-        (Self::Kubernetes, "kubernetes", "The env list of a container in a pod's description"),
-        (Self::Json, "json", "One JSON object"),
-    ];
 }

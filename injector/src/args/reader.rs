@@ -170,7 +170,7 @@ fn row(name: &OsStr) -> Result<&'static CommandRow, Slip> {
     COMMANDS.iter().find(|row| name == row.name).ok_or_else(|| Slip::NoCommand(name.to_string_lossy().into()))
 }
 
-/// Puts a value where it belongs, as the table writes it where it is one of a few words.
+/// Puts a value where it belongs.
 fn put(
     name: &str,
     placeholder: &'static str,
@@ -179,27 +179,18 @@ fn put(
     options: &mut Options,
     value: OsString,
 ) -> Result<(), Slip> {
-    let value = match choices {
-        Choices::OneOf(_) => {
-            let words = words(choices);
-            match words.iter().find(|word| value.eq_ignore_ascii_case(word)) {
-                Some(word) => OsString::from(word),
-                None if value.is_empty() => return Err(Slip::NeedsValue(name.into(), words)),
-                None => return Err(Slip::no_choice(&value.to_string_lossy(), placeholder, words)),
-            }
-        }
-        _ => value,
-    };
+    let text = value.to_string_lossy().into_owned();
     put(options, value).map_err(|refused| match refused {
-        Refused::Empty => Slip::NeedsValue(name.into(), Vec::new()),
+        Refused::NoChoice if !text.is_empty() => Slip::NoChoice { value: text, placeholder, choices: words(choices) },
+        Refused::Empty | Refused::NoChoice => Slip::NeedsValue(name.into(), words(choices)),
         Refused::NotUtf8 => Slip::NotUtf8,
     })
 }
 
 /// The words that a value is one of; none where it may be any other.
-fn words(choices: Choices) -> Vec<&'static str> {
+fn words(choices: Choices) -> Vec<String> {
     match choices {
-        Choices::OneOf(words) => words().into_iter().map(|(word, _)| word).collect(),
+        Choices::OneOf(words) => words().iter().map(|word| word.get_name().to_owned()).collect(),
         _ => Vec::new(),
     }
 }

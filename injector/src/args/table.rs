@@ -1,8 +1,10 @@
 //! Form of the rows of [the commands](super::commands) and of [the flags](super::flags).
 
 use super::options::Options;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use portshim_policy::config::Key;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// Command of portshim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +98,8 @@ pub(super) struct Flag {
     pub(super) variable: Option<&'static str>,
     /// The heading that help lists it under.
     pub(super) heading: Option<&'static str>,
-    /// The commands that have it. A row for one system alone has a `#[cfg]`.
+    /// The commands that have it; all have it where none is named, and it may stand before them as
+    /// well. A row for one system alone has a `#[cfg]`.
     pub(super) on: &'static [Command],
 }
 
@@ -120,6 +123,8 @@ pub(super) type Put = fn(&mut Options, OsString) -> Result<(), Refused>;
 pub(super) enum Refused {
     Empty,
     NotUtf8,
+    /// It is none of the words.
+    NoChoice,
 }
 
 /// The words that a value is one of.
@@ -135,7 +140,17 @@ pub(super) enum Choices {
     /// Words that completions list, and help does not; what is typed is judged elsewhere.
     Offered(fn() -> Vec<&'static str>),
     /// Words, and help for each: no other is taken. Capitals and small letters are alike.
-    OneOf(fn() -> Vec<(&'static str, &'static str)>),
+    OneOf(fn() -> Vec<PossibleValue>),
+}
+
+/// The words that name the values of a kind, and their help.
+pub(super) fn choices<T: ValueEnum>() -> Vec<PossibleValue> {
+    T::value_variants().iter().filter_map(T::to_possible_value).collect()
+}
+
+/// A value that is one of them.
+pub(super) fn choice<T: ValueEnum>(value: &OsStr) -> Result<T, Refused> {
+    T::from_str(&value.to_string_lossy(), true).map_err(|_| Refused::NoChoice)
 }
 
 /// A value that is text.

@@ -18,9 +18,9 @@ pub(super) enum Slip {
     OneTooMany(String),
     Missing(&'static str),
     Repeated(String),
-    NeedsValue(String, Vec<&'static str>),
+    NeedsValue(String, Vec<String>),
     TakesNoValue { name: String, value: String },
-    NoChoice { value: String, placeholder: &'static str, choices: Vec<&'static str> },
+    NoChoice { value: String, placeholder: &'static str, choices: Vec<String> },
     NotUtf8,
 }
 
@@ -31,11 +31,6 @@ impl Slip {
         let flags = flags::of(command).map(|flag| flag.long);
         let meant = name.strip_prefix("--").and_then(|name| nearest(name, flags.chain(others.iter().copied())));
         Self::NoFlag { name, meant, command }
-    }
-
-    /// A value that is none of the words that there are.
-    pub(super) fn no_choice(value: &str, placeholder: &'static str, choices: Vec<&'static str>) -> Self {
-        Self::NoChoice { value: value.into(), placeholder, choices }
     }
 }
 
@@ -75,7 +70,7 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
     let meant = match slip {
         Slip::NoCommand(name) => nearest(name, COMMANDS.iter().map(|row| row.name)).map(str::to_owned),
         Slip::NoFlag { meant, .. } => meant.map(|meant| format!("--{meant}")),
-        Slip::NoChoice { value, choices, .. } => nearest(value, choices.iter().copied()).map(str::to_owned),
+        Slip::NoChoice { value, choices, .. } => nearest(value, choices.iter().map(String::as_str)).map(str::to_owned),
         _ => None,
     };
     let help = match (meant, slip) {
@@ -117,7 +112,7 @@ fn slip_of_the_hand(args: &[OsString]) -> Option<Failure> {
 }
 
 /// The word that is most like this one, if any is like it.
-fn nearest(word: &str, words: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let alike = words.map(|known| (strsim::jaro(word, known), known)).filter(|(alike, _)| *alike > ALIKE);
     alike.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, known)| known)
 }
