@@ -5,10 +5,12 @@ use portshim_policy::region::Presence;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use strum::{Display, IntoStaticStr};
 
 /// Share of the requests for ports that is served from the policy: of a program that is about to be
 /// launched, or of a process. `Why` says what is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Coverage<Why = Obstacle> {
     /// All that goes through its C library, or every call of it.
     Full,
@@ -19,26 +21,8 @@ pub(crate) enum Coverage<Why = Obstacle> {
 }
 
 impl<Why> Coverage<Why> {
-    /// The word for it.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Partial(_) => "partial",
-            Self::None(_) => "none",
-        }
-    }
-
     /// Obstacle.
     pub(crate) fn obstacle(&self) -> Option<&Why> {
-        match self {
-            Self::Full => None,
-            Self::Partial(why) | Self::None(why) => Some(why),
-        }
-    }
-
-    /// The same, taken out of it.
-    #[cfg_attr(windows, expect(dead_code, reason = "no obstacle is met there"))]
-    pub(crate) fn into_obstacle(self) -> Option<Why> {
         match self {
             Self::Full => None,
             Self::Partial(why) | Self::None(why) => Some(why),
@@ -47,7 +31,9 @@ impl<Why> Coverage<Why> {
 }
 
 /// Whoever serves a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum ServedBy {
     /// The library in it.
     Library,
@@ -59,19 +45,6 @@ pub(crate) enum ServedBy {
     Both,
     /// A guest that a supervisor has brought into it, and the supervisor what that does not see.
     Guest,
-}
-
-impl ServedBy {
-    /// The word for it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Library => "library",
-            Self::Supervisor => "supervisor",
-            Self::Sockets => "sockets",
-            Self::Both => "both",
-            Self::Guest => "guest",
-        }
-    }
 }
 
 /// Reason why a process that runs is not served in full.
@@ -129,8 +102,9 @@ pub(crate) enum Standing {
     SwitchedOff,
 }
 
-/// Reason why the library does not reach a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Reason why the library does not reach a program. Programs read its word.
+#[derive(Clone, Debug, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 #[cfg_attr(windows, expect(dead_code, reason = "all but the last are about preloading"))]
 pub(crate) enum Obstacle {
     /// No loader runs, so nothing can be loaded into it.
@@ -144,8 +118,10 @@ pub(crate) enum Obstacle {
     /// It is linked with liburing, whose requests no function of the C library sees.
     IoUring,
     /// Its loader belongs to another C library.
+    #[strum(serialize = "foreign-libc")]
     Loader(String),
     /// Its C library is older than portshim's library needs.
+    #[strum(serialize = "old-libc")]
     OldLibrary {
         /// Version: `2.31`.
         theirs: String,
@@ -153,28 +129,13 @@ pub(crate) enum Obstacle {
         needed: String,
     },
     /// It is for another machine or word size.
+    #[strum(serialize = "foreign-machine")]
     Machine {
         /// Machine: `32-bit x86`.
         theirs: String,
         /// The one that the library is for.
         ours: String,
     },
-}
-
-impl Obstacle {
-    /// A name for programs to read.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Static => "static",
-            Self::Go => "go",
-            Self::SetId => "set-id",
-            Self::Capabilities => "capabilities",
-            Self::IoUring => "io-uring",
-            Self::Loader(_) => "foreign-libc",
-            Self::OldLibrary { .. } => "old-libc",
-            Self::Machine { .. } => "foreign-machine",
-        }
-    }
 }
 
 impl Obstacle {

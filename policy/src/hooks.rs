@@ -1,7 +1,10 @@
 //! Hooks: every function that a guest intercepts, and what for.
 
+use strum::IntoStaticStr;
+
 /// Kind of a hook: its use of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 pub enum HookKind {
     /// Gives the call its port, or refuses it.
     Serve,
@@ -12,19 +15,6 @@ pub enum HookKind {
     /// Looks at registers alone and jumps on: such a function may return twice, take any arguments,
     /// or go by its caller.
     Raw,
-}
-
-impl HookKind {
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Serve => "serve",
-            Self::Observe => "observe",
-            Self::Follow => "follow",
-            Self::Raw => "raw",
-        }
-    }
 }
 
 /// A function that a guest intercepts.

@@ -298,7 +298,7 @@ fn another_seed_gives_other_ports_where_chance_decides() {
 
 #[test]
 fn every_order_finds_the_only_port() {
-    for order in Order::ALL {
+    for &order in Order::ALL {
         for port in ["1", "1024", "65535"] {
             for call in CALLS {
                 let region = Region::boxed(&[with_ports(order, Some(1), port)]);
@@ -312,7 +312,7 @@ fn every_order_finds_the_only_port() {
 
 #[test]
 fn every_order_covers_all_65535_ports() {
-    for order in Order::ALL {
+    for &order in Order::ALL {
         let rules = with_ports(order, Some(7), "1-65535");
         for call in [Call::Bind, Call::Connect] {
             let request = Request { call, peer: 99, ..bind(Scope::Tcp4) };

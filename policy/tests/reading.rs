@@ -184,7 +184,6 @@ proptest! {
         ending in prop::sample::select(&["\n", "\r\n"][..]),
         mark in prop::sample::select(&["", "\u{feff}"][..]),
     ) {
-        let (order, sharing) = (order.name(), sharing.name());
         let dynamic: Vec<_> = std::iter::zip(dynamic.0, dynamic.1).map(|((_, scopes), ports)| Spec { ports, scopes }).collect();
         let mut lines = vec![
             format!("preset = \"{preset}\""), format!("select = \"{order}\""), format!("sharing = '{sharing}'"),
@@ -193,8 +192,8 @@ proptest! {
         let mut options = Layer::new();
         let mut add = |setting, value: &str| options.option(setting, value).unwrap();
         add(&keys::PRESET, preset);
-        add(&keys::SELECT, order);
-        add(&keys::SHARING, sharing);
+        add(&keys::SELECT, order.into());
+        add(&keys::SHARING, sharing.into());
         add(&keys::SEED, &seed.to_string());
         for spec in &dynamic {
             let ports = Spec { scopes: ScopeSet::ALL, ports: spec.ports.clone() };

@@ -17,7 +17,7 @@ be bound at all. No root, no kernel change, the host's own network.";
 pub(super) const POLICY_PAGE: &str = "policy";
 
 const ROW: CommandRow =
-    CommandRow { command: Command::Run, name: "", about: "", more: "", examples: &[], usage: None, operand: None };
+    CommandRow { command: Command::Run, about: "", more: "", examples: &[], usage: None, operand: None };
 
 const OPERAND: Operand = Operand { name: "", help: "", number: Number::One, choices: Choices::Any, put: |_, _| Ok(()) };
 
@@ -33,7 +33,6 @@ const PORTS: Option<Operand> = Some(Operand {
 pub(super) const COMMANDS: &[CommandRow] = &[
     CommandRow {
         command: Command::Run,
-        name: "run",
         about: "Run a program under a policy",
         more: system::RUN,
         examples: &[examples::RUN, system::REACH],
@@ -51,21 +50,18 @@ pub(super) const COMMANDS: &[CommandRow] = &[
     },
     CommandRow {
         command: Command::Show,
-        name: "show",
         about: "Show what a policy comes to, scope by scope, and where each part came from",
         examples: &[examples::SHOW, examples::ANY_PORT],
         ..ROW
     },
     CommandRow {
         command: Command::Presets,
-        name: "presets",
         about: "List the presets: range, order of choice, way of sharing",
         examples: &[examples::PRESETS],
         ..ROW
     },
     CommandRow {
         command: Command::Check,
-        name: "check",
         about: "Check a policy file: every error with its place and a remedy",
         examples: &[examples::CHECK],
         operand: Some(Operand {
@@ -79,14 +75,12 @@ pub(super) const COMMANDS: &[CommandRow] = &[
     },
     CommandRow {
         command: Command::Schema,
-        name: "schema",
         about: "Print what a policy file may hold as a JSON schema, for editors",
         examples: &[examples::SCHEMA],
         ..ROW
     },
     CommandRow {
         command: Command::Explain,
-        name: "explain",
         about: "Tell what would happen to one port, and which rule says so",
         examples: &[examples::EXPLAIN, examples::ANY_PORT],
         operand: Some(Operand {
@@ -99,7 +93,6 @@ pub(super) const COMMANDS: &[CommandRow] = &[
     },
     CommandRow {
         command: Command::Env,
-        name: "env",
         about: "Print the variables that load the policy without portshim",
         more: system::ENV,
         examples: &[examples::ENV],
@@ -107,14 +100,12 @@ pub(super) const COMMANDS: &[CommandRow] = &[
     },
     CommandRow {
         command: Command::Capture,
-        name: "capture",
         about: "Print this host's own port settings as a policy file",
         examples: &[examples::CAPTURE],
         ..ROW
     },
     CommandRow {
         command: Command::Import,
-        name: "import",
         about: "Make a policy file of the settings of another system",
         more: "\
 FILE is sysctl.conf or the output of `sysctl -a` (Linux, FreeBSD), a registry export (.reg), the \
@@ -132,7 +123,6 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
     },
     CommandRow {
         command: Command::Doctor,
-        name: "doctor",
         about: "Tell whether a program can be covered, and how; what to do if not",
         more: "Exit status 0: the program is covered in full; 1: in part or not at all.",
         examples: &[examples::DOCTOR],
@@ -150,7 +140,6 @@ calls netsh. Any of them also serves as a policy file (-c) as it is.",
     },
     CommandRow {
         command: Command::Ps,
-        name: "ps",
         about: "List the sessions that live: what they run, and which ports they have",
         more: "\
 With -v, the processes too, and what of each is not covered. In JSON: who serves it (engine), how far \
@@ -160,7 +149,6 @@ With -v, the processes too, and what of each is not covered. In JSON: who serves
     },
     CommandRow {
         command: Command::Status,
-        name: "status",
         about: "Show how full a live session's ports are, who holds them, and what became of requests",
         more: "\
 Below a process stands what of it is not covered, and why; where nothing does, it is covered in full. In \
@@ -170,7 +158,6 @@ JSON: who serves it (engine), how far (coverage: full, partial or none), and why
     },
     CommandRow {
         command: Command::Top,
-        name: "top",
         about: "Watch the sessions: ports in use, requests, processes, a map of the ports",
         more: "\
 Keys: up and down choose a session, left and right the scope of the map; r reserves ports in that \
@@ -181,7 +168,6 @@ second, or less often where that takes long.",
     },
     CommandRow {
         command: Command::Metrics,
-        name: "metrics",
         about: "Print the live sessions as metrics for Prometheus, or answer whoever asks for them",
         more: "\
 Sessions of this user are told of: ports allowed, free and in use, requests by what became of them, \
@@ -191,7 +177,6 @@ processes. A counter begins anew with each session, which its label `session` te
     },
     CommandRow {
         command: Command::Who,
-        name: "who",
         about: "Tell who has a port: sockets, their state and peers, processes, users, sessions",
         more: "\
 Every socket of this host's network, and of the networks that sessions are in, is looked at; with \
@@ -210,7 +195,6 @@ Exit status 0: some socket has the port; 1: none has.",
     },
     CommandRow {
         command: Command::Reserve,
-        name: "reserve",
         about: "Reserve ports in a live session: none of its programs is handed one from now on",
         more: "\
 A bind to a reserved port by its number still succeeds. The reservation stays until it is lifted by \
@@ -221,7 +205,6 @@ A bind to a reserved port by its number still succeeds. The reservation stays un
     },
     CommandRow {
         command: Command::Unreserve,
-        name: "unreserve",
         about: "Lift reservations in a live session",
         more: "\
 Each SPEC lifts the oldest reservation that holds all of its ports, in all of its scopes, and lifts it \
@@ -233,7 +216,6 @@ itself reserves stays.",
     },
     CommandRow {
         command: Command::Block,
-        name: "block",
         about: "Block ports in a live session: none of its programs can bind one from now on",
         more: "\
 Refused while any socket of this host is bound to one of them. The last port of each block is \
@@ -245,7 +227,6 @@ the session ends. Several SPECs are blocked all, or none of them.",
     },
     CommandRow {
         command: Command::Unblock,
-        name: "unblock",
         about: "Lift blocks in a live session",
         more: "\
 Each SPEC lifts the oldest block that begins with its first port, in all of its scopes, and lifts it \
@@ -257,7 +238,6 @@ itself blocks stays.",
     },
     CommandRow {
         command: Command::Exhaust,
-        name: "exhaust",
         about: "Let a live session, or one of its processes, run out of ports at once, for a test",
         more: "\
 Every wildcard bind then fails as on a host whose ports are all in use; specific binds go on, and so do \
@@ -276,7 +256,6 @@ session ends.",
     },
     CommandRow {
         command: Command::Only,
-        name: "only",
         about: "Leave a live session, or one of its processes, these ports and no others, for a test",
         more: "\
 Of the ports that the policy hands out, wildcard binds get these alone, in the scopes that a SPEC is for. \
@@ -287,7 +266,6 @@ The rest is as with `portshim exhaust`.",
     },
     CommandRow {
         command: Command::Release,
-        name: "release",
         about: "Undo `portshim exhaust` and `portshim only`",
         more: "\
 What was done to the whole session is undone, or with --process what was done to that process, be it by \
@@ -297,7 +275,6 @@ itself. That there is nothing to undo is no error.",
     },
     CommandRow {
         command: Command::Collide,
-        name: "collide",
         about: "Hold a port as a stranger would, for a test",
         more: "\
 The port is held outside every session: at all addresses, in all scopes that are named, until Ctrl-C \
@@ -322,7 +299,6 @@ Without CMD a line on standard output says that it is held.",
     },
     CommandRow {
         command: Command::Netsh,
-        name: "netsh",
         about: "Take netsh's own command lines about ports, and answer as netsh does",
         more: "\
 What is `active` is a live session: it changes at once, and for as long as it lives. What is \
@@ -341,7 +317,6 @@ What is `active` is a live session: it changes at once, and for as long as it li
     },
     CommandRow {
         command: Command::Completions,
-        name: "completions",
         about: "Print a script that completes portshim's commands and options in a shell",
         examples: &[examples::COMPLETIONS],
         operand: Some(Operand {
@@ -355,7 +330,6 @@ What is `active` is a live session: it changes at once, and for as long as it li
     },
     CommandRow {
         command: Command::Man,
-        name: "man",
         about: "Print a manual page, or write all of them",
         examples: &[examples::MAN],
         operand: Some(Operand {
@@ -371,7 +345,7 @@ What is `active` is a live session: it changes at once, and for as long as it li
 
 /// Names of the pages about commands and the policy file are called.
 fn pages() -> Vec<&'static str> {
-    COMMANDS.iter().map(|row| row.name).chain([POLICY_PAGE]).collect()
+    COMMANDS.iter().map(CommandRow::name).chain([POLICY_PAGE]).collect()
 }
 
 impl Command {

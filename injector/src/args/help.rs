@@ -16,7 +16,7 @@ const WIDTH: usize = 100;
 pub(super) fn text(command: Option<Command>, long: bool, coloured: bool) -> String {
     let mut portshim = clap_command().styles(if coloured { Styles::styled() } else { Styles::plain() });
     portshim.build();
-    let shown = match command.map(|command| command.row().name) {
+    let shown = match command.map(|command| command.row().name()) {
         Some(name) => portshim.find_subcommand_mut(name).unwrap_or_else(|| unreachable!("it was made from the table")),
         None => &mut portshim,
     };
@@ -40,7 +40,7 @@ pub(crate) fn clap_command() -> clap::Command {
 }
 
 fn subcommand(row: &CommandRow) -> clap::Command {
-    let command = described(clap::Command::new(row.name), row.about, row.more, row.examples);
+    let command = described(clap::Command::new(row.name()), row.about, row.more, row.examples);
     let command = command.args(flags::of(Some(row.command)).map(flag)).args(row.operand.as_ref().map(operand));
     match row.usage {
         Some(usage) => command.override_usage(usage),

@@ -40,7 +40,7 @@ impl Manual {
 
     /// The page that is called so.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let command = COMMANDS.iter().find(|row| row.name == name).map(|row| Self::Command(row.command));
+        let command = COMMANDS.iter().find(|row| row.name() == name).map(|row| Self::Command(row.command));
         command.or_else(|| (name == POLICY_PAGE).then_some(Self::Policy))
     }
 
@@ -54,14 +54,14 @@ impl Manual {
 
     /// The name of the command that it is about.
     pub(crate) fn command(self) -> Option<&'static str> {
-        self.row().map(|row| row.name)
+        self.row().map(CommandRow::name)
     }
 
     /// The name that man(1) knows it by.
     pub(crate) fn name(self) -> String {
         match self {
             Self::Portshim => PORTSHIM.into(),
-            Self::Command(command) => format!("{PORTSHIM}-{}", command.row().name),
+            Self::Command(command) => format!("{PORTSHIM}-{}", command.row().name()),
             Self::Policy => format!("{PORTSHIM}-{POLICY_PAGE}"),
         }
     }
@@ -135,7 +135,7 @@ mod tests {
         for flag in flags::all() {
             let Some(name) = flag.variable else { continue };
             let variable = variables().find(|variable| variable.name == name).expect("it is listed");
-            assert!(flag.on.iter().all(|command| variable.read_by.contains(&command.row().name)), "{name}");
+            assert!(flag.on.iter().all(|command| variable.read_by.contains(&command.row().name())), "{name}");
         }
     }
 }

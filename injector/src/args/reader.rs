@@ -167,7 +167,7 @@ impl Reader {
 
 /// The row of the command that is called so.
 fn row(name: &OsStr) -> Result<&'static CommandRow, Slip> {
-    COMMANDS.iter().find(|row| name == row.name).ok_or_else(|| Slip::NoCommand(name.to_string_lossy().into()))
+    COMMANDS.iter().find(|row| name == row.name()).ok_or_else(|| Slip::NoCommand(name.to_string_lossy().into()))
 }
 
 /// Puts a value where it belongs.
@@ -284,7 +284,7 @@ mod tests {
             let count = names.len();
             names.sort();
             names.dedup();
-            assert_eq!(names.len(), count, "{}", row.name);
+            assert_eq!(names.len(), count, "{}", row.name());
         }
     }
 }

@@ -5,9 +5,11 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use portshim_policy::config::Key;
 use std::ffi::{OsStr, OsString};
+use strum::IntoStaticStr;
 
 /// Command of portshim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Command {
     Run,
     Show,
@@ -40,7 +42,6 @@ pub(crate) enum Command {
 /// A command.
 pub(super) struct CommandRow {
     pub(super) command: Command,
-    pub(super) name: &'static str,
     /// Help in one line.
     pub(super) about: &'static str,
     /// Text that long help and the man page have besides.
@@ -50,6 +51,12 @@ pub(super) struct CommandRow {
     /// Usage line, where it is not the usual one.
     pub(super) usage: Option<&'static str>,
     pub(super) operand: Option<Operand>,
+}
+
+impl CommandRow {
+    pub(super) fn name(&self) -> &'static str {
+        self.command.into()
+    }
 }
 
 /// Argument behind a command's flags.

@@ -68,7 +68,7 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
         Slip::NotUtf8 => "an argument is not valid UTF-8".into(),
     };
     let meant = match slip {
-        Slip::NoCommand(name) => nearest(name, COMMANDS.iter().map(|row| row.name)).map(str::to_owned),
+        Slip::NoCommand(name) => nearest(name, COMMANDS.iter().map(|row| row.name())).map(str::to_owned),
         Slip::NoFlag { meant, .. } => meant.map(|meant| format!("--{meant}")),
         Slip::NoChoice { value, choices, .. } => nearest(value, choices.iter().map(String::as_str)).map(str::to_owned),
         _ => None,
@@ -94,7 +94,7 @@ fn is_run_left_out(slip: &Slip) -> bool {
 fn slip_of_the_hand(args: &[OsString]) -> Option<Failure> {
     let words = || args.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
     let command = words().next()?;
-    let command = COMMANDS.iter().find(|row| row.name == command)?.command;
+    let command = COMMANDS.iter().find(|row| row.name() == command)?.command;
     let has = |name: &str| flags::of(Some(command)).any(|flag| flag.long == name);
     // `-range 80` is read as `-r`, and so on.
     let mut names = words().filter(|word| word.len() > 2).filter_map(|word| word.strip_prefix('-')?.split('=').next());

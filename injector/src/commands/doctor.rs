@@ -3,9 +3,10 @@
 use super::engine::engine;
 use super::hooks::hooks;
 use super::policy;
+use super::processes::Reach;
 use super::program::{find, rules_for, warn_of_connectors};
 use crate::args::Options;
-use crate::coverage::{Adjustment, Coverage, Gap, Obstacle, ServedBy, Step};
+use crate::coverage::{Adjustment, ServedBy, Step};
 use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
@@ -29,7 +30,7 @@ struct Finding<'a> {
     coverage: &'static str,
     /// `library`, or `supervisor` where that serves it from outside, or `sockets` where that makes
     /// its sockets, or `both`, or `guest`.
-    engine: &'static str,
+    engine: ServedBy,
     /// Reason why no supervisor serves it, although that would reach more; `null` where none would.
     hindrance: Option<String>,
     /// Obstacle to a library, in one word; `null` where nothing does.
@@ -83,18 +84,13 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let served = engine(args, &program, &resolved.rules)?;
     let outside = served.is_outside();
     let by = served.by(args, &program);
-    let coverage = match by {
-        ServedBy::Library => program.coverage.word(),
-        ServedBy::Sockets => Coverage::Partial(Gap::Sockets).word(),
-        ServedBy::Supervisor | ServedBy::Both | ServedBy::Guest => Coverage::<Obstacle>::Full.word(),
-    };
     let finding = Finding {
         program: program.path.display().to_string(),
         steps: &program.steps,
-        coverage,
-        engine: by.word(),
+        coverage: (&Reach::launched(&program, by).coverage).into(),
+        engine: by,
         hindrance: served.hindrance().map(|(why, _)| why.to_owned()),
-        obstacle: obstacle.map(Obstacle::name),
+        obstacle: obstacle.map(<&str>::from),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
         adjustments: &program.adjustments,
@@ -118,7 +114,7 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
 /// Reason why the choice is not left to the kernel.
 fn chooses_itself(rules: &Rules) -> Option<String> {
     if rules.order != Order::Native {
-        Some(format!("the order of choice is {}", rules.order.name()))
+        Some(format!("the order of choice is {}", rules.order))
     } else {
         rules.seed.map(|_| "a seed makes every choice repeatable".to_owned())
     }
@@ -142,14 +138,14 @@ impl Finding<'_> {
         for (n, step) in self.steps.iter().enumerate() {
             say(if n == 0 { "program" } else { "run by" }, &format!("{}: {}", step.path.display(), step.kind));
         }
-        let outside = self.engine != ServedBy::Library.word();
+        let outside = self.engine != ServedBy::Library;
         match &self.why {
             Some(why) if !outside => say("coverage", &format!("{}: {why}", self.coverage)),
             _ => say("coverage", self.coverage),
         }
         match &self.why {
             Some(why) if outside => say("engine", &format!("{}: {why}", self.engine)),
-            _ => say("engine", self.engine),
+            _ => say("engine", &self.engine.to_string()),
         }
         if let Some(why) = &self.hindrance {
             say("supervisor", &format!("none: {why}"));
@@ -157,7 +153,7 @@ impl Finding<'_> {
         if let Some(help) = &self.help {
             say("help", help);
         }
-        if self.engine == ServedBy::Sockets.word() {
+        if self.engine == ServedBy::Sockets {
             say("beyond it", &format!("{};\n{}", messages::NOT_DONE, messages::BEYOND_SOCKETS));
         } else if outside {
             say("beyond it", messages::BEYOND_SUPERVISOR);
@@ -167,7 +163,7 @@ impl Finding<'_> {
         for Adjustment { variable, value, reason, .. } in self.adjustments {
             say("addition", &format!("{variable} gets {value}: {reason}"));
         }
-        if [ServedBy::Library, ServedBy::Both].iter().any(|by| self.engine == by.word()) {
+        if [ServedBy::Library, ServedBy::Both].contains(&self.engine) {
             say("library", &self.library);
             if let Some(needs) = &self.library_needs {
                 say("  for", needs);

@@ -24,7 +24,7 @@ pub(super) fn hooks(json: bool) -> Result<u32, Failure> {
     let table = if cfg!(windows) { WINDOWS_HOOKS } else { LINUX_HOOKS };
     let row = |hook: &Hook| {
         let Hook { name, kind, library } = *hook;
-        Row { name, kind: kind.name(), library, absent: platform::is_absent(hook) }
+        Row { name, kind: kind.into(), library, absent: platform::is_absent(hook) }
     };
     let rows: Vec<Row> = table.iter().map(row).collect();
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);

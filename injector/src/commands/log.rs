@@ -5,7 +5,6 @@ use crate::args::LogForm;
 use crate::messages::{self, Failure};
 use crate::platform;
 use humantime::format_rfc3339_micros;
-use portshim_policy::model::Call;
 use portshim_policy::region::{Event, Reader, Recorded, Region, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
@@ -153,8 +152,8 @@ impl Log {
         let time = UNIX_EPOCH + Duration::from_nanos(event.time);
         let time = format_rfc3339_micros(time).to_string();
         let name = String::from_utf8_lossy(event.name.split(|byte| *byte == 0).next().unwrap_or_default());
-        let call = if event.verdict == Verdict::Released { "close" } else { name_of(event.call) };
-        let (scope, verdict) = (event.scope.name(), event.verdict.name());
+        let call = if event.verdict == Verdict::Released { "close" } else { event.call.into() };
+        let (scope, verdict) = (event.scope.name(), event.verdict.into());
         let (process, port) = (event.process, (event.port != 0).then_some(event.port));
         if self.json {
             let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
@@ -196,15 +195,6 @@ impl Log {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default() + "\n"
-}
-
-pub(super) fn name_of(call: Call) -> &'static str {
-    match call {
-        Call::Bind => "bind",
-        Call::Connect => "connect",
-        Call::Listen => "listen",
-        Call::Send => "send",
-    }
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ impl Shown {
             name: preset.name,
             aliases: preset.aliases,
             range: preset.range.map(|range| range.to_string()),
-            select: preset.native.name(),
-            sharing: preset.sharing.name(),
+            select: preset.native.into(),
+            sharing: preset.sharing.into(),
             summary: preset.summary,
             source: preset.source,
         }

@@ -43,7 +43,7 @@ impl Member {
 /// How far a process is served, and by whom; by nobody where that is `None`.
 pub(super) struct Reach {
     by: Option<ServedBy>,
-    coverage: Coverage<Gap>,
+    pub(super) coverage: Coverage<Gap>,
 }
 
 /// The same, for programs to read.
@@ -51,7 +51,7 @@ pub(super) struct Reach {
 pub(super) struct ShownReach {
     /// `library`, or `supervisor` where that serves it from outside, or `sockets` where that makes
     /// its sockets, or `both`, or `guest`; `null` where nobody does.
-    engine: Option<&'static str>,
+    engine: Option<ServedBy>,
     /// `full`, `partial` or `none`.
     coverage: &'static str,
     /// Note on what is not covered; `null` where all is.
@@ -142,10 +142,6 @@ impl Reach {
 
 impl From<Reach> for ShownReach {
     fn from(Reach { by, coverage }: Reach) -> Self {
-        Self {
-            engine: by.map(ServedBy::word),
-            coverage: coverage.word(),
-            not_covered: coverage.obstacle().map(messages::gap),
-        }
+        Self { engine: by, coverage: (&coverage).into(), not_covered: coverage.obstacle().map(messages::gap) }
     }
 }

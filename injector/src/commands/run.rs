@@ -4,6 +4,7 @@ use super::engine::{Served, engine, is_cut, refuses_rings};
 use super::log::Log;
 use super::names;
 use super::policy;
+use super::processes::Reach;
 use super::program::{find, rules_for, warn_of_connectors};
 use super::report;
 use super::sink::Sink;
@@ -188,11 +189,7 @@ fn describe(
     session: &Result<Session, String>,
     fits: bool,
 ) {
-    let covered = match by {
-        ServedBy::Library => program.coverage.word(),
-        ServedBy::Sockets => "partial",
-        ServedBy::Supervisor | ServedBy::Both | ServedBy::Guest => "full",
-    };
+    let covered: &str = (&Reach::launched(program, by).coverage).into();
     verbosity.note(|| format!("the program is {}, covered: {covered}", program.path.display()));
     if let Some(library) = library {
         verbosity.note(|| format!("the library is {}", library.display()));

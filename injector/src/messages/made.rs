@@ -13,7 +13,7 @@ pub(crate) const NOT_DONE: &str = "what is reserved or blocked while it runs, fo
 /// kernel's range.
 pub(crate) fn hurdle(met: &Hurdle, own: PortRange) -> String {
     match met {
-        Hurdle::Order(order) => format!("the kernel does not choose in the order {}", order.name()),
+        Hurdle::Order(order) => format!("the kernel does not choose in the order {order}"),
         Hurdle::Seed => "the kernel's choice does not repeat itself by a seed".into(),
         Hurdle::Exclusive => "the kernel lets connections share ports".into(),
         Hurdle::Blocked(scope, ports) => {

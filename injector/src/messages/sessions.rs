@@ -145,14 +145,6 @@ pub(crate) enum Bound {
     Unknown,
 }
 
-fn verb(act: Restriction) -> &'static str {
-    match act {
-        Restriction::Reserve => "reserve",
-        Restriction::Block => "block",
-        Restriction::Exhaust => "exhaust",
-    }
-}
-
 fn whose(owner: &Owner) -> String {
     if owner.is(&Owner::SESSION) { "the command line".into() } else { format!("process {}", owner.process) }
 }
@@ -168,7 +160,7 @@ pub(crate) fn done_in_part(done: &[Entry]) -> String {
 pub(crate) fn nothing_left(act: Restriction, programs: &str, scopes: ScopeSet) -> String {
     let who = if programs.is_empty() { String::new() } else { format!(" to {}", programs.escape_debug()) };
     let problem = format!("no port is left to hand out{who} ({scopes}): whoever asks for any gets none");
-    message("warning", &problem, &format!("`portshim un{}` lifts what was {}", verb(act), act.done()))
+    message("warning", &problem, &format!("`portshim un{act}` lifts what was {}", act.done()))
 }
 
 fn cannot_be(act: Restriction, wanted: Wanted) -> String {
@@ -181,17 +173,14 @@ pub(crate) fn port_in_use(act: Restriction, wanted: Wanted, port: u16, by: &Boun
         Bound::Waiting => ("is held by a connection in TIME_WAIT".into(), "wait a minute"),
         Bound::Unknown => ("is in use".into(), SEE_SOCKETS),
     };
-    Failure::new(
-        format!("{}: port {port} {by}", cannot_be(act, wanted)),
-        format!("{help}, or {} other ports", verb(act)),
-    )
+    Failure::new(format!("{}: port {port} {by}", cannot_be(act, wanted)), format!("{help}, or {act} other ports"))
 }
 
 /// `legal` are the ports for which it would be.
 pub(crate) fn illegal_change(act: Restriction, wanted: Wanted, rule: &RestrictionRule, legal: &[String]) -> Failure {
     let help = match legal {
         [] => "start the program with a lower --max-user-port, or under --preset windows-2003-sp1".into(),
-        some => format!("{} ports inside {}", verb(act), some.join(" or ")),
+        some => format!("{act} ports inside {}", some.join(" or ")),
     };
     Failure::new(format!("{}: {rule}", cannot_be(act, wanted)), help)
 }
@@ -217,7 +206,7 @@ pub(crate) fn ledger_full(act: Restriction, wanted: Wanted) -> Failure {
             cannot_be(act, wanted),
             portshim_policy::region::ENTRIES
         ),
-        format!("lift some with `portshim un{}`, or name ranges", verb(act)),
+        format!("lift some with `portshim un{act}`, or name ranges"),
     )
 }
 

@@ -30,14 +30,11 @@ pub(crate) fn happened(
     format!("{time} {scope}: {name} {process} {what}{times}{session}")
 }
 
-fn verb(act: Restriction, lift: bool) -> &'static str {
+fn verb(act: Restriction, lift: bool) -> String {
     match (act, lift) {
-        (Restriction::Reserve, false) => "reserve",
-        (Restriction::Reserve, true) => "unreserve",
-        (Restriction::Block, false) => "block",
-        (Restriction::Block, true) => "unblock",
-        (Restriction::Exhaust, false) => "exhaust",
-        (Restriction::Exhaust, true) => "release",
+        (Restriction::Exhaust, true) => "release".into(),
+        (act, true) => format!("un{act}"),
+        (act, false) => act.to_string(),
     }
 }
 

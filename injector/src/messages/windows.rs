@@ -40,7 +40,8 @@ pub(crate) const BEYOND: &str =
 
 /// Words beside a way of sharing: where it came from, and that it is one of other systems.
 pub(crate) fn sharing(how: &str, origin: &Origin) -> String {
-    let remark = if how == Sharing::Tuple.name() { "; on Windows each port is one socket's all the same" } else { "" };
+    let remark =
+        if how == <&str>::from(Sharing::Tuple) { "; on Windows each port is one socket's all the same" } else { "" };
     format!("{origin}{remark}")
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use strum::{Display, IntoStaticStr};
 
 /// Reason why no file is executed.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ pub(crate) struct Socket {
 }
 
 /// State of a socket: of TCP one of RFC 9293 §3.3.2, else one of the first two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum State {
     /// It has a port, and nothing else.
     Bound,
@@ -53,32 +55,15 @@ pub(crate) enum State {
     Listen,
     SynSent,
     SynReceived,
+    #[strum(serialize = "fin-wait-1")]
     FinWait1,
+    #[strum(serialize = "fin-wait-2")]
     FinWait2,
     CloseWait,
     Closing,
     LastAck,
     /// It is only the memory of a connection: for how long yet, where the system tells.
     TimeWait(Option<Duration>),
-}
-
-impl State {
-    /// The name of it, as programs read it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bound => "bound",
-            Self::Established => "established",
-            Self::Listen => "listen",
-            Self::SynSent => "syn-sent",
-            Self::SynReceived => "syn-received",
-            Self::FinWait1 => "fin-wait-1",
-            Self::FinWait2 => "fin-wait-2",
-            Self::CloseWait => "close-wait",
-            Self::Closing => "closing",
-            Self::LastAck => "last-ack",
-            Self::TimeWait(_) => "time-wait",
-        }
-    }
 }
 
 impl Socket {

@@ -3,10 +3,11 @@
 //! pages. What a setting does is decided where layers are laid over each other:
 //! [`resolve`](super::resolve()).
 
-use super::values::{self, Kind, Syntax};
+use super::values::{self, Kind, Syntax, Value};
 use super::{messages, registry, sysctl};
 use crate::model::{Order, Preset, Sharing};
 use crate::ports::PortRange;
+use strum::VariantNames;
 
 /// A part of a policy file that has keys of its own.
 #[derive(Debug)]
@@ -194,11 +195,17 @@ section! {
             "Never hand these ports out, and refuse to bind one by its number";
     SELECT "select": "the name of an order",
         "Order in which ports are tried, as of --select.", "select = \"sequential\"",
-        Kind::Word { read: values::order, names: || Order::ALL.map(Order::name).into() },
+        Kind::Word {
+            read: |text, origin| values::word("order", text, origin).map(Value::Order),
+            names: Order::VARIANTS,
+        },
         option "--select" "PORTSHIM_SELECT" "ORDER" "Try ports in this order";
     SHARING "sharing": "tuple or exclusive",
         "Whether connections to different peers share a port, as of --sharing.", "sharing = \"tuple\"",
-        Kind::Word { read: values::sharing, names: || Sharing::ALL.map(Sharing::name).into() },
+        Kind::Word {
+            read: |text, origin| values::word("sharing", text, origin).map(Value::Sharing),
+            names: Sharing::VARIANTS,
+        },
         option "--sharing" "PORTSHIM_SHARING" "HOW"
             "Let connections to different peers share a port where the system lets them, or give each its own";
     SEED "seed": "0 to 2^64-1",
@@ -295,7 +302,7 @@ section! {
 
     MATCH "match": "a file's name with * and ?, up to 63 bytes, without / and :",
         "Name of the executable; for a script, its own name or its interpreter's.", "match = \"java*\"",
-        Kind::Word { read: values::glob, names: Vec::new };
+        Kind::Word { read: values::glob, names: &[] };
 }
 
 /// Sections of one system's own settings.
@@ -316,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_sysctls_of_freebsd_are_all_there() {
-        let ends = RangeEnd::ALL.map(RangeEnd::name);
+        let ends = RangeEnd::ALL.map(<&str>::from);
         assert!(FREEBSD.names().iter().eq(ends.iter().chain(&["randomized"])));
     }
 }

@@ -232,10 +232,10 @@ pub(crate) fn clamped(origin: &Origin, asked: u64, valid: PortRange, taken: u16)
 
 /// `taken` is what FreeBSD makes of `asked`.
 pub(crate) fn range_end(origin: &Origin, end: RangeEnd, asked: u64, taken: u16) -> Problem {
-    let (name, valid) = (end.name(), end.valid());
+    let valid = end.valid();
     Problem::warning(
         origin,
-        format!("{name} {asked} is outside {valid}, so it counts as {taken}, as on FreeBSD (in_pcb.c, RANGECHK)"),
+        format!("{end} {asked} is outside {valid}, so it counts as {taken}, as on FreeBSD (in_pcb.c, RANGECHK)"),
         format!("write {taken}"),
     )
 }

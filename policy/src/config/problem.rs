@@ -3,10 +3,12 @@
 use super::origin::Origin;
 use core::fmt;
 use serde::Serialize;
+use strum::Display;
 
 /// Severity: whether a policy can be run all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Severity {
     /// It can, and as it was written; this is worth knowing.
     Note,
@@ -78,11 +80,7 @@ impl core::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.severity {
-            Severity::Note => "note: ",
-            Severity::Warning => "warning: ",
-            Severity::Error => "error: ",
-        })?;
+        write!(f, "{}: ", self.severity)?;
         match self.origin.as_deref() {
             Some(Origin::File { file, line, column, .. }) => write!(f, "{file}:{line}:{column}: ")?,
             Some(origin) => write!(f, "{origin}: ")?,
@@ -98,12 +96,8 @@ impl fmt::Display for Problem {
         if self.help.is_empty() {
             return Ok(());
         }
-        let pad = match self.severity {
-            Severity::Note => " ",
-            Severity::Warning => "    ",
-            Severity::Error => "  ",
-        };
-        write!(f, "\nhelp:{pad}{}", self.help)
+        let width = self.severity.to_string().len() + 2;
+        write!(f, "\n{:<width$}{}", "help:", self.help)
     }
 }
 

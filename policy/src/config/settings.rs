@@ -50,7 +50,7 @@ pub(super) fn settings(
         // The highest layer is heard last.
         for layer in layers.iter().rev() {
             for end in RangeEnd::ALL {
-                let key = keys::FREEBSD.key(end.name());
+                let key = keys::FREEBSD.key(end.into());
                 let Some(asked) = key.and_then(|key| layer.wishes.get(key, Value::number)) else { continue };
                 portrange.set(end, asked.value);
                 let taken = portrange.end(end);

@@ -183,8 +183,8 @@ impl Resolved {
     pub fn show(&self) -> Shown {
         let rules = self.rules.iter().zip(&self.traces).map(|(effective, trace)| ShownRules {
             matches: trace.matches.clone(),
-            select: trace.order.map(|o| o.name()),
-            sharing: trace.sharing.map(|s| s.name()),
+            select: trace.order.map(|o| o.into()),
+            sharing: trace.sharing.map(|s| s.into()),
             seed: trace.seed.clone(),
             scopes: Scope::ALL
                 .into_iter()

@@ -8,6 +8,8 @@ use crate::ports::spec::{self, Spec, SpecError};
 use crate::ports::{PortRange, ScopeSet};
 use crate::region::MAX_GLOB;
 use core::fmt::Write;
+use core::str::FromStr;
+use strum::VariantNames;
 
 /// Ports that a source speaks of, and where.
 pub(crate) type Ports = Sourced<Spec>;
@@ -33,7 +35,7 @@ pub(crate) enum Kind {
     /// The model underneath.
     Preset,
     /// A string that names something, and the names if they are known.
-    Word { read: Read, names: fn() -> Vec<&'static str> },
+    Word { read: Read, names: &'static [&'static str] },
     /// An integer; `system` reads it as the setting of a running system has it.
     Number { read: Read, system: fn(&str) -> Result<u64, SpecError> },
     /// `true` or `false`, which a system writes as a number.
@@ -86,8 +88,8 @@ impl Kind {
         match (value, self) {
             (Value::Number(number), _) => number.to_string(),
             (Value::Switch(on), _) => on.to_string(),
-            (Value::Order(order), _) => quoted(order.name()),
-            (Value::Sharing(sharing), _) => quoted(sharing.name()),
+            (Value::Order(order), _) => quoted(order.into()),
+            (Value::Sharing(sharing), _) => quoted(sharing.into()),
             (Value::Text(text), _) => quoted(text),
             (Value::Ports(ports), Self::Ports(syntax) | Self::Lines(syntax)) => quoted(&(syntax.write)(ports)),
             (Value::Ports(ports), _) => quoted(&joined(ports)),
@@ -99,7 +101,7 @@ impl Kind {
     pub(crate) fn names(self) -> Vec<&'static str> {
         match self {
             Self::Preset => Preset::ALL.iter().map(|preset| preset.name).collect(),
-            Self::Word { names, .. } => names(),
+            Self::Word { names, .. } => names.to_vec(),
             _ => Vec::new(),
         }
     }
@@ -137,16 +139,9 @@ pub(super) fn preset(text: &str, origin: &Origin) -> Result<Sourced<&'static Pre
     Ok(Sourced::new(preset, origin.clone()))
 }
 
-pub(super) fn order(text: &str, origin: &Origin) -> Result<Value, Problem> {
-    let names = Order::ALL.map(Order::name);
-    let order = Order::ALL.into_iter().find(|order| order.name().eq_ignore_ascii_case(text));
-    order.map(Value::Order).ok_or_else(|| messages::unknown(origin, "order", text, &names, names))
-}
-
-pub(super) fn sharing(text: &str, origin: &Origin) -> Result<Value, Problem> {
-    let names = Sharing::ALL.map(Sharing::name);
-    let sharing = Sharing::ALL.into_iter().find(|sharing| sharing.name().eq_ignore_ascii_case(text));
-    sharing.map(Value::Sharing).ok_or_else(|| messages::unknown(origin, "sharing", text, &names, names))
+/// Reads the word for one of a kind.
+pub(super) fn word<T: FromStr + VariantNames>(what: &str, text: &str, origin: &Origin) -> Result<T, Problem> {
+    text.parse().map_err(|_| messages::unknown(origin, what, text, T::VARIANTS, T::VARIANTS.iter().copied()))
 }
 
 /// Reads a number up to `most`; `problem` words what is none.

@@ -1,7 +1,10 @@
 //! Calls that need a port.
 
+use strum::{FromRepr, IntoStaticStr};
+
 /// The call that needs a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromRepr, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 #[repr(u8)]
 pub enum Call {
     /// `bind` to port 0.

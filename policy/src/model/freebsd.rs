@@ -3,18 +3,20 @@
 use super::order::Order;
 use super::rresvport::{PrivilegedOrder, PrivilegedRange};
 use crate::ports::PortRange;
+use strum::{Display, IntoStaticStr};
 
 /// One end of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, Eq, IntoStaticStr, PartialEq)]
+#[strum(serialize_all = "lowercase")]
 pub enum RangeEnd {
     /// `first` of the default range.
     First = 0,
     /// `last` of the default range.
     Last = 1,
     /// `hifirst`: IP_PORTRANGE_HIGH.
-    HighFirst = 2,
+    HiFirst = 2,
     /// `hilast`.
-    HighLast = 3,
+    HiLast = 3,
     /// `lowfirst`: IP_PORTRANGE_LOW.
     LowFirst = 4,
     /// `lowlast`.
@@ -23,21 +25,7 @@ pub enum RangeEnd {
 
 impl RangeEnd {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::First, Self::Last, Self::HighFirst, Self::HighLast, Self::LowFirst, Self::LowLast];
-
-    /// The last word of the sysctl's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Last => "last",
-            Self::HighFirst => "hifirst",
-            Self::HighLast => "hilast",
-            Self::LowFirst => "lowfirst",
-            Self::LowLast => "lowlast",
-        }
-    }
+    pub const ALL: [Self; 6] = [Self::First, Self::Last, Self::HiFirst, Self::HiLast, Self::LowFirst, Self::LowLast];
 
     /// The values that count as they are (in_pcb.c, RANGECHK). One outside counts as the nearest
     /// inside.
@@ -101,7 +89,7 @@ impl PortRanges {
     /// For sockets with IP_PORTRANGE_HIGH.
     #[must_use]
     pub fn high(&self) -> PortRange {
-        self.between(RangeEnd::HighFirst, RangeEnd::HighLast)
+        self.between(RangeEnd::HiFirst, RangeEnd::HiLast)
     }
 
     /// For sockets with IP_PORTRANGE_LOW.

@@ -83,14 +83,7 @@ impl fmt::Display for RestrictionRule {
             (Restriction::Block, _, Some(rule)) => {
                 write!(f, "with MaxUserPort {end}, {name} can block no port at all ({})", rule.source)
             }
-            (act, ..) => {
-                let verb = match act {
-                    Restriction::Reserve => "reserves",
-                    Restriction::Block => "blocks",
-                    Restriction::Exhaust => "exhausts",
-                };
-                write!(f, "{name} {verb} any port")
-            }
+            (act, ..) => write!(f, "{name} {act}s any port"),
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Orders of choice: in which sequence the allowed ports are tried.
 
+use strum::{Display, EnumString, FromRepr, IntoStaticStr, VariantArray, VariantNames};
+
 /// In which sequence ports are tried. Whatever the order, every allowed port is tried before a
 /// request is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Display, EnumString, Eq, FromRepr, IntoStaticStr, PartialEq, VariantArray, VariantNames,
+)]
+#[strum(ascii_case_insensitive, serialize_all = "kebab-case")]
 #[repr(u32)]
 pub enum Order {
     /// The running kernel's own way of choosing. With a seed it is replayed: parity and halves for
@@ -27,31 +32,7 @@ pub enum Order {
 
 impl Order {
     /// All of them, as help lists them.
-    pub const ALL: [Self; 8] = [
-        Self::Native,
-        Self::Sequential,
-        Self::Descending,
-        Self::RandomStart,
-        Self::Random,
-        Self::Hash,
-        Self::DoubleHash,
-        Self::RandomIncrement,
-    ];
-
-    /// The name used on the command line and in a policy file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Sequential => "sequential",
-            Self::Descending => "descending",
-            Self::RandomStart => "random-start",
-            Self::Random => "random",
-            Self::Hash => "hash",
-            Self::DoubleHash => "double-hash",
-            Self::RandomIncrement => "random-increment",
-        }
-    }
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// One line for help and for `portshim show`.
     #[must_use]

@@ -1,7 +1,10 @@
 //! Restrictions that can be asked for while programs run.
 
+use strum::Display;
+
 /// A restriction that can be asked for while programs run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 #[repr(u8)]
 pub enum Restriction {
     /// Never hand these ports out; a specific bind still succeeds.

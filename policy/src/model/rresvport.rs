@@ -1,6 +1,7 @@
 //! The orders in which rresvport(3) and bindresvport(3) try privileged ports.
 
 use core::ops::RangeInclusive;
+use strum::{Display, EnumString, FromRepr, IntoStaticStr};
 
 /// The lowest port that libc's rresvport tries.
 pub const LOWEST: u16 = 512;
@@ -10,8 +11,9 @@ pub const HIGHEST: u16 = 1023;
 pub const BINDRESVPORT_FIRST: u16 = 600;
 
 /// In which order privileged ports are tried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, Display, EnumString, Eq, FromRepr, IntoStaticStr, PartialEq)]
+#[strum(serialize_all = "kebab-case")]
+#[repr(u32)]
 pub enum PrivilegedOrder {
     /// As glibc 2.36 was seen to do: rresvport counts down from where its caller says; bindresvport
     /// counts up from 600 and the process number, wraps to 600, and tries what lies below only
@@ -22,21 +24,6 @@ pub enum PrivilegedOrder {
     Down = 1,
     /// Both count up: FreeBSD's low range where `lowfirst` is below `lowlast`.
     Up = 2,
-}
-
-impl PrivilegedOrder {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Libc, Self::Down, Self::Up];
-
-    /// The word for it in the environment's form of a policy.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Libc => "libc",
-            Self::Down => "down",
-            Self::Up => "up",
-        }
-    }
 }
 
 /// The ports that rresvport and bindresvport hand out, and their order.

@@ -8,6 +8,7 @@ use crate::ports::spec::SpecError;
 use crate::ports::{PortRange, Scope};
 use core::fmt;
 use core::str::FromStr;
+use strum::{Display, IntoStaticStr, VariantArray};
 
 /// The smallest first port of a dynamic range.
 const FIRST: u32 = DynamicLimits::SINCE_VISTA.first as u32;
@@ -15,25 +16,13 @@ const FIRST: u32 = DynamicLimits::SINCE_VISTA.first as u32;
 const COUNT: u32 = DynamicLimits::SINCE_VISTA.count;
 
 /// Store in which netsh looks things up and changes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, Eq, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Store {
     /// Settings that hold until the system starts again.
     Active,
     /// Settings that hold from then on, too.
     Persistent,
-}
-
-impl Store {
-    const ALL: [Self; 2] = [Self::Active, Self::Persistent];
-
-    /// netsh's word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Persistent => "persistent",
-        }
-    }
 }
 
 /// A command line about ports. Displayed spelled out, as what follows `netsh`.
@@ -223,8 +212,8 @@ impl<'a> Values<'a> {
         let store = match self.get(STORE) {
             None if verb == Verb::Show => Store::Active,
             None => Store::Persistent,
-            Some(word) => *(Store::ALL.iter())
-                .find(|store| !word.text.is_empty() && begins(store.name(), word.text))
+            Some(word) => *(Store::VARIANTS.iter())
+                .find(|store| !word.text.is_empty() && begins((*store).into(), word.text))
                 .ok_or_else(|| word.error("netsh knows no such store", "write active or persistent"))?,
         };
         if verb == Verb::Show {
@@ -310,7 +299,7 @@ pub fn names_store(text: &str) -> bool {
     const OBJECT: usize = 4;
     let named = |word: &Word<'_>| match word.text.split_once('=') {
         Some((name, _)) => name.len() > 2 && begins(STORE, name),
-        None => !word.text.is_empty() && Store::ALL.iter().any(|store| begins(store.name(), word.text)),
+        None => !word.text.is_empty() && Store::VARIANTS.iter().any(|store| begins(store.into(), word.text)),
     };
     words(text).iter().skip(OBJECT).any(named)
 }
@@ -331,6 +320,6 @@ impl fmt::Display for Command {
         if let Some(range) = range {
             write!(f, " {START}={} {NUMBER}={}", range.first(), range.len())?;
         }
-        write!(f, " {STORE}={}", store.name())
+        write!(f, " {STORE}={store}")
     }
 }

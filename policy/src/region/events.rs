@@ -6,13 +6,15 @@ use crate::model::Call;
 use crate::ports::Scope;
 use core::net::Ipv6Addr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+use strum::{FromRepr, IntoStaticStr};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of events the ring holds.
 pub const EVENTS: usize = 4096;
 
 /// Outcome of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromRepr, IntoStaticStr, PartialEq, Eq)]
+#[strum(serialize_all = "kebab-case")]
 #[repr(u8)]
 pub enum Verdict {
     /// The system chose the port inside a run of the policy.
@@ -73,36 +75,10 @@ impl Recorded {
 }
 
 impl Verdict {
-    const ALL: [Self; 8] = [
-        Self::Steered,
-        Self::Pinned,
-        Self::Shared,
-        Self::Exhausted,
-        Self::Refused,
-        Self::Uncovered,
-        Self::Released,
-        Self::Specific,
-    ];
-
     /// Tells whether a port was handed out.
     #[must_use]
     pub const fn is_given(self) -> bool {
         matches!(self, Self::Steered | Self::Pinned | Self::Shared)
-    }
-
-    /// The word that a log uses.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Steered => "steered",
-            Self::Pinned => "pinned",
-            Self::Shared => "shared",
-            Self::Exhausted => "exhausted",
-            Self::Refused => "refused",
-            Self::Uncovered => "uncovered",
-            Self::Released => "released",
-            Self::Specific => "specific",
-        }
     }
 }
 
@@ -238,9 +214,9 @@ pub struct Reader {
 
 /// Facts of an event that take few bits; none where they are no event's.
 fn decode(what: u32) -> Option<Event> {
-    let call = [Call::Bind, Call::Connect, Call::Listen, Call::Send].into_iter().find(|c| *c as u32 == what & 0xf)?;
-    let scope = Scope::ALL.into_iter().find(|s| *s as u32 == what >> 4 & 0xf)?;
-    let verdict = Verdict::ALL.into_iter().find(|v| *v as u32 == what >> 8 & 0xff)?;
+    let call = Call::from_repr(what as u8 & 0xf)?;
+    let scope = Scope::ALL.into_iter().nth((what >> 4 & 0xf) as usize)?;
+    let verdict = Verdict::from_repr((what >> 8) as u8)?;
     let port = (what >> 16) as u16;
     Some(Event { time: 0, process: 0, call, scope, verdict, port, name: [0; NAME], peer: None, took: 0 })
 }

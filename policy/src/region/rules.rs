@@ -40,8 +40,7 @@ impl SharedRules {
     /// The order of choice.
     #[must_use]
     pub fn order(&self) -> Order {
-        let number = self.order.load(Relaxed);
-        Order::ALL.into_iter().find(|o| *o as u32 == number).unwrap_or(Order::Native)
+        Order::from_repr(self.order.load(Relaxed)).unwrap_or(Order::Native)
     }
 
     /// Tells whether connections share ports.
@@ -59,8 +58,8 @@ impl SharedRules {
     /// Ports that rresvport and bindresvport hand out.
     #[must_use]
     pub fn privileged(&self) -> PrivilegedRange {
-        let (ports, number) = (self.privileged.load(Relaxed), self.privileged_order.load(Relaxed));
-        let order = PrivilegedOrder::ALL.into_iter().find(|order| *order as u32 == number);
+        let ports = self.privileged.load(Relaxed);
+        let order = PrivilegedOrder::from_repr(self.privileged_order.load(Relaxed));
         match PortRange::new(ports as u16, (ports >> 16) as u16) {
             Ok(range) if range.first() > 0 => {
                 PrivilegedRange { low: range.first(), high: range.last(), order: order.unwrap_or_default() }

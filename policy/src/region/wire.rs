@@ -7,12 +7,13 @@
 
 use super::layout::{MAX_RULES, Region};
 use super::rules::MAX_GLOB;
-use crate::model::rresvport::{PrivilegedOrder, PrivilegedRange};
-use crate::model::{Order, Preset, RestrictionLimits, Sharing};
+use crate::model::rresvport::PrivilegedRange;
+use crate::model::{Preset, RestrictionLimits};
 use crate::ports::{PortRange, Scope, ScopeSet};
 #[cfg(feature = "text")]
 use crate::{model::Rules, ports::PortSet};
 use core::fmt;
+use core::str::FromStr;
 
 /// The version that [`encode`] writes and [`decode`] reads.
 const VERSION: &[u8] = b"1";
@@ -77,14 +78,14 @@ pub fn encode(rules: &[Rules], options: Options) -> String {
         if let Some(glob) = &effective.matches {
             fields.push(format!("match={glob}"));
         }
-        fields.push(format!("order={}", effective.order.name()));
-        fields.push(format!("sharing={}", effective.sharing.name()));
+        fields.push(format!("order={}", effective.order));
+        fields.push(format!("sharing={}", effective.sharing));
         if let Some(seed) = effective.seed {
             fields.push(format!("seed={seed}"));
         }
         let PrivilegedRange { low, high, order } = effective.privileged;
         if effective.privileged != PrivilegedRange::LIBC {
-            fields.push(format!("privileged.{}={low}-{high}", order.name()));
+            fields.push(format!("privileged.{order}={low}-{high}"));
         }
         if let Some(start) = effective.unprivileged_start {
             fields.push(format!("unprivileged-start={start}"));
@@ -142,8 +143,8 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
                     options.legal.max_user_port = Some(number(value).and_then(|n| u16::try_from(n).ok()).ok_or(bad)?);
                 }
                 b"match" if (1..=MAX_GLOB).contains(&value.len()) => rules.set_glob(value),
-                b"order" => rules.set_order(named(value, Order::ALL, Order::name).ok_or(bad)?),
-                b"sharing" => rules.set_sharing(named(value, Sharing::ALL, Sharing::name).ok_or(bad)?),
+                b"order" => rules.set_order(word(value).ok_or(bad)?),
+                b"sharing" => rules.set_sharing(word(value).ok_or(bad)?),
                 b"unprivileged-start" => {
                     rules.set_unprivileged_start(number(value).and_then(|n| u16::try_from(n).ok()).ok_or(bad)?);
                 }
@@ -151,12 +152,12 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
                 _ => {
                     let dot = key.iter().position(|b| *b == b'.').ok_or(bad)?;
                     if &key[..dot] == b"privileged" {
-                        let order = named(&key[dot + 1..], PrivilegedOrder::ALL, PrivilegedOrder::name).ok_or(bad)?;
+                        let order = word(&key[dot + 1..]).ok_or(bad)?;
                         let range = range(value).ok_or(bad)?;
                         rules.set_privileged(PrivilegedRange { low: range.first(), high: range.last(), order });
                         continue;
                     }
-                    let scopes = named(&key[dot + 1..], ScopeSet::NAMES, |s| s.0).ok_or(bad)?.1;
+                    let scopes = str::from_utf8(&key[dot + 1..]).ok().and_then(ScopeSet::named).ok_or(bad)?;
                     for range in value.split(|b| *b == b',') {
                         let range = self::range(range).ok_or(bad)?;
                         for scope in scopes.iter() {
@@ -184,8 +185,9 @@ pub fn decode(line: &[u8], region: &Region) -> Result<Options, WireError> {
     Ok(options)
 }
 
-fn named<T: Copy, const N: usize>(text: &[u8], all: [T; N], name: impl Fn(T) -> &'static str) -> Option<T> {
-    all.into_iter().find(|item| name(*item).as_bytes() == text)
+/// What a word stands for.
+fn word<T: FromStr>(text: &[u8]) -> Option<T> {
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn model(name: &[u8]) -> Option<&'static Preset> {
@@ -213,7 +215,8 @@ fn range(text: &[u8]) -> Option<PortRange> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ScopeRules;
+    use crate::model::rresvport::PrivilegedOrder;
+    use crate::model::{Order, ScopeRules, Sharing};
 
     fn effective() -> Rules {
         let set = |text: &str| crate::ports::spec::ports(text, 0).unwrap().into_iter().collect::<PortSet>();

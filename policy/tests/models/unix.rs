@@ -23,10 +23,10 @@ fn freebsds_clamps() {
         (u64::MAX, 1023, 65535),
     ] {
         for end in RangeEnd::ALL {
-            let expected = if end.name().starts_with("low") { low } else { other };
+            let expected = if end.to_string().starts_with("low") { low } else { other };
             let mut ranges = PortRanges::FREEBSD;
             ranges.set(end, asked);
-            assert_eq!(ranges.end(end), expected, "{} = {asked}", end.name());
+            assert_eq!(ranges.end(end), expected, "{end} = {asked}");
         }
     }
     let text = "[freebsd]\nfirst = 80\nlowlast = 2000\nhilast = 50000\n";

@@ -4,7 +4,6 @@ use super::chart::{self, CLASSES, seconds, to_a_cell};
 use super::figures::{Report, Rules};
 use super::story::{Met, Moment, Requests, Story};
 use super::why::{Why, kept};
-use crate::commands::log::name_of;
 use crate::commands::ports::ranges;
 use crate::present;
 use humantime::format_rfc3339_seconds;
@@ -51,7 +50,7 @@ struct Data<'a> {
 pub(super) fn of(report: &Report, command: &str, story: &Story, region: &Region) -> String {
     let took = story.took();
     let listed = story.events.iter().map(|event| {
-        let (call, verdict) = (name_of(event.call), event.verdict.name());
+        let (call, verdict) = (event.call.into(), event.verdict.into());
         let (name, scope) = (super::story::name(event), event.scope.name());
         (story.since(event), event.process, name, call, scope, event.port, verdict)
     });

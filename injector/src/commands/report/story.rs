@@ -2,7 +2,6 @@
 //! moments in which no port was left.
 
 use super::why::Why;
-use crate::commands::log::name_of;
 use crate::commands::ports::{allowed, ranges};
 use crate::platform::{self, Session};
 use portshim_policy::config::Shown;
@@ -200,7 +199,7 @@ impl Story {
         let is_same = |moment: &&mut Moment| {
             moment.scope == event.scope.name() && at <= moment.last + ONE_MOMENT.as_millis() as u64
         };
-        let met = Met { process: event.process, name, call: name_of(event.call), requests: 1 };
+        let met = Met { process: event.process, name, call: event.call.into(), requests: 1 };
         if let Some(moment) = self.moments.iter_mut().rev().take(Scope::ALL.len()).find(is_same) {
             moment.last = at;
             moment.requests += 1;

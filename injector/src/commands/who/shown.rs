@@ -1,6 +1,5 @@
 //! A socket that has a port, for programs to read.
 
-use crate::commands::log::name_of;
 use crate::commands::processes::ShownProcess;
 use crate::platform::{self, Holders, LiveSession, Process, Socket, State};
 use crate::present;
@@ -86,8 +85,8 @@ impl Sessions {
         let handed_out = HandedOut {
             time: format_rfc3339_micros(UNIX_EPOCH + Duration::from_nanos(event.time)).to_string(),
             process: event.process,
-            call: name_of(event.call),
-            how: event.verdict.name(),
+            call: event.call.into(),
+            how: event.verdict.into(),
             session: session.id.clone(),
         };
         if event.verdict.is_given() {
@@ -110,7 +109,7 @@ impl Shown {
             port: *port,
             scopes: scopes.iter().map(Scope::name).collect(),
             address: local.to_string(),
-            state: state.name(),
+            state: state.into(),
             peer: peer.map(|peer| peer.to_string()),
             until,
             user: user.or_else(owner).map(platform::user),

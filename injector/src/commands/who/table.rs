@@ -55,7 +55,9 @@ fn state(socket: &Shown) -> String {
             let left = left.map_or_else(String::new, |left| format!(" for {} more", for_a_while(left)));
             format!("in TIME_WAIT{left}, once connected to {peer}")
         }
-        closing => format!("closing its connection to {peer} ({})", closing.name().to_uppercase().replace('-', "_")),
+        closing => {
+            format!("closing its connection to {peer} ({})", closing.to_string().to_uppercase().replace('-', "_"))
+        }
     }
 }
 

@@ -249,8 +249,8 @@ impl Process {
         // SECCOMP_MODE_FILTER, linux/seccomp.h.
         let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
         match mode.map(str::trim) {
-            Some("2") => Standing::Filtered(reach().into_obstacle()),
-            _ => Standing::Outside(reach().into_obstacle()),
+            Some("2") => Standing::Filtered(reach().obstacle().cloned()),
+            _ => Standing::Outside(reach().obstacle().cloned()),
         }
     }
 
