@@ -8,7 +8,7 @@ mod output;
 mod usage;
 mod word;
 
-pub use command::{Command, Store, command, names_store};
+pub use command::{Ask, Change, Command, Object, Store, command, names_store};
 pub use edit::{EditError, edited, new_file};
 pub use error::CommandError;
 pub use output::{DONE, IN_USE, INCORRECT, MISSING, dynamic_port, excluded_port_ranges};

@@ -11,8 +11,8 @@ use crate::platform::{self, LiveSession};
 use crate::present;
 use portshim_policy::config::{Layer, Resolved, resolve};
 use portshim_policy::model::Restriction;
-use portshim_policy::netsh::{self, Command, CommandError, EditError, Store};
-use portshim_policy::ports::{Scope, ScopeSet, Transport};
+use portshim_policy::netsh::{self, Ask, Change, Command, CommandError, EditError, Object, Store};
+use portshim_policy::ports::{PortRange, Scope, ScopeSet, Transport};
 use portshim_policy::region::{Entry, Lift, Owner, Refusal, Whose};
 use seen::{Refused, Seen};
 use std::io::Write;
@@ -31,20 +31,19 @@ pub(super) fn netsh(args: &Options) -> Result<u32, Failure> {
         Err(CommandError::Incorrect(e)) => return refuse((netsh::INCORRECT, messages::not_netsh(&e))),
         Err(CommandError::Unreadable(e)) => return Err(messages::not_netsh(&e)),
     };
-    let refused = match command {
-        Command::ShowDynamicPort { scope, store } => {
-            let range = seen(args, store, scope)?.range(scope)?;
-            return present::print(&netsh::dynamic_port(protocol(scope), range)).map(|()| 0);
+    let Command { scope, store, ask } = command;
+    let refused = match ask {
+        Ask::Show(object) => {
+            let seen = seen(args, store, scope)?;
+            let text = match object {
+                Object::DynamicPort => netsh::dynamic_port(protocol(scope), seen.range(scope)?),
+                Object::ExcludedPortRange => netsh::excluded_port_ranges(protocol(scope), &seen.listed()),
+            };
+            return present::print(&text).map(|()| 0);
         }
-        Command::ShowExcludedPortRange { scope, store } => {
-            let excluded = seen(args, store, scope)?.listed();
-            return present::print(&netsh::excluded_port_ranges(protocol(scope), &excluded)).map(|()| 0);
-        }
-        Command::SetDynamicPort { store, .. }
-        | Command::AddExcludedPortRange { store, .. }
-        | Command::DeleteExcludedPortRange { store, .. } => match store {
-            Store::Active => change(args, &command)?,
-            Store::Persistent => keep(args, &command)?,
+        Ask::Change(change, range) => match store {
+            Store::Active => change_session(args, scope, change, range)?,
+            Store::Persistent => change_policy(args, scope, change, range)?,
         },
     };
     match refused {
@@ -97,36 +96,33 @@ fn kept(text: Option<&str>, path: &Path) -> Result<Resolved, Failure> {
 }
 
 /// Changes a live session. Says why, where Windows would not.
-fn change(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
+fn change_session(args: &Options, scope: Scope, change: Change, range: PortRange) -> Result<Option<Refused>, Failure> {
     let session = chosen(args.session.as_deref())?;
     let region = session.region().map_err(|why| messages::unreadable_session(&session.id, &session.path, &why))?;
-    let change = begin(region).ok_or_else(|| messages::ledger_busy(&session.id))?;
-    let (scope, range, refusal) = match *command {
-        Command::SetDynamicPort { scope, range, .. } => {
+    let turn = begin(region).ok_or_else(|| messages::ledger_busy(&session.id))?;
+    let refusal = match change {
+        Change::SetDynamicPort => {
             Seen::of_session(&session, scope)?.hands_out_of(range, scope)?;
-            let others = change.set_dynamic(scope, range);
+            let others = turn.set_dynamic(scope, range);
             if others > 0 {
                 present::eprint(&messages::others_unchanged(others));
             }
             return Ok(None);
         }
-        Command::AddExcludedPortRange { scope, range, .. } => {
+        Change::AddExcludedPortRange => {
             let seen = Seen::of_session(&session, scope)?;
             if let Some(refused) = seen.meets(range) {
                 return Ok(Some(refused));
             }
             seen.hands_out_without(range, scope)?;
             let in_use = |range, scopes| bound(&session, range, scopes).map(|socket| socket.map(|socket| socket.port));
-            let entered = change.enter(Restriction::Reserve, range, scope.into(), Owner::SESSION, in_use);
-            (scope, range, entered.err())
+            turn.enter(Restriction::Reserve, range, scope.into(), Owner::SESSION, in_use).err()
         }
-        Command::DeleteExcludedPortRange { scope, range, .. } => {
-            let lifted = change.lift(Restriction::Reserve, Lift::Exactly(range), scope.into(), Whose::Any);
-            (scope, range, lifted.err())
+        Change::DeleteExcludedPortRange => {
+            turn.lift(Restriction::Reserve, Lift::Exactly(range), scope.into(), Whose::Any).err()
         }
-        Command::ShowDynamicPort { .. } | Command::ShowExcludedPortRange { .. } => return Ok(None),
     };
-    drop(change);
+    drop(turn);
     let Some(refusal) = refusal else { return Ok(None) };
     if matches!(refusal, Refusal::Missing) {
         return Ok(Some((netsh::MISSING, messages::not_excluded(range, scope))));
@@ -141,15 +137,15 @@ fn change(args: &Options, command: &Command) -> Result<Option<Refused>, Failure>
 }
 
 /// Changes a policy file. Says why, where Windows would not.
-fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
+fn change_policy(args: &Options, scope: Scope, change: Change, range: PortRange) -> Result<Option<Refused>, Failure> {
     let path = policy::named_or_here(args.policy.file.as_deref());
     let before = policy::text(&path)?;
     // What is wrong with the file as it is has to be told of first.
     let policy = kept(before.as_deref(), &path)?;
-    match *command {
-        Command::SetDynamicPort { scope, range, .. } => Seen::of_policy(&policy, scope).hands_out_of(range, scope)?,
-        Command::AddExcludedPortRange { scope, range, .. } => {
-            let seen = Seen::of_policy(&policy, scope);
+    let seen = Seen::of_policy(&policy, scope);
+    match change {
+        Change::SetDynamicPort => seen.hands_out_of(range, scope)?,
+        Change::AddExcludedPortRange => {
             if !policy.legal.allows(Restriction::Reserve, range) && !seen.is_dynamic(range) {
                 let rule = policy.legal.rule(Restriction::Reserve);
                 return Ok(Some((netsh::INCORRECT, messages::model_excludes_elsewhere(range, &rule))));
@@ -159,12 +155,12 @@ fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
             }
             seen.hands_out_without(range, scope)?;
         }
-        _ => {}
+        Change::DeleteExcludedPortRange => {}
     }
-    let text = match netsh::edited(before.as_deref(), command) {
+    let text = match netsh::edited(before.as_deref(), scope, change, range) {
         Ok(text) => text,
         Err(e @ EditError::Meets(_)) => return Ok(Some((netsh::IN_USE, messages::not_kept(&path, &e)))),
-        Err(EditError::Missing) => return Ok(Some((netsh::MISSING, missing(command, &policy, &path)))),
+        Err(EditError::Missing) => return Ok(Some((netsh::MISSING, missing(scope, range, &seen, &path)))),
         Err(EditError::Unreadable) => return Err(messages::not_toml(&path)),
     };
     let layer = Layer::from_toml(&text, &path.display().to_string());
@@ -179,11 +175,7 @@ fn keep(args: &Options, command: &Command) -> Result<Option<Refused>, Failure> {
 }
 
 /// Reason why a policy file has nothing to delete.
-fn missing(command: &Command, policy: &Resolved, path: &Path) -> Failure {
-    let Command::DeleteExcludedPortRange { scope, range, .. } = *command else {
-        return messages::not_kept(path, &EditError::Missing);
-    };
-    let seen = Seen::of_policy(policy, scope);
+fn missing(scope: Scope, range: PortRange, seen: &Seen, path: &Path) -> Failure {
     if let Some(entry) = seen.excluded.iter().find(|entry| entry.range == range)
         && let Some(origin) = &entry.origin
     {

@@ -8,7 +8,7 @@ use super::draft::{self, Draft};
 use super::listing::{Shape, shape};
 use super::messages;
 use crate::model::Preset;
-use crate::netsh::{self, Command, Store};
+use crate::netsh::{self, Ask, Change, Command, Store};
 use crate::ports::spec::{self, SpecError};
 use crate::ports::{PortRange, Scope, ScopeSet, Transport};
 use call::{Call, Program};
@@ -96,27 +96,21 @@ impl Reader<'_, '_> {
     fn netsh(&mut self, span: &Range<usize>) {
         self.asked = None;
         let Some(command) = self.draft.keep(span, "netsh", read_command).and_then(|read| read.value) else { return };
-        let (key, scope) = match command {
-            Command::ShowDynamicPort { scope, store } | Command::ShowExcludedPortRange { scope, store } => {
-                self.asked = Some((scope, store));
-                // What follows is about what was asked, in whatever words its heading says so.
-                self.begin_listing(scope.transport(), span.clone());
-                return;
-            }
-            Command::SetDynamicPort { scope, .. } => ("netsh set dynamicport", scope),
-            Command::AddExcludedPortRange { scope, .. } => ("netsh add excludedportrange", scope),
-            Command::DeleteExcludedPortRange { scope, .. } => ("netsh delete excludedportrange", scope),
+        let Command { scope, store, ask } = command;
+        let Ask::Change(change, range) = ask else {
+            self.asked = Some((scope, store));
+            // What follows is about what was asked, in whatever words its heading says so.
+            return self.begin_listing(scope.transport(), span.clone());
         };
         self.concerns(span);
-        let origin = self.draft.origin(span, key);
-        let said = match command {
-            Command::SetDynamicPort { range, .. } => {
+        let origin = self.draft.origin(span, &format!("netsh {change}"));
+        let said = match change {
+            Change::SetDynamicPort => {
                 self.outcome.set_dynamic(scope.into(), range, &origin);
                 None
             }
-            Command::AddExcludedPortRange { range, .. } => self.outcome.add(scope, range, &origin).err(),
-            Command::DeleteExcludedPortRange { range, .. } => self.outcome.delete(scope, range, &origin).err(),
-            Command::ShowDynamicPort { .. } | Command::ShowExcludedPortRange { .. } => None,
+            Change::AddExcludedPortRange => self.outcome.add(scope, range, &origin).err(),
+            Change::DeleteExcludedPortRange => self.outcome.delete(scope, range, &origin).err(),
         };
         said.into_iter().for_each(|problem| self.draft.say(problem));
     }

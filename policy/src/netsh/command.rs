@@ -27,70 +27,56 @@ pub enum Store {
 
 /// A command line about ports. Displayed spelled out, as what follows `netsh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// `show dynamicport`: the dynamic range.
-    ShowDynamicPort {
-        /// Whose.
-        scope: Scope,
-        /// From where; where none is named, what is in force.
-        store: Store,
-    },
-    /// `show excludedportrange`: the ports left out of it.
-    ShowExcludedPortRange {
-        /// Whose.
-        scope: Scope,
-        /// From where; where none is named, what is in force.
-        store: Store,
-    },
-    /// `set dynamicport`: another dynamic range, which begins at 1025 or above and has 255 ports or
-    /// more.
-    SetDynamicPort {
-        /// Whose.
-        scope: Scope,
-        /// The range.
-        range: PortRange,
-        /// For how long; where nothing is said, for good.
-        store: Store,
-    },
-    /// `add excludedportrange`: ports to leave out.
-    AddExcludedPortRange {
-        /// Whose.
-        scope: Scope,
-        /// The ports.
-        range: PortRange,
-        /// For how long; where nothing is said, for good.
-        store: Store,
-    },
-    /// `delete excludedportrange`: ports to leave out no longer.
-    DeleteExcludedPortRange {
-        /// Whose.
-        scope: Scope,
-        /// The ports, exactly as they were added.
-        range: PortRange,
-        /// Where; where nothing is said, for good.
-        store: Store,
-    },
+pub struct Command {
+    /// Whose ports it is about.
+    pub scope: Scope,
+    /// Where; where none is named, what is in force is shown, and what is changed is so for good.
+    pub store: Store,
+    /// What is asked for.
+    pub ask: Ask,
+}
+
+/// Request of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// `show`.
+    Show(Object),
+    /// Another verb, and its ports.
+    Change(Change, PortRange),
 }
 
 /// Subject of a command.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Object {
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq)]
+#[strum(serialize_all = "lowercase")]
+pub enum Object {
+    /// The dynamic range.
     DynamicPort,
+    /// The ports left out of it.
     ExcludedPortRange,
 }
 
+/// Change that a command makes.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq)]
+pub enum Change {
+    /// Another dynamic range, which begins at 1025 or above and has 255 ports or more.
+    #[strum(serialize = "set dynamicport")]
+    SetDynamicPort,
+    /// Ports to leave out.
+    #[strum(serialize = "add excludedportrange")]
+    AddExcludedPortRange,
+    /// Ports to leave out no longer, exactly as they were added.
+    #[strum(serialize = "delete excludedportrange")]
+    DeleteExcludedPortRange,
+}
+
 /// Action of a command.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, IntoStaticStr, PartialEq, Eq, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 enum Verb {
     Add,
     Delete,
     Set,
     Show,
-}
-
-impl Verb {
-    const ALL: [(&'static str, Self); 4] =
-        [("add", Self::Add), ("delete", Self::Delete), ("set", Self::Set), ("show", Self::Show)];
 }
 
 /// The parameters, in the order in which their values may stand without a name.
@@ -121,7 +107,7 @@ pub fn command(text: &str) -> Result<Option<Command>, CommandError> {
         "ipv6" => true,
         _ => return Err(family.error("netsh knows no ports here", "write ipv4 or ipv6").into()),
     };
-    let Some((_, verb)) = Verb::ALL.into_iter().find(|(name, _)| verb.abbreviates(name)) else {
+    let Some(&verb) = Verb::VARIANTS.iter().find(|known| verb.abbreviates((*known).into())) else {
         let verbs = match object {
             Object::DynamicPort => "write show or set",
             Object::ExcludedPortRange => "write show, add or delete",
@@ -195,12 +181,18 @@ impl<'a> Values<'a> {
     }
 
     fn command(&self, verb: Verb, object: Object, v6: bool) -> Result<Command, CommandError> {
-        if matches!((verb, object), (Verb::Set, Object::ExcludedPortRange)) {
-            return Err(self.refused("netsh adds and deletes excluded ranges", "write add excludedportrange").into());
-        }
-        if matches!((verb, object), (Verb::Add | Verb::Delete, Object::DynamicPort)) {
-            return Err(self.refused("netsh sets the dynamic range", "write set dynamicport").into());
-        }
+        let change = match (verb, object) {
+            (Verb::Show, _) => None,
+            (Verb::Set, Object::DynamicPort) => Some(Change::SetDynamicPort),
+            (Verb::Add, Object::ExcludedPortRange) => Some(Change::AddExcludedPortRange),
+            (Verb::Delete, Object::ExcludedPortRange) => Some(Change::DeleteExcludedPortRange),
+            (_, Object::DynamicPort) => {
+                return Err(self.refused("netsh sets the dynamic range", "write set dynamicport"));
+            }
+            (_, Object::ExcludedPortRange) => {
+                return Err(self.refused("netsh adds and deletes excluded ranges", "write add excludedportrange"));
+            }
+        };
         let protocol = self.need(PROTOCOL)?;
         let scope = match (protocol.text.to_ascii_lowercase().as_str(), v6) {
             ("tcp", false) => Scope::Tcp4,
@@ -210,28 +202,21 @@ impl<'a> Values<'a> {
             _ => return Err(protocol.error("netsh knows no such protocol here", "write tcp or udp").into()),
         };
         let store = match self.get(STORE) {
-            None if verb == Verb::Show => Store::Active,
+            None if change.is_none() => Store::Active,
             None => Store::Persistent,
             Some(word) => *(Store::VARIANTS.iter())
                 .find(|store| !word.text.is_empty() && begins((*store).into(), word.text))
                 .ok_or_else(|| word.error("netsh knows no such store", "write active or persistent"))?,
         };
-        if verb == Verb::Show {
-            return Ok(match object {
-                Object::DynamicPort => Command::ShowDynamicPort { scope, store },
-                Object::ExcludedPortRange => Command::ShowExcludedPortRange { scope, store },
-            });
-        }
-        let range = self.range(object)?;
-        Ok(match verb {
-            Verb::Add => Command::AddExcludedPortRange { scope, range, store },
-            Verb::Delete => Command::DeleteExcludedPortRange { scope, range, store },
-            _ => Command::SetDynamicPort { scope, range, store },
-        })
+        let ask = match change {
+            None => Ask::Show(object),
+            Some(change) => Ask::Change(change, self.range(object)?),
+        };
+        Ok(Command { scope, store, ask })
     }
 
-    fn refused(&self, problem: &str, remedy: &str) -> SpecError {
-        Word { at: self.end, text: "" }.error(problem, format!("{remedy}, as in {}", self.usage))
+    fn refused(&self, problem: &str, remedy: &str) -> CommandError {
+        Word { at: self.end, text: "" }.error(problem, format!("{remedy}, as in {}", self.usage)).into()
     }
 
     fn range(&self, object: Object) -> Result<PortRange, CommandError> {
@@ -306,19 +291,14 @@ pub fn names_store(text: &str) -> bool {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (verb, scope, range, store) = match *self {
-            Self::ShowDynamicPort { scope, store } => ("show dynamicport", scope, None, store),
-            Self::ShowExcludedPortRange { scope, store } => ("show excludedportrange", scope, None, store),
-            Self::SetDynamicPort { scope, range, store } => ("set dynamicport", scope, Some(range), store),
-            Self::AddExcludedPortRange { scope, range, store } => ("add excludedportrange", scope, Some(range), store),
-            Self::DeleteExcludedPortRange { scope, range, store } => {
-                ("delete excludedportrange", scope, Some(range), store)
-            }
-        };
+        let Self { scope, store, ask } = self;
         let (protocol, family) = scope.name().split_at(3);
-        write!(f, "interface ipv{family} {verb} {PROTOCOL}={protocol}")?;
-        if let Some(range) = range {
-            write!(f, " {START}={} {NUMBER}={}", range.first(), range.len())?;
+        match ask {
+            Ask::Show(object) => write!(f, "interface ipv{family} show {object} {PROTOCOL}={protocol}")?,
+            Ask::Change(change, range) => {
+                write!(f, "interface ipv{family} {change} {PROTOCOL}={protocol}")?;
+                write!(f, " {START}={} {NUMBER}={}", range.first(), range.len())?;
+            }
         }
         write!(f, " {STORE}={store}")
     }

@@ -1,7 +1,7 @@
 //! netsh's changes, made in the text of a policy file. Everything else in it stays as it was
 //! written.
 
-use super::command::Command;
+use super::command::Change;
 use crate::ports::spec::{self, Spec};
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
 use core::fmt;
@@ -40,18 +40,16 @@ pub fn new_file() -> String {
     NEW.to_owned()
 }
 
-/// The text of a policy file after `command`; `None` stands for a file that does not exist. A
-/// command that only shows something changes nothing.
+/// The text of a policy file after a change; `None` stands for a file that does not exist.
 ///
 /// # Errors
 /// [`EditError`], where Windows would refuse the change too, or the text is no policy.
-pub fn edited(text: Option<&str>, command: &Command) -> Result<String, EditError> {
+pub fn edited(text: Option<&str>, scope: Scope, change: Change, range: PortRange) -> Result<String, EditError> {
     let text = text.unwrap_or(NEW);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut document: DocumentMut = text.parse().map_err(|_| EditError::Unreadable)?;
-    match *command {
-        Command::ShowDynamicPort { .. } | Command::ShowExcludedPortRange { .. } => {}
-        Command::SetDynamicPort { scope, range, .. } => {
+    match change {
+        Change::SetDynamicPort => {
             let dynamic = document.entry("dynamic").or_insert_with(|| Item::Table(Table::new()));
             let table = dynamic.as_table_like_mut().ok_or(EditError::Unreadable)?;
             let mut value = Value::from(range.to_string());
@@ -60,7 +58,7 @@ pub fn edited(text: Option<&str>, command: &Command) -> Result<String, EditError
             }
             table.insert(scope.name(), Item::Value(value));
         }
-        Command::AddExcludedPortRange { scope, range, .. } => {
+        Change::AddExcludedPortRange => {
             let met = met(&document, scope, range)?;
             if !met.is_empty() {
                 return Err(EditError::Meets(met));
@@ -68,7 +66,7 @@ pub fn edited(text: Option<&str>, command: &Command) -> Result<String, EditError
             let mut list = List::of(&mut document)?;
             list.push(&Spec { ports: vec![range], scopes: scope.into() });
         }
-        Command::DeleteExcludedPortRange { scope, range, .. } => {
+        Change::DeleteExcludedPortRange => {
             let mut list = List::of(&mut document)?;
             let specs = list.specs()?;
             let names = |spec: &Spec| spec.scopes.contains(scope) && spec.ports.contains(&range);
@@ -208,16 +206,23 @@ fn text_of(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netsh::{Ask, Command};
 
     fn edit(text: &str, command: &str) -> Result<String, EditError> {
-        edited(Some(text), &command.parse().unwrap())
+        edit_or_begin(Some(text), command)
+    }
+
+    fn edit_or_begin(text: Option<&str>, command: &str) -> Result<String, EditError> {
+        let Command { scope, ask, .. } = command.parse().unwrap();
+        let Ask::Change(change, range) = ask else { panic!("{command} changes nothing") };
+        edited(text, scope, change, range)
     }
 
     #[test]
     fn a_new_file_is_vistas() {
-        let command = "int ipv4 set dynamicport tcp start=10000 num=1000".parse().unwrap();
+        let command = "int ipv4 set dynamicport tcp start=10000 num=1000";
         assert_eq!(
-            edited(None, &command).unwrap(),
+            edit_or_begin(None, command).unwrap(),
             "preset = \"windows-vista\"\n\n[dynamic]\ntcp4 = \"10000-10999\"\n"
         );
     }

@@ -2,7 +2,7 @@
 
 use super::target::Target;
 use portshim_policy::config::{HostSettings, Layer, Origin, Problem, Resolved, Severity, resolve};
-use portshim_policy::netsh::{Command, edited};
+use portshim_policy::netsh::{Ask, Change, Command, edited};
 use portshim_policy::region::Region;
 use portshim_policy::region::wire::{Options, decode, encode};
 
@@ -152,10 +152,11 @@ fn stays_a_policy(bytes: &[u8]) {
         "interface ipv4 delete excludedportrange tcp 8080 1",
     ] {
         let command: Command = command.parse().expect("netsh takes it");
-        let Ok(changed) = edited(Some(text), &command) else { continue };
+        let Command { scope, ask: Ask::Change(change, range), .. } = command else { unreachable!("none shows") };
+        let Ok(changed) = edited(Some(text), scope, change, range) else { continue };
         assert!(!was || Layer::from_toml(&changed, "policy.toml").is_ok(), "{text}\nbecame\n{changed}");
-        if matches!(command, Command::SetDynamicPort { .. }) {
-            assert_eq!(edited(Some(&changed), &command).as_ref(), Ok(&changed));
+        if change == Change::SetDynamicPort {
+            assert_eq!(edited(Some(&changed), scope, change, range).as_ref(), Ok(&changed));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::target::Target;
 use portshim_policy::config::{HostSettings, Layer, keys, local_port_range, reserved_ports, reserved_range, resolve};
-use portshim_policy::netsh::{self, Command};
+use portshim_policy::netsh::{self, Ask, Change, Command};
 use portshim_policy::ports::spec::{Spec, SpecError};
 use portshim_policy::ports::{PortSet, Scope};
 
@@ -132,18 +132,19 @@ fn check_netsh_commands(input: &[u8]) {
 
 /// What a command makes of no policy at all is a policy, and says what the command said.
 fn made_in_a_new_policy(command: &Command) {
-    let Ok(text) = netsh::edited(None, command) else {
-        return assert!(matches!(command, Command::DeleteExcludedPortRange { .. }), "{command}");
+    let Command { scope, ask: Ask::Change(change, range), .. } = *command else { return };
+    let Ok(text) = netsh::edited(None, scope, change, range) else {
+        return assert_eq!(change, Change::DeleteExcludedPortRange, "{command}");
     };
     let layer = Layer::from_toml(&text, "x").unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
     let resolved = resolve(&[layer], &HostSettings::default());
     let rules = |scope: Scope| resolved.as_ref().expect("Windows takes it").rules[0].scope(scope);
-    match *command {
-        Command::SetDynamicPort { scope, range, .. } => {
+    match change {
+        Change::SetDynamicPort => {
             assert_eq!(rules(scope).dynamic, range.into(), "{text}");
         }
         // Where all is excluded, nothing is left to hand out, and it cannot be run.
-        Command::AddExcludedPortRange { scope, range, .. } if resolved.is_ok() => {
+        Change::AddExcludedPortRange if resolved.is_ok() => {
             assert_eq!(rules(scope).reserved, range.into(), "{text}");
         }
         _ => {}

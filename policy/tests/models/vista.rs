@@ -2,7 +2,7 @@
 
 use crate::{allowed, class, resolved, tried};
 use portshim_policy::config::keys;
-use portshim_policy::netsh::Command;
+use portshim_policy::netsh::{Ask, Change, Command};
 use portshim_policy::ports::Scope;
 
 /// Since Vista, neither value of the registry is heard, and that is said, with the reason.
@@ -50,7 +50,7 @@ fn dynamic_ranges_of_vista() {
     ] {
         let line = format!("int ipv4 set dynamicport tcp start={start} num={num}");
         match (line.parse::<Command>(), expected) {
-            (Ok(Command::SetDynamicPort { scope, range, .. }), Ok(expected)) => {
+            (Ok(Command { scope, ask: Ask::Change(Change::SetDynamicPort, range), .. }), Ok(expected)) => {
                 assert_eq!((scope, range.to_string().as_str()), (Scope::Tcp4, expected), "{line}: {source}");
             }
             (Err(error), Err(expected)) => assert_eq!(error.fault().problem, expected, "{line}: {source}"),
