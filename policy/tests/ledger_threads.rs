@@ -56,7 +56,7 @@ fn readers_see_what_was_entered_and_nothing_else() {
                     assert!(port == first && act == Restriction::Block);
                     continue;
                 }
-                Err(other) => panic!("{other}"),
+                Err(other) => panic!("{other:?}"),
             }
             let promise = &promises[writer as usize - 1].0;
             if scopes.contains(Scope::Udp4) {

@@ -76,8 +76,6 @@ impl Problem {
     }
 }
 
-impl core::error::Error for Problem {}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.severity)?;

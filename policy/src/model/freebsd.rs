@@ -57,13 +57,6 @@ pub struct PortRanges {
     pub randomized: bool,
 }
 
-/// FreeBSD as it comes.
-impl Default for PortRanges {
-    fn default() -> Self {
-        Self::FREEBSD
-    }
-}
-
 impl PortRanges {
     /// FreeBSD as it comes (netinet/in.h: IPPORT_EPHEMERALFIRST, IPPORT_HIFIRSTAUTO,
     /// IPPORT_RESERVED, IPPORT_RESERVEDSTART).

@@ -37,13 +37,6 @@ pub struct PrivilegedRange {
     pub order: PrivilegedOrder,
 }
 
-/// glibc's.
-impl Default for PrivilegedRange {
-    fn default() -> Self {
-        Self::LIBC
-    }
-}
-
 impl PrivilegedRange {
     /// Ports and order of glibc 2.36.
     pub const LIBC: Self = Self { high: HIGHEST, low: LOWEST, order: PrivilegedOrder::Libc };

@@ -32,8 +32,6 @@ impl fmt::Display for EditError {
     }
 }
 
-impl core::error::Error for EditError {}
-
 /// The text of a policy file that nobody has written yet.
 #[must_use]
 pub fn new_file() -> String {

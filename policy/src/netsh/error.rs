@@ -41,5 +41,3 @@ impl fmt::Display for CommandError {
         self.fault().fmt(f)
     }
 }
-
-impl core::error::Error for CommandError {}

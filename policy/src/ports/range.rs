@@ -24,8 +24,6 @@ impl fmt::Display for RangeError {
     }
 }
 
-impl core::error::Error for RangeError {}
-
 impl PortRange {
     /// Every number that the port field of a packet can hold (RFC 6335 §6 keeps 0 out of use).
     pub const ALL: Self = Self { first: 0, last: u16::MAX };

@@ -44,8 +44,6 @@ impl fmt::Display for SpecError {
     }
 }
 
-impl core::error::Error for SpecError {}
-
 fn error(part: &str, at: usize, problem: impl Into<String>, remedy: impl Into<String>) -> SpecError {
     SpecError { part: part.into(), at, problem: problem.into(), remedy: remedy.into() }
 }

@@ -5,7 +5,6 @@ use super::ledger::{ENTRIES, Entry, Ledger, Maker, Owner, Slot};
 use super::sets::SharedScope;
 use crate::model::{Restriction, RestrictionRule};
 use crate::ports::{PortRange, Scope, ScopeSet};
-use core::fmt;
 use core::sync::atomic::{Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// A writer's turn. It ends when this is dropped, or when its thread is found to be dead.
@@ -58,22 +57,6 @@ pub enum Refusal {
     Full,
     /// There is no such entry.
     Missing,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Illegal(rule) => write!(f, "{rule}"),
-            Self::InUse(port) => write!(f, "port {port} is in use"),
-            Self::Untold => f.write_str("the system does not tell which ports are in use"),
-            Self::Meets(entry) => {
-                write!(f, "{} is {} already", entry.range, entry.act.done())
-            }
-            Self::Kept(port) => write!(f, "the policy itself reserves or blocks port {port}"),
-            Self::Full => write!(f, "the ledger is full: it holds {ENTRIES} entries"),
-            Self::Missing => f.write_str("there is no such entry"),
-        }
-    }
 }
 
 impl<'a> Change<'a> {

@@ -12,7 +12,6 @@ use crate::model::{Preset, RestrictionLimits};
 use crate::ports::{PortRange, Scope, ScopeSet};
 #[cfg(feature = "text")]
 use crate::{model::Rules, ports::PortSet};
-use core::fmt;
 use core::str::FromStr;
 
 /// The version that [`encode`] writes and [`decode`] reads.
@@ -37,14 +36,6 @@ pub struct WireError {
     /// The field that cannot be read.
     pub field: usize,
 }
-
-impl fmt::Display for WireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "field {} of PORTSHIM_POLICY cannot be read", self.field)
-    }
-}
-
-impl core::error::Error for WireError {}
 
 /// Options that stand beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 use super::target::Target;
 use portshim_policy::entropy::{Entropy, mix};
+use portshim_policy::model::rresvport::PrivilegedRange;
 use portshim_policy::model::{Call, Order, Restriction, Rules, ScopeRules, Sharing};
 use portshim_policy::plan::{Given, Outcome, Plan, Request, Step, Terms};
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet};
@@ -21,7 +22,7 @@ fn rules(first: u16, last: u16) -> Rules {
         order: Order::Random,
         sharing: Sharing::Tuple,
         seed: Some(7),
-        privileged: Default::default(),
+        privileged: PrivilegedRange::LIBC,
         unprivileged_start: None,
         scopes: [scope.clone(), scope.clone(), scope.clone(), scope],
     }
@@ -172,7 +173,7 @@ fn check_wire(line: &[u8]) {
         (Err(e), Err(again)) => {
             assert_eq!(e, again);
             let fields = 1 + line.iter().filter(|b| matches!(b, b':' | b'/')).count();
-            assert!(e.field <= fields, "{e}");
+            assert!(e.field <= fields, "{e:?}");
         }
         _ => panic!("read twice, it is two things"),
     }
