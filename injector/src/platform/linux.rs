@@ -17,7 +17,6 @@ mod host;
 mod inspect;
 mod launch;
 mod library;
-mod liveness;
 mod offer;
 mod privileges;
 mod procfs;
@@ -35,7 +34,6 @@ mod sweep;
 mod version;
 mod watch;
 
-pub(crate) use clock::{boot_ticks, ticks};
 use portshim_policy::config::{HostSettings, Problem};
 
 pub(crate) use environment::{ROOM, connectors, loading, not_loading, session_variable};
@@ -44,7 +42,8 @@ pub(crate) use inspect::{find, library_needs};
 pub(crate) use launch::{BECOMES, become_program};
 pub(crate) use library::nameable;
 pub(super) use library::{installed, laid_down, named, places};
-pub(crate) use liveness::{is_alive, this_thread};
+pub(crate) use portshim_mechanism::linux::kernel::clock::{boot_ticks, boot_ticks as ticks};
+pub(crate) use portshim_mechanism::linux::kernel::liveness::{is_alive, this_thread};
 pub(crate) use portshim_supervisor::Way;
 pub(crate) use serve::callers_at;
 pub(crate) use session::Session;

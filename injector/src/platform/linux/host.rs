@@ -3,6 +3,8 @@
 use super::super::answers::Steering;
 use super::directories;
 use crate::messages::Failure;
+use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::{descriptors, sockets};
 use portshim_policy::config::{self, HostSettings, local_port_range, reserved_ports};
 use portshim_policy::ports::PortSet;
 use std::fs::{self, File};
@@ -14,8 +16,6 @@ const SETTINGS: &str = "/proc/sys/net/ipv4";
 const ROOM: usize = 128;
 /// The policy that an administrator lays down for everybody.
 const SYSTEM_POLICY: &str = "/etc/portshim/policy.toml";
-/// ip(7), since Linux 6.3.
-const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
 
 /// The settings, each as the kernel has it; where there is no telling, as it comes.
 pub(crate) fn host() -> HostSettings {
@@ -72,15 +72,9 @@ pub(crate) fn steering() -> Steering {
 }
 
 fn takes_a_range() -> bool {
-    // SAFETY: none of the three calls touches memory but the four bytes of `none`, which live
-    // through it.
-    unsafe {
-        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        // No range at all: it takes an option that exists, and changes nothing.
-        let none: u32 = 0;
-        let size = size_of_val(&none) as libc::socklen_t;
-        let taken = libc::setsockopt(socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, (&raw const none).cast(), size);
-        libc::close(socket);
-        taken == 0
-    }
+    let Ok(socket) = sockets::socket(libc::AF_INET, libc::SOCK_DGRAM, 0) else { return false };
+    // No range at all: it takes an option that exists, and changes nothing.
+    let taken = sockets::setsockopt(socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, 0_u32);
+    descriptors::close(socket);
+    taken.is_ok()
 }

@@ -73,15 +73,15 @@ pub(super) fn pid_namespace() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::ticks;
     use super::*;
+    use portshim_mechanism::linux::kernel::clock::boot_ticks;
 
     #[test]
     fn a_process_started_after_its_parent_and_before_now() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = child.id();
         let (ours, its) = (started(std::process::id()).unwrap(), started(pid).unwrap());
-        let now = ticks();
+        let now = boot_ticks();
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(0 < ours && ours <= its && its <= now, "{ours} {its} {now}");

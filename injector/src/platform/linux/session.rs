@@ -1,13 +1,13 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::super::{Beginning, random};
-use super::clock::ticks;
 use super::files::take_memory;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
 use super::{directories, room};
 use crate::environment::SESSION;
 use crate::messages::plain;
+use portshim_mechanism::linux::kernel::clock::boot_ticks;
 use portshim_policy::region::{Header, Recorded, Region};
 use portshim_supervisor::Way;
 use std::fs::{self, File, OpenOptions};
@@ -32,7 +32,7 @@ impl Session {
         let random = random::words::<2>()?;
         outlast_own();
         // Not given back: this process is about to become another.
-        let region = Box::leak(beginning.region(ticks(), random[0]));
+        let region = Box::leak(beginning.region(boot_ticks(), random[0]));
         let name = format!("{PREFIX}{}-{}-{:016x}", std::process::id(), pid_namespace().unwrap_or(0), random[1]);
         let log = beginning.recorded != Recorded::NOTHING;
         if log {
@@ -102,7 +102,7 @@ fn outlast_own() {
         return;
     };
     if let Some(made) = dated(&own) {
-        while ticks() == made {
+        while boot_ticks() == made {
             sleep(Duration::from_millis(1));
         }
     }
