@@ -9,12 +9,13 @@ use crate::listener::{Call, Listener, Reply};
 use crate::make::{self, make};
 use crate::serve::{self, Asked, On, What};
 use crate::sessions::Sessions;
+use portshim_mechanism::linux::kernel::clock;
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::liveness;
 use portshim_mechanism::linux::kernel::mark::{ANSWER, MAKES_SOCKETS, QUESTION};
 use portshim_mechanism::linux::socket::options::forget_range;
 use portshim_mechanism::linux::socket::steering;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -38,6 +39,8 @@ impl Server {
     /// The kernel's, and where it is no region of this version.
     pub fn of(path: &Path, session: &File, way: Way) -> io::Result<Self> {
         cut::survive();
+        // SAFETY: it is libc's.
+        unsafe { clock::use_libcs(libc::clock_gettime as *mut c_void) };
         let makes_sockets = way == Way::Sockets;
         let sessions = Sessions::of(path, session, makes_sockets)?;
         sessions.home.header.supervisor.store(sessions.us, Relaxed);
