@@ -29,12 +29,11 @@ pub(crate) struct Asked<'a> {
 pub(crate) fn serve(asked: &Asked<'_>) -> Reply {
     let Asked { on, fd, local, what } = asked;
     if let What::Bind(local) = what {
-        let Kind::Served(socket) = Socket::asked(*fd) else { return Reply::Continue };
-        return bind::bind(*on, &socket, local);
+        return bind::bind(*on, *fd, local);
     }
     // Its address has the family of a socket.
     let Some(local) = local.or_else(|| Address::local(*fd).ok()) else { return Reply::Continue };
-    let Kind::Served(socket) = Socket::asked_of(*fd, local.family()) else { return Reply::Continue };
+    let Kind::Served(socket) = Socket::asked_at(*fd, &local) else { return Reply::Continue };
     match what {
         What::Listen(backlog) => bind::listen(*on, &socket, &local, *backlog),
         What::Connect(peer) => connect::connect(*on, &socket, &local, peer),

@@ -22,6 +22,7 @@ mod engine {
     mod ring;
     mod scale;
     mod sockets;
+    mod steered;
     mod traced;
     mod tree;
 }

@@ -5,7 +5,7 @@ use crate::listener::Reply;
 use portshim_mechanism::linux::kernel::{errno, sockets};
 use portshim_mechanism::linux::serve::InterceptedCall;
 use portshim_mechanism::linux::socket::address::Address;
-use portshim_mechanism::linux::socket::facts::Socket;
+use portshim_mechanism::linux::socket::facts::{Kind, Socket};
 use portshim_mechanism::session::About;
 use portshim_policy::model::{Call, Fault};
 use portshim_policy::ports::{Transport, scopes_of};
@@ -13,16 +13,27 @@ use portshim_policy::region::Verdict;
 use std::ffi::c_int;
 
 /// Binds a socket to `local`.
-pub(super) fn bind(on: On<'_>, socket: &Socket, local: &Address) -> Reply {
+pub(super) fn bind(on: On<'_>, fd: c_int, local: &Address) -> Reply {
+    // The kernel refuses an address of another family than the socket's.
+    if local.port() == 0
+        && local.is_whole()
+        && !on.client.confined
+        && let Some(socket) = Socket::unasked(fd, local.family())
+    {
+        return to_any(on, &socket, local);
+    }
+    let Kind::Served(socket) = Socket::asked(fd) else { return Reply::Continue };
     if !local.fits_bind(socket.family) {
         return Reply::Continue;
     }
     if local.port() != 0 {
-        return specific(on, socket, local);
+        return specific(on, &socket, local);
     }
-    if socket.binds_address_only() {
-        return Reply::Continue;
-    }
+    if socket.binds_address_only() { Reply::Continue } else { to_any(on, &socket, local) }
+}
+
+/// Binds a socket to any port at `local`.
+fn to_any(on: On<'_>, socket: &Socket, local: &Address) -> Reply {
     let original = || returned(sockets::bind(socket.fd, local.storage(), local.len()));
     got(on, &InterceptedCall::of(on.session, socket, Call::Bind, local, &original, &INTERCEPTOR)).into()
 }

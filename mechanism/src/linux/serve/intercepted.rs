@@ -59,6 +59,11 @@ pub trait Original {
         errno::set(number);
     }
 
+    /// The port that the socket was seen to get by it; `None` where nobody has looked.
+    fn got(&self) -> Option<u16> {
+        None
+    }
+
     /// Binds a socket to an address of ours in the program's place, as [`Interceptor::bind`] does.
     ///
     /// # Errors
@@ -154,6 +159,13 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
     #[inline(always)]
     pub(super) fn is_under_way(&self, answer: isize) -> bool {
         answer >= 0 || self.original.error() == libc::EINPROGRESS
+    }
+
+    /// Tells whether the socket has no port, and no range of its own that the kernel would choose
+    /// from.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.socket.untouched || self.local.port() == 0 && !self.session.programs_limit_sockets()
     }
 
     pub(super) fn is_tcp_connect(&self) -> bool {

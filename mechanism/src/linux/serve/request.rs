@@ -3,6 +3,7 @@
 use super::choice::{Chosen, Got, choose, may_go_unseen};
 use super::intercepted::{InterceptedCall, Original};
 use super::mechanism::LinuxMechanism;
+use super::steer::unbind;
 use crate::grant::Grant;
 use crate::linux::kernel::errno;
 use crate::linux::socket::address::Address;
@@ -44,6 +45,9 @@ pub fn serve<O: Original>(intercepted: &InterceptedCall<'_, O>) -> Option<Served
     let first = at_once(intercepted, scope, dual, &terms, reach);
     let served = match first {
         First::Done(served) => served,
+        First::Open(opening, tried) if intercepted.socket.unasked => {
+            once_asked(intercepted.erased(), scope, dual, reach, opening, tried)
+        }
         First::Open(opening, tried) => at_length(&intercepted.erased(), scope, dual, terms, reach, opening, tried),
     }?;
     if served.answer >= 0 {
@@ -70,7 +74,8 @@ enum Opened {
 }
 
 /// Takes the first step of the plan on a new socket, where it is plain to see and no option has to
-/// be set for it.
+/// be set for it. On another one it takes the step that is the same whatever options the program
+/// has set: to leave the choice to the kernel.
 #[inline(always)]
 fn at_once<O: Original>(
     intercepted: &InterceptedCall<'_, O>,
@@ -80,7 +85,7 @@ fn at_once<O: Original>(
     reach: Reach,
 ) -> First {
     let InterceptedCall { session, socket, call, .. } = *intercepted;
-    if !socket.untouched || !intercepted.binds {
+    if !intercepted.binds || !intercepted.is_plain() || !socket.untouched && !terms.leave_choice() {
         return First::Open(Opening::default(), None);
     }
     let (rules, ledger, hint) = (session.rules, session.region.ledger.at_large(), session.hint(scope));
@@ -98,6 +103,9 @@ fn at_once<O: Original>(
                 return First::Done(None);
             }
             match choose(intercepted, run, unseen, false) {
+                Chosen::Done(answer, got) if socket.unasked && !is_port(socket, got) => {
+                    return First::Done(Some(Served { answer, grant: None }));
+                }
                 Chosen::Done(answer, got) => {
                     let grant = granted(intercepted, got, scope, dual, false, answer);
                     return First::Done(Some(Served { answer, grant }));
@@ -122,6 +130,45 @@ fn at_once<O: Original>(
         _ => return First::Open(opening, None),
     };
     First::Open(opening, Some(opened))
+}
+
+/// Tells whether a socket of which only the protocol is known has got a port by `bind`: not where
+/// that only records the address, nor where the socket is raw and shows its protocol.
+fn is_port(socket: &Socket, got: Got) -> bool {
+    matches!(got, Got::Port(port) if c_int::from(port) != socket.protocol)
+}
+
+/// Goes on with a socket of which only the protocol was known. Where it turns out to be of another
+/// network than `before` was the reach of, all begins anew. `None` as in [`serve`], and where it is
+/// none that is served.
+#[cold]
+fn once_asked(
+    intercepted: InterceptedCall<'_>,
+    scope: Scope,
+    dual: bool,
+    before: Reach,
+    opening: Opening,
+    opened: Option<Opened>,
+) -> Option<Served> {
+    let socket = intercepted.socket.once_asked()?;
+    if opened.is_none() && socket.binds_address_only() {
+        return None;
+    }
+    let rules = intercepted.session.rules;
+    let known = InterceptedCall { socket: &socket, ..intercepted };
+    let mut reach = Reach::default();
+    let terms = Terms::of(rules, scope, dual, || {
+        reach = steering::reach(&socket, scope, rules);
+        reach.steerable
+    });
+    if reach == before {
+        return at_length(&known, scope, dual, terms, reach, opening, opened);
+    }
+    steering::beware_of_others();
+    if let Some(Opened::Chosen(Chosen::Missed(..))) = opened {
+        unbind(&socket);
+    }
+    at_length(&known, scope, dual, terms, reach, Opening::default(), None)
 }
 
 /// Carries the plan out, of which a first step may have been tried. `None` as in [`serve`].
@@ -196,7 +243,7 @@ fn run_anew(
 }
 
 /// The port that was got, after the program's own call. Many a call that fails has taken one all
-/// the same.
+/// the same, but for `bind`.
 #[inline(always)]
 fn granted<O: Original + ?Sized>(
     intercepted: &InterceptedCall<'_, O>,
@@ -207,6 +254,9 @@ fn granted<O: Original + ?Sized>(
     answer: isize,
 ) -> Option<Grant> {
     let certain = !unsure && intercepted.is_under_way(answer);
+    if !certain && intercepted.call == Call::Bind {
+        return None;
+    }
     let port = match got {
         Got::Port(port) if certain => port,
         Got::Unseen if certain => 0,

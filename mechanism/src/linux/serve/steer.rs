@@ -4,6 +4,7 @@ use super::choice::{Chosen, choose, look, may_go_unseen};
 use super::mechanism::{LinuxMechanism, Tried};
 use crate::linux::kernel::{sandbox, sockets};
 use crate::linux::socket::address::Address;
+use crate::linux::socket::facts::Socket;
 use crate::linux::socket::options::BindAddressNoPort;
 use crate::linux::socket::probe::Probe;
 use crate::linux::socket::steering;
@@ -122,18 +123,21 @@ impl LinuxMechanism<'_> {
     /// Unbinds a socket for which the kernel chose outside the run, where that can be done.
     #[cold]
     fn is_unbound(&mut self) -> bool {
-        let (fd, call) = (self.intercepted.socket.fd, self.intercepted.call);
         steering::reload();
-        if matches!(call, Call::Bind | Call::Listen) || self.sharing == Some(Sharing::Exclusive) {
-            if self.intercepted.socket.transport == Transport::Tcp {
-                let _ = sockets::listen(fd, 0);
-            }
-            let nowhere = Address::unspecified();
-            if sockets::connect(fd, nowhere.storage(), nowhere.len()) == Err(sandbox::NOT_ASKED) {
-                self.how = Verdict::Uncovered;
-                return false;
-            }
+        let binds = matches!(self.intercepted.call, Call::Bind | Call::Listen);
+        let is_unbound = !binds && self.sharing != Some(Sharing::Exclusive) || unbind(self.intercepted.socket);
+        if !is_unbound {
+            self.how = Verdict::Uncovered;
         }
-        true
+        is_unbound
     }
+}
+
+/// Unbinds a socket that has just been bound to any port; false where the sandbox forbids it.
+pub(super) fn unbind(socket: &Socket) -> bool {
+    if socket.transport == Transport::Tcp {
+        let _ = sockets::listen(socket.fd, 0);
+    }
+    let nowhere = Address::unspecified();
+    sockets::connect(socket.fd, nowhere.storage(), nowhere.len()) != Err(sandbox::NOT_ASKED)
 }

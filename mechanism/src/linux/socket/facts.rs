@@ -24,6 +24,8 @@ pub struct Socket {
     pub made_here: bool,
     /// The kernel has said of what kind it is.
     pub confirmed: bool,
+    /// Nothing else has been asked of the kernel than its protocol.
+    pub unasked: bool,
 }
 
 /// Kind of a descriptor.
@@ -48,7 +50,25 @@ impl Socket {
             Transport::Udp => libc::IPPROTO_UDP,
         };
         let family = if matches!(scope, Scope::Tcp4 | Scope::Udp4) { libc::AF_INET } else { libc::AF_INET6 };
-        Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false }
+        Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false, unasked: false }
+    }
+
+    /// A socket that is to be bound to an address of `family`, of which the kernel says what
+    /// protocol it has. `None` where that is none that is served.
+    #[must_use]
+    pub fn unasked(fd: c_int, family: c_int) -> Option<Self> {
+        let protocol = getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL).ok()?;
+        let transport = transport_of(protocol)?;
+        let (untouched, made_here, confirmed) = (false, false, true);
+        Some(Self { fd, transport, family, protocol, untouched, made_here, confirmed, unasked: true })
+    }
+
+    /// The same socket, once the kernel has been asked for its family and its type. `None` where it
+    /// is none that is served, or of another family.
+    #[must_use]
+    pub fn once_asked(self) -> Option<Self> {
+        let is_of_family = getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(self.family);
+        (is_of_family && is_not_raw(self.fd, self.transport)).then_some(Self { unasked: false, ..self })
     }
 
     /// Asks the kernel what `fd` is. Raw and ping sockets have the same protocol numbers, but
@@ -57,26 +77,29 @@ impl Socket {
     #[must_use]
     pub fn asked(fd: c_int) -> Kind {
         match getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) {
-            Ok(family) => Self::asked_of(fd, family),
+            Ok(family) => Self::asked_of(fd, family, false),
             Err(_) => Kind::None,
         }
     }
 
-    /// The same of a socket of this family.
+    /// The same of a socket whose address is `local`. A raw socket shows its protocol as its port,
+    /// always: who shows none is of no such type.
     #[must_use]
-    pub fn asked_of(fd: c_int, family: c_int) -> Kind {
-        let option = |name| getsockopt::<c_int>(fd, libc::SOL_SOCKET, name);
+    pub fn asked_at(fd: c_int, local: &Address) -> Kind {
+        Self::asked_of(fd, local.family(), local.port() == 0)
+    }
+
+    /// The same of a socket of this family, which may be known not to be raw.
+    fn asked_of(fd: c_int, family: c_int, is_known_not_raw: bool) -> Kind {
         if family != libc::AF_INET && family != libc::AF_INET6 {
             return Kind::Other;
         }
-        let Ok(protocol) = option(libc::SO_PROTOCOL) else { return Kind::Other };
-        let transport = match (option(libc::SO_TYPE), transport_of(protocol)) {
-            (Ok(libc::SOCK_STREAM), Some(Transport::Tcp)) => Transport::Tcp,
-            (Ok(libc::SOCK_DGRAM), Some(Transport::Udp)) => Transport::Udp,
-            _ => return Kind::Other,
-        };
-        let (untouched, made_here, confirmed) = (false, false, true);
-        Kind::Served(Self { fd, transport, family, protocol, untouched, made_here, confirmed })
+        match Self::unasked(fd, family) {
+            Some(socket) if is_known_not_raw || is_not_raw(fd, socket.transport) => {
+                Kind::Served(Self { unasked: false, ..socket })
+            }
+            _ => Kind::Other,
+        }
     }
 
     /// The same, once the kernel has said that the descriptor is such a socket. `None` where it is
@@ -143,6 +166,15 @@ impl Socket {
             && (self.reuses_address()
                 || getsockopt::<c_int>(self.fd, libc::SOL_SOCKET, libc::SO_REUSEPORT).is_ok_and(|v| v != 0))
     }
+}
+
+/// Tells whether a socket whose protocol is one of this transport is of its type, too.
+fn is_not_raw(fd: c_int, transport: Transport) -> bool {
+    let kind = match transport {
+        Transport::Tcp => libc::SOCK_STREAM,
+        Transport::Udp => libc::SOCK_DGRAM,
+    };
+    getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(kind)
 }
 
 /// Transport of a protocol that is served.

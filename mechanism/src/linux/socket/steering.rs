@@ -45,6 +45,10 @@ struct Network {
     kept: [AtomicU64; WORDS],
 }
 
+/// A socket of another network was met. Until then, one of which nobody has asked is taken for one
+/// of the first network, and which port it has got tells whether it is.
+static MET_OTHERS: AtomicBool = AtomicBool::new(false);
+
 /// The process, or one of its threads, has moved to another network.
 pub static MOVED: AtomicBool = AtomicBool::new(false);
 
@@ -58,7 +62,7 @@ static UNSTEERABLE: AtomicU8 = AtomicU8::new(0);
 static STEERABLE: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 /// Inside which ports the kernel can be made to choose for a socket.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reach {
     /// It can be told to choose anywhere in here.
     pub steerable: Option<PortRange>,
@@ -72,10 +76,16 @@ pub fn reach(socket: &Socket, scope: Scope, rules: &SharedRules) -> Reach {
     if UNSTEERABLE.load(Relaxed) & kind(socket.protocol) != 0 {
         return Reach::default();
     }
-    if (!socket.made_here || MOVED.load(Relaxed)) && !is_of_first(socket.fd) {
+    let is_taken_for_first = socket.unasked && !MET_OTHERS.load(Relaxed);
+    if (!socket.made_here && !is_taken_for_first || MOVED.load(Relaxed)) && !is_of_first(socket.fd) {
         return Reach::default();
     }
     FIRST.reach(scope, rules)
+}
+
+/// A socket of another network was met: from now on, all are asked which one they are of.
+pub fn beware_of_others() {
+    MET_OTHERS.store(true, Relaxed);
 }
 
 /// The range that the kernel chooses from in the network that the process began in.
