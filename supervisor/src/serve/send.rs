@@ -3,10 +3,11 @@
 use super::connect;
 use super::got::{INTERCEPTOR, On, Outcome, got, has_port};
 use crate::listener::Reply;
+use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::kernel::sockets::{getsockopt, setsockopt};
 use portshim_mechanism::linux::kernel::{errno, sockets};
-use portshim_mechanism::linux::serve::{InterceptedCall, Waits};
+use portshim_mechanism::linux::serve::{InterceptedCall, Original, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_mechanism::linux::socket::fast_open;
@@ -39,7 +40,7 @@ pub(super) fn send(on: On<'_>, socket: &Socket, local: &Address, flags: c_int, p
         }
         (Transport::Tcp, _) => return Reply::Continue,
         (Transport::Udp, peer) => {
-            let original = || bound(socket, local);
+            let original = Autobind { fd: socket.fd, any: local.with_port(0), got: Cell::new(None) };
             let call = InterceptedCall::of(on.session, socket, Call::Send, local, &original, &INTERCEPTOR);
             got(on, &InterceptedCall { peer, ..call })
         }
@@ -54,15 +55,39 @@ pub(super) fn send(on: On<'_>, socket: &Socket, local: &Address, flags: c_int, p
 /// Binds a datagram socket as the send would by itself (`inet_autobind`): to any port, which a
 /// later connect(2) to nowhere releases. Where that cannot be done, the send has the kernel's word
 /// for why.
-fn bound(socket: &Socket, local: &Address) -> isize {
-    if Address::local(socket.fd).is_ok_and(|local| local.port() != 0) {
-        return 0;
+struct Autobind {
+    fd: c_int,
+    any: Address,
+    /// The port that it was last seen to get.
+    got: Cell<Option<u16>>,
+}
+
+impl Autobind {
+    fn bind(&self) -> Result<()> {
+        sockets::bind(self.fd, self.any.storage(), self.any.len())
     }
-    let any = local.with_port(0);
-    let _whole = BindAddressNoPort::set(socket.fd, false);
-    match sockets::bind(socket.fd, any.storage(), any.len()) {
-        Err(libc::EADDRINUSE) => errno::fail(libc::EAGAIN),
-        Ok(()) | Err(_) => 0,
+
+    fn port(&self) -> Option<u16> {
+        Some(Address::local(self.fd).ok()?.port()).filter(|port| *port != 0)
+    }
+}
+
+impl Original for Autobind {
+    fn call(&self) -> isize {
+        let mut bound = self.bind();
+        self.got.set(self.port());
+        if bound.is_ok() && self.got.get().is_none() {
+            // It is to get one (IP_BIND_ADDRESS_NO_PORT).
+            let _whole = BindAddressNoPort::set(self.fd, false);
+            bound = self.bind();
+            self.got.set(self.port());
+        }
+        // Whoever was faster has bound it.
+        if bound == Err(libc::EADDRINUSE) { errno::fail(libc::EAGAIN) } else { 0 }
+    }
+
+    fn got(&self) -> Option<u16> {
+        self.got.get()
     }
 }
 

@@ -49,7 +49,11 @@ pub(super) fn choose<O: Original + ?Sized>(
     if unseen {
         return Chosen::Done(answer, if run.len() == 1 { Got::Port(run.first()) } else { Got::Unseen });
     }
-    match look(intercepted.socket.fd, run) {
+    let looked = match intercepted.original.got() {
+        Some(port) => judged(port, run),
+        None => look(intercepted.socket.fd, run),
+    };
+    match looked {
         Ok(got) => Chosen::Done(answer, got),
         Err(got) => Chosen::Missed(answer, got),
     }
@@ -59,7 +63,12 @@ pub(super) fn choose<O: Original + ?Sized>(
 /// changed since we looked.
 #[inline(never)]
 pub(super) fn look(fd: core::ffi::c_int, run: PortRange) -> Result<Got, Got> {
-    match Address::local(fd).map_or(0, |local| local.port()) {
+    judged(Address::local(fd).map_or(0, |local| local.port()), run)
+}
+
+#[inline(always)]
+fn judged(port: u16, run: PortRange) -> Result<Got, Got> {
+    match port {
         0 => Ok(Got::Unknown),
         port if run.contains(port) => {
             steering::confirm();
