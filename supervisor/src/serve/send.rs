@@ -86,6 +86,10 @@ impl Original for Autobind {
         if bound == Err(libc::EADDRINUSE) { errno::fail(libc::EAGAIN) } else { 0 }
     }
 
+    fn once_bound(&self) -> isize {
+        0
+    }
+
     fn got(&self) -> Option<u16> {
         self.got.get()
     }

@@ -59,6 +59,11 @@ pub trait Original {
         errno::set(number);
     }
 
+    /// Makes it on a socket that has just been bound for it.
+    fn once_bound(&self) -> isize {
+        self.call()
+    }
+
     /// The port that the socket was seen to get by it; `None` where nobody has looked.
     fn got(&self) -> Option<u16> {
         None

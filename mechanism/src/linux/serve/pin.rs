@@ -74,6 +74,6 @@ impl LinuxMechanism<'_> {
         if let Some(claim) = claim.as_mut().filter(|_| intercepted.call != Call::Listen) {
             claim.shorten();
         }
-        Try::Done(Some(intercepted.original.call()))
+        Try::Done(Some(intercepted.original.once_bound()))
     }
 }

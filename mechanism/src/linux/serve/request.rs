@@ -75,7 +75,8 @@ enum Opened {
 
 /// Takes the first step of the plan on a new socket, where it is plain to see and no option has to
 /// be set for it. On another one it takes the step that is the same whatever options the program
-/// has set: to leave the choice to the kernel.
+/// has set: to leave the choice to the kernel. One of which nothing has been asked is also limited
+/// to a run for that, before all is asked.
 #[inline(always)]
 fn at_once<O: Original>(
     intercepted: &InterceptedCall<'_, O>,
@@ -93,7 +94,7 @@ fn at_once<O: Original>(
     let given = Given { rules, ledger, hint, towards: None, request: &request, terms };
     let opening = given.opening(&mut rules.entropy(scope, session.secret()));
     let opened = match opening.step {
-        Some(Step::Steer(run)) if run.len() > 1 && reach.own == Some(run) => {
+        Some(Step::Steer(run)) if run.len() > 1 && (reach.own == Some(run) || socket.unasked) => {
             let shares = intercepted.is_tcp_connect();
             if shares && (rules.sharing() == Sharing::Exclusive || is_dense(run, hint)) {
                 return First::Open(opening, None);
@@ -101,6 +102,10 @@ fn at_once<O: Original>(
             let unseen = may_go_unseen(intercepted, scope, terms.hull, run);
             if !unseen && !intercepted.may_change() {
                 return First::Done(None);
+            }
+            let limited = if reach.own == Some(run) { None } else { Some(limited(socket, run)) };
+            if limited.as_ref().is_some_and(Option::is_none) {
+                return First::Open(opening, None);
             }
             match choose(intercepted, run, unseen, false) {
                 Chosen::Done(answer, got) if socket.unasked && !is_port(socket, got) => {
@@ -130,6 +135,13 @@ fn at_once<O: Original>(
         _ => return First::Open(opening, None),
     };
     First::Open(opening, Some(opened))
+}
+
+/// Limits a socket that no program has limited to `run`, until this is dropped.
+#[cold]
+fn limited(socket: &Socket, run: PortRange) -> Option<LocalPortRange> {
+    let mut range = LocalPortRange::of(socket, None, false);
+    range.steer(run).is_ok().then_some(range)
 }
 
 /// Tells whether a socket of which only the protocol is known has got a port by `bind`: not where
