@@ -23,7 +23,7 @@ static CALLED: [AtomicU8; 256] = [const { AtomicU8::new(0) }; 256];
 
 /// The vDSO's `clock_gettime`, likewise; null where it has none.
 #[unsafe(export_name = "portshim_clock")]
-static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+pub(crate) static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// Where the words on the program's first stack begin, likewise.
 #[unsafe(export_name = "portshim_stack_start")]

@@ -147,6 +147,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("stacks", &["frame"]),
             ("room", &[]),
             ("start", &[]),
+            ("in_place_of_libc", &["start"]),
             ("memory", &["start"]),
             ("changes", &["frame", "memory", "start"]),
             ("calls", &["changes", "frame", "memory", "room", "stacks"]),
