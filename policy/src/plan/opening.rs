@@ -5,6 +5,7 @@ use super::stages::Step;
 use super::walk;
 use crate::entropy::Entropy;
 use crate::model::{Call, Order};
+use crate::ports::Transport;
 
 /// The first step of a plan, and what was drawn on the way to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +35,8 @@ impl Given<'_> {
     }
 
     /// The first step of the plan, where the ports are one range: all of it, where the system
-    /// chooses, or for `bind` the port that the policy's order begins with. A rover moves on to
-    /// that port.
+    /// chooses, or for `bind` and for datagrams the port that the policy's order begins with. A
+    /// rover moves on to that port.
     #[must_use]
     #[inline(always)]
     pub fn opening(&self, entropy: &mut impl Entropy) -> Opening {
@@ -49,7 +50,8 @@ impl Given<'_> {
     fn first_port(&self, entropy: &mut impl Entropy) -> Opening {
         let Some(hull) = self.terms.hull.filter(|hull| self.is_only(*hull)) else { return Opening::default() };
         let inside = self.terms.steerable.is_some_and(|range| range.intersect(hull).is_some());
-        if inside || self.request.call != Call::Bind || self.request.reuse {
+        let begins_so = self.request.call == Call::Bind || self.request.scope.transport() == Transport::Udp;
+        if inside || !begins_so || self.request.reuse {
             return Opening::default();
         }
         let (port, drawn) = if self.terms.native {

@@ -5,7 +5,8 @@ use super::intercepted::{InterceptedCall, Original};
 use super::mechanism::LinuxMechanism;
 use super::steer::unbind;
 use crate::grant::Grant;
-use crate::linux::kernel::errno;
+use crate::linux::kernel::call::Result;
+use crate::linux::kernel::{errno, sockets};
 use crate::linux::socket::address::Address;
 use crate::linux::socket::facts::Socket;
 use crate::linux::socket::options::{LocalPortRange, refuses_address};
@@ -123,11 +124,15 @@ fn at_once<O: Original>(
                 return First::Done(None);
             }
             let address = intercepted.local.with_port(port);
-            match intercepted.original.bind(intercepted.interceptor, socket.fd, &address) {
-                Ok(()) => {
-                    let grant = granted(intercepted, Got::Port(port), scope, dual, false, 0);
+            let answer = match call {
+                Call::Bind => intercepted.original.bind(intercepted.interceptor, socket.fd, &address).map(|()| 0),
+                _ => bind_before(intercepted, &address),
+            };
+            match answer {
+                Ok(answer) => {
+                    let grant = granted(intercepted, Got::Port(port), scope, dual, false, answer);
                     let grant = grant.map(|grant| Grant { how: Verdict::Pinned, ..grant });
-                    return First::Done(Some(Served { answer: 0, grant }));
+                    return First::Done(Some(Served { answer, grant }));
                 }
                 Err(error) => Opened::Refused(port, error),
             }
@@ -181,6 +186,16 @@ fn once_asked(
         unbind(&socket);
     }
     at_length(&known, scope, dual, terms, reach, Opening::default(), None)
+}
+
+/// Binds the socket to an address, and makes the program's own call.
+///
+/// # Errors
+/// Of the bind: the program's call has not been made.
+#[inline(never)]
+fn bind_before<O: Original>(intercepted: &InterceptedCall<'_, O>, address: &Address) -> Result<isize> {
+    sockets::bind(intercepted.socket.fd, address.storage(), address.len())?;
+    Ok(intercepted.original.call())
 }
 
 /// Carries the plan out, of which a first step may have been tried. `None` as in [`serve`].
@@ -246,7 +261,7 @@ fn run_anew(
     mechanism: &mut LinuxMechanism<'_>,
     request: &Request,
     ledger: LedgerView<'_>,
-) -> Result<Option<isize>, Fault> {
+) -> core::result::Result<Option<isize>, Fault> {
     let InterceptedCall { session, socket, .. } = *mechanism.intercepted;
     let steerable = || steering::reach(socket, request.scope, session.rules).steerable;
     let terms = Terms::of(session.rules, request.scope, request.dual, steerable);
