@@ -1,6 +1,7 @@
 //! `portshim exhaust`, `only` and `release`: a live session, or one of its processes, out of ports.
 
 use super::ports::allowed;
+use super::processes::place_of;
 use super::restrict::{begin, maker_of, remark_on_sockets};
 use super::sessions::target;
 use super::time::duration;
@@ -102,10 +103,7 @@ impl Target {
 
     /// The rules that the processes in question may be under: those of all others come last.
     fn rules(&self) -> impl Iterator<Item = &'static SharedRules> {
-        let place = self.process.as_ref().and_then(|process| {
-            let is_it = |owner: &Owner| process.is(owner);
-            self.region.processes.all().iter().find(|place| place.owner().as_ref().is_some_and(is_it))
-        });
+        let place = self.process.as_ref().and_then(|process| place_of(process, self.region));
         let number = place.map(|place| place.rules.load(Relaxed) as usize);
         let all = self.region.all_rules().iter().enumerate();
         all.filter(move |(index, _)| number.is_none_or(|number| number == *index)).map(|(_, rules)| rules)

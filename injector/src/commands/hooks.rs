@@ -4,6 +4,7 @@ use crate::messages::Failure;
 use crate::{platform, present};
 use portshim_policy::hooks::{Hook, LINUX_HOOKS, WINDOWS_HOOKS};
 use serde::Serialize;
+use std::ops::Not;
 
 #[derive(Serialize)]
 struct Row {
@@ -11,12 +12,8 @@ struct Row {
     kind: &'static str,
     library: &'static str,
     /// Set if this system does not have the function.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "Not::not")]
     absent: bool,
-}
-
-fn is_false(absent: &bool) -> bool {
-    !absent
 }
 
 /// Prints the table of this system's hooks.

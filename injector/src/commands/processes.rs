@@ -61,8 +61,7 @@ pub(super) struct ShownReach {
 impl Reach {
     /// Of a process of a live session.
     fn new(session: &LiveSession, process: &Process, region: Option<&Region>) -> Self {
-        let places = region.map_or(&[][..], |region| region.processes.all());
-        let place = places.iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
+        let place = region.and_then(|region| place_of(process, region));
         let is_supervised = region.is_some_and(|region| region.header.is_supervised())
             || place.is_some_and(|place| matches!(place.presence(), Presence::Supervised { .. }));
         let makes_sockets = region.is_some_and(|region| region.header.makes_sockets());
@@ -144,4 +143,9 @@ impl From<Reach> for ShownReach {
     fn from(Reach { by, coverage }: Reach) -> Self {
         Self { engine: by, coverage: (&coverage).into(), not_covered: coverage.obstacle().map(messages::gap) }
     }
+}
+
+/// The place of a process in a region.
+pub(super) fn place_of<'a>(process: &Process, region: &'a Region) -> Option<&'a Place> {
+    region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)))
 }

@@ -158,9 +158,8 @@ pub(super) fn remark_on_sockets(region: &Region, act: Option<Restriction>, remar
 /// the programs that they are for, which is empty for all others.
 fn bare(region: &Region) -> Vec<(String, ScopeSet)> {
     let of = |rules: &SharedRules| {
-        let (glob, len) = rules.glob();
         let scopes = Scope::ALL.into_iter().filter(|scope| allowed(region, rules, *scope).is_empty());
-        (String::from_utf8_lossy(&glob[..len]).into_owned(), scopes.collect())
+        (rules.pattern().unwrap_or_default(), scopes.collect())
     };
     region.all_rules().iter().map(of).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::commands::names::name_in;
 use crate::commands::ports::{allowed, by_ports, ranges, set};
-use crate::commands::processes::Member;
+use crate::commands::processes::{Member, place_of};
 use crate::commands::usage::{self, Usage};
 use crate::messages;
 use crate::platform::{self, LiveSession, Process};
@@ -13,6 +13,7 @@ use portshim_policy::region::{Counts, Entry, Process as Place, Region, SharedRul
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::{Add, Not};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A session, for programs to read.
@@ -64,6 +65,15 @@ pub(super) struct ShownScope {
     pub(super) dynamic: String,
     /// Those of them that may be handed out, and how many they are.
     pub(super) ports: String,
+    #[serde(flatten)]
+    pub(super) figures: Figures,
+    /// Requests left to the system, because the program's sandbox left no way to serve them.
+    pub(super) uncovered: u32,
+}
+
+/// Numbers of ports and of requests: of one scope, or of several together.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Figures {
     pub(super) allowed: u32,
     /// Number of dynamic ports that any socket holds, of this session or not.
     pub(super) in_use: u32,
@@ -81,8 +91,6 @@ pub(super) struct ShownScope {
     pub(super) exhausted: u64,
     /// Specific binds refused because the port is blocked.
     pub(super) refused: u64,
-    /// Requests left to the system, because the program's sandbox left no way to serve them.
-    pub(super) uncovered: u32,
 }
 
 /// Ports that are reserved or blocked, and by whom.
@@ -92,12 +100,8 @@ pub(super) struct Taken {
     pub(super) scope: String,
     pub(super) owner: Owner,
     /// Set if that holds for the owner and the processes that descend from it alone.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "Not::not")]
     pub(super) alone: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Owner of ports that are kept back.
@@ -221,15 +225,30 @@ impl ShownRules {
             taken.collect()
         };
         Self {
-            matches: match rules.glob() {
-                (_, 0) => None,
-                (glob, len) => Some(String::from_utf8_lossy(&glob[..len]).into_owned()),
-            },
+            matches: rules.pattern(),
             select: rules.order().into(),
             sharing: rules.sharing().into(),
             scopes: Scope::ALL.map(|scope| ShownScope::new(region, rules, scope, usage)).into(),
             reserved: taken(&|scope| set(&rules.scope(scope).reserved)),
             blocked: taken(&|scope| set(&rules.scope(scope).blocked)),
+        }
+    }
+}
+
+impl Add for Figures {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            allowed: self.allowed + other.allowed,
+            in_use: self.in_use + other.in_use,
+            by_session: self.by_session + other.by_session,
+            time_wait: self.time_wait + other.time_wait,
+            free: self.free + other.free,
+            peak: self.peak.zip(other.peak).map(|(one, other)| one + other),
+            served: self.served + other.served,
+            exhausted: self.exhausted + other.exhausted,
+            refused: self.refused + other.refused,
         }
     }
 }
@@ -251,15 +270,17 @@ impl ShownScope {
         let in_use = any.max(by_session);
         Self {
             scope: scope.name(),
-            allowed: ports.len(),
-            in_use,
-            by_session,
-            time_wait: any - open,
-            free: (ports.len() - usage::common(&ports, &gone)).saturating_sub(in_use - any),
-            peak: present::peak(region, live.high.load(Relaxed)),
-            served: live.served.load(Relaxed),
-            exhausted: live.exhausted.load(Relaxed),
-            refused: live.refused.load(Relaxed),
+            figures: Figures {
+                allowed: ports.len(),
+                in_use,
+                by_session,
+                time_wait: any - open,
+                free: (ports.len() - usage::common(&ports, &gone)).saturating_sub(in_use - any),
+                peak: present::peak(region, live.high.load(Relaxed)),
+                served: live.served.load(Relaxed),
+                exhausted: live.exhausted.load(Relaxed),
+                refused: live.refused.load(Relaxed),
+            },
             uncovered: live.uncovered.load(Relaxed),
             ports: ports.to_string(),
             dynamic: dynamic.to_string(),
@@ -286,7 +307,7 @@ impl Taken {
 impl ShownUse {
     fn new(session: &LiveSession, process: &Process, region: &Region, usage: &Usage) -> Self {
         let held = usage.by_process(process.pid);
-        let place = region.processes.all().iter().find(|place| place.owner().is_some_and(|owner| process.is(&owner)));
+        let place = place_of(process, region);
         let counts = || place.into_iter().flat_map(|place| Scope::ALL.map(|scope| place.counts(scope)));
         let sum = |counter: &dyn Fn(&Counts) -> &AtomicU64| {
             counts().map(|counts| counter(counts).load(Relaxed)).fold(0, u64::saturating_add)

@@ -81,6 +81,13 @@ impl Region {
 }
 
 impl SharedRules {
+    /// Pattern of the names of the programs that these rules are for; `None` for all others.
+    #[must_use]
+    pub fn pattern(&self) -> Option<String> {
+        let (glob, len) = self.glob();
+        (len > 0).then(|| String::from_utf8_lossy(&glob[..len]).into_owned())
+    }
+
     pub(crate) fn fill(&self, effective: &Rules) {
         self.set_glob(effective.matches.as_deref().unwrap_or("").as_bytes());
         self.set_order(effective.order);

@@ -115,18 +115,22 @@ fn of_ports(seen: &[Seen]) -> Vec<Family> {
         scopes(seen).map(|(labels, scope)| one(labels, value(scope).into())).collect()
     };
     let in_use = scopes(seen).flat_map(|(labels, scope)| {
-        let others = (scope.in_use - scope.time_wait).saturating_sub(scope.by_session);
-        [("session", scope.by_session), ("others", others), ("time-wait", scope.time_wait)]
+        let others = (scope.figures.in_use - scope.figures.time_wait).saturating_sub(scope.figures.by_session);
+        [("session", scope.figures.by_session), ("others", others), ("time-wait", scope.figures.time_wait)]
             .map(|(holder, count)| one([labels.clone(), vec![("holder", holder.into())]].concat(), count.into()))
     });
     vec![
-        gauge("portshim_ports_allowed", "Ports that may be handed out.", each(&|scope| scope.allowed)),
-        gauge("portshim_ports_free", "Ports that may be handed out and that no socket has.", each(&|scope| scope.free)),
+        gauge("portshim_ports_allowed", "Ports that may be handed out.", each(&|scope| scope.figures.allowed)),
+        gauge(
+            "portshim_ports_free",
+            "Ports that may be handed out and that no socket has.",
+            each(&|scope| scope.figures.free),
+        ),
         gauge("portshim_ports_in_use", "Ports of the range that are in use, by whom.", in_use.collect()),
         gauge(
             "portshim_sockets_peak",
             "The most sockets that had a port from portshim at the same time.",
-            scopes(seen).filter_map(|(labels, scope)| Some(one(labels, scope.peak?.into()))).collect(),
+            scopes(seen).filter_map(|(labels, scope)| Some(one(labels, scope.figures.peak?.into()))).collect(),
         ),
     ]
 }
@@ -134,9 +138,9 @@ fn of_ports(seen: &[Seen]) -> Vec<Family> {
 fn requests(seen: &[Seen]) -> Family {
     let samples = scopes(seen).flat_map(|(labels, scope)| {
         let results = [
-            ("served", scope.served),
-            ("exhausted", scope.exhausted),
-            ("refused", scope.refused),
+            ("served", scope.figures.served),
+            ("exhausted", scope.figures.exhausted),
+            ("refused", scope.figures.refused),
             ("uncovered", scope.uncovered.into()),
         ];
         results.map(|(result, count)| one([labels.clone(), vec![("result", result.into())]].concat(), count as f64))

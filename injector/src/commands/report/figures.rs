@@ -85,10 +85,7 @@ impl Report {
     pub(super) fn new(program: &Program, by: ServedBy, ended: Ended, region: &Region) -> Self {
         let (status, signal) = ended.parts();
         let rules = region.all_rules().iter().map(|rules| Rules {
-            matches: match rules.glob() {
-                (_, 0) => None,
-                (glob, len) => Some(String::from_utf8_lossy(&glob[..len]).into_owned()),
-            },
+            matches: rules.pattern(),
             scopes: Scope::ALL
                 .into_iter()
                 .map(|scope| {

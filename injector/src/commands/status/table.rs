@@ -1,7 +1,7 @@
 //! `portshim status`, for people to look at.
 
 use crate::commands::processes::Member;
-use crate::commands::shown::{Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
+use crate::commands::shown::{Figures, Owner, Shown, ShownOther, ShownRules, ShownScope, ShownUse, Taken};
 use crate::present::{self, ago, cut, folded, one_line, uncovered, width};
 use portshim_policy::ports::{grouped, spec};
 use std::time::Duration;
@@ -97,7 +97,7 @@ fn one(rules: &ShownRules, look: Look) -> String {
         let names: Vec<_> = together.iter().map(|scope| scope.scope).collect();
         let names = names.join(" ");
         text += "\n";
-        text += &match first.allowed {
+        text += &match first.figures.allowed {
             0 => look.ports(
                 &format!("{names}: nothing left to hand out: "),
                 &format!("all of {} is reserved, blocked or exhausted", first.dynamic),
@@ -120,13 +120,13 @@ fn lines(scopes: &[&ShownScope], look: Look) -> String {
     let ports = format!("{:>8}{:>6}{:>11}{:>7}{:>7}", "in use", "own", "TIME_WAIT", "free", "peak");
     let requests = format!("{:>9}{:>11}{:>9}", "served", "exhausted", "refused");
     let ports_of = |scope: &ShownScope| {
-        let ShownScope { in_use, by_session, time_wait, free, peak, .. } = scope;
+        let Figures { in_use, by_session, time_wait, free, peak, .. } = &scope.figures;
         let peak = present::or_dash(*peak);
         let bar = bar(in_use - time_wait, *time_wait, *free, bar_width);
         format!("  {:<5}{bar} {in_use:>8}{by_session:>6}{time_wait:>11}{free:>7}{peak:>7}", scope.scope)
     };
     let requests_of = |scope: &ShownScope| {
-        let ShownScope { served, exhausted, refused, .. } = scope;
+        let Figures { served, exhausted, refused, .. } = &scope.figures;
         format!("{served:>9}{exhausted:>11}{refused:>9}")
     };
     if wide {

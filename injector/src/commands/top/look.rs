@@ -1,11 +1,12 @@
 //! One look at the live sessions.
 
 use crate::commands::ports::ranges;
-use crate::commands::shown::{Shown, ShownScope};
+use crate::commands::shown::{Figures, Shown};
 use crate::commands::usage::Usage;
 use crate::platform::LiveSession;
 use portshim_policy::ports::Scope;
 use portshim_policy::region::Region;
+use std::ops::Add;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// View of a session.
@@ -23,51 +24,7 @@ pub(super) struct Inside {
     pub(super) usage: Usage,
     pub(super) region: Box<Region>,
     /// By scope, all rules together.
-    pub(super) scopes: [Sum; 4],
-}
-
-/// Numbers of one scope, of all rules together.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Sum {
-    pub(super) allowed: u32,
-    pub(super) in_use: u32,
-    pub(super) own: u32,
-    pub(super) waiting: u32,
-    pub(super) free: u32,
-    pub(super) peak: Option<u32>,
-    pub(super) served: u64,
-    pub(super) exhausted: u64,
-    pub(super) refused: u64,
-}
-
-impl Sum {
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            allowed: self.allowed + other.allowed,
-            in_use: self.in_use + other.in_use,
-            own: self.own + other.own,
-            waiting: self.waiting + other.waiting,
-            free: self.free + other.free,
-            peak: self.peak.zip(other.peak).map(|(one, other)| one + other),
-            served: self.served + other.served,
-            exhausted: self.exhausted + other.exhausted,
-            refused: self.refused + other.refused,
-        }
-    }
-
-    fn of(scope: &ShownScope) -> Self {
-        Self {
-            allowed: scope.allowed,
-            in_use: scope.in_use,
-            own: scope.by_session,
-            waiting: scope.time_wait,
-            free: scope.free,
-            peak: scope.peak,
-            served: scope.served,
-            exhausted: scope.exhausted,
-            refused: scope.refused,
-        }
-    }
+    pub(super) scopes: [Figures; 4],
 }
 
 /// Requests of one process in one scope that went without a port.
@@ -92,7 +49,7 @@ impl Look {
             let shown = Shown::new(session, &region, &usage);
             let sum = |scope: Scope| {
                 let of = shown.rules.iter().flat_map(|rules| &rules.scopes).filter(|one| one.scope == scope.name());
-                of.map(Sum::of).reduce(Sum::and).unwrap_or_default()
+                of.map(|one| one.figures).reduce(Add::add).unwrap_or_default()
             };
             Ok(Inside { scopes: Scope::ALL.map(sum), shown, usage, region })
         });
@@ -104,8 +61,8 @@ impl Look {
 
 impl Inside {
     /// All scopes together.
-    pub(super) fn total(&self) -> Sum {
-        self.scopes.iter().copied().reduce(Sum::and).unwrap_or_default()
+    pub(super) fn total(&self) -> Figures {
+        self.scopes.iter().copied().reduce(Add::add).unwrap_or_default()
     }
 
     /// The ports of a scope's range, as text.

@@ -170,7 +170,7 @@ fn scopes_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
             frame.render_widget(bars, line);
         }
         let numbers = vec![
-            Span::raw(format!("{:>6}{:>6}{:>7}{:>6}", sum.own, sum.waiting, sum.free, or_dash(sum.peak))),
+            Span::raw(format!("{:>6}{:>6}{:>7}{:>6}", sum.by_session, sum.time_wait, sum.free, or_dash(sum.peak))),
             should_be_none(format!("{:>8}", sum.exhausted), sum.exhausted),
             should_be_none(format!("{:>8}", sum.refused), sum.refused),
         ];
