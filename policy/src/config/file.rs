@@ -98,7 +98,7 @@ impl Reader<'_> {
             };
             let mut own = Layer::new();
             self.table(&PROCESS, table, &mut own);
-            match own.wishes.get(&MATCH, values::Value::text) {
+            match own.wishes.get(&MATCH, values::Value::try_as_text) {
                 Some(glob) => layer.processes.push(Process { glob, wishes: own.wishes }),
                 None if table.contains_key(MATCH.name) => {}
                 None => self.missing(item, MATCH.name, PROCESS.heading, MATCH.example),

@@ -49,9 +49,9 @@ impl Wishes {
     }
 
     /// A key's value, of the kind that `kind` picks out.
-    pub(crate) fn get<T>(&self, key: &'static Key, kind: fn(&Value) -> Option<T>) -> Option<Sourced<T>> {
+    pub(crate) fn get<T>(&self, key: &'static Key, kind: fn(Value) -> Option<T>) -> Option<Sourced<T>> {
         let Sourced { value, origin } = self.values(key).next()?;
-        Some(Sourced::new(kind(value)?, origin.clone()))
+        Some(Sourced::new(kind(value.clone())?, origin.clone()))
     }
 }
 

@@ -116,7 +116,7 @@ impl Stack<'_> {
         let mut range = |range: PortRange, origin: &Origin| {
             trace.dynamic = core::array::from_fn(|_| vec![everywhere(vec![range], origin.clone())]);
         };
-        if let (Some(valid), Some(end)) = (preset.max_user_port, wishes.get(&keys::MAX_USER_PORT, Value::number))
+        if let (Some(valid), Some(end)) = (preset.max_user_port, wishes.get(&keys::MAX_USER_PORT, Value::try_as_number))
             && let Some(own) = preset.range
             && let Ok(own) = PortRange::new(own.first(), settings::clamp(end.value, valid))
         {
@@ -150,14 +150,14 @@ impl Stack<'_> {
     }
 
     fn lay(&self, trace: &mut Trace, wishes: &Wishes) {
-        if let Some(select) = wishes.get(&keys::SELECT, Value::order) {
+        if let Some(select) = wishes.get(&keys::SELECT, Value::try_as_order) {
             let native = self.settings.model.order();
             trace.order = select.map(|order| if *order == Order::Native { native } else { *order });
         }
-        if let Some(sharing) = wishes.get(&keys::SHARING, Value::sharing) {
+        if let Some(sharing) = wishes.get(&keys::SHARING, Value::try_as_sharing) {
             trace.sharing = sharing;
         }
-        if let Some(seed) = wishes.get(&keys::SEED, Value::number) {
+        if let Some(seed) = wishes.get(&keys::SEED, Value::try_as_number) {
             trace.seed = seed.map(|seed| Some(*seed));
         }
         for scope in Scope::ALL {

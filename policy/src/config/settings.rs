@@ -51,14 +51,14 @@ pub(super) fn settings(
         for layer in layers.iter().rev() {
             for end in RangeEnd::ALL {
                 let key = keys::FREEBSD.key(end.into());
-                let Some(asked) = key.and_then(|key| layer.wishes.get(key, Value::number)) else { continue };
+                let Some(asked) = key.and_then(|key| layer.wishes.get(key, Value::try_as_number)) else { continue };
                 portrange.set(end, asked.value);
                 let taken = portrange.end(end);
                 if u64::from(taken) != asked.value {
                     problems.push(messages::range_end(&asked.origin, end, asked.value, taken));
                 }
             }
-            let switch = layer.wishes.get(&keys::RANDOMIZED, Value::switch);
+            let switch = layer.wishes.get(&keys::RANDOMIZED, Value::try_as_switch);
             portrange.randomized = switch.map_or(portrange.randomized, |switch| switch.value);
         }
         model.range = portrange.default_range();
@@ -68,7 +68,7 @@ pub(super) fn settings(
 
 /// A number of the highest layer that asks for one.
 fn first(layers: &[Layer], key: &'static keys::Key) -> Option<Sourced<u64>> {
-    layers.iter().find_map(|layer| layer.wishes.get(key, Value::number))
+    layers.iter().find_map(|layer| layer.wishes.get(key, Value::try_as_number))
 }
 
 /// The range that a layer's `ip_local_port_range` asks for, and where.

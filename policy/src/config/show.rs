@@ -70,7 +70,7 @@ pub struct ShownError {
 impl ShownErrors {
     fn of(errors: &Errors) -> Self {
         let row = |fault: Fault| ShownError {
-            case: fault.name(),
+            case: fault.into(),
             name: errors.of(fault).name,
             number: errors.of(fault).number,
         };

@@ -9,13 +9,13 @@ use crate::ports::{PortRange, ScopeSet};
 use crate::region::MAX_GLOB;
 use core::fmt::Write;
 use core::str::FromStr;
-use strum::VariantNames;
+use strum::{EnumTryAs, VariantNames};
 
 /// Ports that a source speaks of, and where.
 pub(crate) type Ports = Sourced<Spec>;
 
 /// A value that is no SPEC.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, EnumTryAs, PartialEq, Eq)]
 pub(crate) enum Value {
     Number(u64),
     Switch(bool),
@@ -108,27 +108,6 @@ impl Kind {
 }
 
 impl Value {
-    pub(crate) fn number(&self) -> Option<u64> {
-        if let Self::Number(number) = self { Some(*number) } else { None }
-    }
-
-    pub(crate) fn switch(&self) -> Option<bool> {
-        if let Self::Switch(on) = self { Some(*on) } else { None }
-    }
-
-    pub(crate) fn order(&self) -> Option<Order> {
-        if let Self::Order(order) = self { Some(*order) } else { None }
-    }
-
-    pub(crate) fn sharing(&self) -> Option<Sharing> {
-        if let Self::Sharing(sharing) = self { Some(*sharing) } else { None }
-    }
-
-    pub(crate) fn text(&self) -> Option<String> {
-        if let Self::Text(text) = self { Some(text.clone()) } else { None }
-    }
-
-    /// The ports, as a SPEC for all scopes.
     pub(crate) fn ports(&self) -> Option<Spec> {
         if let Self::Ports(ports) = self { Some(Spec { ports: ports.clone(), scopes: ScopeSet::ALL }) } else { None }
     }

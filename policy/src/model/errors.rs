@@ -3,21 +3,28 @@
 
 use super::call::Call;
 use crate::ports::Transport;
+use strum::IntoStaticStr;
 
 /// A refusal, before it becomes a system's error number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, IntoStaticStr, PartialEq, Eq)]
 pub enum Fault {
     /// No port is left for `bind` or `listen`.
+    #[strum(serialize = "no port left to bind")]
     AddressInUse,
     /// No port is left for a TCP connection.
+    #[strum(serialize = "no port left to connect")]
     AddressNotAvailable,
     /// No port is left for a datagram.
+    #[strum(serialize = "no port left to send")]
     TryAgain,
     /// The port is blocked.
+    #[strum(serialize = "blocked")]
     Blocked,
     /// Another socket has the port.
+    #[strum(serialize = "taken")]
     Taken,
     /// The socket has a port already.
+    #[strum(serialize = "bound already")]
     AlreadyBound,
 }
 
@@ -25,19 +32,6 @@ impl Fault {
     /// All of them, in the order of the rows of [`Errors`].
     pub const ALL: [Self; 6] =
         [Self::AddressInUse, Self::AddressNotAvailable, Self::TryAgain, Self::Blocked, Self::Taken, Self::AlreadyBound];
-
-    /// The case in a few words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AddressInUse => "no port left to bind",
-            Self::AddressNotAvailable => "no port left to connect",
-            Self::TryAgain => "no port left to send",
-            Self::Blocked => "blocked",
-            Self::Taken => "taken",
-            Self::AlreadyBound => "bound already",
-        }
-    }
 }
 
 /// One error of a system.

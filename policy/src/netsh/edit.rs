@@ -4,7 +4,7 @@
 use super::command::Change;
 use crate::ports::spec::{self, Spec};
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet};
-use core::fmt;
+use strum::Display;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 /// A file that nobody has written yet: the model that netsh belongs to.
@@ -12,24 +12,17 @@ const NEW: &str = "preset = \"windows-vista\"\n";
 const RESERVE: &str = "reserve";
 
 /// Reason why a file stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
 pub enum EditError {
     /// The ports meet others that the file reserves or blocks.
+    #[strum(to_string = "the policy reserves or blocks {0} already")]
     Meets(PortSet),
     /// The file reserves no such range.
+    #[strum(to_string = "the policy reserves no such range")]
     Missing,
     /// It is not TOML, or its tables are not as they should be.
+    #[strum(to_string = "it is not a policy in TOML")]
     Unreadable,
-}
-
-impl fmt::Display for EditError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Meets(ports) => write!(f, "the policy reserves or blocks {ports} already"),
-            Self::Missing => f.write_str("the policy reserves no such range"),
-            Self::Unreadable => f.write_str("it is not a policy in TOML"),
-        }
-    }
 }
 
 /// The text of a policy file that nobody has written yet.

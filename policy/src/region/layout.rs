@@ -11,9 +11,9 @@ use super::peers::{PeerHints, PeerTable};
 use super::processes::Processes;
 use super::rules::SharedRules;
 use crate::model::{Preset, RestrictionLimits};
-use core::fmt;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use strum::Display;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Number of sets of rules a session holds: one for each `[[process]]` and one for all others.
@@ -32,24 +32,17 @@ const MAGIC: u64 = u64::from_le_bytes(*b"portshim");
 const VERSION: u32 = 13;
 
 /// Reason why bytes are not a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq)]
 pub enum RegionError {
     /// Too short, or not aligned to 8 bytes.
+    #[strum(to_string = "it is too short")]
     Size,
     /// It does not begin with the magic number.
+    #[strum(to_string = "it is not a portshim session")]
     Magic,
     /// Another version of portshim laid it down.
+    #[strum(to_string = "it was made by another version of portshim")]
     Version,
-}
-
-impl fmt::Display for RegionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Size => "it is too short",
-            Self::Magic => "it is not a portshim session",
-            Self::Version => "it was made by another version of portshim",
-        })
-    }
 }
 
 impl core::error::Error for RegionError {}
