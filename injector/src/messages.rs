@@ -33,7 +33,6 @@ pub(crate) use top::*;
 use crate::coverage::{Coverage, Gap, Obstacle, Program};
 use portshim_policy::config::{Problem, Severity};
 use portshim_policy::model::Rules;
-use portshim_policy::ports::spec::SpecError;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
@@ -295,17 +294,11 @@ pub(crate) fn no_session_to_serve(why: &str) -> Failure {
 }
 
 pub(crate) fn report_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(
-        format!("the report `{}` cannot be written: {}", path.display(), plain(e)),
-        "name a file in a folder that you may write to: --report=FILE",
-    )
+    unwritable("report", path, e, "name a file in a folder that you may write to: --report=FILE")
 }
 
 pub(crate) fn log_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(
-        format!("the log `{}` cannot be written: {}", path.display(), plain(e)),
-        "name a file in a folder that you may write to: --log FILE",
-    )
+    unwritable("log", path, e, "name a file in a folder that you may write to: --log FILE")
 }
 
 /// The reader of a pipe has not taken all of the log.
@@ -343,14 +336,11 @@ pub(crate) fn no_such_command(name: &str) -> Failure {
 }
 
 pub(crate) fn page_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(
-        format!("the page `{}` cannot be written: {}", path.display(), plain(e)),
-        "name a folder that you may write to",
-    )
+    unwritable("page", path, e, "name a folder that you may write to")
 }
 
-pub(crate) fn not_a_port(e: &SpecError) -> Failure {
-    Failure::new(e.to_string(), &e.remedy)
+fn unwritable(what: &str, path: &Path, e: &io::Error, help: &str) -> Failure {
+    Failure::new(format!("the {what} `{}` cannot be written: {}", path.display(), plain(e)), help)
 }
 
 pub(crate) fn more_than_one_port(text: &str) -> Failure {

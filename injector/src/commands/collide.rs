@@ -1,5 +1,6 @@
 //! `portshim collide`: a port that a stranger holds.
 
+use super::ports::single;
 use super::program::find;
 use super::restrict::holder;
 use super::time::duration;
@@ -7,20 +8,15 @@ use crate::args::{Options, State};
 use crate::messages::{self, Failure};
 use crate::platform::{self, Socket, Stranger};
 use crate::present;
-use portshim_policy::ports::spec::Spec;
 use portshim_policy::ports::{Scope, ScopeSet, Transport};
 use std::time::{Duration, Instant};
 
 pub(super) fn collide(args: &Options) -> Result<u32, Failure> {
-    let spec: Spec = args.port.parse().map_err(|e| messages::not_a_port(&e))?;
-    let port = match spec.ports.as_slice() {
-        [range] if range.len() == 1 => range.first(),
-        _ => return Err(messages::more_than_one_port(&args.port)),
-    };
+    let (port, scopes) = single(&args.port)?;
     let time = args.time.as_deref().map(duration).transpose()?;
     let state = args.state;
     let of_tcp = |scopes: ScopeSet| scopes.iter().filter(|scope| scope.transport() == Transport::Tcp).collect();
-    let scopes: ScopeSet = if state.rests() { of_tcp(spec.scopes) } else { spec.scopes };
+    let scopes: ScopeSet = if state.rests() { of_tcp(scopes) } else { scopes };
     if scopes.bits() == 0 {
         return Err(messages::nothing_rests(&args.port));
     }

@@ -132,6 +132,6 @@ fn unfit(args: &Options, program: &Program, rules: &[Rules], cut: bool) -> Optio
     let met = rules.iter().find_map(hurdle_of).map(|hurdle| messages::hurdle(&hurdle, host.port_range()));
     met.or_else(|| {
         let sockets = Served::Outside(Way::Sockets).by(args, program) == ServedBy::Sockets;
-        (args.log.is_some() && sockets).then(messages::nothing_to_log)
+        (args.log.is_some() && sockets).then(|| messages::NOTHING_TO_LOG.into())
     })
 }

@@ -1,18 +1,14 @@
 //! `portshim explain`: one port under the policy.
 
 use super::policy;
+use super::ports::single;
 use crate::args::Options;
-use crate::messages::{self, Failure};
+use crate::messages::Failure;
 use crate::present;
-use portshim_policy::ports::spec::Spec;
 
 pub(super) fn explain(args: &Options) -> Result<u32, Failure> {
-    let spec: Spec = args.port.parse().map_err(|e| messages::not_a_port(&e))?;
-    let port = match spec.ports.as_slice() {
-        [range] if range.len() == 1 => range.first(),
-        _ => return Err(messages::more_than_one_port(&args.port)),
-    };
-    let explanations = policy::resolved(&args.policy)?.explain_all(port, spec.scopes);
+    let (port, scopes) = single(&args.port)?;
+    let explanations = policy::resolved(&args.policy)?.explain_all(port, scopes);
     if args.json {
         return present::print(&present::json(&explanations)).map(|()| 0);
     }

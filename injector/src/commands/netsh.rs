@@ -28,8 +28,8 @@ pub(super) fn netsh(args: &Options) -> Result<u32, Failure> {
     }
     let command: Command = match line.parse() {
         Ok(command) => command,
-        Err(CommandError::Incorrect(e)) => return refuse((netsh::INCORRECT, messages::not_netsh(&e))),
-        Err(CommandError::Unreadable(e)) => return Err(messages::not_netsh(&e)),
+        Err(CommandError::Incorrect(e)) => return refuse((netsh::INCORRECT, e.into())),
+        Err(CommandError::Unreadable(e)) => return Err(e.into()),
     };
     let Command { scope, store, ask } = command;
     let refused = match ask {

@@ -1,5 +1,7 @@
 //! Sets of ports as a session's region has them, and as they are shown.
 
+use crate::messages::{self, Failure};
+use portshim_policy::ports::spec::Spec;
 use portshim_policy::ports::{PortRange, PortSet, Scope, ScopeSet, grouped};
 use portshim_policy::region::{Region, SharedRules, SharedSet};
 
@@ -40,4 +42,13 @@ pub(super) fn by_ports(scopes: [(Scope, PortSet); 4]) -> Vec<(PortSet, ScopeSet)
     let some = scopes.iter().filter(|(_, ports)| !ports.is_empty());
     let groups = grouped(some, |(_, ports)| ports).into_iter();
     groups.map(|(group, ports)| (ports.clone(), group.into_iter().map(|(scope, _)| *scope).collect())).collect()
+}
+
+/// The one port that a SPEC names, and its scopes.
+pub(super) fn single(text: &str) -> Result<(u16, ScopeSet), Failure> {
+    let spec: Spec = text.parse()?;
+    match spec.ports.as_slice() {
+        [range] if range.len() == 1 => Ok((range.first(), spec.scopes)),
+        _ => Err(messages::more_than_one_port(text)),
+    }
 }

@@ -48,7 +48,7 @@ pub(super) fn ps(args: &Options) -> Result<u32, Failure> {
         return present::print(&names.map(|name| format!("{name}\n")).collect::<String>()).map(|()| 0);
     }
     if shown.is_empty() {
-        present::eprint(&messages::nothing_lives());
+        present::eprint(messages::NOTHING_LIVES);
         return Ok(0);
     }
     present::print(&table(&shown, args.verbose, width())).map(|()| 0)

@@ -2,6 +2,7 @@
 //! the exit status.
 
 use portshim_policy::config::Problem;
+use portshim_policy::ports::spec::SpecError;
 use std::fmt;
 use std::io;
 
@@ -35,6 +36,12 @@ impl Failure {
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Self {
         Self { status: FAILED, text: render(&problems) }
+    }
+}
+
+impl From<SpecError> for Failure {
+    fn from(e: SpecError) -> Self {
+        Self::new(e.to_string(), &e.remedy)
     }
 }
 

@@ -38,9 +38,7 @@ fn are(ports: PortRange, scope: Scope) -> String {
 }
 
 /// Nobody is told of requests.
-pub(crate) fn nothing_to_log() -> String {
-    "nobody is told of requests, so that there is nothing to log (--log)".into()
-}
+pub(crate) const NOTHING_TO_LOG: &str = "nobody is told of requests, so that there is nothing to log (--log)";
 
 /// Way to have sockets made although the ports are cut into several runs.
 pub(crate) const ONE_OF_SEVERAL_RUNS: &str = "--allow-uncovered gives each of its sockets one of several runs of ports";

@@ -1,17 +1,13 @@
 //! Words said of netsh's command lines.
 
-use super::{Failure, plain};
+use super::{Failure, unwritable};
 use portshim_policy::config::{Origin, Problem};
 use portshim_policy::model::RestrictionRule;
 use portshim_policy::netsh::EditError;
-use portshim_policy::ports::spec::{self, SpecError};
+use portshim_policy::ports::spec;
 use portshim_policy::ports::{PortRange, PortSet, Scope};
 use std::io;
 use std::path::Path;
-
-pub(crate) fn not_netsh(e: &SpecError) -> Failure {
-    Failure::new(e.to_string(), &e.remedy)
-}
 
 pub(crate) fn nothing_dynamic(scope: Scope) -> Failure {
     Failure::new(
@@ -125,10 +121,7 @@ pub(crate) fn policy_begun(path: &Path, here: bool) -> String {
 }
 
 pub(crate) fn policy_unwritable(path: &Path, e: &io::Error) -> Failure {
-    Failure::new(
-        format!("the policy file `{}` cannot be written: {}", path.display(), plain(e)),
-        "name one in a folder that you may write to: -c FILE",
-    )
+    unwritable("policy file", path, e, "name one in a folder that you may write to: -c FILE")
 }
 
 pub(crate) fn others_unchanged(others: usize) -> String {

@@ -29,9 +29,7 @@ pub(crate) fn kept_back(region: &Region) -> Vec<String> {
 const BEGIN_ONE: &str = "a session begins with `portshim run`, and lives as long as its processes";
 
 /// Words of `ps` where it has nothing to list.
-pub(crate) fn nothing_lives() -> String {
-    "portshim: no session of yours is live".into()
-}
+pub(crate) const NOTHING_LIVES: &str = "portshim: no session of yours is live";
 
 pub(crate) fn no_live_session() -> Failure {
     Failure::new("no session of yours is live", BEGIN_ONE)
@@ -105,9 +103,7 @@ pub(crate) fn more_sockets(count: usize) -> String {
 }
 
 /// Words for who has a socket that nobody has: a connection that is over, or ends by itself.
-pub(crate) fn no_holder() -> &'static str {
-    "no process has it any more"
-}
+pub(crate) const NO_HOLDER: &str = "no process has it any more";
 
 /// Words for a holder who cannot be seen; `denied`, if there are processes that this user may not
 /// look into.

@@ -15,20 +15,14 @@ pub(crate) fn no_listener(error: &io::Error) -> String {
 }
 
 /// Reason why no descriptors of other processes can be had.
-pub(crate) fn no_look() -> String {
-    "sockets of other processes may not be looked at here (pidfd_getfd);\nin a container, --cap-add SYS_PTRACE allows it"
-        .into()
-}
+pub(crate) const NO_LOOK: &str = "sockets of other processes may not be looked at here (pidfd_getfd);\nin a container, --cap-add SYS_PTRACE allows it";
 
 /// The same, where Yama is the reason.
-pub(crate) fn no_attaching() -> String {
-    "processes may not be looked into here; sysctl kernel.yama.ptrace_scope=1 allows it".into()
-}
+pub(crate) const NO_ATTACHING: &str =
+    "processes may not be looked into here; sysctl kernel.yama.ptrace_scope=1 allows it";
 
 /// Reason why a program that gains privileges is not served.
-pub(crate) fn cannot_gain() -> String {
-    "under a supervisor that has no CAP_SYS_ADMIN it would not get its privileges".into()
-}
+pub(crate) const CANNOT_GAIN: &str = "under a supervisor that has no CAP_SYS_ADMIN it would not get its privileges";
 
 /// The program could not be put under the filter.
 pub(crate) fn not_confined(program: &Program, taken: bool, error: &io::Error) -> Failure {

@@ -109,7 +109,7 @@ fn sessions_in(frame: &mut Frame<'_>, state: &State, area: Rect) {
     );
     let mut lines = vec![Line::styled(head, faint())];
     if state.looks.is_empty() {
-        lines.push(Line::raw(messages::nothing_lives()));
+        lines.push(Line::raw(messages::NOTHING_LIVES));
     }
     // The chosen one is always seen.
     let first = state.chosen.saturating_sub(rows.saturating_sub(1));

@@ -37,7 +37,7 @@ fn one(socket: &Shown, width: usize) -> String {
     }
     match (socket.hidden, socket.processes.is_empty()) {
         (true, _) => text += &format!("  {}\n", messages::hidden_holder(user, socket.denied)),
-        (false, true) => text += &format!("  {}\n", messages::no_holder()),
+        (false, true) => text += &format!("  {}\n", messages::NO_HOLDER),
         _ => {}
     }
     text

@@ -51,17 +51,17 @@ pub(crate) fn hindrance(obstacle: Option<&Obstacle>, way: Way) -> Option<String>
     match way {
         Way::Sockets if !steering().possible => return Some(messages::UNSTEERABLE.into()),
         Way::Sockets => {}
-        Way::Calls if can_look().is_err() => return Some(messages::no_look()),
+        Way::Calls if can_look().is_err() => return Some(messages::NO_LOOK.into()),
         // Only who has the capability may attach to processes, or nobody may (Yama).
         Way::Calls => {
             let scope = ptrace_scope();
             if scope == "3" || scope == "2" && !has_capability(CAP_SYS_PTRACE) {
-                return Some(messages::no_attaching());
+                return Some(messages::NO_ATTACHING.into());
             }
         }
     }
     let gains = matches!(obstacle, Some(Obstacle::SetId | Obstacle::Capabilities));
-    (gains && !keeps_privileges()).then(messages::cannot_gain)
+    (gains && !keeps_privileges()).then(|| messages::CANNOT_GAIN.into())
 }
 
 /// Tells whether a supervisor brings its guest into this program.
