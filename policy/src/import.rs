@@ -66,13 +66,13 @@ fn read(bytes: &[u8], file_name: &str, otherwise: Option<Format>) -> Result<Laye
     match format.or(otherwise) {
         None => {
             let origin = draft.origin(&(0..0), "");
-            return Err(vec![messages::no_known_form(&origin)]);
+            return Err(vec![messages::NO_KNOWN_FORM.at(&origin)]);
         }
         Some(Format::Policy) => {
             if encoding == Encoding::Ansi {
                 let at = text.find(|c: char| !c.is_ascii()).unwrap_or_default();
                 let origin = draft.origin(&(at..at), "");
-                return Err(vec![messages::not_utf8(&origin)]);
+                return Err(vec![messages::NOT_UTF8.at(&origin)]);
             }
             return file::read(&text, file_name);
         }

@@ -192,8 +192,7 @@ impl Reader<'_, '_> {
                 match range.and_then(|(first, last)| PortRange::new(first, last).ok()) {
                     Some(range) => self.dynamic(range, &place),
                     None => {
-                        let origin = self.draft.origin(&place, "");
-                        self.draft.say(messages::no_such_ports(&origin));
+                        self.draft.tell(&place, "", &messages::NO_SUCH_PORTS);
                     }
                 }
             }
@@ -207,7 +206,7 @@ impl Reader<'_, '_> {
         self.concerns(&heading);
         let origin = self.draft.origin(place, "netsh show dynamicport");
         if !named && !self.outcome.unnamed_dynamic(transport, range) {
-            return self.draft.say(messages::second_listing_without_family(&origin));
+            return self.draft.say(messages::SECOND_LISTING_WITHOUT_FAMILY.at(&origin));
         }
         self.without_family(named, &heading);
         self.outcome.set_dynamic(scopes, range, &origin);
@@ -215,15 +214,13 @@ impl Reader<'_, '_> {
 
     fn row(&mut self, span: Range<usize>, range: Option<PortRange>, administered: bool) {
         let Some(range) = range else {
-            let origin = self.draft.origin(&span, "");
-            return self.draft.say(messages::no_such_ports(&origin));
+            return self.draft.tell(&span, "", &messages::NO_SUCH_PORTS);
         };
         match self.listing.as_mut().map(|listing| &mut listing.listed) {
             Some(listed @ Listed::Heading) => *listed = Listed::Excluded(vec![(range, administered, span)]),
             Some(Listed::Excluded(rows)) => rows.push((range, administered, span)),
             _ => {
-                let origin = self.draft.origin(&span, "");
-                self.draft.say(messages::listing_without_protocol(&origin));
+                self.draft.tell(&span, "", &messages::LISTING_WITHOUT_PROTOCOL);
             }
         }
     }
@@ -234,16 +231,14 @@ impl Reader<'_, '_> {
         let rows = match listed {
             Listed::Heading | Listed::Dynamic => return,
             Listed::Start(_, span) => {
-                let origin = self.draft.origin(&span, "");
-                return self.draft.say(messages::incomplete_listing(&origin));
+                return self.draft.tell(&span, "", &messages::INCOMPLETE_LISTING);
             }
             Listed::Excluded(rows) => rows,
         };
         self.concerns(&place);
         let ranges: Vec<_> = rows.iter().map(|(range, administered, _)| (*range, *administered)).collect();
         if !named && !self.outcome.unnamed_excluded(transport, ranges) {
-            let origin = self.draft.origin(&place, "");
-            return self.draft.say(messages::second_listing_without_family(&origin));
+            return self.draft.tell(&place, "", &messages::SECOND_LISTING_WITHOUT_FAMILY);
         }
         self.without_family(named, &place);
         self.outcome.forget(scopes);
@@ -256,8 +251,7 @@ impl Reader<'_, '_> {
 
     fn without_family(&mut self, named: bool, heading: &Range<usize>) {
         if !named && self.outcome.first_unnamed() {
-            let origin = self.draft.origin(heading, "");
-            self.draft.say(messages::listing_without_family(&origin));
+            self.draft.tell(heading, "", &messages::LISTING_WITHOUT_FAMILY);
         }
     }
 }

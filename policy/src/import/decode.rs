@@ -43,7 +43,7 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16, name: &str) -> Result<String, P
     }
     let end = text.len();
     let origin = Source::new(&text, name).origin(&(end..end), "");
-    Err(messages::broken_utf16(&origin))
+    Err(messages::BROKEN_UTF16.at(&origin))
 }
 
 #[cfg(test)]

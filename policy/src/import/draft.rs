@@ -1,5 +1,6 @@
 //! A layer in the making, with what is to be said about its source.
 
+use super::messages::{self, Words};
 use crate::config::{Layer, Origin, Problem, Severity, Source, Sourced};
 use crate::model::Preset;
 use crate::ports::spec::SpecError;
@@ -29,10 +30,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Says that nothing was found, unless what is wrong with the source tells why.
+    pub(super) fn tell(&mut self, place: &Range<usize>, key: &str, words: &Words) {
+        let origin = self.origin(place, key);
+        self.say(words.at(&origin));
+    }
+
     pub(super) fn nothing_found(&mut self, place: &Range<usize>, understood: &str) {
         if !self.problems.iter().any(Problem::is_error) {
             let origin = self.origin(place, "");
-            self.say(super::messages::no_port_setting(&origin, understood));
+            self.say(messages::no_port_setting(&origin, understood));
         }
     }
 

@@ -5,6 +5,31 @@ use crate::model::Preset;
 use crate::ports::PortRange;
 
 /// Of such a file there is no line to show.
+/// Words of a problem that are the same wherever it is met.
+pub(super) struct Words {
+    severity: Severity,
+    problem: &'static str,
+    help: &'static str,
+}
+
+impl Words {
+    pub(super) fn at(&self, origin: &Origin) -> Problem {
+        Problem { severity: self.severity, ..Problem::error(origin, self.problem, self.help) }
+    }
+}
+
+const fn error(problem: &'static str, help: &'static str) -> Words {
+    Words { severity: Severity::Error, problem, help }
+}
+
+const fn warning(problem: &'static str, help: &'static str) -> Words {
+    Words { severity: Severity::Warning, problem, help }
+}
+
+const fn note(problem: &'static str, help: &'static str) -> Words {
+    Words { severity: Severity::Note, problem, help }
+}
+
 fn whole(message: String, help: &str) -> Problem {
     Problem { severity: Severity::Error, origin: None, message, help: help.into() }
 }
@@ -24,14 +49,11 @@ pub(super) fn comments_alone(file_name: &str) -> Problem {
 }
 
 /// Text that is neither a policy nor any system's settings.
-pub(super) fn no_known_form(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "this is in no form that portshim reads",
-        "give it a policy file, sysctl.conf, the output of `sysctl -a`, a registry export (.reg), the output of \
+pub(super) const NO_KNOWN_FORM: Words = error(
+    "this is in no form that portshim reads",
+    "give it a policy file, sysctl.conf, the output of `sysctl -a`, a registry export (.reg), the output of \
          `netsh int ipv4 show dynamicport` or `show excludedportrange`, or a script that calls netsh",
-    )
-}
+);
 
 /// A line of a file that line `sign` would make one of settings.
 pub(super) fn foreign(origin: &Origin, sign: usize) -> Problem {
@@ -44,17 +66,12 @@ pub(super) fn foreign(origin: &Origin, sign: usize) -> Problem {
     )
 }
 
-pub(super) fn not_utf8(origin: &Origin) -> Problem {
-    Problem::error(origin, "this is not text in UTF-8", "save the policy as UTF-8")
-}
+pub(super) const NOT_UTF8: Words = error("this is not text in UTF-8", "save the policy as UTF-8");
 
-pub(super) fn broken_utf16(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "here the text breaks off in the middle of a UTF-16 character",
-        "export or copy the file again: a part of it is missing",
-    )
-}
+pub(super) const BROKEN_UTF16: Words = error(
+    "here the text breaks off in the middle of a UTF-16 character",
+    "export or copy the file again: a part of it is missing",
+);
 
 /// A file of the right form, with nothing in it that is about ports; `understood` is what would be.
 pub(super) fn no_port_setting(origin: &Origin, understood: &str) -> Problem {
@@ -96,37 +113,21 @@ pub(super) fn not_a_multi_string(origin: &Origin, name: &str) -> Problem {
     )
 }
 
-pub(super) fn not_a_byte(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "this is not a byte",
-        "write two hexadecimal digits for each, and a comma between two; a line that goes on ends in a backslash",
-    )
-}
+pub(super) const NOT_A_BYTE: Words = error(
+    "this is not a byte",
+    "write two hexadecimal digits for each, and a comma between two; a line that goes on ends in a backslash",
+);
 
-pub(super) fn half_a_character(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "the number of bytes is odd, and each character takes two",
-        "export the key again: a byte is missing",
-    )
-}
+pub(super) const HALF_A_CHARACTER: Words =
+    error("the number of bytes is odd, and each character takes two", "export the key again: a byte is missing");
 
-pub(super) fn unterminated(origin: &Origin) -> Problem {
-    Problem::warning(
-        origin,
-        "the list has no end: its last two characters are not zero, so Windows may drop its last entry",
-        "end it in 00,00,00,00",
-    )
-}
+pub(super) const UNTERMINATED: Words = warning(
+    "the list has no end: its last two characters are not zero, so Windows may drop its last entry",
+    "end it in 00,00,00,00",
+);
 
-pub(super) fn after_the_end(origin: &Origin) -> Problem {
-    Problem::warning(
-        origin,
-        "an empty string ends the list, so Windows does not read this",
-        "take the empty string before it out",
-    )
-}
+pub(super) const AFTER_THE_END: Words =
+    warning("an empty string ends the list, so Windows does not read this", "take the empty string before it out");
 
 /// Entries that adjoin, of which Windows may not honour all.
 pub(super) fn adjoining(origin: &Origin, one: PortRange, other: PortRange) -> Problem {
@@ -138,42 +139,29 @@ pub(super) fn adjoining(origin: &Origin, one: PortRange, other: PortRange) -> Pr
     )
 }
 
-pub(super) fn listing_without_protocol(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "no line above says whether these are ports of TCP or of UDP",
-        "keep the heading that netsh prints, such as Protocol tcp Port Exclusion Ranges",
-    )
-}
+pub(super) const LISTING_WITHOUT_PROTOCOL: Words = error(
+    "no line above says whether these are ports of TCP or of UDP",
+    "keep the heading that netsh prints, such as Protocol tcp Port Exclusion Ranges",
+);
 
-pub(super) fn listing_without_family(origin: &Origin) -> Problem {
-    Problem::note(
-        origin,
-        "this does not say whether it is about IPv4 or IPv6; taken for both",
-        "keep the command in the file, above what it printed: netsh interface ipv4 show …",
-    )
-}
+pub(super) const LISTING_WITHOUT_FAMILY: Words = note(
+    "this does not say whether it is about IPv4 or IPv6; taken for both",
+    "keep the command in the file, above what it printed: netsh interface ipv4 show …",
+);
 
-pub(super) fn second_listing_without_family(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "this differs from what stands above for the same protocol, and neither says for which of IPv4 and IPv6 it is",
-        "put the command above each, as in netsh interface ipv4 show dynamicport tcp",
-    )
-}
+pub(super) const SECOND_LISTING_WITHOUT_FAMILY: Words = error(
+    "this differs from what stands above for the same protocol, and neither says for which of IPv4 and IPv6 it is",
+    "put the command above each, as in netsh interface ipv4 show dynamicport tcp",
+);
 
-pub(super) fn incomplete_listing(origin: &Origin) -> Problem {
-    Problem::error(
-        origin,
-        "a start port stands here without a number of ports",
-        "copy all that netsh printed: the start port, and below it the number of ports",
-    )
-}
+pub(super) const INCOMPLETE_LISTING: Words = error(
+    "a start port stands here without a number of ports",
+    "copy all that netsh printed: the start port, and below it the number of ports",
+);
 
 /// A number or two that netsh cannot have printed.
-pub(super) fn no_such_ports(origin: &Origin) -> Problem {
-    Problem::error(origin, "these are no ports", "ports are 1 to 65535, and a range ends at its start or above")
-}
+pub(super) const NO_SUCH_PORTS: Words =
+    error("these are no ports", "ports are 1 to 65535, and a range ends at its start or above");
 
 /// An exclusion that Windows refuses, since another is in its way.
 pub(super) fn overlaps(origin: &Origin, other: &Origin) -> Problem {

@@ -191,8 +191,7 @@ impl Export<'_, '_> {
         let units: Vec<(u16, usize)> = if self.wide {
             let (pairs, rest) = bytes.as_chunks();
             if let [(_, at)] = rest {
-                let origin = self.draft.origin(&(*at..*at + 2), "ReservedPorts");
-                return self.draft.say(messages::half_a_character(&origin));
+                return self.draft.tell(&(*at..*at + 2), "ReservedPorts", &messages::HALF_A_CHARACTER);
             }
             pairs.iter().map(|[(low, at), (high, _)]| (u16::from_le_bytes([*low, *high]), *at)).collect()
         } else {
@@ -204,8 +203,7 @@ impl Export<'_, '_> {
             [_] => false,
         };
         if !ends {
-            let origin = self.draft.origin(&(span.end..span.end), "ReservedPorts");
-            self.draft.say(messages::unterminated(&origin));
+            self.draft.tell(&(span.end..span.end), "ReservedPorts", &messages::UNTERMINATED);
         }
         self.entries(&units, if self.wide { 5 } else { 2 });
     }
@@ -221,7 +219,7 @@ impl Export<'_, '_> {
             };
             let origin = self.draft.origin(&(*start..*last + width), "ReservedPorts");
             if ended {
-                return self.draft.say(messages::after_the_end(&origin));
+                return self.draft.say(messages::AFTER_THE_END.at(&origin));
             }
             let text = String::from_utf16_lossy(&entry.iter().map(|(unit, _)| *unit).collect::<Vec<_>>());
             match registry::reserved_range(&text) {
@@ -262,8 +260,7 @@ impl Export<'_, '_> {
             match u8::from_str_radix(digits, 16) {
                 Ok(byte) if two => bytes.push((byte, place.start)),
                 _ => {
-                    let origin = self.draft.origin(&place, "");
-                    self.draft.say(messages::not_a_byte(&origin));
+                    self.draft.tell(&place, "", &messages::NOT_A_BYTE);
                     return None;
                 }
             }
