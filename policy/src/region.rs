@@ -15,6 +15,7 @@ mod peers;
 mod processes;
 mod rules;
 mod sets;
+mod text;
 pub mod wire;
 
 pub use busy_ports::BusyPorts;

@@ -104,9 +104,9 @@ impl Export<'_, '_> {
         let deleted = path.strip_prefix('-');
         self.key = key(deleted.unwrap_or(path));
         if deleted.is_some() && matches!(self.key, Key::Current | Key::Numbered) {
-            for (n, clear) in [Self::clear_max_user_port, Self::clear_reserved_ports].into_iter().enumerate() {
+            for (n, key) in [&keys::MAX_USER_PORT, &keys::RESERVED_PORTS].into_iter().enumerate() {
                 if self.heard(n) {
-                    clear(self);
+                    self.draft.layer.wishes.clear(key);
                 }
             }
             self.key = Key::Other;
@@ -119,13 +119,13 @@ impl Export<'_, '_> {
             (Key::Current | Key::Numbered, "maxuserport") if self.heard(0) => {
                 self.found = true;
                 match text {
-                    "-" => self.clear_max_user_port(),
+                    "-" => self.draft.layer.wishes.clear(&keys::MAX_USER_PORT),
                     _ => self.max_user_port(text, span),
                 }
             }
             (Key::Current | Key::Numbered, "reservedports") if self.heard(1) => {
                 self.found = true;
-                self.clear_reserved_ports();
+                self.draft.layer.wishes.clear(&keys::RESERVED_PORTS);
                 if text != "-" {
                     self.reserved_ports(text, span);
                 }
@@ -149,14 +149,6 @@ impl Export<'_, '_> {
         let current = self.key == Key::Current;
         self.current[setting] |= current;
         current || !self.current[setting]
-    }
-
-    fn clear_max_user_port(&mut self) {
-        self.draft.layer.wishes.clear(&keys::MAX_USER_PORT);
-    }
-
-    fn clear_reserved_ports(&mut self) {
-        self.draft.layer.wishes.clear(&keys::RESERVED_PORTS);
     }
 
     fn max_user_port(&mut self, text: &str, span: &Range<usize>) {

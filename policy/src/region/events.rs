@@ -2,6 +2,7 @@
 //! read by the command; when the reader is slow the oldest are overwritten, and counted as lost. So
 //! is one whose writer was killed, or left by a jump, before it was whole.
 
+use super::text;
 use crate::model::Call;
 use crate::ports::Scope;
 use core::net::Ipv6Addr;
@@ -146,13 +147,9 @@ impl Ring {
         slot.process.store(event.process, Relaxed);
         let kind = event.call as u32 | (event.scope as u32) << 4 | (event.verdict as u32) << 8;
         slot.what.store(kind | u32::from(event.port) << 16, Relaxed);
-        for (word, bytes) in slot.name.iter().zip(event.name.as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
-        }
+        text::store(&slot.name, &event.name);
         let (ip, port) = event.peer.unwrap_or((Ipv6Addr::UNSPECIFIED, 0));
-        for (word, bytes) in slot.peer.iter().zip(ip.octets().as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
-        }
+        text::store(&slot.peer, &ip.octets());
         slot.rest.store(u64::from(port) | event.took.min(LONGEST) << 16, Relaxed);
         slot.ticket.store(ticket.wrapping_add(1), Release);
     }
@@ -179,14 +176,7 @@ impl Ring {
                 continue;
             }
             let (time, process, what) = (slot.time.load(Relaxed), slot.process.load(Relaxed), slot.what.load(Relaxed));
-            let mut name = [0; NAME];
-            for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&slot.name) {
-                *bytes = word.load(Relaxed).to_ne_bytes();
-            }
-            let mut peer = [0; 16];
-            for (bytes, word) in peer.as_chunks_mut::<8>().0.iter_mut().zip(&slot.peer) {
-                *bytes = word.load(Relaxed).to_ne_bytes();
-            }
+            let (name, peer) = (text::load(&slot.name), text::load::<16>(&slot.peer));
             let rest = slot.rest.load(Relaxed);
             fence(Acquire);
             if !is_whole() {

@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::peers::{PeerHints, PeerTable};
 use super::processes::Processes;
 use super::rules::SharedRules;
+use super::text;
 use crate::model::{Preset, RestrictionLimits};
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
@@ -143,9 +144,7 @@ impl Header {
     pub fn note_outside(&self, name: &[u8]) {
         let mut cut = [0; NAME];
         cut.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
-        for (word, bytes) in self.outside_name.iter().zip(cut.as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
-        }
+        text::store(&self.outside_name, &cut);
         self.outside.fetch_add(1, Relaxed);
     }
 
@@ -153,30 +152,20 @@ impl Header {
     pub fn call(&self, name: &str) {
         let mut cut = [0; CALLED];
         cut.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
-        for (word, bytes) in self.called.iter().zip(cut.as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
-        }
+        text::store(&self.called, &cut);
     }
 
     /// The session's name, with zeroes behind it: all are where it has none.
     #[must_use]
     pub fn called(&self) -> [u8; CALLED] {
-        let mut name = [0; CALLED];
-        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&self.called) {
-            *bytes = word.load(Relaxed).to_ne_bytes();
-        }
-        name
+        text::load(&self.called)
     }
 
     /// Number of programs that were executed where no policy reaches, and the name of the last, cut
     /// to [`NAME`] bytes.
     #[must_use]
     pub fn outside(&self) -> (u64, [u8; NAME]) {
-        let mut name = [0; NAME];
-        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&self.outside_name) {
-            *bytes = word.load(Relaxed).to_ne_bytes();
-        }
-        (self.outside.load(Relaxed), name)
+        (self.outside.load(Relaxed), text::load(&self.outside_name))
     }
 
     /// The process that has bound a socket to `port` which a connection must not join, as far as is

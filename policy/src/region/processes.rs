@@ -2,6 +2,7 @@
 
 use super::events::NAME;
 use super::ledger::Owner;
+use super::text;
 use crate::ports::Scope;
 use core::sync::atomic::{
     AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
@@ -118,11 +119,7 @@ impl Process {
     /// The name that it goes by, as an event carries it.
     #[must_use]
     pub fn name(&self) -> [u8; NAME] {
-        let mut name = [0; NAME];
-        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&self.name) {
-            *bytes = word.load(Relaxed).to_ne_bytes();
-        }
-        name
+        text::load(&self.name)
     }
 
     /// Progress of the guest on its way into it.
@@ -151,9 +148,7 @@ impl Process {
             counts.held.store(0, Relaxed);
             counts.uncovered.store(0, Relaxed);
         }
-        for (word, bytes) in self.name.iter().zip(name.as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
-        }
+        text::store(&self.name, name);
         self.rules.store(rules, Relaxed);
         self.presence.store(0, Relaxed);
         self.since.store(me.since, Release);

@@ -20,34 +20,24 @@ trait Row: Copy {
     fn socket(self) -> Socket;
 }
 
-/// Facts that a row of TCP tells.
-struct Told {
-    scopes: ScopeSet,
-    local: (IpAddr, u32),
-    peer: (IpAddr, u32),
-    state: u32,
-    pid: u32,
-}
-
-impl Told {
-    fn socket(self) -> Socket {
-        let state = match self.state.cast_signed() {
-            MIB_TCP_STATE_LISTEN => State::Listen,
-            MIB_TCP_STATE_SYN_SENT => State::SynSent,
-            MIB_TCP_STATE_SYN_RCVD => State::SynReceived,
-            MIB_TCP_STATE_ESTAB => State::Established,
-            MIB_TCP_STATE_FIN_WAIT1 => State::FinWait1,
-            MIB_TCP_STATE_FIN_WAIT2 => State::FinWait2,
-            MIB_TCP_STATE_CLOSE_WAIT => State::CloseWait,
-            MIB_TCP_STATE_CLOSING => State::Closing,
-            MIB_TCP_STATE_LAST_ACK => State::LastAck,
-            MIB_TCP_STATE_TIME_WAIT => State::TimeWait(None),
-            _ => State::Bound,
-        };
-        // A listener's row has anything for a peer.
-        let peer = (!matches!(state, State::Listen | State::Bound)).then(|| (self.peer.0, port(self.peer.1)).into());
-        Socket { peer, state, ..bound(port(self.local.1), self.scopes, self.local.0, self.pid) }
-    }
+/// A socket of TCP, as a row tells of it: its ends, with their ports as they stand there.
+fn of_tcp(scopes: ScopeSet, local: (IpAddr, u32), peer: (IpAddr, u32), state: u32, pid: u32) -> Socket {
+    let state = match state.cast_signed() {
+        MIB_TCP_STATE_LISTEN => State::Listen,
+        MIB_TCP_STATE_SYN_SENT => State::SynSent,
+        MIB_TCP_STATE_SYN_RCVD => State::SynReceived,
+        MIB_TCP_STATE_ESTAB => State::Established,
+        MIB_TCP_STATE_FIN_WAIT1 => State::FinWait1,
+        MIB_TCP_STATE_FIN_WAIT2 => State::FinWait2,
+        MIB_TCP_STATE_CLOSE_WAIT => State::CloseWait,
+        MIB_TCP_STATE_CLOSING => State::Closing,
+        MIB_TCP_STATE_LAST_ACK => State::LastAck,
+        MIB_TCP_STATE_TIME_WAIT => State::TimeWait(None),
+        _ => State::Bound,
+    };
+    // A listener's row has anything for a peer.
+    let peer = (!matches!(state, State::Listen | State::Bound)).then(|| (peer.0, port(peer.1)).into());
+    Socket { peer, state, ..bound(port(local.1), scopes, local.0, pid) }
 }
 
 /// A socket that has a port, and nothing else.
@@ -77,27 +67,15 @@ fn scope(address: [u8; 16], four: Scope, six: Scope) -> ScopeSet {
 
 impl Row for MIB_TCPROW_OWNER_PID {
     fn socket(self) -> Socket {
-        let told = Told {
-            scopes: Scope::Tcp4.into(),
-            local: (four(self.dwLocalAddr), self.dwLocalPort),
-            peer: (four(self.dwRemoteAddr), self.dwRemotePort),
-            state: self.dwState,
-            pid: self.dwOwningPid,
-        };
-        told.socket()
+        let (local, peer) = ((four(self.dwLocalAddr), self.dwLocalPort), (four(self.dwRemoteAddr), self.dwRemotePort));
+        of_tcp(Scope::Tcp4.into(), local, peer, self.dwState, self.dwOwningPid)
     }
 }
 
 impl Row for MIB_TCP6ROW_OWNER_PID {
     fn socket(self) -> Socket {
-        let told = Told {
-            scopes: scope(self.ucLocalAddr, Scope::Tcp4, Scope::Tcp6),
-            local: (six(self.ucLocalAddr), self.dwLocalPort),
-            peer: (six(self.ucRemoteAddr), self.dwRemotePort),
-            state: self.dwState,
-            pid: self.dwOwningPid,
-        };
-        told.socket()
+        let (local, peer) = ((six(self.ucLocalAddr), self.dwLocalPort), (six(self.ucRemoteAddr), self.dwRemotePort));
+        of_tcp(scope(self.ucLocalAddr, Scope::Tcp4, Scope::Tcp6), local, peer, self.dwState, self.dwOwningPid)
     }
 }
 

@@ -97,14 +97,7 @@ impl Outcome {
 
     /// Tells whether these agree with what was listed before without a family.
     pub(super) fn unnamed_excluded(&mut self, transport: Transport, ranges: Vec<(PortRange, bool)>) -> bool {
-        match &self.unnamed_excluded[transport as usize] {
-            Some(before) => *before == ranges,
-            none => {
-                debug_assert!(none.is_none());
-                self.unnamed_excluded[transport as usize] = Some(ranges);
-                true
-            }
-        }
+        *self.unnamed_excluded[transport as usize].get_or_insert_with(|| ranges.clone()) == ranges
     }
 
     /// Tells whether nothing was listed without a family before.
