@@ -73,109 +73,69 @@ unsafe extern "C" fn bare() {
 }
 
 /// Takes note of something in a byte of memory. Clobbers what the linker's own code may.
-#[cfg(target_arch = "aarch64")]
 macro_rules! note {
     ($byte:literal) => {
-        concat!("adrp x16, ", $byte, "\nmov w17, #1\nstrb w17, [x16, :lo12:", $byte, "]")
+        if_x86!(
+            concat!("mov byte ptr [rip + ", $byte, "], 1\n"),
+            concat!("adrp x16, ", $byte, "\nmov w17, #1\nstrb w17, [x16, :lo12:", $byte, "]\n")
+        )
+    };
+}
+
+/// Forgets the descriptors that are known: their number is in this word of memory.
+macro_rules! forget {
+    ($end:literal) => {
+        if_x86!(
+            concat!("mov dword ptr [rip + ", $end, "], 0\n"),
+            concat!("adrp x16, ", $end, "\nstr wzr, [x16, :lo12:", $end, "]\n")
+        )
     };
 }
 
 /// Jumps to where a pointer in memory leads.
-#[cfg(target_arch = "aarch64")]
 macro_rules! jump {
     ($pointer:literal) => {
-        concat!("adrp x16, ", $pointer, "\nldr x16, [x16, :lo12:", $pointer, "]\nbr x16")
+        if_x86!(
+            concat!("mov rax, [rip + ", $pointer, "]\njmp rax"),
+            concat!("adrp x16, ", $pointer, "\nldr x16, [x16, :lo12:", $pointer, "]\nbr x16")
+        )
     };
 }
-#[cfg(target_arch = "aarch64")]
-pub(super) use {jump, note};
+
+/// Skips what follows, up to a label, if a register has a bit, or if it has it not.
+macro_rules! skip {
+    (if $bit:literal in $register:expr, to $label:literal) => {
+        concat!(if_x86!("test ", "tst "), $register, ", ", $bit, if_x86!("\njnz ", "\nb.ne "), $label, "f\n")
+    };
+    (unless $bit:literal in $register:expr, to $label:literal) => {
+        concat!(if_x86!("test ", "tst "), $register, ", ", $bit, if_x86!("\njz ", "\nb.eq "), $label, "f\n")
+    };
+}
+pub(super) use {forget, jump, note, skip};
 
 /// The hook of `vfork`.
 ///
 /// # Safety
 /// As for vfork(2).
-#[cfg(target_arch = "aarch64")]
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn vfork() {
     naked_asm!(note!("{called}"), jump!("{next}"), called = sym VFORKED, next = sym NEXT)
 }
 
-/// The hook of `vfork`.
-///
-/// # Safety
-/// As for vfork(2).
-#[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-unsafe extern "C" fn vfork() {
-    naked_asm!(
-        "mov byte ptr [rip + {called}], 1",
-        "mov rax, [rip + {next}]",
-        "jmp rax",
-        called = sym VFORKED,
-        next = sym NEXT,
-    )
-}
-
 /// Takes note of what the flags of a clone, in a register, mean for what is kept in memory.
-/// Clobbers no other register.
-#[cfg(target_arch = "x86_64")]
+/// Clobbers no other register but the linker's.
 macro_rules! note_clone {
-    ($flags:literal) => {
+    ($flags:expr) => {
         concat!(
-            "test ",
-            $flags,
-            ", {newnet}\n",
-            "jz 7f\n",
-            "mov byte ptr [rip + {moved}], 1\n",
-            "7:\n",
-            "test ",
-            $flags,
-            ", {vm}\n",
-            "jz 8f\n",
-            "test ",
-            $flags,
-            ", {files}\n",
-            "jnz 8f\n",
-            "mov byte ptr [rip + {called}], 1\n",
-            // Like vfork(2), whose parent waits: its notes are its own.
-            "test ",
-            $flags,
-            ", {vfork}\n",
-            "jnz 8f\n",
-            "mov dword ptr [rip + {end}], 0\n",
-            "8:"
-        )
-    };
-}
-/// As above. Clobbers what the linker's own code may.
-#[cfg(target_arch = "aarch64")]
-macro_rules! note_clone {
-    ($flags:literal) => {
-        concat!(
-            "tst ",
-            $flags,
-            ", {newnet}\n",
-            "b.eq 7f\n",
+            $crate::linux::hooks::fork::skip!(unless "{newnet}" in $flags, to "7"),
             $crate::linux::hooks::fork::note!("{moved}"),
-            "\n7:\n",
-            "tst ",
-            $flags,
-            ", {vm}\n",
-            "b.eq 8f\n",
-            "tst ",
-            $flags,
-            ", {files}\n",
-            "b.ne 8f\n",
+            "7:\n",
+            $crate::linux::hooks::fork::skip!(unless "{vm}" in $flags, to "8"),
+            $crate::linux::hooks::fork::skip!(if "{files}" in $flags, to "8"),
             $crate::linux::hooks::fork::note!("{called}"),
-            // Like vfork(2), whose parent waits: its notes are its own.
-            "\ntst ",
-            $flags,
-            ", {vfork}\n",
-            "b.ne 8f\n",
-            "adrp x16, {end}\n",
-            "str wzr, [x16, :lo12:{end}]\n",
+            $crate::linux::hooks::fork::skip!(if "{vfork}" in $flags, to "8"),
+            $crate::linux::hooks::fork::forget!("{end}"),
             "8:"
         )
     };
@@ -190,8 +150,8 @@ pub(super) use note_clone;
 #[unsafe(naked)]
 unsafe extern "C" fn clone() {
     naked_asm!(
-        if_x86!(note_clone!("edx"), note_clone!("w2")),
-        if_x86!("mov rax, [rip + {next}]\njmp rax", jump!("{next}")),
+        note_clone!(if_x86!("edx", "w2")),
+        jump!("{next}"),
         newnet = const libc::CLONE_NEWNET,
         vm = const libc::CLONE_VM,
         files = const libc::CLONE_FILES,

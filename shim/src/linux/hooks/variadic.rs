@@ -72,198 +72,114 @@ unsafe extern "C" fn bare() {
     )
 }
 
-/// The hook of `syscall`.
-///
-/// # Safety
-/// As for syscall(2).
-#[cfg(target_arch = "aarch64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn syscall() {
-    naked_asm!(
-        "sub x16, x0, {socket}",
-        "cmp x16, {recvmsg} - {socket}",
-        "b.ls {handle}",
-        "cmp x0, {close}",
-        "b.eq {handle}",
-        "cmp x0, {write}",
-        "b.eq {handle}",
-        "cmp x0, {writev}",
-        "b.eq {handle}",
-        "cmp x0, {dup}",
-        "b.eq {handle}",
-        "cmp x0, {dup3}",
-        "b.eq {handle}",
-        "cmp x0, {fcntl}",
-        "b.eq {handle}",
-        "cmp x0, {close_range}",
-        "b.eq {handle}",
-        "cmp x0, {accept4}",
-        "b.eq {handle}",
-        "cmp x0, {sendmmsg}",
-        "b.eq {handle}",
-        "cmp x0, {execve}",
-        "b.eq {handle}",
-        "cmp x0, {execveat}",
-        "b.eq {handle}",
-        "cmp x0, {recvmmsg}",
-        "b.eq {handle}",
-        "cmp x0, {unshare}",
-        "b.eq {handle}",
-        "cmp x0, {setns}",
-        "b.eq {handle}",
-        "cmp x0, {pidfd_getfd}",
-        "b.eq {handle}",
-        "cmp x0, {prctl}",
-        "b.eq {handle}",
-        "cmp x0, {seccomp}",
-        "b.eq {handle}",
-        "cmp x0, {landlock_restrict_self}",
-        "b.eq {handle}",
-        "cmp x0, {clone}",
-        "b.eq 4f",
-        "cmp x0, {clone3}",
-        "b.eq 5f",
-        "3:",
-        fork::jump!("{next}"),
-        "4:",
-        note_clone!("w1"),
-        "b 3b",
-        // Its flags lie in memory that may not be readable: they are taken to be the worst.
-        "5:",
-        fork::note!("{moved}"),
-        fork::note!("{called}"),
-        "adrp x16, {end}",
-        "str wzr, [x16, :lo12:{end}]",
-        "b 3b",
-        socket = const libc::SYS_socket,
-        recvmsg = const libc::SYS_recvmsg,
-        close = const libc::SYS_close,
-        write = const libc::SYS_write,
-        writev = const libc::SYS_writev,
-        dup = const libc::SYS_dup,
-        dup3 = const libc::SYS_dup3,
-        fcntl = const libc::SYS_fcntl,
-        close_range = const libc::SYS_close_range,
-        accept4 = const libc::SYS_accept4,
-        sendmmsg = const libc::SYS_sendmmsg,
-        execve = const libc::SYS_execve,
-        execveat = const libc::SYS_execveat,
-        recvmmsg = const libc::SYS_recvmmsg,
-        unshare = const libc::SYS_unshare,
-        setns = const libc::SYS_setns,
-        pidfd_getfd = const libc::SYS_pidfd_getfd,
-        prctl = const libc::SYS_prctl,
-        seccomp = const libc::SYS_seccomp,
-        landlock_restrict_self = const libc::SYS_landlock_restrict_self,
-        clone = const libc::SYS_clone,
-        clone3 = const libc::SYS_clone3,
-        newnet = const libc::CLONE_NEWNET,
-        vm = const libc::CLONE_VM,
-        files = const libc::CLONE_FILES,
-        vfork = const libc::CLONE_VFORK,
-        moved = sym portshim_mechanism::linux::socket::steering::MOVED,
-        end = sym portshim_mechanism::linux::known::fd_cache::END,
-        called = sym fork::VFORKED,
-        handle = sym handle,
-        next = sym NEXT,
-    )
-}
+/// Calls that have a hook of their own by name.
+const HANDLED: &[c_long] = &[
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_connect,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_socket,
+    libc::SYS_setsockopt,
+    libc::SYS_getsockopt,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_fcntl,
+    libc::SYS_close_range,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_recvmsg,
+    libc::SYS_recvmmsg,
+    libc::SYS_close,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_dup,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_dup2,
+    libc::SYS_dup3,
+    libc::SYS_prctl,
+    libc::SYS_seccomp,
+    libc::SYS_landlock_restrict_self,
+];
+
+const HANDLE: u8 = 1;
+const CLONE: u8 = 2;
+const CLONE3: u8 = 3;
+#[cfg(target_arch = "x86_64")]
+const VFORK: u8 = 4;
+
+/// What is done about a call, by its number; nothing where that is zero.
+static WAYS: [u8; 512] = {
+    let (mut ways, mut at) = ([0; 512], 0);
+    while at < HANDLED.len() {
+        ways[HANDLED[at] as usize] = HANDLE;
+        at += 1;
+    }
+    ways[libc::SYS_clone as usize] = CLONE;
+    ways[libc::SYS_clone3 as usize] = CLONE3;
+    #[cfg(target_arch = "x86_64")]
+    {
+        ways[libc::SYS_vfork as usize] = VFORK;
+    }
+    ways
+};
 
 /// The hook of `syscall`.
 ///
 /// # Safety
 /// As for syscall(2).
-#[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn syscall() {
     naked_asm!(
-        "cmp rdi, {close}",
-        "je {handle}",
-        "cmp rdi, {write}",
-        "je {handle}",
-        "cmp rdi, {writev}",
-        "je {handle}",
-        "lea rax, [rdi - {dup}]",
-        "cmp rax, {dup2} - {dup}",
-        "jbe {handle}",
-        "lea rax, [rdi - {socket}]",
-        "cmp rax, {listen} - {socket}",
-        "jbe {handle}",
-        "lea rax, [rdi - {setsockopt}]",
-        "cmp rax, {getsockopt} - {setsockopt}",
-        "jbe {handle}",
-        "cmp rdi, {fcntl}",
-        "je {handle}",
-        "cmp rdi, {close_range}",
-        "je {handle}",
-        "cmp rdi, {accept4}",
-        "je {handle}",
-        "cmp rdi, {dup3}",
-        "je {handle}",
-        "cmp rdi, {sendmmsg}",
-        "je {handle}",
-        "cmp rdi, {execve}",
-        "je {handle}",
-        "cmp rdi, {execveat}",
-        "je {handle}",
-        "cmp rdi, {vfork_number}",
-        "je 2f",
-        "cmp rdi, {clone}",
-        "je 4f",
-        "cmp rdi, {clone3}",
-        "je 5f",
-        "cmp rdi, {recvmmsg}",
-        "je {handle}",
-        "cmp rdi, {unshare}",
-        "je {handle}",
-        "cmp rdi, {setns}",
-        "je {handle}",
-        "cmp rdi, {pidfd_getfd}",
-        "je {handle}",
-        "cmp rdi, {prctl}",
-        "je {handle}",
-        "cmp rdi, {seccomp}",
-        "je {handle}",
-        "cmp rdi, {landlock_restrict_self}",
-        "je {handle}",
+        if_x86!(
+            "cmp rdi, {count}
+            jae 3f
+            lea rax, [rip + {ways}]
+            movzx eax, byte ptr [rax + rdi]
+            test eax, eax
+            jz 3f
+            cmp eax, {handled}
+            je {handle}
+            cmp eax, {clone}
+            je 4f
+            cmp eax, {clone3}
+            je 5f",
+            "cmp x0, {count}
+            b.hs 3f
+            adrp x16, {ways}
+            add x16, x16, :lo12:{ways}
+            ldrb w16, [x16, x0]
+            cbz w16, 3f
+            cmp w16, {handled}
+            b.eq {handle}
+            cmp w16, {clone}
+            b.eq 4f
+            cmp w16, {clone3}
+            b.eq 5f"
+        ),
+        // What is left is vfork.
+        fork::note!("{called}"),
         "3:",
-        "mov rax, [rip + {next}]",
-        "jmp rax",
-        "2:",
-        "mov byte ptr [rip + {called}], 1",
-        "jmp 3b",
+        fork::jump!("{next}"),
         "4:",
-        note_clone!("esi"),
-        "jmp 3b",
+        note_clone!(if_x86!("esi", "w1")),
+        if_x86!("jmp 3b", "b 3b"),
         // Its flags lie in memory that may not be readable: they are taken to be the worst.
         "5:",
-        "mov byte ptr [rip + {moved}], 1",
-        "mov byte ptr [rip + {called}], 1",
-        "mov dword ptr [rip + {end}], 0",
-        "jmp 3b",
-        close = const libc::SYS_close,
-        write = const libc::SYS_write,
-        writev = const libc::SYS_writev,
-        dup = const libc::SYS_dup,
-        dup2 = const libc::SYS_dup2,
-        socket = const libc::SYS_socket,
-        listen = const libc::SYS_listen,
-        setsockopt = const libc::SYS_setsockopt,
-        getsockopt = const libc::SYS_getsockopt,
-        unshare = const libc::SYS_unshare,
-        setns = const libc::SYS_setns,
-        fcntl = const libc::SYS_fcntl,
-        close_range = const libc::SYS_close_range,
-        accept4 = const libc::SYS_accept4,
-        dup3 = const libc::SYS_dup3,
-        sendmmsg = const libc::SYS_sendmmsg,
-        execve = const libc::SYS_execve,
-        execveat = const libc::SYS_execveat,
-        vfork_number = const libc::SYS_vfork,
-        clone = const libc::SYS_clone,
-        clone3 = const libc::SYS_clone3,
+        fork::note!("{moved}"),
+        fork::note!("{called}"),
+        fork::forget!("{end}"),
+        if_x86!("jmp 3b", "b 3b"),
+        count = const WAYS.len(),
+        ways = sym WAYS,
+        handled = const HANDLE,
+        clone = const CLONE,
+        clone3 = const CLONE3,
         newnet = const libc::CLONE_NEWNET,
         vm = const libc::CLONE_VM,
         files = const libc::CLONE_FILES,
@@ -271,11 +187,6 @@ pub(super) unsafe extern "C" fn syscall() {
         moved = sym portshim_mechanism::linux::socket::steering::MOVED,
         end = sym portshim_mechanism::linux::known::fd_cache::END,
         called = sym fork::VFORKED,
-        recvmmsg = const libc::SYS_recvmmsg,
-        pidfd_getfd = const libc::SYS_pidfd_getfd,
-        prctl = const libc::SYS_prctl,
-        seccomp = const libc::SYS_seccomp,
-        landlock_restrict_self = const libc::SYS_landlock_restrict_self,
         handle = sym handle,
         next = sym NEXT,
     )
@@ -285,7 +196,7 @@ pub(super) unsafe extern "C" fn syscall() {
 const MARKED: [c_long; 6] =
     [libc::SYS_bind, libc::SYS_listen, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
 
-/// A call that has a hook of its own by name. It leaves as it came: by way of the next library's
+/// One of [`HANDLED`]. It leaves as it came: by way of the next library's
 /// function it might come here again, for ever.
 unsafe extern "C" fn handle(
     number: c_long,
