@@ -172,8 +172,8 @@ proptest! {
     #[test]
     fn a_file_says_what_options_say(
         preset in prop::sample::select(&["host", "linux", "bsd", "freebsd", "iana"][..]),
-        order in prop::sample::select(&Order::ALL[..]),
-        sharing in prop::sample::select(&Sharing::ALL[..]),
+        order in prop::sample::select(Order::ALL),
+        sharing in prop::sample::select(Sharing::ALL),
         seed in any::<u64>(),
         dynamic in prop::sample::subsequence(&ScopeSet::NAMES[..], 0..9).prop_flat_map(|names| {
             let len = names.len();

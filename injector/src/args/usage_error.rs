@@ -2,7 +2,7 @@
 
 use super::commands::COMMANDS;
 use super::flags;
-use super::table::Command;
+use super::table::{Command, CommandRow};
 use crate::messages::Failure;
 use std::ffi::OsString;
 
@@ -68,7 +68,7 @@ pub(super) fn failure(slip: &Slip, args: &[OsString]) -> Failure {
         Slip::NotUtf8 => "an argument is not valid UTF-8".into(),
     };
     let meant = match slip {
-        Slip::NoCommand(name) => nearest(name, COMMANDS.iter().map(|row| row.name())).map(str::to_owned),
+        Slip::NoCommand(name) => nearest(name, COMMANDS.iter().map(CommandRow::name)).map(str::to_owned),
         Slip::NoFlag { meant, .. } => meant.map(|meant| format!("--{meant}")),
         Slip::NoChoice { value, choices, .. } => nearest(value, choices.iter().map(String::as_str)).map(str::to_owned),
         _ => None,

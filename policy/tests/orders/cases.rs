@@ -114,8 +114,8 @@ pub(crate) fn scope_rules() -> impl Strategy<Value = ScopeRules> {
 
 pub(crate) fn effective() -> impl Strategy<Value = Rules> {
     (
-        prop::sample::select(&Order::ALL[..]),
-        prop::sample::select(&Sharing::ALL[..]),
+        prop::sample::select(Order::ALL),
+        prop::sample::select(Sharing::ALL),
         prop::option::of(any::<u64>()),
         prop::array::uniform4(scope_rules()),
     )
