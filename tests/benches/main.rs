@@ -8,6 +8,7 @@ mod counts;
 mod effort;
 mod figures;
 mod groups;
+mod least;
 mod line;
 mod netns;
 mod peers;
@@ -56,6 +57,12 @@ enum Inner {
         #[arg(trailing_var_arg = true, required = true)]
         command: Vec<String>,
     },
+    /// Serves a command from outside, with the least work that can be.
+    #[command(hide = true)]
+    Least {
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
     /// Carries tasks out, one JSON line each; or one, and ends.
     #[command(hide = true)]
     Work {
@@ -72,6 +79,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.inner {
         Some(Inner::Netns { netns, command }) => netns.become_there(command),
+        Some(Inner::Least { command }) => least::supervise(command),
         Some(Inner::Work { netns, mate, once }) => work::serve(netns, *mate, once.as_ref()),
         None => measure(&arguments),
     };

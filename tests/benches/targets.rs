@@ -28,6 +28,15 @@ pub(crate) const fn only(sense: Sense) -> Target {
 pub(crate) const SEND: Target = cost(1.01, 1.0);
 pub(crate) const RUN_TRUE: Target = cost(1.9, 1.25);
 pub(crate) const RUN_OVER_ENV: Target = Target { sense: Sense::Cost, target: Some(1.0), limit: None };
+/// The supervisor alone, at each call in the order in which they are measured.
+pub(crate) const SUPERVISED: [Target; 6] = [
+    Target { sense: Sense::Cost, target: Some(2.5), limit: None },
+    Target { sense: Sense::Cost, target: Some(2.9), limit: None },
+    Target { sense: Sense::Cost, target: Some(1.3), limit: None },
+    Target { sense: Sense::Cost, target: Some(2.1), limit: None },
+    Target { sense: Sense::Cost, target: Some(3.6), limit: None },
+    Target { sense: Sense::Cost, target: Some(3.6), limit: None },
+];
 /// The supervisor below a library, beside the library alone.
 pub(crate) const NET: Target = Target { sense: Sense::Cost, target: Some(1.05), limit: None };
 /// A guest in a static program, at a call that gets a port.

@@ -1,14 +1,15 @@
 //! A program that the supervisor serves from outside, or makes the sockets of, beside the same
-//! program alone; and one that is served by the library, with the supervisor below it, beside the
-//! same without. And a static program that the supervisor brings a guest into.
+//! program alone, and how near that is to a supervisor made by hand; and one that is served by the
+//! library, with the supervisor below it, beside the same without. And a static program that the
+//! supervisor brings a guest into.
 
 use crate::bench::{Bench, Found};
 use crate::cases::Case;
 use crate::peers::{Peer, in_turns};
-use crate::process::Process;
+use crate::process::{Process, own_path};
 use crate::report::Row;
-use crate::stats::{Pair, Sense};
-use crate::targets;
+use crate::stats::{Pair, Sense, Spread};
+use crate::targets::{self, Target};
 use portshim_tests::work::task::{Form, Kind, Task};
 
 pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
@@ -19,14 +20,21 @@ pub(super) fn measure(bench: &Bench) -> Result<Found, String> {
     };
     let alone = Peer::default();
     let library = Peer::new("library", under(&[]));
+    let least = Peer::new("least", vec![own_path()?.display().to_string(), "least".into()]);
     let supervised = Peer::new("supervised", under(&["--engine", "supervise"]));
     let sockets = Peer::new("sockets", under(&["--engine", "sockets"]));
     let both = Peer::new("both", under(&["--cover", "tree"]));
     let times = bench.effort.calls / 4 + 1;
     let tasks = tasks(times);
     let mut found = Found::default();
+    for ((id, what, task), target) in tasks.iter().zip(targets::SUPERVISED) {
+        let by_hand = in_turns(bench, &alone, &least, task)?;
+        let limit = Spread::of(by_hand.iter().map(|pair| target.sense.ratio(pair))).median;
+        let pairs = in_turns(bench, &alone, &supervised, task)?;
+        let target = Target { limit: Some(limit), ..target };
+        found.rows.push(Row::of_pairs(format!("engine/{id}"), format!("{what}, supervised"), target, &pairs));
+    }
     for (before, after, group, how, target) in [
-        (&alone, &supervised, "engine", "supervised", targets::only(Sense::Cost)),
         (&alone, &sockets, "sockets", "sockets made", targets::only(Sense::Cost)),
         (&library, &both, "net", "net below the library", targets::NET),
     ] {
