@@ -4,7 +4,7 @@
 //! them, it may be any.
 
 use super::functions::Functions;
-use super::targets::jumps;
+use super::targets::{Jumps, PIECE, Pieces};
 use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
     Register,
@@ -14,9 +14,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// Numbers of bytes before a place from which on code is decoded: what two that began elsewhere say
 /// must agree.
 const BEFORE: [usize; 2] = [192, 101];
-/// Ways are followed near the calls only: in the pieces of this length that hold one, and in those
-/// beside them.
-const PIECE: usize = 2048;
 /// Number of instructions that are looked at, at most.
 const MOST: usize = 2000;
 
@@ -25,25 +22,19 @@ pub(super) struct Flow<'a> {
     code: &'a [u8],
     base: u64,
     functions: &'a Functions,
-    /// A mark for each piece in which ways are followed.
-    near: Vec<bool>,
+    /// Ways are followed near the calls only, in these pieces.
+    near: Pieces,
     /// For each address there that something may lead to, the places that may. Every byte is taken
     /// to begin a jump.
     sources: HashMap<u64, Vec<u64>>,
 }
 
 impl<'a> Flow<'a> {
-    /// The flow around `calls`, by their places in the code.
-    pub(super) fn around(calls: &[usize], code: &'a [u8], base: u64, functions: &'a Functions) -> Self {
-        let mut near = vec![false; code.len() / PIECE + 1];
-        for call in calls {
-            let piece = call / PIECE;
-            near.iter_mut().take(piece + 2).skip(piece.saturating_sub(1)).for_each(|mark| *mark = true);
-        }
+    /// The flow around `calls`, by their places in the code, which has these `jumps` to there.
+    pub(super) fn around(calls: &[usize], code: &'a [u8], base: u64, functions: &'a Functions, jumps: &Jumps) -> Self {
+        let near = Pieces::around(calls, code, PIECE);
         let mut sources: HashMap<u64, Vec<u64>> = HashMap::new();
-        // Without calls, as in Go's programs, there is nothing to follow.
-        let all = if calls.is_empty() { &[] } else { code };
-        for (at, to) in jumps(all).filter(|(_, to)| near.get(to / PIECE) == Some(&true)) {
+        for (at, to) in jumps.to(&near) {
             sources.entry(base + to as u64).or_default().push(base + at as u64);
         }
         Self { code, base, functions, near, sources }
@@ -73,8 +64,8 @@ impl<'a> Flow<'a> {
 
     /// The instructions after which the one at `address` may be next. `None` where others may be.
     fn leading_to(&self, address: u64) -> Option<Vec<Instruction>> {
-        let piece = usize::try_from(address - self.base).ok()? / PIECE;
-        if self.functions.begin_at(address) || self.near.get(piece) != Some(&true) {
+        let place = usize::try_from(address - self.base).ok()?;
+        if self.functions.begin_at(address) || !self.near.hold(place) {
             return None;
         }
         let mut all = Vec::from_iter(self.falling_into(address)?);

@@ -8,8 +8,9 @@
 use super::flow::{Flow, decoded};
 use super::functions::Functions;
 use super::numbers::{is_send, is_served, is_watched};
-use super::targets::Targets;
+use super::targets::{Jumps, Targets};
 use iced_x86::{Code, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
+use memchr::memmem::find_iter;
 use std::collections::HashSet;
 use std::ffi::c_long;
 
@@ -71,17 +72,14 @@ impl Found {
     /// Looks through `code`, which is at `base`. `None` where there are more than so many places to
     /// look at.
     pub(super) fn in_code(code: &[u8], base: u64, known: &Known<'_>, most: usize) -> Option<Self> {
-        let places = |bytes: [u8; 2]| {
-            let pairs = code.windows(bytes.len()).enumerate();
-            pairs.filter(move |(_, pair)| **pair == bytes).map(|(at, _)| at)
-        };
-        let calls: Vec<usize> = places(SYSCALL).collect();
-        let others: Vec<usize> = OTHERS.into_iter().flat_map(places).collect();
+        let calls: Vec<usize> = find_iter(code, &SYSCALL).collect();
+        let others: Vec<usize> = OTHERS.iter().flat_map(|bytes| find_iter(code, bytes)).collect();
         let places = calls.len() + others.len();
         if places > most {
             return None;
         }
-        let targets = Targets::near(&calls, code, base);
+        let jumps = Jumps::around(&calls, code);
+        let targets = Targets::near(&calls, code, base, &jumps);
         let leaves = others.into_iter().any(|at| may_begin(code, base, at));
         let mut found = Self { leaves, places, ..Self::default() };
         let windows = calls.iter().map(|at| (*at, Window::around(code, base, *at, &targets, known)));
@@ -90,7 +88,7 @@ impl Found {
         let is_asked = |window: &Window<'_>| window.number().is_none() && !known.is_go && !window.tells_its_number();
         let asked = windows.iter().filter(|(_, window)| window.as_ref().is_some_and(is_asked)).map(|(at, _)| *at);
         let asked: Vec<usize> = asked.collect();
-        let flow = Flow::around(&asked, code, base, known.functions);
+        let flow = Flow::around(&asked, code, base, known.functions, &jumps);
         for (at, window) in windows {
             let Some(window) = window else {
                 found.leaves |= may_begin(code, base, at);
