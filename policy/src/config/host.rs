@@ -1,6 +1,5 @@
 //! Settings of the host that a policy depends on.
 
-use super::origin::HostSetting;
 use crate::model::Preset;
 use crate::ports::{PortRange, PortSet, Scope};
 use core::array;
@@ -12,11 +11,11 @@ pub struct HostSettings {
     /// `net.ipv4.ip_local_port_range` for all of them.
     pub port_ranges: [PortRange; 4],
     /// Name of that setting.
-    pub range_name: HostSetting,
+    pub range_name: &'static str,
     /// The ports that it leaves out in each: on Linux `net.ipv4.ip_local_reserved_ports`.
     pub reserved: [PortSet; 4],
     /// Name of that setting.
-    pub reserved_name: HostSetting,
+    pub reserved_name: &'static str,
     /// The lowest port that needs no privilege: on Linux `net.ipv4.ip_unprivileged_port_start`.
     pub unprivileged_start: u16,
 }
@@ -34,9 +33,9 @@ impl Default for HostSettings {
     fn default() -> Self {
         Self {
             port_ranges: [Preset::named("linux").and_then(|p| p.range).unwrap_or(PortRange::ALL); 4],
-            range_name: HostSetting("net.ipv4.ip_local_port_range"),
+            range_name: "net.ipv4.ip_local_port_range",
             reserved: array::from_fn(|_| PortSet::new()),
-            reserved_name: HostSetting("net.ipv4.ip_local_reserved_ports"),
+            reserved_name: "net.ipv4.ip_local_reserved_ports",
             unprivileged_start: 1024,
         }
     }

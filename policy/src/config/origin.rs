@@ -43,7 +43,7 @@ pub enum Origin {
     /// A setting of the host.
     Host {
         /// Name of the setting.
-        setting: HostSetting,
+        setting: &'static str,
     },
     /// The preset's own value.
     Preset {
@@ -54,17 +54,6 @@ pub enum Origin {
     },
     /// Nobody asked for anything.
     Default,
-}
-
-/// A setting of the host that a policy takes up, by the name that the host's system has for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct HostSetting(pub &'static str);
-
-impl fmt::Display for HostSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
 }
 
 /// One line: `--range 20000-20009`, `windows.reserved-ports (policy.toml, line 7)`.

@@ -1,14 +1,13 @@
 //! Layers over a preset: who is heard first, and what it all comes to.
 
 use super::host::HostSettings;
-use super::keys;
 use super::layer::{Layer, Process, Wishes};
 use super::origin::{Origin, Sourced};
 use super::problem::{Problem, Severity};
 use super::resolved::{Resolved, Trace};
 use super::settings::{self, Settings};
 use super::values::{Ports, Value};
-use super::{limits, messages};
+use super::{keys, limits, messages};
 use crate::model::{Order, Preset, Rules, ScopeRules};
 use crate::ports::spec::Spec;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet, grouped};

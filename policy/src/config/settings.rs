@@ -1,12 +1,11 @@
 //! Result of a model's own settings: the sections of a policy file, and `--max-user-port`.
 
 use super::host::HostSettings;
-use super::keys;
 use super::layer::Layer;
-use super::messages;
 use super::origin::{Origin, Sourced};
 use super::problem::Problem;
 use super::values::Value;
+use super::{keys, messages};
 use crate::model::{Model, Preset, RangeEnd};
 use crate::ports::PortRange;
 

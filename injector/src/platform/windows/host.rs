@@ -5,7 +5,7 @@ use super::super::windows_formats::listing;
 use super::directories;
 use super::netsh::{self, Question, Shown};
 use crate::messages::{self, Failure};
-use portshim_policy::config::{HostSetting, HostSettings, Layer, Problem};
+use portshim_policy::config::{HostSettings, Layer, Problem};
 use portshim_policy::ports::{PortRange, PortSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -41,8 +41,8 @@ fn usual() -> HostSettings {
     let range = PortRange::new(DYNAMIC.0, DYNAMIC.1).unwrap_or(PortRange::ALL);
     HostSettings {
         port_ranges: [range; 4],
-        range_name: HostSetting("dynamicport"),
-        reserved_name: HostSetting("excludedportrange"),
+        range_name: "dynamicport",
+        reserved_name: "excludedportrange",
         // Low ports are no privilege on Windows.
         unprivileged_start: 0,
         ..HostSettings::default()
