@@ -1,9 +1,8 @@
 //! This process's place in the session's table of processes, and the name that it has there.
 
-use crate::system::clock;
-use crate::system::liveness;
 use crate::system::process::UNKNOWN;
 use crate::system::signals::undisturbed;
+use crate::system::{clock, liveness};
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -105,7 +104,6 @@ pub(crate) fn client() -> Option<u32> {
 }
 
 /// This process's place, if it has been taken.
-#[must_use]
 pub fn taken_by(process: u32) -> Option<&'static Process> {
     // SAFETY: as in `place`.
     let place = unsafe { PLACE.load(Relaxed).as_ref() };

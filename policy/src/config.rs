@@ -32,7 +32,7 @@ pub use layer::Layer;
 pub(crate) use layer::Wishes;
 pub(crate) use messages::all_of;
 pub use messages::nearest;
-pub use origin::{HostSetting, Origin, Sourced};
+pub use origin::{Origin, Sourced};
 pub use problem::{Problem, Severity};
 pub use registry::reserved_range;
 pub use resolve::resolve;

@@ -2,9 +2,8 @@
 //! this is touched where a command is carried out.
 
 use super::commands::{self, COMMANDS};
-use super::examples;
-use super::flags;
 use super::table::{Choices, Command, CommandRow, Flag, Number, Operand, Takes};
+use super::{examples, flags};
 use clap::builder::{PossibleValuesParser, Styles};
 use clap::{Arg, ArgAction, ValueHint, value_parser};
 use std::ffi::OsString;

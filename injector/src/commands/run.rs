@@ -2,17 +2,14 @@
 
 use super::engine::{Served, engine, is_cut, refuses_rings};
 use super::log::Log;
-use super::names;
-use super::policy;
 use super::processes::Reach;
 use super::program::{find, rules_for, warn_of_connectors};
-use super::report;
 use super::sink::Sink;
+use super::{names, policy, report};
 use crate::args::{Engine, Options};
 use crate::coverage::{Obstacle, Program, ServedBy};
 use crate::environment::{self, is_switched_off};
-use crate::messages;
-use crate::messages::{Failure, NOT_FOUND};
+use crate::messages::{self, Failure, NOT_FOUND};
 use crate::platform::{self, Beginning, Ended, Environment, Session, Way};
 use crate::present::{self, Verbosity};
 use portshim_policy::region::{EVENTS, Recorded, wire};

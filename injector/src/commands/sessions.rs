@@ -3,8 +3,7 @@
 use super::names::named;
 use super::ps::listed;
 use crate::environment::SESSION;
-use crate::messages;
-use crate::messages::{Failure, ProcessOwner};
+use crate::messages::{self, Failure, ProcessOwner};
 use crate::platform::{self, LiveSession, Process};
 use crate::present::width;
 

@@ -3,8 +3,7 @@
 use super::failure::{Failure, plain};
 use super::sessions::Bound;
 use super::system::SEE_SOCKETS;
-use portshim_policy::ports::spec;
-use portshim_policy::ports::{Scope, ScopeSet};
+use portshim_policy::ports::{Scope, ScopeSet, spec};
 use std::io;
 
 /// Words said once a port is held.

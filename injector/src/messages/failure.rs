@@ -3,8 +3,7 @@
 
 use portshim_policy::config::Problem;
 use portshim_policy::ports::spec::SpecError;
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 /// portshim itself failed, and nothing was launched.
 pub(crate) const FAILED: u32 = 125;

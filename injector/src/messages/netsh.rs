@@ -4,8 +4,7 @@ use super::{Failure, unwritable};
 use portshim_policy::config::{Origin, Problem};
 use portshim_policy::model::RestrictionRule;
 use portshim_policy::netsh::EditError;
-use portshim_policy::ports::spec;
-use portshim_policy::ports::{PortRange, PortSet, Scope};
+use portshim_policy::ports::{PortRange, PortSet, Scope, spec};
 use std::io;
 use std::path::Path;
 

@@ -1,8 +1,7 @@
 //! Changing what a live session shares: its region, mapped.
 
 use super::sessions::LiveSession;
-use crate::messages::FAILED;
-use crate::messages::{self, plain};
+use crate::messages::{self, FAILED, plain};
 use libc::{_exit, c_int};
 use nix::errno::Errno;
 use nix::fcntl::posix_fallocate;

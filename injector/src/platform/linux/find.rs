@@ -5,10 +5,9 @@ use super::files::may;
 use crate::messages::plain;
 use nix::unistd::AccessFlags;
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Folders that execvp(3) searches where `PATH` is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";

@@ -9,12 +9,11 @@ use nix::sched::{CloneFlags, setns};
 use portshim_policy::ports::Transport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 /// The sockets of every network that these processes are in, each socket once.
 pub(crate) fn sockets(processes: impl IntoIterator<Item = u32>) -> Result<Vec<Socket>, String> {

@@ -1,10 +1,9 @@
 //! Folders of this user's own.
 
 use crate::messages::plain;
-use std::env;
 use std::fs::{self, File};
-use std::io;
 use std::path::PathBuf;
+use std::{env, io};
 
 /// An absolute path from the environment.
 pub(super) fn variable(name: &str) -> Option<PathBuf> {

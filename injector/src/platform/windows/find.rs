@@ -3,10 +3,9 @@
 use super::super::answers::Find;
 use super::super::windows_formats::path::{candidates, extensions};
 use super::native::wide;
-use std::env;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::{env, fs};
 use windows_sys::Win32::System::Environment::NeedCurrentDirectoryForExePathW;
 
 /// Place where Windows keeps its own programs.

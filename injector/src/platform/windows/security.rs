@@ -1,9 +1,8 @@
 //! Access to what this process makes: its own user everything, and nobody else anything.
 
 use super::native::{done, handle, wide};
-use std::io;
 use std::os::windows::io::AsRawHandle;
-use std::ptr;
+use std::{io, ptr};
 use windows_sys::Win32::Foundation::LocalFree;
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,

@@ -13,13 +13,10 @@ use portshim_policy::ports::Scope;
 use portshim_policy::region::{Presence, Process, Region, SharedRules};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
-use std::io;
-use std::iter;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
+use std::{io, iter, process, ptr};
 use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Memory::{

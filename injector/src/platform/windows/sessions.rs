@@ -9,10 +9,9 @@ use crate::messages::plain;
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Owner, Region};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::time::Duration;
+use std::{fs, process};
 
 /// A session with a process that runs.
 pub(crate) struct LiveSession {

@@ -3,9 +3,8 @@
 use super::super::answers::{Holders, Socket, State};
 use portshim_policy::ports::{Scope, ScopeSet};
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{IpAddr, Ipv6Addr};
-use std::ptr;
+use std::{io, ptr};
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, NO_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     GetExtendedTcpTable, GetExtendedUdpTable, MIB_TCP_STATE_CLOSE_WAIT, MIB_TCP_STATE_CLOSING, MIB_TCP_STATE_ESTAB,

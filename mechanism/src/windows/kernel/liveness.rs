@@ -1,8 +1,7 @@
 //! Identity of this process, and whether another one still lives. The latter is asked only where
 //! the ledger or the table of processes has something to say about it.
 
-use super::errno;
-use super::process;
+use super::{errno, process};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use portshim_policy::region::Owner;
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessBasicInformation};
