@@ -91,17 +91,17 @@ fn ask(diag: &OwnedFd, protocol: c_int, v6: bool, mut each: impl FnMut(&Told)) -
 
 /// Reads what is told of a socket; `None` where it has no port.
 fn read(told: &Told, transport: Transport) -> Option<Socket> {
-    let (v6, port) = (told.family() == libc::AF_INET6, told.port());
+    let (v6, port) = (c_int::from(told.family) == libc::AF_INET6, told.port.get());
     let told = socket::Told {
         transport,
         v6,
-        local: (address(told.source(), v6), port),
-        peer: (address(told.destination(), v6), told.peer_port()),
-        both: !told.is_v6_only(),
-        state: told.state(),
-        left: Some(Duration::from_millis(told.expires().into())),
-        user: told.user(),
-        inode: told.inode().into(),
+        local: (address(told.source, v6), port),
+        peer: (address(told.destination, v6), told.peer_port.get()),
+        both: !told.is_v6_only,
+        state: told.state,
+        left: Some(Duration::from_millis(told.expires.into())),
+        user: told.user,
+        inode: told.inode.into(),
     };
     (port != 0).then(|| told.socket())
 }

@@ -9,9 +9,11 @@ use super::sockets::{recv, send, socket};
 use super::tcp_table::{State, resting};
 use crate::address::Address;
 use core::ffi::c_int;
-use core::ops::ControlFlow;
+use core::ops::{ControlFlow, Deref};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
+use zerocopy::FromBytes;
+use zerocopy::network_endian::U16;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// The length of `struct inet_diag_req_v2`, and of a request with it.
@@ -26,16 +28,6 @@ const PROTOCOL: u16 = 3;
 /// Steps of such a program, which compare the socket's own port: at least, at most.
 const S_GE: u8 = 2;
 const S_LE: u8 = 3;
-/// The length of `struct inet_diag_msg`, and what in it is looked at.
-const TOLD: usize = 72;
-const STATE: usize = 1;
-const PORT: usize = 4;
-const PEER_PORT: usize = 6;
-const SOURCE: usize = 8;
-const DESTINATION: usize = 24;
-const EXPIRES: usize = 52;
-const USER: usize = 64;
-const INODE: usize = 68;
 /// Attribute of one byte: set if a socket of IPv6 keeps to IPv6.
 const SKV6ONLY: u16 = 11;
 /// Set if sock_diag was seen to know TCP. Where it does not, for want of a module, it says of
@@ -99,99 +91,76 @@ fn state_of(reply: &[u8]) -> Result<State> {
         };
     }
     let told = Told::of(message).ok_or(libc::EOPNOTSUPP)?;
-    Ok(match told.state() {
+    Ok(match told.state {
         // The look-up falls back to a listener on the same port, which is no connection.
         LISTEN => State::Free,
-        TIME_WAIT => resting(told.expires()),
+        TIME_WAIT => resting(told.expires),
         _ => State::Taken,
     })
 }
 
-/// Facts of a socket, as the kernel tells them.
-#[derive(Clone, Copy)]
-pub struct Told<'a> {
-    fixed: &'a [u8; TOLD],
-    attributes: &'a [u8],
+/// Facts of a socket, as the kernel tells them: `struct inet_diag_msg`.
+#[derive(Clone, Copy, FromBytes)]
+#[repr(C)]
+pub struct Facts {
+    /// AF_INET or AF_INET6.
+    pub family: u8,
+    /// The state, as the kernel numbers those of TCP.
+    pub state: u8,
+    _timer: [u8; 2],
+    /// The socket's own port; 0 where it has none, or has just lost it.
+    pub port: U16,
+    /// The port of its peer; 0 where it has none.
+    pub peer_port: U16,
+    /// The socket's own address; 4 bytes of IPv4, and others behind them that mean nothing.
+    pub source: [u8; 16],
+    /// The address of its peer, as its own.
+    pub destination: [u8; 16],
+    _interface_and_cookie: [u32; 3],
+    /// In how many milliseconds the socket's timer ends.
+    pub expires: u32,
+    _queues: [u32; 2],
+    /// The user whose socket it is; 0 also where it is nobody's any more.
+    pub user: u32,
+    /// The inode by which the descriptors of processes name it; 0 where no process has it.
+    pub inode: u32,
 }
 
-impl<'a> Told<'a> {
+/// What is told of a socket.
+#[derive(Clone, Copy)]
+pub struct Told {
+    facts: Facts,
+    /// Set if a socket of IPv6 keeps out of IPv4.
+    pub is_v6_only: bool,
+}
+
+impl Deref for Told {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl Told {
     /// Reads a message; `None` where it tells of no socket.
-    pub fn of(message: Message<'a>) -> Option<Self> {
-        let (fixed, attributes) = message.body.split_first_chunk()?;
-        (message.kind == SOCK_DIAG_BY_FAMILY).then_some(Self { fixed, attributes })
-    }
-
-    /// AF_INET or AF_INET6.
-    pub fn family(&self) -> c_int {
-        c_int::from(self.fixed[0])
-    }
-
-    /// The state, as the kernel numbers those of TCP.
-    pub fn state(&self) -> u8 {
-        self.fixed[STATE]
-    }
-
-    /// The socket's own port; 0 where it has none, or has just lost it.
-    pub fn port(&self) -> u16 {
-        u16::from_be_bytes([self.fixed[PORT], self.fixed[PORT + 1]])
-    }
-
-    /// The socket's own address; 4 bytes of IPv4, and others behind them that mean nothing.
-    pub fn source(&self) -> [u8; 16] {
-        self.address(SOURCE)
-    }
-
-    /// The port of its peer; 0 where it has none.
-    pub fn peer_port(&self) -> u16 {
-        u16::from_be_bytes([self.fixed[PEER_PORT], self.fixed[PEER_PORT + 1]])
-    }
-
-    /// The address of its peer, as its own.
-    pub fn destination(&self) -> [u8; 16] {
-        self.address(DESTINATION)
-    }
-
-    /// The user whose socket it is; 0 also where it is nobody's any more.
-    pub fn user(&self) -> u32 {
-        self.word(USER)
-    }
-
-    /// In how many milliseconds the socket's timer ends.
-    pub fn expires(&self) -> u32 {
-        self.word(EXPIRES)
-    }
-
-    /// The inode by which the descriptors of processes name it; 0 where no process has it.
-    pub fn inode(&self) -> u32 {
-        self.word(INODE)
-    }
-
-    /// Tells whether a socket of IPv6 keeps out of IPv4.
-    pub fn is_v6_only(&self) -> bool {
-        netlink::attribute(self.attributes, SKV6ONLY).and_then(|value| value.first()).is_some_and(|only| *only != 0)
+    pub fn of(message: Message<'_>) -> Option<Self> {
+        let (facts, attributes) = Facts::read_from_prefix(message.body).ok()?;
+        let v6_only = netlink::attribute(attributes, SKV6ONLY).and_then(|value| value.first());
+        let is_v6_only = v6_only.is_some_and(|only| *only != 0);
+        (message.kind == SOCK_DIAG_BY_FAMILY).then_some(Self { facts, is_v6_only })
     }
 
     /// Tells whether the socket takes its port in a family that is asked for: IPv4, IPv6.
     fn takes(&self, (v4, v6): (bool, bool)) -> bool {
-        if self.family() == libc::AF_INET {
+        if c_int::from(self.family) == libc::AF_INET {
             return v4;
         }
-        let address = self.source();
+        let address = self.source;
         if address[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] {
             return v4;
         }
-        v6 || v4 && address == [0; 16] && !self.is_v6_only()
-    }
-
-    fn address(&self, at: usize) -> [u8; 16] {
-        let mut address = [0; 16];
-        address.copy_from_slice(&self.fixed[at..at + 16]);
-        address
-    }
-
-    fn word(&self, at: usize) -> u32 {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|n| self.fixed[at + n]);
-        u32::from_ne_bytes([a, b, c, d])
+        v6 || v4 && address == [0; 16] && !self.is_v6_only
     }
 }
 
@@ -333,7 +302,7 @@ impl Diag {
                 }
                 let told = Told::of(message).ok_or(libc::EOPNOTSUPP)?;
                 if told.takes(wants)
-                    && let stop @ ControlFlow::Break(_) = each(told.port())
+                    && let stop @ ControlFlow::Break(_) = each(told.port.get())
                 {
                     return Ok(stop);
                 }

@@ -3,6 +3,9 @@
 use super::*;
 use crate::linux::kernel::constants::MPTCP;
 
+/// The length of `struct inet_diag_msg`.
+const TOLD: usize = 72;
+
 /// A message of one socket, or of an error.
 fn message(kind: u16, body: &[u8]) -> Vec<u8> {
     let mut request = Request::<128>::new(kind, 0);
@@ -59,9 +62,9 @@ fn replies_tell_what_there_is_of_a_connection() {
         assert!(state_of(&message(NLMSG_ERROR, &(-error).to_ne_bytes())) == said, "{error}");
     }
     let mut found = [0; TOLD];
-    found[EXPIRES..EXPIRES + 4].copy_from_slice(&59_000u32.to_ne_bytes());
+    found[52..56].copy_from_slice(&59_000u32.to_ne_bytes());
     for (state, said) in [(1, State::Taken), (LISTEN, State::Free), (TIME_WAIT, State::Resting(1000))] {
-        found[STATE] = state;
+        found[1] = state;
         assert!(state_of(&message(SOCK_DIAG_BY_FAMILY, &found)) == Ok(said), "{state}");
     }
     let whole = message(SOCK_DIAG_BY_FAMILY, &found);
@@ -74,10 +77,11 @@ fn replies_tell_what_there_is_of_a_connection() {
 fn a_dual_socket_takes_its_port_in_ipv4_unless_it_is_v6_only() {
     let mut fixed = [0; TOLD];
     fixed[0] = libc::AF_INET6 as u8;
-    assert!(Told { fixed: &fixed, attributes: &[] }.takes((true, false)));
+    let told = |body: &[u8]| Told::of(Message { kind: SOCK_DIAG_BY_FAMILY, body }).unwrap();
+    assert!(told(&fixed).takes((true, false)));
     let mut only = Request::<24>::new(0, 0);
     only.attribute(SKV6ONLY, &[1]);
-    let told = Told { fixed: &fixed, attributes: &only.bytes()[16..] };
+    let told = told(&[&fixed, &only.bytes()[16..]].concat());
     assert!(!told.takes((true, false)));
     assert!(told.takes((false, true)));
 }
