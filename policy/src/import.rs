@@ -4,7 +4,6 @@
 mod console;
 mod decode;
 mod draft;
-mod foreign;
 mod format;
 mod listing;
 mod messages;
@@ -59,7 +58,7 @@ fn read(bytes: &[u8], file_name: &str, otherwise: Option<Format>) -> Result<Laye
     }
     let mut draft = Draft::new(&text, file_name);
     let format = format::of(&text);
-    if let Some((place, sign)) = format.and_then(|format| foreign::find(&text, format)) {
+    if let Some((place, sign)) = format.and_then(|format| format::foreign(&text, format)) {
         let origin = draft.origin(&place, "");
         return Err(vec![messages::foreign(&origin, sign)]);
     }

@@ -103,10 +103,14 @@ fn own_number() -> u64 {
 /// The inode that tells this process from every other since the machine was started (pidfs, Linux
 /// 6.9).
 fn own_inode() -> Option<u64> {
+    fstat(open(std::process::id().cast_signed())?).ok().map(|stat| stat.st_ino)
+}
+
+/// A descriptor for a process (pidfd_open(2)).
+pub(super) fn open(process: i32) -> Option<OwnedFd> {
     // SAFETY: pidfd_open(2) takes two numbers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
     let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
     // SAFETY: it was opened here, and nobody else knows of it.
-    let process = unsafe { OwnedFd::from_raw_fd(fd) };
-    fstat(process).ok().map(|stat| stat.st_ino)
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }

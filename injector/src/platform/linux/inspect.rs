@@ -2,10 +2,9 @@
 //! preloaded library reaches it.
 
 use super::super::answers::Find;
-use super::c_library::CLibrary;
+use super::c_library::{self, CLibrary};
 use super::elf::{self, Elf};
 use super::find::{executable, search};
-use super::glibc;
 use crate::coverage::{Adjustment, Coverage, Obstacle, Program, Step};
 use crate::messages::plain;
 use nix::sys::prctl::get_no_new_privs;
@@ -163,7 +162,7 @@ fn coverage(elf: &Elf, library: Option<CLibrary>, file: &File) -> Coverage {
         return Coverage::None(Obstacle::Loader(loader.display().to_string()));
     };
     if library == CLibrary::Glibc
-        && let Some((theirs, needed)) = glibc::lacks(loader)
+        && let Some((theirs, needed)) = c_library::lacks(loader)
     {
         return Coverage::None(Obstacle::OldLibrary { theirs: theirs.to_string(), needed: needed.to_string() });
     }
@@ -232,7 +231,7 @@ pub(super) const fn own_machine() -> u16 {
 /// Yields what a program must be for the library to be loaded into it, in words.
 pub(crate) fn library_needs() -> Option<String> {
     let machine = machine_name(own_machine());
-    let glibc = glibc::NEEDED;
+    let glibc = c_library::NEEDED;
     Some(if glibc.is_empty() { machine } else { format!("{machine}, glibc {glibc} or later, or musl") })
 }
 

@@ -3,9 +3,8 @@
 
 use super::super::embedded::{EMBEDDED, NAME};
 use super::super::random;
-use super::files::may;
 use super::inspect::own_machine;
-use super::{directories, elf, room};
+use super::{directories, elf, files};
 use crate::environment::POLICY;
 use crate::messages::plain;
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -34,7 +33,7 @@ pub(in super::super) fn named(path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err("it is not a file".into());
     }
-    may(path, AccessFlags::R_OK).map_err(|_| "it may not be read")?;
+    files::may(path, AccessFlags::R_OK).map_err(|_| "it may not be read")?;
     if is_ours(path).map_err(|e| plain(&e))? { Ok(()) } else { Err("it is not portshim's library".into()) }
 }
 
@@ -71,7 +70,7 @@ pub(in super::super) fn laid_down(directory: &Path) -> Result<PathBuf, String> {
         return Err(format!("{}: its file system forbids execution", directory.display()));
     }
     if !trusted(&path) {
-        room::for_files_of(EMBEDDED.len(), || write(directory, &path))
+        files::for_files_of(EMBEDDED.len(), || write(directory, &path))
             .map_err(|e| format!("{}: {}", path.display(), plain(&e)))?;
     }
     Ok(path)

@@ -1,10 +1,9 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::super::{Beginning, random};
-use super::files::take_memory;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
-use super::{directories, room};
+use super::{directories, files};
 use crate::environment::SESSION;
 use crate::messages::plain;
 use portshim_mechanism::linux::kernel::clock::boot_ticks;
@@ -52,7 +51,7 @@ impl Session {
     fn lay(directory: &Path, name: &str, pieces: &[Piece], whole: bool) -> Result<Self, String> {
         sweep_if_crowded(directory);
         let path = directory.join(name);
-        match room::for_files_of(Region::SIZE, || write(&path, pieces, whole)) {
+        match files::for_files_of(Region::SIZE, || write(&path, pieces, whole)) {
             Ok(file) => Ok(Self { path, file }),
             Err(e) => Err(format!("{}: {}", path.display(), plain(&e))),
         }
@@ -117,7 +116,7 @@ fn write(path: &Path, pieces: &[Piece], whole: bool) -> std::io::Result<File> {
     // piece that says what it is comes last.
     let mut pieces = pieces.iter().rev();
     file.set_len(Region::SIZE as u64)
-        .and_then(|()| take_memory(&file, memory))
+        .and_then(|()| files::take_memory(&file, memory))
         .and_then(|()| pieces.try_for_each(|(at, bytes)| file.write_all_at(bytes, *at as u64)))
         .inspect_err(|_| {
             let _ = fs::remove_file(path);

@@ -8,7 +8,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::super::embedded::FREESTANDING;
-use super::handover::Strings;
+use super::handover::{Strings, open};
 use super::host::steering;
 use super::launch::call;
 use super::offer::{Offered, offer};
@@ -29,10 +29,11 @@ use portshim_supervisor::{Rings, Server, Way, can_listen, can_look, confine};
 use std::ffi::{OsString, c_char};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{RecvError, channel};
 use std::{io, ptr, thread};
+use strum::FromRepr;
 
 /// The capability to look into processes.
 const CAP_SYS_PTRACE: u32 = 19;
@@ -71,7 +72,7 @@ pub(crate) fn can_bring(program: &Program) -> bool {
 }
 
 /// Stage at which a program has not begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromRepr, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Stage {
     /// The program could not be executed.
@@ -82,10 +83,6 @@ pub(super) enum Stage {
     Rights,
     /// The session could not be mapped, or a process not be begun.
     Prepare,
-}
-
-impl Stage {
-    const ALL: [Self; 4] = [Self::Execute, Self::Confine, Self::Rights, Self::Prepare];
 }
 
 /// News of the program, from its supervisor.
@@ -174,7 +171,7 @@ impl Supervised {
                 if told.read_exact(&mut error).is_ok() {
                     let _ = nix::sys::wait::waitpid(supervisor, None);
                     let [stage, number @ ..] = error;
-                    let stage = Stage::ALL.get(usize::from(stage)).copied().unwrap_or(Stage::Prepare);
+                    let stage = Stage::from_repr(stage).unwrap_or(Stage::Prepare);
                     return Err((stage, Errno::from_raw(i32::from_ne_bytes(number))));
                 }
                 let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
@@ -208,15 +205,6 @@ impl AsFd for Supervised {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.news.as_fd()
     }
-}
-
-/// A descriptor for a process (pidfd_open(2)).
-fn open(process: i32) -> Option<OwnedFd> {
-    // SAFETY: pidfd_open(2) takes two numbers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
-    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-    // SAFETY: it was opened here, and nobody else knows of it.
-    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Everything that it takes to begin the program.

@@ -1,4 +1,5 @@
-//! Programs of a session that no policy reaches.
+//! What a session's region tells, in words: programs that no policy reaches, the most sockets at
+//! once, scopes that a sandbox cut off.
 
 use super::text::one_line;
 use portshim_policy::region::{NAME, Region};
@@ -27,4 +28,22 @@ impl Outside {
         let last = one_line(&self.last, NAME);
         format!("not covered: {programs}, the last `{last}`; `portshim doctor PROGRAM` says why\n")
     }
+}
+
+/// The peak that was counted, where anybody could count.
+pub(crate) fn peak(region: &Region, counted: u32) -> Option<u32> {
+    (!region.header.is_supervised()).then_some(counted)
+}
+
+/// A number, or what stands in its place in a table.
+pub(crate) fn or_dash(number: Option<u32>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+/// A line that tells how many requests of each scope a sandbox kept from being served; none where
+/// there are none.
+pub(crate) fn uncovered(gap: &str, scopes: impl Iterator<Item = (&'static str, u32)>) -> String {
+    let told: Vec<_> =
+        scopes.filter(|(_, count)| *count > 0).map(|(scope, count)| format!("{scope} {count}")).collect();
+    if told.is_empty() { String::new() } else { format!("{gap}not covered since a sandbox: {}\n", told.join("  ")) }
 }
