@@ -73,9 +73,8 @@ impl Stack<'_> {
         let (ranges, origin, reserved) = match preset.range {
             Some(range) => (&[range; 4], own.clone(), Vec::new()),
             None => {
-                let reserved =
-                    by_scope(reserved, &Origin::Host { setting: *reserved_name }, |set| set.runs().collect());
-                (port_ranges, Origin::Host { setting: *range_name }, reserved)
+                let reserved = by_scope(reserved, &Origin::Host { setting: reserved_name }, |set| set.runs().collect());
+                (port_ranges, Origin::Host { setting: range_name }, reserved)
             }
         };
         let dynamic = by_scope(ranges, &origin, |range| vec![*range]);

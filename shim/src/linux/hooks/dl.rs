@@ -15,53 +15,47 @@ type FindVersion = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_cha
 
 /// Goes on in the next library's function, which is looked up at the first call. Gives null where
 /// nobody has it.
-#[cfg(target_arch = "x86_64")]
 macro_rules! call_next {
     () => {
-        "2:
-        mov rax, [rip + {next}]
-        test rax, rax
-        jz 3f
-        jmp rax
-        3:
-        push rdi
-        push rsi
-        push rdx
-        call {look_up}
-        pop rdx
-        pop rsi
-        pop rdi
-        test rax, rax
-        jz 4f
-        jmp rax
-        4:
-        ret"
-    };
-}
-
-/// As above.
-#[cfg(target_arch = "aarch64")]
-macro_rules! call_next {
-    () => {
-        "2:
-        adrp x16, {next}
-        ldr x16, [x16, :lo12:{next}]
-        cbz x16, 3f
-        br x16
-        3:
-        stp x29, x30, [sp, #-48]!
-        stp x0, x1, [sp, #16]
-        str x2, [sp, #32]
-        bl {look_up}
-        mov x16, x0
-        ldr x2, [sp, #32]
-        ldp x0, x1, [sp, #16]
-        ldp x29, x30, [sp], #48
-        cbz x16, 4f
-        br x16
-        4:
-        mov x0, xzr
-        ret"
+        if_x86!(
+            "2:
+            mov rax, [rip + {next}]
+            test rax, rax
+            jz 3f
+            jmp rax
+            3:
+            push rdi
+            push rsi
+            push rdx
+            call {look_up}
+            pop rdx
+            pop rsi
+            pop rdi
+            test rax, rax
+            jz 4f
+            jmp rax
+            4:
+            ret",
+            "2:
+            adrp x16, {next}
+            ldr x16, [x16, :lo12:{next}]
+            cbz x16, 3f
+            br x16
+            3:
+            stp x29, x30, [sp, #-48]!
+            stp x0, x1, [sp, #16]
+            str x2, [sp, #32]
+            bl {look_up}
+            mov x16, x0
+            ldr x2, [sp, #32]
+            ldp x0, x1, [sp, #16]
+            ldp x29, x30, [sp], #48
+            cbz x16, 4f
+            br x16
+            4:
+            mov x0, xzr
+            ret"
+        )
     };
 }
 

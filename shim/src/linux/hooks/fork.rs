@@ -164,49 +164,38 @@ unsafe extern "C" fn clone() {
 }
 
 /// `clone`, for a caller from before the constructor.
-#[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn early_clone() {
     naked_asm!(
-        "stp x29, x30, [sp, #-80]!",
-        "stp x0, x1, [sp, #16]",
-        "stp x2, x3, [sp, #32]",
-        "stp x4, x5, [sp, #48]",
-        "str x6, [sp, #64]",
-        "bl {resolve}",
-        "ldr x6, [sp, #64]",
-        "ldp x4, x5, [sp, #48]",
-        "ldp x2, x3, [sp, #32]",
-        "ldp x0, x1, [sp, #16]",
-        "ldp x29, x30, [sp], #80",
+        if_x86!(
+            "push rdi
+            push rsi
+            push rdx
+            push rcx
+            push r8
+            push r9
+            sub rsp, 8
+            call {resolve}
+            add rsp, 8
+            pop r9
+            pop r8
+            pop rcx
+            pop rdx
+            pop rsi
+            pop rdi",
+            "stp x29, x30, [sp, #-80]!
+            stp x0, x1, [sp, #16]
+            stp x2, x3, [sp, #32]
+            stp x4, x5, [sp, #48]
+            str x6, [sp, #64]
+            bl {resolve}
+            ldr x6, [sp, #64]
+            ldp x4, x5, [sp, #48]
+            ldp x2, x3, [sp, #32]
+            ldp x0, x1, [sp, #16]
+            ldp x29, x30, [sp], #80"
+        ),
         jump!("{next}"),
-        resolve = sym look_up_clone,
-        next = sym NEXT_CLONE,
-    )
-}
-
-/// `clone`, for a caller from before the constructor.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-unsafe extern "C" fn early_clone() {
-    naked_asm!(
-        "push rdi",
-        "push rsi",
-        "push rdx",
-        "push rcx",
-        "push r8",
-        "push r9",
-        "sub rsp, 8",
-        "call {resolve}",
-        "add rsp, 8",
-        "pop r9",
-        "pop r8",
-        "pop rcx",
-        "pop rdx",
-        "pop rsi",
-        "pop rdi",
-        "mov rax, [rip + {next}]",
-        "jmp rax",
         resolve = sym look_up_clone,
         next = sym NEXT_CLONE,
     )

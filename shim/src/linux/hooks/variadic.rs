@@ -26,48 +26,40 @@ pub(super) extern "C" fn look_up() -> *mut core::ffi::c_void {
 }
 
 /// syscall(2), for a caller from before the constructor.
-#[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn bare() {
     naked_asm!(
-        "mov x8, x0",
-        "mov x0, x1",
-        "mov x1, x2",
-        "mov x2, x3",
-        "mov x3, x4",
-        "mov x4, x5",
-        "mov x5, x6",
-        "svc #0",
-        "cmn x0, #4095",
-        "b.cs 2f",
-        "ret",
-        "2:",
-        "neg w0, w0",
-        "b {fail}",
-        fail = sym fail,
-    )
-}
-
-/// syscall(2), for a caller from before the constructor.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-unsafe extern "C" fn bare() {
-    naked_asm!(
-        "mov rax, rdi",
-        "mov rdi, rsi",
-        "mov rsi, rdx",
-        "mov rdx, rcx",
-        "mov r10, r8",
-        "mov r8, r9",
-        "mov r9, [rsp + 8]",
-        "syscall",
-        "cmp rax, -4095",
-        "jae 2f",
-        "ret",
-        "2:",
-        "neg eax",
-        "mov edi, eax",
-        "jmp {fail}",
+        if_x86!(
+            "mov rax, rdi
+            mov rdi, rsi
+            mov rsi, rdx
+            mov rdx, rcx
+            mov r10, r8
+            mov r8, r9
+            mov r9, [rsp + 8]
+            syscall
+            cmp rax, -4095
+            jae 2f
+            ret
+            2:
+            neg eax
+            mov edi, eax
+            jmp {fail}",
+            "mov x8, x0
+            mov x0, x1
+            mov x1, x2
+            mov x2, x3
+            mov x3, x4
+            mov x4, x5
+            mov x5, x6
+            svc #0
+            cmn x0, #4095
+            b.cs 2f
+            ret
+            2:
+            neg w0, w0
+            b {fail}"
+        ),
         fail = sym fail,
     )
 }
@@ -262,41 +254,35 @@ unsafe extern "C" fn handle(
 /// Lays the variadic arguments out as an array on the stack: those that came in registers stand
 /// before those that came there. Calls the target with the first argument and the array, and
 /// returns what it returns.
-#[cfg(target_arch = "x86_64")]
 macro_rules! list {
     () => {
-        // The return address makes room.
-        "pop rax
-        push r9
-        push r8
-        push rcx
-        push rdx
-        push rsi
-        mov rsi, rsp
-        push rax
-        call {target}
-        pop rcx
-        add rsp, 40
-        push rcx
-        ret"
-    };
-}
-
-/// As above.
-#[cfg(target_arch = "aarch64")]
-macro_rules! list {
-    () => {
-        "sub sp, sp, #80
-        stp x29, x30, [sp]
-        str x1, [sp, #24]
-        stp x2, x3, [sp, #32]
-        stp x4, x5, [sp, #48]
-        stp x6, x7, [sp, #64]
-        add x1, sp, #24
-        bl {target}
-        ldp x29, x30, [sp]
-        add sp, sp, #80
-        ret"
+        if_x86!(
+            // The return address makes room.
+            "pop rax
+            push r9
+            push r8
+            push rcx
+            push rdx
+            push rsi
+            mov rsi, rsp
+            push rax
+            call {target}
+            pop rcx
+            add rsp, 40
+            push rcx
+            ret",
+            "sub sp, sp, #80
+            stp x29, x30, [sp]
+            str x1, [sp, #24]
+            stp x2, x3, [sp, #32]
+            stp x4, x5, [sp, #48]
+            stp x6, x7, [sp, #64]
+            add x1, sp, #24
+            bl {target}
+            ldp x29, x30, [sp]
+            add sp, sp, #80
+            ret"
+        )
     };
 }
 
