@@ -9,7 +9,6 @@ mod engine;
 mod env;
 mod exhaust;
 mod explain;
-mod hooks;
 mod import;
 mod log;
 mod man;

@@ -37,9 +37,7 @@ pub use problem::{Problem, Severity};
 pub use registry::reserved_range;
 pub use resolve::resolve;
 pub use resolved::Resolved;
-pub use show::{
-    Shown, ShownClass, ShownError, ShownErrors, ShownFirstBind, ShownPorts, ShownRules, ShownScope, ShownSecondBinds,
-};
+pub use show::{Shown, ShownError, ShownErrors, ShownFirstBind, ShownPorts, ShownRules, ShownScope, ShownSecondBinds};
 pub(crate) use source::Source;
 pub use sysctl::{local_port_range, reserved_ports};
 pub(crate) use values::{Ports, Value};

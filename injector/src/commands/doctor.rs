@@ -1,7 +1,6 @@
 //! `portshim doctor`: how far a policy reaches a program, and by which means its ports are served.
 
 use super::engine::engine;
-use super::hooks::hooks;
 use super::policy;
 use super::processes::Reach;
 use super::program::{find, rules_for, warn_of_connectors};
@@ -11,9 +10,11 @@ use crate::environment::misspelt;
 use crate::messages::{self, Failure};
 use crate::platform::{self, Steering};
 use crate::present::{self, Verbosity};
+use portshim_policy::hooks::{Hook, LINUX_HOOKS, WINDOWS_HOOKS};
 use portshim_policy::model::{Order, Rules};
 use portshim_policy::ports::{PortRange, PortSet, Scope, grouped};
 use serde::Serialize;
+use std::ops::Not;
 
 /// Form of a set without ports.
 const NONE: &str = "none";
@@ -194,4 +195,31 @@ impl Finding<'_> {
         }
         text
     }
+}
+
+#[derive(Serialize)]
+struct HookRow {
+    name: &'static str,
+    kind: &'static str,
+    library: &'static str,
+    /// Set if this system does not have the function.
+    #[serde(skip_serializing_if = "Not::not")]
+    absent: bool,
+}
+
+/// Prints the table of this system's hooks.
+fn hooks(json: bool) -> Result<u32, Failure> {
+    let table = if cfg!(windows) { WINDOWS_HOOKS } else { LINUX_HOOKS };
+    let row = |hook: &Hook| {
+        let Hook { name, kind, library } = *hook;
+        HookRow { name, kind: kind.into(), library, absent: platform::is_absent(hook) }
+    };
+    let rows: Vec<HookRow> = table.iter().map(row).collect();
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let line = |row: &HookRow| {
+        let remark = if row.absent { "  (this system does not have it)" } else { "" };
+        format!("{:<width$}  {:<8} {}{remark}\n", row.name, row.kind, row.library)
+    };
+    present::print(&if json { present::json(&rows) } else { rows.iter().map(line).collect() })?;
+    Ok(0)
 }

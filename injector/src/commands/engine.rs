@@ -124,12 +124,9 @@ pub(super) fn is_cut(rules: &[Rules]) -> bool {
 /// sockets. Of a program that a library reaches, that does it. `cut` as in [`hurdle`].
 fn unfit(args: &Options, program: &Program, rules: &[Rules], cut: bool) -> Option<String> {
     let host = platform::host();
-    let hurdle_of = |rules: &Rules| -> Option<Hurdle> {
-        let own =
-            Own { range: host.port_range(), kept: &host.reserved[0], unprivileged_start: host.unprivileged_start };
-        hurdle(rules, &own, cut)
-    };
-    let met = rules.iter().find_map(hurdle_of).map(|hurdle| messages::hurdle(&hurdle, host.port_range()));
+    let own = Own { range: host.port_range(), kept: &host.reserved[0], unprivileged_start: host.unprivileged_start };
+    let met = rules.iter().find_map(|rules| hurdle(rules, &own, cut));
+    let met = met.map(|hurdle| messages::hurdle(&hurdle, host.port_range()));
     met.or_else(|| {
         let sockets = Served::Outside(Way::Sockets).by(args, program) == ServedBy::Sockets;
         (args.log.is_some() && sockets).then(|| messages::NOTHING_TO_LOG.into())

@@ -130,9 +130,7 @@ impl Target {
             let here = sockets.iter().filter(|socket| socket.scopes.contains(scope));
             here.for_each(|socket| ports.remove(PortRange::single(socket.port)));
             let singles = ports.runs().flat_map(|run| run.first()..=run.last()).take(count.into());
-            let mut lowest = PortSet::new();
-            singles.for_each(|port| lowest.insert(PortRange::single(port)));
-            lowest
+            singles.map(PortRange::single).collect()
         };
         Ok(scopes.iter().map(|scope| (scope, of(scope))).collect())
     }

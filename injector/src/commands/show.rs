@@ -4,7 +4,8 @@ use super::policy;
 use crate::args::Options;
 use crate::messages::{self, Failure};
 use crate::present;
-use portshim_policy::config::{Shown, ShownClass, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
+use portshim_policy::config::{Shown, ShownError, ShownErrors, ShownPorts, ShownRules, ShownSecondBinds};
+use portshim_policy::model::Class;
 use portshim_policy::ports::{grouped, spec};
 use serde::Serialize;
 
@@ -54,12 +55,12 @@ fn model(shown: &Shown) -> String {
     let name = shown.preset.value;
     let setting = shown.max_user_port.map(|port| format!(", MaxUserPort {port}")).unwrap_or_default();
     let mut text = format!("classes of {name}{setting}\n");
-    let ports = |class: &ShownClass| spec::written(&class.ports, &class.scope);
+    let ports = |class: &Class| spec::written(&class.ports, &class.scopes);
     // Winsock has no function that hands privileged ports out.
     let classes = || shown.classes.iter().filter(|class| !cfg!(windows) || !class.name.ends_with("resvport"));
     let width = classes().map(|class| ports(class).len()).filter(|len| *len <= WIDEST).max().unwrap_or(0);
     for class in classes() {
-        let ShownClass { name, what, source, .. } = class;
+        let Class { name, what, source, .. } = class;
         let ports = ports(class);
         // What does not fit its column has a line of its own.
         let (ports, more) =

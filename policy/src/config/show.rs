@@ -15,7 +15,7 @@ pub struct Shown {
     pub preset: Sourced<&'static str>,
     /// The classes of ports, as the tables in that system's documentation have them, under the
     /// model's settings.
-    pub classes: Vec<ShownClass>,
+    pub classes: Vec<Class>,
     /// `MaxUserPort`, as it counts; `null` in a model that has none.
     pub max_user_port: Option<u16>,
     /// Rules for when a second socket may bind a port, where the model has a rule of its own;
@@ -30,21 +30,6 @@ pub struct Shown {
     pub warnings: Vec<Problem>,
     /// Notes on the sources.
     pub notes: Vec<Problem>,
-}
-
-/// A class of ports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ShownClass {
-    /// Name that the documentation has for it.
-    pub name: &'static str,
-    /// The ports: `1025-5000,49152-65535`; `none` where there are none.
-    pub ports: String,
-    /// Scopes in which it is these ports: `all`, `tcp`, `udp4` and the like.
-    pub scope: String,
-    /// Purpose.
-    pub what: String,
-    /// Source.
-    pub source: &'static str,
 }
 
 /// Errors of a system for a program that cannot have a port.
@@ -201,16 +186,8 @@ impl Resolved {
                 })
                 .collect(),
         });
-        let general = self.rules.last().map(|rules| self.model.classes(rules)).unwrap_or_default();
-        let class = |class: Class| ShownClass {
-            name: class.name,
-            ports: class.ports.to_string(),
-            scope: class.scopes.to_string(),
-            what: class.what,
-            source: class.source,
-        };
         Shown {
-            classes: general.into_iter().map(class).collect(),
+            classes: self.rules.last().map(|rules| self.model.classes(rules)).unwrap_or_default(),
             max_user_port: self.model.max_user_port,
             second_binds: self.model.preset.second_binds.map(ShownSecondBinds::of),
             errors: ShownErrors::of(self.model.preset.errors),

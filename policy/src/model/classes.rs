@@ -7,20 +7,28 @@ use super::rresvport::{PrivilegedOrder, PrivilegedRange};
 use super::rules::Rules;
 use super::settings::Model;
 use crate::ports::{PortRange, PortSet, Scope, ScopeSet, grouped, spec};
+use core::fmt::Display;
+use serde::{Serialize, Serializer};
 
 /// A class of ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Class {
     /// Name that the documentation has for it.
     pub name: &'static str,
-    /// Scopes in which it is these ports.
-    pub scopes: ScopeSet,
     /// The ports.
+    #[serde(serialize_with = "displayed")]
     pub ports: PortSet,
+    /// Scopes in which it is these ports.
+    #[serde(rename = "scope", serialize_with = "displayed")]
+    pub scopes: ScopeSet,
     /// Purpose.
     pub what: String,
     /// Source.
     pub source: &'static str,
+}
+
+fn displayed<S: Serializer>(value: &impl Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
 }
 
 impl Model {

@@ -3,9 +3,10 @@
 use super::super::answers::Steering;
 use super::super::windows_formats::listing;
 use super::directories;
-use super::netsh::{self, Question, Shown};
+use super::netsh::{self, Question};
 use crate::messages::{self, Failure};
 use portshim_policy::config::{HostSettings, Layer, Problem};
+use portshim_policy::netsh::Object;
 use portshim_policy::ports::{PortRange, PortSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -29,8 +30,8 @@ pub(crate) fn host_for<T: PartialEq>(comes_to: impl Fn(&HostSettings) -> T) -> (
     let matters = |Question { shown, scope }: &Question| {
         let mut other = usual();
         match shown {
-            Shown::Dynamic => other.port_ranges[scope.index()] = PortRange::single(DYNAMIC.0),
-            Shown::Excluded => other.reserved[scope.index()] = PortRange::ALL.into(),
+            Object::DynamicPort => other.port_ranges[scope.index()] = PortRange::single(DYNAMIC.0),
+            Object::ExcludedPortRange => other.reserved[scope.index()] = PortRange::ALL.into(),
         }
         comes_to(&other) != plain
     };
@@ -64,15 +65,15 @@ fn asked(questions: &[Question]) -> (HostSettings, Option<Problem>) {
         let asked_before = || told.contains(&(shown, scope.other_family()));
         let (here, there) = (scope.index(), scope.other_family().index());
         let heard = match shown {
-            Shown::Dynamic => range(&answer).map(|range| settings.port_ranges[here] = range).is_some(),
-            Shown::Excluded => excluded(&answer).map(|ports| settings.reserved[here] = ports).is_some(),
+            Object::DynamicPort => range(&answer).map(|range| settings.port_ranges[here] = range).is_some(),
+            Object::ExcludedPortRange => excluded(&answer).map(|ports| settings.reserved[here] = ports).is_some(),
         };
         if heard {
             told.push((shown, scope));
         } else if in_time && asked_before() {
             match shown {
-                Shown::Dynamic => settings.port_ranges[here] = settings.port_ranges[there],
-                Shown::Excluded => settings.reserved[here] = settings.reserved[there].clone(),
+                Object::DynamicPort => settings.port_ranges[here] = settings.port_ranges[there],
+                Object::ExcludedPortRange => settings.reserved[here] = settings.reserved[there].clone(),
             }
         } else {
             let limit = (!in_time).then_some(netsh::LIMIT);

@@ -2,6 +2,7 @@
 
 use super::super::windows_formats::listing::{dynamic, parts};
 use super::find::system_folder;
+use portshim_policy::netsh::Object;
 use portshim_policy::ports::Scope;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -10,19 +11,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Question to netsh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
-    /// The range that wildcard binds get their ports from.
-    Dynamic,
-    /// The ranges that they never get one from.
-    Excluded,
-}
-
 /// A question, as netsh takes it: `interface ipv4 show dynamicport protocol=tcp`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
-    pub(super) shown: Shown,
+    pub(super) shown: Object,
     pub(super) scope: Scope,
 }
 
@@ -30,7 +22,7 @@ impl Question {
     /// All there is to be asked.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         [[Scope::Tcp4, Scope::Udp4], [Scope::Tcp6, Scope::Udp6]].into_iter().flat_map(|family| {
-            [Shown::Dynamic, Shown::Excluded]
+            [Object::DynamicPort, Object::ExcludedPortRange]
                 .into_iter()
                 .flat_map(move |shown| family.map(|scope| Self { shown, scope }))
         })
@@ -38,21 +30,13 @@ impl Question {
 
     /// Command line of netsh, word by word.
     pub(super) fn words(self) -> [String; 5] {
-        let (family, transport) = match self.scope {
-            Scope::Tcp4 => ("ipv4", "tcp"),
-            Scope::Tcp6 => ("ipv6", "tcp"),
-            Scope::Udp4 => ("ipv4", "udp"),
-            Scope::Udp6 => ("ipv6", "udp"),
-        };
-        let shown = match self.shown {
-            Shown::Dynamic => "dynamicport",
-            Shown::Excluded => "excludedportrange",
-        };
-        ["interface".into(), family.into(), "show".into(), shown.into(), format!("protocol={transport}")]
+        let (transport, family) = self.scope.name().split_at(3);
+        let (family, protocol) = (format!("ipv{family}"), format!("protocol={transport}"));
+        ["interface".into(), family, "show".into(), self.shown.to_string(), protocol]
     }
 
     fn is_dynamic(&self) -> bool {
-        self.shown == Shown::Dynamic
+        self.shown == Object::DynamicPort
     }
 }
 
