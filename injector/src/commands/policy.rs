@@ -22,17 +22,12 @@ pub(super) fn resolved(options: &PolicyOptions) -> Result<Resolved, Failure> {
     let layers = [asked(options, &mut problems), environment(&mut problems), file_layer(options, &mut problems)?];
     let comes_to = |host: &HostSettings| resolve(&layers, host).map(|resolved| resolved.rules).ok();
     let (host, unknown) = platform::host_for(comes_to);
-    match resolve(&layers, &host) {
+    match resolve(&layers, &host).map_err(|more| problems.extend(more)) {
         Ok(mut resolved) if problems.is_empty() => {
             resolved.warnings.splice(..0, misspelt().into_iter().chain(unknown));
             Ok(resolved)
         }
-        Ok(_) => {
-            problems.extend(misspelt());
-            Err(problems.into())
-        }
-        Err(more) => {
-            problems.extend(more);
+        _ => {
             problems.extend(misspelt());
             Err(problems.into())
         }

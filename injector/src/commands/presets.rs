@@ -23,23 +23,18 @@ struct Shown {
 }
 
 pub(super) fn presets(args: &Options) -> Result<u32, Failure> {
-    let shown: Vec<_> = Preset::ALL.iter().map(Shown::new).collect();
+    let shown = |preset: &'static Preset| Shown {
+        name: preset.name,
+        aliases: preset.aliases,
+        range: preset.range.map(|range| range.to_string()),
+        select: preset.native.into(),
+        sharing: preset.sharing.into(),
+        summary: preset.summary,
+        source: preset.source,
+    };
+    let shown: Vec<_> = Preset::ALL.iter().map(shown).collect();
     let text = if args.json { present::json(&shown) } else { table(&shown) };
     present::print(&text).map(|()| 0)
-}
-
-impl Shown {
-    fn new(preset: &'static Preset) -> Self {
-        Self {
-            name: preset.name,
-            aliases: preset.aliases,
-            range: preset.range.map(|range| range.to_string()),
-            select: preset.native.into(),
-            sharing: preset.sharing.into(),
-            summary: preset.summary,
-            source: preset.source,
-        }
-    }
 }
 
 fn table(presets: &[Shown]) -> String {

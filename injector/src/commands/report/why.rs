@@ -57,27 +57,19 @@ impl Why {
         };
         let (reserved, blocked) = kept(region, scope);
         let others = usage.by_others(&dynamic);
-        let waiting = usage.any(scope).clone();
-        let mut holders: Vec<_> = session
-            .processes
-            .iter()
-            .map(|process| Holder {
-                process: Some(process.pid),
-                name: process.name.clone(),
-                ports: common(range, &usage.by_process(process.pid)[scope.index()]),
-                own: true,
-            })
-            .chain(others.iter().map(|other| Holder {
-                process: other.process.as_ref().map(|process| process.pid),
-                name: other.process.as_ref().map_or_else(
-                    || other.user.map_or_else(String::new, platform::user),
-                    |process| process.name.clone(),
-                ),
-                ports: other.ports[scope.index()].len(),
-                own: false,
-            }))
-            .filter(|holder| holder.ports > 0)
-            .collect();
+        let own = session.processes.iter().map(|process| Holder {
+            process: Some(process.pid),
+            name: process.name.clone(),
+            ports: common(range, &usage.by_process(process.pid)[scope.index()]),
+            own: true,
+        });
+        let others = others.iter().map(|other| {
+            let (process, ports) = (other.process.as_ref(), other.ports[scope.index()].len());
+            let user = || other.user.map_or_else(String::new, platform::user);
+            let name = process.map_or_else(user, |process| process.name.clone());
+            Holder { process: process.map(|process| process.pid), name, ports, own: false }
+        });
+        let mut holders: Vec<_> = own.chain(others).filter(|holder| holder.ports > 0).collect();
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.ports));
         holders.truncate(NAMED);
         Some(Self {
@@ -87,7 +79,7 @@ impl Why {
             reserved: take(&reserved),
             own: take(usage.by_session(scope)),
             others: take(usage.open(scope)),
-            waiting: take(&waiting),
+            waiting: take(usage.any(scope)),
             kept_back: take(&region.kept_back(scope).ports()),
             free: left.len(),
             holders,

@@ -13,6 +13,7 @@ use std::time::Instant;
 const HISTORY: usize = 300;
 
 /// Everything that a picture is made of.
+#[derive(Default)]
 pub(super) struct State {
     pub(super) looks: Vec<Look>,
     /// Place of the session that is looked at closely.
@@ -50,19 +51,7 @@ pub(super) struct Typing {
 
 impl State {
     pub(super) fn new(wanted: Option<String>) -> Self {
-        Self {
-            looks: Vec::new(),
-            chosen: 0,
-            wanted,
-            scope: 0,
-            paused: false,
-            typing: None,
-            remark: None,
-            happenings: Happenings::default(),
-            history: HashMap::new(),
-            rates: HashMap::new(),
-            before: None,
-        }
+        Self { wanted, ..Self::default() }
     }
 
     /// Looks at everything anew.
