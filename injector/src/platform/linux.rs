@@ -34,13 +34,13 @@ mod watch;
 
 use portshim_policy::config::{HostSettings, Problem};
 
+pub(crate) use clock::{boot_ticks, boot_ticks as ticks};
 pub(crate) use environment::{ROOM, connectors, loading, not_loading, session_variable};
 pub(crate) use host::{captured, host, host_name, policy_files, steering};
 pub(crate) use inspect::{find, library_needs};
 pub(crate) use launch::{BECOMES, become_program};
 pub(crate) use library::nameable;
 pub(super) use library::{installed, laid_down, named, places};
-pub(crate) use portshim_mechanism::linux::kernel::clock::{boot_ticks, boot_ticks as ticks};
 pub(crate) use portshim_mechanism::linux::kernel::liveness::{is_alive, this_thread};
 pub(crate) use portshim_supervisor::Way;
 pub(crate) use serve::callers_at;

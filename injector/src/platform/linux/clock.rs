@@ -1,7 +1,14 @@
 //! The clock that the kernel dates processes by: ticks of a hundredth of a second since it booted.
 
-use portshim_mechanism::linux::kernel::clock::boot_ticks;
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
+
+/// Now. The C library's function asks no kernel.
+pub(crate) fn boot_ticks() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or(TimeSpec::new(0, 0));
+    (Duration::from(now).as_millis() / 10) as u64
+}
 
 /// Moment that was so long ago.
 pub(super) fn ticks_ago(age: Duration) -> u64 {

@@ -73,8 +73,8 @@ pub(super) fn pid_namespace() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::boot_ticks;
     use super::*;
-    use portshim_mechanism::linux::kernel::clock::boot_ticks;
 
     #[test]
     fn a_process_started_after_its_parent_and_before_now() {

@@ -1,12 +1,12 @@
 //! A session's region: the file that every process of the session maps.
 
 use super::super::{Beginning, random};
+use super::clock::boot_ticks;
 use super::procfs::pid_namespace;
 use super::sweep::{PREFIX, dated, maker, sweep_if_crowded, users};
 use super::{directories, files};
 use crate::environment::SESSION;
 use crate::messages::plain;
-use portshim_mechanism::linux::kernel::clock::boot_ticks;
 use portshim_policy::region::{Header, Recorded, Region};
 use portshim_supervisor::Way;
 use std::fs::{self, File, OpenOptions};

@@ -1,7 +1,7 @@
 //! The sessions that live: whose they are, which processes belong to them, and what is in their
 //! regions.
 
-use super::clock::age;
+use super::clock::{age, boot_ticks};
 use super::directories;
 use super::inspect::coverage_of;
 use super::procfs::{folder, pid_namespace, started};
@@ -9,7 +9,6 @@ use super::sweep::{created, dated, is_orphan, maker, members, sessions, supervis
 use crate::coverage::{Coverage, Standing};
 use crate::messages::plain;
 use nix::unistd::{Uid, User, geteuid};
-use portshim_mechanism::linux::kernel::clock::boot_ticks;
 use portshim_mechanism::linux::kernel::liveness::is_alive;
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Owner, Region};
