@@ -8,7 +8,7 @@ use super::procfs::{folder, pid_namespace, started};
 use super::sweep::{created, dated, is_orphan, maker, members, sessions, supervisor};
 use crate::coverage::{Coverage, Standing};
 use crate::messages::plain;
-use nix::unistd::{Uid, User, geteuid};
+use nix::unistd::geteuid;
 use portshim_mechanism::linux::kernel::liveness::is_alive;
 use portshim_policy::ports::{PortRange, ScopeSet};
 use portshim_policy::region::{Owner, Region};
@@ -299,6 +299,12 @@ pub(crate) fn is_us(uid: u32) -> bool {
 /// A user's name, or number where /etc/passwd has none: to ask the C library would take shared
 /// libraries, and this command is linked without any.
 pub(crate) fn user(uid: u32) -> String {
-    let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    known.map_or_else(|| format!("user {uid}"), |user| user.name)
+    let users = fs::read("/etc/passwd").unwrap_or_default();
+    let name = users.split(|b| *b == b'\n').find_map(|line| {
+        // passwd(5): name, password, number.
+        let mut fields = line.split(|b| *b == b':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number == uid.to_string().as_bytes()).then(|| String::from_utf8_lossy(name).into_owned())
+    });
+    name.unwrap_or_else(|| format!("user {uid}"))
 }
