@@ -62,21 +62,28 @@ impl Go {
 
     /// Builds `ports.go`, without cgo.
     pub(super) fn ports(self) -> PathBuf {
-        self.build("ports", false)
+        self.build("ports", None)
     }
 
     /// Builds `churn.go`, likewise.
     pub(super) fn churn(self) -> PathBuf {
-        self.build("churn", false)
+        self.build("churn", None)
     }
 
     /// Builds `resolve.go`, with cgo: a dynamic program, in which libc's resolver can be used.
     pub(super) fn resolve(self) -> PathBuf {
-        self.build("resolve", true)
+        self.build("resolve", Some(&[]))
+    }
+
+    /// Builds `mixed.go`, with cgo: a static program.
+    pub(super) fn mixed(self) -> PathBuf {
+        let statically = ["-tags", "netgo,osusergo", "-ldflags", "-linkmode external -extldflags -static"];
+        self.build("mixed", Some(&statically))
     }
 
     /// One at a time: Go's own libraries are compiled at the first, and kept.
-    fn build(self, name: &str, with_cgo: bool) -> PathBuf {
+    /// `options` are those of a build with cgo.
+    fn build(self, name: &str, options: Option<&[&str]>) -> PathBuf {
         let folder = project().join("target/go");
         std::fs::create_dir_all(&folder).expect("the folder is ours");
         let built = folder.join(format!("{name}-{self:?}"));
@@ -86,8 +93,9 @@ impl Go {
             Self::Debian => command.arg("go"),
             Self::Newer => command.arg(fetched("go/bin/go")).env("GOTOOLCHAIN", "local"),
         };
-        command.args(["build", "-o", text(&built), text(&source(&format!("engine/{name}.go")))]);
-        command.env("CGO_ENABLED", if with_cgo { "1" } else { "0" }).env("GO111MODULE", "off");
+        command.args(["build", "-o", text(&built)]).args(options.unwrap_or_default());
+        command.arg(source(&format!("engine/{name}.go")));
+        command.env("CGO_ENABLED", if options.is_some() { "1" } else { "0" }).env("GO111MODULE", "off");
         must(command.env("GOCACHE", folder.join("cache")).env("GOFLAGS", "-mod=mod"));
         built
     }

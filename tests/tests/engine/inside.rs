@@ -1,8 +1,8 @@
 //! The guest that a supervisor brings into static programs: nobody notices it.
 
-use super::built::{Way, program};
+use super::built::{Go, Way, program};
 use portshim_tests::portshim;
-use portshim_tests::programs::{Ports, Scratch, compile, must, private, source, text};
+use portshim_tests::programs::{Ports, Scratch, compile, must, private, source, text, told};
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -97,6 +97,20 @@ fn what_is_on_a_stack_of_signal_handlers_stays() {
             let built = program(way, "engine/alternate.c", options, &folder.join(format!("alternate-{way:?}")));
             for ports in [Ports::OUTSIDE, Ports::INSIDE] {
                 assert_eq!(must(&mut ports.command_with(&INSIDE, &built)), "kept\n", "{way:?}, {ports:?}");
+            }
+        }
+    });
+}
+
+/// In Go's programs the guest has stacks of its own, which C code comes to as well.
+#[test]
+fn c_code_in_a_program_of_go() {
+    private(|| {
+        for built in Go::ALL.map(Go::mixed) {
+            for ports in [Ports::OUTSIDE, Ports::INSIDE] {
+                let said = must(&mut ports.command_with(&INSIDE, &built));
+                assert_eq!(told(&said).len(), 2 * 50 * 20);
+                ports.judge("what it sees itself", &told(&said).into_iter().collect());
             }
         }
     });
