@@ -7,12 +7,12 @@ use crate::system::liveness;
 use crate::system::memory::can_write_at;
 use crate::system::process::{UNKNOWN, process};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use portshim_policy::model::Call;
+use portshim_policy::model::{Call, Restriction};
 use portshim_policy::plan::peer_hash;
 use portshim_policy::ports::{PortRange, Scope, ScopeSet};
 use portshim_policy::region::{
-    BusyPorts, Counts, Event, Ledger, LedgerView, OwnTrees, Owner, Peers, Process, Recorded, Region, ScopeCounters,
-    SharedRules, Verdict,
+    BusyPorts, Counts, Entry, Event, Ledger, LedgerView, OwnTrees, Owner, Peers, Process, Recorded, Region,
+    ScopeCounters, SharedRules, Verdict,
 };
 
 /// Everything a hook needs, by reference to memory that is never unmapped.
@@ -188,9 +188,10 @@ impl Session {
         ledger.seen_by(&OWN_TREES)
     }
 
-    /// Tells whether entries for some processes alone keep ports of `scopes` from these.
-    pub fn restricts_some_alone(self, scopes: ScopeSet) -> bool {
-        self.region.ledger.entries().any(|entry| entry.maker.tree && entry.scopes.intersects(scopes))
+    /// Tells whether some processes are to run out of ports in some of these scopes.
+    pub fn exhausts_some(self, scopes: ScopeSet) -> bool {
+        let exhausts = |entry: Entry| entry.act == Restriction::Exhaust && entry.scopes.intersects(scopes);
+        self.region.ledger.entries().any(exhausts)
     }
 
     /// Tells whether a specific bind to `port` is refused.

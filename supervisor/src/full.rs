@@ -47,11 +47,11 @@ impl Full {
         held.as_ref().map(|held| PortRange::single(held.port))
     }
 
-    /// There are ports again: what is held of them is let go if there are some `for_all`. Any other
-    /// port stays, for a socket may still be limited to it.
-    pub(crate) fn is_over(&mut self, rules: &SharedRules, transport: Transport, for_all: impl FnOnce() -> bool) {
+    /// There are ports again, for all: what is held of them is let go. Any other port stays, for a
+    /// socket may still be limited to it.
+    pub(crate) fn is_over(&mut self, rules: &SharedRules, transport: Transport) {
         let held = self.of(transport);
-        if held.as_ref().is_some_and(|held| is_of(rules, transport, held.port)) && for_all() {
+        if held.as_ref().is_some_and(|held| is_of(rules, transport, held.port)) {
             *held = None;
         }
     }

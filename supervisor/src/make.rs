@@ -76,15 +76,11 @@ pub(crate) fn make(
     steering::reload_at_times();
     let Some(own) = steering::own_range().filter(|_| standing != Standing::Elsewhere) else { return left() };
     let mut entropy = session.rules.entropy(scope, session.secret());
-    let mut run_of = |scope| {
-        let ledger = session.ledger(own, scopes_of(scope, true));
-        beforehand(session.rules, ledger, scope, own, steering::kept, &mut entropy)
-    };
-    let run = run_of(scope);
-    if run.is_some() {
-        let scopes = scopes_of(scope, true);
-        let for_all = || !session.restricts_some_alone(scopes) && scopes.iter().all(|scope| run_of(scope).is_some());
-        full.is_over(session.rules, scope.transport(), for_all);
+    let scopes = scopes_of(scope, true);
+    let ledger = session.ledger(own, scopes);
+    let run = beforehand(session.rules, ledger, scope, own, steering::kept, &mut entropy);
+    if run.is_some() && !session.exhausts_some(scopes) {
+        full.is_over(session.rules, scope.transport());
     }
     let Some(range) = run.or_else(|| full.port(session.rules, scope, own)) else { return left() };
     let given = asked.made(range, standing).and_then(|socket| {

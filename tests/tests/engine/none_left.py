@@ -52,5 +52,9 @@ if len(sys.argv) > 2:
 else:
     print(*one_family())
     print(*one_process())
-    held = [socket.socket() for _ in range(11)]
-    print(*(bound(one) for one in held))
+    # What another process alone has not is no reason to hold one.
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        portshim("reserve", "--process", str(sleeper.pid), "41009/tcp")
+        held = [socket.socket() for _ in range(11)]
+        print(*(bound(one) for one in held))
+        sleeper.kill()
