@@ -33,7 +33,7 @@ pub(crate) fn serve(asked: &Asked<'_>) -> Reply {
     }
     // Its address has the family of a socket.
     let Some(local) = local.or_else(|| Address::local(*fd).ok()) else { return Reply::Continue };
-    let Kind::Served(socket) = Socket::asked_at(*fd, &local) else { return Reply::Continue };
+    let Kind::Served(socket) = Socket::asked_of(*fd, local.family()) else { return Reply::Continue };
     match what {
         What::Listen(backlog) => bind::listen(*on, &socket, &local, *backlog),
         What::Connect(peer) => connect::connect(*on, &socket, &local, peer),

@@ -77,27 +77,19 @@ impl Socket {
     #[must_use]
     pub fn asked(fd: c_int) -> Kind {
         match getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) {
-            Ok(family) => Self::asked_of(fd, family, false),
+            Ok(family) => Self::asked_of(fd, family),
             Err(_) => Kind::None,
         }
     }
 
-    /// The same of a socket whose address is `local`. A raw socket shows its protocol as its port,
-    /// always: who shows none is of no such type.
+    /// The same of a socket of this family.
     #[must_use]
-    pub fn asked_at(fd: c_int, local: &Address) -> Kind {
-        Self::asked_of(fd, local.family(), local.port() == 0)
-    }
-
-    /// The same of a socket of this family, which may be known not to be raw.
-    fn asked_of(fd: c_int, family: c_int, is_known_not_raw: bool) -> Kind {
+    pub fn asked_of(fd: c_int, family: c_int) -> Kind {
         if family != libc::AF_INET && family != libc::AF_INET6 {
             return Kind::Other;
         }
         match Self::unasked(fd, family) {
-            Some(socket) if is_known_not_raw || is_not_raw(fd, socket.transport) => {
-                Kind::Served(Self { unasked: false, ..socket })
-            }
+            Some(socket) if is_not_raw(fd, socket.transport) => Kind::Served(Self { unasked: false, ..socket }),
             _ => Kind::Other,
         }
     }
