@@ -5,13 +5,13 @@ use super::got::{INTERCEPTOR, On, Outcome, got, has_port};
 use crate::listener::Reply;
 use portshim_mechanism::linux::kernel::call::Result;
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
+use portshim_mechanism::linux::kernel::errno;
 use portshim_mechanism::linux::kernel::sockets::{getsockopt, setsockopt};
-use portshim_mechanism::linux::kernel::{errno, sockets};
 use portshim_mechanism::linux::serve::{InterceptedCall, Original, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_mechanism::linux::socket::fast_open;
-use portshim_mechanism::linux::socket::options::BindAddressNoPort;
+use portshim_mechanism::linux::socket::options::{IpFlag, bind_as_recorded};
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 use std::cell::Cell;
@@ -64,7 +64,7 @@ struct Autobind {
 
 impl Autobind {
     fn bind(&self) -> Result<()> {
-        sockets::bind(self.fd, self.any.storage(), self.any.len())
+        bind_as_recorded(self.fd, &self.any)
     }
 
     fn port(&self) -> Option<u16> {
@@ -78,7 +78,7 @@ impl Original for Autobind {
         self.got.set(self.port());
         if bound.is_ok() && self.got.get().is_none() {
             // It is to get one (IP_BIND_ADDRESS_NO_PORT).
-            let _whole = BindAddressNoPort::set(self.fd, false);
+            let _whole = IpFlag::set(self.fd, libc::IP_BIND_ADDRESS_NO_PORT, false);
             bound = self.bind();
             self.got.set(self.port());
         }

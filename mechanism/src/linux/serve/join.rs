@@ -8,7 +8,7 @@ use crate::linux::kernel::signals::Quiet;
 use crate::linux::kernel::tcp_table::State;
 use crate::linux::kernel::{memory, process, sockets};
 use crate::linux::socket::address::Address;
-use crate::linux::socket::options::{NonBlocking, ReuseCleared};
+use crate::linux::socket::options::{NonBlocking, ReuseCleared, bind_as_recorded};
 use crate::linux::socket::tuples::Tuples;
 use crate::linux::socket::{route, steering};
 use crate::port_lock::{PATIENCE, PortLock};
@@ -129,7 +129,7 @@ impl<'a> LinuxMechanism<'a> {
         let candidate = intercepted.local.with_port(port);
         let mut lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(intercepted.socket));
         lifted.share();
-        let bound = sockets::bind(intercepted.socket.fd, candidate.storage(), candidate.len());
+        let bound = bind_as_recorded(intercepted.socket.fd, &candidate);
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
             Ok(()) => lifted.keep_shared(),

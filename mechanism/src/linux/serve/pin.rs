@@ -2,8 +2,7 @@
 
 use super::choice::Got;
 use super::mechanism::{LinuxMechanism, Tried};
-use crate::linux::kernel::sockets;
-use crate::linux::socket::options::ReuseCleared;
+use crate::linux::socket::options::{ReuseCleared, bind_as_recorded};
 use crate::linux::socket::steering;
 use core::ffi::c_int;
 use portshim_policy::model::{Call, Sharing};
@@ -55,7 +54,7 @@ impl LinuxMechanism<'_> {
             return self.answered(port, bound);
         }
         let lifted = self.pinning.lifted.take().unwrap_or_else(|| ReuseCleared::on(intercepted.socket));
-        let bound = sockets::bind(intercepted.socket.fd, candidate.storage(), candidate.len());
+        let bound = bind_as_recorded(intercepted.socket.fd, &candidate);
         self.got = if bound.is_ok() { Got::Port(port) } else { Got::Unknown };
         match bound {
             Ok(()) if shared => lifted.keep_shared(),

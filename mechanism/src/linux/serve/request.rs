@@ -6,10 +6,10 @@ use super::mechanism::LinuxMechanism;
 use super::steer::unbind;
 use crate::grant::Grant;
 use crate::linux::kernel::call::Result;
-use crate::linux::kernel::{errno, sockets};
+use crate::linux::kernel::errno;
 use crate::linux::socket::address::Address;
 use crate::linux::socket::facts::Socket;
-use crate::linux::socket::options::{LocalPortRange, refuses_address};
+use crate::linux::socket::options::{LocalPortRange, bind_as_recorded, refuses_address};
 use crate::linux::socket::steering::{self, Reach};
 use crate::port_lock::{PATIENCE, PortLock};
 use crate::run_plan::run_plan;
@@ -152,7 +152,7 @@ fn limited(socket: &Socket, run: PortRange) -> Option<LocalPortRange> {
 /// Tells whether a socket of which only the protocol is known has got a port by `bind`: not where
 /// that only records the address, nor where the socket is raw and shows its protocol.
 fn is_port(socket: &Socket, got: Got) -> bool {
-    matches!(got, Got::Port(port) if c_int::from(port) != socket.protocol)
+    matches!(got, Got::Port(port) if c_int::from(port) != socket.protocol || socket.once_asked().is_some())
 }
 
 /// Goes on with a socket of which only the protocol was known. Where it turns out to be of another
@@ -194,7 +194,7 @@ fn once_asked(
 /// Of the bind: the program's call has not been made.
 #[inline(never)]
 fn bind_before<O: Original>(intercepted: &InterceptedCall<'_, O>, address: &Address) -> Result<isize> {
-    sockets::bind(intercepted.socket.fd, address.storage(), address.len())?;
+    bind_as_recorded(intercepted.socket.fd, address)?;
     Ok(intercepted.original.call())
 }
 

@@ -2,12 +2,15 @@
 
 use super::choice::{Chosen, choose, look, may_go_unseen};
 use super::mechanism::{LinuxMechanism, Tried};
+use crate::linux::kernel::constants::SO_BINDTOIFINDEX;
+use crate::linux::kernel::sockets::{getsockopt, setsockopt};
 use crate::linux::kernel::{sandbox, sockets};
 use crate::linux::socket::address::Address;
 use crate::linux::socket::facts::Socket;
-use crate::linux::socket::options::BindAddressNoPort;
+use crate::linux::socket::options::{IpFlag, bind_as_recorded};
 use crate::linux::socket::probe::Probe;
 use crate::linux::socket::steering;
+use core::ffi::c_int;
 use portshim_policy::model::{Call, Sharing};
 use portshim_policy::plan::{LARGEST_ASKED, Outcome, Try, is_dense};
 use portshim_policy::ports::{PortRange, Transport};
@@ -77,8 +80,8 @@ impl LinuxMechanism<'_> {
     #[cold]
     fn bind_first(&mut self, run: PortRange) -> Tried {
         let any = self.intercepted.local.with_port(0);
-        let _whole = BindAddressNoPort::set(self.intercepted.socket.fd, false);
-        match sockets::bind(self.intercepted.socket.fd, any.storage(), any.len()) {
+        let _whole = IpFlag::set(self.intercepted.socket.fd, libc::IP_BIND_ADDRESS_NO_PORT, false);
+        match bind_as_recorded(self.intercepted.socket.fd, &any) {
             Err(libc::EADDRINUSE) => Try::Again(Outcome::Taken),
             Ok(()) if self.has_missed(run) => Try::Again(Outcome::Unsteerable),
             _ => Try::Done(Some(self.intercepted.original.call())),
@@ -135,9 +138,37 @@ impl LinuxMechanism<'_> {
 
 /// Unbinds a socket that has just been bound to any port; false where the sandbox forbids it.
 pub(super) fn unbind(socket: &Socket) -> bool {
+    let options = KeptOptions::of(socket);
     if socket.transport == Transport::Tcp {
         let _ = sockets::listen(socket.fd, 0);
     }
     let nowhere = Address::unspecified();
-    sockets::connect(socket.fd, nowhere.storage(), nowhere.len()) != Err(sandbox::NOT_ASKED)
+    let answer = sockets::connect(socket.fd, nowhere.storage(), nowhere.len());
+    options.put_back(socket.fd);
+    answer != Err(sandbox::NOT_ASKED)
+}
+
+/// Options that a socket loses when it is disconnected (`__udp_disconnect`, `tcp_disconnect`).
+struct KeptOptions([Option<c_int>; LOST.len()]);
+
+const LOST: [(c_int, c_int); 4] = [
+    (libc::SOL_SOCKET, SO_BINDTOIFINDEX),
+    (libc::SOL_TCP, libc::TCP_MAXSEG),
+    (libc::SOL_TCP, libc::TCP_WINDOW_CLAMP),
+    (libc::SOL_TCP, libc::TCP_QUICKACK),
+];
+
+impl KeptOptions {
+    fn of(socket: &Socket) -> Self {
+        Self(LOST.map(|(level, option)| getsockopt(socket.fd, level, option).ok()))
+    }
+
+    fn put_back(self, fd: c_int) {
+        for ((level, option), before) in LOST.into_iter().zip(self.0) {
+            let is_other = |before: &c_int| getsockopt(fd, level, option) != Ok(*before);
+            if let Some(before) = before.filter(is_other) {
+                let _ = setsockopt(fd, level, option, before);
+            }
+        }
+    }
 }

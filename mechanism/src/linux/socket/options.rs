@@ -255,10 +255,12 @@ impl Drop for ReuseCleared {
     }
 }
 
-/// IP_BIND_ADDRESS_NO_PORT (Linux 4.2) of one socket: whether `bind` to port 0 only records the
-/// address.
-pub struct BindAddressNoPort {
+/// A yes or no of one socket (SOL_IP), changed for a while. IP_BIND_ADDRESS_NO_PORT (Linux 4.2): whether
+/// `bind` to port 0 only records the address. IP_FREEBIND: whether that may be one that the host
+/// has not.
+pub struct IpFlag {
     fd: c_int,
+    option: c_int,
     before: c_int,
     /// Place where it was changed; dropped after it has been put back.
     changed: Option<Quiet>,
@@ -266,28 +268,47 @@ pub struct BindAddressNoPort {
     done: Result<()>,
 }
 
-impl BindAddressNoPort {
+impl IpFlag {
     /// Sets the option, until this is dropped.
-    pub fn set(fd: c_int, value: bool) -> Self {
-        let before = match getsockopt::<c_int>(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT) {
+    pub fn set(fd: c_int, option: c_int, value: bool) -> Self {
+        let before = match getsockopt::<c_int>(fd, libc::SOL_IP, option) {
             Ok(before) => before,
-            Err(error) => return Self { fd, before: 0, changed: None, done: Err(error) },
+            Err(error) => return Self { fd, option, before: 0, changed: None, done: Err(error) },
         };
         if (before != 0) == value {
-            return Self { fd, before, changed: None, done: Ok(()) };
+            return Self { fd, option, before, changed: None, done: Ok(()) };
         }
         let quiet = Quiet::begin();
-        let done = setsockopt(fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, c_int::from(value));
-        Self { fd, before, changed: done.is_ok().then_some(quiet), done }
+        let done = setsockopt(fd, libc::SOL_IP, option, c_int::from(value));
+        Self { fd, option, before, changed: done.is_ok().then_some(quiet), done }
     }
 }
 
-impl Drop for BindAddressNoPort {
+impl Drop for IpFlag {
     fn drop(&mut self) {
         if self.changed.is_some() {
-            let _ = setsockopt(self.fd, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, self.before);
+            let _ = setsockopt(self.fd, libc::SOL_IP, self.option, self.before);
         }
     }
+}
+
+/// Binds a socket to the address that it has, as the kernel does at a first send: whether or not
+/// the host still has it.
+///
+/// # Errors
+/// Of the bind.
+#[inline]
+pub fn bind_as_recorded(fd: c_int, address: &Address) -> Result<()> {
+    match sockets::bind(fd, address.storage(), address.len()) {
+        Err(libc::EADDRNOTAVAIL) => bind_although_gone(fd, address),
+        answer => answer,
+    }
+}
+
+#[cold]
+fn bind_although_gone(fd: c_int, address: &Address) -> Result<()> {
+    let _free = IpFlag::set(fd, libc::IP_FREEBIND, true);
+    sockets::bind(fd, address.storage(), address.len())
 }
 
 /// Has the kernel record a socket's own address, which it forgets when a `bind` to a number fails.
@@ -296,7 +317,7 @@ impl Drop for BindAddressNoPort {
 /// EINVAL where the socket has a port. Others where that cannot be had: without the option, a port
 /// would be given out.
 pub fn record_address(fd: c_int, local: &Address) -> Result<()> {
-    let only = BindAddressNoPort::set(fd, true);
+    let only = IpFlag::set(fd, libc::IP_BIND_ADDRESS_NO_PORT, true);
     only.done?;
     let any = local.with_port(0);
     sockets::bind(fd, any.storage(), any.len())
