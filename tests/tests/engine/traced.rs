@@ -39,7 +39,9 @@ fn strace_launches_it() {
             let output = output.expect("strace(1) runs");
             judge(ports, &String::from_utf8_lossy(&output.stdout), 3);
             let traced = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(traced.lines().filter(|line| line.contains("bind(")).count(), 3, "{traced}");
+            // A port that two of them begin with is tried twice.
+            let binds = |line: &&str| line.contains("bind") && line.ends_with(" = 0");
+            assert_eq!(traced.lines().filter(binds).count(), 3, "{traced}");
         });
     });
 }
