@@ -41,8 +41,8 @@ impl Ended {
     }
 
     /// Ends this process by the signal that ended the program, so that whoever waits sees how it
-    /// ended, but for a core dump. Else gives the status to exit with: the program's, or for an init, which
-    /// outlives the signal, 128 and the signal's number, as a shell has it.
+    /// ended, but for a core dump. Else gives the status to exit with: the program's, or for an
+    /// init, which outlives the signal, 128 and the signal's number, as a shell has it.
     pub(crate) fn pass_on(self) -> u32 {
         match self {
             Self::Exited(status) => status.into(),

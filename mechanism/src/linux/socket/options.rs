@@ -255,9 +255,9 @@ impl Drop for ReuseCleared {
     }
 }
 
-/// A yes or no of one socket (SOL_IP), changed for a while. IP_BIND_ADDRESS_NO_PORT (Linux 4.2): whether
-/// `bind` to port 0 only records the address. IP_FREEBIND: whether that may be one that the host
-/// has not.
+/// A yes or no of one socket (SOL_IP), changed for a while. IP_BIND_ADDRESS_NO_PORT (Linux 4.2):
+/// whether `bind` to port 0 only records the address. IP_FREEBIND: whether that may be one that the
+/// host has not.
 pub struct IpFlag {
     fd: c_int,
     option: c_int,
