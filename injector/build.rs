@@ -17,8 +17,13 @@ const BUILT: &str = "PORTSHIM_BUILT_SHIM";
 /// What a command of musl has in the place of functions that only glibc has.
 const STAND_INS: &str = "src/platform/linux/stand_ins.rs";
 
+/// The folder of this crate, as cargo says it: this program may have been compiled elsewhere.
+fn here() -> PathBuf {
+    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"))
+}
+
 fn main() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let project = here().join("..");
     for input in ["shim", "freestanding", "mechanism", "policy", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", project.join(input).display());
     }
@@ -74,7 +79,7 @@ fn build_shim(project: &Path) -> PathBuf {
     let (host, target) = (setting("HOST"), setting("TARGET"));
     // A folder for each place of the sources: of those below its own folder, where it keeps what it
     // fetches, cargo takes none for changed.
-    let place: String = Sha256::digest(env!("CARGO_MANIFEST_DIR")).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let place: String = Sha256::digest(here().as_os_str().as_encoded_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
     let out = PathBuf::from(setting("OUT_DIR")).join(format!("shim-{place}"));
     let mut cargo = Command::new(setting("CARGO"));
     cargo.current_dir(project).args(["build", "--release", "--package", "portshim-shim"]);
@@ -119,7 +124,7 @@ fn link_statically() {
     // What a start runs side by side, for each piece of 64 KiB that is touched takes a page fault;
     // fewer segments; none to be sealed once it is relocated, for nothing is. Not every linker
     // knows of all that.
-    let order = Path::new(env!("CARGO_MANIFEST_DIR")).join("start.ld");
+    let order = here().join("start.ld");
     println!("cargo::rerun-if-changed={}", order.display());
     let lean = ["-Wl,-z,norelro".into(), "-Wl,--no-rosegment".into(), format!("-Wl,-T,{}", order.display())];
     for (library, name) in [(CLibrary::Musl, "musl"), (CLibrary::Glibc, "glibc")] {
@@ -144,7 +149,7 @@ fn can_be_linked(library: CLibrary, arguments: &[String]) -> bool {
     let setting = |name: &str| env::var(name).unwrap_or_default();
     let out = PathBuf::from(setting("OUT_DIR"));
     let (source, program) = (out.join("trial.rs"), out.join("trial"));
-    let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join(STAND_INS);
+    let stand_ins = here().join(STAND_INS);
     println!("cargo::rerun-if-changed={}", stand_ins.display());
     let stand_ins = match library {
         CLibrary::Musl => format!("#[path = {stand_ins:?}] mod stand_ins; "),

@@ -65,7 +65,7 @@ impl Kind {
     pub(crate) fn read(self, text: &str, origin: &Origin) -> Result<Option<Value>, Problem> {
         Ok(Some(match self {
             Self::Word { read, .. } | Self::Number { read, .. } => read(text, origin)?,
-            Self::Switch => Value::Switch(matches!(text, "true" | "1")),
+            Self::Switch => Value::Switch(switch(text, origin)?),
             Self::Ports(syntax) | Self::Lines(syntax) => {
                 Value::Ports((syntax.read)(text).map_err(|e| messages::spec(origin, text, &e))?)
             }
@@ -116,6 +116,14 @@ impl Value {
 pub(super) fn preset(text: &str, origin: &Origin) -> Result<Sourced<&'static Preset>, Problem> {
     let preset = Preset::named(text).ok_or_else(|| messages::unknown_preset(origin, text))?;
     Ok(Sourced::new(preset, origin.clone()))
+}
+
+fn switch(text: &str, origin: &Origin) -> Result<bool, Problem> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(messages::unknown(origin, "value", text, &[], ["true", "false"])),
+    }
 }
 
 /// Reads the word for one of a kind.
@@ -200,4 +208,17 @@ pub(super) fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_yes_or_no() {
+        let origin = Origin::Default;
+        let read = |text| switch(text, &origin).map_err(|problem| problem.to_string());
+        assert_eq!((read("true"), read("1"), read("false"), read("0")), (Ok(true), Ok(true), Ok(false), Ok(false)));
+        assert!(read("maybe").unwrap_err().contains("write one of true, false"), "{:?}", read("maybe"));
+    }
 }

@@ -34,3 +34,24 @@ pub const fn of(fault: Fault) -> c_int {
         Fault::AlreadyBound => EINVAL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portshim_policy::model::Errors;
+
+    #[test]
+    fn each_number_is_that_of_the_name() {
+        let numbers = [
+            ("EADDRINUSE", libc::EADDRINUSE),
+            ("EADDRNOTAVAIL", libc::EADDRNOTAVAIL),
+            ("EAGAIN", libc::EAGAIN),
+            ("EACCES", libc::EACCES),
+            ("EINVAL", libc::EINVAL),
+        ];
+        for fault in Fault::ALL {
+            let name = Errors::LINUX.of(fault).name;
+            assert!(numbers.contains(&(name, of(fault))), "{fault:?}: {name}, {}", of(fault));
+        }
+    }
+}
