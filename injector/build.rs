@@ -79,7 +79,8 @@ fn build_shim(project: &Path) -> PathBuf {
     let (host, target) = (setting("HOST"), setting("TARGET"));
     // A folder for each place of the sources: of those below its own folder, where it keeps what it
     // fetches, cargo takes none for changed.
-    let place: String = Sha256::digest(here().as_os_str().as_encoded_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let place: String =
+        Sha256::digest(here().as_os_str().as_encoded_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
     let out = PathBuf::from(setting("OUT_DIR")).join(format!("shim-{place}"));
     let mut cargo = Command::new(setting("CARGO"));
     cargo.current_dir(project).args(["build", "--release", "--package", "portshim-shim"]);
