@@ -74,13 +74,17 @@ pub fn can_ask_what_is_readable() -> bool {
     !sandbox::is_on() || can_copy_from(&raw const here as usize)
 }
 
+/// Operation of futex(2), and what it is to do, that writes what was there before: an `or` with
+/// nothing, and a comparison that there is none of, before which it ends (ENOSYS). Who waits there
+/// goes on waiting. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
+pub const WRITES_NOTHING: (c_int, c_int) =
+    (libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG, libc::FUTEX_OP_OR << 28 | 0xf << 24);
+
 /// Tells whether the kernel can write four bytes at a multiple of four; they stay as they are.
 /// Where they lie in a file whose disk is full, or for which there is no memory, who touches them
-/// is killed. The kernel says EFAULT: futex(2) with FUTEX_WAKE_OP writes what was there before, and
-/// wakes nobody. (MADV_POPULATE_WRITE is as good, since Linux 5.14.)
+/// is killed. The kernel says EFAULT.
 pub fn can_write_at(at: usize) -> bool {
-    const OPERATION: c_int = libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG;
-    const OR_NOTHING: c_int = libc::FUTEX_OP_OR << 28;
+    let (operation, nothing) = WRITES_NOTHING;
     // SAFETY: the kernel changes nothing there, and says so where there is nothing to be changed.
-    !matches!(unsafe { call!(futex, at, OPERATION, 0, 0, at, OR_NOTHING) }, Err(libc::EFAULT | sandbox::NOT_ASKED))
+    !matches!(unsafe { call!(futex, at, operation, 0, 0, at, nothing) }, Err(libc::EFAULT | sandbox::NOT_ASKED))
 }
