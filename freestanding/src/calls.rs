@@ -3,8 +3,6 @@
 use super::changes;
 use super::frame::{Call as OwnCall, Frame};
 use super::memory;
-use super::room;
-use super::stacks;
 use core::ffi::c_int;
 use libc::{MSG_FASTOPEN, c_long};
 use portshim_mechanism::grant::Grant;
@@ -40,10 +38,6 @@ pub(crate) fn serve(session: Session, frame: &mut Frame) -> isize {
     }
     let request = Request { session, frame, fd: frame.arguments[0] as c_int };
     let answer = match frame.number() {
-        number if is_served(number) && !has_room(frame) => {
-            fd_cache::forget(request.fd);
-            return frame.leave();
-        }
         libc::SYS_bind => request.bind(),
         libc::SYS_connect => request.connect(),
         libc::SYS_listen => request.listen(),
@@ -54,17 +48,6 @@ pub(crate) fn serve(session: Session, frame: &mut Frame) -> isize {
         },
     };
     if answer < 0 { -frame.error() as isize } else { answer }
-}
-
-/// Tells whether calls of this number may take much of a stack.
-fn is_served(number: c_long) -> bool {
-    let sends = matches!(number, libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg);
-    sends || matches!(number, libc::SYS_bind | libc::SYS_connect | libc::SYS_listen)
-}
-
-#[inline(always)]
-fn has_room(frame: &Frame) -> bool {
-    stacks::are_ours() || room::is_below(frame.stack)
 }
 
 /// Takes note of a call that is made where it stands. A send that binds nothing is marked there: a

@@ -6,6 +6,7 @@
 
 use super::frame::Frame;
 use super::memory;
+use super::room;
 use super::start::rely_on_nothing;
 use core::ffi::{c_int, c_long, c_uint};
 use portshim_mechanism::linux::known::{changes, fd_cache};
@@ -62,6 +63,12 @@ pub(crate) fn note(number: c_long, frame: &Frame) {
             Some(flags) => changes::before_clone(flags as c_int),
             None => rely_on_nothing(),
         },
+        libc::SYS_sigaltstack => {
+            // Its first word is where the stack begins.
+            if let Some(at) = memory::word(frame.arguments[0], frame.stack) {
+                room::note_alternate(at as usize);
+            }
+        }
         libc::SYS_mmap | libc::SYS_mprotect | libc::SYS_pkey_mprotect if c & libc::PROT_EXEC != 0 => rely_on_nothing(),
         libc::SYS_shmat if c & SHM_EXEC != 0 => rely_on_nothing(),
         libc::SYS_personality if a != -1 && a & READ_IMPLIES_EXEC != 0 => rely_on_nothing(),

@@ -2,20 +2,21 @@
 //!
 //! To the program it is as a `syscall` is: it changes rax, rcx, r11 and the flags, and nothing
 //! else. Calls are served on the program's stack, below the 128 bytes under rsp, which may be in
-//! use: so a signal handler that comes meanwhile runs below, where it would have. Go's stacks may
-//! be as good as full, and its handlers have one of their own: there, calls are served on stacks of
-//! ours ([`stacks`]).
+//! use: so a signal handler that comes meanwhile runs below, where it would have. There has to be
+//! [`room`]. Go's stacks may be as good as full, and its handlers have one of their own: there,
+//! calls are served on stacks of ours ([`stacks`]).
 
 use super::calls;
 use super::frame::{AFTER, AS_IT_CAME, Frame, NOTED};
+use super::room::{self, ALTERNATES};
 use super::stacks::{self, BUSY, FIRST, LAST, STACK_BITS};
 use super::start;
+use super::unserved::{give_up, unserved};
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::sync::atomic::AtomicU64;
 use portshim_mechanism::linux::kernel::mark::ADDED;
 use portshim_mechanism::linux::known::fd_cache;
-use portshim_mechanism::linux::socket::steering::MOVED;
 use portshim_mechanism::session::{REGION, Session};
 use portshim_policy::region::{Header, Region};
 
@@ -25,11 +26,6 @@ const RED_ZONE: usize = 128;
 /// Not 0 where the supervisor is to serve every call.
 #[unsafe(export_name = "portshim_off")]
 static OFF: AtomicU64 = AtomicU64::new(0);
-
-/// Not 0 where signal handlers that run on a stack of their own (sigaltstack(2)) may come here,
-/// onto one of ours.
-#[unsafe(export_name = "portshim_alternates")]
-static ALTERNATES: AtomicU64 = AtomicU64::new(0);
 
 /// Sends on a socket that is settled, at once: no stack is needed. The upper half of rdi, which is
 /// 0, gets the mark, and the trampoline takes it off. Any other send goes on at 2.
@@ -117,6 +113,12 @@ unsafe extern "C" fn enter() {
         "push rdx",
         "push rsi",
         "push rdi",
+        "cmp qword ptr [rip + {first}], 0",
+        "jne 35f",
+        "call {look}",
+        "test eax, eax",
+        "jz {give_up}",
+        "35:",
         "mov rdi, rsp",
         "sub rsp, 256",
         "movups [rsp], xmm0",
@@ -248,6 +250,8 @@ unsafe extern "C" fn enter() {
         "lock btr qword ptr [rip + {busy}], r11",
         "jmp {unserved}",
         alternates = sym ALTERNATES,
+        look = sym room::look,
+        give_up = sym give_up,
         sigaltstack = const libc::SYS_sigaltstack,
         on_stack = const libc::SS_ONSTACK,
         // Where nothing is yet: five registers, and a `stack_t`, whose second word are its flags.
@@ -293,66 +297,6 @@ unsafe extern "C" fn enter() {
     )
 }
 
-/// Goes on where none of our stacks is free, or the program must stay on its own: the call is made
-/// as it was.
-/// What comes of it, nobody sees here.
-///
-/// # Safety
-/// As for [`enter`].
-#[unsafe(naked)]
-unsafe extern "C" fn unserved() {
-    /// Calls that change one descriptor, the first argument, by their numbers.
-    const ONE: u64 = bit(libc::SYS_close)
-        | bit(libc::SYS_dup)
-        | bit(libc::SYS_connect)
-        | bit(libc::SYS_sendto)
-        | bit(libc::SYS_sendmsg)
-        | bit(libc::SYS_bind)
-        | bit(libc::SYS_listen)
-        | bit(libc::SYS_setsockopt);
-    naked_asm!(
-        // Nothing is known of a new socket.
-        "cmp eax, {socket}",
-        "je 3f",
-        "cmp eax, {sendmmsg}",
-        "je 4f",
-        "cmp eax, {fcntl}",
-        "je 4f",
-        "cmp eax, 63",
-        "ja 2f",
-        "mov r11, {one}",
-        "bt r11, rax",
-        "jnc 2f",
-        "4:",
-        "cmp rdi, {descriptors}",
-        "jae 2f",
-        "lea r11, [rip + {cells}]",
-        "mov dword ptr [r11 + rdi * 4], 0",
-        "jmp 3f",
-        "2:",
-        "mov dword ptr [rip + {end}], 0",
-        "mov byte ptr [rip + {moved}], 1",
-        "3:",
-        "btr rcx, {noted}",
-        "lea rcx, [rcx - {as_it_came}]",
-        "jmp rcx",
-        socket = const libc::SYS_socket,
-        sendmmsg = const libc::SYS_sendmmsg,
-        fcntl = const libc::SYS_fcntl,
-        one = const ONE,
-        descriptors = const fd_cache::DESCRIPTORS,
-        cells = sym fd_cache::CELLS,
-        end = sym fd_cache::END,
-        moved = sym MOVED,
-        noted = const NOTED,
-        as_it_came = const AS_IT_CAME,
-    )
-}
-
-const fn bit(number: libc::c_long) -> u64 {
-    1 << number
-}
-
 /// Serves a call: what rax is to be.
 extern "C" fn serve(frame: &mut Frame) -> isize {
     if stacks::are_ours() {
@@ -360,6 +304,11 @@ extern "C" fn serve(frame: &mut Frame) -> isize {
     }
     let Some(session) = Session::current() else { return frame.leave() };
     calls::serve(session, frame)
+}
+
+extern "C" fn start() -> bool {
+    room::know_first_stack();
+    start::start()
 }
 
 /// The supervisor begins here, on the stack of the program, which has not begun, when all is in
@@ -391,6 +340,6 @@ unsafe extern "C" fn begin() {
         "xorps xmm14, xmm14",
         "xorps xmm15, xmm15",
         "int3",
-        start = sym start::start,
+        start = sym start,
     )
 }

@@ -22,7 +22,7 @@ pub(crate) struct Frame {
     /// The six arguments: rdi, rsi, rdx, r10, r8, r9.
     pub(crate) arguments: [usize; 6],
     /// rax: the number of the call.
-    number: usize,
+    pub(crate) number: usize,
     /// Where the program goes on, and [`NOTED`].
     next: usize,
     /// The program's rsp.

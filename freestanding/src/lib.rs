@@ -25,6 +25,8 @@ mod room;
 mod stacks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod start;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod unserved;
 
 #[cfg(freestanding)]
 #[panic_handler]

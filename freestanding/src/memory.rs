@@ -12,6 +12,9 @@ const LONGEST: usize = size_of::<libc::sockaddr_storage>();
 
 const PAGE: usize = 4096;
 
+/// The first thread's stack ends that far above every other mapping, at least.
+pub(crate) const ALONE: usize = 64 << 20;
+
 /// Tells whether the kernel could read `len` bytes at `at`, at most a page, asked without touching
 /// them. The program's stack is at `stack`.
 pub(crate) fn is_readable(at: usize, len: usize, stack: usize) -> bool {
@@ -27,8 +30,6 @@ pub(crate) fn is_readable(at: usize, len: usize, stack: usize) -> bool {
 /// Tells whether all of it lies in the program's stack: in the rest of the page that is used last
 /// or, for the first thread, in the frames above. Where another stack ends, nobody knows.
 fn is_in_frames(first: usize, last: usize, stack: usize) -> bool {
-    /// The first thread's stack ends that far above every other mapping, at least.
-    const ALONE: usize = 64 << 20;
     let bottom = stack & !(PAGE - 1);
     let start = STACK_START.load(Relaxed);
     let end = match start.checked_sub(stack) {

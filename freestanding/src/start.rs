@@ -34,7 +34,7 @@ pub(crate) static STACK_START: AtomicUsize = AtomicUsize::new(0);
 static WHOLE: AtomicU64 = AtomicU64::new(0);
 
 /// Maps the session. Tells whether calls can be served from now on.
-pub(crate) extern "C" fn start() -> bool {
+pub(crate) fn start() -> bool {
     // SAFETY: the supervisor has found it in the program's vDSO, or left it null.
     unsafe { clock::use_libcs(CLOCK.load(Relaxed)) };
     let path = text(&SESSION);
@@ -45,13 +45,18 @@ pub(crate) extern "C" fn start() -> bool {
     set_name(if called.is_empty() { file } else { called });
     let Some(rules) = region.rules_for(&[file, called]) else { return false };
     steering::reload();
-    if WHOLE.load(Relaxed) == 0 {
+    if !is_whole() {
         rely_on_nothing();
     }
     liveness::look();
     mark_calls(true);
     Session { region, rules }.begin_here();
     true
+}
+
+/// Tells whether every place of the program leads here that may make one of our calls.
+pub(crate) fn is_whole() -> bool {
+    WHOLE.load(Relaxed) != 0
 }
 
 /// Knows nothing of any descriptor from now on, nor in which network the program is.

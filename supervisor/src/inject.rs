@@ -149,8 +149,9 @@ impl Injector {
         let file = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
         let names = [base_name(file.as_os_str().as_bytes()), base_name(&called)];
         let clock = clock.filter(|_| told.vdso != 0).map_or(0, |clock| told.vdso.wrapping_add(clock));
-        let (session, stacks) = (session.as_os_str().as_bytes(), image.stacks);
-        let begins = Begins { session, names, clock, stacks, whole };
+        let session = session.as_os_str().as_bytes();
+        let Image { is_full, alternates, .. } = *image;
+        let begins = Begins { session, names, clock, is_full, alternates, whole };
         if !guest.enter(tracee, &begins, &(near..near + room))? {
             return Ok(());
         }

@@ -1,7 +1,6 @@
 //! The guest itself: a library without relocations but to its own places, which is laid into a
 //! program's memory at a fixed address.
 
-use super::image::Stacks;
 use super::program::symbols;
 use super::tracee::Tracee;
 use libc::user_regs_struct;
@@ -44,8 +43,10 @@ pub(super) struct Begins<'a> {
     pub(super) names: [&'a [u8]; 2],
     /// Address of the vDSO's `clock_gettime`; 0 where it has none.
     pub(super) clock: u64,
-    /// Stacks on which it makes its calls.
-    pub(super) stacks: Stacks,
+    /// Its stacks may be as good as full.
+    pub(super) is_full: bool,
+    /// Signal handlers that make calls may run on a stack of their own.
+    pub(super) alternates: bool,
     /// All that may be calls of ours leads to the guest.
     pub(super) whole: bool,
 }
@@ -107,7 +108,7 @@ impl Guest {
     /// Lays it into a program that has not begun, and has it map its session; maps memory for
     /// `near`, too, for code. Tells whether it serves calls from now on.
     pub(super) fn enter(&self, tracee: &Tracee<'_>, begins: &Begins<'_>, near: &Range<u64>) -> io::Result<bool> {
-        let Begins { session, names: [file, called], clock, stacks, whole } = *begins;
+        let Begins { session, names: [file, called], clock, is_full, alternates, whole } = *begins;
         let mask = tracee.mask()?;
         let registers = tracee.registers()?;
         let at = registers.rip;
@@ -124,11 +125,10 @@ impl Guest {
             self.tell(tracee, "portshim_clock", &clock.to_le_bytes())?;
             self.tell(tracee, "portshim_whole", &u64::from(whole).to_le_bytes())?;
             self.tell(tracee, "portshim_stack_start", &registers.rsp.to_le_bytes())?;
-            if stacks != Stacks::Roomy {
+            self.tell(tracee, "portshim_alternates", &u64::from(alternates).to_le_bytes())?;
+            if is_full {
                 map(tracee, &registers, &(STACKS + self.stack.start..STACKS + self.stack.end), DATA)?;
                 self.tell(tracee, "portshim_stacks", &(STACKS + self.stack.end).to_le_bytes())?;
-                let asks = u64::from(stacks == Stacks::FullOrOfHandlers);
-                self.tell(tracee, "portshim_alternates", &asks.to_le_bytes())?;
             }
             let begin = self.symbol("portshim_begin").ok_or(io::ErrorKind::NotFound)?;
             let begins = user_regs_struct { rip: BASE + begin.start, orig_rax: u64::MAX, rax: 0, ..registers };

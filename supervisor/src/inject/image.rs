@@ -3,6 +3,7 @@
 use super::functions::Functions;
 use super::numbers::is_served;
 use super::sites::{Found, Known, Site};
+use memchr::memmem::find;
 use object::LittleEndian;
 use object::elf::{
     ET_DYN, FileHeader64, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS,
@@ -49,18 +50,6 @@ impl Version {
     }
 }
 
-/// Stacks on which a program makes its calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stacks {
-    /// They have room for a function more, as those of all languages but Go.
-    Roomy,
-    /// They may be as good as full.
-    Full,
-    /// So may they, and signal handlers that make calls may run on a stack of their own
-    /// (sigaltstack(2)): Go's own make none of ours, but C code below it may bring others.
-    FullOrOfHandlers,
-}
-
 /// What is to be known of a program's file.
 pub(super) struct Image {
     /// Where it begins, and ends, if it is loaded at 0.
@@ -70,8 +59,10 @@ pub(super) struct Image {
     /// It may be loaded anywhere.
     pub(super) moves: bool,
     pub(super) sites: Vec<Site>,
-    /// Stacks on which it makes its calls.
-    pub(super) stacks: Stacks,
+    /// Its stacks may be as good as full: Go's.
+    pub(super) is_full: bool,
+    /// Signal handlers that make calls may run on a stack of their own (sigaltstack(2)).
+    pub(super) alternates: bool,
     /// All that may be calls which the guest has to see is among the sites.
     pub(super) whole: bool,
 }
@@ -137,15 +128,28 @@ impl Image {
         if !serves || calls(libc::SYS_mlockall) {
             return None;
         }
-        let stacks = match (known.is_go, has(b".eh_frame")) {
-            (false, _) => Stacks::Roomy,
-            (true, false) => Stacks::Full,
-            (true, true) => Stacks::FullOrOfHandlers,
+        // Numbers that are handed to a function which makes calls of any: `syscall` of a C library.
+        let passes_on = |number: libc::c_long| {
+            let mut codes = sections.iter().filter(holds_code).filter_map(|section| section.data(endian, data).ok());
+            found.sites.iter().any(|site| site.number.is_none()) && codes.any(|code| sets(code, number))
+        };
+        // Go's own handlers make no calls of ours; C code below it, which has tables for unwinding,
+        // may bring others.
+        let alternates = match known.is_go {
+            true => has(b".eh_frame"),
+            false => calls(libc::SYS_sigaltstack) || passes_on(libc::SYS_sigaltstack),
         };
         let (entry, moves) = (header.e_entry(endian), header.e_type(endian) == ET_DYN);
         // Without a word about it, the stack may hold code.
         let stack = segments.iter().find(|segment| segment.p_type(endian) == PT_GNU_STACK);
         let whole = !found.leaves && stack.is_some_and(|stack| stack.p_flags(endian).0 & PF_X.0 == 0);
-        Some(Self { extent: first..end, entry, moves, sites: found.sites, stacks, whole })
+        Some(Self { extent: first..end, entry, moves, sites: found.sites, is_full: known.is_go, alternates, whole })
     }
+}
+
+/// Tells whether code sets a function's first argument to this number: `mov edi, number`, or the
+/// same with rdi.
+fn sets(code: &[u8], number: libc::c_long) -> bool {
+    let [a, b, c, d] = (number as u32).to_le_bytes();
+    [0xbf, 0xc7].into_iter().any(|first| find(code, &[first, a, b, c, d]).is_some())
 }

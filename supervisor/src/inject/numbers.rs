@@ -7,7 +7,7 @@ const SERVED: [c_long; 6] =
     [libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_bind, libc::SYS_listen, libc::SYS_sendmmsg];
 
 /// And those that the guest has to see besides, to know what descriptors are.
-const WATCHED: [c_long; 20] = [
+const WATCHED: [c_long; 21] = [
     libc::SYS_socket,
     libc::SYS_setsockopt,
     libc::SYS_close,
@@ -21,6 +21,8 @@ const WATCHED: [c_long; 20] = [
     libc::SYS_vfork,
     libc::SYS_unshare,
     libc::SYS_setns,
+    // It tells where handlers may run.
+    libc::SYS_sigaltstack,
     // They may bring code that is in no file.
     libc::SYS_mmap,
     libc::SYS_mprotect,

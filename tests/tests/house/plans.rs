@@ -121,7 +121,7 @@ pub(crate) const PLANS: &[Plan] = &[
             ("inject/tracee", &["client"]),
             ("inject/trampolines", &["inject/numbers", "inject/sites"]),
             ("inject/program", &[]),
-            ("inject/guest", &["inject/image", "inject/program", "inject/tracee"]),
+            ("inject/guest", &["inject/program", "inject/tracee"]),
             (
                 "inject",
                 &[
@@ -145,13 +145,14 @@ pub(crate) const PLANS: &[Plan] = &[
         wings: &[
             ("frame", &[]),
             ("stacks", &["frame"]),
-            ("room", &[]),
+            ("unserved", &["frame"]),
             ("start", &[]),
             ("in_place_of_libc", &["start"]),
             ("memory", &["start"]),
-            ("changes", &["frame", "memory", "start"]),
-            ("calls", &["changes", "frame", "memory", "room", "stacks"]),
-            ("entry", &["calls", "frame", "stacks", "start"]),
+            ("room", &["frame", "memory", "start", "unserved"]),
+            ("changes", &["frame", "memory", "room", "start"]),
+            ("calls", &["changes", "frame", "memory"]),
+            ("entry", &["calls", "frame", "room", "stacks", "start", "unserved"]),
         ],
     },
     Plan {
