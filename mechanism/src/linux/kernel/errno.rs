@@ -43,11 +43,11 @@ mod tests {
     #[test]
     fn each_number_is_that_of_the_name() {
         let numbers = [
-            ("EADDRINUSE", libc::EADDRINUSE),
+            ("EADDRINUSE", EADDRINUSE),
             ("EADDRNOTAVAIL", libc::EADDRNOTAVAIL),
             ("EAGAIN", libc::EAGAIN),
             ("EACCES", libc::EACCES),
-            ("EINVAL", libc::EINVAL),
+            ("EINVAL", EINVAL),
         ];
         for fault in Fault::ALL {
             let name = Errors::LINUX.of(fault).name;
