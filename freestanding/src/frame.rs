@@ -87,8 +87,8 @@ impl Frame {
     }
 }
 
-/// The call, marked. For each number it is a type of its own, so that serving it
-/// is compiled for that.
+/// The call, marked. For each number it is a type of its own, so that serving it is compiled for
+/// that.
 pub(crate) struct Call<'a, const NUMBER: c_long>(pub(crate) &'a Frame);
 
 impl<const NUMBER: c_long> Original for Call<'_, NUMBER> {

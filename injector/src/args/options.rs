@@ -1,5 +1,6 @@
 //! Options as they were read: one field for each flag and operand of [the](super::commands)
-//! [tables](super::flags).
+//! [tables](super::flags). Where a value is one of a few words, these are made from its variants,
+//! and the comments on them are the help that users read.
 
 use clap::ValueEnum;
 use clap_complete::Shell;

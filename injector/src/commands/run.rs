@@ -37,7 +37,9 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if is_switched_off() {
         verbosity.warn(messages::switched_off);
     }
-    if served.by(args, &program) == ServedBy::Sockets && args.engine != Engine::Sockets {
+    // Its file may have to be looked through for this.
+    let by = served.by(args, &program);
+    if by == ServedBy::Sockets && args.engine != Engine::Sockets {
         verbosity.warn(messages::sockets_are_made);
     }
     if served.way() == Some(Way::Sockets) && is_cut(&resolved.rules) {
@@ -66,7 +68,6 @@ pub(super) fn run(args: &Options) -> Result<u32, Failure> {
     if let Some(file) = args.verbose.then(|| policy::file(&args.policy)).flatten() {
         verbosity.note(|| format!("the policy file is {}", file.display()));
     }
-    let by = served.by(args, &program);
     describe(verbosity, &program, (&served, by), library.as_deref(), &session, fits);
     let environment = Environment {
         unloads: supervised && library.is_none(),

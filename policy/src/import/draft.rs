@@ -29,12 +29,13 @@ impl<'a> Draft<'a> {
         self.problems.push(problem);
     }
 
-    /// Says that nothing was found, unless what is wrong with the source tells why.
-    pub(super) fn tell(&mut self, place: &Range<usize>, key: &str, words: &Words) {
-        let origin = self.origin(place, key);
+    /// Says `words` of the place of `span`, which `key` names.
+    pub(super) fn tell(&mut self, span: &Range<usize>, key: &str, words: &Words) {
+        let origin = self.origin(span, key);
         self.say(words.at(&origin));
     }
 
+    /// Says that nothing was found, unless what is wrong with the source tells why.
     pub(super) fn nothing_found(&mut self, place: &Range<usize>, understood: &str) {
         if !self.problems.iter().any(Problem::is_error) {
             let origin = self.origin(place, "");

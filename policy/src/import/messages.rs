@@ -4,7 +4,6 @@ use crate::config::{Origin, Problem, Severity};
 use crate::model::Preset;
 use crate::ports::PortRange;
 
-/// Of such a file there is no line to show.
 /// Words of a problem that are the same wherever it is met.
 pub(super) struct Words {
     severity: Severity,
@@ -13,6 +12,7 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// The problem, at this place.
     pub(super) fn at(&self, origin: &Origin) -> Problem {
         Problem { severity: self.severity, ..Problem::error(origin, self.problem, self.help) }
     }
@@ -30,6 +30,7 @@ const fn note(problem: &'static str, help: &'static str) -> Words {
     Words { severity: Severity::Note, problem, help }
 }
 
+/// An error of a file of which there is no line to show.
 fn whole(message: String, help: &str) -> Problem {
     Problem { severity: Severity::Error, origin: None, message, help: help.into() }
 }

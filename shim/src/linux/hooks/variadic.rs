@@ -188,8 +188,8 @@ pub(super) unsafe extern "C" fn syscall() {
 const MARKED: [c_long; 6] =
     [libc::SYS_bind, libc::SYS_listen, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg];
 
-/// One of [`HANDLED`]. It leaves as it came: by way of the next library's
-/// function it might come here again, for ever.
+/// One of [`HANDLED`]. It leaves as it came: by way of the next library's function it might come
+/// here again, for ever.
 unsafe extern "C" fn handle(
     number: c_long,
     a: c_long,
