@@ -1,5 +1,6 @@
 //! A process that is served: what it is, and under which rules.
 
+use crate::readable::Readable;
 use crate::sessions::Governed;
 use crate::thread::Thread;
 use portshim_mechanism::linux::kernel::{clock, liveness};
@@ -32,6 +33,8 @@ pub(crate) struct Client {
     place: Option<&'static Process>,
     /// It has confined itself in a way that is not known here: no call is made in its stead.
     pub(crate) confined: bool,
+    /// Where addresses of sends were read.
+    pub(crate) readable: Readable,
 }
 
 impl Client {
@@ -67,7 +70,8 @@ impl Client {
             (None, None) => None,
         };
         let serial = SERIAL.fetch_add(1, Relaxed);
-        Some(Self { process, serial, since, program, name, governed, session, place, confined })
+        let readable = Readable::default();
+        Some(Self { process, serial, since, program, name, governed, session, place, confined, readable })
     }
 
     /// Acts in its stead from now on.

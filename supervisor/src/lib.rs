@@ -25,6 +25,7 @@ mod full;
 mod inject;
 mod listener;
 mod make;
+mod readable;
 mod serve;
 mod server;
 mod sessions;

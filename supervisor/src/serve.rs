@@ -13,6 +13,7 @@ pub(crate) use what::What;
 use crate::listener::Reply;
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::{Kind, Socket};
+use portshim_policy::ports::Transport;
 use std::ffi::c_int;
 
 /// A call to serve.
@@ -33,6 +34,14 @@ pub(crate) fn serve(asked: &Asked<'_>) -> Reply {
     }
     // Its address has the family of a socket.
     let Some(local) = local.or_else(|| Address::local(*fd).ok()) else { return Reply::Continue };
+    if let What::Send { flags, peer } = what
+        && flags & libc::MSG_FASTOPEN == 0
+        && !on.client.confined
+    {
+        // No TCP socket gets a port by such a send.
+        let socket = Socket::unasked(*fd, local.family()).filter(|socket| socket.transport == Transport::Udp);
+        return socket.map_or(Reply::Continue, |socket| send::send(*on, &socket, &local, *flags, peer.as_ref()));
+    }
     let Kind::Served(socket) = Socket::asked_of(*fd, local.family()) else { return Reply::Continue };
     match what {
         What::Listen(backlog) => bind::listen(*on, &socket, &local, *backlog),

@@ -229,18 +229,22 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
         }
         None => None,
     };
-    let Some(what) = What::of(kind, &arguments, thread, abi.wide) else { return Ok(Reply::Continue) };
+    let unread = sender.as_ref().and_then(|(_, local)| What::unread(kind, &arguments, local, client));
+    let reads = unread.is_none();
+    let what = unread.or_else(|| What::of(kind, &arguments, thread, client, abi.wide));
+    let Some(what) = what else { return Ok(Reply::Continue) };
     let Some(session) = client.session else { return Ok(Reply::Continue) };
     session.region.header.unseen.fetch_add(1, Relaxed);
     if let What::LimitsItself = what {
         session.region.header.ranges.store(1, Relaxed);
         return Ok(Reply::Continue);
     }
-    let (duplicate, local, waits) = match sender {
-        // What was read since may be another thread's, which has the number now.
-        Some((sender, local)) => (sender, Some(local), listener.still_waits(call)),
-        None => (descriptor()?, None, is_caller(listener, call, member)),
+    let (duplicate, local) = match sender {
+        Some((sender, local)) => (sender, Some(local)),
+        None => (descriptor()?, None),
     };
+    // What was read since a descriptor was had may be another thread's, which has the number now.
+    let waits = if local.is_some() && reads { listener.still_waits(call) } else { is_caller(listener, call, member) };
     if !waits {
         return Ok(Reply::Continue);
     }

@@ -34,6 +34,12 @@ impl Order {
     /// All of them, as help lists them.
     pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
+    /// Tells whether what is chosen depends on whom a socket is to reach.
+    #[must_use]
+    pub const fn looks_at_peers(self) -> bool {
+        matches!(self, Self::Hash | Self::DoubleHash)
+    }
+
     /// One line for help and for `portshim show`.
     #[must_use]
     pub const fn summary(self) -> &'static str {

@@ -1,9 +1,11 @@
 //! Request of a call, read from its arguments and from the program's memory.
 
 use crate::calls::Kind;
+use crate::client::Client;
 use crate::thread::Thread;
 use portshim_mechanism::linux::kernel::constants::IP_LOCAL_PORT_RANGE;
 use portshim_mechanism::linux::socket::address::Address;
+use portshim_mechanism::session::Session;
 use std::ffi::c_int;
 
 /// Request of a call. An address is a copy: what the program writes over its own meanwhile, the
@@ -23,7 +25,7 @@ pub(crate) enum What {
 
 impl What {
     /// `None` where the kernel would refuse to read it, or it needs no port.
-    pub(crate) fn of(kind: Kind, arguments: &[u64; 6], thread: &Thread, wide: bool) -> Option<Self> {
+    pub(crate) fn of(kind: Kind, arguments: &[u64; 6], thread: &Thread, client: &Client, wide: bool) -> Option<Self> {
         let [_, second, third, fourth, fifth, sixth] = *arguments;
         let header = |flags: u64| {
             let peer = in_message(thread, second, wide)?;
@@ -35,6 +37,9 @@ impl What {
             Kind::Listen => Some(Self::Listen(second as c_int)),
             Kind::SendTo => {
                 let peer = destination(thread, fifth, sixth)?;
+                if peer.is_some() {
+                    client.readable.note(fifth, u64::from(sixth as u32));
+                }
                 Some(Self::Send { flags: fourth as c_int, peer })
             }
             Kind::SendMsg => header(third),
@@ -54,6 +59,24 @@ impl What {
             | Kind::IoUring
             | Kind::SocketCall => None,
         }
+    }
+}
+
+impl What {
+    /// The same of a send whose destination need not be read: the kernel binds the socket, whose
+    /// address is `local`, before it looks at it, and it lies where one was read before.
+    pub(crate) fn unread(kind: Kind, arguments: &[u64; 6], local: &Address, client: &Client) -> Option<Self> {
+        let [_, _, _, flags, at, len] = *arguments;
+        let (flags, len) = (flags as c_int, u64::from(len as u32));
+        let surely_binds = || {
+            kind == Kind::SendTo
+                && flags & libc::MSG_FASTOPEN == 0
+                && local.family() == libc::AF_INET
+                && (2..=size_of::<libc::sockaddr_storage>() as u64).contains(&len)
+                && client.readable.was_read(at, len)
+        };
+        let is_known = |session: Session| session.logs() || session.rules.order().looks_at_peers();
+        (surely_binds() && !client.session.is_some_and(is_known)).then_some(Self::Send { flags, peer: None })
     }
 }
 

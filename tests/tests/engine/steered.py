@@ -1,8 +1,10 @@
 """Binds sockets of every kind to any port, and tells which one they show: of those that get one, of those that get none,
 and once in another network and once more where this one's range has changed."""
 import ctypes
+import mmap
 import os
 import socket
+import struct
 import subprocess
 
 CLONE_NEWNET = 0x40000000
@@ -54,10 +56,43 @@ def gone(what):
     print(what, it.getsockname()[1], flush=True)
 
 
+def sent(what):
+    """First sends, of each family twice: the second from where an address was read before."""
+    for family, address in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+        for _ in range(2):
+            it = made(family, DATAGRAM)
+            try:
+                it.sendto(b"", (address, 9))
+            except OSError:
+                pass
+            print(what, it.getsockname()[1], flush=True)
+
+
+def unreadable():
+    """First sends to an address that cannot be read: where none was read before, and where one was."""
+    size, length = mmap.PAGESIZE, 16
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    libc.sendto.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint]
+    at = libc.mmap(None, 2 * size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    ctypes.memmove(at, struct.pack("=HH4s8x", socket.AF_INET, socket.htons(9), bytes([127, 0, 0, 1])), length)
+
+    def send(what, to):
+        it = made(socket.AF_INET, DATAGRAM)
+        done = libc.sendto(it.fileno(), b"", 0, 0, to, length)
+        print("error", 0 if done >= 0 else ctypes.get_errno(), flush=True)
+        print(what, it.getsockname()[1], flush=True)
+
+    send("here", at)
+    libc.munmap(ctypes.c_void_p(at), ctypes.c_size_t(2 * size))
+    send("none", at + size)
+    send("none", 8)
+    send("stale", at)
+
+
 def disconnect(it):
     nowhere = (ctypes.c_ubyte * 16)()
     assert libc.connect(it.fileno(), nowhere, len(nowhere)) == 0
-
 
 
 def limit(first, last):
@@ -76,6 +111,8 @@ raw.connect(("127.0.0.1", 0))
 disconnect(raw)
 print("raw", raw.getsockname()[1], flush=True)
 raw.sendto(bytes(20), ("127.0.0.1", 0))
+sent("here")
+unreadable()
 gone("here")
 tell("foreign", made(socket.AF_INET, STREAM), "192.0.2.1")
 twice = tell("here", made(socket.AF_INET, STREAM), "")
@@ -84,8 +121,10 @@ if os.fork() == 0:
     assert libc.unshare(CLONE_NEWNET) == 0
     limit(20000, 20999)
     each("elsewhere")
+    sent("elsewhere")
     os._exit(0)
 os.wait()
 limit(20000, 20999)
 each("changed")
+sent("changed")
 gone("changed")

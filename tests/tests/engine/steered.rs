@@ -30,12 +30,13 @@ fn look(range: &str) {
         shown.entry(what).or_default().push(port.parse().expect("it is a number"));
     }
     let ends: Vec<i32> = range.split('-').map(|port| port.parse().expect("it is a port")).collect();
-    for (what, count) in [("here", 9), ("elsewhere", 6), ("changed", 7)] {
+    for (what, count) in [("here", 14), ("elsewhere", 10), ("changed", 11), ("stale", 1)] {
         let ports = &shown[what];
         assert!(ports.len() == count && ports.iter().all(|port| (ends[0]..=ends[1]).contains(port)), "{range}: {said}");
     }
     for (what, ports) in [
-        ("none", vec![0, 0]),
+        ("none", vec![0; 4]),
+        ("error", vec![0, libc::EFAULT, libc::EFAULT, libc::EFAULT]),
         ("raw", vec![17, 0]),
         ("kept", vec![1; 18]),
         ("foreign", vec![-99]),
@@ -47,5 +48,18 @@ fn look(range: &str) {
     let report: serde_json::Value = serde_json::from_str(&report).expect("it is JSON");
     let scopes = report["rules"][0]["scopes"].as_array().expect("it has some");
     let served: i64 = scopes.iter().filter_map(|scope| scope["served"].as_i64()).sum();
-    assert_eq!(served, 22, "{range}: {report}");
+    assert_eq!(served, 36, "{range}: {report}");
+}
+
+/// RFC 6056's hashes are of the peer, too.
+#[test]
+fn a_hash_is_of_the_peer_at_every_send() {
+    for order in ["hash", "double-hash"] {
+        let ports = |engine: &str| {
+            let policy = ["--range", "40000-40999", "--select", order, "--seed", "7"];
+            let mut command = portshim(["run", "--engine", engine]);
+            must(command.args(policy).args(["--", "python3"]).arg(source("engine/hashed.py")))
+        };
+        assert_eq!(ports("supervise"), ports("preload"), "{order}");
+    }
 }

@@ -168,7 +168,7 @@ fn once_asked(
     opened: Option<Opened>,
 ) -> Option<Served> {
     let socket = intercepted.socket.once_asked()?;
-    if opened.is_none() && socket.binds_address_only() {
+    if opened.is_none() && intercepted.call == Call::Bind && socket.binds_address_only() {
         return None;
     }
     let rules = intercepted.session.rules;
