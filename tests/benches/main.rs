@@ -63,6 +63,12 @@ enum Inner {
         #[arg(trailing_var_arg = true, required = true)]
         command: Vec<String>,
     },
+    /// Becomes a command, under a filter that allows all.
+    #[command(hide = true)]
+    Filter {
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
     /// Carries tasks out, one JSON line each; or one, and ends.
     #[command(hide = true)]
     Work {
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
     let done = match &arguments.inner {
         Some(Inner::Netns { netns, command }) => netns.become_there(command),
         Some(Inner::Least { command }) => least::supervise(command),
+        Some(Inner::Filter { command }) => least::filter(command),
         Some(Inner::Work { netns, mate, once }) => work::serve(netns, *mate, once.as_ref()),
         None => measure(&arguments),
     };

@@ -54,8 +54,9 @@ impl Caller {
     pub fn carry_out(&mut self, task: &Task) -> Result<Answer> {
         match *task {
             Task::Cycle { kind, times } => self.cycle(kind, times),
+            Task::Connection { times, from } => self.connections(times, from),
             Task::Send { form, times } => self.send(form, times),
-            Task::FirstSend { times } => self.first_send(times),
+            Task::FirstSend { times, from } => self.first_send(times, from),
             Task::Parent { times } => undisturbed(times, || {
                 nix::unistd::getppid();
                 Ok(())
@@ -99,15 +100,43 @@ impl Caller {
         took
     }
 
+    fn connections(&mut self, times: u32, from: Option<u16>) -> Result<Answer> {
+        self.listen(Kind::TcpConnect)?;
+        let listener = self.listener.as_ref().ok_or_else(|| Error::other("nobody listens"))?;
+        undisturbed(times, || {
+            let socket = calls::socket(Kind::TcpConnect)?;
+            if let Some(port) = from {
+                self.bind(&socket, port)?;
+                calls::share(&socket)?;
+            }
+            self.choose(Kind::TcpConnect, &socket)?;
+            let accepted = calls::accept(listener)?;
+            calls::reset_on_close(&socket)?;
+            drop(socket);
+            drop(accepted);
+            Ok(())
+        })
+    }
+
     /// Ends the connections in the listener's queue: it would run full.
     pub fn forget_connections(&mut self) {
         self.listener = None;
     }
 
-    fn first_send(&self, times: u32) -> Result<Answer> {
+    fn bind(&self, socket: &OwnedFd, port: u16) -> Result<()> {
+        calls::bind(socket, &libc::sockaddr_in { sin_port: port.to_be(), ..self.any })
+    }
+
+    fn first_send(&self, times: u32, from: Option<u16>) -> Result<Answer> {
         let sink = calls::socket(Kind::UdpBind)?;
         calls::bind(&sink, &self.destination)?;
-        let once = || calls::send(&calls::socket(Kind::UdpBind)?, &self.destination, Form::SendTo);
+        let once = || {
+            let socket = calls::socket(Kind::UdpBind)?;
+            if let Some(port) = from {
+                self.bind(&socket, port)?;
+            }
+            calls::send(&socket, &self.destination, Form::SendTo)
+        };
         // Then the sink is full.
         for _ in 0..500 {
             once()?;

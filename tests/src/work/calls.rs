@@ -48,6 +48,16 @@ pub fn connect(fd: &OwnedFd, to: &libc::sockaddr_in) -> Result<()> {
     outcome(unsafe { libc::connect(fd.as_raw_fd(), (&raw const *to).cast(), LENGTH) })
 }
 
+/// accept(2): a connection of a listening socket.
+#[inline]
+pub fn accept(listener: &OwnedFd) -> Result<OwnedFd> {
+    // SAFETY: accept(2) writes no address where none is asked for.
+    let fd = unsafe { libc::accept(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
+    outcome(fd)?;
+    // SAFETY: it is open, and nobody else's yet.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// The port that a socket has.
 pub fn port(fd: &OwnedFd) -> Result<u16> {
     let mut at = address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));

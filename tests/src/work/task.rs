@@ -102,10 +102,12 @@ pub enum Task {
     Drop,
     /// Another process, that no policy reaches, takes all ports but so many.
     Strangers { kind: Kind, free: usize },
+    /// A socket, connect, accept, both closed. With `from`, the socket is first bound to that port.
+    Connection { times: u32, from: Option<u16> },
     /// Sends on a socket that has sent before.
     Send { form: Form, times: u32 },
-    /// A datagram socket, its first send, close.
-    FirstSend { times: u32 },
+    /// A datagram socket, its first send, close; `from` as for a connection.
+    FirstSend { times: u32, from: Option<u16> },
     /// getppid(2): a call that has nothing to do with sockets.
     Parent { times: u32 },
     /// So many at once do `Cycle`; the answer is the mean of them.
