@@ -29,12 +29,17 @@ static int bind_one(SOCKET s)
     return bind(s, (struct sockaddr *)&loopback, sizeof loopback);
 }
 
-/* As servers of Java are bound. */
-static int bind_exclusively(SOCKET s)
+static int bind_exclusively_at(SOCKET s, const struct sockaddr_in *at)
 {
     int on = 1;
     setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (char *)&on, sizeof on);
-    return bind_any(s);
+    return bind(s, (const struct sockaddr *)at, sizeof *at);
+}
+
+/* As servers of Java are bound. */
+static int bind_exclusively(SOCKET s)
+{
+    return bind_exclusively_at(s, &here);
 }
 
 static int connect_tcp(SOCKET s)
@@ -45,6 +50,17 @@ static int connect_tcp(SOCKET s)
 static int connect_udp(SOCKET s)
 {
     return connect(s, (struct sockaddr *)&peer_udp, sizeof peer_udp);
+}
+
+/* What a policy's port takes, made by hand: no other socket may have it, and it has a number. */
+static int connect_by_hand(SOCKET s)
+{
+    enum { FIRST = 20000, LAST = 29999 }; /* which no system hands out by itself */
+    static unsigned short port = FIRST;
+    struct sockaddr_in any = here;
+    any.sin_port = htons(port);
+    port = port == LAST ? FIRST : port + 1;
+    return bind_exclusively_at(s, &any) ? -1 : connect_udp(s);
 }
 
 static int send_udp(SOCKET s)
@@ -144,6 +160,7 @@ int main(void)
     each("udp-bind-one", SOCK_DGRAM, bind_one);
     each("tcp-connect", SOCK_STREAM, connect_tcp);
     each("udp-connect", SOCK_DGRAM, connect_udp);
+    each("udp-by-hand", SOCK_DGRAM, connect_by_hand);
     each("udp-send", SOCK_DGRAM, send_udp);
     each("udp-send-10", SOCK_DGRAM, send_again);
     return 0;
