@@ -5,6 +5,7 @@ use crate::descriptors;
 #[cfg(target_arch = "x86_64")]
 use crate::inject::{Alarm, Injector};
 use crate::listener::{Call, Listener};
+use crate::no_guest::NoGuest;
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::AsFd;
@@ -128,11 +129,11 @@ impl Threads {
     }
 }
 
-/// Tells whether the guest is brought into the program of this file, where a process is to become
-/// that which is under no filter of its own nor a limit on its memory.
+/// What keeps the guest out of the program of this file, where a process is to become that which is
+/// under no filter of its own nor a limit on its memory. `None` where nothing does.
 #[must_use]
-pub fn can_bring(program: &Path) -> bool {
-    Injector::suits(program)
+pub fn keeps_guest_out(program: &Path) -> Option<NoGuest> {
+    Injector::look(program).err()
 }
 
 /// Nobody: no guest is made for this machine.
@@ -145,8 +146,8 @@ impl Injector {
         None
     }
 
-    fn suits(_path: &Path) -> bool {
-        false
+    fn look(_path: &Path) -> Result<(), NoGuest> {
+        Err(NoGuest::Machine)
     }
 
     fn switch(&self) -> u64 {

@@ -21,6 +21,7 @@ mod tracee;
 mod trampolines;
 
 use crate::listener::{Call, Listener, Reply};
+use crate::no_guest::NoGuest;
 pub(crate) use alarm::Alarm;
 use fit::Fit;
 use guest::{Begins, Guest};
@@ -98,11 +99,13 @@ impl Injector {
         !is_tracing()
     }
 
-    /// Tells whether the guest is brought into the program of this file, if nothing else is against
-    /// it.
-    pub(crate) fn suits(path: &Path) -> bool {
-        let suits = |file: &File| !asked::gives_privileges(file) && Image::read(file).is_some();
-        File::open(path).is_ok_and(|file| suits(&file))
+    /// Looks at a program's file. An error where that keeps the guest out.
+    pub(crate) fn look(path: &Path) -> Result<(), NoGuest> {
+        let file = File::open(path).map_err(|_| NoGuest::Unreadable)?;
+        if asked::gives_privileges(&file) {
+            return Err(NoGuest::Privileges);
+        }
+        Image::read(&file).map(drop)
     }
 
     /// Tells whether the program that a call names is expected to be one that the guest serves.
@@ -122,7 +125,7 @@ impl Injector {
             }
             Arc::clone(images.entry(version).or_default())
         };
-        known.get_or_init(|| Image::read(file));
+        known.get_or_init(|| Image::read(file).ok());
         known
     }
 

@@ -4,7 +4,7 @@ use super::engine::engine;
 use super::policy;
 use super::processes::Reach;
 use super::program::{find, rules_for, warn_of_connectors};
-use crate::args::Options;
+use crate::args::{Engine, Options};
 use crate::coverage::{Adjustment, ServedBy, Step};
 use crate::environment::misspelt;
 use crate::messages::{self, Failure};
@@ -33,6 +33,9 @@ struct Finding<'a> {
     engine: ServedBy,
     /// Reason why no supervisor serves it, although that would reach more; `null` where none would.
     hindrance: Option<String>,
+    /// Reason why the supervisor brings no guest into it, although that was asked for; `null` where
+    /// nothing is to be said.
+    no_guest: Option<String>,
     /// Obstacle to a library, in one word; `null` where nothing does.
     obstacle: Option<&'static str>,
     /// The same in a sentence.
@@ -84,12 +87,14 @@ pub(super) fn doctor(args: &Options) -> Result<u32, Failure> {
     let served = engine(args, &program, &resolved.rules)?;
     let outside = served.is_outside();
     let by = served.by(args, &program);
+    let asks_for_guest = args.engine == Engine::Inside && by == ServedBy::Supervisor;
     let finding = Finding {
         program: program.path.display().to_string(),
         steps: &program.steps,
         coverage: (&Reach::launched(&program, by).coverage).into(),
         engine: by,
         hindrance: served.hindrance().map(|(why, _)| why.to_owned()),
+        no_guest: asks_for_guest.then(|| platform::keeps_guest_out(&program)).flatten(),
         obstacle: obstacle.map(<&str>::from),
         why: obstacle.map(|o| format!("{} {}", messages::culprit(&program), messages::obstacle(o))),
         help: obstacle.filter(|_| !outside).map(|o| messages::remedy(o, rules, &args.command)),
@@ -149,6 +154,9 @@ impl Finding<'_> {
         }
         if let Some(why) = &self.hindrance {
             say("supervisor", &format!("none: {why}"));
+        }
+        if let Some(why) = &self.no_guest {
+            say("guest", &format!("none: {why}"));
         }
         if let Some(help) = &self.help {
             say("help", help);

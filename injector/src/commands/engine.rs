@@ -40,7 +40,7 @@ impl Served {
     /// Whoever serves it.
     pub(super) fn by(&self, args: &Options, program: &Program) -> ServedBy {
         let reaches = program.coverage.obstacle().is_none_or(Obstacle::is_doubtful);
-        let is_brought = || args.engine == Engine::Inside && platform::can_bring(program);
+        let is_brought = || args.engine == Engine::Inside && platform::keeps_guest_out(program).is_none();
         match self.way() {
             None => ServedBy::Library,
             Some(Way::Calls) if is_brought() => ServedBy::Guest,

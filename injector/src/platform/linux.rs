@@ -48,7 +48,7 @@ pub(crate) use session::Session;
 pub(crate) use sessions::{LiveSession, Process, is_us, owner, user};
 pub(crate) use sockets::{held, holders, sockets};
 pub(crate) use stranger::{Stranger, wait_for_end};
-pub(crate) use supervise::{can_bring, hindrance};
+pub(crate) use supervise::{hindrance, keeps_guest_out};
 pub(crate) use sweep::sweep;
 pub(crate) use watch::{Ended, watch_program};
 

@@ -63,9 +63,9 @@ pub(crate) fn outer_supervisor() -> Option<(u32, Way)> {
     None
 }
 
-/// Tells whether a supervisor brings a guest into this program: there is none here.
-pub(crate) fn can_bring(_: &crate::coverage::Program) -> bool {
-    false
+/// What keeps a supervisor's guest out of this program: there is none here.
+pub(crate) fn keeps_guest_out(_: &crate::coverage::Program) -> Option<String> {
+    Some("on Windows there is none".into())
 }
 
 /// Reason why no supervisor can serve a program: there is none.

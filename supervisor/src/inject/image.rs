@@ -3,6 +3,7 @@
 use super::functions::Functions;
 use super::numbers::is_served;
 use super::sites::{Found, Known, Site};
+use crate::no_guest::NoGuest;
 use memchr::memmem::find;
 use object::LittleEndian;
 use object::elf::{
@@ -68,31 +69,35 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Reads a program's file. `None` where a guest does not serve it: it is not for this machine,
-    /// it brings a loader along, and what that loads, it does not show; it has no sections that say
-    /// what is code; it can change its code; it locks all its memory; it has no calls of ours, or
-    /// more that may be some than can be looked at.
-    pub(super) fn read(file: &File) -> Option<Self> {
+    /// Reads a program's file.
+    ///
+    /// # Errors
+    /// What of it keeps a guest out.
+    pub(super) fn read(file: &File) -> Result<Self, NoGuest> {
         let cache = ReadCache::new(file);
         let data = &cache;
-        let header = FileHeader64::<LittleEndian>::parse(data).ok()?;
-        let endian = header.endian().ok()?;
+        let header = FileHeader64::<LittleEndian>::parse(data).map_err(|_| NoGuest::Machine)?;
+        let endian = header.endian().map_err(damaged)?;
         if header.e_machine(endian) != object::elf::EM_X86_64 {
-            return None;
+            return Err(NoGuest::Machine);
         }
-        let segments = header.program_headers(endian, data).ok()?;
+        let segments = header.program_headers(endian, data).map_err(damaged)?;
         let is_a = |kind| segments.iter().any(|segment| segment.p_type(endian) == kind);
         let loaded = || segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
         let changes = loaded().any(|segment| segment.p_flags(endian).0 & (PF_W.0 | PF_X.0) == PF_W.0 | PF_X.0);
-        if is_a(PT_INTERP) || changes {
-            return None;
+        if is_a(PT_INTERP) {
+            return Err(NoGuest::Loader);
         }
-        let first = loaded().map(|segment| segment.p_vaddr(endian)).min()?;
-        let end = loaded().map(|segment| segment.p_vaddr(endian).saturating_add(segment.p_memsz(endian))).max()?;
+        if changes {
+            return Err(NoGuest::Writable);
+        }
+        let first = loaded().map(|segment| segment.p_vaddr(endian)).min().ok_or(NoGuest::Damaged)?;
+        let end = loaded().map(|segment| segment.p_vaddr(endian).saturating_add(segment.p_memsz(endian))).max();
+        let end = end.ok_or(NoGuest::Damaged)?;
         if first >= LOW {
-            return None;
+            return Err(NoGuest::High);
         }
-        let sections = header.sections(endian, data).ok()?;
+        let sections = header.sections(endian, data).map_err(damaged)?;
         let has = |name: &[u8]| sections.section_by_name(endian, name).is_some();
         let flags = |section: &object::elf::SectionHeader64<LittleEndian>| section.sh_flags(endian).0;
         let holds_code = |section: &&object::elf::SectionHeader64<LittleEndian>| {
@@ -102,11 +107,14 @@ impl Image {
         let is_read = |section: &&object::elf::SectionHeader64<LittleEndian>| {
             holds_code(section) || [SHT_SYMTAB, SHT_STRTAB].contains(&section.sh_type(endian))
         };
-        if sections.iter().filter(is_read).map(|section| section.sh_size(endian)).try_fold(0, u64::checked_add)? > MOST
-        {
-            return None;
+        if !sections.iter().any(|section| holds_code(&section)) {
+            return Err(NoGuest::Sections);
         }
-        let symbols = sections.symbols(endian, data, SHT_SYMTAB).ok()?;
+        let len = sections.iter().filter(is_read).map(|section| section.sh_size(endian)).try_fold(0, u64::checked_add);
+        if len.is_none_or(|len| len > MOST) {
+            return Err(NoGuest::Large);
+        }
+        let symbols = sections.symbols(endian, data, SHT_SYMTAB).map_err(damaged)?;
         let functions = symbols.iter().filter(|one| [STT_FUNC, STT_GNU_IFUNC].contains(&one.st_type()));
         let functions = functions.filter(|one| one.st_size(endian) > 0).map(|one| {
             let at = one.st_value(endian);
@@ -116,8 +124,9 @@ impl Image {
         let known = Known { functions: &functions, is_go: GO.into_iter().any(has) };
         let mut found = Found::default();
         for section in sections.iter().filter(holds_code) {
-            let code = section.data(endian, data).ok()?;
-            let more = Found::in_code(code, section.sh_addr(endian), &known, MOST_PLACES - found.places)?;
+            let code = section.data(endian, data).map_err(damaged)?;
+            let more = Found::in_code(code, section.sh_addr(endian), &known, MOST_PLACES - found.places);
+            let more = more.ok_or(NoGuest::Large)?;
             found.places += more.places;
             found.sites.extend(more.sites);
             found.numbers.extend(more.numbers);
@@ -125,8 +134,11 @@ impl Image {
         }
         let calls = |number: libc::c_long| found.numbers.contains(&(number as u32));
         let serves = found.sites.iter().any(|site| site.number.is_none_or(is_served));
-        if !serves || calls(libc::SYS_mlockall) {
-            return None;
+        if !serves {
+            return Err(NoGuest::Calls);
+        }
+        if calls(libc::SYS_mlockall) {
+            return Err(NoGuest::Locks);
         }
         // Numbers that are handed to a function which makes calls of any: `syscall` of a C library.
         let passes_on = |number: libc::c_long| {
@@ -143,8 +155,12 @@ impl Image {
         // Without a word about it, the stack may hold code.
         let stack = segments.iter().find(|segment| segment.p_type(endian) == PT_GNU_STACK);
         let whole = !found.leaves && stack.is_some_and(|stack| stack.p_flags(endian).0 & PF_X.0 == 0);
-        Some(Self { extent: first..end, entry, moves, sites: found.sites, is_full: known.is_go, alternates, whole })
+        Ok(Self { extent: first..end, entry, moves, sites: found.sites, is_full: known.is_go, alternates, whole })
     }
+}
+
+fn damaged(_: object::Error) -> NoGuest {
+    NoGuest::Damaged
 }
 
 /// Tells whether code sets a function's first argument to this number: `mov edi, number`, or the

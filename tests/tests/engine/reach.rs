@@ -4,6 +4,7 @@ use super::built::{Way, ports};
 use portshim_tests::programs::{Scratch, Service, must, private, text, until};
 use portshim_tests::{portshim, said};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A process of the session, as a command tells of it: who serves it, how far, and what is missing.
@@ -16,6 +17,14 @@ fn told(command: &[&str], session: &str, name: &str) -> Option<(Option<String>, 
     Some((text("engine"), text("coverage")?, text("not_covered")))
 }
 
+/// A static program of this source.
+fn statically(folder: &Path, name: &str, source: &str, options: &[&str]) -> PathBuf {
+    let (program, file) = (folder.join(name), folder.join(name).with_extension("c"));
+    std::fs::write(&file, source).expect("the folder is ours");
+    must(Command::new("cc").args(options).args(["-static", "-o", text(&program), text(&file)]));
+    program
+}
+
 /// One of each kind stands below a shell that waits for them.
 const ALL: &str = "\"$0\" & PORTSHIM_DISABLE=1 /usr/bin/python3 -c 'import time; time.sleep(30)' & echo ready; wait";
 
@@ -23,11 +32,8 @@ const ALL: &str = "\"$0\" & PORTSHIM_DISABLE=1 /usr/bin/python3 -c 'import time;
 fn every_process_is_told_of() {
     private(|| {
         let folder = Scratch::new("reach");
-        let program = folder.join("static");
-        let source = folder.join("static.c");
         let sleeps = "#include <sys/socket.h>\n#include <unistd.h>\nint main(void) { listen(0, 0); sleep(30); }\n";
-        std::fs::write(&source, sleeps).expect("the folder is ours");
-        must(Command::new("cc").args(["-static", "-o", text(&program), text(&source)]));
+        let program = statically(&folder, "static", sleeps, &[]);
         let is_static = "not covered: it is statically linked, so a preloaded library cannot reach it";
         let switched_off = "not covered: PORTSHIM_DISABLE is 1 in its environment";
         let by = |engine: &str| Some(engine.to_owned());
@@ -88,7 +94,7 @@ fn a_report_tells_of_the_program_and_of_those_that_asked() {
     });
 }
 
-/// Of a guest, it is known beforehand whether it comes in.
+/// Of a guest, it is known beforehand whether it comes in, and if not, why.
 #[test]
 fn doctor_tells_who_would_serve() {
     private(|| {
@@ -96,16 +102,25 @@ fn doctor_tells_who_would_serve() {
         let (program, script) = (ports(Way::Musl, &folder), folder.join("script"));
         std::fs::write(&script, "#!/bin/busybox sh\n").expect("the folder is ours");
         must(Command::new("chmod").args(["+x", text(&script)]));
-        for (options, words, engine) in [
-            (&["--engine", "inside"][..], [text(&program)], "guest"),
-            (&["--engine", "inside"], [text(&script)], "guest"),
-            (&["--engine", "inside", "--cover", "tree"], ["qemu-x86_64-static"], "supervisor"),
-            (&["--engine", "inside", "--cover", "tree"], ["python3"], "both"),
-            (&["--engine", "supervise"], [text(&program)], "supervisor"),
+        let locks = "#include <sys/mman.h>\n#include <sys/socket.h>\n\
+                     int main(void) { return listen(0, mlockall(1)); }\n";
+        let locks = statically(&folder, "locks", locks, &[]);
+        let ends = "void _start(void) { __asm__(\"mov $60, %eax\\n xor %edi, %edi\\n syscall\"); }\n";
+        let ends = statically(&folder, "ends", ends, &["-nostdlib"]);
+        for (options, words, engine, why) in [
+            (&["--engine", "inside"][..], [text(&program)], "guest", None),
+            (&["--engine", "inside"], [text(&script)], "guest", None),
+            (&["--engine", "inside"], [text(&locks)], "supervisor", Some("mlockall")),
+            (&["--engine", "inside"], [text(&ends)], "supervisor", Some("no call")),
+            (&["--engine", "inside", "--cover", "tree"], ["qemu-x86_64-static"], "supervisor", Some("")),
+            (&["--engine", "inside", "--cover", "tree"], ["python3"], "both", None),
+            (&["--engine", "supervise"], [text(&program)], "supervisor", None),
         ] {
             let said = must(portshim(["doctor", "--json"]).args(options).arg("--").args(words));
             let said: Value = serde_json::from_str(&said).expect("it is JSON");
             assert_eq!((&said["engine"], &said["coverage"]), (&engine.into(), &"full".into()), "{words:?}");
+            assert_eq!(said["no_guest"].as_str().is_some(), why.is_some(), "{said}");
+            assert!(said["no_guest"].as_str().unwrap_or_default().contains(why.unwrap_or_default()), "{said}");
         }
     });
 }

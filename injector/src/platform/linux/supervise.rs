@@ -65,10 +65,10 @@ pub(crate) fn hindrance(obstacle: Option<&Obstacle>, way: Way) -> Option<String>
     (gains && !keeps_privileges()).then(|| messages::CANNOT_GAIN.into())
 }
 
-/// Tells whether a supervisor brings its guest into this program.
-pub(crate) fn can_bring(program: &Program) -> bool {
+/// What keeps a supervisor's guest out of this program, if anything does.
+pub(crate) fn keeps_guest_out(program: &Program) -> Option<String> {
     let executed = program.steps.last().map_or(&program.path, |step| &step.path);
-    portshim_supervisor::can_bring(executed)
+    portshim_supervisor::keeps_guest_out(executed).map(|why| why.to_string())
 }
 
 /// Stage at which a program has not begun.
