@@ -231,8 +231,8 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
     };
     let unread = sender.as_ref().and_then(|(_, local)| What::unread(kind, &arguments, local, client));
     let reads = unread.is_none();
-    let what = unread.or_else(|| What::of(kind, &arguments, thread, client, abi.wide));
-    let Some(what) = what else { return Ok(Reply::Continue) };
+    let read = || What::of(kind, &arguments, thread, abi.wide);
+    let Some(what) = unread.or_else(read) else { return Ok(Reply::Continue) };
     let Some(session) = client.session else { return Ok(Reply::Continue) };
     session.region.header.unseen.fetch_add(1, Relaxed);
     if let What::LimitsItself = what {
@@ -248,6 +248,7 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
     if !waits {
         return Ok(Reply::Continue);
     }
+    what.note(kind, &arguments, client);
     let fd = duplicate.as_raw_fd();
     client.represent();
     let reply = serve::serve(&Asked { on: On { client, session }, fd, local, what });
@@ -255,5 +256,7 @@ fn served(listener: &Listener, call: &Call, abi: &Abi, kind: Kind, member: &Memb
     // It is closed before the call is answered: the program's own descriptors alone keep its
     // socket.
     drop(duplicate);
-    Ok(reply)
+    // An address that can no longer be read fails before a port is looked for.
+    let is_bad = !reads && matches!(reply, Reply::Error(_)) && read().is_none();
+    Ok(if is_bad { Reply::Continue } else { reply })
 }

@@ -11,7 +11,7 @@ use portshim_mechanism::linux::serve::{InterceptedCall, Original, Waits};
 use portshim_mechanism::linux::socket::address::Address;
 use portshim_mechanism::linux::socket::facts::Socket;
 use portshim_mechanism::linux::socket::fast_open;
-use portshim_mechanism::linux::socket::options::{IpFlag, bind_as_recorded};
+use portshim_mechanism::linux::socket::options::{IpFlag, bind_as_recorded, record_address};
 use portshim_policy::model::Call;
 use portshim_policy::ports::Transport;
 use std::cell::Cell;
@@ -82,8 +82,18 @@ impl Original for Autobind {
             bound = self.bind();
             self.got.set(self.port());
         }
-        // Whoever was faster has bound it.
-        if bound == Err(libc::EADDRINUSE) { errno::fail(libc::EAGAIN) } else { 0 }
+        if bound != Err(libc::EADDRINUSE) {
+            return 0;
+        }
+        // The kernel has forgotten the address that the program has bound it to.
+        if !self.any.is_wildcard() {
+            let _ = record_address(self.fd, &self.any);
+        }
+        errno::fail(libc::EAGAIN)
+    }
+
+    fn only_binds(&self) -> bool {
+        true
     }
 
     fn once_bound(&self) -> isize {

@@ -25,7 +25,7 @@ pub(crate) enum What {
 
 impl What {
     /// `None` where the kernel would refuse to read it, or it needs no port.
-    pub(crate) fn of(kind: Kind, arguments: &[u64; 6], thread: &Thread, client: &Client, wide: bool) -> Option<Self> {
+    pub(crate) fn of(kind: Kind, arguments: &[u64; 6], thread: &Thread, wide: bool) -> Option<Self> {
         let [_, second, third, fourth, fifth, sixth] = *arguments;
         let header = |flags: u64| {
             let peer = in_message(thread, second, wide)?;
@@ -37,9 +37,6 @@ impl What {
             Kind::Listen => Some(Self::Listen(second as c_int)),
             Kind::SendTo => {
                 let peer = destination(thread, fifth, sixth)?;
-                if peer.is_some() {
-                    client.readable.note(fifth, u64::from(sixth as u32));
-                }
                 Some(Self::Send { flags: fourth as c_int, peer })
             }
             Kind::SendMsg => header(third),
@@ -60,9 +57,14 @@ impl What {
             | Kind::SocketCall => None,
         }
     }
-}
 
-impl What {
+    /// Notes where the destination of a send was read.
+    pub(crate) fn note(&self, kind: Kind, arguments: &[u64; 6], client: &Client) {
+        if let (Kind::SendTo, Self::Send { peer: Some(_), .. }) = (kind, self) {
+            client.readable.note(arguments[4], u64::from(arguments[5] as u32));
+        }
+    }
+
     /// The same of a send whose destination need not be read: the kernel binds the socket, whose
     /// address is `local`, before it looks at it, and it lies where one was read before.
     pub(crate) fn unread(kind: Kind, arguments: &[u64; 6], local: &Address, client: &Client) -> Option<Self> {

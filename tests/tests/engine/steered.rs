@@ -12,19 +12,21 @@ fn the_kernel_chooses_and_is_looked_at() {
         let setting = "/proc/sys/net/ipv4/ip_local_port_range";
         let own = std::fs::read_to_string(setting).expect("Linux has it");
         for range in [own.split_whitespace().collect::<Vec<_>>().join("-"), "40000-40999".into()] {
-            std::fs::write(setting, &own).expect("the network is ours");
-            look(&range);
+            for first in ["binds", "sends"] {
+                std::fs::write(setting, &own).expect("the network is ours");
+                look(&range, first);
+            }
         }
     });
 }
 
 /// Has sockets of every kind bound to any port of `range`, and looks at what they show.
-fn look(range: &str) {
+fn look(range: &str, first: &str) {
     let folder = Scratch::new("engine");
     let report = folder.join("report.json");
     let mut command = portshim(["run", "--engine", "supervise", "--range", range]);
     command.arg(format!("--report={}", text(&report))).args(["--", "python3"]);
-    let said = must(command.arg(source("engine/steered.py")));
+    let said = must(command.arg(source("engine/steered.py")).arg(first));
     let mut shown: HashMap<&str, Vec<i32>> = HashMap::new();
     for (what, port) in said.lines().filter_map(|line| line.split_once(' ')) {
         shown.entry(what).or_default().push(port.parse().expect("it is a number"));
@@ -49,6 +51,26 @@ fn look(range: &str) {
     let scopes = report["rules"][0]["scopes"].as_array().expect("it has some");
     let served: i64 = scopes.iter().filter_map(|scope| scope["served"].as_i64()).sum();
     assert_eq!(served, 36, "{range}: {report}");
+}
+
+/// A first send finds no port, one to nowhere neither, and one more finds one: as on a kernel that
+/// has no more ports than the policy.
+#[test]
+fn a_send_that_finds_no_port_changes_nothing() {
+    private(|| {
+        must(std::process::Command::new("ip").args(["link", "set", "lo", "up"]));
+        let script = source("engine/none_for_sends.py");
+        let setting = "/proc/sys/net/ipv4/ip_local_port_range";
+        let own = std::fs::read_to_string(setting).expect("Linux has it");
+        std::fs::write(setting, "40000 40001").expect("the network is ours");
+        let native = must(std::process::Command::new("python3").arg(&script));
+        std::fs::write(setting, &own).expect("the network is ours");
+        // Steered, with a hole, and pinned.
+        for ports in ["40000-40001", "40000,40003", "20000-20001"] {
+            let mut command = portshim(["run", "--engine", "supervise", "--range", ports, "--", "python3"]);
+            assert_eq!(must(command.arg(&script)), native, "{ports}");
+        }
+    });
 }
 
 /// RFC 6056's hashes are of the peer, too.

@@ -64,6 +64,11 @@ pub trait Original {
         self.call()
     }
 
+    /// Tells whether it does nothing but bind, so that it can be undone.
+    fn only_binds(&self) -> bool {
+        false
+    }
+
     /// The port that the socket was seen to get by it; `None` where nobody has looked.
     fn got(&self) -> Option<u16> {
         None
@@ -171,6 +176,11 @@ impl<O: Original + ?Sized> InterceptedCall<'_, O> {
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.socket.untouched || self.local.port() == 0 && !self.session.programs_limit_sockets()
+    }
+
+    /// Tells whether what is called only binds the socket, so that it can be unbound again.
+    pub(super) fn can_be_undone(&self) -> bool {
+        matches!(self.call, Call::Bind | Call::Listen) || self.original.only_binds()
     }
 
     pub(super) fn is_tcp_connect(&self) -> bool {

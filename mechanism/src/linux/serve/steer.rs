@@ -55,7 +55,7 @@ impl LinuxMechanism<'_> {
             }
             Chosen::Missed(answer, got) => {
                 self.got = got;
-                let again = self.is_unbound() && matches!(self.intercepted.call, Call::Bind | Call::Listen);
+                let again = self.is_unbound() && self.intercepted.can_be_undone();
                 if again { Try::Again(Outcome::Unsteerable) } else { Try::Done(Some(answer)) }
             }
         }
@@ -127,7 +127,7 @@ impl LinuxMechanism<'_> {
     #[cold]
     fn is_unbound(&mut self) -> bool {
         steering::reload();
-        let binds = matches!(self.intercepted.call, Call::Bind | Call::Listen);
+        let binds = self.intercepted.can_be_undone();
         let is_unbound = !binds && self.sharing != Some(Sharing::Exclusive) || unbind(self.intercepted.socket);
         if !is_unbound {
             self.how = Verdict::Uncovered;

@@ -53,8 +53,8 @@ impl Socket {
         Self { fd, transport, family, protocol, untouched, made_here: true, confirmed: false, unasked: false }
     }
 
-    /// A socket that is to be bound to an address of `family`, of which the kernel says what
-    /// protocol it has. `None` where that is none that is served.
+    /// A socket of `family`, or that is to be bound to an address of it, of which the kernel says
+    /// what protocol it has. `None` where that is none that is served.
     #[must_use]
     pub fn unasked(fd: c_int, family: c_int) -> Option<Self> {
         let protocol = getsockopt::<c_int>(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL).ok()?;
