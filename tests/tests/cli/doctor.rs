@@ -127,6 +127,7 @@ fn for_programs_to_read() {
   \"coverage\": \"full\",
   \"engine\": \"library\",
   \"hindrance\": null,
+  \"no_guest\": null,
   \"obstacle\": null,
   \"why\": null,
   \"help\": null,
