@@ -77,8 +77,8 @@ impl What {
                 && (2..=size_of::<libc::sockaddr_storage>() as u64).contains(&len)
                 && client.readable.was_read(at, len)
         };
-        let is_known = |session: Session| session.logs() || session.rules.order().looks_at_peers();
-        (surely_binds() && !client.session.is_some_and(is_known)).then_some(Self::Send { flags, peer: None })
+        let needs_it = |session: Session| session.logs() || session.rules.order().looks_at_peers();
+        (surely_binds() && !client.session.is_some_and(needs_it)).then_some(Self::Send { flags, peer: None })
     }
 }
 
