@@ -58,15 +58,9 @@ impl What {
         }
     }
 
-    /// Notes where the destination of a send was read.
-    pub(crate) fn note(&self, kind: Kind, arguments: &[u64; 6], client: &Client) {
-        if let (Kind::SendTo, Self::Send { peer: Some(_), .. }) = (kind, self) {
-            client.readable.note(arguments[4], u64::from(arguments[5] as u32));
-        }
-    }
-
-    /// The same of a send whose destination need not be read: the kernel binds the socket, whose
-    /// address is `local`, before it looks at it, and it lies where one was read before.
+    /// The same of a send, without its destination. `None` where that has to be read: the kernel
+    /// binds the socket, whose address is `local`, before it looks there, but only if it can be
+    /// read, as it can where one was read before.
     pub(crate) fn unread(kind: Kind, arguments: &[u64; 6], local: &Address, client: &Client) -> Option<Self> {
         let [_, _, _, flags, at, len] = *arguments;
         let (flags, len) = (flags as c_int, u64::from(len as u32));
@@ -79,6 +73,13 @@ impl What {
         };
         let needs_it = |session: Session| session.logs() || session.rules.order().looks_at_peers();
         (surely_binds() && !client.session.is_some_and(needs_it)).then_some(Self::Send { flags, peer: None })
+    }
+
+    /// Notes where the destination of a send was read.
+    pub(crate) fn note(&self, kind: Kind, arguments: &[u64; 6], client: &Client) {
+        if let (Kind::SendTo, Self::Send { peer: Some(_), .. }) = (kind, self) {
+            client.readable.note(arguments[4], u64::from(arguments[5] as u32));
+        }
     }
 }
 

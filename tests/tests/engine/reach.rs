@@ -112,7 +112,7 @@ fn doctor_tells_who_would_serve() {
             (&["--engine", "inside"], [text(&script)], "guest", None),
             (&["--engine", "inside"], [text(&locks)], "supervisor", Some("mlockall")),
             (&["--engine", "inside"], [text(&ends)], "supervisor", Some("no call")),
-            (&["--engine", "inside", "--cover", "tree"], ["qemu-x86_64-static"], "supervisor", Some("")),
+            (&["--engine", "inside", "--cover", "tree"], ["qemu-x86_64-static"], "supervisor", Some("mlockall")),
             (&["--engine", "inside", "--cover", "tree"], ["python3"], "both", None),
             (&["--engine", "supervise"], [text(&program)], "supervisor", None),
         ] {

@@ -53,8 +53,8 @@ fn look(range: &str, first: &str) {
     assert_eq!(served, 36, "{range}: {report}");
 }
 
-/// A first send finds no port, one to nowhere neither, and one more finds one: as on a kernel that
-/// has no more ports than the policy.
+/// First sends that find no port fail as on a kernel that has no more ports than the policy, and
+/// leave their sockets as they were.
 #[test]
 fn a_send_that_finds_no_port_changes_nothing() {
     private(|| {
